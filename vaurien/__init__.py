@@ -1,0 +1,34 @@
+"""A TCP proxy that makes a backend fail the way real backends fail: late, wrong, half, never."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vaurien.client import Client
+    from vaurien.embedded import Proxy
+    from vaurien.process import start_proxy, stop_proxy
+
+__version__ = '2.0.0'
+
+__all__ = ['Client', 'Proxy', '__version__', 'start_proxy', 'stop_proxy']
+
+#: Where the public names live: a module is imported when one of its names is asked for, so that a client does without
+#: gevent and the command can patch the standard library first.
+_HOMES = {
+    'Client': 'vaurien.client',
+    'Proxy': 'vaurien.embedded',
+    'start_proxy': 'vaurien.process',
+    'stop_proxy': 'vaurien.process',
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,25 @@
+"""Half: the request is carried out, its reply never arrives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vaurien.behaviors.dummy import Dummy
+
+if TYPE_CHECKING:
+    from vaurien.engine.end import End
+    from vaurien.protocols.base import BaseProtocol
+
+
+class Abort(Dummy):
+    """Lets the request reach the backend, then cuts the client's connection before the reply.
+
+    The cut comes when the backend has begun to reply, so whatever the request does has been done.
+    """
+
+    name = 'abort'
+
+    def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
+        """Wait for the reply to begin, then close."""
+        dest.recv()
+        source.close()

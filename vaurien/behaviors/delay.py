@@ -1,0 +1,34 @@
+"""Late: the request, or the reply, waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta
+
+from vaurien.behaviors.dummy import Dummy
+
+if TYPE_CHECKING:
+    from vaurien.engine.end import End
+    from vaurien.protocols.base import BaseProtocol
+
+
+class Delay(Dummy):
+    """Holds one exchange back for a while."""
+
+    name = 'delay'
+    options = {
+        'sleep': ('Seconds to wait', Annotated[float, Meta(ge=0)], 1.0),
+        'before': ('True: the request waits before it goes on. False: the reply is held back', bool, True),
+    }
+
+    def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
+        """Wait, if the request is to be late."""
+        if self.option('before'):
+            source.sleep(self.option('sleep'))
+        return True
+
+    def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
+        """Wait, if the reply is to be late."""
+        if not self.option('before'):
+            source.sleep(self.option('sleep'))

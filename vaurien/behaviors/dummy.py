@@ -1,0 +1,36 @@
+"""Nothing wrong: the exchange passes as it is. The base class of every behavior."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vaurien.options import Configurable
+
+if TYPE_CHECKING:
+    from vaurien.engine.end import End
+    from vaurien.protocols.base import BaseProtocol
+
+
+class Dummy(Configurable):
+    """Lets the exchange pass.
+
+    A behavior overrides one or more of the three steps. Each is called once for an exchange that drew it, in a greenlet
+    of its own. *source* is the client's end and *dest* the backend's, both like blocking sockets; *to_backend* is true.
+    Where the backend speaks first, the request is empty and the reply is what the backend said.
+    """
+
+    name = 'dummy'
+
+    def is_due(self) -> bool:
+        """Asked once of each exchange that drew it. ``False``: this one passes, and counts as no fault."""
+        return True
+
+    def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool | None:
+        """The request has arrived, nothing of it went on. ``False``: it does not go on."""
+        return True
+
+    def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
+        """The request has been sent on; the reply is held back until this returns."""
+
+    def on_after_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
+        """The reply has been sent on."""

@@ -1,0 +1,24 @@
+"""Never: the request is swallowed, no reply comes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vaurien.behaviors.dummy import Dummy
+
+if TYPE_CHECKING:
+    from vaurien.engine.end import End
+    from vaurien.protocols.base import BaseProtocol
+
+
+class Hang(Dummy):
+    """Swallows the request; the connection stays open until the client gives up or the behavior is changed."""
+
+    name = 'hang'
+
+    def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
+        """Read, and say nothing, for as long as the client stays."""
+        while source.recv():
+            pass
+        source.close()
+        return False

@@ -1,0 +1,82 @@
+"""Options as data: one declaration gives the flag, the check, the default and the documentation.
+
+A behavior or protocol declares ``options = {'sleep': ('Seconds to wait', float, 1.0)}``: a help text that gives the
+unit, a type and a default. The type is anything `msgspec` can convert to, bounds included
+(``Annotated[float, msgspec.Meta(ge=0)]``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from difflib import get_close_matches
+from reprlib import repr as shorten
+from typing import Any, ClassVar, Literal, get_args, get_origin
+
+import msgspec
+
+from vaurien.errors import OptionError
+
+#: Help text with the unit, type, default.
+Option = tuple[str, Any, Any]
+
+
+def did_you_mean(word: str, known: list[str]) -> str:
+    """The tail of an error message: the nearest known word, or all of them."""
+    near = get_close_matches(word, known, n=1)
+    if near:
+        return f'did you mean {near[0]!r}?'
+    return f'known: {", ".join(sorted(known))}' if known else 'there are none'
+
+
+def convert(value: Any, type_: Any, *, text: bool = False) -> Any:
+    """*value* as *type_*; raises `OptionError`. With *text*, strings are what they spell (``'2'``, ``'yes'``)."""
+    if text and type_ is bool and isinstance(value, str):
+        value = {'yes': 'true', 'on': 'true', 'no': 'false', 'off': 'false'}.get(value.lower(), value)
+    if get_origin(type_) is Literal and value not in get_args(type_):
+        raise OptionError(f'expected one of {", ".join(map(str, get_args(type_)))}, got {shorten(value)}')
+    try:
+        converted = msgspec.convert(value, type_, strict=not text)
+    except msgspec.ValidationError as error:
+        expected = str(error).partition(', got ')[0].replace('`', '').replace(' | null', '')
+        raise OptionError(f'{expected[0].lower()}{expected[1:]}, got {shorten(value)}') from None
+    if isinstance(converted, float) and not math.isfinite(converted):
+        raise OptionError(f'expected a finite number, got {shorten(value)}')
+    return converted
+
+
+class Configurable:
+    """What has a name and declared options: the common base of behaviors and protocols."""
+
+    name: ClassVar[str] = ''
+    options: ClassVar[Mapping[str, Option]] = {}
+
+    def __init__(self, options: Mapping[str, Any] | None = None) -> None:
+        """*options*: every option with its value, from `resolve`; None for the defaults."""
+        self._values = self.resolve({}) if options is None else options
+
+    @classmethod
+    def resolve(cls, given: Mapping[str, Any], *, text: bool = False) -> dict[str, Any]:
+        """Every option with its value, *given* or default; raises `OptionError` with the option as the path."""
+        values = {name: default for name, (_, _, default) in cls.options.items()}
+        values.update(cls.check(given, text=text))
+        return values
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any], *, text: bool = False) -> dict[str, Any]:
+        """*given* alone, converted, under the declared names; ``_`` and ``-`` are the same in a name."""
+        known = {name.replace('_', '-'): name for name in cls.options}
+        values = {}
+        for key, value in given.items():
+            name = known.get(key.replace('_', '-'))
+            if name is None:
+                raise OptionError(f'{cls.name} has no such option, {did_you_mean(key, list(cls.options))}', key)
+            try:
+                values[name] = convert(value, cls.options[name][1], text=text)
+            except OptionError as error:
+                raise error.within(key) from None
+        return values
+
+    def option(self, name: str) -> Any:
+        """The value of one declared option."""
+        return self._values[name]

@@ -1,0 +1,117 @@
+"""What a protocol is: bytes in, marks out, and the few things a fault needs to know.
+
+A protocol object belongs to one link and is sans-IO: it is fed what arrives on each stream and says where messages
+end. It never sees a socket or a clock. Positions count the bytes of a stream since the link was opened; those of the
+upstream count what `feed_upstream` gave back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from vaurien.options import Configurable
+
+if TYPE_CHECKING:
+    from vaurien.engine.end import End
+
+#: Something happened at a position of a stream: kind, position.
+Mark = tuple[int, int]
+
+#: Upstream: a whole request ends here.
+REQUEST = 1
+#: Upstream: the head of a request ends here, its body goes on.
+HEAD = 2
+#: Upstream: the request whose head was marked ends here.
+END = 3
+#: Upstream: the request last opened gets no reply.
+UNANSWERED = 4
+#: Downstream: a reply ends here.
+REPLY = 5
+#: Downstream: something that is no reply ends here: a 1xx, a push.
+INTERIM = 6
+#: Downstream: a message that answers nothing ends here, and opens an exchange: the backend speaks first.
+GREETING = 8
+#: Either: framing ends here; what follows is opaque. `BaseProtocol.opaque` says why.
+OPAQUE = 7
+
+#: No mark at all, shared.
+NOTHING: Sequence[Mark] = ()
+
+#: The most bytes of an incomplete head that are held back; past it the link becomes opaque. The largest inline request
+#: Redis takes (PROTO_INLINE_MAX_SIZE), and above nginx's largest header (32 KiB) and Node's (16 KiB).
+MAX_HEAD = 64 * 1024
+
+
+class ErrorReply(NamedTuple):
+    """An error of the protocol: its bytes, and whether the connection is to be closed after them."""
+
+    data: bytes
+    closes: bool = False
+
+
+class BaseProtocol(Configurable):
+    """Messages, exchanges and errors of one link.
+
+    Subclasses override the ``feed_`` methods, `describe` and `error`; or `_handle` alone, to move the bytes themselves.
+    """
+
+    #: Whether an open connection may be moved to another backend between two exchanges without the client noticing.
+    stateless: ClassVar[bool] = False
+
+    #: Whether there is one reply for each request, in their order.
+    ordered: ClassVar[bool] = True
+
+    #: Why the framing ended, once an OPAQUE mark was given: ``upgrade to websocket``. Starting with ``!``: a
+    #: warning, the bytes did not parse.
+    opaque = ''
+    #: How many of the next bytes of a stream are body, and need not be fed. Whoever forwards fewer than that unfed
+    #: subtracts them.
+    upstream_body = 0
+    downstream_body = 0
+    #: The head of the request that a behavior is being applied to, and its source of chance.
+    request = b''
+    random: Random
+
+    @classmethod
+    def handles(cls) -> bool:
+        """Whether it moves the bytes itself, in `_handle`."""
+        return cls._handle is not BaseProtocol._handle
+
+    def set_backend(self, backend: str) -> None:
+        """Called when the link's backend is known or changes, with its ``host:port``."""
+
+    def feed_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
+        """Take what the client sent; give what is to go on, and the marks in it. An incomplete head is held back."""
+        return data, NOTHING
+
+    def end_upstream(self) -> bytes:
+        """The client will send no more: give what was held back."""
+        return b''
+
+    def feed_downstream(self, data: bytes) -> Sequence[Mark]:
+        """Take what the backend sent, all of which goes on; give the marks in it."""
+        return NOTHING
+
+    def end_downstream(self) -> Sequence[Mark]:
+        """The backend will send no more: give the marks this brings."""
+        return NOTHING
+
+    def withdraw(self) -> None:
+        """The oldest request without a reply never reached the backend: do not expect its reply."""
+
+    def describe(self, request: bytes) -> str:
+        """A request's head as a short text without secrets, for matching and logs: ``GET /orders/7``."""
+        return f'{len(request)} bytes'
+
+    def error(self, code: int = 0) -> ErrorReply:
+        """An error in reply to `request`; *code* picks one where the protocol numbers them, 0 leaves it to chance."""
+        return ErrorReply(self.random.randbytes(1000))
+
+    def _handle(self, source: End, dest: End, to_backend: bool) -> bool | None:
+        """Override to move the bytes yourself: called in a greenlet whenever *source* has something to read.
+
+        ``False`` ends the link.
+        """
+        raise NotImplementedError

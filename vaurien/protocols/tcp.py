@@ -1,0 +1,37 @@
+"""Opaque bytes: no messages. Each chunk the client sends opens an exchange; so does a backend that speaks first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vaurien.protocols.base import GREETING, REPLY, REQUEST, BaseProtocol, Mark
+
+
+class TCP(BaseProtocol):
+    """Opaque bytes. An error is a thousand random bytes."""
+
+    name = 'tcp'
+    ordered = False
+
+    def __init__(
+        self, options: Mapping[str, Any] | None = None, *, sent: int = 0, received: int = 0, spoken: bool = False
+    ) -> None:
+        """It may take over in mid-stream: *sent* bytes upstream, *received* downstream, where either has *spoken*."""
+        super().__init__(options)
+        self._sent = sent
+        self._received = received
+        self._spoken = spoken
+
+    def feed_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
+        """Each chunk is a request."""
+        self._spoken = True
+        self._sent += len(data)
+        return data, ((REQUEST, self._sent),)
+
+    def feed_downstream(self, data: bytes) -> Sequence[Mark]:
+        """Each chunk ends a reply, as far as can be told."""
+        kind = REPLY if self._spoken else GREETING
+        self._spoken = True
+        self._received += len(data)
+        return ((kind, self._received),)
