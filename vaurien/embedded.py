@@ -1,0 +1,178 @@
+"""A proxy inside the process that uses it: on a background thread, with an event loop of its own, nothing patched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, TypeVar
+
+import gevent
+from gevent.event import Event
+from gevent.monkey import get_original
+
+from vaurien.address import Address
+from vaurien.engine.proxy import ProxyServer
+from vaurien.settings import Entry, Settings, parse_armed, parse_behaviors
+
+Result = TypeVar('Result')
+
+# The originals, should the caller's process be patched: the proxy's thread is a real one.
+_allocate_lock = get_original('_thread', 'allocate_lock')
+_start_thread = get_original('_thread', 'start_new_thread')
+
+
+class Proxy:
+    """``with Proxy(backend='localhost:6379', protocol='redis') as proxy:`` serves on `address` until the block ends."""
+
+    def __init__(
+        self,
+        backend: str | Address,
+        protocol: str = 'tcp',
+        *,
+        behavior: str = 'dummy',
+        options: Mapping[str, Mapping[str, Any]] | None = None,
+        protocol_options: Mapping[str, Any] | None = None,
+        proxy: str | Address = '127.0.0.1:0',
+        **settings: Any,
+    ) -> None:
+        """*behavior*: a name or weighted spec (``20:error,10:delay``), *options*: of behaviors, by name.
+
+        *settings*: more fields of `Settings` (``seed``, ``timeout``, ``idle_timeout``, ``backlog``, ``max_links``).
+        Raises `ConfigError`.
+        """
+        self._options = {name: dict(values) for name, values in (options or {}).items()}
+        self._settings = Settings(
+            proxy=_address(proxy),
+            backend=_address(backend),
+            protocol=protocol,
+            behaviors=parse_behaviors(behavior, self._options),
+            behavior_options=self._options,
+            protocol_options={protocol: dict(protocol_options or {})},
+            **settings,
+        )
+        self._server: ProxyServer | None = None
+        self._stop: Event | None = None
+        self._stopped = _allocate_lock()
+
+    def start(self) -> Proxy:
+        """Listen; returns once clients can connect. Raises `OSError` where the address cannot be had."""
+        started = _allocate_lock()
+        started.acquire()
+        failure: list[BaseException] = []
+        self._stopped.acquire()
+        _start_thread(self._serve, (started, failure))
+        with started:
+            if failure:
+                raise failure[0]
+        return self
+
+    def stop(self) -> None:
+        """Close every link and the listening socket; returns when all is closed. Does nothing a second time."""
+        if self._server is not None:
+            stop = self._stop
+            assert stop is not None
+            self._server.loop.run_callback_threadsafe(stop.set)
+            self._stopped.acquire()
+            self._stopped.release()
+            self._server = None
+
+    def __enter__(self) -> Proxy:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def address(self) -> Address:
+        """Where it listens: host and port."""
+        return self._running.address
+
+    @property
+    def backend(self) -> Address:
+        """Where it connects to."""
+        return self._running.backend
+
+    def set_backend(self, backend: str | Address) -> None:
+        """Connect to another backend, from the next exchange on."""
+        address = _address(backend)
+        self._call(lambda server: server.set_backend(address))
+
+    def set_behavior(self, behavior: str, **options: Any) -> None:
+        """Arm one behavior for every exchange, or several by weight; raises `ConfigError`.
+
+        ``set_behavior('delay', sleep=2)``; ``set_behavior('20:error,10:delay', delay={'sleep': 2})``.
+        """
+        self._arm(self._entries(behavior, options))
+
+    @contextmanager
+    def with_behavior(self, behavior: str, **options: Any) -> Iterator[Proxy]:
+        """Arm something for the length of a block; then what was armed before, also when the block raises."""
+        before = self._running.armed
+        self.set_behavior(behavior, **options)
+        try:
+            yield self
+        finally:
+            if self._server is not None:
+                self._arm(before)
+
+    def status(self) -> dict[str, Any]:
+        """Everything about the running proxy, as ``GET /status`` gives it."""
+        return self._call(lambda server: server.status())
+
+    def _entries(self, behavior: str, options: Mapping[str, Any]) -> tuple[Entry, ...]:
+        return parse_armed(behavior, options if ':' in behavior else {behavior: options}, self._options)
+
+    def _arm(self, entries: tuple[Entry, ...]) -> None:
+        self._call(lambda server: server.arm(entries))
+
+    @property
+    def _running(self) -> ProxyServer:
+        if self._server is None:
+            raise RuntimeError('the proxy is not running: use it in a with block, or call start()')
+        return self._server
+
+    def _call(self, function: Callable[[ProxyServer], Result]) -> Result:
+        """*function*'s result, or what it raises, from the proxy's thread."""
+        server, done = self._running, _allocate_lock()
+        done.acquire()
+        outcome: list[Result] = []
+        failure: list[Exception] = []
+
+        def run() -> None:
+            try:
+                outcome.append(function(server))
+            except Exception as error:  # raised again where it was asked for
+                failure.append(error)
+            finally:
+                done.release()
+
+        server.loop.run_callback_threadsafe(run)
+        done.acquire()
+        if failure:
+            raise failure[0]
+        return outcome[0]
+
+    def _serve(self, started: Any, failure: list[BaseException]) -> None:
+        hub = gevent.get_hub()
+        try:
+            self._stop = Event()
+            server = ProxyServer(self._settings)
+            server.start()
+            self._server = server
+        except BaseException as error:  # raised again in the caller's thread
+            failure.append(error)
+            started.release()
+        else:
+            started.release()
+            self._stop.wait()
+            server.shut_down()
+        finally:
+            hub.destroy(destroy_loop=True)
+            self._stopped.release()
+
+
+def _address(value: str | Address) -> Address:
+    return value if isinstance(value, Address) else Address.parse(value)

@@ -1,0 +1,91 @@
+"""Waits that end on time.
+
+The event loop's own timers are as coarse as its ``epoll_wait``: a millisecond, of which a wait is late by half on
+average. A ``timerfd`` is a descriptor that becomes readable to the microsecond, so one of those, watched by the loop,
+serves every wait of a proxy.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import time
+from contextlib import suppress
+from heapq import heappop, heappush
+from itertools import count
+from typing import Any
+
+from gevent.hub import Waiter
+
+READ = 1
+
+
+class Clock:
+    """The waits of the greenlets of one event loop."""
+
+    def __init__(self, loop: Any) -> None:
+        self._descriptor = _create()
+        self._watcher = loop.io(self._descriptor, READ)
+        self._watcher.start(self._on_due)
+        #: Deadline on the monotonic clock, a number that breaks ties, who waits.
+        self._waits: list[tuple[float, int, Waiter[None]]] = []
+        self._numbers = count()
+
+    def sleep(self, seconds: float) -> None:
+        """Let the calling greenlet wait, and nobody else."""
+        waiter: Waiter[None] = Waiter()
+        wait = (time.monotonic() + seconds, next(self._numbers), waiter)
+        heappush(self._waits, wait)
+        if self._waits[0] is wait:
+            self._set(seconds)
+        try:
+            waiter.get()
+        finally:
+            waiter.clear()  # whoever is woken early leaves an entry that wakes nobody
+
+    def close(self) -> None:
+        """Let the descriptor go. Nobody may wait any more."""
+        self._watcher.stop()
+        self._watcher.close()
+        os.close(self._descriptor)
+
+    def _on_due(self) -> None:
+        with suppress(BlockingIOError):  # set anew since it became readable
+            os.read(self._descriptor, 8)
+        now = time.monotonic()
+        while self._waits and self._waits[0][0] <= now:
+            heappop(self._waits)[2].switch(None)
+        if self._waits:
+            self._set(self._waits[0][0] - time.monotonic())
+
+    def _set(self, seconds: float) -> None:
+        _set(self._descriptor, max(seconds, 1e-9))  # zero would disarm it
+
+
+if sys.version_info >= (3, 13):
+
+    def _create() -> int:
+        return os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK | os.TFD_CLOEXEC)
+
+    def _set(descriptor: int, seconds: float) -> None:
+        os.timerfd_settime(descriptor, initial=seconds)
+
+else:
+    _libc = ctypes.CDLL(None, use_errno=True)
+
+    class _Timer(ctypes.Structure):
+        """``struct itimerspec`` of timerfd_settime(2)."""
+
+        _fields_ = [(name, ctypes.c_long) for name in ('interval_s', 'interval_ns', 'value_s', 'value_ns')]
+
+    def _create() -> int:
+        descriptor = _libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
+        if descriptor < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+        return int(descriptor)
+
+    def _set(descriptor: int, seconds: float) -> None:
+        whole, fraction = divmod(seconds, 1)
+        _libc.timerfd_settime(descriptor, 0, ctypes.byref(_Timer(0, 0, int(whole), int(fraction * 1e9))), None)

@@ -1,0 +1,103 @@
+"""The connection from a link to its backend: tries each address in turn, without ever blocking."""
+
+from __future__ import annotations
+
+from _socket import socket
+from errno import EALREADY, EINPROGRESS, ETIMEDOUT
+from os import strerror
+from socket import IPPROTO_TCP, SO_ERROR, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, TCP_NODELAY
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vaurien.engine.link import Link
+
+WRITE = 2
+
+
+class Dialer:
+    """Connects, then hands the socket to the link; or tells it that no address accepts."""
+
+    __slots__ = ('_attempt', '_sock', '_timer', '_watcher', 'link')
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self._sock: socket | None = None
+        self._watcher: Any = None
+        self._timer: Any = None
+        self._attempt = 0
+
+    def dial(self) -> None:
+        """Try the next address; when there is none yet, wait for the backend's name to be resolved."""
+        addresses = self.link.proxy.resolver.addresses
+        if not addresses:
+            self.link.proxy.resolver.refresh(self)
+            return
+        family, address = addresses[self._attempt % len(addresses)]
+        self._attempt += 1
+        self._sock = sock = socket(family, SOCK_STREAM | SOCK_NONBLOCK)
+        sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        error = sock.connect_ex(address)
+        if error == EINPROGRESS:
+            error = sock.connect_ex(address)  # within one machine the handshake is over by now
+        if error == EALREADY:
+            self._wait(sock)
+        elif error:
+            self._fail(error)
+        else:
+            self._hand_over()
+
+    def _wait(self, sock: socket) -> None:
+        loop = self.link.proxy.loop
+        if self._timer is None:
+            self._timer = loop.timer(self.link.proxy.settings.timeout)
+            self._timer.start(self._on_timeout)
+        self._watcher = loop.io(sock.fileno(), WRITE)
+        self._watcher.start(self._on_writable)
+
+    def _on_writable(self) -> None:
+        assert self._sock is not None
+        error = self._sock.getsockopt(SOL_SOCKET, SO_ERROR)
+        if error:
+            self._fail(error)
+        else:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        sock, self._sock = self._sock, None
+        assert sock is not None
+        self.close()
+        self.link.on_connected(sock)
+
+    def _fail(self, error: int) -> None:
+        self._drop()
+        if self._attempt < len(self.link.proxy.resolver.addresses):
+            self.dial()
+            return
+        self.give_up(strerror(error))
+
+    def _on_timeout(self) -> None:
+        self.give_up(strerror(ETIMEDOUT))
+
+    def give_up(self, reason: str) -> None:
+        """No address accepts: say why, have the name looked up again for the next link, end this one."""
+        link = self.link
+        link.proxy.note_unreachable(link, reason)
+        link.proxy.resolver.refresh()
+        link.on_unreachable()
+
+    def _drop(self) -> None:
+        if self._watcher is not None:
+            self._watcher.stop()
+            self._watcher.close()
+            self._watcher = None
+        if self._sock is not None:
+            self._sock.close()
+            self._sock = None
+
+    def close(self) -> None:
+        """Stop trying."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer.close()
+            self._timer = None
+        self._drop()

@@ -1,0 +1,277 @@
+"""Messages and exchanges of a link: counts them, draws their behaviors, keeps them in order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vaurien.engine.exchange import Exchange
+from vaurien.protocols.base import (
+    END,
+    GREETING,
+    HEAD,
+    INTERIM,
+    NOTHING,
+    OPAQUE,
+    REPLY,
+    REQUEST,
+    UNANSWERED,
+    BaseProtocol,
+    Mark,
+)
+
+if TYPE_CHECKING:
+    from vaurien.behaviors.dummy import Dummy
+    from vaurien.engine.end import End
+    from vaurien.engine.link import Link
+    from vaurien.engine.stream import Stream
+
+logger = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """The tap of both streams of a link whose bytes are looked at.
+
+    A request that draws nothing goes on as it came. One that draws a behavior becomes an `Exchange`; until it is over,
+    what the client sends after it is held.
+    """
+
+    __slots__ = ('_draws', 'answered', 'asked', 'boundary', 'broken', 'exchange', 'exchanges', 'link', 'protocol')
+
+    def __init__(self, link: Link, protocol: BaseProtocol, *, exchanges: int = 0) -> None:
+        self.link = link
+        self.protocol = protocol
+        #: Exchanges opened; requests sent on that expect a reply; replies received.
+        self.exchanges = exchanges
+        self.asked = 0
+        self.answered = 0
+        #: Where, upstream, the last whole request ended.
+        self.boundary = link.up.position
+        #: The one that a behavior is applied to.
+        self.exchange: Exchange | None = None
+        #: The backend has reset its connection while a behavior ran.
+        self.broken = False
+        self._draws = link.draws()
+        link.up.tap = self._on_requests
+        link.down.tap = self._on_replies
+
+    @property
+    def idle(self) -> bool:
+        """Whether no exchange is open."""
+        up = self.link.up
+        return self.exchange is None and self.asked == self.answered and up.position == self.boundary
+
+    def rearm(self) -> None:
+        """What is armed has changed: draw from that; end the behavior that runs."""
+        self._draws = self.link.draws()
+        if self.exchange is not None:
+            self.exchange.let_go()
+
+    def kill(self) -> None:
+        """The link is closed."""
+        if self.exchange is not None:
+            self.exchange.kill()
+
+    # Upstream
+
+    def _on_requests(self, data: bytes) -> None:
+        protocol, exchange = self.protocol, self.exchange
+        marks: Sequence[Mark] = NOTHING
+        if len(data) < protocol.upstream_body:
+            protocol.upstream_body -= len(data)
+        elif exchange is None or not protocol.opaque:
+            data, marks = protocol.feed_upstream(data)
+        if exchange is None or (exchange.sending and not protocol.ordered):
+            self._forward(data, marks)
+        else:
+            self.link.up.hold(data, marks)
+            exchange.on_upstream()
+
+    def _forward(self, data: bytes, marks: Sequence[Mark]) -> None:
+        """Send requests on, up to the first that draws a behavior."""
+        up = self.link.up
+        draws = self._draws if self.exchange is None else None
+        for mark in marks:
+            kind, position = mark
+            if kind <= HEAD:
+                self.exchanges += 1
+                behavior = draws.draw(self.exchanges) if draws is not None else None
+                if behavior is not None and behavior.is_due():
+                    self._intercept(behavior, data, marks[marks.index(mark) :])
+                    return
+                self.asked += 1
+            if kind == REQUEST or kind == END:  # noqa: SIM109  # faster than a look into a tuple
+                self.boundary = position
+            elif kind == UNANSWERED:
+                self.asked -= 1
+            elif kind == OPAQUE:
+                self._go_opaque()
+        up.position += len(data)
+        if data:
+            up.send(data)
+
+    def _intercept(self, behavior: Dummy, data: bytes, marks: Sequence[Mark]) -> None:
+        (kind, position), *rest = marks
+        up = self.link.up
+        passing = self.boundary - up.position
+        if passing:
+            up.position += passing
+            up.send(data[:passing])
+        expects_reply = rest[:1] != [(UNANSWERED, position)]
+        self.exchange = Exchange(self, behavior, expects_reply=expects_reply)
+        own = [(END, position)] if kind == REQUEST else []
+        up.hold(data[passing:], own + (rest if expects_reply else rest[1:]))
+        self._take_turn()
+
+    def _take_turn(self) -> None:
+        exchange = self.exchange
+        in_turn = self.asked == self.answered or not self.protocol.ordered
+        if in_turn and exchange is not None and exchange.greenlet is None:
+            exchange.begin()
+
+    # Downstream
+
+    def _on_replies(self, data: bytes) -> None:
+        protocol, down = self.protocol, self.link.down
+        marks: Sequence[Mark] = NOTHING
+        if len(data) < protocol.downstream_body:
+            protocol.downstream_body -= len(data)
+        elif not protocol.opaque:
+            marks = protocol.feed_downstream(data)
+            for kind, _ in marks:
+                if kind == REPLY:
+                    if self.answered < self.asked:
+                        self.answered += 1
+                elif kind != INTERIM:
+                    self._note(kind)
+        if down.holding:
+            down.hold(data, marks)
+        else:
+            down.position += len(data)
+            down.send(data)
+        if self.exchange is not None:
+            self._on_exchange_downstream(marks)
+        elif self.link.stale:
+            self.link.retire()
+
+    def _note(self, kind: int) -> None:
+        if kind == OPAQUE:
+            self._go_opaque()
+        elif kind == GREETING:
+            self._greet()
+
+    def _greet(self) -> None:
+        self.exchanges += 1
+        behavior = self._draws.draw(self.exchanges) if self._draws is not None else None
+        if behavior is not None and self.exchange is None and behavior.is_due():
+            self.exchange = Exchange(self, behavior, greeting=True)
+            self.link.down.holding = True
+            self.exchange.begin()
+
+    def _on_exchange_downstream(self, marks: Sequence[Mark]) -> None:
+        self._take_turn()
+        if self.exchange is not None:
+            self.exchange.on_downstream(marks)
+
+    # The exchange
+
+    def on_taken(self, kind: int) -> None:
+        """A behavior has read over a mark."""
+        if self.exchange is not None:
+            self.exchange.on_taken(kind)
+
+    def on_reading(self, stream: Stream) -> None:
+        """A behavior is about to read; only one runs at a time."""
+
+    def on_touched(self) -> None:
+        """A behavior has read or written."""
+        if self.exchange is not None:
+            self.exchange.touched = True
+
+    def is_exhausted(self, stream: Stream) -> bool:
+        """Whether a reader waits in vain though the stream has not ended: the reply has."""
+        return stream is self.link.down and self.exchange is not None and self.exchange.reply_ended
+
+    def skip_message(self, end: End) -> None:
+        """Read and drop the rest of the request."""
+        exchange = self.exchange
+        while exchange is not None and not exchange.request_ended and end.recv():
+            pass
+
+    def on_exchange_over(self, exchange: Exchange) -> None:
+        """Its behavior has done all it does: go on with whatever is held."""
+        link = self.link
+        if self.exchange is not exchange or link.closed:
+            return
+        if self.broken:
+            link.reset()
+            return
+        exchange.count_request()
+        self.exchange = None
+        up = link.up
+        if exchange.request_ended and not exchange.greeting:
+            self.boundary = up.position
+        data, marks = bytes(up.held), up.marks
+        up.held, up.marks = bytearray(), []
+        self._forward(data, marks)
+        if not link.closed and self.exchange is None:
+            link.down.release()
+            up.settle()
+            link.rearm()
+            if link.stale:
+                link.retire()
+
+    # Ends
+
+    def _go_opaque(self) -> None:
+        """Framing has ended."""
+        link, reason = self.link, self.protocol.opaque
+        if reason.startswith('!'):
+            logger.warning('link %d: not %s, opaque from here: %s', link.number, self.protocol.name, reason[1:])
+        else:
+            logger.info('link %d: opaque from here: %s', link.number, reason)
+        rest = self.protocol.end_upstream()
+        self.protocol = link.opaque_protocol()
+        self._send_or_hold(rest)
+        self._take_turn()
+
+    def _send_or_hold(self, rest: bytes) -> None:
+        up = self.link.up
+        if not rest:
+            return
+        if self.exchange is not None:
+            up.hold(rest)
+            self.exchange.on_upstream()
+        else:
+            up.position += len(rest)
+            up.send(rest)
+
+    def on_end(self, stream: Stream) -> None:
+        """The stream's source will send no more."""
+        if stream is self.link.up:
+            self._send_or_hold(self.protocol.end_upstream())
+            return
+        marks = self.protocol.end_downstream()
+        if marks and self.answered < self.asked:
+            self.answered += 1
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.on_downstream(marks)
+            if exchange.greenlet is None:  # its turn will never come
+                self.on_exchange_over(exchange)
+
+    def may_finish(self, stream: Stream) -> bool:
+        """Whether the end of a stream may be passed on; while a behavior is at work, only the client's."""
+        exchange = self.exchange
+        return exchange is None or (stream is self.link.up and exchange.sending)
+
+    def defers_reset(self) -> bool:
+        """Whether a reset by the backend waits for a behavior: the client is not to see it before that is done."""
+        exchange = self.exchange
+        if exchange is None or exchange.greenlet is None or exchange.sending:
+            return False
+        self.broken = True
+        self.link.down.ended = True
+        self.link.down.settle()
+        return True

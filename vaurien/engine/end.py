@@ -1,0 +1,130 @@
+"""One end of a link, as a behavior sees it: like a blocking socket, cooperative, that first gives what has arrived."""
+
+from __future__ import annotations
+
+from errno import EBADF
+from socket import SHUT_RD
+from typing import TYPE_CHECKING, Any
+
+from gevent import Timeout
+
+if TYPE_CHECKING:
+    from vaurien.engine.stream import Stream
+    from vaurien.protocols.base import ErrorReply
+
+#: Seconds for a peer to close after it was answered and told that no more will come.
+LINGER = 5.0
+
+
+class End:
+    """The client's or the backend's end of a link.
+
+    Reading takes what its stream has received, before it goes on to the other end. Writing goes to the peer at once,
+    after what was sent to it before. Errors and time-outs are those of sockets.
+    """
+
+    def __init__(self, inbound: Stream, outbound: Stream) -> None:
+        self._inbound = inbound
+        self._outbound = outbound
+        self._link = inbound.link
+        assert inbound.link.traffic is not None
+        self._traffic = inbound.link.traffic
+        self._timeout: float | None = None
+
+    def recv(self, size: int = 65536) -> bytes:
+        """At most *size* bytes, never over the end of a message.
+
+        ``b''`` once the peer has ended its stream; of the backend, also once the reply was read.
+        """
+        stream, traffic = self._inbound, self._traffic
+        traffic.on_reading(stream)
+        with self._patience():
+            while not (self._link.closed or stream.held or stream.ended or traffic.is_exhausted(stream)):
+                self._link.wait()
+        self._check_open()
+        if not stream.held:
+            return b''
+        traffic.on_touched()
+        return stream.take(size)
+
+    def recv_into(self, buffer: Any, size: int = 0) -> int:
+        """Like `recv`, into a writable buffer; the number of bytes."""
+        view = memoryview(buffer).cast('B')
+        data = self.recv(size or len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def send(self, data: bytes) -> int:
+        """Send all of *data*: what `sendall` does, with the number of bytes."""
+        self.sendall(data)
+        return len(data)
+
+    def sendall(self, data: bytes) -> None:
+        """Send to the peer; returns once its socket has taken all of it."""
+        self._check_open()
+        if self._outbound.finished:
+            raise BrokenPipeError('this end was shut down')
+        self._traffic.on_touched()
+        self._outbound.send(data)
+        with self._patience():
+            while self._outbound.unsent is not None and not self._link.closed:
+                self._link.wait()
+        self._check_open()
+
+    def skip_message(self) -> None:
+        """Read the rest of the request that the behavior is applied to, and drop it."""
+        self._traffic.skip_message(self)
+
+    def answer(self, reply: ErrorReply) -> None:
+        """Answer the request in the backend's place, as a server does: read it, reply, close if the reply says so."""
+        if not reply.closes:
+            self.skip_message()
+            self.sendall(reply.data)
+            return
+        self.sendall(reply.data)
+        self._outbound.finish()
+        with Timeout(LINGER, False):  # closing with bytes unread would reset the connection: the reply might be lost
+            while not self._link.closed and self.recv():
+                pass
+        self.close()
+
+    def shutdown(self, how: int) -> None:
+        """Send the peer no more (``SHUT_WR``, ``SHUT_RDWR``); reading goes on."""
+        self._check_open()
+        if how != SHUT_RD and not self._outbound.finished:
+            self._outbound.finish()
+
+    def close(self) -> None:
+        """Close the link, both ends of it."""
+        self._link.close()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, to a fraction of a millisecond; ``gevent.sleep`` is late by up to two."""
+        self._link.proxy.sleep(seconds)
+
+    def settimeout(self, timeout: float | None) -> None:
+        """Seconds that each later call may take before it raises `TimeoutError`; None: for ever."""
+        self._timeout = timeout
+
+    def gettimeout(self) -> float | None:
+        """The seconds set by `settimeout`."""
+        return self._timeout
+
+    def fileno(self) -> int:
+        """The socket's file descriptor, -1 once closed."""
+        return self._inbound.source.fileno()
+
+    def getpeername(self) -> Any:
+        """The peer's address."""
+        return self._inbound.source.getpeername()
+
+    def getsockname(self) -> Any:
+        """This side's own address."""
+        return self._inbound.source.getsockname()
+
+    def _patience(self) -> Timeout:
+        return Timeout.start_new(self._timeout, TimeoutError('timed out'))
+
+    def _check_open(self) -> None:
+        if self._link.closed:
+            raise OSError(EBADF, 'the link is closed')

@@ -1,0 +1,148 @@
+"""Links of a protocol that moves the bytes itself: a greenlet per stream around its ``_handle``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gevent import Greenlet, getcurrent
+
+from vaurien.engine.end import End
+from vaurien.engine.exchange import Released
+
+if TYPE_CHECKING:
+    from vaurien.behaviors.dummy import Dummy
+    from vaurien.engine.link import Link
+    from vaurien.engine.stream import Stream
+    from vaurien.protocols.base import BaseProtocol
+
+
+class Handler:
+    """The traffic of such a link.
+
+    Each call of ``_handle`` with bytes of the client's is an exchange. While a behavior is at work, and while such a
+    call reads from its *dest* itself, the other direction stands back.
+    """
+
+    __slots__ = ('_calling', '_draws', '_greenlets', '_in_behavior', '_stands_back', 'exchanges', 'link', 'protocol')
+
+    def __init__(self, link: Link, protocol: BaseProtocol) -> None:
+        self.link = link
+        self.protocol = protocol
+        self.exchanges = 0
+        self._calling = 0
+        self._draws = link.draws()
+        self._in_behavior = False
+        self._stands_back = False
+        for stream in (link.up, link.down):
+            stream.tap = stream.hold
+        self._greenlets: list[Greenlet] = [link.proxy.spawn(self._serve, to_backend) for to_backend in (True, False)]
+
+    # What the link and its ends ask
+
+    @property
+    def idle(self) -> bool:
+        """Whether no call of ``_handle`` is at work."""
+        return not self._calling
+
+    def rearm(self) -> None:
+        """What is armed has changed: draw from that; end the behavior that runs."""
+        self._draws = self.link.draws()
+        if self._in_behavior and self._greenlets[0] is not getcurrent():
+            self._greenlets[0].kill(Released(), block=False)
+
+    def kill(self) -> None:
+        """The link is closed."""
+        for greenlet in self._greenlets:
+            if greenlet is not getcurrent():
+                greenlet.kill(block=False)
+
+    def may_finish(self, stream: Stream) -> bool:
+        """Whether the end of a stream may be passed on."""
+        return not self._calling
+
+    def on_end(self, stream: Stream) -> None:
+        """The stream's source will send no more: its greenlet sees that for itself."""
+
+    def defers_reset(self) -> bool:
+        """Never: ``_handle`` gets the error."""
+        return False
+
+    def on_taken(self, kind: int) -> None:
+        """There are no marks in these streams."""
+
+    def on_reading(self, stream: Stream) -> None:
+        """An end is about to be read."""
+        if stream is self.link.down and getcurrent() is self._greenlets[0]:
+            self._stands_back = True
+
+    def on_touched(self) -> None:
+        """An end was read or written: nothing is undone here anyway."""
+
+    def is_exhausted(self, stream: Stream) -> bool:
+        """Whether a reader waits in vain though the stream has not ended: not known here."""
+        return False
+
+    def skip_message(self, end: End) -> None:
+        """Drop what has arrived: more is not known of messages here."""
+        self.link.up.drop()
+
+    # The two greenlets
+
+    def _serve(self, to_backend: bool) -> None:
+        link = self.link
+        stream, other = (link.up, link.down) if to_backend else (link.down, link.up)
+        source, dest = End(stream, other), End(other, stream)
+        try:
+            while not link.closed and (stream.held or not stream.ended):
+                if not stream.held or (self._stands_back and not to_backend):
+                    link.wait()
+                elif self._call(source, dest, to_backend) is False:
+                    link.close()
+        except OSError:
+            link.reset()
+        except Exception as error:  # whatever somebody's protocol raises
+            link.proxy.warn_failed(self.protocol, error)
+            link.reset()
+
+    def _call(self, source: End, dest: End, to_backend: bool) -> bool | None:
+        behavior = self._draw() if to_backend else None
+        before = self.link.up.position, self.link.down.position
+        self._calling += 1
+        try:
+            if behavior is not None and self._step(behavior, 'on_before_handle', source, dest) is False:
+                self.link.up.drop()
+                return None
+            result = self.protocol._handle(source, dest, to_backend)
+            if behavior is not None:
+                self._step(behavior, 'on_between_handle', source, dest)
+                self._step(behavior, 'on_after_handle', source, dest)
+        finally:
+            self._calling -= 1
+            self._stands_back = self._stands_back and not to_backend
+            self.link.changed()
+        if before == (self.link.up.position, self.link.down.position) and result is not False:
+            self.link.wait()  # it wants more before it takes anything
+        for stream in (self.link.up, self.link.down):
+            stream.settle()
+        return result
+
+    def _draw(self) -> Dummy | None:
+        self.exchanges += 1
+        link = self.link
+        behavior = self._draws.draw(self.exchanges) if self._draws is not None else None
+        if behavior is None or not behavior.is_due():
+            return None
+        self._stands_back = True
+        link.proxy.prepare_fault(link, self.exchanges, behavior, self.protocol)
+        return behavior
+
+    def _step(self, behavior: Dummy, name: str, source: End, dest: End) -> bool | None:
+        self._in_behavior = True
+        try:
+            step = getattr(behavior, name)
+            result: bool | None = self.link.proxy.watch(behavior, step, self.protocol, source, dest)
+        except Released:
+            return None
+        finally:
+            self._in_behavior = False
+        return result

@@ -1,0 +1,237 @@
+"""A link: one client connection joined to its backend connection."""
+
+from __future__ import annotations
+
+import logging
+import struct
+from collections.abc import Callable
+from socket import IPPROTO_TCP, SO_LINGER, SOL_SOCKET, TCP_INFO
+from typing import TYPE_CHECKING, Any
+
+from gevent.hub import Waiter
+
+from vaurien.engine.dialer import Dialer
+from vaurien.engine.dispatcher import Dispatcher
+from vaurien.engine.handler import Handler
+from vaurien.engine.stream import Stream
+from vaurien.protocols.base import BaseProtocol
+from vaurien.protocols.tcp import TCP
+
+if TYPE_CHECKING:
+    from _socket import socket
+
+    from vaurien.engine.proxy import ProxyServer
+    from vaurien.selector import Draws
+
+_RESET = struct.pack('ii', 1, 0)
+#: Where struct tcp_info of linux/tcp.h has tcpi_last_data_recv, in ms.
+_LAST_DATA_RECV = struct.Struct('=52xI')
+
+logger = logging.getLogger(__name__)
+
+
+class Link:
+    """Owns the two sockets and the two streams; closes them in `close` and nowhere else.
+
+    On its own it passes bytes. What is done to them beyond that is its *traffic*'s: a `Dispatcher` where messages
+    matter, a `Handler` where the protocol moves the bytes itself, nothing where it is ``tcp`` and nothing is armed.
+    """
+
+    __slots__ = (
+        '_dialer',
+        '_joined',
+        '_waiters',
+        'backend',
+        'client',
+        'closed',
+        'down',
+        'number',
+        'proxy',
+        'stale',
+        'traffic',
+        'up',
+    )
+
+    backend: socket
+    up: Stream
+    down: Stream
+
+    def __init__(self, proxy: ProxyServer, number: int, client: socket) -> None:
+        self.proxy = proxy
+        self.number = number
+        self.client = client
+        self.closed = False
+        #: Joined to a backend that is no longer the proxy's.
+        self.stale = False
+        self.traffic: Dispatcher | Handler | None = None
+        #: Whether it had a backend at least once, and so has streams.
+        self._joined = False
+        self._waiters: list[Callable[[], Any]] = []
+        self._dialer: Dialer | None = None
+
+    # Opening
+
+    def open(self) -> None:
+        """Connect to the backend; again, where the proxy has got another one."""
+        self._dialer = Dialer(self)
+        self._dialer.dial()
+
+    def on_connected(self, backend: socket) -> None:
+        """The backend has accepted: move bytes."""
+        self._dialer = None
+        self.backend = backend
+        up, down = Stream(self, self.client, backend), Stream(self, backend, self.client)
+        if self._joined:
+            up.carry_on(self.up)
+            down.carry_on(self.down)
+        self.up, self.down = up, down
+        if not self._joined:
+            self._joined = True
+            self._begin_traffic()
+        up.start()
+        down.start()
+
+    def _begin_traffic(self) -> None:
+        protocol = self.proxy.protocol
+        if protocol.handles():
+            self.traffic = Handler(self, self.proxy.new_protocol())
+        elif protocol is not TCP:
+            self.traffic = Dispatcher(self, self.proxy.new_protocol())
+        else:
+            self.rearm()
+
+    def on_unreachable(self) -> None:
+        """No address of the backend accepts. A reset is the nearest to a refused connection that can still be shown."""
+        self._set_reset(self.client)
+        self.close()
+
+    def rearm(self) -> None:
+        """What is armed has changed: let go what runs, and look at chunks of opaque bytes only where it matters."""
+        if self._dialer is not None:
+            return
+        if self.traffic is not None:
+            self.traffic.rearm()
+            if self.proxy.selector is None and self.traffic.idle and type(self.traffic.protocol) is TCP:
+                self.traffic = self.up.tap = self.down.tap = None
+        elif self.proxy.selector is not None:
+            for stream in (self.up, self.down):
+                if stream.splice is not None:
+                    stream.splice.leave()
+            self.traffic = Dispatcher(self, self.opaque_protocol(), exchanges=self.up.chunks)
+
+    def draws(self) -> Draws | None:
+        """What the link's exchanges draw; None while nothing is armed."""
+        selector = self.proxy.selector
+        return None if selector is None else selector.draws(self.number)
+
+    def opaque_protocol(self) -> BaseProtocol:
+        """A ``tcp`` protocol that takes over where the streams are."""
+        up, down = self.up, self.down
+        return TCP(
+            sent=up.position + len(up.held),
+            received=down.position + len(down.held),
+            spoken=bool(up.received or down.received),
+        )
+
+    # Ends
+
+    def is_finished(self) -> bool:
+        """Whether both streams have come to their end."""
+        return self.up.finished and self.down.finished
+
+    def on_reset(self, peer: socket) -> None:
+        """The connection to *peer* is broken: so will be the one to the other, at once or when a behavior is done."""
+        if peer is self.client or self.traffic is None or not self.traffic.defers_reset():
+            self.reset()
+
+    def reset(self) -> None:
+        """Close, so that both peers see a reset."""
+        if not self.closed:
+            self._set_reset(self.client)
+            self._set_reset(self.backend)
+            self.close()
+
+    def close(self) -> None:
+        """Close both sockets now, and end whatever waits for them."""
+        if self.closed:
+            return
+        self.closed = True
+        if self._dialer is not None:
+            self._dialer.close()
+        else:
+            self._part()
+        self.client.close()
+        if self.traffic is not None:
+            self.traffic.kill()
+        self.changed()
+        self.proxy.on_closed(self)
+        if self.traffic is None and self._joined:
+            del self.up, self.down  # the garbage collector need not find this circle: nobody asks for the streams now
+
+    def retire(self) -> None:
+        """The proxy has another backend: go there, or close for the client to come again, once no exchange is open."""
+        if self._dialer is not None:
+            return
+        self.stale = True
+        traffic = self.traffic
+        if traffic is None or type(traffic.protocol) is TCP:
+            self.close()
+        elif traffic.idle:
+            if traffic.protocol.stateless:
+                self.stale = False
+                self._part()
+                self.proxy.assign_backend(traffic.protocol)
+                self.open()
+            else:
+                self.close()
+
+    def _part(self) -> None:
+        self.up.stop()
+        self.down.stop()
+        self.backend.close()
+
+    def has_open_exchange(self) -> bool:
+        """Whether somebody waits for something; for opaque bytes: whether the client spoke last."""
+        if self._dialer is not None:
+            return True
+        if self.traffic is not None and type(self.traffic.protocol) is not TCP:
+            return not self.traffic.idle
+        if self.up.unsent is not None or self.down.unsent is not None:
+            return True
+        return _silence(self.client) < _silence(self.backend)
+
+    def counts(self) -> tuple[int, int, int]:
+        """Exchanges opened, bytes received from the client, bytes received from the backend."""
+        if not self._joined:
+            return 0, 0, 0
+        exchanges = self.up.chunks if self.traffic is None else self.traffic.exchanges
+        return exchanges, self.up.received, self.down.received
+
+    # Who waits
+
+    def wait(self) -> None:
+        """In a greenlet: sleep until anything changes on this link."""
+        waiter: Waiter[None] = Waiter()
+        self._waiters.append(waiter.switch)
+        try:
+            waiter.get()
+        finally:
+            if waiter.switch in self._waiters:
+                self._waiters.remove(waiter.switch)
+
+    def changed(self) -> None:
+        """Wake whoever waits."""
+        if self._waiters:
+            waiters, self._waiters = self._waiters, []
+            for switch in waiters:
+                self.proxy.loop.run_callback(switch, None)
+
+    @staticmethod
+    def _set_reset(sock: socket) -> None:
+        sock.setsockopt(SOL_SOCKET, SO_LINGER, _RESET)
+
+
+def _silence(sock: socket) -> int:
+    """Milliseconds since the peer last sent anything."""
+    info = sock.getsockopt(IPPROTO_TCP, TCP_INFO, _LAST_DATA_RECV.size)
+    return int(_LAST_DATA_RECV.unpack(info)[0])

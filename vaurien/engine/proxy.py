@@ -1,0 +1,253 @@
+"""A proxy: one listening address, the backend behind it, what is armed, and every link between the two."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections import Counter
+from collections.abc import Callable, Sequence
+from random import Random
+from time import monotonic, perf_counter
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.pool import Group
+from msgspec import to_builtins
+
+from vaurien import __version__
+from vaurien.address import Address
+from vaurien.behaviors import Behavior
+from vaurien.engine.clock import Clock
+from vaurien.engine.link import Link
+from vaurien.engine.listener import Listener
+from vaurien.engine.resolver import Resolver
+from vaurien.protocols import Protocol
+from vaurien.selector import Selector
+from vaurien.settings import Entry, Settings, format_behaviors
+
+if TYPE_CHECKING:
+    from _socket import socket
+
+    from vaurien.behaviors.dummy import Dummy
+    from vaurien.engine.end import End
+    from vaurien.options import Configurable
+    from vaurien.protocols.base import BaseProtocol
+
+logger = logging.getLogger(__name__)
+
+#: A behavior that kept the event loop from running for so many seconds is named in a warning.
+BLOCKED = 0.1
+
+#: While shutting down: seconds between two looks at the links that are still open.
+DRAIN_INTERVAL = 0.05
+
+
+class ProxyServer:
+    """Serves one `Settings`, in the thread and on the event loop where it was made."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Looks plug-ins up and checks options; raises `ConfigError`. No I/O happens before `start`."""
+        self.settings = settings
+        self.loop = gevent.get_hub().loop
+        self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
+        self.protocol = Protocol.get(settings.protocol)
+        self.protocol_options = self.protocol.resolve(settings.protocol_options.get(settings.protocol, {}))
+        self.armed: tuple[Entry, ...] = ()
+        #: None while nothing but ``dummy`` is armed.
+        self.selector: Selector | None = None
+        self.address = settings.proxy
+        self.backend = settings.backend
+        self.resolver = Resolver(self, settings.backend)
+        self.links: dict[int, Link] = {}
+        self.links_total = 0
+        self.faults: Counter[str] = Counter()
+        self._exchanges = 0
+        self._upstream_bytes = 0
+        self._downstream_bytes = 0
+        self._began = monotonic()
+        self._greenlets = Group()
+        self._listener: Listener | None = None
+        self._clock: Clock | None = None
+        self._idle_timer: Any = None
+        self._blamed: set[str] = set()
+        self.arm(settings.behaviors)
+
+    # Life
+
+    def start(self) -> None:
+        """Bind and listen; raises `OSError`."""
+        listener = Listener(self)
+        listener.start()
+        self._listener = listener
+        self._clock = Clock(self.loop)
+        self.address = Address(*listener.address[:2])
+        self._began = monotonic()
+        self.resolver.resolve()
+        if self.settings.idle_timeout is not None:
+            self._watch_idle(self.settings.idle_timeout)
+
+    def shut_down(self, grace: float = 0.0) -> None:
+        """Stop accepting, let open exchanges finish for *grace* seconds, close all. Blocks the calling greenlet."""
+        if self._listener is not None:
+            self._listener.close()
+        deadline = monotonic() + grace
+        while self.links and monotonic() < deadline:
+            for link in [link for link in self.links.values() if not link.has_open_exchange()]:
+                link.close()
+            if self.links:
+                gevent.sleep(DRAIN_INTERVAL)
+        for link in list(self.links.values()):
+            link.close()
+        if self._idle_timer is not None:
+            self._idle_timer.stop()
+            self._idle_timer.close()
+        self._greenlets.kill(block=True)
+        if self._clock is not None:
+            self._clock.close()
+            self._clock = None
+
+    def spawn(self, function: Callable[..., None], *args: Any) -> gevent.Greenlet:
+        """Start a greenlet: every one of a proxy starts here, and ends with it."""
+        return self._greenlets.spawn(function, *args)
+
+    def sleep(self, seconds: float) -> None:
+        """Let the calling greenlet wait, to a fraction of a millisecond."""
+        assert self._clock is not None, 'nothing runs before start'
+        self._clock.sleep(seconds)
+
+    # Links
+
+    @property
+    def full(self) -> bool:
+        """Whether ``max_links`` are open."""
+        return self.settings.max_links is not None and len(self.links) >= self.settings.max_links
+
+    def open_link(self, client: socket) -> None:
+        """Join a client to the backend."""
+        self.links_total += 1
+        self.links[self.links_total] = link = Link(self, self.links_total, client)
+        link.open()
+
+    def on_closed(self, link: Link) -> None:
+        """A link has closed: keep its counts."""
+        was_full = self.full
+        del self.links[link.number]
+        exchanges, upstream, downstream = link.counts()
+        self._exchanges += exchanges
+        self._upstream_bytes += upstream
+        self._downstream_bytes += downstream
+        if was_full and self._listener is not None:
+            self._listener.resume()
+
+    def new_protocol(self) -> BaseProtocol:
+        """A protocol object for one link."""
+        protocol = self.protocol(self.protocol_options)
+        self.assign_backend(protocol)
+        return protocol
+
+    def assign_backend(self, protocol: BaseProtocol) -> None:
+        """Tell a protocol object which backend its link is joined to."""
+        protocol.set_backend(str(self.backend))
+
+    def note_unreachable(self, link: Link, reason: str) -> None:
+        """A link found no address of the backend that accepts."""
+        logger.warning('link %d: cannot connect to %s: %s', link.number, self.backend, reason)
+
+    def _watch_idle(self, seconds: float) -> None:
+        seen: dict[Link, int] = {}
+
+        def look() -> None:
+            nonlocal seen
+            idle = [link for link in self.links.values() if seen.get(link) == sum(link.counts()[1:])]
+            for link in idle:
+                logger.info('link %d: nothing moved for %g s, closed', link.number, seconds)
+                link.close()
+            seen = {link: sum(link.counts()[1:]) for link in self.links.values()}
+
+        self._idle_timer = self.loop.timer(seconds, seconds)
+        self._idle_timer.start(look)
+
+    # Faults
+
+    def arm(self, entries: Sequence[Entry]) -> None:
+        """Change what is armed, from the next exchange on; whatever runs is let go. Raises `ConfigError`."""
+        behaviors = [(entry.percent, Behavior.get(entry.name)(entry.options)) for entry in entries]
+        self.armed = tuple(entries)
+        harmful = any(behavior.name != 'dummy' and percent > 0 for percent, behavior in behaviors)
+        self.selector = Selector(behaviors, self.seed) if harmful else None
+        for link in list(self.links.values()):
+            link.rearm()
+
+    def prepare_fault(self, link: Link, exchange: int, behavior: Dummy, protocol: BaseProtocol) -> None:
+        """A behavior is about to begin on the request that *link* holds: count it, log it, hand chance to it."""
+        self.faults[behavior.name] += 1
+        protocol.request = bytes(link.up.held)
+        protocol.random = Random(f'{self.seed}/{link.number}/{exchange}')
+        if logger.isEnabledFor(logging.INFO):
+            request = protocol.describe(protocol.request)
+            logger.info('link %d exchange %d: %s on %s', link.number, exchange, behavior.name, request)
+
+    def watch(self, behavior: Dummy, step: Callable[..., Any], protocol: BaseProtocol, source: End, dest: End) -> Any:
+        """Take one step of a behavior; warn, once, of a behavior that keeps everybody else waiting."""
+        iteration, began = self.loop.iteration, perf_counter()
+        result = step(protocol, source, dest, True)
+        took = perf_counter() - began
+        if took > BLOCKED and self.loop.iteration == iteration and behavior.name not in self._blamed:
+            self._blamed.add(behavior.name)
+            logger.warning(
+                'behavior %s blocked every link for %.1f s: where nothing is patched, sleep with gevent.sleep',
+                behavior.name,
+                took,
+            )
+        return result
+
+    def note_broken(self, link: Link, behavior: Dummy, error: OSError) -> None:
+        """A peer left while a behavior spoke to it."""
+        logger.debug('link %d: %s: %s', link.number, behavior.name, error)
+
+    def warn_failed(self, plugin: Configurable, error: Exception) -> None:
+        """A behavior or protocol raised: its own fault, not the peers'."""
+        logger.warning(
+            '%s failed: %s: %s',
+            plugin.name,
+            type(error).__name__,
+            error,
+            exc_info=logger.isEnabledFor(logging.DEBUG),
+        )
+
+    # The backend
+
+    def set_backend(self, backend: Address) -> None:
+        """Go to another backend, from the next exchange on."""
+        self.backend = backend
+        self.resolver = Resolver(self, backend)
+        self.resolver.refresh()
+        for link in list(self.links.values()):
+            link.retire()
+
+    # Telling
+
+    def status(self) -> dict[str, Any]:
+        """Everything about the running proxy, ready for JSON; times in seconds."""
+        settings, counts = self.settings, [link.counts() for link in self.links.values()]
+        return {
+            'version': __version__,
+            'pid': os.getpid(),
+            'uptime': round(monotonic() - self._began, 3),
+            'proxy': str(self.address),
+            'backend': str(self.backend),
+            'protocol': settings.protocol,
+            'protocol_options': self.protocol_options,
+            'behavior': format_behaviors(self.armed),
+            'behaviors': to_builtins(list(self.armed)),
+            'seed': self.seed,
+            'settings': {name: getattr(settings, name) for name in ('timeout', 'idle_timeout', 'backlog', 'max_links')},
+            'links': {'open': len(self.links), 'total': self.links_total},
+            'exchanges': self._exchanges + sum(exchanges for exchanges, _, _ in counts),
+            'bytes': {
+                'upstream': self._upstream_bytes + sum(upstream for _, upstream, _ in counts),
+                'downstream': self._downstream_bytes + sum(downstream for _, _, downstream in counts),
+            },
+            'faults': dict(self.faults),
+        }

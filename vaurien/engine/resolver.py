@@ -1,0 +1,59 @@
+"""Where the backend is: its name looked up once, and again when it changes or stops answering; never per connection."""
+
+from __future__ import annotations
+
+import logging
+from socket import SOCK_STREAM, gaierror
+from typing import TYPE_CHECKING, Any
+
+from gevent.socket import getaddrinfo
+
+from vaurien.address import Address
+
+if TYPE_CHECKING:
+    from vaurien.engine.dialer import Dialer
+    from vaurien.engine.proxy import ProxyServer
+
+logger = logging.getLogger(__name__)
+
+
+class Resolver:
+    """The backend's socket addresses, in the order to try them."""
+
+    def __init__(self, proxy: ProxyServer, backend: Address) -> None:
+        self._proxy = proxy
+        self._backend = backend
+        self._waiting: list[Dialer] = []
+        self._running = False
+        #: Pairs of address family and socket address; empty until the name was resolved.
+        self.addresses: list[tuple[int, Any]] = []
+
+    def refresh(self, dialer: Dialer | None = None) -> None:
+        """Look the name up in the background; then let *dialer* try again."""
+        if dialer is not None:
+            self._waiting.append(dialer)
+        if not self._running:
+            self._running = True
+            self._proxy.spawn(self._refresh)
+
+    def _refresh(self) -> None:
+        problem = self.resolve()
+        self._running = False
+        waiting, self._waiting = self._waiting, []
+        for dialer in waiting:
+            if dialer.link.closed:
+                continue
+            if self.addresses:
+                dialer.dial()
+            else:
+                dialer.give_up(problem)
+
+    def resolve(self) -> str:
+        """Look the name up now, in a greenlet; what went wrong, if anything did. The old addresses stay then."""
+        try:
+            found = getaddrinfo(self._backend.host, self._backend.port, type=SOCK_STREAM)
+        except (gaierror, UnicodeError) as error:
+            logger.warning('cannot resolve %s: %s', self._backend.host, getattr(error, 'strerror', error))
+            return f'cannot resolve {self._backend.host}'
+        self.addresses = [(family, address) for family, _, _, _, address in found]
+        return ''

@@ -1,0 +1,282 @@
+"""One direction of a link: what arrives at the source leaves at the sink.
+
+Everything happens in callbacks of the event loop; no greenlet and no lock is involved. Two things can stand between the
+two sockets. A *tap* is given every chunk that arrives and decides what leaves, and when; without one, bytes go straight
+through. *Holding* keeps what arrives in `held` until whoever asked for it lets it go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from socket import SHUT_WR
+from typing import TYPE_CHECKING, Any
+
+from vaurien.engine.splice import Splice
+from vaurien.protocols.base import INTERIM, NOTHING, Mark
+
+if TYPE_CHECKING:
+    from _socket import socket
+
+    from vaurien.engine.link import Link
+
+#: The most that is read at once. Larger is no cheaper per byte: measured, the curve is flat from here on.
+CHUNK = 256 * 1024
+
+#: Reading stops while this much is held. As much as a socket's default receive buffer; the bound on a slow reader's
+#: cost is this and one chunk.
+MAX_HELD = 128 * 1024
+
+#: So many chunks of at least `BULK` bytes in a row make a long transfer, which is spliced from then on.
+BULK_RUN = 8
+BULK = 32 * 1024
+
+READ, WRITE = 1, 2
+
+#: All streams read into this: a chunk is sent on, or copied, before the next callback runs.
+_BUFFER = bytearray(CHUNK)
+_VIEW = memoryview(_BUFFER)
+
+
+class Stream:
+    """One direction of a link. Its sockets are the link's: a stream never closes them."""
+
+    __slots__ = (
+        'bulk',
+        'chunks',
+        'ended',
+        'finished',
+        'held',
+        'holding',
+        'link',
+        'marks',
+        'position',
+        'reader',
+        'received',
+        'sink',
+        'source',
+        'splice',
+        'tap',
+        'unsent',
+        'writer',
+    )
+
+    def __init__(self, link: Link, source: socket, sink: socket) -> None:
+        self.link = link
+        self.source = source
+        self.sink = sink
+        self.reader = link.proxy.loop.io(source.fileno(), READ)
+        #: Made when the sink first is not writable: most never are not.
+        self.writer: Any = None
+        self.tap: Callable[[bytes], None] | None = None
+        #: Bytes received since the link was opened, and in how many chunks.
+        self.received = 0
+        self.chunks = 0
+        #: The source will send no more; all of it was sent on, and the sink was told.
+        self.ended = False
+        self.finished = False
+        #: What the sink did not take yet.
+        self.unsent: bytearray | None = None
+        #: Bytes that have arrived and are neither sent on nor dropped, the position of the first, and their marks.
+        self.held = bytearray()
+        self.position = 0
+        self.marks: list[Mark] = []
+        self.holding = False
+        self.bulk = 0
+        self.splice: Splice | None = None
+
+    def carry_on(self, before: Stream) -> None:
+        """Continue where another stream was when nothing was under way, between other sockets."""
+        self.tap, self.position = before.tap, before.position
+        self.received, self.chunks = before.received, before.chunks
+
+    def start(self) -> None:
+        """Begin to read."""
+        self.reader.start(self._on_readable)
+
+    def stop(self) -> None:
+        """Never call back again, and let the watchers go. The link calls this before it closes the sockets."""
+        for watcher in (self.reader, self.writer):
+            if watcher is not None:
+                watcher.stop()
+                watcher.close()
+        if self.splice is not None:
+            self.splice.close()
+            self.splice = None
+
+    # What arrives
+
+    def _on_readable(self) -> None:
+        try:
+            count = self.source.recv_into(_BUFFER)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.link.on_reset(self.source)
+            return
+        if not count:
+            self._on_end()
+            return
+        self.received += count
+        self.chunks += 1
+        tap = self.tap
+        if tap is not None:
+            tap(_VIEW[:count].tobytes())
+            return
+        try:
+            sent = self.sink.send(_VIEW[:count])
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.link.on_reset(self.sink)
+            return
+        if sent < count:
+            self._block(bytearray(_VIEW[sent:count]))
+        if count < BULK:
+            self.bulk = 0
+        else:
+            self._count_bulk()
+
+    def resume_plain(self) -> None:
+        """The splice is over: read again, beginning with the end of the stream if that ended it."""
+        self.splice = None
+        self.settle()
+
+    def _on_end(self) -> None:
+        self.ended = True
+        self.reader.stop()
+        if self.link.traffic is not None:
+            self.link.traffic.on_end(self)
+        self.settle()
+
+    def _count_bulk(self) -> None:
+        self.bulk += 1
+        if self.bulk >= BULK_RUN and self.unsent is None:
+            self.bulk = 0
+            self.splice = Splice.begin(self)
+
+    # What leaves
+
+    def send(self, data: bytes | bytearray) -> None:
+        """Send on, now or as soon as the sink takes it; meanwhile the source is not read."""
+        if self.unsent is not None:
+            self.unsent += data
+            return
+        try:
+            sent = self.sink.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.link.on_reset(self.sink)
+            return
+        if sent < len(data):
+            self._block(bytearray(memoryview(data)[sent:]))
+
+    def _block(self, rest: bytearray) -> None:
+        self.unsent = rest
+        self.reader.stop()
+        self.await_writable(self._on_writable)
+
+    def await_writable(self, callback: Callable[[], None]) -> None:
+        """Call back whenever the sink is writable, until the writer is stopped."""
+        if self.writer is None:
+            self.writer = self.link.proxy.loop.io(self.sink.fileno(), WRITE)
+        self.writer.start(callback)
+
+    def _on_writable(self) -> None:
+        assert self.unsent is not None
+        try:
+            sent = self.sink.send(self.unsent)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.link.on_reset(self.sink)
+            return
+        del self.unsent[:sent]
+        if not self.unsent:
+            self.unsent = None
+            self.writer.stop()
+            self.settle()
+
+    def settle(self) -> None:
+        """After anything changed: read on if there is room, pass the end on if all else is, wake who waits."""
+        self.link.changed()
+        if self.link.closed or self.splice is not None:
+            return
+        if not self.ended:
+            if self.unsent is None and len(self.held) < MAX_HELD:
+                self.reader.start(self._on_readable)
+            else:
+                self.reader.stop()
+        elif self.unsent is None and not self.held and not self.finished and self._may_finish():
+            self.finish()
+
+    def _may_finish(self) -> bool:
+        return self.link.traffic is None or self.link.traffic.may_finish(self)
+
+    def finish(self) -> None:
+        """Tell the sink that no more will come; closes the link where that holds for the other direction, too."""
+        self.finished = True
+        if self.link.is_finished():
+            self.link.close()
+            return
+        try:
+            self.sink.shutdown(SHUT_WR)
+        except OSError:
+            self.link.on_reset(self.sink)
+
+    # What is held
+
+    def hold(self, data: bytes, marks: Sequence[Mark] = NOTHING) -> None:
+        """Keep *data*, with the marks in it."""
+        self.held += data
+        self.marks.extend(marks)
+        self.settle()
+
+    def take(self, size: int) -> bytes:
+        """The next bytes held, at most *size* and never over the end of a message; their marks are gone with them."""
+        size = min(size, len(self.held))
+        if self.marks:
+            size = min(size, self.marks[0][1] - self.position)
+        data = bytes(self.held[:size])
+        del self.held[:size]
+        self.position += size
+        for kind in self._marks_passed():
+            if self.link.traffic is not None:
+                self.link.traffic.on_taken(kind)
+        self.settle()
+        return data
+
+    def _marks_passed(self) -> list[int]:
+        passed = []
+        while self.marks and self.marks[0][1] <= self.position:
+            passed.append(self.marks.pop(0)[0])
+        return passed
+
+    def release_to(self, position: int) -> None:
+        """Send on what is held up to *position*, and forget the marks there."""
+        count = position - self.position
+        if count > 0:
+            data = bytes(self.held[:count])
+            del self.held[:count]
+            self.position = position
+            self.send(data)
+        self._marks_passed()
+
+    def release_interim(self) -> None:
+        """Send on what is held before the reply: 1xx, pushes."""
+        while self.marks and self.marks[0][0] == INTERIM:
+            self.release_to(self.marks[0][1])
+
+    def release(self) -> None:
+        """Send on all that is held, and hold no more."""
+        self.holding = False
+        self.release_to(self.position + len(self.held))
+        self.settle()
+
+    def drop(self) -> None:
+        """Forget all that is held, and hold no more."""
+        self.holding = False
+        self.position += len(self.held)
+        self.held.clear()
+        self.marks.clear()
+        self.settle()
