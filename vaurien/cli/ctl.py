@@ -1,0 +1,198 @@
+"""The command ``vaurienctl``: ask and tell a running proxy."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
+
+import msgspec
+
+from vaurien import __version__
+from vaurien.address import Address
+from vaurien.cli.output import fail, flush, say
+from vaurien.client import Client
+from vaurien.errors import ConfigError, ControlError, OptionError, UnreachableError
+
+DESCRIPTION = 'Ask or tell a running vaurien, one that was started with --http.'
+
+EPILOG = """\
+examples:
+  vaurienctl status
+      what it proxies, what is armed, what happened so far
+  vaurienctl set-behavior delay --sleep 2
+      from now on every exchange is two seconds late
+  vaurienctl set-behavior 20:error,10:delay --error-inject true --delay-sleep 0.5
+      by weight, in percent; what is missing to 100 passes untouched
+  vaurienctl set-behavior dummy
+      all well again
+  vaurienctl --host staging:8080 set-backend localhost:6380
+      another backend, for a proxy elsewhere
+
+The exit status is 0 when done, 1 when there is no proxy to reach, 2 when it was asked for something it cannot do."""
+
+SET_BEHAVIOR = """\
+Arm NAME for every exchange from the next one on, or several behaviors by weight: 20:error,10:delay.
+Options come after it, --OPTION VALUE, or --NAME-OPTION VALUE where there are several behaviors. A VALUE that is JSON
+is read as JSON (2, 0.5, true, null), anything else is a text; without a VALUE an option is true. An option that is
+not given takes the value that the proxy was configured with, else its default."""
+
+
+STYLE: dict[str, Any] = {'allow_abbrev': False, 'formatter_class': argparse.RawDescriptionHelpFormatter}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f'{message}, see {self.prog} --help')
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with *argv* (without the command's name) and return its exit status: 0, 1 or 2, as above."""
+    try:
+        arguments, rest = make_parser().parse_known_args(argv)
+        if rest and arguments.command is not set_behavior:
+            raise ConfigError(f'unexpected argument {rest[0]!r}, see vaurienctl --help')
+        arguments.options = rest
+        arguments.command(Client(*_parse_host(arguments.host)), arguments)
+    except UnreachableError as error:
+        return fail('vaurienctl', error, 1)
+    except (ConfigError, ControlError) as error:
+        return fail('vaurienctl', error, 2)
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        flush()
+    return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of everything but the options of behaviors, which are the proxy's to know."""
+    parser = _Parser(prog='vaurienctl', description=DESCRIPTION, epilog=EPILOG, **STYLE)
+    parser.add_argument('--version', action='version', version=f'vaurienctl {__version__}')
+    _add_host(parser, 'localhost:8080')
+    subparsers = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
+    commands = {}
+    for name, (command, text, description) in COMMANDS.items():
+        commands[name] = subparsers.add_parser(name, help=text, description=description, **STYLE)
+        commands[name].set_defaults(command=command)
+        _add_host(commands[name], argparse.SUPPRESS)
+    commands['status'].add_argument('--json', action='store_true', help='as it came, for programs')
+    commands['set-backend'].add_argument('backend', metavar='HOST:PORT')
+    commands['set-behavior'].add_argument('name', metavar='NAME', help='one behavior, or several with their percent')
+    commands['set-behavior'].usage = 'vaurienctl set-behavior [--host HOST[:PORT]] NAME [--OPTION VALUE ...]'
+    return parser
+
+
+def _add_host(parser: argparse.ArgumentParser, default: str) -> None:
+    text = 'the control API (default localhost:8080)'
+    parser.add_argument('--host', metavar='HOST[:PORT]', default=default, help=text)
+
+
+def list_behaviors(client: Client, arguments: argparse.Namespace) -> None:
+    """Print the names, one a line."""
+    say('\n'.join(client.list_behaviors()))
+
+
+def get_behavior(client: Client, arguments: argparse.Namespace) -> None:
+    """Print what is armed, as `set_behavior` takes it."""
+    say(client.get_behavior())
+
+
+def set_behavior(client: Client, arguments: argparse.Namespace) -> None:
+    """Arm something else."""
+    options = parse_options(arguments.options)
+    client.set_behavior(arguments.name, **(sort_options(arguments.name, options) if ':' in arguments.name else options))
+
+
+def get_backend(client: Client, arguments: argparse.Namespace) -> None:
+    """Print the backend."""
+    say(client.get_backend())
+
+
+def set_backend(client: Client, arguments: argparse.Namespace) -> None:
+    """Change it."""
+    client.set_backend(arguments.backend)
+
+
+def show_status(client: Client, arguments: argparse.Namespace) -> None:
+    """Print the status, for people or for programs."""
+    status = client.status()
+    say(msgspec.json.format(_spell(status), indent=2) if arguments.json else format_status(status))
+
+
+#: Every command: what does it, its line in the help, its own help.
+COMMANDS: dict[str, tuple[Callable[[Client, argparse.Namespace], None], str, str]] = {
+    'list-behaviors': (list_behaviors, 'name every behavior there is', 'Name every behavior there is, one a line.'),
+    'get-behavior': (get_behavior, 'tell what is armed', 'Tell what is armed, as set-behavior takes it.'),
+    'set-behavior': (set_behavior, 'arm something else', SET_BEHAVIOR),
+    'status': (show_status, 'tell everything about the proxy', 'Tell settings, what is armed, and what happened.'),
+    'get-backend': (get_backend, 'tell what is behind the proxy', 'Tell the address behind the proxy.'),
+    'set-backend': (set_backend, 'put another backend behind it', 'Send exchanges elsewhere from the next one on.'),
+}
+
+
+def format_status(status: Mapping[str, Any]) -> str:
+    """One aligned line for each thing that there is to know."""
+    lines = dict(_flatten('', status))
+    width = max(map(len, lines))
+    return '\n'.join(f'{name:{width}}  {text}' for name, text in lines.items())
+
+
+def parse_options(words: Sequence[str]) -> dict[str, Any]:
+    """Read ``--sleep 2 --before=false --inject``; raises `OptionError`."""
+    options: dict[str, Any] = {}
+    rest = list(words)
+    while rest:
+        flag, equals, value = rest.pop(0).partition('=')
+        name = flag.removeprefix('--')
+        if not name or name == flag:
+            raise OptionError(f'unexpected argument {flag!r}: options look like --sleep 2')
+        if not equals:
+            value = rest.pop(0) if rest and not rest[0].startswith('--') else 'true'
+        options[name] = _read_value(value)
+    return options
+
+
+def sort_options(spec: str, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """``{'delay-sleep': 2}`` by the behaviors that *spec* names: ``{'delay': {'sleep': 2}}``; raises `OptionError`."""
+    names = [item.rpartition(':')[2].strip() for item in spec.split(',')]
+    sorted_: dict[str, dict[str, Any]] = {}
+    for flag, value in options.items():
+        name = max((name for name in names if flag.startswith(f'{name}-')), key=len, default='')
+        if not name:
+            raise OptionError(f'--{flag} is of none of {", ".join(names)}: write --{names[0]}-OPTION VALUE')
+        sorted_.setdefault(name, {})[flag.removeprefix(f'{name}-')] = value
+    return sorted_
+
+
+def _spell(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _read_value(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except ValueError:
+        return text
+
+
+def _parse_host(text: str) -> Address:
+    """``host``, ``host:port`` or ``[v6]``, with 8080 for no port."""
+    return Address.parse(f'{text}:8080' if ':' not in text or text.endswith(']') else text)
+
+
+def _flatten(prefix: str, value: Any) -> list[tuple[str, str]]:
+    if isinstance(value, list):
+        return [(f'{prefix}.{entry["name"]}', _format_entry(entry)) for entry in value]
+    if isinstance(value, dict):
+        inner = [line for key, item in value.items() for line in _flatten(f'{prefix}.{key}'.lstrip('.'), item)]
+        return inner or [(prefix, 'none')]
+    if value is None:
+        return [(prefix, 'none')]
+    return [(prefix, value if isinstance(value, str) else _spell(value))]
+
+
+def _format_entry(entry: Mapping[str, Any]) -> str:
+    return ', '.join(
+        [f'{entry["percent"]:g}%', *(f'{name} {_spell(value)}' for name, value in entry['options'].items())]
+    )

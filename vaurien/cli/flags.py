@@ -1,0 +1,195 @@
+"""The flags of ``vaurien``: those of the settings, and one for every option of every behavior and protocol."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from difflib import get_close_matches
+from types import NoneType
+from typing import Annotated, Any, Literal, NamedTuple, NoReturn, get_args, get_origin
+
+from vaurien import __version__
+from vaurien.config import CLASSIC, REGISTRIES, SETTINGS, Sections, Source, build, make_source, read, register
+from vaurien.errors import ConfigError, PluginError
+from vaurien.options import Configurable
+from vaurien.settings import Settings
+
+USAGE = 'vaurien [--proxy HOST:PORT] [--backend HOST:PORT] [--protocol NAME] [--behavior PERCENT:NAME,...] [flags]'
+
+DESCRIPTION = """\
+A TCP proxy that makes a backend fail the way real backends fail: late, wrong, half, never.
+Point your application at --proxy instead of --backend, and choose what goes wrong, how often."""
+
+EPILOG = """\
+examples:
+  vaurien --proxy 0.0.0.0:8888 --backend example.com:80 --protocol http --behavior 20:error
+      one HTTP request in five gets an error 500 to 503
+  vaurien --proxy localhost:8000 --backend localhost:6379 --protocol redis --behavior 5:error,10:delay \\
+          --behavior-delay-sleep 2
+      Redis, with 5% of the commands refused and 10% two seconds late
+  vaurien --proxy 0.0.0.0:6565 --backend mail.example.com:465 --behavior 100:error --behavior-error-warmup 12
+      any TCP backend: the first 12 exchanges pass, then garbage
+  vaurien --config vaurien.ini
+      the same from a file: [vaurien] and [behavior:delay] in INI, TOML or YAML; flags win over it
+  vaurien --http --http-host localhost --http-port 8080
+      with the control API: change the faults while it runs, from tests or with vaurienctl
+
+Weights are percents, fractions too (0.5:error); what is missing to 100 passes untouched."""
+
+#: The flags of the settings, by group: name, placeholder, help.
+GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
+    'what to proxy': (
+        ('proxy', 'HOST:PORT', 'where clients connect; port 0 takes a free one'),
+        ('backend', 'HOST:PORT', 'what they are joined to'),
+        ('protocol', 'NAME', 'what is spoken, one of those below'),
+    ),
+    'what goes wrong': (
+        ('behavior', 'PERCENT:NAME,...', 'which behaviors, and the share of the exchanges that each gets'),
+        ('seed', 'N', 'draw the same faults again'),
+    ),
+    'limits': (
+        ('timeout', 'SECONDS', 'the longest to wait for a connection to the backend'),
+        ('idle-timeout', 'SECONDS', 'close a link on which nothing moved for so long'),
+        ('max-links', 'N', 'accept no more clients than that at a time'),
+        ('backlog', 'N', 'how many clients may wait to be accepted'),
+    ),
+    'control API': (
+        ('http', 'BOOL', 'serve it'),
+        ('http-host', 'HOST', 'where'),
+        ('http-port', 'PORT', 'where; 0 takes a free one'),
+    ),
+    'log': (
+        ('log-level', '', 'the least that is logged; every fault is one line at info'),
+        ('log-output', 'FILE', 'append to a file; - is standard error'),
+    ),
+}
+
+
+class Arguments(NamedTuple):
+    """What the command line asks for."""
+
+    settings: Settings
+    #: Flags and keys of the classic version that have no meaning now.
+    ignored: tuple[str, ...]
+    demo: bool
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(message.removeprefix('argument '))
+
+
+def parse(argv: Sequence[str]) -> Arguments:
+    """Read flags, and the file that ``--config`` names; raises `ConfigError`, and `SystemExit` after ``--help``."""
+    sources = _read_config(argv)
+    parser = make_parser()
+    given, unknown = parser.parse_known_args(argv)
+    if unknown:
+        _refuse(unknown[0].partition('=')[0], parser)
+    sources.append(_source(vars(given)))
+    ignored = tuple(place for source in sources for place in source.ignored)
+    return Arguments(build(*sources), ignored, given.demo)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of everything, plug-ins registered so far included."""
+    parser = _Parser(
+        prog='vaurien',
+        usage=USAGE,
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--version', action='version', version=f'vaurien {__version__}')
+    parser.add_argument('--config', metavar='FILE', help='read settings from .ini, .toml or .yaml')
+    parser.add_argument('--demo', action='store_true', help='show the job on a small backend of its own, then end')
+    defaults = Settings()
+    for title, flags in GROUPS.items():
+        group = parser.add_argument_group(title)
+        for name, placeholder, text in flags:
+            field = name.replace('-', '_')
+            default = 'dummy' if name == 'behavior' else getattr(defaults, field)
+            _add_flag(group, f'vaurien.{name}', (text, SETTINGS[field], default), placeholder)
+    for kind, registry in REGISTRIES.items():
+        for name in registry.names():
+            _add_plugin(parser, kind, name)
+    for section, names in CLASSIC.items():
+        for name in names:
+            dest = f'{section}.{name}'
+            parser.add_argument(_flag(dest), dest=dest, nargs='?', default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    return parser
+
+
+def _read_config(argv: Sequence[str]) -> list[Source]:
+    """The file, if there is one, before everything else: its plug-ins bring flags."""
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser.add_argument('--config')
+    path = parser.parse_known_args(argv)[0].config
+    if path is None:
+        return []
+    source = read(path)
+    register(source)
+    return [source]
+
+
+def _add_plugin(parser: argparse.ArgumentParser, kind: str, name: str) -> None:
+    try:
+        plugin: type[Configurable] = REGISTRIES[kind].get(name)
+    except PluginError as error:  # harms nobody who does not use it
+        parser.add_argument_group(f'{kind} {name}', str(error))
+        return
+    group = parser.add_argument_group(f'{kind} {name}', (plugin.__doc__ or '').strip().partition('\n')[0])
+    for option, declared in plugin.options.items():
+        _add_flag(group, f'{kind}.{name}.{option}', declared)
+
+
+def _add_flag(group: argparse._ArgumentGroup, dest: str, declared: tuple[str, Any, Any], placeholder: str = '') -> None:
+    text, type_, default = declared
+    if default is not None:
+        text = f'{text} (default {str(default).lower() if isinstance(default, bool) else default})'
+    switch: dict[str, Any] = {'nargs': '?', 'const': 'true'} if type_ is bool else {}
+    try:
+        group.add_argument(
+            _flag(dest),
+            dest=dest,
+            metavar=placeholder or _placeholder(type_),
+            default=argparse.SUPPRESS,
+            help=text.replace('%', '%%'),
+            **switch,
+        )
+    except argparse.ArgumentError:
+        raise PluginError(f'two options want the flag {_flag(dest)}') from None
+
+
+def _placeholder(type_: Any) -> str:
+    origin, inner = get_origin(type_), get_args(type_)
+    if origin is Literal:
+        return '|'.join(map(str, inner))
+    if origin is Annotated:
+        return _placeholder(inner[0])
+    if NoneType in inner:
+        return _placeholder(inner[0])
+    return str(getattr(type_, '__name__', type_)).upper()
+
+
+def _flag(dotted: str) -> str:
+    """The flag of a dotted path: ``--behavior-delay-sleep``."""
+    return '--' + dotted.removeprefix('vaurien.').replace('.', '-').replace('_', '-')
+
+
+def _source(given: dict[str, Any]) -> Source:
+    sections: Sections = {}
+    for dest, value in given.items():
+        section, dot, key = dest.rpartition('.')
+        if dot:
+            sections.setdefault(section, {})[key] = value
+    return make_source(sections, _flag, text=True)
+
+
+def _refuse(word: str, parser: argparse.ArgumentParser) -> NoReturn:
+    if not word.startswith('-'):
+        raise ConfigError(f'unexpected argument {word!r}, see --help')
+    shown = [flag for flag, action in parser._option_string_actions.items() if action.help != argparse.SUPPRESS]
+    near = get_close_matches(word, shown, n=1)
+    raise ConfigError(f'unknown flag {word}, did you mean {near[0]}?' if near else f'unknown flag {word}, see --help')

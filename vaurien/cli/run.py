@@ -1,0 +1,140 @@
+"""Run one proxy in the foreground, until a signal ends it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.event import Event
+
+from vaurien import __version__, log
+from vaurien.address import Address
+from vaurien.cli.flags import parse
+from vaurien.cli.output import fail, say
+from vaurien.engine.proxy import ProxyServer
+from vaurien.errors import ConfigError, StartError
+from vaurien.settings import Entry
+
+if TYPE_CHECKING:
+    from vaurien.control.server import ControlServer
+
+#: How long open exchanges may take to finish at the end, in seconds.
+GRACE = 3.0
+
+logger = logging.getLogger(__name__)
+
+
+def run(argv: Sequence[str]) -> int:
+    """Do what the command line asks for and return the exit status: 0, 1 if it cannot start, 2 for a mistake."""
+    try:
+        arguments = parse(argv)
+        if arguments.demo:
+            return show_demo()
+        log.set_up(arguments.settings.log_level, arguments.settings.log_output)
+        if arguments.ignored:
+            logger.warning('ignored, without meaning since version 2: %s', ', '.join(arguments.ignored))
+        return serve(ProxyServer(arguments.settings))
+    except ConfigError as error:
+        return fail('vaurien', error, 2)
+    except StartError as error:
+        return fail('vaurien', error, 1)
+
+
+def show_demo() -> int:
+    """Run the demonstration and return its exit status."""
+    from vaurien import demo
+
+    return demo.main()
+
+
+def serve(server: ProxyServer) -> int:
+    """Serve until SIGINT or SIGTERM; a second one ends the process at once. Raises `StartError`."""
+    ended = Event()
+
+    def end(signum: int) -> None:
+        if ended.is_set():
+            os._exit(128 + signum)
+        ended.set()
+
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        gevent.signal_handler(signum, end, signum)
+    _start(server, server.settings.proxy)
+    control = start_control(server) if server.settings.http else None
+    say(announce(server, control))
+    ended.wait()
+    server.shut_down(GRACE)
+    if control:
+        control.stop()
+    say(summarize(server.status()))
+    return 0
+
+
+def start_control(server: ProxyServer) -> ControlServer:
+    """Start the control API of *server*; raises `StartError`."""
+    from vaurien.control.server import ControlServer
+
+    address = Address(server.settings.http_host, server.settings.http_port)
+    control = ControlServer(server, address)
+    _start(control, address)
+    return control
+
+
+def _start(server: ProxyServer | ControlServer, address: Address) -> None:
+    try:
+        server.start()
+    except (OSError, UnicodeError) as error:  # a name that is none fails in its encoding
+        number = getattr(error, 'errno', None) or 0
+        reason = os.strerror(number) if number > 0 else getattr(error, 'strerror', None) or str(error)
+        raise StartError(f'cannot listen on {address}: {reason[0].lower()}{reason[1:]}') from error
+
+
+def announce(server: ProxyServer, control: ControlServer | None) -> str:
+    """What is printed at the start."""
+    lines = [
+        f'vaurien {__version__}: {server.address} -> {server.backend} ({server.settings.protocol})',
+        f'armed: {describe_armed(server.armed)}',
+        f'seed: {server.seed} (--seed {server.seed} draws the same again)',
+    ]
+    if control:
+        lines.append(f'control API: http://{control.address}')
+    return '\n'.join([*lines, 'Ctrl-C ends'])
+
+
+def describe_armed(entries: Sequence[Entry]) -> str:
+    """Behaviors with their share and options, for people: ``10% delay (sleep=2.0, before=true)``."""
+    armed = [_describe(entry) for entry in entries if entry.name != 'dummy' and entry.percent]
+    return ', '.join(armed) or 'nothing, all passes'
+
+
+def _describe(entry: Entry) -> str:
+    values = [
+        f'{name}={str(value).lower() if isinstance(value, bool) else value}'
+        for name, value in entry.options.items()
+        if value is not None
+    ]
+    options = f' ({", ".join(values)})' if values else ''
+    return f'{entry.percent:g}% {entry.name}{options}'
+
+
+def summarize(status: dict[str, Any]) -> str:
+    """What is printed at the end."""
+    faults = ', '.join(f'{count} {name}' for name, count in sorted(status['faults'].items())) or 'none'
+    moved = status['bytes']
+    counts = f'links: {status["links"]["total"]}, exchanges: {status["exchanges"]}'
+    volume = f'upstream: {human_bytes(moved["upstream"])}, downstream: {human_bytes(moved["downstream"])}'
+    return f'{counts}, {volume}\nfaults: {faults}'
+
+
+def human_bytes(count: float) -> str:
+    """A number of bytes in the largest fitting unit, thousands apart: ``12.3 kB``."""
+    if count < 1000:
+        return f'{count:.0f} B'
+    for unit in ('kB', 'MB', 'GB'):
+        count /= 1000
+        if count < 999.95:
+            return f'{count:.1f} {unit}'
+    return f'{count / 1000:.1f} TB'

@@ -1,0 +1,113 @@
+"""A configuration file as a tree of values, with the line each was written on: INI, TOML or YAML, by its suffix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vaurien.errors import ConfigError
+
+if TYPE_CHECKING:
+    import yaml
+
+
+class Document(NamedTuple):
+    """What a file holds: values by section and key, ``[behavior:delay]`` being ``behavior``, then ``delay``."""
+
+    tree: Any
+    #: Line numbers by dotted path, where the format tells them.
+    lines: dict[str, int]
+    #: Whether every value is a text, to be read as what it spells.
+    text: bool = False
+
+
+def read_document(path: str) -> Document:
+    """Read a file; raises `ConfigError` with the file, and the line where there is one, as the path."""
+    reader = READERS.get(Path(path).suffix.lower())
+    if reader is None:
+        raise ConfigError('expected a file named .ini (or .cfg, .conf), .toml, or .yaml (or .yml)', path)
+    try:
+        return reader(path, _read_text(path))
+    except RecursionError:
+        raise ConfigError('nested too deeply', path) from None
+
+
+def _read_text(path: str) -> str:
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError(f'cannot read it: {error.strerror}', path) from None
+    try:
+        return data.decode('utf-8-sig')
+    except UnicodeDecodeError as error:
+        line = data.count(b'\n', 0, error.start) + 1
+        raise ConfigError(f'not UTF-8: byte 0x{data[error.start]:02x}', f'{path}:{line}') from None
+
+
+def _read_ini(path: str, text: str) -> Document:
+    from iniconfig import IniConfig, ParseError
+
+    try:
+        ini = IniConfig.parse(path, text)
+    except ParseError as error:
+        raise ConfigError(error.msg, f'{path}:{error.lineno + 1}') from None
+    tree: dict[str, dict[str, Any]] = {}
+    lines: dict[str, int] = {}
+    for section in ini:
+        kind, _, name = section.name.partition(':')
+        values = dict(section.items())
+        tree.setdefault(kind, {}).update({name: values} if name else values)
+        dotted = f'{kind}.{name}' if name else kind
+        for place in (kind, dotted):
+            lines.setdefault(place, ini.lineof(section.name) or 0)
+        lines |= {f'{dotted}.{key}': ini.lineof(section.name, key) or 0 for key in values}
+    return Document(tree, lines, text=True)
+
+
+def _read_toml(path: str, text: str) -> Document:
+    import tomli
+
+    try:
+        return Document(tomli.loads(text), {})
+    except tomli.TOMLDecodeError as error:
+        raise ConfigError(f'{error.msg} (column {error.colno})', f'{path}:{error.lineno}') from None
+
+
+def _read_yaml(path: str, text: str) -> Document:
+    import yaml
+
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return Document(None, {})
+        lines: dict[str, int] = {}
+        _find_lines(node, '', lines)
+        return Document(loader.construct_document(node), lines)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise ConfigError(str(error.problem), f'{path}:{mark.line + 1}' if mark else path) from None
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:  # the last three: '!!bool 7'
+        raise ConfigError(f'not YAML: {error}', path) from None
+
+
+def _find_lines(node: yaml.Node, prefix: str, lines: dict[str, int]) -> None:
+    """Note the line of every key below *node*; raises `yaml.MarkedYAMLError` for one that is there twice."""
+    import yaml
+
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for key, value in node.value:
+        dotted = f'{prefix}{key.value}'
+        if dotted in lines:
+            raise yaml.MarkedYAMLError(problem=f'duplicate key {key.value!r}', problem_mark=key.start_mark)
+        lines[dotted] = key.start_mark.line + 1
+        _find_lines(value, f'{dotted}.', lines)
+
+
+READERS: dict[str, Callable[[str, str], Document]] = {
+    **dict.fromkeys(('.ini', '.cfg', '.conf'), _read_ini),
+    '.toml': _read_toml,
+    **dict.fromkeys(('.yaml', '.yml'), _read_yaml),
+}
