@@ -1,0 +1,174 @@
+"""The control API: what a running proxy can be asked and told over HTTP, JSON in and out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from types import NoneType, UnionType
+from typing import Annotated, Any, NamedTuple, Protocol, Union, get_args, get_origin
+
+import falcon
+import msgspec
+
+from vaurien.address import Address
+from vaurien.behaviors import Behavior
+from vaurien.control.body import read_arming, read_backend, read_object
+from vaurien.control.guard import Guard
+from vaurien.errors import ConfigError, PluginError
+from vaurien.settings import Entry, Settings, format_behaviors
+
+logger = logging.getLogger(__name__)
+
+DONE = {'status': 'ok'}
+
+
+class Controlled(Protocol):
+    """What is controlled: the part of a proxy that the API needs."""
+
+    @property
+    def settings(self) -> Settings:
+        """What it was started with."""
+
+    @property
+    def armed(self) -> Sequence[Entry]:
+        """What is armed now."""
+
+    @property
+    def backend(self) -> Address:
+        """Where its links go now."""
+
+    def arm(self, entries: Sequence[Entry]) -> None:
+        """Arm *entries* from the next exchange on."""
+
+    def set_backend(self, backend: Address) -> None:
+        """Send links there from now on."""
+
+    def status(self) -> dict[str, Any]:
+        """Everything about it, ready for JSON."""
+
+
+class Answer(NamedTuple):
+    """What an error becomes: the HTTP status, where the fault lies, and a text in place of the error's own."""
+
+    status: str
+    location: str
+    description: str = ''
+
+
+#: Every error that the API answers. The nearest base class counts.
+ANSWERS: dict[type[Exception], Answer] = {
+    ConfigError: Answer(falcon.HTTP_400, 'body'),
+    falcon.HTTPBadRequest: Answer(falcon.HTTP_400, 'method', 'there is no such method'),
+    falcon.HTTPForbidden: Answer(falcon.HTTP_403, 'header'),
+    falcon.HTTPNotFound: Answer(falcon.HTTP_404, 'path', 'there are /behavior, /behaviors, /backend and /status'),
+    falcon.HTTPMethodNotAllowed: Answer(falcon.HTTP_405, 'method', 'not allowed here, see the header Allow'),
+    falcon.HTTPContentTooLarge: Answer(falcon.HTTP_413, 'body'),
+    Exception: Answer(falcon.HTTP_500, 'path', 'an error of the proxy itself, whose log says more'),
+}
+
+
+class ControlApp:
+    """The responders of the API over one proxy."""
+
+    def __init__(self, proxy: Controlled) -> None:
+        self.proxy = proxy
+
+    def on_get_behavior(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """What is armed, as the text that arms it."""
+        _send(resp, {'behavior': format_behaviors(self.proxy.armed)})
+
+    def on_put_behavior(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Arm something else."""
+        self.proxy.arm(read_arming(read_object(req, resp), self.proxy.settings.behavior_options))
+        _send(resp, DONE)
+
+    def on_get_behaviors(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """What can be armed, and its options."""
+        options = list_options()
+        _send(resp, {'behaviors': list(options), 'options': options})
+
+    def on_get_backend(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Where the proxy's links go."""
+        _send(resp, {'backend': str(self.proxy.backend)})
+
+    def on_put_backend(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Send them elsewhere."""
+        self.proxy.set_backend(read_backend(read_object(req, resp)))
+        _send(resp, DONE)
+
+    def on_get_status(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Everything about the running proxy."""
+        _send(resp, self.proxy.status())
+
+
+def make_app(proxy: Controlled, guard: Guard) -> falcon.App[falcon.Request, falcon.Response]:
+    """The WSGI application that controls *proxy*, for those whom *guard* lets in."""
+    app = falcon.App(middleware=[guard])
+    app.add_error_handler(falcon.HTTPError, _on_error)
+    app.add_error_handler(Exception, _on_error)
+    responders = ControlApp(proxy)
+    for name in ('behavior', 'behaviors', 'backend', 'status'):
+        app.add_route(f'/{name}', responders, suffix=name)
+    return app
+
+
+def find_answer(error: Exception) -> Answer:
+    """The row of `ANSWERS` for an error."""
+    return next(ANSWERS[base] for base in type(error).__mro__ if base in ANSWERS)
+
+
+def encode_error(location: str, name: str, description: str) -> bytes:
+    """The body of every refusal."""
+    error = {'location': location, 'name': name, 'description': description}
+    return msgspec.json.encode({'status': 'error', 'errors': [error]})
+
+
+def list_options() -> dict[str, dict[str, dict[str, Any]]]:
+    """Every behavior that can be armed, with its options: help, type and default."""
+    return {
+        name: {
+            option: {'help': text, 'type': _type_name(type_), 'default': default}
+            for option, (text, type_, default) in behavior.options.items()
+        }
+        for name in Behavior.names()
+        if (behavior := _load(name))
+    }
+
+
+def _load(name: str) -> Any:
+    try:
+        return Behavior.get(name)
+    except PluginError as error:  # a broken plug-in harms nobody who does not use it
+        logger.warning('behavior %s is left out: %s', name, error)
+        return None
+
+
+def _type_name(type_: Any) -> str:
+    origin, inner = get_origin(type_), get_args(type_)
+    if origin is Annotated:
+        return _type_name(inner[0])
+    if origin in (Union, UnionType):
+        return ' | '.join(map(_type_name, inner))
+    if type_ is NoneType:
+        return 'null'
+    return str(type_).replace('typing.', '') if inner else str(type_.__name__)
+
+
+def _send(resp: falcon.Response, value: Any) -> None:
+    resp.data = msgspec.json.encode(value, enc_hook=str)
+
+
+def _on_error(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
+    answer = find_answer(error)
+    if answer.status == falcon.HTTP_500:
+        logger.error('%s %s failed', req.method, req.path, exc_info=error)
+    names = {
+        'body': getattr(error, 'path', ''),
+        'header': getattr(error, 'title', ''),
+        'method': req.method,
+        'path': req.path,
+    }
+    resp.status = answer.status
+    resp.set_headers(getattr(error, 'headers', None) or {})
+    description = answer.description or getattr(error, 'description', '')
+    resp.data = encode_error(answer.location, names[answer.location], description)

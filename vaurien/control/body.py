@@ -1,0 +1,115 @@
+"""The bodies that the control API takes, checked whole before anything changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import falcon
+import msgspec
+
+from vaurien.address import Address
+from vaurien.behaviors import Behavior
+from vaurien.errors import AddressError, ConfigError, OptionError
+from vaurien.options import did_you_mean
+from vaurien.settings import Entry, parse_armed, parse_behaviors
+
+#: The most bytes of a body: far above all options of all behaviors together. nginx keeps up to 16 KiB of a
+#: body in memory (`client_body_buffer_size`).
+MAX_BODY = 64 * 1024
+
+
+def read_object(req: falcon.Request, resp: falcon.Response) -> dict[str, Any]:
+    """The JSON object that a request carries, whatever type it says it is.
+
+    Raises `ConfigError`, and `falcon.HTTPContentTooLarge` past `MAX_BODY`.
+    """
+    try:
+        body = req.stream.read(MAX_BODY + 1)
+    except OSError:  # cut off, too slow, or chunks that are none: where the next request starts is unknown
+        resp.set_header('Connection', 'close')
+        raise ConfigError('the body did not arrive whole') from None
+    if len(body) > MAX_BODY:
+        raise falcon.HTTPContentTooLarge(description=f'more than {MAX_BODY} bytes')
+    try:
+        value = msgspec.json.decode(body)
+    except RecursionError:
+        raise ConfigError('nested too deeply') from None
+    except ValueError as error:
+        raise ConfigError(f'expected a JSON object: {error}') from None
+    if not isinstance(value, dict):
+        raise ConfigError('expected a JSON object, such as {"name": "delay"}')
+    return value
+
+
+def read_backend(body: Mapping[str, Any]) -> Address:
+    """The address in ``{"backend": "localhost:6380"}``; raises `ConfigError`."""
+    fields = dict(body)
+    text = _take_text(fields, 'backend')
+    _refuse_rest(fields, 'backend')
+    try:
+        address = Address.parse(text)
+    except AddressError as error:
+        raise error.within('backend') from None
+    if not address.port:
+        raise AddressError(f'{text!r} has no port that can be connected to', 'backend')
+    return address
+
+
+def read_arming(body: Mapping[str, Any], configured: Mapping[str, Mapping[str, Any]]) -> tuple[Entry, ...]:
+    """The entries to arm from ``{"name": "delay", "sleep": 2}``, or, weighted, from
+    ``{"behavior": "20:error,10:delay", "options": {"delay": {"sleep": 2}}}``.
+
+    An option that is not there takes its *configured* value, else its declared default. Raises `ConfigError`.
+    """
+    fields = dict(body)
+    key = 'name' if 'name' in fields or 'behavior' not in fields else 'behavior'
+    spec = _take_text(fields, key)
+    names = [entry.name for entry in _parse_spec(spec, key)]
+    if key == 'name' and ':' not in spec:
+        given = {names[0]: Behavior.get(names[0]).check(fields)}
+    else:
+        given = _check_options(fields.pop('options', {}), names)
+        _refuse_rest(fields, key, 'options')
+    return parse_armed(spec, given, configured)
+
+
+def _parse_spec(spec: str, key: str) -> tuple[Entry, ...]:
+    try:
+        return parse_behaviors(spec, {})
+    except ConfigError as error:
+        raise error.within(key) from None
+
+
+def _check_options(options: Any, names: list[str]) -> dict[str, dict[str, Any]]:
+    return {name: _check(name, values, names) for name, values in _as_object(options, 'options').items()}
+
+
+def _check(name: str, values: Any, names: list[str]) -> dict[str, Any]:
+    path = f'options.{name}'
+    if name not in names:
+        raise OptionError(f'{name!r} is not among what is to be armed, {did_you_mean(name, names)}', path)
+    try:
+        return Behavior.get(name).check(_as_object(values, path))
+    except OptionError as error:
+        raise (error if error.path.startswith(path) else error.within(path)) from None
+
+
+def _as_object(value: Any, path: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise OptionError('expected an object', path)
+    return value
+
+
+def _take_text(fields: dict[str, Any], key: str) -> str:
+    if key not in fields:
+        raise ConfigError('missing', key)
+    value = fields.pop(key)
+    if not isinstance(value, str):
+        raise ConfigError(f'expected a text, got {value!r}', key)
+    return value
+
+
+def _refuse_rest(fields: Mapping[str, Any], *known: str) -> None:
+    for key in fields:
+        raise ConfigError(f'there is no such field, {did_you_mean(key, list(known))}', key)

@@ -1,0 +1,136 @@
+"""Proxies as processes of their own, started and stopped from a test."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from tempfile import TemporaryFile
+from time import monotonic
+from typing import IO, Any
+
+import msgspec
+
+from vaurien.address import Address
+from vaurien.client import Client
+from vaurien.errors import ConfigError, ControlError, StartError
+
+#: Seconds that a process may take to start: far more than the fraction of one it needs where nothing else runs.
+START_TIMEOUT = 30.0
+#: Seconds that a process may take to end before it is killed: open exchanges have three.
+STOP_TIMEOUT = 10.0
+#: Seconds between two looks whether a process has started.
+PAUSE = 0.005
+#: Seconds to wait for one answer meanwhile: whoever is that slow is somebody else, on a port that is taken.
+PATIENCE = 0.5
+
+#: What `start_proxy` started and `stop_proxy` did not stop yet, by pid.
+_started: dict[int, subprocess.Popen[bytes]] = {}
+
+
+def start_proxy(
+    port: int = 8080,
+    *,
+    http_port: int | None = None,
+    proxy_host: str = 'localhost',
+    proxy_port: int = 8000,
+    backend_host: str = 'localhost',
+    backend_port: int = 8888,
+    protocol: str = 'tcp',
+    behavior: str = '100:dummy',
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    log_level: str = 'info',
+    log_output: str = os.devnull,
+) -> int:
+    """Start a proxy in a process of its own and return its pid once it takes clients and control.
+
+    *port* is that of the control API, on ``localhost``; *http_port* is another name for it. *proxy_port* 0 takes a free
+    port, which `Client.status` tells. *options* are options by behavior name: ``{'delay': {'sleep': 2}}``. The log goes
+    to the end of the file *log_output*; ``-`` is this process's standard error, where the message of a proxy that does
+    not start appears then as well.
+
+    Raises `StartError` with the process's own message if it does not start; nothing is left of it then.
+    """
+    control = port if http_port is None else http_port
+    if not control:
+        raise ConfigError('port 0 could not be found again: choose one', 'port')
+    flags = {
+        'proxy': Address(proxy_host, proxy_port),
+        'backend': Address(backend_host, backend_port),
+        'protocol': protocol,
+        'behavior': behavior,
+        'http': 'true',
+        'http-port': control,
+        'log-level': log_level,
+        'log-output': log_output,
+    }
+    flags.update(_flags_of(options or {}))
+    command = [sys.executable, '-m', 'vaurien', *(f'--{name}={value}' for name, value in flags.items())]
+    with TemporaryFile() as messages:
+        errors = None if log_output == '-' else messages
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
+        try:
+            _wait_until_ready(process, Client('localhost', control, timeout=PATIENCE), messages)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+    _started[process.pid] = process
+    return process.pid
+
+
+def stop_proxy(pid: int) -> None:
+    """End the proxy process *pid* and wait for that; does nothing if there is none.
+
+    Open exchanges have a few seconds to finish; what has not ended after `STOP_TIMEOUT` is killed. Raises
+    `PermissionError` for a process of somebody else.
+    """
+    process = _started.pop(pid, None)
+    if process is not None and process.poll() is not None:
+        return
+    with suppress(ProcessLookupError):
+        _end(pid)
+    if process is not None:
+        process.wait()
+
+
+def _end(pid: int) -> None:
+    descriptor = os.pidfd_open(pid)  # stays with this process, whereas its pid may become another one's
+    try:
+        ended = select.poll()
+        ended.register(descriptor, select.POLLIN)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            signal.pidfd_send_signal(descriptor, number)
+            if ended.poll(STOP_TIMEOUT * 1000):
+                return
+    finally:
+        os.close(descriptor)
+
+
+def _flags_of(options: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    return {
+        f'behavior-{behavior}-{name}'.replace('_', '-'): value
+        if isinstance(value, str)
+        else msgspec.json.encode(value).decode()
+        for behavior, values in options.items()
+        for name, value in values.items()
+    }
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], client: Client, messages: IO[bytes]) -> None:
+    """Until the control API, which comes after the proxy, answers with the pid of *process*: it may be another's."""
+    deadline = monotonic() + START_TIMEOUT
+    while monotonic() < deadline:
+        with suppress(ControlError):
+            if client.status().get('pid') == process.pid:
+                return
+        with suppress(subprocess.TimeoutExpired):
+            code = process.wait(PAUSE)
+            messages.seek(0)
+            said = messages.read().decode(errors='replace').strip()
+            raise StartError(said or f'the process ended with status {code}')
+    raise StartError(f'the proxy did not start within {START_TIMEOUT:g} s')
