@@ -1,0 +1,65 @@
+# One command each. Everything Python goes into .venv; servers that the tests and benchmarks drive come from apt.
+
+PYTHON ?= python3
+VENV ?= .venv
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+METADATA := setup.cfg pyproject.toml
+
+.PHONY: help demo test lint types format fuzz docs bench clean
+
+help:
+	@echo 'make demo    install, then show faults on a live backend'
+	@echo 'make test    install, then run every test (ARGS="-k redis" to choose)'
+	@echo 'make lint    ruff, its formatter in check mode, and the types'
+	@echo 'make types   mypy --strict'
+	@echo 'make format  let ruff format and sort'
+	@echo 'make fuzz    feed the protocols arbitrary bytes, for longer than the tests do'
+	@echo 'make docs    write the reference tables of docs/ anew from the code'
+	@echo 'make bench   compare with HAProxy (ARGS="--quick", "--only idle")'
+	@echo 'make clean   remove the environment and the caches'
+
+demo: $(VENV)/.runtime
+	$(BIN)/vaurien --demo
+
+test: $(VENV)/.develop
+	@scripts/install-servers redis-server redis-benchmark nginx curl
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.develop
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory types
+
+types: $(VENV)/.develop
+	$(BIN)/mypy -p vaurien -p tests -p benchmarks
+
+format: $(VENV)/.develop
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+fuzz: $(VENV)/.develop
+	$(BIN)/python -m pytest fuzz $(ARGS)
+
+docs: $(VENV)/.develop
+	$(BIN)/python docs/generate.py
+
+bench: $(VENV)/.develop
+	@scripts/install-servers redis-server redis-benchmark nginx haproxy wrk iperf3
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean:
+	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo 'make: $(PYTHON) cannot make environments; on Debian: apt-get install python3-venv' >&2; exit 1; }
+
+$(VENV)/.runtime: $(METADATA) | $(BIN)/python
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.develop: $(METADATA) | $(BIN)/python
+	$(PIP) --editable '.[test,lint]'
+	@touch $@ $(VENV)/.runtime

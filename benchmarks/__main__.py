@@ -1,0 +1,131 @@
+"""``python -m benchmarks``: run the rounds, print the tables."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import resource
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from benchmarks import contenders, loads, machine, measure, table
+from benchmarks.contenders import Contender
+from benchmarks.process import BenchError
+from benchmarks.results import Results, Sample
+from benchmarks.scenarios import CPU_SCALE, SCENARIOS, Scenario
+from tests import servers
+from tests.servers import Server
+
+#: Seconds of load on a contender before it is measured.
+WARM_UP = 0.2
+
+Step = tuple[int, Scenario, Contender]
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser('python -m benchmarks', description=__doc__)
+    parser.add_argument('--rounds', type=int, default=3, help='how often every step is run (3)')
+    parser.add_argument('--seconds', type=float, default=3.0, help='about how long each load takes (3)')
+    parser.add_argument('--quick', action='store_true', help='one round of one second: a smoke test, not a measurement')
+    parser.add_argument(
+        '--only', metavar='PATTERN', default='', help='scenarios to run: a name or a regular expression'
+    )
+    parser.add_argument('--contenders', metavar='PATTERN', default='', help='contenders to run, likewise')
+    parser.add_argument('--json', metavar='FILE', type=Path, help='write every sample there as well')
+    parser.add_argument('--list', action='store_true', help='list scenarios and contenders and end')
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.rounds, arguments.seconds = 1, 1.0
+    return arguments
+
+
+def is_chosen(name: str, pattern: str) -> bool:
+    """Whether *pattern* is the name, or else is found in it."""
+    names = {scenario.name for scenario in SCENARIOS} | {item.name for one in SCENARIOS for item in one.contenders}
+    return name == pattern if pattern in names else bool(re.search(pattern, name))
+
+
+def chosen_steps(arguments: argparse.Namespace) -> list[Step]:
+    """Every step in order; every other round turns the contenders round, so that none always comes first."""
+    steps: list[Step] = []
+    for round_ in range(arguments.rounds):
+        for scenario in SCENARIOS:
+            if is_chosen(scenario.name, arguments.only):
+                some = [one for one in scenario.contenders if is_chosen(one.name, arguments.contenders)]
+                steps += [(round_, scenario, one) for one in (some if round_ % 2 == 0 else reversed(some))]
+    if contenders.has_toxiproxy():
+        return steps
+    return [step for step in steps if not step[2].name.startswith('Toxiproxy')]
+
+
+def start_backends(stack: ExitStack, names: set[str]) -> dict[str, Server]:
+    """Start the backends of those names."""
+    directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='vaurien-bench-')))
+    starters = {'redis': servers.redis, 'nginx': servers.nginx, 'iperf3': loads.iperf3_server}
+    return {name: stack.enter_context(starters[name](directory)) for name in sorted(names)}
+
+
+def run_step(scenario: Scenario, contender: Contender, backend: Server, seconds: float) -> Sample:
+    """Start the contender, load it, and give what was seen."""
+    with contender.start(backend) as endpoint:
+        if not scenario.cpu:
+            return scenario.load(contender, endpoint, seconds).seen
+        scenario.load(contender, endpoint, WARM_UP)
+        before = measure.cpu_seconds(endpoint.pid) if endpoint.pid else 0.0
+        outcome = scenario.load(contender, endpoint, seconds)
+        if endpoint.pid is None:
+            return outcome.seen
+        spent = measure.cpu_seconds(endpoint.pid) - before
+        return {scenario.cpu: spent * CPU_SCALE[scenario.cpu] / outcome.work, **outcome.seen}
+
+
+def run_steps(steps: list[Step], backends: dict[str, Server], seconds: float, results: Results) -> Iterator[str]:
+    """Run everything into *results*; a line of progress for every step."""
+    for count, (round_, scenario, contender) in enumerate(steps, 1):
+        place = f'[{count}/{len(steps)}] {scenario.name}: {contender.name}: '
+        try:
+            sample = run_step(scenario, contender, backends[scenario.backend], seconds)
+        except (BenchError, OSError) as error:
+            yield f'{place}failed: {error}'
+            continue
+        results.add(scenario.name, contender.name, round_, sample)
+        yield place + ', '.join(f'{table.number(value)} {column}' for column, value in sample.items())
+
+
+def main() -> int:
+    """Run what the command line says; the exit status."""
+    arguments = parse_arguments()
+    steps = chosen_steps(arguments)
+    if arguments.list:
+        print('\n'.join(f'{scenario.name}: {contender.name}' for round_, scenario, contender in steps if not round_))
+        return 0
+    if not steps:
+        print('benchmarks: nothing is chosen: see --list', file=sys.stderr)
+        return 2
+    hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
+    results = Results()
+    status = 0
+    try:
+        with ExitStack() as stack:
+            backends = start_backends(stack, {scenario.backend for _, scenario, _ in steps})
+            for line in run_steps(steps, backends, arguments.seconds, results):
+                print(line, flush=True)
+    except (BenchError, OSError) as error:
+        print(f'benchmarks: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        status = 130  # what is there so far is shown
+    print(f'\n{table.report(results, machine.describe())}')
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results.samples, indent=2))
+    return status
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""What stands between a load and its backend, and how it is started."""
+
+from __future__ import annotations
+
+import shutil
+import sysconfig
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import requests
+
+from benchmarks.process import BenchError, listening
+from tests.servers import SEARCH_PATH, Server, free_port
+
+#: Of the contenders that hold every exchange back, in seconds.
+DELAY = 0.05
+
+HAPROXY_CONFIG = """\
+global
+    nbthread 1
+    maxconn 6000
+    tune.pipesize {pipe_bytes}
+defaults
+    mode {mode}
+    {options}
+    timeout connect 5s
+    timeout client 1m
+    timeout server 1m
+listen bench
+    bind 127.0.0.1:{port} backlog 4096
+    server backend {backend}
+"""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a load goes: *port* of 127.0.0.1; *pid* is the proxy's, None without one."""
+
+    port: int
+    pid: int | None
+    backend: Server
+
+
+@dataclass(frozen=True)
+class Contender:
+    """*start* takes the backend; *delay* is what it adds on purpose, in seconds."""
+
+    name: str
+    start: Callable[[Server], AbstractContextManager[Endpoint]]
+    delay: float = 0.0
+
+
+@contextmanager
+def direct(backend: Server) -> Iterator[Endpoint]:
+    """Nothing in between."""
+    yield Endpoint(backend.port, None, backend)
+
+
+@contextmanager
+def haproxy(backend: Server, mode: str, spliced: bool = False) -> Iterator[Endpoint]:
+    """HAProxy with one thread, as it comes; or *spliced*: `splice` forced both ways, with pipes of 1 MiB."""
+    port = free_port()
+    config = HAPROXY_CONFIG.format(
+        mode=mode,
+        port=port,
+        backend=backend.address,
+        pipe_bytes=1048576 if spliced else 65536,
+        options='option splice-request\n    option splice-response' if spliced else '',
+    )
+    with tempfile.NamedTemporaryFile('w', suffix='.cfg') as file:
+        file.write(config)
+        file.flush()
+        with listening([_find('haproxy'), '-db', '-f', file.name], port) as pid:
+            yield Endpoint(port, pid, backend)
+
+
+@contextmanager
+def vaurien(backend: Server, flags: tuple[str, ...]) -> Iterator[Endpoint]:
+    """The installed command."""
+    port = free_port()
+    command = [str(Path(sysconfig.get_path('scripts'), 'vaurien'))]
+    command += ['--proxy', f'127.0.0.1:{port}', '--backend', backend.address, *flags]
+    with listening(command, port) as pid:
+        yield Endpoint(port, pid, backend)
+
+
+@contextmanager
+def toxiproxy(backend: Server, latency_ms: int = 0) -> Iterator[Endpoint]:
+    """Toxiproxy with one proxy, set up over its API."""
+    port, api_port = free_port(), free_port()
+    api = f'http://127.0.0.1:{api_port}/proxies'
+    proxy = {'name': 'bench', 'listen': f'127.0.0.1:{port}', 'upstream': backend.address, 'enabled': True}
+    toxic = {'type': 'latency', 'stream': 'downstream', 'attributes': {'latency': latency_ms}}
+    with listening([_find('toxiproxy-server'), '-host', '127.0.0.1', '-port', str(api_port)], api_port) as pid:
+        requests.post(api, json=proxy, timeout=5).raise_for_status()
+        if latency_ms:
+            requests.post(f'{api}/bench/toxics', json=toxic, timeout=5).raise_for_status()
+        yield Endpoint(port, pid, backend)
+
+
+def _find(command: str) -> str:
+    path = shutil.which(command, path=SEARCH_PATH)
+    if path is None:
+        raise BenchError(f'{command} is not installed')
+    return path
+
+
+def _vaurien(name: str, *flags: str, delay: float = 0.0) -> Contender:
+    return Contender(f'vaurien {name}', partial(vaurien, flags=flags), delay)
+
+
+#: Armed and, at 1 in 10^8, as good as never drawn; harmless when it is.
+ARMED = ('--behavior', '0.000001:delay', '--behavior-delay-sleep', '0')
+
+DIRECT = Contender('direct', direct)
+HAPROXY_TCP = Contender('HAProxy tcp', partial(haproxy, mode='tcp'))
+HAPROXY_SPLICED = Contender('HAProxy tcp, spliced', partial(haproxy, mode='tcp', spliced=True))
+HAPROXY_HTTP = Contender('HAProxy http', partial(haproxy, mode='http'))
+VAURIEN_TCP = _vaurien('tcp')
+VAURIEN_REDIS = _vaurien('redis', '--protocol', 'redis')
+VAURIEN_REDIS_ARMED = _vaurien('redis, armed', '--protocol', 'redis', *ARMED)
+VAURIEN_HTTP = _vaurien('http', '--protocol', 'http')
+VAURIEN_HTTP_ARMED = _vaurien('http, armed', '--protocol', 'http', *ARMED)
+VAURIEN_DELAY = _vaurien(
+    '50 ms delay', '--protocol', 'redis', '--behavior', '100:delay', '--behavior-delay-sleep', str(DELAY), delay=DELAY
+)
+TOXIPROXY = Contender('Toxiproxy', toxiproxy)
+TOXIPROXY_DELAY = Contender('Toxiproxy 50 ms latency', partial(toxiproxy, latency_ms=50), DELAY)
+
+
+def has_toxiproxy() -> bool:
+    """Whether there is a Toxiproxy to compare with; it is optional."""
+    return shutil.which('toxiproxy-server', path=SEARCH_PATH) is not None

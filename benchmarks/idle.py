@@ -1,0 +1,41 @@
+"""The memory of links that do nothing."""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import ExitStack
+
+from benchmarks.contenders import Contender, Endpoint
+from benchmarks.loads import GET, NIL, Outcome
+from benchmarks.measure import resident_kib
+from benchmarks.process import BenchError
+
+LINKS = 3000
+#: Links that make the proxy allocate what it needs once, before its memory is first looked at.
+WARM_UP = 50
+KIB = 'KiB per idle link'
+
+
+def idle_links(contender: Contender, endpoint: Endpoint, seconds: float) -> Outcome:
+    """Open links, have one exchange on each, and see by how much the proxy has grown."""
+    if endpoint.pid is None:
+        raise BenchError('there is no proxy')
+    with ExitStack() as stack:
+        for _ in range(WARM_UP):
+            stack.enter_context(_open(endpoint.port))
+        before = resident_kib(endpoint.pid)
+        for _ in range(LINKS):
+            stack.enter_context(_open(endpoint.port))
+        time.sleep(0.2)  # let it finish what it does after a reply
+        grown = resident_kib(endpoint.pid) - before
+    return Outcome(LINKS, {KIB: grown / LINKS})
+
+
+def _open(port: int) -> socket.socket:
+    sock = socket.create_connection(('127.0.0.1', port), timeout=10)
+    sock.sendall(GET)
+    if sock.recv(64) != NIL:
+        sock.close()
+        raise BenchError('not the reply of Redis')
+    return sock

@@ -1,0 +1,139 @@
+"""The loads, and how what they print is read.
+
+A load takes where to go and for how many seconds, and gives how much work was done (requests, or GB) and what it saw.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import socket
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.contenders import Contender, Endpoint
+from benchmarks.process import BenchError, listening
+from tests.servers import HOST, Server, command_path, free_port
+
+RATE = 'per second'
+P50 = 'p50 ms'
+GB_RATE = 'GB/s'
+
+#: A request of Redis, and its reply as long as nobody has set the key.
+GET = b'*2\r\n$3\r\nGET\r\n$1\r\nk\r\n'
+NIL = b'$-1\r\n'
+
+#: How wrk spells milliseconds.
+WRK_UNITS = {'us': 1e-3, 'ms': 1.0, 's': 1e3}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """*work*: how many units were done; *seen*: measured values by column."""
+
+    work: float
+    seen: dict[str, float] = field(default_factory=dict)
+
+
+Load = Callable[[Contender, Endpoint, float], Outcome]
+
+
+def redis_benchmark(
+    contender: Contender, endpoint: Endpoint, seconds: float, *, clients: int, pipeline: int, nominal_rate: int
+) -> Outcome:
+    """GET through redis-benchmark. It takes a number of requests, not a time: *nominal_rate* (1/s) makes it one."""
+    requests = int(seconds * nominal_rate)
+    flags = ['-c', str(clients), '-P', str(pipeline), '-n', str(requests)]
+    output = _run('redis-benchmark', seconds, '-p', str(endpoint.port), '-t', 'get', '--csv', *flags)
+    row = next(csv.DictReader(output.splitlines()))
+    return Outcome(requests, {RATE: float(row['rps']), P50: float(row['p50_latency_ms'])})
+
+
+def ping_pong(contender: Contender, endpoint: Endpoint, seconds: float) -> Outcome:
+    """One request after the other on one connection, timed finer than redis-benchmark does (8 µs).
+
+    Client, proxy and backend share one processor: left to the scheduler, whether they do decides more than the proxy.
+    """
+    pids = [0, endpoint.backend.pid, *([endpoint.pid] if endpoint.pid else [])]
+    spent = []
+    with _pinned(pids), socket.create_connection(('127.0.0.1', endpoint.port), timeout=10) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        started = time.perf_counter()
+        while (sent := time.perf_counter()) - started < seconds:
+            sock.sendall(GET)
+            if sock.recv(64) != NIL:
+                raise BenchError('not the reply of Redis')
+            spent.append(time.perf_counter() - sent)
+    return Outcome(len(spent), {RATE: len(spent) / seconds, P50: statistics.median(spent) * 1e3})
+
+
+def wrk(contender: Contender, endpoint: Endpoint, seconds: float, *, keep_alive: bool) -> Outcome:
+    """50 connections to nginx; without *keep_alive* each serves one request."""
+    flags = ['-t', '1', '-c', '50', '-d', f'{max(1, round(seconds))}s', '--latency']
+    if not keep_alive:
+        flags += ['-H', 'Connection: close']
+    output = _run('wrk', seconds, *flags, f'http://127.0.0.1:{endpoint.port}/')
+    if failures := re.search(r'Non-2xx.*|Socket errors.*', output):
+        raise BenchError(f'wrk: {failures[0]}')
+    latency, unit = _search(r'50%\s+([\d.]+)(us|ms|s)', output)
+    requests = float(_search(r'(\d+) requests in', output)[0])
+    rate = float(_search(r'Requests/sec:\s+([\d.]+)', output)[0])
+    return Outcome(requests, {RATE: rate, P50: float(latency) * WRK_UNITS[unit]})
+
+
+def iperf3(contender: Contender, endpoint: Endpoint, seconds: float, *, reverse: bool) -> Outcome:
+    """One bulk transfer, upstream or, in *reverse*, downstream."""
+    flags = ['-R'] if reverse else []
+    arguments = ['-c', '127.0.0.1', '-p', str(endpoint.port), '-t', str(max(1, round(seconds))), '-J', *flags]
+    received = json.loads(_run('iperf3', seconds, *arguments))['end']['sum_received']
+    gigabytes = received['bytes'] / 1e9
+    return Outcome(gigabytes, {GB_RATE: gigabytes / received['seconds']})
+
+
+@contextmanager
+def iperf3_server(directory: Path) -> Iterator[Server]:
+    """What `iperf3` talks to."""
+    port = free_port()
+    command = [command_path('iperf3'), '-s', '-B', HOST, '-p', str(port)]
+    with listening(command, port) as pid:
+        yield Server(HOST, port, pid)
+
+
+@contextmanager
+def _pinned(pids: list[int]) -> Iterator[None]:
+    allowed = os.sched_getaffinity(0)
+    for pid in pids:
+        os.sched_setaffinity(pid, {max(allowed)})
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.sched_setaffinity(pid, allowed)
+
+
+def _run(command: str, seconds: float, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            [command_path(command), *arguments], capture_output=True, text=True, timeout=20 * seconds + 30
+        )
+    except FileNotFoundError as error:
+        raise BenchError(str(error)) from error
+    except subprocess.TimeoutExpired as error:
+        raise BenchError(f'{command} does not come to an end') from error
+    if done.returncode:
+        raise BenchError(f'{command} ended with status {done.returncode}: {done.stderr.strip()[-200:]}')
+    return done.stdout
+
+
+def _search(pattern: str, output: str) -> tuple[str, ...]:
+    match = re.search(pattern, output)
+    if match is None:
+        raise BenchError(f'no {pattern} in the output of the load')
+    return match.groups()

@@ -1,0 +1,66 @@
+"""Starting what is measured: a server process that is listening, until the block is left."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+#: Seconds a server may take to start, and to end when asked to.
+PATIENCE = 10.0
+#: The state LISTEN in ``/proc/net/tcp``.
+LISTEN = '0A'
+
+
+class BenchError(Exception):
+    """A step that could not be measured: why, in one line."""
+
+
+def is_listening(port: int) -> bool:
+    """Whether somebody listens on 127.0.0.1 at *port*; unlike connecting, asking leaves no trace in a backend."""
+    wanted = f'0100007F:{port:04X}'
+    rows = (line.split() for line in Path('/proc/net/tcp').read_text().splitlines())
+    return any(row[1] == wanted and row[3] == LISTEN for row in rows)
+
+
+@contextmanager
+def listening(command: list[str], port: int) -> Iterator[int]:
+    """*command* in a process group of its own, from when it listens on *port*; gives its pid. Raises `BenchError`."""
+    with tempfile.TemporaryFile() as log:
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        except OSError as error:
+            raise BenchError(f'{command[0]}: {error.strerror}') from error
+        try:
+            _wait_until_listening(process, port)
+            yield process.pid
+        except BenchError as error:
+            log.seek(0)
+            last = log.read().decode(errors='replace').strip().splitlines()[-1:]
+            raise BenchError(': '.join([str(error), *last])) from None
+        finally:
+            _end(process)
+
+
+def _wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not is_listening(port):
+        if process.poll() is not None:
+            raise BenchError(f'ended with status {process.returncode}')
+        if time.monotonic() > deadline:
+            raise BenchError(f'does not listen on port {port}')
+        time.sleep(0.01)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,112 @@
+"""What is measured: each load with its backend and its contenders, and what is to be reached."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from functools import partial
+
+from benchmarks import contenders as c
+from benchmarks import delays, idle, loads
+
+CPU_REQUEST = 'CPU µs per request'
+CPU_GB = 'CPU s per GB'
+
+#: What a column of processor time counts in, per second.
+CPU_SCALE = {CPU_REQUEST: 1e6, CPU_GB: 1.0}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """*judged*: the column that ratios are taken of; *reference*: the contender they are relative to.
+
+    *cpu* is the column for the proxy's processor time per unit of work, empty where that means nothing.
+    """
+
+    name: str
+    backend: str
+    load: loads.Load
+    contenders: tuple[c.Contender, ...]
+    cpu: str
+    judged: str
+    reference: c.Contender
+
+
+class Kind(enum.Enum):
+    """How a target compares."""
+
+    #: ours / theirs
+    RATIO = enum.auto()
+    #: (ours - direct) / (theirs - direct)
+    ADDED = enum.auto()
+
+
+@dataclass(frozen=True)
+class Target:
+    """*ours* is to be at most *limit*, in a column of a scenario: compared to *theirs* as *kind* says, or by itself."""
+
+    scenario: str
+    ours: c.Contender
+    limit: float
+    theirs: c.Contender | None = None
+    column: str = CPU_REQUEST
+    kind: Kind = Kind.RATIO
+
+
+_REDIS = (c.DIRECT, c.HAPROXY_TCP, c.VAURIEN_TCP, c.VAURIEN_REDIS, c.VAURIEN_REDIS_ARMED, c.TOXIPROXY)
+_HTTP = (
+    c.DIRECT,
+    c.HAPROXY_TCP,
+    c.HAPROXY_HTTP,
+    c.VAURIEN_TCP,
+    c.VAURIEN_HTTP,
+    c.VAURIEN_HTTP_ARMED,
+    c.TOXIPROXY,
+)
+_BULK = (c.DIRECT, c.HAPROXY_TCP, c.HAPROXY_SPLICED, c.VAURIEN_TCP, c.TOXIPROXY)
+_SINGLE = (c.DIRECT, c.HAPROXY_TCP, c.VAURIEN_TCP, c.VAURIEN_REDIS_ARMED, c.TOXIPROXY)
+_IDLE = (c.HAPROXY_TCP, c.VAURIEN_TCP, c.VAURIEN_REDIS_ARMED, c.TOXIPROXY)
+_DELAY = (c.DIRECT, c.VAURIEN_DELAY, c.TOXIPROXY_DELAY)
+
+
+def _redis(name: str, clients: int, pipeline: int, nominal_rate: int) -> Scenario:
+    load = partial(loads.redis_benchmark, clients=clients, pipeline=pipeline, nominal_rate=nominal_rate)
+    return Scenario(name, 'redis', load, _REDIS, CPU_REQUEST, CPU_REQUEST, c.HAPROXY_TCP)
+
+
+def _http(name: str, keep_alive: bool) -> Scenario:
+    load = partial(loads.wrk, keep_alive=keep_alive)
+    return Scenario(name, 'nginx', load, _HTTP, CPU_REQUEST, CPU_REQUEST, c.HAPROXY_HTTP)
+
+
+def _bulk(name: str, reverse: bool) -> Scenario:
+    return Scenario(name, 'iperf3', partial(loads.iperf3, reverse=reverse), _BULK, CPU_GB, CPU_GB, c.HAPROXY_TCP)
+
+
+SCENARIOS = (
+    _redis('redis c=50 P=1', 50, 1, 80_000),
+    _redis('redis c=50 P=16', 50, 16, 1_000_000),
+    _redis('redis c=1', 1, 1, 10_000),
+    Scenario('one connection', 'redis', loads.ping_pong, _SINGLE, CPU_REQUEST, loads.P50, c.HAPROXY_TCP),
+    _http('http keep-alive', keep_alive=True),
+    _http('http connection per request', keep_alive=False),
+    _bulk('upload', reverse=False),
+    _bulk('download', reverse=True),
+    Scenario('idle links', 'redis', idle.idle_links, _IDLE, '', idle.KIB, c.HAPROXY_TCP),
+    Scenario('delay', 'redis', delays.delay_error, _DELAY, CPU_REQUEST, delays.P99_ERROR, c.DIRECT),
+)
+
+TARGETS = (
+    Target('redis c=50 P=1', c.VAURIEN_TCP, 1.2, c.HAPROXY_TCP),
+    Target('redis c=50 P=1', c.VAURIEN_REDIS_ARMED, 1.5, c.HAPROXY_TCP),
+    Target('one connection', c.VAURIEN_TCP, 1.1, c.HAPROXY_TCP, loads.P50, Kind.ADDED),
+    Target('http keep-alive', c.VAURIEN_TCP, 1.2, c.HAPROXY_TCP),
+    Target('http keep-alive', c.VAURIEN_HTTP_ARMED, 1.5, c.HAPROXY_HTTP),
+    Target('http connection per request', c.VAURIEN_TCP, 1.3, c.HAPROXY_TCP),
+    Target('upload', c.VAURIEN_TCP, 0.6, c.HAPROXY_TCP, CPU_GB),
+    Target('upload', c.VAURIEN_TCP, 1.3, c.HAPROXY_SPLICED, CPU_GB),
+    Target('download', c.VAURIEN_TCP, 0.6, c.HAPROXY_TCP, CPU_GB),
+    Target('download', c.VAURIEN_TCP, 1.3, c.HAPROXY_SPLICED, CPU_GB),
+    Target('idle links', c.VAURIEN_TCP, 4.0, column=idle.KIB),
+    Target('delay', c.VAURIEN_DELAY, 1.0, column=delays.P99_ERROR),
+)
