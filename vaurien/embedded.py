@@ -57,6 +57,8 @@ class Proxy:
 
     def start(self) -> Proxy:
         """Listen; returns once clients can connect. Raises `OSError` where the address cannot be had."""
+        if self._server is not None:
+            raise RuntimeError('the proxy is running already')
         started = _allocate_lock()
         started.acquire()
         failure: list[BaseException] = []

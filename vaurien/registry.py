@@ -27,6 +27,10 @@ def load_callable(reference: str) -> Any:
         raise PluginError(f'cannot load {reference!r}: {type(error).__name__}: {error}') from error
 
 
+#: What the entry points of this package's own plug-ins begin with.
+BUILT_IN = 'vaurien.'
+
+
 class Registry(Generic[Plugin]):
     """Names to classes, for one kind of plug-in.
 
@@ -38,30 +42,37 @@ class Registry(Generic[Plugin]):
         self.kind = kind
         self.group = group
         self.base = base
-        self._classes: dict[str, type[Plugin]] = {}
+        self._registered: dict[str, type[Plugin]] = {}
+        self._loaded: dict[str, type[Plugin]] = {}
         self._references: dict[str, str] | None = None
 
     def register(self, plugin: type[Plugin], name: str = '') -> type[Plugin]:
-        """Add a class under its ``name`` (or another one); also a decorator. Raises `PluginError` on a duplicate."""
-        named = self._named(plugin, name or getattr(plugin, 'name', ''))
-        known = self._classes.get(named.name, named)
-        if named.name in self._installed() or not issubclass(known, plugin):
+        """Add a class under its ``name`` (or another one); also a decorator.
+
+        It may take the place of a built-in one. Raises `PluginError` if another plug-in has the name.
+        """
+        named = self._named(plugin, name or getattr(plugin, '__dict__', {}).get('name', ''))
+        known = self._registered.get(named.name, named)
+        installed = self._installed().get(named.name, BUILT_IN)
+        if named.name == self.base.name or not (installed.startswith(BUILT_IN) and issubclass(known, plugin)):
             raise PluginError(f'there is a {self.kind} named {named.name!r} already')
-        self._classes[named.name] = known
+        self._registered[named.name] = known
         return plugin
 
     def names(self) -> list[str]:
         """Every known name, sorted."""
-        return sorted({*self._classes, *self._installed()})
+        return sorted({*self._registered, *self._installed()})
 
     def get(self, name: str) -> type[Plugin]:
         """The class of that name; raises `PluginError`, with the nearest name where there is none."""
-        if name not in self._classes:
+        if name in self._registered:
+            return self._registered[name]
+        if name not in self._loaded:
             reference = self._installed().get(name)
             if reference is None:
                 raise PluginError(f'unknown {self.kind} {name!r}, {did_you_mean(name, self.names())}')
-            self._classes[name] = self._named(load_callable(reference), name)
-        return self._classes[name]
+            self._loaded[name] = self._named(load_callable(reference), name)
+        return self._loaded[name]
 
     def _named(self, plugin: Any, name: str) -> type[Plugin]:
         """*plugin* with that name on it, so that a class forgetting its own does not pass for its base class."""

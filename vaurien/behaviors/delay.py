@@ -29,6 +29,7 @@ class Delay(Dummy):
         return True
 
     def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
-        """Wait, if the reply is to be late."""
+        """Wait from when the reply begins, if that is to be late."""
         if not self.option('before'):
+            dest.await_data()
             source.sleep(self.option('sleep'))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from _socket import socket
-from errno import EALREADY, EINPROGRESS, ETIMEDOUT
+from errno import EALREADY, EINPROGRESS, EMFILE, ETIMEDOUT
 from os import strerror
 from socket import IPPROTO_TCP, SO_ERROR, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, TCP_NODELAY
 from typing import TYPE_CHECKING, Any
@@ -13,14 +13,31 @@ if TYPE_CHECKING:
 
 WRITE = 2
 
+#: Seconds to wait, and to leave waiting clients in the backlog, after the process ran out of descriptors.
+EXHAUSTED_PAUSE = 0.5
+
+
+def begin_connecting(family: int, address: Any) -> tuple[socket | None, int]:
+    """A socket and 0 if it is connected, EALREADY if it soon may be; or the errno of what went wrong."""
+    try:
+        sock = socket(family, SOCK_STREAM | SOCK_NONBLOCK)
+    except OSError as failure:  # the descriptors are used up
+        return None, failure.errno or EMFILE
+    sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+    error = sock.connect_ex(address)
+    if error == EINPROGRESS:
+        error = sock.connect_ex(address)  # within one machine the handshake is over by now
+    return sock, error
+
 
 class Dialer:
     """Connects, then hands the socket to the link; or tells it that no address accepts."""
 
-    __slots__ = ('_attempt', '_sock', '_timer', '_watcher', 'link')
+    __slots__ = ('_attempt', '_sock', '_timer', '_watcher', 'closed', 'link')
 
     def __init__(self, link: Link) -> None:
         self.link = link
+        self.closed = False
         self._sock: socket | None = None
         self._watcher: Any = None
         self._timer: Any = None
@@ -33,12 +50,15 @@ class Dialer:
             self.link.proxy.resolver.refresh(self)
             return
         family, address = addresses[self._attempt % len(addresses)]
+        self.go_on(*begin_connecting(family, address))
+
+    def go_on(self, sock: socket | None, error: int) -> None:
+        """Finish what `begin_connecting` began on the next address."""
+        if sock is None:
+            self._await_descriptors(strerror(error))
+            return
         self._attempt += 1
-        self._sock = sock = socket(family, SOCK_STREAM | SOCK_NONBLOCK)
-        sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-        error = sock.connect_ex(address)
-        if error == EINPROGRESS:
-            error = sock.connect_ex(address)  # within one machine the handshake is over by now
+        self._sock = sock
         if error == EALREADY:
             self._wait(sock)
         elif error:
@@ -48,11 +68,21 @@ class Dialer:
 
     def _wait(self, sock: socket) -> None:
         loop = self.link.proxy.loop
-        if self._timer is None:
-            self._timer = loop.timer(self.link.proxy.settings.timeout)
-            self._timer.start(self._on_timeout)
+        self._timer = loop.timer(self.link.proxy.settings.timeout)
+        self._timer.start(self._fail, ETIMEDOUT)
         self._watcher = loop.io(sock.fileno(), WRITE)
         self._watcher.start(self._on_writable)
+
+    def _await_descriptors(self, reason: str) -> None:
+        """Have the client wait, as those do that are not accepted."""
+        proxy = self.link.proxy
+        proxy.rest(reason)
+        self._timer = proxy.loop.timer(EXHAUSTED_PAUSE)
+        self._timer.start(self._dial_again)
+
+    def _dial_again(self) -> None:
+        self._drop()
+        self.dial()
 
     def _on_writable(self) -> None:
         assert self._sock is not None
@@ -75,9 +105,6 @@ class Dialer:
             return
         self.give_up(strerror(error))
 
-    def _on_timeout(self) -> None:
-        self.give_up(strerror(ETIMEDOUT))
-
     def give_up(self, reason: str) -> None:
         """No address accepts: say why, have the name looked up again for the next link, end this one."""
         link = self.link
@@ -86,18 +113,16 @@ class Dialer:
         link.on_unreachable()
 
     def _drop(self) -> None:
-        if self._watcher is not None:
-            self._watcher.stop()
-            self._watcher.close()
-            self._watcher = None
+        for watcher in (self._timer, self._watcher):
+            if watcher is not None:
+                watcher.stop()
+                watcher.close()
+        self._timer = self._watcher = None
         if self._sock is not None:
             self._sock.close()
             self._sock = None
 
     def close(self) -> None:
         """Stop trying."""
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer.close()
-            self._timer = None
+        self.closed = True
         self._drop()

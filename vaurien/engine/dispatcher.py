@@ -11,7 +11,6 @@ from vaurien.protocols.base import (
     END,
     GREETING,
     HEAD,
-    INTERIM,
     NOTHING,
     OPAQUE,
     REPLY,
@@ -20,6 +19,7 @@ from vaurien.protocols.base import (
     BaseProtocol,
     Mark,
 )
+from vaurien.protocols.tcp import TCP
 
 if TYPE_CHECKING:
     from vaurien.behaviors.dummy import Dummy
@@ -58,9 +58,14 @@ class Dispatcher:
 
     @property
     def idle(self) -> bool:
-        """Whether no exchange is open."""
-        up = self.link.up
-        return self.exchange is None and self.asked == self.answered and up.position == self.boundary
+        """Whether no exchange is open, and everything has been sent on."""
+        up, down = self.link.up, self.link.down
+        is_over = self.exchange is None and self.asked == self.answered and up.position == self.boundary
+        return is_over and up.unsent is None and down.unsent is None
+
+    def is_superfluous(self) -> bool:
+        """Whether the link may do without: its bytes are opaque, and nothing is armed."""
+        return self.exchange is None and self._draws is None and type(self.protocol) is TCP
 
     def rearm(self) -> None:
         """What is armed has changed: draw from that; end the behavior that runs."""
@@ -87,17 +92,19 @@ class Dispatcher:
         else:
             self.link.up.hold(data, marks)
             exchange.on_upstream()
+            self._take_turn()
 
     def _forward(self, data: bytes, marks: Sequence[Mark]) -> None:
         """Send requests on, up to the first that draws a behavior."""
         up = self.link.up
         draws = self._draws if self.exchange is None else None
+        is_opaque = False
         for mark in marks:
             kind, position = mark
             if kind <= HEAD:
                 self.exchanges += 1
                 behavior = draws.draw(self.exchanges) if draws is not None else None
-                if behavior is not None and behavior.is_due():
+                if behavior is not None and self.link.proxy.is_due(behavior):
                     self._intercept(behavior, data, marks[marks.index(mark) :])
                     return
                 self.asked += 1
@@ -106,27 +113,31 @@ class Dispatcher:
             elif kind == UNANSWERED:
                 self.asked -= 1
             elif kind == OPAQUE:
-                self._go_opaque()
+                is_opaque = True
         up.position += len(data)
         if data:
             up.send(data)
+        if is_opaque:
+            self.go_opaque()
 
     def _intercept(self, behavior: Dummy, data: bytes, marks: Sequence[Mark]) -> None:
         (kind, position), *rest = marks
         up = self.link.up
         passing = self.boundary - up.position
-        if passing:
+        if passing > 0:  # not behind bytes that have gone on without being part of a request
             up.position += passing
             up.send(data[:passing])
+            data = data[passing:]
         expects_reply = rest[:1] != [(UNANSWERED, position)]
         self.exchange = Exchange(self, behavior, expects_reply=expects_reply)
         own = [(END, position)] if kind == REQUEST else []
-        up.hold(data[passing:], own + (rest if expects_reply else rest[1:]))
+        up.hold(data, own + (rest if expects_reply else rest[1:]))
         self._take_turn()
 
     def _take_turn(self) -> None:
         exchange = self.exchange
-        in_turn = self.asked == self.answered or not self.protocol.ordered
+        protocol = self.protocol
+        in_turn = self.asked == self.answered or not protocol.ordered or protocol.opaque
         if in_turn and exchange is not None and exchange.greenlet is None:
             exchange.begin()
 
@@ -143,36 +154,32 @@ class Dispatcher:
                 if kind == REPLY:
                     if self.answered < self.asked:
                         self.answered += 1
-                elif kind != INTERIM:
-                    self._note(kind)
+                elif kind == GREETING:
+                    self._greet()
         if down.holding:
             down.hold(data, marks)
         else:
             down.position += len(data)
             down.send(data)
+        if marks and marks[-1][0] == OPAQUE:
+            self.go_opaque()
         if self.exchange is not None:
             self._on_exchange_downstream(marks)
         elif self.link.stale:
             self.link.retire()
 
-    def _note(self, kind: int) -> None:
-        if kind == OPAQUE:
-            self._go_opaque()
-        elif kind == GREETING:
-            self._greet()
-
     def _greet(self) -> None:
         self.exchanges += 1
         behavior = self._draws.draw(self.exchanges) if self._draws is not None else None
-        if behavior is not None and self.exchange is None and behavior.is_due():
+        if behavior is not None and self.exchange is None and self.link.proxy.is_due(behavior):
             self.exchange = Exchange(self, behavior, greeting=True)
             self.link.down.holding = True
             self.exchange.begin()
 
     def _on_exchange_downstream(self, marks: Sequence[Mark]) -> None:
-        self._take_turn()
         if self.exchange is not None:
             self.exchange.on_downstream(marks)
+        self._take_turn()
 
     # The exchange
 
@@ -208,6 +215,7 @@ class Dispatcher:
             link.reset()
             return
         exchange.count_request()
+        link.down.release()  # what it left held comes before whatever the next exchange brings
         self.exchange = None
         up = link.up
         if exchange.request_ended and not exchange.greeting:
@@ -216,7 +224,7 @@ class Dispatcher:
         up.held, up.marks = bytearray(), []
         self._forward(data, marks)
         if not link.closed and self.exchange is None:
-            link.down.release()
+            link.down.settle()
             up.settle()
             link.rearm()
             if link.stale:
@@ -224,17 +232,18 @@ class Dispatcher:
 
     # Ends
 
-    def _go_opaque(self) -> None:
-        """Framing has ended."""
+    def go_opaque(self) -> None:
+        """Framing has ended, on both streams, where they are now."""
         link, reason = self.link, self.protocol.opaque
         if reason.startswith('!'):
             logger.warning('link %d: not %s, opaque from here: %s', link.number, self.protocol.name, reason[1:])
         else:
             logger.info('link %d: opaque from here: %s', link.number, reason)
-        rest = self.protocol.end_upstream()
+        self._send_or_hold(self.protocol.end_upstream())
         self.protocol = link.opaque_protocol()
-        self._send_or_hold(rest)
         self._take_turn()
+        if self.is_superfluous():
+            link.rearm()
 
     def _send_or_hold(self, rest: bytes) -> None:
         up = self.link.up

@@ -36,16 +36,20 @@ class End:
 
         ``b''`` once the peer has ended its stream; of the backend, also once the reply was read.
         """
+        self.await_data()
+        if not self._inbound.held:
+            return b''
+        self._traffic.on_touched()
+        return self._inbound.take(size)
+
+    def await_data(self) -> None:
+        """Return once `recv` would at once, taking nothing."""
         stream, traffic = self._inbound, self._traffic
         traffic.on_reading(stream)
         with self._patience():
             while not (self._link.closed or stream.held or stream.ended or traffic.is_exhausted(stream)):
                 self._link.wait()
         self._check_open()
-        if not stream.held:
-            return b''
-        traffic.on_touched()
-        return stream.take(size)
 
     def recv_into(self, buffer: Any, size: int = 0) -> int:
         """Like `recv`, into a writable buffer; the number of bytes."""
@@ -92,6 +96,7 @@ class End:
         """Send the peer no more (``SHUT_WR``, ``SHUT_RDWR``); reading goes on."""
         self._check_open()
         if how != SHUT_RD and not self._outbound.finished:
+            self.sendall(b'')  # what is on its way comes first
             self._outbound.finish()
 
     def close(self) -> None:

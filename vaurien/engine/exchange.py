@@ -9,6 +9,7 @@ from gevent import Greenlet, GreenletExit, getcurrent
 
 from vaurien.behaviors.dummy import Dummy
 from vaurien.engine.end import End
+from vaurien.engine.stream import MAX_HELD
 from vaurien.protocols.base import END, HEAD, OPAQUE, REPLY, REQUEST, Mark
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class Exchange:
             self.owner.on_exchange_over(self)
         elif self.greenlet is not getcurrent():
             self.greenlet.kill(Released(), block=False)
+            if self.greenlet.dead:  # it had not begun to run, and now never will
+                self.owner.on_exchange_over(self)
 
     def kill(self) -> None:
         """The link is closed: nothing is left to be done."""
@@ -81,14 +84,16 @@ class Exchange:
         """More of the backend's bytes have arrived."""
         if self.link.down.holding:
             self.link.down.release_interim()
-        if self.greenlet is not None and any(kind in (REPLY, OPAQUE) for kind, _ in marks):
+        if self.sending and any(kind in (REPLY, OPAQUE) for kind, _ in marks):
             self.reply_ended = True
             self.link.changed()
 
     def on_taken(self, kind: int) -> None:
         """The behavior has read over a mark."""
-        if kind == END:
+        if kind in (END, OPAQUE):
             self.request_ended = True
+            if kind == OPAQUE:
+                self.owner.go_opaque()
         elif kind in (REQUEST, HEAD):  # it reads on into the next request, which the backend will not see
             self.owner.exchanges += 1
             self.owner.protocol.withdraw()
@@ -157,16 +162,19 @@ class Exchange:
 
     def _send_held(self) -> None:
         up = self.link.up
-        end = next((position for kind, position in up.marks if kind == END), None)
-        self.request_ended = end is not None
-        up.release_to(up.position + len(up.held) if end is None else end)
+        everything = up.position + len(up.held)
+        kind, end = next((mark for mark in up.marks if mark[0] in (END, OPAQUE)), (0, everything))
+        self.request_ended = kind != 0
+        up.release_to(end if kind == END else everything)
         if self.request_ended:
             self.owner.boundary = up.position
+        if kind == OPAQUE:
+            self.owner.go_opaque()
 
     def _sent(self) -> bool:
-        """Also true where no more can be sent: the client has left off, or the backend replied before the end."""
+        """Also true where no more can be sent: the client has left off, or the backend replies before the end."""
         up = self.link.up
-        replied = self._expects_reply and self.reply_ended
+        replied = (self._expects_reply and self.reply_ended) or len(self.link.down.held) >= MAX_HELD
         return self.link.closed or replied or (up.unsent is None and (self.request_ended or up.ended))
 
     def _await_reply(self) -> None:

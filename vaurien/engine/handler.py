@@ -23,7 +23,17 @@ class Handler:
     call reads from its *dest* itself, the other direction stands back.
     """
 
-    __slots__ = ('_calling', '_draws', '_greenlets', '_in_behavior', '_stands_back', 'exchanges', 'link', 'protocol')
+    __slots__ = (
+        '_calling',
+        '_draws',
+        '_greenlets',
+        '_has_read_reply',
+        '_in_behavior',
+        '_stands_back',
+        'exchanges',
+        'link',
+        'protocol',
+    )
 
     def __init__(self, link: Link, protocol: BaseProtocol) -> None:
         self.link = link
@@ -33,6 +43,8 @@ class Handler:
         self._draws = link.draws()
         self._in_behavior = False
         self._stands_back = False
+        #: Whether ``_handle`` itself has read from its *dest*: no more comes for the behavior.
+        self._has_read_reply = False
         for stream in (link.up, link.down):
             stream.tap = stream.hold
         self._greenlets: list[Greenlet] = [link.proxy.spawn(self._serve, to_backend) for to_backend in (True, False)]
@@ -41,14 +53,19 @@ class Handler:
 
     @property
     def idle(self) -> bool:
-        """Whether no call of ``_handle`` is at work."""
-        return not self._calling
+        """Whether no call of ``_handle`` is at work, and everything has been sent on."""
+        up, down = self.link.up, self.link.down
+        return not (self._calling or up.held or down.held or up.unsent or down.unsent)
 
     def rearm(self) -> None:
         """What is armed has changed: draw from that; end the behavior that runs."""
         self._draws = self.link.draws()
         if self._in_behavior and self._greenlets[0] is not getcurrent():
-            self._greenlets[0].kill(Released(), block=False)
+            self.link.proxy.loop.run_callback(self._release)
+
+    def _release(self) -> None:
+        if self._in_behavior:  # still
+            self._greenlets[0].throw(Released())
 
     def kill(self) -> None:
         """The link is closed."""
@@ -74,13 +91,14 @@ class Handler:
         """An end is about to be read."""
         if stream is self.link.down and getcurrent() is self._greenlets[0]:
             self._stands_back = True
+            self._has_read_reply = self._has_read_reply or not self._in_behavior
 
     def on_touched(self) -> None:
         """An end was read or written: nothing is undone here anyway."""
 
     def is_exhausted(self, stream: Stream) -> bool:
-        """Whether a reader waits in vain though the stream has not ended: not known here."""
-        return False
+        """Whether a behavior waits in vain though the stream has not ended."""
+        return stream is self.link.down and self._in_behavior and self._has_read_reply
 
     def skip_message(self, end: End) -> None:
         """Drop what has arrived: more is not known of messages here."""
@@ -98,6 +116,8 @@ class Handler:
                     link.wait()
                 elif self._call(source, dest, to_backend) is False:
                     link.close()
+                elif link.stale:
+                    link.retire()
         except OSError:
             link.reset()
         except Exception as error:  # whatever somebody's protocol raises
@@ -106,7 +126,8 @@ class Handler:
 
     def _call(self, source: End, dest: End, to_backend: bool) -> bool | None:
         behavior = self._draw() if to_backend else None
-        before = self.link.up.position, self.link.down.position
+        self._has_read_reply = self._has_read_reply and not to_backend
+        before = self._progress()
         self._calling += 1
         try:
             if behavior is not None and self._step(behavior, 'on_before_handle', source, dest) is False:
@@ -120,17 +141,30 @@ class Handler:
             self._calling -= 1
             self._stands_back = self._stands_back and not to_backend
             self.link.changed()
-        if before == (self.link.up.position, self.link.down.position) and result is not False:
-            self.link.wait()  # it wants more before it takes anything
+        if before == self._progress() and result is not False:
+            return self._await_progress(before)
         for stream in (self.link.up, self.link.down):
             stream.settle()
         return result
+
+    def _progress(self) -> tuple[int | bool, ...]:
+        up, down = self.link.up, self.link.down
+        return up.received, up.position, up.ended, down.received, down.position, down.ended
+
+    def _await_progress(self, before: tuple[int | bool, ...]) -> bool:
+        """It took nothing: wait for more to take. ``False``: no more will come."""
+        link = self.link
+        while before == self._progress() and not link.closed:
+            if link.up.ended and link.down.ended:
+                return False
+            link.wait()
+        return True
 
     def _draw(self) -> Dummy | None:
         self.exchanges += 1
         link = self.link
         behavior = self._draws.draw(self.exchanges) if self._draws is not None else None
-        if behavior is None or not behavior.is_due():
+        if behavior is None or not self.link.proxy.is_due(behavior):
             return None
         self._stands_back = True
         link.proxy.prepare_fault(link, self.exchanges, behavior, self.protocol)

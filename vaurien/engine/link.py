@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gevent.hub import Waiter
 
-from vaurien.engine.dialer import Dialer
+from vaurien.engine.dialer import Dialer, begin_connecting
 from vaurien.engine.dispatcher import Dispatcher
 from vaurien.engine.handler import Handler
 from vaurien.engine.stream import Stream
@@ -73,8 +73,17 @@ class Link:
 
     def open(self) -> None:
         """Connect to the backend; again, where the proxy has got another one."""
-        self._dialer = Dialer(self)
-        self._dialer.dial()
+        addresses = self.proxy.resolver.addresses
+        if not addresses:
+            self._dialer = Dialer(self)
+            self._dialer.dial()
+            return
+        sock, error = begin_connecting(*addresses[0])
+        if sock is None or error:
+            self._dialer = Dialer(self)
+            self._dialer.go_on(sock, error)
+        else:
+            self.on_connected(sock)
 
     def on_connected(self, backend: socket) -> None:
         """The backend has accepted: move bytes."""
@@ -111,7 +120,8 @@ class Link:
             return
         if self.traffic is not None:
             self.traffic.rearm()
-            if self.proxy.selector is None and self.traffic.idle and type(self.traffic.protocol) is TCP:
+            if isinstance(self.traffic, Dispatcher) and self.traffic.is_superfluous():
+                self.up.chunks = self.traffic.exchanges
                 self.traffic = self.up.tap = self.down.tap = None
         elif self.proxy.selector is not None:
             for stream in (self.up, self.down):
@@ -170,7 +180,11 @@ class Link:
 
     def retire(self) -> None:
         """The proxy has another backend: go there, or close for the client to come again, once no exchange is open."""
-        if self._dialer is not None:
+        if self.closed:
+            return
+        if self._dialer is not None:  # on its way to the old one
+            self._dialer.close()
+            self._redial()
             return
         self.stale = True
         traffic = self.traffic
@@ -180,10 +194,14 @@ class Link:
             if traffic.protocol.stateless:
                 self.stale = False
                 self._part()
-                self.proxy.assign_backend(traffic.protocol)
-                self.open()
+                self._redial()
             else:
                 self.close()
+
+    def _redial(self) -> None:
+        if self.traffic is not None:
+            self.proxy.assign_backend(self.traffic.protocol)
+        self.open()
 
     def _part(self) -> None:
         self.up.stop()

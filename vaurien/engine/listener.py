@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import logging
 from _socket import socket
-from socket import IPPROTO_TCP, TCP_NODELAY
-from typing import TYPE_CHECKING
+from socket import IPPROTO_TCP, SO_REUSEADDR, SOL_SOCKET, TCP_NODELAY
+from typing import TYPE_CHECKING, Any
 
 from gevent.server import StreamServer
+from gevent.socket import socket as GeventSocket  # noqa: N812  # beside the plain one
+
+from vaurien.engine.dialer import EXHAUSTED_PAUSE
 
 if TYPE_CHECKING:
     from vaurien.engine.proxy import ProxyServer
 
 logger = logging.getLogger(__name__)
-
-#: Seconds to leave waiting clients in the backlog after the process ran out of descriptors.
-EXHAUSTED_PAUSE = 0.5
 
 
 class Listener(StreamServer):  # type: ignore[misc]  # gevent is not typed
@@ -24,17 +24,26 @@ class Listener(StreamServer):  # type: ignore[misc]  # gevent is not typed
     def __init__(self, proxy: ProxyServer) -> None:
         settings = proxy.settings
         self._proxy = proxy
-        self._pause = None
         super().__init__(tuple(settings.proxy), self._no_handle, backlog=settings.backlog, spawn=None)
 
     @staticmethod
     def _no_handle(*args: object) -> None:
         raise AssertionError('do_handle takes the sockets')
 
-    def init_socket(self) -> None:
+    @classmethod
+    def get_listener(cls, address: tuple[str, int], backlog: int, family: int) -> Any:
         """Bind and listen. Clients' sockets inherit TCP_NODELAY from here."""
-        super().init_socket()
-        self.socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        listener = GeventSocket(family)
+        try:
+            listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+            listener.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+            listener.bind(address)
+            listener.listen(backlog)
+        except BaseException:  # such as the port being in use
+            listener.close()
+            raise
+        listener.setblocking(False)
+        return listener
 
     def full(self) -> bool:
         """Whether there are as many links as are allowed: accepting stops until one is closed."""
@@ -47,8 +56,7 @@ class Listener(StreamServer):  # type: ignore[misc]  # gevent is not typed
         except BlockingIOError:
             return None
         except OSError as error:
-            logger.warning('cannot accept a client: %s', error.strerror)
-            self.rest()
+            self.rest(error.strerror or '')
             return None
         client = socket(self.socket.family, self.socket.type, self.socket.proto, descriptor)
         client.setblocking(False)
@@ -58,8 +66,9 @@ class Listener(StreamServer):  # type: ignore[misc]  # gevent is not typed
         """Give the client to the proxy."""
         self._proxy.open_link(client)
 
-    def rest(self) -> None:
+    def rest(self, reason: str) -> None:
         """Leave the backlog alone for a moment: the descriptors are used up."""
+        logger.warning('clients have to wait: %s', reason)
         self.stop_accepting()
         self._timer = self.loop.timer(EXHAUSTED_PAUSE)
         self._timer.start(self._start_accepting_if_started)

@@ -22,6 +22,7 @@ from vaurien.engine.clock import Clock
 from vaurien.engine.link import Link
 from vaurien.engine.listener import Listener
 from vaurien.engine.resolver import Resolver
+from vaurien.engine.stream import CHUNK
 from vaurien.protocols import Protocol
 from vaurien.selector import Selector
 from vaurien.settings import Entry, Settings, format_behaviors
@@ -62,6 +63,8 @@ class ProxyServer:
         self.links: dict[int, Link] = {}
         self.links_total = 0
         self.faults: Counter[str] = Counter()
+        #: Streams read into this: a chunk is sent on, or copied, before the next callback of the same loop runs.
+        self.buffer = memoryview(bytearray(CHUNK))
         self._exchanges = 0
         self._upstream_bytes = 0
         self._downstream_bytes = 0
@@ -129,15 +132,19 @@ class ProxyServer:
         self.links[self.links_total] = link = Link(self, self.links_total, client)
         link.open()
 
+    def rest(self, reason: str) -> None:
+        """Accept nobody for a moment."""
+        if self._listener is not None:
+            self._listener.rest(reason)
+
     def on_closed(self, link: Link) -> None:
         """A link has closed: keep its counts."""
-        was_full = self.full
         del self.links[link.number]
         exchanges, upstream, downstream = link.counts()
         self._exchanges += exchanges
         self._upstream_bytes += upstream
         self._downstream_bytes += downstream
-        if was_full and self._listener is not None:
+        if self.settings.max_links is not None and self._listener is not None:
             self._listener.resume()
 
     def new_protocol(self) -> BaseProtocol:
@@ -178,6 +185,14 @@ class ProxyServer:
         self.selector = Selector(behaviors, self.seed) if harmful else None
         for link in list(self.links.values()):
             link.rearm()
+
+    def is_due(self, behavior: Dummy) -> bool:
+        """Ask a behavior that an exchange drew whether it applies."""
+        try:
+            return behavior.is_due()
+        except Exception as error:  # whatever somebody's behavior raises
+            self.warn_failed(behavior, error)
+            return False
 
     def prepare_fault(self, link: Link, exchange: int, behavior: Dummy, protocol: BaseProtocol) -> None:
         """A behavior is about to begin on the request that *link* holds: count it, log it, hand chance to it."""

@@ -41,7 +41,7 @@ class Resolver:
         self._running = False
         waiting, self._waiting = self._waiting, []
         for dialer in waiting:
-            if dialer.link.closed:
+            if dialer.closed:
                 continue
             if self.addresses:
                 dialer.dial()

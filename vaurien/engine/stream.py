@@ -32,15 +32,12 @@ BULK = 32 * 1024
 
 READ, WRITE = 1, 2
 
-#: All streams read into this: a chunk is sent on, or copied, before the next callback runs.
-_BUFFER = bytearray(CHUNK)
-_VIEW = memoryview(_BUFFER)
-
 
 class Stream:
     """One direction of a link. Its sockets are the link's: a stream never closes them."""
 
     __slots__ = (
+        'buffer',
         'bulk',
         'chunks',
         'ended',
@@ -62,13 +59,14 @@ class Stream:
 
     def __init__(self, link: Link, source: socket, sink: socket) -> None:
         self.link = link
+        self.buffer = link.proxy.buffer
         self.source = source
         self.sink = sink
         self.reader = link.proxy.loop.io(source.fileno(), READ)
         #: Made when the sink first is not writable: most never are not.
         self.writer: Any = None
         self.tap: Callable[[bytes], None] | None = None
-        #: Bytes received since the link was opened, and in how many chunks.
+        #: Bytes received since the link was opened, and in how many chunks: where nothing is tapped, the exchanges.
         self.received = 0
         self.chunks = 0
         #: The source will send no more; all of it was sent on, and the sink was told.
@@ -97,7 +95,6 @@ class Stream:
         """Never call back again, and let the watchers go. The link calls this before it closes the sockets."""
         for watcher in (self.reader, self.writer):
             if watcher is not None:
-                watcher.stop()
                 watcher.close()
         if self.splice is not None:
             self.splice.close()
@@ -107,7 +104,7 @@ class Stream:
 
     def _on_readable(self) -> None:
         try:
-            count = self.source.recv_into(_BUFFER)
+            count = self.source.recv_into(self.buffer)
         except BlockingIOError:
             return
         except OSError:
@@ -120,17 +117,17 @@ class Stream:
         self.chunks += 1
         tap = self.tap
         if tap is not None:
-            tap(_VIEW[:count].tobytes())
+            tap(self.buffer[:count].tobytes())
             return
         try:
-            sent = self.sink.send(_VIEW[:count])
+            sent = self.sink.send(self.buffer[:count])
         except BlockingIOError:
             sent = 0
         except OSError:
             self.link.on_reset(self.sink)
             return
         if sent < count:
-            self._block(bytearray(_VIEW[sent:count]))
+            self._block(bytearray(self.buffer[sent:count]))
         if count < BULK:
             self.bulk = 0
         else:
@@ -139,6 +136,8 @@ class Stream:
     def resume_plain(self) -> None:
         """The splice is over: read again, beginning with the end of the stream if that ended it."""
         self.splice = None
+        if self.unsent is not None:
+            self._block(self.unsent)
         self.settle()
 
     def _on_end(self) -> None:
@@ -157,9 +156,15 @@ class Stream:
     # What leaves
 
     def send(self, data: bytes | bytearray) -> None:
-        """Send on, now or as soon as the sink takes it; meanwhile the source is not read."""
+        """Send on, now or as soon as the sink takes it; meanwhile the source is not read. Nothing after the end."""
+        if self.finished:
+            return
         if self.unsent is not None:
             self.unsent += data
+            return
+        if self.splice is not None:  # what is in the pipe comes first
+            self.unsent = bytearray(data)
+            self.splice.leave()
             return
         try:
             sent = self.sink.send(data)
@@ -196,6 +201,8 @@ class Stream:
             self.unsent = None
             self.writer.stop()
             self.settle()
+            if self.link.stale:
+                self.link.retire()
 
     def settle(self) -> None:
         """After anything changed: read on if there is room, pass the end on if all else is, wake who waits."""
