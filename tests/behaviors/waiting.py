@@ -1,0 +1,19 @@
+"""Waiting for what another thread does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic, sleep
+
+from tests.servers import TIMEOUT
+
+#: Seconds between two looks.
+INTERVAL = 0.002
+
+
+def eventually(check: Callable[[], object]) -> None:
+    """Return as soon as *check* holds; raises `AssertionError` if it does not within `TIMEOUT`."""
+    deadline = monotonic() + TIMEOUT
+    while not check():
+        assert monotonic() < deadline, 'it never came to that'
+        sleep(INTERVAL)

@@ -1,0 +1,204 @@
+"""``vaurienctl``, the installed command."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.commands import Command, run
+from tests.servers import HOST, TIMEOUT, free_port
+from vaurien.cli import ctl
+from vaurien.client import Client
+from vaurien.errors import OptionError
+
+
+@pytest.fixture(scope='module')
+def command() -> Iterator[Command]:
+    """A proxy to ask."""
+    command = Command('--http', '--backend', 'localhost:6379')
+    yield command
+    command.kill()
+
+
+@pytest.fixture
+def host(command: Command) -> str:
+    """Its control API; nothing is armed."""
+    Client(HOST, command.control_port).set_behavior('dummy')
+    return f'{HOST}:{command.control_port}'
+
+
+def done(*words: str) -> str:
+    """What the command prints, which must succeed and complain of nothing."""
+    result = run('vaurienctl', *words)
+    assert (result.returncode, result.stderr) == (0, '')
+    return result.stdout
+
+
+def failed(status: int, *words: str) -> str:
+    """The one line with which it fails."""
+    result = run('vaurienctl', *words)
+    assert (result.returncode, result.stdout) == (status, '')
+    assert result.stderr.startswith('vaurienctl: error: ')
+    assert result.stderr.count('\n') == 1
+    return result.stderr.removeprefix('vaurienctl: error: ').rstrip('\n')
+
+
+def armed(host: str) -> dict[str, dict[str, object]]:
+    """Options by name of what is armed."""
+    status = json.loads(done('--host', host, 'status', '--json'))
+    return {entry['name']: entry['options'] for entry in status['behaviors']}
+
+
+def test_lists_behaviors(host: str) -> None:
+    assert done('--host', host, 'list-behaviors').split() == [
+        'abort',
+        'blackout',
+        'delay',
+        'dummy',
+        'error',
+        'hang',
+        'transient',
+    ]
+
+
+def test_sets_and_gets_a_behavior(host: str) -> None:
+    assert done('--host', host, 'get-behavior') == 'dummy\n'
+    assert done('--host', host, 'set-behavior', 'delay', '--sleep', '2', '--before', 'false') == ''
+    assert done('--host', host, 'get-behavior') == 'delay\n'
+    assert armed(host) == {'delay': {'sleep': 2.0, 'before': False}}
+
+
+def test_sets_behaviors_by_weight(host: str) -> None:
+    done('--host', host, 'set-behavior', '20:error,10:delay', '--delay-sleep=0.5', '--error-inject')
+    assert done('--host', host, 'get-behavior') == '20:error,10:delay\n'
+    assert armed(host)['delay']['sleep'] == 0.5
+    assert armed(host)['error']['inject'] is True
+
+
+def test_host_may_come_last(host: str) -> None:
+    assert done('set-behavior', 'hang', '--host', host) == ''
+    assert done('get-behavior', f'--host={host}') == 'hang\n'
+
+
+def test_gets_and_sets_the_backend(host: str) -> None:
+    assert done('--host', host, 'set-backend', 'localhost:6380') == ''
+    assert done('--host', host, 'get-backend') == 'localhost:6380\n'
+
+
+def test_status_is_aligned_for_people(host: str, command: Command) -> None:
+    done('--host', host, 'set-behavior', 'delay', '--sleep', '2')
+    lines = done('--host', host, 'status').splitlines()
+    columns = {line.index(line.split()[1], len(line.split()[0])) for line in lines}
+    assert len(columns) == 1
+    told = {line.split()[0]: line.split(maxsplit=1)[1] for line in lines}
+    assert told['pid'] == str(command.pid)
+    assert told['proxy'] == command.address
+    assert told['behaviors.delay'] == '100%, sleep 2.0, before true'
+    assert told['links.open'] == '0'
+    assert told['faults'] == 'none'
+    assert told['settings.idle_timeout'] == 'none'
+
+
+@pytest.mark.parametrize(
+    ('words', 'said'),
+    [
+        (['set-behavior', 'dealy'], "name: unknown behavior 'dealy', did you mean 'delay'?"),
+        (['set-behavior', '120:delay'], 'behavior: 120 in '),
+        (['set-behavior', 'delay', '--sleep', 'soon'], "sleep: expected float, got 'soon'"),
+        (['set-behavior', 'delay', '--sleep', '-1'], 'sleep: expected float >= 0.0'),
+        (['set-behavior', 'delay', '--slep', '1'], "slep: delay has no such option, did you mean 'sleep'?"),
+        (['set-behavior', '5:delay', '--delay-slep', '1'], 'options.delay.slep: '),
+        (['set-backend', 'localhost'], 'backend: '),
+    ],
+)
+def test_refused_by_the_proxy(host: str, words: list[str], said: str) -> None:
+    assert failed(2, '--host', host, *words).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ('words', 'said'),
+    [
+        ([], 'the following arguments are required: COMMAND'),
+        (['stop'], "invalid choice: 'stop'"),
+        (['set-behavior'], 'the following arguments are required: NAME'),
+        (['get-behavior', 'delay'], "unexpected argument 'delay'"),
+        (['status', '--jason'], "unexpected argument '--jason'"),
+        (['set-behavior', 'delay', '2'], "unexpected argument '2'"),
+        (['set-behavior', 'delay', '-s', '2'], "unexpected argument '-s'"),
+        (['set-behavior', '5:delay,5:error', '--sleep', '2'], '--sleep is of none of delay, error'),
+        (['--host', 'localhost:x', 'status'], 'no valid port'),
+        (['--host', '::1', 'status'], 'in brackets'),
+    ],
+)
+def test_refused_without_asking(words: list[str], said: str) -> None:
+    assert said in failed(2, *words)
+
+
+def test_no_proxy_to_reach() -> None:
+    port = free_port()
+    said = f'cannot reach http://{HOST}:{port}: connection refused'
+    assert failed(1, '--host', f'{HOST}:{port}', 'status') == said
+
+
+def test_help_teaches() -> None:
+    for words in ([], ['set-behavior']):
+        text = done(*words, '--help')
+        assert '20:error,10:delay' in text
+        assert '--host HOST[:PORT]' in text
+    assert done('--version').startswith('vaurienctl ')
+
+
+@pytest.mark.parametrize(
+    ('words', 'options'),
+    [
+        ([], {}),
+        (['--sleep', '2'], {'sleep': 2}),
+        (['--sleep=2'], {'sleep': 2}),
+        (['--sleep', '-0.5'], {'sleep': -0.5}),
+        (['--inject'], {'inject': True}),
+        (['--inject', '--code', '502'], {'inject': True, 'code': 502}),
+        (['--code', 'null'], {'code': None}),
+        (['--text', 'NaN'], {'text': 'NaN'}),
+        (['--text', 'two words'], {'text': 'two words'}),
+        (['--text', '"2"'], {'text': '2'}),
+        (['--text='], {'text': ''}),
+        (['--list', '[1, 2]'], {'list': [1, 2]}),
+    ],
+)
+def test_reads_options(words: list[str], options: dict[str, object]) -> None:
+    assert ctl.parse_options(words) == options
+
+
+def test_the_longest_name_of_a_behavior_takes_an_option() -> None:
+    spec = '10:slow, 10:slow-start'
+    assert ctl.sort_options(spec, {'slow-start-time': 1}) == {'slow-start': {'time': 1}}
+    assert ctl.sort_options(spec, {'slow-time': 1}) == {'slow': {'time': 1}}
+    with pytest.raises(OptionError):
+        ctl.sort_options(spec, {'slow': 1})
+
+
+@pytest.mark.parametrize(
+    ('text', 'url'),
+    [
+        ('staging', 'http://staging:8080'),
+        ('staging:80', 'http://staging:80'),
+        ('[::1]', 'http://[::1]:8080'),
+        ('[::1]:80', 'http://[::1]:80'),
+    ],
+)
+def test_the_port_of_a_host(monkeypatch: pytest.MonkeyPatch, text: str, url: str) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(Client, 'set_backend', lambda client, backend: asked.append(client.url))
+    assert ctl.main(['set-backend', 'localhost:1', '--host', text]) == 0
+    assert asked == [url]
+
+
+def test_it_does_without_gevent() -> None:
+    ask = 'vaurien.cli.ctl.main(["--host", "127.0.0.1:1", "get-behavior"])'
+    code = f'import sys, vaurien.cli.ctl; {ask}; print("gevent" in sys.modules)'
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=TIMEOUT, check=True)
+    assert result.stdout.splitlines()[-1] == 'False'

@@ -1,0 +1,211 @@
+"""Flags to settings: one for everything, with the type, default and help of its declaration."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from vaurien.address import Address
+from vaurien.behaviors import Behavior
+from vaurien.behaviors.dummy import Dummy
+from vaurien.cli.flags import EPILOG, make_parser, parse
+from vaurien.config import CLASSIC, REGISTRIES, SETTINGS
+from vaurien.errors import ConfigError, PluginError
+from vaurien.protocols import Protocol
+from vaurien.settings import Settings, parse_behaviors
+
+
+@pytest.fixture(autouse=True)
+def _registries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the test registers is forgotten after it."""
+    for registry in (Behavior, Protocol):
+        monkeypatch.setattr(registry, '_registered', dict(registry._registered))
+
+
+def refused(*argv: str) -> str:
+    """What is said of these flags."""
+    with pytest.raises(ConfigError) as caught:
+        parse(argv)
+    assert '\n' not in str(caught.value)
+    return str(caught.value)
+
+
+def test_nothing() -> None:
+    assert parse([]) == (Settings(), (), False)
+
+
+def test_the_first_example() -> None:
+    line = '--proxy 0.0.0.0:8888 --backend example.com:80 --protocol http --behavior 20:error'
+    assert parse(line.split()).settings == Settings(
+        proxy=Address('0.0.0.0', 8888),
+        backend=Address('example.com', 80),
+        protocol='http',
+        behaviors=parse_behaviors('20:error', {}),
+    )
+
+
+def test_the_second_example() -> None:
+    line = (
+        '--proxy localhost:8000 --backend localhost:6379 --protocol redis'
+        ' --behavior 5:error,10:delay --behavior-delay-sleep 2'
+    )
+    settings = parse(line.split()).settings
+    assert settings.behavior_options == {'delay': {'sleep': 2.0}}
+    assert settings.behaviors == parse_behaviors('5:error,10:delay', {'delay': {'sleep': 2.0}})
+
+
+def test_every_example_of_the_help_is_one() -> None:
+    examples = re.findall(r'^  vaurien (.*)$', EPILOG.replace('\\\n', ''), re.MULTILINE)
+    assert len(examples) == 5
+    for example in examples:
+        if '--config' not in example:
+            parse(example.split())
+
+
+def test_every_setting() -> None:
+    line = (
+        '--proxy [::1]:0 --backend localhost:1 --protocol redis --behavior delay --seed -3 --timeout 2.5'
+        ' --idle-timeout 60 --backlog 16 --max-links 100 --http --http-host 0.0.0.0 --http-port 8081'
+        ' --log-level debug --log-output -'
+    )
+    assert {flag[2:].replace('-', '_') for flag in re.findall(r'--[\w-]+', line)} == set(SETTINGS)
+    assert parse(line.split()).settings == Settings(
+        proxy=Address('::1', 0),
+        backend=Address('localhost', 1),
+        protocol='redis',
+        behaviors=parse_behaviors('delay', {}),
+        seed=-3,
+        timeout=2.5,
+        idle_timeout=60.0,
+        backlog=16,
+        max_links=100,
+        http=True,
+        http_host='0.0.0.0',
+        http_port=8081,
+        log_level='debug',
+        log_output='-',
+    )
+
+
+def test_every_option_has_a_flag_that_takes_its_default() -> None:
+    shown = make_parser().format_help()
+    for kind, registry in REGISTRIES.items():
+        for name in registry.names():
+            for option, (text, _, default) in registry.get(name).options.items():
+                flag = f'--{kind}-{name}-{option.replace("_", "-")}'
+                assert flag in shown
+                assert text.split()[0] in shown
+                if default is not None:
+                    settings = parse([f'{flag}={str(default).lower()}']).settings
+                    given = {'behavior': settings.behavior_options, 'protocol': settings.protocol_options}
+                    assert given[kind] == {name: {option: default}}
+
+
+@pytest.mark.parametrize(
+    ('argv', 'value'),
+    [
+        (['--behavior-delay-before'], True),
+        (['--behavior-delay-before', 'false'], False),
+        (['--behavior-delay-before=no'], False),
+        (['--behavior-delay-before', 'yes', '--behavior', 'delay'], True),
+    ],
+)
+def test_a_switch_can_be_unset(argv: list[str], value: bool) -> None:
+    assert parse(argv).settings.behavior_options == {'delay': {'before': value}}
+
+
+def test_flags_win_over_the_file_a_switch_too(tmp_path: Path) -> None:
+    path = tmp_path / 'vaurien.ini'
+    path.write_text('[vaurien]\nhttp = yes\nseed = 1\ntimeout = 5\n')
+    settings = parse(['--http', 'off', f'--config={path}', '--seed', '2']).settings
+    assert (settings.http, settings.seed, settings.timeout) == (False, 2, 5.0)
+
+
+def test_a_plug_in_of_the_file_brings_flags(tmp_path: Path) -> None:
+    path = tmp_path / 'vaurien.toml'
+    path.write_text("[behavior.slow]\ncallable = 'tests.plugins.delay:Delay'\nsleep = 3\n")
+    argv = ['--behavior', '20:slow', '--config', str(path)]
+    assert parse(argv).settings.behavior_options == {'slow': {'sleep': 3}}
+    assert parse([*argv, '--behavior-slow-sleep', '4']).settings.behavior_options == {'slow': {'sleep': 4}}
+    assert 'Delay in seconds (default 1)' in make_parser().format_help()
+
+
+@pytest.mark.parametrize('given', [[], ['1'], ['yes']])
+def test_classic_flags_are_ignored(given: list[str]) -> None:
+    every = [
+        '--' + f'{section}-{name}'.removeprefix('vaurien-').replace('.', '-')
+        for section, names in CLASSIC.items()
+        for name in names
+    ]
+    assert len(every) == 31
+    for flag in every:
+        assert parse([flag, *given]) == (Settings(), (flag,), False)
+    assert not any(flag in make_parser().format_help() for flag in every)
+
+
+def test_classic_flags_and_keys_are_told_together(tmp_path: Path) -> None:
+    path = tmp_path / 'vaurien.ini'
+    path.write_text('[vaurien]\nstay_connected = 1\n')
+    ignored = parse(['--config', str(path), '--protocol-tcp-keep-alive']).ignored
+    assert ignored == (f'{path}:2: vaurien.stay_connected', '--protocol-tcp-keep-alive')
+
+
+@pytest.mark.parametrize(
+    ('line', 'said'),
+    [
+        ('--prox localhost:1', 'unknown flag --prox, did you mean --proxy?'),
+        ('--prox=localhost:1', 'unknown flag --prox, did you mean --proxy?'),
+        ('--behavior-dely-sleep 2', 'unknown flag --behavior-dely-sleep, did you mean --behavior-delay-sleep?'),
+        ('--stay-connecte', 'unknown flag --stay-connecte, see --help'),
+        ('-x', 'unknown flag -x, see --help'),
+        ('8000', "unexpected argument '8000', see --help"),
+        ('--proxy', '--proxy: expected one argument'),
+        ('--config', '--config: expected one argument'),
+        ('--proxy 8000', "--proxy: '8000' is not an address: expected host:port"),
+        ('--backend ::1:80', "--backend: '::1:80' is ambiguous: write an IPv6 address in brackets, [::1]:8000"),
+        ('--protocol htp', "--protocol: unknown protocol 'htp', did you mean 'http'?"),
+        ('--behavior 20:eror', "--behavior: unknown behavior 'eror', did you mean 'error'?"),
+        ('--behavior 60:error,60:delay', "--behavior: '60:error,60:delay' adds up to 120 percent, more than 100"),
+        ('--behavior-delay-before maybe', "--behavior-delay-before: expected bool, got 'maybe'"),
+        ('--http-port http', "--http-port: expected int, got 'http'"),
+        ('--log-level loud', "--log-level: expected one of debug, info, warning, error, critical, got 'loud'"),
+        ('--timeout -1', "--timeout: expected float > 0.0, got '-1'"),
+        ('--max-links 0', "--max-links: expected int >= 1, got '0'"),
+        ('--config no.ini', 'no.ini: cannot read it: No such file or directory'),
+    ],
+)
+def test_mistakes(line: str, said: str) -> None:
+    assert refused(*line.split()) == said
+
+
+def test_two_options_of_one_flag() -> None:
+    class First(Dummy):
+        name = 'a'
+        options = {'b-c': ('Seconds', int, 1)}
+
+    class Second(Dummy):
+        name = 'a-b'
+        options = {'c': ('Seconds', int, 1)}
+
+    Behavior.register(First)
+    Behavior.register(Second)
+    with pytest.raises(PluginError, match='two options want the flag --behavior-a-b-c'):
+        make_parser()
+
+
+def test_a_broken_plug_in_harms_only_who_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(Behavior._installed(), 'broken', 'tests.plugins.nothing:Broken')
+    assert parse(['--behavior', 'delay']).settings.behaviors
+    assert "cannot load 'tests.plugins.nothing:Broken'" in ' '.join(make_parser().format_help().split())
+    assert refused('--behavior', 'broken').startswith("--behavior: cannot load 'tests.plugins.nothing:Broken'")
+
+
+def test_percent_signs_in_a_help_text() -> None:
+    class Part(Dummy):
+        name = 'part'
+        options = {'share': ('Share kept, 100% is all of it', int, 50)}
+
+    Behavior.register(Part)
+    assert 'Share kept, 100% is all of it (default 50)' in ' '.join(make_parser().format_help().split())

@@ -1,0 +1,62 @@
+"""What the command prints at its start and end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from vaurien.cli.run import describe_armed, human_bytes, summarize
+from vaurien.settings import Entry
+
+
+@pytest.mark.parametrize(
+    ('entries', 'text'),
+    [
+        ([], 'nothing, all passes'),
+        ([Entry('dummy', 100.0, {})], 'nothing, all passes'),
+        ([Entry('error', 0.0, {})], 'nothing, all passes'),
+        ([Entry('hang', 100.0, {})], '100% hang'),
+        (
+            [
+                Entry('error', 0.5, {'code': None, 'inject': False}),
+                Entry('dummy', 5.0, {}),
+                Entry('delay', 10.0, {'sleep': 2.0, 'before': True}),
+            ],
+            '0.5% error (inject=false), 10% delay (sleep=2.0, before=true)',
+        ),
+    ],
+)
+def test_what_is_armed(entries: list[Entry], text: str) -> None:
+    assert describe_armed(entries) == text
+
+
+@pytest.mark.parametrize(
+    ('count', 'text'),
+    [
+        (0, '0 B'),
+        (999, '999 B'),
+        (1000, '1.0 kB'),
+        (12_345, '12.3 kB'),
+        (999_949, '999.9 kB'),
+        (999_999, '1.0 MB'),
+        (2_500_000_000, '2.5 GB'),
+        (7_000_000_000_000, '7.0 TB'),
+        (7_000_000_000_000_000, '7000.0 TB'),
+    ],
+)
+def test_bytes_for_people(count: int, text: str) -> None:
+    assert human_bytes(count) == text
+
+
+@pytest.mark.parametrize(
+    ('faults', 'text'), [({}, 'faults: none'), ({'error': 5, 'delay': 3}, 'faults: 3 delay, 5 error')]
+)
+def test_the_summary(faults: dict[str, int], text: str) -> None:
+    status: dict[str, Any] = {
+        'links': {'open': 0, 'total': 10},
+        'exchanges': 123,
+        'bytes': {'upstream': 1234, 'downstream': 5},
+        'faults': faults,
+    }
+    assert summarize(status) == f'links: 10, exchanges: 123, upstream: 1.2 kB, downstream: 5 B\n{text}'

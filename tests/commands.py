@@ -1,0 +1,123 @@
+"""The installed ``vaurien`` command, as a subprocess."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sysconfig
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from tests.servers import HOST, TIMEOUT
+
+SCRIPTS = Path(sysconfig.get_path('scripts'))
+
+#: The line that says what is proxied: ``vaurien 2.0.0: 127.0.0.1:43211 -> localhost:6379 (redis)``.
+LISTENING = re.compile(r'vaurien \S+: (?P<host>\S+):(?P<port>\d+) -> ')
+#: The line that says where the control API is: an ``http://`` URL.
+CONTROL = re.compile(r'http://\S+:(?P<port>\d+)')
+
+
+def run(command: str, *flags: str) -> subprocess.CompletedProcess[str]:
+    """Run ``vaurien`` or ``vaurienctl`` to its end, which must come within `TIMEOUT`."""
+    return subprocess.run(
+        [str(SCRIPTS / command), *flags], capture_output=True, text=True, timeout=TIMEOUT, stdin=subprocess.DEVNULL
+    )
+
+
+class Command:
+    """A ``vaurien`` process that is listening.
+
+    It gets ``--proxy 127.0.0.1:0`` unless *flags* say otherwise, and ``--http-port 0`` with a bare ``--http``.
+    ``port`` and ``control_port`` are the ports that it said it took, ``control_port`` 0 without ``--http``.
+    """
+
+    def __init__(self, *flags: str) -> None:
+        arguments = list(flags)
+        if '--proxy' not in flags and '--config' not in flags:
+            arguments += ['--proxy', f'{HOST}:0']
+        if '--http' in flags and '--http-port' not in flags:
+            arguments += ['--http-port', '0']
+        self.process = subprocess.Popen(
+            [str(SCRIPTS / 'vaurien'), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.pid = self.process.pid
+        self.out_lines: list[str] = []
+        self.log_lines: list[str] = []
+        self._changed = threading.Condition()
+        self._open_pipes = 2
+        self._readers = [
+            self._start_reader(self.process.stdout, self.out_lines),
+            self._start_reader(self.process.stderr, self.log_lines),
+        ]
+        try:
+            listening = self.wait_for_line(self.out_lines, LISTENING)
+            self.host = listening['host'].strip('[]')
+            self.port = int(listening['port'])
+            self.control_port = int(self.wait_for_line(self.out_lines, CONTROL)['port']) if '--http' in flags else 0
+        except BaseException:
+            self.kill()
+            raise
+
+    @property
+    def address(self) -> str:
+        """``host:port`` of the proxy."""
+        return f'{self.host}:{self.port}'
+
+    def wait_for_log(self, pattern: str) -> re.Match[str]:
+        """The first log line in which *pattern* is found, waiting for it up to `TIMEOUT`."""
+        return self.wait_for_line(self.log_lines, re.compile(pattern))
+
+    def wait_for_line(self, lines: list[str], pattern: re.Pattern[str]) -> re.Match[str]:
+        """Likewise for ``out_lines`` or ``log_lines``; raises `AssertionError` with all that was said."""
+        with self._changed:
+            self._changed.wait_for(lambda: any(map(pattern.search, lines)) or not self._open_pipes, TIMEOUT)
+            for line in lines:
+                if match := pattern.search(line):
+                    return match
+        said = '\n'.join([*self.out_lines, *self.log_lines])
+        raise AssertionError(f'no line like {pattern.pattern!r} from vaurien, which said:\n{said}')
+
+    def stop(self, signal_number: int = signal.SIGTERM) -> tuple[int, str, str]:
+        """End it and wait for it: its return code, standard output and standard error."""
+        self.process.send_signal(signal_number)
+        return self.wait()
+
+    def wait(self) -> tuple[int, str, str]:
+        """Wait for it to end: its return code, standard output and standard error."""
+        code = self.process.wait(2 * TIMEOUT)
+        for reader in self._readers:
+            reader.join(TIMEOUT)
+        return code, '\n'.join(self.out_lines), '\n'.join(self.log_lines)
+
+    def kill(self) -> None:
+        """End it at once, whatever its state."""
+        self.process.kill()
+        self.wait()
+
+    def _start_reader(self, pipe: IO[str] | None, lines: list[str]) -> threading.Thread:
+        assert pipe is not None
+        thread = threading.Thread(target=self._read, args=(pipe, lines), daemon=True)
+        thread.start()
+        return thread
+
+    def _read(self, pipe: IO[str], lines: list[str]) -> None:
+        with pipe:
+            for line in pipe:
+                with self._changed:
+                    lines.append(line.rstrip('\n'))
+                    self._changed.notify_all()
+        with self._changed:
+            self._open_pipes -= 1
+            self._changed.notify_all()
+
+
+#: What the fixture ``vaurien_command`` gives.
+StartCommand = Callable[..., Command]

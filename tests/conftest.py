@@ -1,0 +1,56 @@
+"""Fixtures every test may use. What they give is in `servers`, `peers` and `commands`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests import servers
+from tests.commands import Command, StartCommand
+from tests.peers import RawBackend, echo
+from tests.servers import Server
+
+
+@pytest.fixture(scope='session')
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A redis-server, empty at the start of the session: each test uses keys of its own."""
+    with servers.redis(tmp_path_factory.mktemp('redis')) as server:
+        yield server
+
+
+@pytest.fixture(scope='session')
+def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """An nginx; `servers.nginx` lists what it serves."""
+    with servers.nginx(tmp_path_factory.mktemp('nginx')) as server:
+        yield server
+
+
+@pytest.fixture(scope='session')
+def echo_server() -> Iterator[RawBackend]:
+    """A backend that sends back what arrives."""
+    backend = RawBackend().serve(echo)
+    yield backend
+    backend.close()
+
+
+@pytest.fixture
+def raw_backend() -> Iterator[RawBackend]:
+    """A backend played by the test."""
+    backend = RawBackend()
+    yield backend
+    backend.close()
+
+
+@pytest.fixture
+def vaurien_command() -> Iterator[StartCommand]:
+    """Starts ``vaurien`` with the flags given, which ends with the test at the latest."""
+    with ExitStack() as stack:
+
+        def start(*flags: str) -> Command:
+            command = Command(*flags)
+            stack.callback(command.kill)
+            return command
+
+        yield start

@@ -1,0 +1,161 @@
+"""What the API answers, through the real server."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated, Any
+
+import falcon
+import msgspec
+import pytest
+
+from tests.control.api import Api
+from tests.control.fake import ServedProxy
+from vaurien.behaviors import Behavior
+from vaurien.control.app import ANSWERS, Controlled, find_answer, list_options
+from vaurien.engine.proxy import ProxyServer
+from vaurien.errors import AddressError, ConfigError, OptionError, PluginError, VaurienError
+from vaurien.settings import Entry, Settings
+
+
+def test_a_real_proxy_can_be_controlled() -> None:
+    proxy: Controlled = ProxyServer(Settings())
+    assert proxy.status()['behavior'] == 'dummy'
+
+
+def test_tells_what_is_armed(api: Api, served: ServedProxy) -> None:
+    assert api('GET', '/behavior').json() == {'behavior': 'dummy'}
+    served.proxy.armed = (Entry('error', 20.0, {}), Entry('delay', 0.5, {}))
+    assert api('GET', '/behavior').json() == {'behavior': '20:error,0.5:delay'}
+
+
+def test_arms_one_behavior(api: Api, served: ServedProxy) -> None:
+    response = api('PUT', '/behavior', json={'name': 'delay', 'sleep': 2})
+    assert (response.status_code, response.json()) == (200, {'status': 'ok'})
+    assert served.proxy.told == [(Entry('delay', 100.0, {'sleep': 2.0, 'before': False}),)]
+
+
+def test_arms_by_weight(api: Api, served: ServedProxy) -> None:
+    body = {'behavior': '20:delay,10:error', 'options': {'delay': {'before': True}, 'error': {'inject': True}}}
+    assert api('PUT', '/behavior', json=body).json() == {'status': 'ok'}
+    delay, error = served.proxy.armed
+    assert delay == Entry('delay', 20.0, {'sleep': 5.0, 'before': True})
+    assert (error.name, error.percent, error.options['inject']) == ('error', 10.0, True)
+
+
+@pytest.mark.parametrize('key', ['name', 'behavior'])
+def test_takes_weights_under_either_key(api: Api, served: ServedProxy, key: str) -> None:
+    api('PUT', '/behavior', json={key: '0.5:delay'})
+    assert served.proxy.armed == (Entry('delay', 0.5, {'sleep': 5.0, 'before': False}),)
+
+
+def test_what_it_gives_can_be_put_back(api: Api, served: ServedProxy) -> None:
+    for body in ({'behavior': '20:delay,10:error'}, {'name': 'delay', 'sleep': 1}, {'name': 'dummy'}):
+        api('PUT', '/behavior', json=body)
+        armed = served.proxy.armed
+        options = {entry.name: entry.options for entry in armed}
+        api('PUT', '/behavior', json={**api('GET', '/behavior').json(), 'options': options})
+        assert served.proxy.told[-1] == armed
+
+
+def test_lists_behaviors_and_their_options(api: Api) -> None:
+    answer = api('GET', '/behaviors').json()
+    assert answer['behaviors'] == ['abort', 'blackout', 'delay', 'dummy', 'error', 'hang', 'transient']
+    sleep = answer['options']['delay']['sleep']
+    assert sleep == {'help': 'Seconds to wait', 'type': 'float', 'default': 1.0}
+
+
+@pytest.mark.parametrize(
+    ('type_', 'name'),
+    [
+        (bool, 'bool'),
+        (Annotated[float, msgspec.Meta(ge=0)], 'float'),
+        (Annotated[int, msgspec.Meta(ge=0)] | None, 'int | null'),
+        (int | None, 'int | null'),
+        (list[int], 'list[int]'),
+    ],
+)
+def test_names_the_type_of_an_option(monkeypatch: pytest.MonkeyPatch, type_: Any, name: str) -> None:
+    monkeypatch.setattr(Behavior.get('delay'), 'options', {'sleep': ('Seconds', type_, None)})
+    assert list_options()['delay']['sleep']['type'] == name
+
+
+def test_leaves_out_what_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(Behavior, '_references', {'delay': 'vaurien.behaviors.delay:Delay', 'broken': 'no_such:Thing'})
+    options = list_options()
+    assert 'delay' in options
+    assert 'broken' not in options
+    assert 'behavior broken is left out' in caplog.text
+
+
+def test_tells_and_changes_the_backend(api: Api, served: ServedProxy) -> None:
+    assert api('GET', '/backend').json() == {'backend': 'localhost:6379'}
+    assert api('PUT', '/backend', json={'backend': '[::1]:6380'}).json() == {'status': 'ok'}
+    assert served.proxy.told == [('::1', 6380)]
+    assert api('GET', '/backend').json() == {'backend': '[::1]:6380'}
+
+
+def test_tells_the_status(api: Api) -> None:
+    assert api('GET', '/status').json() == {'behavior': 'dummy', 'behaviors': []}
+
+
+@pytest.mark.parametrize('path', ['/', '/behaviour', '/behavior/x', '/behavior/', '/favicon.ico', '/%ff'])
+def test_knows_no_other_path(api: Api, path: str) -> None:
+    error = api.refused('GET', path, 404)
+    assert error['location'] == 'path'
+    assert '/behavior' in error['description']
+
+
+@pytest.mark.parametrize(
+    ('method', 'path', 'allowed'),
+    [
+        ('POST', '/behavior', {'GET', 'PUT', 'OPTIONS'}),
+        ('DELETE', '/backend', {'GET', 'PUT', 'OPTIONS'}),
+        ('PUT', '/status', {'GET', 'OPTIONS'}),
+        ('PATCH', '/behaviors', {'GET', 'OPTIONS'}),
+    ],
+)
+def test_says_which_methods_are_allowed(api: Api, method: str, path: str, allowed: set[str]) -> None:
+    assert set(api(method, path).headers['Allow'].split(', ')) == allowed
+    error = api.refused(method, path, 405)
+    assert (error['location'], error['name']) == ('method', method)
+
+
+def test_an_error_of_its_own_is_logged_and_not_shown(
+    api: Api, served: ServedProxy, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    served.proxy.failure = ZeroDivisionError('secret')
+    error = api.refused('GET', '/status', 500)
+    assert (error['location'], error['name']) == ('path', '/status')
+    assert 'secret' not in error['description']
+    (record,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert record.exc_info is not None
+    assert record.exc_info[1] is served.proxy.failure
+    assert capfd.readouterr().err == ''
+
+
+@pytest.mark.parametrize(
+    ('error', 'status', 'location'),
+    [
+        (ConfigError('x'), '400 Bad Request', 'body'),
+        (AddressError('x'), '400 Bad Request', 'body'),
+        (OptionError('x'), '400 Bad Request', 'body'),
+        (PluginError('x'), '400 Bad Request', 'body'),
+        (falcon.HTTPBadRequest(), '400 Bad Request', 'method'),
+        (falcon.HTTPForbidden(), '403 Forbidden', 'header'),
+        (falcon.HTTPNotFound(), '404 Not Found', 'path'),
+        (falcon.HTTPRouteNotFound(), '404 Not Found', 'path'),
+        (falcon.HTTPMethodNotAllowed(['GET']), '405 Method Not Allowed', 'method'),
+        (falcon.HTTPContentTooLarge(), '413 Content Too Large', 'body'),
+        (VaurienError('x'), '500 Internal Server Error', 'path'),
+        (OSError(), '500 Internal Server Error', 'path'),
+        (KeyError('x'), '500 Internal Server Error', 'path'),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else '',
+)
+def test_every_error_has_its_row(error: Exception, status: str, location: str) -> None:
+    assert find_answer(error)[:2] == (status, location)
+
+
+def test_no_row_goes_untested() -> None:
+    assert len(ANSWERS) == 7

@@ -1,0 +1,106 @@
+"""Who is let in."""
+
+from __future__ import annotations
+
+import falcon
+import pytest
+from falcon.testing import create_environ
+
+from tests.control.fake import FakeProxy, ServedProxy
+from tests.peers import Peer
+from vaurien.control.guard import Guard
+
+LOOPBACK = Guard('localhost', '127.0.0.1')
+NAMED = Guard('Devbox.lan', '127.0.1.1')
+ANYWHERE = Guard('0.0.0.0', '0.0.0.0')
+
+SITE = 'http://localhost:8080'
+
+
+def ask(guard: Guard, headers: dict[str, str]) -> str:
+    """The header for which *guard* refuses; empty if it does not."""
+    environ = create_environ(host='unused')
+    del environ['HTTP_USER_AGENT'], environ['HTTP_HOST']
+    environ |= {f'HTTP_{name.upper().replace("-", "_")}': value for name, value in headers.items()}
+    try:
+        guard.process_request(falcon.Request(environ), falcon.Response())
+    except falcon.HTTPForbidden as error:
+        return error.title or 'nameless'
+    return ''
+
+
+@pytest.mark.parametrize(
+    ('guard', 'host', 'refused'),
+    [
+        (LOOPBACK, 'localhost:8080', False),
+        (LOOPBACK, 'localhost', False),
+        (LOOPBACK, 'LOCALHOST:8080', False),
+        (LOOPBACK, 'proxy.localhost:8080', False),
+        (LOOPBACK, '127.0.0.1:8080', False),
+        (LOOPBACK, '127.9.9.9', False),
+        (LOOPBACK, '[::1]:8080', False),
+        (LOOPBACK, '[::1]', False),
+        (LOOPBACK, 'evil.example:8080', True),
+        (LOOPBACK, 'localhost.evil.example', True),
+        (LOOPBACK, 'notlocalhost', True),
+        (LOOPBACK, '127.0.0.1.evil.example', True),
+        (LOOPBACK, '128.0.0.1', True),
+        (LOOPBACK, '[::2]:8080', True),
+        (LOOPBACK, 'devbox.lan', True),
+        (LOOPBACK, 'localhost,evil.example', True),
+        (LOOPBACK, 'evil@localhost', True),
+        (LOOPBACK, 'localhost/evil', True),
+        (LOOPBACK, 'localhost:x', True),
+        (LOOPBACK, '[', True),
+        (LOOPBACK, '', True),
+        (NAMED, 'devbox.lan:8080', False),
+        (NAMED, 'DEVBOX.LAN', False),
+        (NAMED, 'localhost', False),
+        (NAMED, 'evil.example', True),
+        (ANYWHERE, 'evil.example', False),
+        (ANYWHERE, '10.0.0.7:8080', False),
+    ],
+)
+def test_host(guard: Guard, host: str, refused: bool) -> None:
+    assert ask(guard, {'Host': host}) == ('Host' if refused else '')
+
+
+@pytest.mark.parametrize('guard', [LOOPBACK, ANYWHERE], ids=['loopback', 'anywhere'])
+@pytest.mark.parametrize(
+    ('headers', 'refused'),
+    [
+        ({}, ''),
+        ({'Host': 'localhost:8080', 'Origin': SITE}, ''),
+        ({'Host': 'localhost:8080', 'Origin': 'HTTP://LOCALHOST:8080'}, ''),
+        ({'Host': 'localhost', 'Origin': 'http://localhost'}, ''),
+        ({'Host': 'localhost', 'Origin': 'http://localhost:80'}, ''),
+        ({'Host': '[::1]:8080', 'Origin': 'http://[::1]:8080'}, ''),
+        ({'Host': 'localhost:8080', 'Origin': 'http://evil.example'}, 'Origin'),
+        ({'Host': 'localhost:8080', 'Origin': 'http://localhost:8081'}, 'Origin'),
+        ({'Host': 'localhost:8080', 'Origin': 'http://localhost'}, 'Origin'),
+        ({'Host': 'localhost:8080', 'Origin': 'https://localhost:8080'}, 'Origin'),
+        ({'Host': 'localhost:8080', 'Origin': 'http://127.0.0.1:8080'}, 'Origin'),
+        ({'Host': 'localhost:8080', 'Origin': 'http://evil@localhost:8080'}, 'Origin'),
+        ({'Host': 'localhost:8080', 'Origin': 'http:localhost:8080'}, 'Origin'),
+        ({'Host': 'localhost:8080', 'Origin': 'null'}, 'Origin'),
+        ({'Host': 'localhost:8080', 'Origin': 'http://'}, 'Origin'),
+        ({'Host': 'localhost:8080', 'Origin': ''}, 'Origin'),
+        ({'Origin': SITE}, 'Origin'),
+        ({'Host': 'localhost:8080', 'Sec-Fetch-Site': 'none'}, ''),
+        ({'Host': 'localhost:8080', 'Sec-Fetch-Site': 'same-origin'}, ''),
+        ({'Host': 'localhost:8080', 'Sec-Fetch-Site': 'same-site'}, 'Sec-Fetch-Site'),
+        ({'Host': 'localhost:8080', 'Sec-Fetch-Site': 'cross-site'}, 'Sec-Fetch-Site'),
+        ({'Sec-Fetch-Site': 'cross-site'}, 'Sec-Fetch-Site'),
+    ],
+)
+def test_origin(guard: Guard, headers: dict[str, str], refused: str) -> None:
+    assert ask(guard, headers) == refused
+
+
+@pytest.mark.parametrize(('host', 'status'), [('127.0.0.1', 403), ('0.0.0.0', 200)])
+def test_it_stands_at_the_door(host: str, status: int) -> None:
+    with ServedProxy(FakeProxy(), host) as served, Peer.connect(served.address.port) as client:
+        client.send(b'GET /status HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n')
+        answer = client.recv_all()
+    assert answer.startswith(b'HTTP/1.1 %d ' % status)
+    assert (b'"location":"header","name":"Host"' in answer) == (status == 403)

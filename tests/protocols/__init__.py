@@ -1,0 +1,1 @@
+"""Protocols, fed directly: no socket is opened here."""

@@ -1,0 +1,83 @@
+"""Feeds a protocol the way a link does, cut at any places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+from vaurien.protocols.base import END, HEAD, OPAQUE, REQUEST, UNANSWERED, BaseProtocol, Mark
+
+
+def upstream(protocol: BaseProtocol, pieces: Iterable[bytes]) -> tuple[bytes, list[Mark]]:
+    """Everything given back for *pieces*, and every mark; after an OPAQUE mark nothing is fed any more."""
+    given = bytearray()
+    marks: list[Mark] = []
+    for piece in pieces:
+        if protocol.opaque:
+            given += piece
+        elif len(piece) < protocol.upstream_body:
+            protocol.upstream_body -= len(piece)
+            given += piece
+        else:
+            out, news = protocol.feed_upstream(piece)
+            _check_positions(marks, news)
+            marks += news
+            given += out
+            assert not news or news[-1][0] == OPAQUE or news[-1][1] <= len(given)
+            assert bool(protocol.opaque) == any(kind == OPAQUE for kind, _ in news)
+    given += protocol.end_upstream()
+    return bytes(given), marks
+
+
+def downstream(protocol: BaseProtocol, pieces: Iterable[bytes]) -> list[Mark]:
+    """Every mark of *pieces*; after an OPAQUE mark nothing is fed any more."""
+    passed = 0
+    marks: list[Mark] = []
+    for piece in pieces:
+        passed += len(piece)
+        if protocol.opaque:
+            continue
+        if len(piece) < protocol.downstream_body:
+            protocol.downstream_body -= len(piece)
+            continue
+        news = protocol.feed_downstream(piece)
+        _check_positions(marks, news)
+        marks += news
+        assert all(position <= passed for _, position in news)
+        assert bool(protocol.opaque) == any(kind == OPAQUE for kind, _ in news)
+    return marks
+
+
+def _check_positions(marks: Sequence[Mark], news: Sequence[Mark]) -> None:
+    positions = [position for _, position in [*marks[-1:], *news]]
+    assert positions == sorted(positions)
+
+
+def uncut(marks: Iterable[Mark]) -> list[Mark]:
+    """Upstream *marks* as they would be, had every message come whole: heads gone, ends turned into requests."""
+    whole: list[Mark] = []
+    unanswered = False
+    for kind, position in marks:
+        if kind == HEAD:
+            continue
+        if kind == UNANSWERED and (not whole or whole[-1][1] != position):
+            unanswered = True
+        elif kind == END:
+            whole.append((REQUEST, position))
+            if unanswered:
+                whole.append((UNANSWERED, position))
+            unanswered = False
+        else:
+            whole.append((kind, position))
+    return whole
+
+
+def single(data: bytes) -> Iterator[bytes]:
+    """*data*, byte by byte."""
+    return (data[i : i + 1] for i in range(len(data)))
+
+
+def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
+    """*data*, cut at *places* (taken modulo its length)."""
+    edges = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
+    return [data[begin:end] for begin, end in pairwise(edges)]

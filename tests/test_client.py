@@ -1,0 +1,220 @@
+"""The client, against a running proxy."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.commands import Command
+from tests.peers import Peer, RawBackend
+from tests.servers import HOST, TIMEOUT, free_port
+from vaurien import Client
+from vaurien.errors import ControlError, UnreachableError
+
+
+@pytest.fixture(scope='module')
+def command() -> Iterator[Command]:
+    """A proxy whose configured delay is 5 s."""
+    command = Command('--http', '--behavior-delay-sleep', '5', '--backend', 'localhost:6379')
+    yield command
+    command.kill()
+
+
+@pytest.fixture
+def client(command: Command) -> Client:
+    """Its client; nothing is armed."""
+    client = Client(port=command.control_port)
+    client.set_behavior('dummy')
+    return client
+
+
+def armed(client: Client) -> dict[str, tuple[float, dict[str, object]]]:
+    """Percent and options by name."""
+    return {entry['name']: (entry['percent'], entry['options']) for entry in client.status()['behaviors']}
+
+
+def test_sets_one_behavior(client: Client) -> None:
+    client.set_behavior('delay', before=False)
+    assert client.get_behavior() == 'delay'
+    assert armed(client) == {'delay': (100.0, {'sleep': 5.0, 'before': False})}
+
+
+def test_sets_several_by_weight(client: Client) -> None:
+    client.set_behavior('0.5:delay,20:error', delay={'sleep': 2})
+    assert client.get_behavior() == '0.5:delay,20:error'
+    percent, options = armed(client)['delay']
+    assert (percent, options['sleep']) == (0.5, 2.0)
+
+
+def test_lists_behaviors(client: Client) -> None:
+    assert client.list_behaviors() == ['abort', 'blackout', 'delay', 'dummy', 'error', 'hang', 'transient']
+
+
+def test_changes_the_backend(client: Client) -> None:
+    client.set_backend('localhost:6380')
+    assert client.get_backend() == 'localhost:6380'
+    client.set_backend('[::1]:6379')
+    assert client.get_backend() == '[::1]:6379'
+
+
+def test_tells_the_status(client: Client, command: Command) -> None:
+    status = client.status()
+    assert (status['pid'], status['proxy']) == (command.pid, command.address)
+
+
+class TestWithBehavior:
+    """A behavior for the length of a block."""
+
+    def test_arms_and_disarms(self, client: Client) -> None:
+        with client.with_behavior('error', inject=True):
+            assert armed(client)['error'][1]['inject'] is True
+        assert client.get_behavior() == 'dummy'
+
+    @pytest.mark.parametrize('spec', ['0.1:delay,33.3:error', '100:delay,0:error', '7:delay'])
+    def test_restores_all_there_was(self, client: Client, spec: str) -> None:
+        options = {'delay': {'sleep': 2.5, 'before': False}, 'error': {'warmup': 3, 'code': 502}}
+        client.set_behavior(spec, **{name: options[name] for name in options if name in spec})
+        before = client.status()['behaviors']
+        with client.with_behavior('delay', sleep=1):
+            assert client.status()['behaviors'] != before
+        assert client.status()['behaviors'] == before
+
+    def test_restores_when_the_block_raises(self, client: Client) -> None:
+        with pytest.raises(ZeroDivisionError), client.with_behavior('hang'):
+            raise ZeroDivisionError
+        assert client.get_behavior() == 'dummy'
+
+    def test_nests(self, client: Client) -> None:
+        with client.with_behavior('delay', sleep=3):
+            with client.with_behavior('hang'):
+                assert client.get_behavior() == 'hang'
+            assert armed(client)['delay'][1]['sleep'] == 3.0
+        assert client.get_behavior() == 'dummy'
+
+    def test_does_not_enter_when_it_is_refused(self, client: Client) -> None:
+        client.set_behavior('delay', sleep=4)
+        with pytest.raises(ControlError), client.with_behavior('dealy'):
+            pytest.fail('it was entered')
+        assert armed(client)['delay'][1]['sleep'] == 4.0
+
+    def test_restores_nothing_at_all_where_nothing_was_armed(self) -> None:
+        command = Command('--http')
+        try:
+            client = Client(port=command.control_port)
+            with client.with_behavior('hang'):
+                pass
+            assert client.get_behavior() == 'dummy'
+        finally:
+            command.kill()
+
+
+class TestErrors:
+    """Each is one clear line."""
+
+    def test_a_refusal_names_the_field(self, client: Client) -> None:
+        with pytest.raises(ControlError) as caught:
+            client.set_behavior('delay', sleep='x')
+        assert str(caught.value) == "sleep: expected float, got 'x'"
+        assert not isinstance(caught.value, UnreachableError)
+
+    def test_an_unknown_behavior_comes_with_the_nearest_name(self, client: Client) -> None:
+        with pytest.raises(ControlError, match=r"^name: unknown behavior 'dealy', did you mean 'delay'\?$"):
+            client.set_behavior('dealy')
+
+    def test_a_bad_backend(self, client: Client) -> None:
+        with pytest.raises(ControlError, match=r'^backend: .* expected host:port$'):
+            client.set_backend('localhost')
+
+    def test_nobody_listens(self) -> None:
+        port = free_port()
+        with pytest.raises(UnreachableError) as caught:
+            Client(HOST, port).status()
+        assert str(caught.value) == f'cannot reach http://{HOST}:{port}: connection refused'
+
+    def test_nobody_listens_on_ipv6_either(self) -> None:
+        with pytest.raises(UnreachableError, match=r'^cannot reach http://\[::1\]:1: '):
+            Client('::1', 1).status()
+
+    def test_no_such_host(self) -> None:
+        with pytest.raises(UnreachableError, match=r'^cannot reach http://nowhere\.invalid:8080: '):
+            Client('nowhere.invalid').status()
+
+    def test_no_host(self) -> None:
+        with pytest.raises(UnreachableError, match=r'^cannot reach http://:8080: .*[Hh]ost'):
+            Client('').status()
+
+    def test_hanging_up(self, raw_backend: RawBackend) -> None:
+        def script(peer: Peer) -> None:
+            peer.recv_until(b'\r\n\r\n')
+
+        raw_backend.serve(script)
+        with pytest.raises(UnreachableError) as caught:
+            Client(HOST, raw_backend.port).status()
+        assert str(caught.value).endswith(f':{raw_backend.port}: Remote end closed connection without response')
+
+    def test_no_answer(self, raw_backend: RawBackend) -> None:
+        client = Client(HOST, raw_backend.port, timeout=0.05)
+        with pytest.raises(UnreachableError, match=r'did not answer within 0\.05 s$'):
+            client.status()
+
+    @pytest.mark.parametrize(
+        'answer',
+        [
+            b'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello',
+            b'HTTP/1.1 502 Bad Gateway\r\nContent-Length: 2\r\n\r\n{}',
+            b'HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\n[]',
+            b'HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n',
+        ],
+    )
+    def test_somebody_else_answers(self, raw_backend: RawBackend, answer: bytes) -> None:
+        def script(peer: Peer) -> None:
+            peer.recv_until(b'\r\n\r\n')
+            peer.send(answer)
+
+        raw_backend.serve(script)
+        code = answer.split()[1].decode()
+        with pytest.raises(UnreachableError, match=f'is no control API: it answers {code}$'):
+            Client(HOST, raw_backend.port).status()
+
+
+def test_takes_no_web_proxy(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ('HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'):
+        monkeypatch.setenv(name, 'http://127.0.0.1:1')
+    monkeypatch.delenv('NO_PROXY', raising=False)
+    monkeypatch.delenv('no_proxy', raising=False)
+    assert client.get_behavior() == 'dummy'
+
+
+def test_survives_the_proxy_it_was_made_for() -> None:
+    first = Command('--http')
+    client = Client(HOST, first.control_port)
+    assert client.status()['pid'] == first.pid
+    first.stop()
+    second = Command('--http', '--http-port', str(first.control_port))
+    try:
+        assert client.status()['pid'] == second.pid
+    finally:
+        second.kill()
+
+
+def test_a_client_is_made_without_gevent_or_requests() -> None:
+    code = (
+        'import sys, vaurien; vaurien.Client(); '
+        'print([name for name in ("gevent", "requests", "falcon") if name in sys.modules])'
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=TIMEOUT, check=True)
+    assert done.stdout == '[]\n'
+
+
+def test_public_names() -> None:
+    import vaurien
+
+    assert vaurien.__all__ == ['Client', 'Proxy', '__version__', 'start_proxy', 'stop_proxy']
+    assert set(vaurien.__all__) <= set(dir(vaurien))
+    for name in vaurien.__all__:
+        assert getattr(vaurien, name)
+    with pytest.raises(AttributeError, match="module 'vaurien' has no attribute 'Clint'"):
+        vaurien.Clint  # noqa: B018

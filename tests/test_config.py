@@ -1,0 +1,335 @@
+"""Files and flags become settings; mistakes become one line with file and place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vaurien.address import Address
+from vaurien.behaviors import Behavior
+from vaurien.config import SETTINGS, Source, build, make_source, read, register
+from vaurien.errors import ConfigError
+from vaurien.protocols import Protocol
+from vaurien.settings import Settings, parse_behaviors
+
+#: The seeds' file, verbatim.
+SEED = """\
+[vaurien]
+backend = google.com:80
+proxy = localhost:8000
+protocol = http
+behavior = 20:delay
+
+[behavior:delay]
+sleep = 2
+"""
+
+EVERYTHING = {
+    'ini': """\
+[vaurien]
+proxy = [::1]:0
+backend = localhost:6379
+protocol = redis
+behavior = 5:error, 10:delay
+seed = 7
+timeout = 2.5
+idle-timeout = 60
+backlog = 16
+max_links = 100
+http = yes
+http_host = 0.0.0.0
+http-port = 8081
+log-level = debug
+log-output = /var/log/vaurien.log
+
+[behavior:delay]
+sleep = 2
+before = no
+
+[protocol:http]
+overwrite-host-header = true
+""",
+    'toml': """\
+[vaurien]
+proxy = '[::1]:0'
+backend = 'localhost:6379'
+protocol = 'redis'
+behavior = '5:error, 10:delay'
+seed = 7
+timeout = 2.5
+idle-timeout = 60
+backlog = 16
+max_links = 100
+http = true
+http_host = '0.0.0.0'
+http-port = 8081
+log-level = 'debug'
+log-output = '/var/log/vaurien.log'
+
+[behavior.delay]
+sleep = 2
+before = false
+
+[protocol.http]
+overwrite-host-header = true
+""",
+    'yaml': """\
+vaurien:
+  proxy: '[::1]:0'
+  backend: localhost:6379
+  protocol: redis
+  behavior: 5:error, 10:delay
+  seed: 7
+  timeout: 2.5
+  idle-timeout: 60
+  backlog: 16
+  max_links: 100
+  http: yes
+  http_host: 0.0.0.0
+  http-port: 8081
+  log-level: debug
+  log-output: /var/log/vaurien.log
+behavior:
+  delay:
+    sleep: 2
+    before: no
+protocol:
+  http:
+    overwrite-host-header: on
+""",
+}
+
+
+@pytest.fixture
+def registries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the test registers is forgotten after it."""
+    for registry in (Behavior, Protocol):
+        monkeypatch.setattr(registry, '_registered', dict(registry._registered))
+
+
+def source_of(tmp_path: Path, suffix: str, content: str) -> Source:
+    path = tmp_path / f'vaurien.{suffix}'
+    path.write_text(content)
+    return read(str(path))
+
+
+def flags(**sections: dict[str, Any]) -> Source:
+    return make_source(sections, lambda dotted: f'--{dotted}', text=True)
+
+
+def test_the_seeds_file(tmp_path: Path) -> None:
+    settings = build(source_of(tmp_path, 'ini', SEED))
+    assert settings == Settings(
+        backend=Address('google.com', 80),
+        proxy=Address('localhost', 8000),
+        protocol='http',
+        behaviors=parse_behaviors('20:delay', {'delay': {'sleep': 2.0}}),
+        behavior_options={'delay': {'sleep': 2.0}},
+    )
+
+
+@pytest.mark.parametrize('suffix', EVERYTHING)
+def test_every_setting_in_every_format(tmp_path: Path, suffix: str) -> None:
+    source = source_of(tmp_path, suffix, EVERYTHING[suffix])
+    assert {key.replace('-', '_') for key in source.sections['vaurien']} == set(SETTINGS)
+    delay = {'sleep': 2.0, 'before': False}
+    assert build(source) == Settings(
+        proxy=Address('::1', 0),
+        backend=Address('localhost', 6379),
+        protocol='redis',
+        behaviors=parse_behaviors('5:error,10:delay', {'delay': delay}),
+        behavior_options={'delay': delay},
+        protocol_options={'http': {'overwrite-host-header': True}},
+        seed=7,
+        timeout=2.5,
+        idle_timeout=60.0,
+        backlog=16,
+        max_links=100,
+        http=True,
+        http_host='0.0.0.0',
+        http_port=8081,
+        log_level='debug',
+        log_output='/var/log/vaurien.log',
+    )
+
+
+def test_nothing_given_is_the_defaults() -> None:
+    assert build() == Settings()
+
+
+def test_flags_win_over_the_file(tmp_path: Path) -> None:
+    settings = build(
+        source_of(tmp_path, 'ini', SEED + 'before = no\n'),
+        flags(**{'vaurien': {'proxy': '[::1]:1', 'behavior': '5:delay'}, 'behavior.delay': {'sleep': '0.5'}}),
+    )
+    assert (settings.proxy, settings.backend) == (Address('::1', 1), Address('google.com', 80))
+    assert settings.behavior_options == {'delay': {'sleep': 0.5, 'before': False}}
+    assert settings.behaviors == parse_behaviors('5:delay', settings.behavior_options)
+
+
+def test_options_of_a_behavior_that_is_not_armed_are_kept(tmp_path: Path) -> None:
+    settings = build(source_of(tmp_path, 'ini', '[behavior:delay]\nsleep = 3\n'))
+    assert (settings.behaviors, settings.behavior_options) == ((), {'delay': {'sleep': 3.0}})
+
+
+@pytest.mark.parametrize(
+    ('content', 'place', 'said'),
+    [
+        ('[vaurin]\nseed = 1\n', '1: vaurin', "unknown section, did you mean 'vaurien'?"),
+        ('\n[behaviour:delay]\n', '2: behaviour', "unknown section, did you mean 'behavior:NAME'?"),
+        ('[behavior]\nsleep = 1\n', '2: behavior.sleep', "expected keys and values, got '1'"),
+        ('[vaurien]\n\nsed = 1\n', '3: vaurien.sed', "no such setting, did you mean 'seed'?"),
+        ('[vaurien]\nseed = one\n', '2: vaurien.seed', "expected int, got 'one'"),
+        ('[vaurien]\ntimeout = 0\n', '2: vaurien.timeout', "expected float > 0.0, got '0'"),
+        ('[vaurien]\nhttp = maybe\n', '2: vaurien.http', "expected bool, got 'maybe'"),
+        ('[vaurien]\nhttp-port = 65536\n', '2: vaurien.http-port', "expected int <= 65535, got '65536'"),
+        ('[vaurien]\nlog_level = loud\n', '2: vaurien.log_level', 'expected one of debug, info, '),
+        ('[vaurien]\nproxy = 8000\n', '2: vaurien.proxy', "'8000' is not an address"),
+        ('[vaurien]\nprotocol = htp\n', '2: vaurien.protocol', "unknown protocol 'htp', did you mean 'http'?"),
+        ('[vaurien]\nbehavior = 20:dely\n', '2: vaurien.behavior', "unknown behavior 'dely', did you mean 'delay'?"),
+        ('[vaurien]\nbehavior = x:delay\n', '2: vaurien.behavior', "'x' in 'x:delay' is no percent"),
+        ('[vaurien]\nbehavior = 90:delay,20:error\n', '2: vaurien.behavior', "'90:delay,20:error' adds up to 110"),
+        ('[behavior:dely]\nsleep = 1\n', '1: behavior.dely', "unknown behavior 'dely', did you mean 'delay'?"),
+        ('[behavior:delay]\nslep = 1\n', '2: behavior.delay.slep', "delay has no such option, did you mean 'sleep'?"),
+        ('[behavior:delay]\nsleep = soon\n', '2: behavior.delay.sleep', 'expected float'),
+        ('[protocol:http]\noverwrite = 1\n', '2: protocol.http.overwrite', 'http has no such option'),
+        ('[vaurien]\nmax_links = 1\nmax-links = 2\n', '3: vaurien.max-links', "the same as 'max_links', given before"),
+    ],
+)
+def test_mistakes_in_ini(tmp_path: Path, content: str, place: str, said: str) -> None:
+    assert mistake(tmp_path, 'ini', content).startswith(f':{place}: {said}')
+
+
+@pytest.mark.parametrize(
+    ('content', 'place', 'said'),
+    [
+        ('[vaurin]\nseed = 1\n', 'vaurin', "unknown section, did you mean 'vaurien'?"),
+        ('["behavior:delay"]\nsleep = 1\n', 'behavior:delay', 'unknown section, known: behavior.NAME, '),
+        ('vaurien = 1\n', 'vaurien', 'expected keys and values, got 1'),
+        ('behavior = "20:delay"\n', 'behavior', "expected keys and values, got '20:delay'"),
+        ('[behavior]\ndelay = 2\n', 'behavior.delay', 'expected keys and values, got 2'),
+        ('[vaurien]\nsed = 1\n', 'vaurien.sed', "no such setting, did you mean 'seed'?"),
+        ('[vaurien]\nseed = "1"\n', 'vaurien.seed', "expected int, got '1'"),
+        ('[vaurien]\nproxy = 8000\n', 'vaurien.proxy', 'expected str, got 8000'),
+        ('[vaurien]\nbehavior = 20\n', 'vaurien.behavior', 'expected str, got 20'),
+        ('[vaurien]\nbehavior = "20:dely"\n', 'vaurien.behavior', "unknown behavior 'dely', did you mean 'delay'?"),
+        ('[vaurien]\nbehavior = "101:delay"\n', 'vaurien.behavior', "101 in '101:delay' is no percent"),
+        ('[behavior.dely]\nsleep = 1\n', 'behavior.dely', "unknown behavior 'dely', did you mean 'delay'?"),
+        ('[behavior.delay]\nslep = 1\n', 'behavior.delay.slep', "delay has no such option, did you mean 'sleep'?"),
+        ('[behavior.delay]\nsleep = "2"\n', 'behavior.delay.sleep', 'expected float'),
+        ('[behavior.delay]\nsleep = nan\n', 'behavior.delay.sleep', 'expected'),
+    ],
+)
+def test_mistakes_in_toml(tmp_path: Path, content: str, place: str, said: str) -> None:
+    assert mistake(tmp_path, 'toml', content).startswith(f': {place}: {said}')
+
+
+@pytest.mark.parametrize(
+    ('content', 'place', 'said'),
+    [
+        ('vaurin:\n  seed: 1\n', ':1: vaurin', "unknown section, did you mean 'vaurien'?"),
+        ('- vaurien\n', '', "expected keys and values, got ['vaurien']"),
+        ('vaurien\n', '', "expected keys and values, got 'vaurien'"),
+        ('1: 2\n', ':1: 1', 'unknown section, known: '),
+        ('vaurien: 1\n', ':1: vaurien', 'expected keys and values, got 1'),
+        ('vaurien:\n  sed: 1\n', ':2: vaurien.sed', "no such setting, did you mean 'seed'?"),
+        ('vaurien:\n  1: 1\n', ':2: vaurien.1', 'no such setting'),
+        ('vaurien:\n  seed: "1"\n', ':2: vaurien.seed', "expected int, got '1'"),
+        ('vaurien:\n  http: 1\n', ':2: vaurien.http', 'expected bool, got 1'),
+        ('vaurien:\n  behavior: 20:dely\n', ':2: vaurien.behavior', "unknown behavior 'dely', did you mean 'delay'?"),
+        ('vaurien:\n  behavior: {20: delay}\n', ':2: vaurien.behavior', "expected str, got {20: 'delay'}"),
+        ('behavior:\n  dely:\n', ':2: behavior.dely', "unknown behavior 'dely', did you mean 'delay'?"),
+        ('behavior:\n  delay:\n    slep: 1\n', ':3: behavior.delay.slep', 'delay has no such option'),
+        ('behavior:\n  delay:\n    sleep: soon\n', ':3: behavior.delay.sleep', 'expected float'),
+    ],
+)
+def test_mistakes_in_yaml(tmp_path: Path, content: str, place: str, said: str) -> None:
+    assert mistake(tmp_path, 'yaml', content).startswith(f'{place}: {said}')
+
+
+def mistake(tmp_path: Path, suffix: str, content: str) -> str:
+    """What is said of *content*, after the path of the file."""
+    with pytest.raises(ConfigError) as caught:
+        build(source_of(tmp_path, suffix, content))
+    assert '\n' not in str(caught.value)
+    return str(caught.value).removeprefix(str(tmp_path / f'vaurien.{suffix}'))
+
+
+def test_a_mistake_in_a_flag_names_the_flag() -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(flags(**{'behavior.delay': {'sleep': 'soon'}}))
+    assert str(caught.value).startswith('--behavior.delay.sleep: expected float')
+
+
+@pytest.mark.parametrize(
+    ('suffix', 'content'),
+    [
+        ('ini', '[vaurien]\nstay_connected = yes\n[protocol:tcp]\nkeep-alive = 1\npool_max_size = 9\n'),
+        ('toml', '[vaurien]\nstay_connected = true\n[protocol.tcp]\nkeep-alive = 1\npool_max_size = 9\n'),
+        ('yaml', 'vaurien: {stay_connected: 1}\nprotocol: {tcp: {keep-alive: 1, pool_max_size: 9}}\n'),
+    ],
+)
+def test_classic_keys_are_set_apart(tmp_path: Path, suffix: str, content: str) -> None:
+    source = source_of(tmp_path, suffix, content)
+    assert build(source) == Settings()
+    keys = [place.split(': ')[-1] for place in source.ignored]
+    assert keys == ['vaurien.stay_connected', 'protocol.tcp.keep-alive', 'protocol.tcp.pool_max_size']
+
+
+def test_a_classic_section_of_nothing_else_needs_no_such_protocol(tmp_path: Path) -> None:
+    source = source_of(tmp_path, 'ini', '[protocol:mysql]\nbuffer = 8124\n')
+    assert build(source) == Settings()
+    assert len(source.ignored) == 1
+
+
+@pytest.mark.usefixtures('registries')
+class TestCallable:
+    @pytest.mark.parametrize(
+        ('suffix', 'content'),
+        [
+            ('ini', '[vaurien]\nbehavior = 20:slow\n[behavior:slow]\ncallable = tests.plugins.delay:Delay\nsleep = 2'),
+            ('toml', 'vaurien.behavior="20:slow"\n[behavior.slow]\ncallable="tests.plugins.delay:Delay"\nsleep=2'),
+            ('yaml', 'vaurien: {behavior: 20:slow}\nbehavior: {slow: {callable: tests.plugins.delay:Delay, sleep: 2}}'),
+        ],
+    )
+    def test_a_behavior(self, tmp_path: Path, suffix: str, content: str) -> None:
+        source = source_of(tmp_path, suffix, content)
+        register(source)
+        (entry,) = build(source).behaviors
+        assert (entry.name, entry.percent, entry.options) == ('slow', 20.0, {'sleep': 2})
+        assert Behavior.get('slow').name == 'slow'
+
+    def test_a_protocol(self, tmp_path: Path) -> None:
+        section = '[protocol:minitel]\ncallable = tests.plugins.minitel:MinitelProtocol\n'
+        source = source_of(tmp_path, 'ini', f'[vaurien]\nprotocol = minitel\n{section}')
+        register(source)
+        assert build(source).protocol == 'minitel'
+
+    @pytest.mark.parametrize(
+        ('section', 'reference', 'said'),
+        [
+            ('behavior:slow', 'tests.plugins.delay', 'is not of the form package.module:Class'),
+            ('behavior:slow', 'tests.plugins.hurry:Delay', "cannot load 'tests.plugins.hurry:Delay': ModuleNotFound"),
+            ('behavior:slow', 'tests.plugins.minitel:MinitelProtocol', 'is no behavior'),
+            ('protocol:slow', 'tests.plugins.delay:Delay', 'is no protocol'),
+            ('behavior:dummy', 'tests.plugins.delay:Delay', "there is a behavior named 'dummy' already"),
+        ],
+    )
+    def test_mistakes(self, tmp_path: Path, section: str, reference: str, said: str) -> None:
+        source = source_of(tmp_path, 'ini', f'[{section}]\ncallable = {reference}\n')
+        with pytest.raises(ConfigError) as caught:
+            register(source)
+        place = f'{tmp_path}/vaurien.ini:2: {section.replace(":", ".")}.callable: '
+        assert str(caught.value).startswith(place)
+        assert said in str(caught.value)
+
+    def test_not_a_text(self, tmp_path: Path) -> None:
+        source = source_of(tmp_path, 'toml', '[behavior.slow]\ncallable = 1\n')
+        with pytest.raises(ConfigError, match=r'behavior\.slow\.callable: expected str, got 1'):
+            register(source)
+
+    def test_vaurien_itself_has_none(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match='no such setting'):
+            build(source_of(tmp_path, 'ini', '[vaurien]\ncallable = a:b\n'))

@@ -1,0 +1,292 @@
+"""The pages are up to date, and what they show is run: code, commands, files, API conversations."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import tomli
+
+from tests.commands import SCRIPTS, Command, StartCommand
+from tests.peers import Peer, RawBackend
+from tests.servers import TIMEOUT, Server, free_port
+from vaurien.behaviors import Behavior
+from vaurien.cli.flags import parse
+from vaurien.protocols import Protocol
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / 'docs'
+PAGES = {path.name: path.read_text() for path in (ROOT / 'README.md', *sorted(DOCS.glob('*.md')))}
+
+#: A block of code, and the name of the file that the comment before it gives it.
+BLOCK = re.compile(r'(?:<!-- file: (?P<file>\S+) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)```\n', re.DOTALL)
+LINK = re.compile(r'\]\((?P<target>[^)#\s]*)(?:#(?P<anchor>[^)\s]+))?\)')
+
+#: What `GET /status` says otherwise on every run.
+VARYING = {'pid', 'uptime', 'proxy', 'seed', 'version'}
+
+
+class Block(NamedTuple):
+    """A block of code on a page."""
+
+    file: str | None
+    language: str
+    text: str
+
+
+def blocks(page: str, language: str = '') -> list[Block]:
+    """The blocks of a page, in order."""
+    found = [Block(match['file'], match['language'], match['text']) for match in BLOCK.finditer(PAGES[page])]
+    return [block for block in found if language in ('', block.language)]
+
+
+def shell_lines(command: str) -> list[list[str]]:
+    """Every command line in the pages that begins with that word, as words."""
+    lines = [line for page in PAGES for block in blocks(page, 'sh') for line in block.text.splitlines()]
+    return [words[1:] for words in map(shlex.split, lines) if words[0] == command]
+
+
+def as_ids(lines: list[list[str]]) -> list[str]:
+    return [' '.join(words) for words in lines]
+
+
+def write_files(page: str, directory: Path, replacements: dict[str, str]) -> list[str]:
+    """Write the files that *page* shows, with other addresses than on paper; their names."""
+    names = []
+    for block in blocks(page):
+        if block.file:
+            text = block.text
+            for old, new in replacements.items():
+                text = text.replace(old, new)
+            (directory / block.file).write_text(text)
+            names.append(block.file)
+    assert len(set(names)) == len(names)
+    return names
+
+
+@pytest.fixture
+def _registries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the test registers is forgotten after it."""
+    for registry in (Behavior, Protocol):
+        monkeypatch.setattr(registry, '_registered', dict(registry._registered))
+
+
+@pytest.fixture
+def extension(tmp_path: Path, redis_server: Server, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The files of the tutorial, in a directory that is also the current one."""
+    write_files('extending.md', tmp_path, {'localhost:6379': redis_server.address})
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_generated_parts_are_up_to_date() -> None:
+    command = [sys.executable, str(DOCS / 'generate.py'), '--check']
+    done = subprocess.run(command, capture_output=True, text=True, timeout=6 * TIMEOUT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, '', ''), 'run python docs/generate.py'
+
+
+@pytest.mark.parametrize(('kind', 'registry'), [('behavior', Behavior), ('protocol', Protocol)])
+def test_every_built_in_is_described(kind: str, registry: Any) -> None:
+    built_in = {name for name in registry.names() if registry.get(name).__module__.startswith(f'vaurien.{kind}s.')}
+    page = PAGES[f'{kind}s.md']
+    assert set(re.findall(rf'^## (.+)\n<!-- generated: {kind} \1 -->$', page, re.MULTILINE)) == built_in
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    here = ROOT / page if page == 'README.md' else DOCS / page
+    for match in LINK.finditer(PAGES[page]):
+        target, anchor = match['target'], match['anchor']
+        if target.startswith('https://'):
+            continue
+        path = here.parent / target if target else here
+        assert path.exists(), target
+        if anchor:
+            headings = re.findall(r'^#+ (.+)$', path.read_text(), re.MULTILINE)
+            slugs = [re.sub(r'[^\w -]', '', heading).strip().lower().replace(' ', '-') for heading in headings]
+            assert anchor in slugs, match[0]
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_python_is_in_files_that_are_run(page: str) -> None:
+    assert all(block.file for block in blocks(page, 'python'))
+    assert not blocks(page, 'python') or page in RUN_PAGES
+
+
+@pytest.mark.usefixtures('_registries')
+@pytest.mark.parametrize('words', shell_lines('vaurien'), ids=as_ids(shell_lines('vaurien')))
+def test_command_lines_are_right(words: list[str], monkeypatch: pytest.MonkeyPatch, extension: Path) -> None:
+    if '--help' in words:
+        with pytest.raises(SystemExit):
+            parse(words)
+        return
+    if 'mine.ini' in words:
+        monkeypatch.syspath_prepend(extension)
+    else:
+        monkeypatch.chdir(ROOT / 'examples')
+    parse(words)
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_config_files_are_right(page: str, tmp_path: Path) -> None:
+    settings = []
+    for block in blocks(page):
+        if block.language in ('ini', 'toml', 'yaml') and not block.file:
+            path = tmp_path / f'vaurien.{block.language}'
+            path.write_text(block.text)
+            settings.append(parse(['--config', str(path)]).settings)
+    assert all(setting == settings[0] for setting in settings)
+
+
+RUN_PAGES = {'README.md': 2, 'howto.md': 5, 'extending.md': 8}
+
+
+@pytest.mark.parametrize(('page', 'count'), RUN_PAGES.items())
+def test_code_does_what_it_says(page: str, count: int, tmp_path: Path, redis_server: Server) -> None:
+    replacements = {
+        'Client()': 'Client(port=8080)',
+        '8080': str(free_port()),
+        '8000': str(free_port()),
+        'localhost:6379': redis_server.address,
+        '6379': str(redis_server.port),
+    }
+    names = write_files(page, tmp_path, replacements)
+    tests = [name for name in names if name.startswith('test_')]
+    done = subprocess.run(
+        [sys.executable, '-m', 'pytest', '-p', 'no:cacheprovider', *tests],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=12 * TIMEOUT,
+    )
+    assert done.returncode == 0, done.stdout
+    assert f'{count} passed' in done.stdout
+
+
+def test_a_behavior_by_callable(extension: Path, redis_server: Server, vaurien_command: StartCommand) -> None:
+    command = vaurien_command('--config', 'mine.ini', '--proxy', '127.0.0.1:0', '--backend', redis_server.address)
+    assert command.out_lines[1] == 'armed: 50% cut (keep=3), 10% jitter (most=0.5)'
+    replies: set[bytes] = set()
+    while len(replies) < 2:
+        with Peer.connect(command.port) as client:
+            client.send(b'PING\r\n')
+            client.shut_down()
+            replies.add(client.recv_all())
+    assert replies == {b'+PO', b'+PONG\r\n'}
+
+
+def test_entry_points(
+    extension: Path, echo_server: RawBackend, vaurien_command: StartCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(extension)
+    monkeypatch.setenv('PYTHONPATH', str(extension))
+    command = vaurien_command(
+        *('--backend', echo_server.address, '--protocol', 'lines', '--protocol-lines-error', 'NON'),
+        *('--behavior', '100:transient,0:jitter', '--behavior-jitter-most', '1', '--behavior-transient-agitate', '1'),
+    )
+    with Peer.connect(command.port) as client:
+        client.send(b'one\ntwo\n')
+        assert client.recv_exactly(8) == b'NON\ntwo\n'
+
+
+def test_a_protocol_that_moves_the_bytes(
+    extension: Path, echo_server: RawBackend, vaurien_command: StartCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(extension)
+    monkeypatch.setenv('PYTHONPATH', str(extension))
+    command = vaurien_command('--backend', echo_server.address, '--protocol', 'minitel')
+    with Peer.connect(command.port) as client:
+        client.send(b'3615 ULLA')
+        assert client.recv_exactly(9) == b'3615 ULLA'
+
+
+def install(directory: Path) -> None:
+    """What installing the package there would leave for Python to find."""
+    project = tomli.loads((directory / 'pyproject.toml').read_text())['project']
+    installed = directory / 'vaurien_mine-1.0.dist-info'
+    installed.mkdir()
+    (installed / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {project["name"]}\nVersion: 1.0\n')
+    groups = [
+        '\n'.join([f'[{group}]', *(f'{name} = {value}' for name, value in points.items()), ''])
+        for group, points in project['entry-points'].items()
+    ]
+    (installed / 'entry_points.txt').write_text('\n'.join(groups))
+
+
+def test_the_behavior_of_the_readme(
+    tmp_path: Path, echo_server: RawBackend, vaurien_command: StartCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_files('README.md', tmp_path, {})
+    monkeypatch.chdir(tmp_path)
+    command = vaurien_command(
+        *('--config', 'sleepy.ini', '--proxy', '127.0.0.1:0', '--backend', echo_server.address),
+        *('--behavior', 'sleepy', '--behavior-sleepy-sleep', '0'),
+    )
+    with Peer.connect(command.port) as client:
+        client.send(b'hello')
+        assert client.recv_exactly(5) == b'hello'
+    command.wait_for_log('sleepy on 5 bytes')
+
+
+@pytest.fixture(scope='module')
+def controlled(redis_server: Server) -> Iterator[Command]:
+    """A proxy under control, started as the page on the control API says."""
+    (line,) = [block.text for block in blocks('api.md', 'sh')]
+    command = Command(*shlex.split(line)[1:])
+    yield command
+    command.kill()
+
+
+def test_the_conversation_with_the_control_api(controlled: Command) -> None:
+    said = [block.text for block in blocks('api.md', 'http')]
+    assert said
+    connection = http.client.HTTPConnection('127.0.0.1', controlled.control_port, timeout=TIMEOUT)
+    for request, reply in zip(said[::2], said[1::2], strict=True):
+        line, _, body = request.partition('\n\n')
+        method, path, _ = line.split()
+        connection.request(method, path, body or None)
+        response = connection.getresponse()
+        status_line, _, wanted = reply.partition('\n\n')
+        assert f'HTTP/1.1 {response.status} {response.reason}' == status_line
+        check_part(json.loads(wanted), json.load(response), closed=path != '/behaviors')
+    connection.close()
+
+
+def check_part(wanted: Any, given: Any, *, closed: bool) -> None:
+    """Whether *given* is what the page says; unless *closed*, an object may have more fields."""
+    if not isinstance(wanted, dict):
+        assert wanted == given
+        return
+    assert set(wanted) == set(given) if closed else set(wanted) <= set(given)
+    for name, value in wanted.items():
+        if name in VARYING:
+            assert type(value) is type(given[name])
+        else:
+            check_part(value, given[name], closed=closed)
+
+
+@pytest.mark.parametrize('words', shell_lines('vaurienctl'), ids=as_ids(shell_lines('vaurienctl')))
+def test_vaurienctl_lines_are_right(words: list[str], controlled: Command) -> None:
+    run_against(controlled, [str(SCRIPTS / 'vaurienctl'), '--host', 'localhost:8080', *words])
+
+
+@pytest.mark.parametrize('words', shell_lines('curl'), ids=as_ids(shell_lines('curl')))
+def test_curl_lines_are_right(words: list[str], controlled: Command) -> None:
+    run_against(controlled, ['curl', '--fail', '--silent', *words])
+
+
+def run_against(command: Command, words: list[str]) -> None:
+    here = [word.replace('localhost:8080', f'localhost:{command.control_port}') for word in words]
+    done = subprocess.run(here, capture_output=True, text=True, timeout=TIMEOUT, env={**os.environ, 'no_proxy': '*'})
+    assert done.returncode == 0, done.stdout + done.stderr

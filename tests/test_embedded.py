@@ -1,0 +1,227 @@
+"""The proxy inside a process: `vaurien.Proxy`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import vaurien
+from tests.behaviors.waiting import eventually
+from tests.engine.talk import MB, checksum, connect, inside, join, make_proxy, receive_exactly
+from tests.peers import Peer, RawBackend
+from tests.servers import TIMEOUT
+from vaurien.embedded import Proxy
+from vaurien.errors import ConfigError, OptionError, PluginError
+
+
+def count(what: str) -> int:
+    """Of this process: ``fd``, its descriptors, or ``task``, its threads."""
+    return len(list(Path('/proc/self', what).iterdir()))
+
+
+@pytest.fixture
+def proxy(echo_server: RawBackend) -> Iterator[Proxy]:
+    with Proxy(echo_server.address) as proxy:
+        yield proxy
+
+
+def ask(proxy: Proxy) -> bytes:
+    """The reply of an echo server to a request of five bytes, as far as it comes."""
+    with Peer.connect(proxy.address.port, proxy.address.host) as client:
+        client.send(b'hello')
+        return client.recv_exactly(5)
+
+
+class TestLife:
+    def test_it_is_public(self) -> None:
+        assert vaurien.Proxy is Proxy
+
+    def test_it_serves_until_the_block_ends(self, echo_server: RawBackend) -> None:
+        with Proxy(echo_server.address) as proxy:
+            assert ask(proxy) == b'hello'
+            address = proxy.address
+            client = connect(proxy)
+            client.send(b'hello')
+            assert client.recv_exactly(5) == b'hello'
+        assert client.recv() == b''
+        with pytest.raises(ConnectionRefusedError):
+            Peer.connect(address.port)
+        with pytest.raises(RuntimeError, match='not running'):
+            proxy.address  # noqa: B018
+
+    def test_it_leaves_nothing(self, echo_server: RawBackend) -> None:
+        def use() -> None:
+            with Proxy(echo_server.address, behavior='50:delay', options={'delay': {'sleep': 0}}) as proxy:
+                for _ in range(5):
+                    ask(proxy)
+                clients = [connect(proxy) for _ in range(5)]
+                for client in clients:
+                    client.send(b'hello')
+                    client.recv_exactly(5)
+                    client.close()
+
+        use()
+        before = count('fd'), count('task')
+        for _ in range(5):
+            use()
+        eventually(lambda: (count('fd'), count('task')) <= before)
+
+    def test_it_can_be_started_again(self, echo_server: RawBackend) -> None:
+        proxy = Proxy(echo_server.address)
+        for _ in range(3):
+            proxy.start()
+            assert ask(proxy) == b'hello'
+            proxy.stop()
+            proxy.stop()
+
+    def test_it_cannot_be_started_twice(self, proxy: Proxy) -> None:
+        with pytest.raises(RuntimeError, match='running'):
+            proxy.start()
+        assert ask(proxy) == b'hello'
+
+    def test_a_port_in_use(self, raw_backend: RawBackend) -> None:
+        before = count('fd')
+        proxy = Proxy(raw_backend.address, proxy=raw_backend.address)
+        for _ in range(2):
+            with pytest.raises(OSError, match='already in use'):
+                proxy.start()
+        assert count('fd') == before
+
+    def test_mistakes(self) -> None:
+        with pytest.raises(PluginError, match="did you mean 'error'"):
+            Proxy('localhost:1', behavior='eror')
+        with pytest.raises(OptionError):
+            Proxy('localhost:1', behavior='delay', options={'delay': {'slep': 1}})
+        with pytest.raises(ConfigError):
+            Proxy('localhost')
+        with pytest.raises(PluginError), Proxy('localhost:1', 'htp'):
+            pass
+
+    def test_a_hanging_exchange_does_not_keep_it(self, echo_server: RawBackend) -> None:
+        with Proxy(echo_server.address, behavior='hang') as proxy:
+            client = connect(proxy)
+            client.send(b'hello')
+            eventually(lambda: proxy.status()['faults'] == {'hang': 1})
+        assert client.recv() == b''
+
+
+class TestArming:
+    def test_a_block_restores_what_was_armed(self, echo_server: RawBackend) -> None:
+        options: dict[str, dict[str, Any]] = {'delay': {'sleep': 0.0}, 'error': {'warmup': 3}}
+        with Proxy(echo_server.address, behavior='20:delay,10:error', options=options) as proxy:
+            before = proxy.status()['behaviors']
+            with proxy.with_behavior('delay', sleep=0.01) as same:
+                assert same is proxy
+                assert [entry['options']['sleep'] for entry in proxy.status()['behaviors']] == [0.01]
+                with proxy.with_behavior('hang'):
+                    assert proxy.status()['behavior'] == 'hang'
+                assert proxy.status()['behavior'] == 'delay'
+            assert proxy.status()['behaviors'] == before
+
+    def test_also_when_it_raises(self, proxy: Proxy) -> None:
+        def fail() -> None:
+            with proxy.with_behavior('error'):
+                client = connect(proxy)
+                client.send(b'hello')
+                assert len(client.recv_exactly(1000)) == 1000
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            fail()
+        assert ask(proxy) == b'hello'
+
+    def test_a_mistake_changes_nothing(self, proxy: Proxy) -> None:
+        with pytest.raises(PluginError):
+            proxy.set_behavior('eror')
+        with pytest.raises(OptionError):
+            proxy.set_behavior('delay', slep=1)
+        assert proxy.status()['behavior'] == 'dummy'
+
+    def test_configured_options_are_the_default(self, echo_server: RawBackend) -> None:
+        with Proxy(echo_server.address, options={'delay': {'sleep': 0.25}}) as proxy:
+            proxy.set_behavior('delay', before=False)
+            assert proxy.status()['behaviors'][0]['options'] == {'sleep': 0.25, 'before': False}
+
+    def test_what_is_asked_from_many_threads(self, proxy: Proxy) -> None:
+        failures = []
+
+        def ask_on() -> None:
+            try:
+                for _ in range(50):
+                    proxy.status()
+                    proxy.set_behavior('50:dummy')
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=ask_on) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not failures
+
+    def test_what_fails_inside_is_raised_outside(self, proxy: Proxy) -> None:
+        with pytest.raises(ZeroDivisionError):
+            inside(proxy, lambda server: 1 // 0)
+        assert ask(proxy) == b'hello'
+
+
+def test_the_bytes_of_two_do_not_mix() -> None:
+    """Each has a loop, a thread and a buffer of its own."""
+    data = [letter * 65536 for letter in (b'a', b'b')]
+    repeats = 40 * MB // 65536
+    wanted = [checksum(iter([piece] * repeats)) for piece in data]
+    got = [0, 0]
+    backends = [RawBackend(), RawBackend()]
+    with make_proxy(backends[0], 'http') as one, make_proxy(backends[1], 'http') as two:
+        pairs = [join(one, backends[0]), join(two, backends[1])]
+
+        def send(number: int) -> None:
+            for _ in range(repeats):
+                pairs[number][1].send(data[number])
+
+        def receive(number: int) -> None:
+            got[number] = checksum(receive_exactly(pairs[number][0], 65536 * repeats))
+
+        threads = [threading.Thread(target=target, args=(n,)) for target in (send, receive) for n in (0, 1)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    for backend in backends:
+        backend.close()
+    assert got == wanted
+
+
+def test_in_a_process_that_is_patched(echo_server: RawBackend) -> None:
+    """By gevent: clients that are greenlets share a thread, the proxy has its own."""
+    code = f"""
+import gevent.monkey
+gevent.monkey.patch_all()
+import gevent, socket
+from vaurien import Proxy
+
+def ask(proxy):
+    with socket.create_connection(proxy.address, {TIMEOUT}) as client:
+        client.sendall(b'hello')
+        return client.recv(5)
+
+with Proxy('{echo_server.address}', behavior='delay', options={{'delay': {{'sleep': 0.05}}}}) as proxy:
+    clients = [gevent.spawn(ask, proxy) for _ in range(20)]
+    assert [client.get() for client in clients] == [b'hello'] * 20
+    with proxy.with_behavior('dummy'):
+        assert ask(proxy) == b'hello'
+    assert proxy.status()['faults'] == {{'delay': 20}}
+with Proxy('{echo_server.address}') as proxy:
+    assert ask(proxy) == b'hello'
+print('done')
+"""
+    command = [sys.executable, '-W', 'error', '-c', code]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=2 * TIMEOUT, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (0, 'done\n', '')

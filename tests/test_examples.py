@@ -1,0 +1,133 @@
+"""Every file in ``examples/`` is run, as its own first lines say."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from tests.commands import StartCommand
+from tests.peers import Peer, RawBackend
+from tests.servers import TIMEOUT, Server
+from vaurien.address import Address
+from vaurien.cli.flags import parse
+from vaurien.settings import Settings, parse_behaviors
+
+EXAMPLES = Path(__file__).parent.parent / 'examples'
+
+#: The test that runs each file.
+RUN_BY = {
+    'vaurien.ini': 'test_config_files',
+    'vaurien.toml': 'test_config_files',
+    'vaurien.yaml': 'test_config_files',
+    'slow_behavior.py': 'test_slow_behavior',
+    'slow_behavior.ini': 'test_slow_behavior',
+    'minitel.py': 'test_minitel',
+    'minitel.ini': 'test_minitel',
+    'test_redis_outage.py': 'test_redis_outage',
+    'unittest_client.py': 'test_unittest_client',
+}
+
+
+@pytest.fixture
+def _in_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(EXAMPLES)
+
+
+@pytest.fixture
+def minitel_server() -> Iterator[RawBackend]:
+    """A backend that answers lines: what was asked, backwards."""
+    backend = RawBackend().serve(answer_lines)
+    yield backend
+    backend.close()
+
+
+def answer_lines(peer: Peer) -> None:
+    try:
+        while True:
+            peer.send(peer.recv_until(b'\r\n')[-3::-1] + b'\r\n')
+    except (EOFError, ConnectionError):
+        return
+
+
+def run_python(*arguments: str, **environment: str) -> str:
+    """What *arguments* print, as a program of its own that must end well."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=EXAMPLES,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=6 * TIMEOUT,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_every_file_is_run() -> None:
+    assert {path.name for path in EXAMPLES.iterdir() if path.is_file()} == set(RUN_BY)
+    assert set(RUN_BY.values()) <= set(globals())
+
+
+@pytest.mark.parametrize('name', ['vaurien.ini', 'vaurien.toml', 'vaurien.yaml'])
+def test_config_files(name: str, nginx: Server, vaurien_command: StartCommand) -> None:
+    options = {'delay': {'sleep': 2.0}}
+    assert parse(['--config', str(EXAMPLES / name)]).settings == Settings(
+        proxy=Address('localhost', 8000),
+        backend=Address('google.com', 80),
+        protocol='http',
+        behaviors=parse_behaviors('20:delay', options),
+        behavior_options=options,
+    )
+    command = vaurien_command(
+        '--config', str(EXAMPLES / name), '--proxy', '127.0.0.1:0', '--backend', nginx.address, '--behavior=dummy'
+    )
+    with Peer.connect(command.port) as client:
+        client.send(b'GET /ok HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+        assert client.recv_all().startswith(b'HTTP/1.1 200 OK\r\n')
+
+
+@pytest.mark.usefixtures('_in_examples')
+def test_slow_behavior(echo_server: RawBackend, vaurien_command: StartCommand) -> None:
+    command = vaurien_command(
+        *('--config', 'slow_behavior.ini', '--proxy', '127.0.0.1:0', '--backend', echo_server.address),
+        *('--behavior-slow-sleep', '1'),
+    )
+    with Peer.connect(command.port) as one, Peer.connect(command.port) as other:
+        began = monotonic()
+        for client in (one, other):
+            client.send(b'hello')
+        assert one.recv_exactly(5) == other.recv_exactly(5) == b'hello'
+        # Asleep at the same time, in spite of the time.sleep.
+        assert 1 <= monotonic() - began < 2
+    command.wait_for_log('link 2 exchange 1: slow on 5 bytes')
+
+
+@pytest.mark.usefixtures('_in_examples')
+def test_minitel(minitel_server: RawBackend, vaurien_command: StartCommand) -> None:
+    flags = ('--config', 'minitel.ini', '--proxy', '127.0.0.1:0', '--backend', minitel_server.address)
+    command = vaurien_command(*flags, '--seed', '1')
+    answers = []
+    with Peer.connect(command.port) as client:
+        for _ in range(30):
+            client.send(b'3615 ULLA\r\n')
+            answers.append(client.recv_until(b'\r\n'))
+    assert set(answers) == {b'ALLU 5163\r\n', b'SERVICE INDISPONIBLE\r\n'}
+    _, _, log = command.stop()
+    assert log.count('error on 3615') == answers.count(b'SERVICE INDISPONIBLE\r\n')
+
+
+def test_redis_outage(redis_server: Server) -> None:
+    said = run_python('-m', 'pytest', '-p', 'no:cacheprovider', 'test_redis_outage.py', REDIS=redis_server.address)
+    assert '7 passed' in said
+
+
+def test_unittest_client() -> None:
+    assert 'Ran 2 tests' in run_python('unittest_client.py')
