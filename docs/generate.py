@@ -1,0 +1,111 @@
+"""Write what the code declares into the pages: between ``<!-- generated: … -->`` and ``<!-- end -->``.
+
+python docs/generate.py            write it
+python docs/generate.py --check    exit with 1 if a page is out of date
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from msgspec import Meta
+
+from vaurien.address import Address
+from vaurien.cli.flags import GROUPS
+from vaurien.config import REGISTRIES, SETTINGS
+from vaurien.options import Option
+from vaurien.settings import Settings
+
+DOCS = Path(__file__).parent
+REGION = re.compile(r'(<!-- generated: (.+?) -->\n).*?(<!-- end -->)', re.DOTALL)
+NAMES = {
+    float: 'number',
+    int: 'whole number',
+    bool: '`true` or `false`',
+    str: 'text',
+    Address: '`host:port`',
+    NoneType: 'none',
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Bring every page up to date, or only look."""
+    outdated = 0
+    for page in sorted(DOCS.glob('*.md')):
+        text = page.read_text()
+        wanted = REGION.sub(lambda match: match[1] + make(match[2]) + match[3], text)
+        if text != wanted:
+            outdated += 1
+            print(f'{page.name}: {"out of date" if "--check" in argv else "written"}')
+            if '--check' not in argv:
+                page.write_text(wanted)
+    return int(bool(outdated) and '--check' in argv)
+
+
+def make(what: str) -> str:
+    """The text of one region: ``behavior delay``, ``protocol http``, ``settings``."""
+    if what == 'settings':
+        return make_settings()
+    kind, _, name = what.partition(' ')
+    plugin = REGISTRIES[kind].get(name)
+    summary = ' '.join((plugin.__doc__ or '').partition('\n\n')[0].split()).replace('``', '`')
+    return f'\n{summary}\n\n{make_options(kind, name, plugin.options)}\n'
+
+
+def make_options(kind: str, name: str, options: Mapping[str, Option]) -> str:
+    """A table of declared options."""
+    if not options:
+        return 'No options.\n'
+    rows = [
+        f'| `{option}` | {spell_type(type_)} | {spell_default(default)} | {text} | `--{kind}-{name}-{option}` |'
+        for option, (text, type_, default) in options.items()
+    ]
+    return '\n'.join(['| option | value | default | | flag |', '|---|---|---|---|---|', *rows, ''])
+
+
+def make_settings() -> str:
+    """A table of the keys of ``[vaurien]``."""
+    defaults = Settings()
+    rows = []
+    for title, flags in GROUPS.items():
+        rows.append(f'| **{title}** | | | |')
+        for name, _, text in flags:
+            field = name.replace('-', '_')
+            default = spell_default(getattr(defaults, field, 'dummy'))
+            rows.append(f'| `{name}` | {spell_type(SETTINGS[field])} | {default} | {text} |')
+    return '\n'.join(['', '| key | value | default | |', '|---|---|---|---|', *rows, '', ''])
+
+
+def spell_type(type_: Any) -> str:
+    """A type for people: ``whole number from 400 to 599, or none``."""
+    inner = get_args(type_)
+    if get_origin(type_) is Annotated:
+        return spell_type(inner[0]) + spell_bounds(inner[1])
+    if get_origin(type_) is Literal:
+        return ', '.join(f'`{value}`' for value in inner)
+    if inner:
+        return ', or '.join(map(spell_type, inner))
+    return NAMES[type_]
+
+
+def spell_bounds(bounds: Meta) -> str:
+    """``from 400 to 599``, ``from 0``, ``above 0``."""
+    if bounds.gt is not None:
+        return f' above {bounds.gt}'
+    return f' from {bounds.ge}' + (f' to {bounds.le}' if bounds.le is not None else '')
+
+
+def spell_default(default: Any) -> str:
+    """A default as it is written."""
+    if default is None:
+        return 'none'
+    return f'`{str(default).lower() if isinstance(default, bool) else default}`'
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
