@@ -90,6 +90,7 @@ class _Body(pywsgi.Input):  # type: ignore[misc]
 class _Handler(pywsgi.WSGIHandler):  # type: ignore[misc]
     """One client. Whatever it sends, or stops sending, is answered or logged and harms nobody else."""
 
+    rfile: Any
     wsgi_input: Any
     close_connection: bool
 
@@ -98,10 +99,11 @@ class _Handler(pywsgi.WSGIHandler):  # type: ignore[misc]
         super().__init__(sock, address, server)
 
     def handle(self) -> None:
-        try:
-            super().handle()
-        except OSError as error:
-            logger.debug('client %s is gone: %s', self.client_address, error)
+        with self.rfile:  # left to the garbage collector, it might outlive the event loop
+            try:
+                super().handle()
+            except OSError as error:
+                logger.debug('client %s is gone: %s', self.client_address, error)
 
     def get_environ(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environ()

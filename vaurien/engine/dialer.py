@@ -109,7 +109,8 @@ class Dialer:
         """No address accepts: say why, have the name looked up again for the next link, end this one."""
         link = self.link
         link.proxy.note_unreachable(link, reason)
-        link.proxy.resolver.refresh()
+        if link.proxy.resolver.addresses:
+            link.proxy.resolver.refresh()
         link.on_unreachable()
 
     def _drop(self) -> None:

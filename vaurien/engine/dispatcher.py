@@ -211,11 +211,11 @@ class Dispatcher:
         link = self.link
         if self.exchange is not exchange or link.closed:
             return
+        exchange.count_request()
+        link.down.release()  # what it left held comes before whatever the next exchange brings
         if self.broken:
             link.reset()
             return
-        exchange.count_request()
-        link.down.release()  # what it left held comes before whatever the next exchange brings
         self.exchange = None
         up = link.up
         if exchange.request_ended and not exchange.greeting:
@@ -278,9 +278,12 @@ class Dispatcher:
     def defers_reset(self) -> bool:
         """Whether a reset by the backend waits for a behavior: the client is not to see it before that is done."""
         exchange = self.exchange
-        if exchange is None or exchange.greenlet is None or exchange.sending:
+        if exchange is None or exchange.greenlet is None:
             return False
+        up, down = self.link.up, self.link.down
         self.broken = True
-        self.link.down.ended = True
-        self.link.down.settle()
+        up.abandon()
+        down.ended = True
+        down.reader.stop()
+        down.settle()
         return True

@@ -174,8 +174,10 @@ class Exchange:
     def _sent(self) -> bool:
         """Also true where no more can be sent: the client has left off, or the backend replies before the end."""
         up = self.link.up
+        if self.link.closed or self.owner.broken:
+            return True
         replied = (self._expects_reply and self.reply_ended) or len(self.link.down.held) >= MAX_HELD
-        return self.link.closed or replied or (up.unsent is None and (self.request_ended or up.ended))
+        return replied or (up.unsent is None and (self.request_ended or up.ended))
 
     def _await_reply(self) -> None:
         link = self.link

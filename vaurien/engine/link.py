@@ -151,8 +151,11 @@ class Link:
 
     def on_reset(self, peer: socket) -> None:
         """The connection to *peer* is broken: so will be the one to the other, at once or when a behavior is done."""
-        if peer is self.client or self.traffic is None or not self.traffic.defers_reset():
-            self.reset()
+        if peer is not self.client:
+            self.down.drain()
+            if not self.closed and self.traffic is not None and self.traffic.defers_reset():
+                return
+        self.reset()
 
     def reset(self) -> None:
         """Close, so that both peers see a reset."""

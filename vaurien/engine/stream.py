@@ -140,6 +140,25 @@ class Stream:
             self._block(self.unsent)
         self.settle()
 
+    def drain(self) -> None:
+        """The source is broken: pass on what it had sent before, as much as there is room for."""
+        while not self.link.closed and self.unsent is None and self.splice is None and len(self.held) < MAX_HELD:
+            try:
+                data = self.source.recv(CHUNK)
+            except OSError:
+                return
+            if not data:
+                return
+            self.received += len(data)
+            self.chunks += 1
+            (self.tap or self.send)(data)
+
+    def abandon(self) -> None:
+        """The sink is broken: forget what it did not take."""
+        if self.unsent is not None:
+            self.unsent = None
+            self.writer.stop()
+
     def _on_end(self) -> None:
         self.ended = True
         self.reader.stop()
