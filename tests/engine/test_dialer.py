@@ -1,0 +1,153 @@
+"""From a link to its backend: what refuses, what does not answer, what comes up later."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from time import monotonic
+
+import pytest
+
+from tests.behaviors.waiting import eventually
+from tests.engine.talk import connect, inside, join, make_proxy
+from tests.peers import Peer, RawBackend
+from tests.servers import HOST, TIMEOUT, free_port
+from vaurien.embedded import Proxy
+from vaurien.engine.proxy import ProxyServer
+
+#: Nobody listens there, and nobody can.
+DISCARD = '127.0.0.1:9'
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+@contextmanager
+def unresponsive() -> Iterator[str]:
+    """The address of a backend whose backlog is full: it neither accepts nor refuses."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server((HOST, 0), backlog=1))
+        address = listener.getsockname()
+        for _ in range(3):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(address)
+        yield f'{HOST}:{address[1]}'
+
+
+def meet_a_reset(proxy: Proxy) -> None:
+    """Connect, and be reset; that may come before connecting has returned."""
+    with pytest.raises(ConnectionResetError):
+        connect(proxy).recv()
+
+
+@pytest.mark.parametrize('protocol', ['tcp', 'http', 'redis'])
+def test_a_backend_that_refuses(protocol: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO), make_proxy(DISCARD, protocol) as proxy:
+        meet_a_reset(proxy)
+        eventually(lambda: proxy.status()['links'] == {'open': 0, 'total': 1})
+    assert warnings(caplog) == ['link 1: cannot connect to 127.0.0.1:9: Connection refused']
+
+
+def test_a_backend_whose_name_does_not_resolve(caplog: pytest.LogCaptureFixture) -> None:
+    with make_proxy('no-such-host.invalid:80') as proxy:
+        meet_a_reset(proxy)
+        assert proxy.status()['links']['total'] == 1
+    unknown = 'cannot resolve no-such-host.invalid'
+    at_the_start, for_the_link, of_the_link = warnings(caplog)
+    assert at_the_start == for_the_link
+    assert for_the_link.startswith(f'{unknown}: ')
+    assert of_the_link == f'link 1: cannot connect to no-such-host.invalid:80: {unknown}'
+
+
+def test_a_backend_that_comes_up_later() -> None:
+    port = free_port()
+    with make_proxy(f'{HOST}:{port}') as proxy:
+        meet_a_reset(proxy)
+        with socket.create_server((HOST, port)) as listener:
+            client = connect(proxy)
+            client.send(b'hello')
+            with Peer(listener.accept()[0]) as backend:
+                assert backend.recv_exactly(5) == b'hello'
+
+
+def test_a_backend_that_does_not_answer(caplog: pytest.LogCaptureFixture) -> None:
+    with unresponsive() as address, make_proxy(address, timeout=0.2) as proxy:
+        began = monotonic()
+        meet_a_reset(proxy)
+        assert 0.2 <= monotonic() - began < TIMEOUT
+    assert warnings(caplog) == [f'link 1: cannot connect to {address}: Connection timed out']
+
+
+def test_a_client_that_does_not_wait_for_it() -> None:
+    with unresponsive() as address, make_proxy(address) as proxy:
+        client = connect(proxy)
+        eventually(lambda: proxy.status()['links']['open'] == 1)
+        client.send(b'hello')
+    with pytest.raises(ConnectionResetError):
+        client.recv()
+
+
+def test_what_the_client_sent_meanwhile_is_kept(raw_backend: RawBackend) -> None:
+    with unresponsive() as address, make_proxy(address) as proxy:
+        client = connect(proxy)
+        client.send(b'hello')
+        eventually(lambda: proxy.status()['links']['open'] == 1)
+        proxy.set_backend(raw_backend.address)
+        backend = raw_backend.accept()
+        assert backend.recv_exactly(5) == b'hello'
+        backend.send(b'yes')
+        assert client.recv_exactly(3) == b'yes'
+        assert proxy.status()['links'] == {'open': 1, 'total': 1}
+
+
+def test_a_keep_alive_connection_on_its_way_to_another_backend(raw_backend: RawBackend) -> None:
+    """It is told once more to go elsewhere before it has arrived."""
+    with unresponsive() as address, make_proxy(raw_backend, 'http') as proxy:
+        client, backend = join(proxy, raw_backend)
+        proxy.set_backend(address)
+        assert backend.recv() == b''
+        other = RawBackend()
+        proxy.set_backend(other.address)
+        backend = other.accept()
+        client.send(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+        assert backend.recv_until(b'\r\n\r\n').startswith(b'GET / ')
+        other.close()
+
+
+class TestSeveralAddresses:
+    """A name may stand for several: they are tried in their order."""
+
+    def proxy(self, backend: RawBackend, *others: tuple[int, tuple[str, int]], timeout: float = TIMEOUT) -> Proxy:
+        proxy = make_proxy(backend, timeout=timeout).start()
+
+        def put_in_front(server: ProxyServer) -> None:
+            server.resolver.addresses[:0] = others
+
+        inside(proxy, put_in_front)
+        return proxy
+
+    def test_the_first_refuses(self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture) -> None:
+        refusing = (socket.AF_INET6, ('::1', 9)), (socket.AF_INET, ('127.0.0.1', 9))
+        with_two = self.proxy(raw_backend, *refusing)
+        for _ in range(3):
+            join(with_two, raw_backend)
+        with_two.stop()
+        assert warnings(caplog) == []
+
+    def test_the_first_does_not_answer(self, raw_backend: RawBackend) -> None:
+        with unresponsive() as address:
+            host, _, port = address.partition(':')
+            proxy = self.proxy(raw_backend, (socket.AF_INET, (host, int(port))), timeout=0.1)
+            join(proxy, raw_backend)
+            proxy.stop()
+
+    def test_all_refuse(self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture) -> None:
+        proxy = self.proxy(raw_backend, (socket.AF_INET, ('127.0.0.1', 9)))
+        raw_backend.listener.close()
+        meet_a_reset(proxy)
+        proxy.stop()
+        assert len(warnings(caplog)) == 1

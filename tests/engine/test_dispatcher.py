@@ -1,0 +1,726 @@
+"""Requests, replies and their order, with faults among them."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from random import Random
+from typing import Any
+
+import gevent
+import pytest
+import redis
+
+from tests.behaviors.clients import http_session, redis_client
+from tests.behaviors.waiting import eventually
+from tests.engine.talk import MB, PATTERN, connect, inside, join, make_proxy, only_link
+from tests.peers import Peer, RawBackend
+from tests.servers import INDEX, LARGE, Server
+from vaurien.behaviors.dummy import Dummy
+from vaurien.embedded import Proxy
+from vaurien.engine.dispatcher import Dispatcher
+from vaurien.engine.end import End
+from vaurien.engine.proxy import ProxyServer
+from vaurien.protocols.base import BaseProtocol
+from vaurien.registry import Registry
+
+OK = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+HEAD_END = b'\r\n\r\n'
+
+
+def get(path: str) -> bytes:
+    return b'GET %s HTTP/1.1\r\nHost: a\r\n\r\n' % path.encode()
+
+
+def command(*words: str | bytes) -> bytes:
+    parts = [word.encode() if isinstance(word, str) else word for word in words]
+    return b'*%d\r\n' % len(parts) + b''.join(b'$%d\r\n%s\r\n' % (len(part), part) for part in parts)
+
+
+def has_received(proxy: Proxy, count: int) -> bool:
+    """Whether clients' bytes are as many."""
+    return bool(proxy.status()['bytes']['upstream'] == count)
+
+
+def read_response(peer: Peer) -> tuple[int, bytes]:
+    """Status and body of one response."""
+    head = peer.recv_until(HEAD_END)
+    length = int(head.lower().partition(b'content-length:')[2].split(b'\r\n')[0])
+    return int(head.split()[1]), peer.recv_exactly(length)
+
+
+@contextmanager
+def every_other(proxy: Proxy, name: str, *, period: int = 2, **options: Any) -> Iterator[None]:
+    """Every *period*-th exchange of a link gets the behavior, and no other."""
+
+    class Periodic:
+        def __init__(self, behavior: Any) -> None:
+            self.behavior = behavior
+
+        def draw(self, exchange: int) -> Any:
+            return self.behavior if exchange % period == 0 else None
+
+    class Selecting:
+        def __init__(self, behavior: Any) -> None:
+            self.behavior = behavior
+
+        def draws(self, link: int) -> Periodic:
+            return Periodic(self.behavior)
+
+    def select(server: ProxyServer) -> None:
+        assert server.selector is not None
+        (behavior, *_) = server.selector._drawn
+        server.selector = Selecting(behavior)  # type: ignore[assignment]
+        for link in server.links.values():
+            link.rearm()
+
+    with proxy.with_behavior(name, **options):
+        inside(proxy, select)
+        yield
+
+
+class TestPipelines:
+    """Requests sent without waiting for replies."""
+
+    @pytest.mark.parametrize('protocol', [2, 3])
+    def test_redis_replies_keep_their_order(self, redis_server: Server, protocol: int) -> None:
+        with (
+            make_proxy(redis_server.address, 'redis') as proxy,
+            redis_client(proxy.address.port, protocol=protocol) as client,
+            every_other(proxy, 'error', period=7),
+        ):
+            before = proxy.status()['exchanges']
+            pipeline = client.pipeline(transaction=False)
+            for number in range(100):
+                pipeline.echo(f'{number}')
+            replies = pipeline.execute(raise_on_error=False)
+            for number, reply in enumerate(replies, before + 1):
+                if number % 7 == 0:
+                    assert isinstance(reply, redis.ResponseError)
+                else:
+                    assert reply == b'%d' % (number - before - 1)
+            client.ping()
+
+    def test_redis_bytes(self, redis_server: Server) -> None:
+        with make_proxy(redis_server.address, 'redis') as proxy, every_other(proxy, 'error', period=3):
+            client = connect(proxy)
+            client.send(b''.join(command('ECHO', f'{number:02}') for number in range(1, 31)))
+            for number in range(1, 31):
+                reply = client.recv_until(b'\r\n')
+                if number % 3:
+                    reply += client.recv_until(b'\r\n')
+                    assert reply == b'$2\r\n%02d\r\n' % number
+                else:
+                    assert reply.startswith(b'-ERR ')
+
+    def test_http_responses_keep_their_order(self, nginx: Server) -> None:
+        with make_proxy(nginx.address, 'http') as proxy, every_other(proxy, 'error', period=3):
+            client = connect(proxy)
+            paths = ['/', '/ok', '/unavailable', '/large'] * 5
+            client.send(b''.join(map(get, paths)))
+            bodies = {'/': (200, INDEX), '/ok': (200, b'ok\n'), '/unavailable': (503, b'out of order\n')}
+            for number, path in enumerate(paths, 1):
+                status, body = read_response(client)
+                if number % 3:
+                    assert (status, body) == bodies.get(path, (200, LARGE))
+                else:
+                    assert b'injected' in body
+
+    def test_errors_behind_late_ones(self, redis_server: Server) -> None:
+        options = {'delay': {'sleep': 0}}
+        with make_proxy(redis_server.address, 'redis', '30:error,30:delay', seed=1, options=options) as proxy:
+            client = connect(proxy)
+            client.send(b''.join(command('ECHO', f'{number:03}') for number in range(200)))
+            kinds = set()
+            for number in range(200):
+                reply = client.recv_until(b'\r\n')
+                kinds.add(reply[:1])
+                if reply[:1] == b'$':
+                    assert client.recv_exactly(5) == b'%03d\r\n' % number
+            assert kinds == {b'$', b'-'}
+
+    @pytest.mark.parametrize('before', [True, False])
+    def test_a_late_one_keeps_its_place(self, redis_server: Server, before: bool) -> None:
+        with (
+            make_proxy(redis_server.address, 'redis') as proxy,
+            every_other(proxy, 'delay', period=4, sleep=0.01, before=before),
+        ):
+            client = connect(proxy)
+            client.send(b''.join(command('ECHO', f'{number:02}') for number in range(20)))
+            expected = b''.join(b'$2\r\n%02d\r\n' % number for number in range(20))
+            assert client.recv_exactly(len(expected)) == expected
+
+    def test_faults_and_bodies(self, nginx: Server) -> None:
+        """Bodies of requests that are refused are read over, those of others go on."""
+        with make_proxy(nginx.address, 'http') as proxy, every_other(proxy, 'error', period=2):
+            client = connect(proxy)
+            put = b'PUT /upload/pipelined-%d HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n'
+            sender = threading.Thread(
+                target=lambda: client.send(b''.join(put % number + PATTERN[:300_000] for number in range(6)))
+            )
+            sender.start()
+            statuses = [read_response(client)[0] for _ in range(6)]
+            sender.join()
+            assert [status in (201, 204) for status in statuses] == [True, False] * 3
+
+    @pytest.mark.parametrize('protocol', ['redis', 'http'])
+    def test_requests_cut_at_every_byte(self, request: pytest.FixtureRequest, protocol: str) -> None:
+        if protocol == 'redis':
+            server: Server = request.getfixturevalue('redis_server')
+            data = command('ECHO', 'one') + b'ECHO two\r\n' + command('ECHO', 'six')
+        else:
+            server = request.getfixturevalue('nginx')
+            post = b'PUT /upload/cut HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
+            data = get('/ok') + post + b'3\r\nabc\r\n0\r\n\r\n' + get('/ok')
+        with make_proxy(server.address, protocol) as proxy, every_other(proxy, 'error', period=2):
+            sent = 0
+            for cut in range(1, len(data)):
+                client = connect(proxy)
+                client.send(data[:cut])
+                eventually(partial(has_received, proxy, sent + cut))
+                client.send(data[cut:])
+                sent += len(data)
+                self.read_three(client, protocol)
+                client.close()
+
+    def read_three(self, client: Peer, protocol: str) -> None:
+        """A reply, an error and a reply."""
+        if protocol == 'redis':
+            assert client.recv_exactly(9) == b'$3\r\none\r\n'
+            assert client.recv_until(b'\r\n').startswith(b'-ERR ')
+            assert client.recv_exactly(9) == b'$3\r\nsix\r\n'
+        else:
+            assert read_response(client) == (200, b'ok\n')
+            assert b'injected' in read_response(client)[1]
+            assert read_response(client) == (200, b'ok\n')
+
+
+class TestBodies:
+    """Requests and replies of any size."""
+
+    @pytest.mark.parametrize('behavior', ['dummy', 'delay'])
+    def test_large_upload(self, nginx: Server, behavior: str) -> None:
+        with (
+            make_proxy(nginx.address, 'http', behavior, options={'delay': {'sleep': 0.01}}) as proxy,
+            http_session(proxy.address.port) as session,
+        ):
+            data = PATTERN * 20
+            assert session.put('/upload/large', data=data).status_code in (201, 204)
+            assert session.get('/upload/large').content == data
+            assert session.get('/large-chunked').content == LARGE
+
+    def test_both_ways_at_once(self, raw_backend: RawBackend) -> None:
+        """A backend that replies while it reads gets stuck if its reply is held back until the request has ended."""
+        size = 40 * MB
+        with make_proxy(raw_backend, 'http', 'delay', options={'delay': {'sleep': 0}}) as proxy:
+            client, backend = join(proxy, raw_backend)
+            head = b'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n' % size
+            sender = threading.Thread(target=lambda: client.send(head + bytes(size)), daemon=True)
+            sender.start()
+            assert backend.recv_until(HEAD_END) == head
+
+            def answer() -> None:
+                backend.send(b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n' % size)
+                left = size
+                while left:
+                    data = backend.recv(1024 * 1024)
+                    backend.send(data)
+                    left -= len(data)
+
+            answerer = threading.Thread(target=answer, daemon=True)
+            answerer.start()
+            client.recv_until(HEAD_END)
+            assert len(client.recv_exactly(size)) == size
+            sender.join()
+            answerer.join()
+
+    @pytest.mark.parametrize('behavior', ['dummy', 'delay'])
+    def test_expect_continue(self, raw_backend: RawBackend, behavior: str) -> None:
+        with make_proxy(raw_backend, 'http', behavior, options={'delay': {'sleep': 0.01}}) as proxy:
+            client, backend = join(proxy, raw_backend)
+            head = b'POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n'
+            client.send(head)
+            assert backend.recv_exactly(len(head)) == head
+            backend.send(b'HTTP/1.1 100 Continue\r\n\r\n')
+            assert client.recv_until(HEAD_END) == b'HTTP/1.1 100 Continue\r\n\r\n'
+            client.send(b'abc')
+            assert backend.recv_exactly(3) == b'abc'
+            backend.send(OK)
+            assert client.recv_exactly(len(OK)) == OK
+
+    def test_an_error_where_the_client_waits_for_continue(self, raw_backend: RawBackend) -> None:
+        with make_proxy(raw_backend, 'http', 'error') as proxy:
+            client, backend = join(proxy, raw_backend)
+            client.send(b'POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n')
+            assert b'injected' in read_response(client)[1]
+            assert client.recv() == b''
+            client.close()
+            assert backend.recv() == b''
+
+    @pytest.mark.parametrize('behavior', ['dummy', 'delay'])
+    @pytest.mark.parametrize('end', [Peer.close, Peer.reset])
+    def test_an_early_reply(self, raw_backend: RawBackend, behavior: str, end: Any) -> None:
+        """The backend refuses a large request before it has read it, and leaves: the client gets the reply."""
+        reply = b'HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'
+        with make_proxy(raw_backend, 'http', behavior, options={'delay': {'sleep': 0.01}}) as proxy:
+            client, backend = join(proxy, raw_backend)
+            client.send(b'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n' + bytes(100_000))
+            backend.recv_until(HEAD_END)
+            backend.send(reply)
+            assert client.recv_exactly(len(reply)) == reply
+            end(backend)
+            with pytest.raises(ConnectionError):
+                client.send(bytes(100 * MB))
+            eventually(lambda: proxy.status()['links']['open'] == 0)
+
+    @pytest.mark.parametrize(
+        ('behavior', 'before'),
+        [('dummy', True), ('delay', True), ('delay', False)],
+        ids=['dummy', 'delay', 'delay-reply'],
+    )
+    def test_an_early_reply_while_the_client_sends(self, raw_backend: RawBackend, behavior: str, before: bool) -> None:
+        """The backend closes with bytes unread, which is a reset behind its reply: that arrives first."""
+        reply = b'HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'
+        request = b'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n' + bytes(5_000_000)
+        options = {'delay': {'sleep': 0.001, 'before': before}}
+        with make_proxy(raw_backend, 'http', behavior, options=options) as proxy:
+            for _ in range(15):
+                client, backend = join(proxy, raw_backend)
+
+                def refuse(backend: Peer = backend) -> None:
+                    backend.recv_until(HEAD_END)
+                    backend.send(reply)
+                    backend.close()
+
+                refusing = threading.Thread(target=refuse)
+                refusing.start()
+                with suppress(ConnectionError):
+                    client.send(request)
+                refusing.join()
+                assert client.recv_exactly(len(reply)) == reply
+                client.close()
+
+
+class TestOpaque:
+    """Where framing ends, bytes pass untouched, and a fault meets each chunk."""
+
+    def test_after_an_upgrade(self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture) -> None:
+        switch = b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\n\r\n'
+        with caplog.at_level(logging.INFO), make_proxy(raw_backend, 'http') as proxy:
+            client, backend = join(proxy, raw_backend)
+            ask = b'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: echo\r\nConnection: upgrade\r\n\r\n'
+            client.send(ask)
+            backend.recv_exactly(len(ask))
+            backend.send(switch + b'first')
+            assert client.recv_exactly(len(switch) + 5) == switch + b'first'
+            self.talk_opaquely(proxy, client, backend)
+        assert [record.getMessage() for record in caplog.records if 'opaque' in record.message] == [
+            'link 1: opaque from here: upgrade to echo'
+        ]
+
+    @pytest.mark.parametrize('protocol', ['http', 'redis'])
+    @pytest.mark.parametrize('by', ['client', 'backend'])
+    def test_after_bytes_that_do_not_parse(
+        self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture, protocol: str, by: str
+    ) -> None:
+        noise = b'\x16\x03\x01' + Random(3).randbytes(50_000)
+        with caplog.at_level(logging.WARNING), make_proxy(raw_backend, protocol) as proxy:
+            peers = client, backend = join(proxy, raw_backend)
+            speaker, listener = peers if by == 'client' else peers[::-1]
+            for _ in range(2):
+                speaker.send(noise)
+                assert listener.recv_exactly(len(noise)) == noise
+                listener.send(noise)
+                assert speaker.recv_exactly(len(noise)) == noise
+            self.talk_opaquely(proxy, client, backend)
+        (warning,) = caplog.records
+        assert warning.getMessage().startswith(f'link 1: not {protocol}, opaque from here: ')
+
+    def talk_opaquely(self, proxy: Proxy, client: Peer, backend: Peer) -> None:
+        """Nothing armed, then something, then nothing."""
+        with every_other(proxy, 'delay', sleep=0.01):
+            for _ in range(4):
+                self.exchange(client, backend)
+        self.exchange(client, backend)
+        with proxy.with_behavior('delay', sleep=0.01):
+            for _ in range(3):
+                self.exchange(client, backend)
+        with proxy.with_behavior('error', inject=True):
+            client.send(b'hello')
+            assert backend.recv_exactly(5) == b'hello'
+            backend.send(b'world')
+            reply = client.recv_exactly(105)
+            assert (reply[:2], reply[-3:]) == (b'wo', b'rld')
+        with every_other(proxy, 'error'):
+            errors = 0
+            for _ in range(4):
+                client.send(b'hello')
+                errors += self.is_error(client, backend)
+            assert errors == 2
+        self.exchange(client, backend)
+        client.close()
+        assert backend.recv_all() == b''
+
+    def exchange(self, client: Peer, backend: Peer) -> None:
+        client.send(b'hello')
+        assert backend.recv_exactly(5) == b'hello'
+        backend.send(b'world!')
+        assert client.recv_exactly(6) == b'world!'
+
+    def is_error(self, client: Peer, backend: Peer) -> bool:
+        if backend.is_silent(0.05):
+            assert len(client.recv_exactly(1000)) == 1000
+            return True
+        assert backend.recv_exactly(5) == b'hello'
+        backend.send(b'world!')
+        assert client.recv_exactly(6) == b'world!'
+        return False
+
+    def test_a_body_that_does_not_parse(self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture) -> None:
+        """In the middle of a request that is late already."""
+        head = b'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n'
+        with (
+            caplog.at_level(logging.WARNING),
+            make_proxy(raw_backend, 'http', 'delay', options={'delay': {'sleep': 0.01}}) as proxy,
+        ):
+            client, backend = join(proxy, raw_backend)
+            client.send(head)
+            assert backend.recv_exactly(len(head)) == head
+            client.send(b'no chunk\r\n')
+            assert backend.recv_exactly(10) == b'no chunk\r\n'
+            backend.send(b'whatever')
+            assert client.recv_exactly(8) == b'whatever'
+            self.exchange(client, backend)
+        (warning,) = caplog.records
+        assert 'opaque from here' in warning.getMessage()
+
+    def test_the_count_of_exchanges_never_falls(self, raw_backend: RawBackend) -> None:
+        with make_proxy(raw_backend, 'redis') as proxy:
+            client, backend = join(proxy, raw_backend)
+            pings = command('PING') * 10
+            client.send(pings)
+            backend.recv_exactly(len(pings))
+            backend.send(b'+PONG\r\n' * 10)
+            client.recv_exactly(70)
+            client.send(command('MONITOR'))
+            backend.recv_until(b'MONITOR\r\n')
+            backend.send(b'+OK\r\n')
+            client.recv_exactly(5)
+            counts = []
+            for spec in ('delay', 'dummy', 'delay', 'dummy'):
+                proxy.set_behavior(spec, sleep=0) if spec == 'delay' else proxy.set_behavior(spec)
+                self.exchange(client, backend)
+                counts.append(proxy.status()['exchanges'])
+            assert counts == [12, 13, 14, 15]
+
+
+class TestRedis:
+    """What is special about Redis, with its own client."""
+
+    @pytest.mark.parametrize('protocol', [2, 3])
+    @pytest.mark.parametrize('behavior', ['dummy', 'delay'])
+    def test_pub_sub(self, redis_server: Server, protocol: int, behavior: str) -> None:
+        options = {'delay': {'sleep': 0.005}}
+        with (
+            make_proxy(redis_server.address, 'redis', behavior, options=options) as proxy,
+            redis_client(proxy.address.port, protocol=protocol) as client,
+            client.pubsub(ignore_subscribe_messages=True) as pubsub,
+        ):
+            pubsub.subscribe('a', 'b')
+            for number in range(20):
+                client.publish('ab'[number % 2], number)
+            got: list[bytes] = []
+            while len(got) < 20:
+                if message := pubsub.get_message(timeout=1):
+                    got.append(message['data'])
+            assert got == [b'%d' % number for number in range(20)]
+            pubsub.unsubscribe()
+
+    @pytest.mark.parametrize('behavior', ['dummy', 'delay'])
+    def test_blocking_and_transactions(self, redis_server: Server, behavior: str) -> None:
+        with (
+            make_proxy(redis_server.address, 'redis', behavior, options={'delay': {'sleep': 0.005}}) as proxy,
+            redis_client(proxy.address.port) as client,
+            redis_client(proxy.address.port) as other,
+        ):
+            popped: list[Any] = []
+            thread = threading.Thread(target=lambda: popped.append(client.blpop('engine:list', timeout=5)))
+            thread.start()
+            while not other.rpush('engine:list', 'one') and thread.is_alive():
+                pass
+            thread.join()
+            assert popped == [(b'engine:list', b'one')]
+            with other.pipeline(transaction=True) as pipeline:
+                assert pipeline.set('engine:key', PATTERN).get('engine:key').delete('engine:key').execute() == [
+                    True,
+                    PATTERN,
+                    1,
+                ]
+
+    def test_monitor(self, redis_server: Server) -> None:
+        with (
+            make_proxy(redis_server.address, 'redis') as proxy,
+            redis_client(proxy.address.port) as client,
+            client.monitor() as monitor,
+        ):
+            client.echo('seen')
+            commands = monitor.listen()
+            assert any(next(commands)['command'] == 'ECHO seen' for _ in range(20))
+
+    def test_a_push_in_front_of_a_reply_that_is_held(self, raw_backend: RawBackend) -> None:
+        with make_proxy(raw_backend, 'redis', 'delay', options={'delay': {'before': False, 'sleep': 100}}) as proxy:
+            client, backend = join(proxy, raw_backend)
+            client.send(command('PING'))
+            backend.recv_until(b'PING\r\n')
+            push = b'>2\r\n+message\r\n+hello\r\n'
+            backend.send(push + b'+PONG\r\n')
+            assert client.recv_exactly(len(push)) == push
+            assert client.is_silent(0.05)
+            proxy.set_behavior('dummy')
+            assert client.recv_exactly(7) == b'+PONG\r\n'
+
+
+class TestArming:
+    """At run time, on connections that are open."""
+
+    @pytest.mark.parametrize('protocol', ['tcp', 'http', 'redis'])
+    def test_the_next_exchange_is_the_first_to_see_it(self, raw_backend: RawBackend, protocol: str) -> None:
+        request, reply, error = {
+            'tcp': (b'ping', b'pong', 1000),
+            'http': (get('/'), OK, 0),
+            'redis': (command('PING'), b'+PONG\r\n', 0),
+        }[protocol]
+        with make_proxy(raw_backend, protocol) as proxy:
+            client, backend = join(proxy, raw_backend)
+            for _ in range(3):
+                client.send(request)
+                assert backend.recv_exactly(len(request)) == request
+                with proxy.with_behavior('error'):
+                    backend.send(reply)  # of an exchange that had begun before
+                    assert client.recv_exactly(len(reply)) == reply
+                    client.send(request)
+                    if error:
+                        client.recv_exactly(error)
+                    elif protocol == 'http':
+                        assert b'injected' in read_response(client)[1]
+                    else:
+                        assert client.recv_until(b'\r\n').startswith(b'-ERR')
+
+    @pytest.mark.parametrize('protocol', ['tcp', 'http', 'redis'])
+    def test_what_hangs_is_let_go(self, raw_backend: RawBackend, protocol: str) -> None:
+        request = {'tcp': b'ping', 'http': get('/'), 'redis': command('PING')}[protocol]
+        with make_proxy(raw_backend, protocol, 'hang') as proxy:
+            client, backend = join(proxy, raw_backend)
+            client.send(request)
+            eventually(lambda: proxy.status()['faults'] == {'hang': 1})
+            proxy.set_behavior('dummy')
+            assert client.recv() == b''
+            assert backend.recv() == b''
+            eventually(lambda: proxy.status()['links']['open'] == 0)
+
+    def test_armed_in_the_instant_a_behavior_is_to_begin(self, raw_backend: RawBackend) -> None:
+        """Before its greenlet has run for the first time."""
+        with make_proxy(raw_backend, 'redis', 'hang') as proxy:
+            client, backend = join(proxy, raw_backend)
+            inside(proxy, lambda server: only_link(server).up.reader.stop())
+            client.send(command('PING'))
+
+            def begin_and_disarm(server: ProxyServer) -> None:
+                only_link(server).up._on_readable()
+                assert server.faults
+                server.arm(())
+
+            inside(proxy, begin_and_disarm)
+            assert backend.recv_exactly(len(command('PING'))) == command('PING')
+            backend.send(b'+PONG\r\n')
+            assert client.recv_exactly(7) == b'+PONG\r\n'
+
+    def test_arming_all_the_time(self, redis_server: Server) -> None:
+        """Every request gets a reply or an end, whatever comes and goes meanwhile."""
+        with make_proxy(redis_server.address, 'redis') as proxy:
+            done = threading.Event()
+
+            def arm() -> None:
+                specs = ['delay', 'error', 'dummy', '50:delay,50:error', 'dummy']
+                for number in range(400):
+                    proxy.set_behavior(specs[number % len(specs)])
+                proxy.set_behavior('dummy')
+                done.set()
+
+            arming = threading.Thread(target=arm)
+            arming.start()
+            client = connect(proxy)
+            while not done.is_set():
+                client.send(command('ECHO', 'x') * 10)
+                for _ in range(10):
+                    if client.recv_until(b'\r\n') == b'$1\r\n':
+                        client.recv_until(b'\r\n')
+            arming.join()
+
+
+def shrink_buffer(server: ProxyServer) -> None:
+    """Have the kernel hold less for the client than the proxy itself does."""
+    only_link(server).client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32 * 1024)
+
+
+def has_replied(server: ProxyServer) -> bool:
+    """Whether the proxy has received the end of the reply."""
+    traffic = only_link(server).traffic
+    assert isinstance(traffic, Dispatcher)
+    return traffic.asked == traffic.answered
+
+
+class TestSetBackend:
+    """What becomes of open links when the proxy gets another backend."""
+
+    @pytest.fixture
+    def other_backend(self) -> Iterator[RawBackend]:
+        backend = RawBackend()
+        yield backend
+        backend.close()
+
+    def test_http_moves_unseen(self, raw_backend: RawBackend, other_backend: RawBackend) -> None:
+        with make_proxy(raw_backend, 'http') as proxy:
+            client, backend = join(proxy, raw_backend)
+            client.send(get('/'))
+            backend.recv_until(HEAD_END)
+            proxy.set_backend(other_backend.address)
+            backend.send(OK)
+            assert client.recv_exactly(len(OK)) == OK
+            assert backend.recv() == b''
+            client.send(get('/2'))
+            other = other_backend.accept()
+            assert other.recv_until(HEAD_END) == get('/2')
+            other.send(OK)
+            assert client.recv_exactly(len(OK)) == OK
+            proxy.set_backend(raw_backend.address)
+            assert other.recv() == b''
+            client.send(get('/3'))
+            backend = raw_backend.accept()
+            assert backend.recv_until(HEAD_END) == get('/3')
+            assert proxy.status()['bytes']['upstream'] == len(get('/') + get('/2') + get('/3'))
+
+    @pytest.mark.parametrize('protocol', ['http', 'redis'])
+    def test_a_reply_that_the_client_reads_slowly_is_whole(
+        self, raw_backend: RawBackend, other_backend: RawBackend, protocol: str
+    ) -> None:
+        size = 5 * MB
+        request = get('/') if protocol == 'http' else command('GET', 'k')
+        head = b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n' if protocol == 'http' else b'$%d\r\n'
+        reply = head % size + bytes(size) + (b'\r\n' if protocol == 'redis' else b'')
+        with make_proxy(raw_backend, protocol) as proxy:
+            client, backend = join(proxy, raw_backend)
+            inside(proxy, shrink_buffer)
+            client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 * 1024)
+            client.send(request)
+            backend.recv_exactly(len(request))
+            sender = threading.Thread(target=lambda: backend.send(reply), daemon=True)
+            sender.start()
+            read = len(client.recv_exactly(size // 4))
+            while not inside(proxy, has_replied):
+                read += len(client.recv_exactly(10_000))
+            assert inside(proxy, lambda server: only_link(server).down.unsent), 'in vain: the proxy has sent all of it'
+            proxy.set_backend(other_backend.address)
+            assert client.recv_exactly(len(reply) - read) == reply[read:]
+            sender.join()
+            if protocol == 'redis':
+                assert client.recv() == b''
+            else:
+                client.send(request)
+                other_backend.accept().recv_until(HEAD_END)
+
+    def test_redis_is_closed_when_its_exchange_ends(self, raw_backend: RawBackend, other_backend: RawBackend) -> None:
+        with make_proxy(raw_backend, 'redis') as proxy:
+            busy, backend = join(proxy, raw_backend)
+            idle, _ = join(proxy, raw_backend)
+            busy.send(command('PING') * 2)
+            backend.recv_exactly(2 * len(command('PING')))
+            proxy.set_backend(other_backend.address)
+            assert idle.recv() == b''
+            backend.send(b'+PONG\r\n')
+            assert busy.recv_exactly(7) == b'+PONG\r\n'
+            assert busy.is_silent(0.05)
+            backend.send(b'+PONG\r\n')
+            assert busy.recv_all() == b'+PONG\r\n'
+            again, other = join(proxy, other_backend)
+            again.send(command('PING'))
+            other.recv_until(b'PING\r\n')
+
+    def test_tcp_is_closed_at_once(self, raw_backend: RawBackend, other_backend: RawBackend) -> None:
+        with make_proxy(raw_backend) as proxy:
+            client, backend = join(proxy, raw_backend)
+            proxy.set_backend(other_backend.address)
+            assert client.recv() == b''
+            assert backend.recv() == b''
+            join(proxy, other_backend)
+
+
+class TestFailing:
+    """Behaviors of somebody's that fail."""
+
+    @pytest.mark.parametrize('step', ['on_before_handle', 'on_between_handle', 'on_after_handle'])
+    def test_a_behavior_that_raises(
+        self,
+        raw_backend: RawBackend,
+        behaviors: Registry[Dummy],
+        caplog: pytest.LogCaptureFixture,
+        step: str,
+    ) -> None:
+        """Before it did anything, its exchanges pass, in their order."""
+
+        def fail(self: Dummy, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
+            raise ValueError('no such luck')
+
+        behaviors.register(type('Failing', (Dummy,), {'name': 'failing', step: fail}))
+        with caplog.at_level(logging.WARNING), make_proxy(raw_backend, 'redis', 'failing') as proxy:
+            client, backend = join(proxy, raw_backend)
+            client.send(command('ECHO', '1') + command('ECHO', '2') + command('ECHO', '3'))
+            for number in (b'1', b'2', b'3'):
+                assert backend.recv_until(number + b'\r\n').endswith(number + b'\r\n')
+                backend.send(b'$1\r\n%b\r\n' % number)
+            assert client.recv_exactly(21) == b'$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n'
+        assert [record.getMessage() for record in caplog.records] == ['failing failed: ValueError: no such luck'] * 3
+        assert not any(record.exc_info for record in caplog.records)
+
+    def test_a_behavior_that_raises_with_the_reply_in_its_hands(
+        self, raw_backend: RawBackend, behaviors: Registry[Dummy]
+    ) -> None:
+        """That reply comes before whatever is sent in reply to the next request."""
+
+        class Clumsy(Dummy):
+            name = 'clumsy'
+            begun = 0
+
+            def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
+                self.begun += 1
+                if self.begun == 2:
+                    source.answer(protocol.error())
+                return self.begun != 2
+
+            def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
+                while not dest._inbound.held:
+                    gevent.sleep(0.001)
+                raise ValueError('dropped it')
+
+        behaviors.register(Clumsy)
+        with make_proxy(raw_backend, 'redis', 'clumsy') as proxy:
+            client, backend = join(proxy, raw_backend)
+            client.send(command('PING') * 2)
+            assert backend.recv_until(b'PING\r\n') == command('PING')
+            backend.send(b'+PONG\r\n')
+            assert client.recv_until(b'\r\n') == b'+PONG\r\n'
+            assert client.recv_until(b'\r\n').startswith(b'-ERR ')
+
+    def test_bytes_that_do_not_parse_behind_a_request_that_waits_for_its_turn(self, raw_backend: RawBackend) -> None:
+        with make_proxy(raw_backend, 'redis') as proxy, every_other(proxy, 'delay', sleep=0.01):
+            client, backend = join(proxy, raw_backend)
+            client.send(command('PING') * 2)
+            assert backend.recv_until(b'PING\r\n') == command('PING')
+            client.send(b'\x16\x03\x01')
+            backend.send(b'+PONG\r\n')
+            assert client.recv_until(b'\r\n') == b'+PONG\r\n'
+            assert backend.recv_exactly(len(command('PING')) + 3) == command('PING') + b'\x16\x03\x01'

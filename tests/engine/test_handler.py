@@ -1,0 +1,320 @@
+"""Protocols that move the bytes themselves, in the manner of the classic version."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.behaviors.waiting import eventually
+from tests.engine.talk import PATTERN, connect, inside, join, only_link
+from tests.peers import Peer, RawBackend
+from vaurien.embedded import Proxy
+from vaurien.engine.end import End
+from vaurien.protocols.base import BaseProtocol
+from vaurien.protocols.tcp import TCP
+from vaurien.registry import Registry
+
+Handle = Callable[[Any, End, End, bool], Any]
+Make = Callable[..., Proxy]
+
+
+@pytest.fixture
+def make(protocols: Registry[BaseProtocol], raw_backend: RawBackend, vaurien_proxy: Make) -> Make:
+    """Makes a running proxy of a ``_handle``."""
+
+    def make(handle: Handle, behavior: str = 'dummy', **options: Any) -> Proxy:
+        protocols.register(type('Mine', (TCP,), {'name': 'mine', '_handle': handle}))
+        return vaurien_proxy(raw_backend.address, 'mine', behavior=behavior, options={behavior: options})
+
+    return make
+
+
+def forward(self: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
+    """Each chunk, as it comes."""
+    data = source.recv(1024)
+    if not data:
+        return False
+    dest.sendall(data)
+    return True
+
+
+def converse(self: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
+    """A line and the line in reply to it."""
+    request = b''
+    while not request.endswith(b'\n'):
+        data = source.recv(1024)
+        if not data:
+            return False
+        request += data
+    dest.sendall(request)
+    reply = b''
+    while not reply.endswith(b'\n'):
+        data = dest.recv(1024)
+        if not data:
+            return False
+        reply += data
+    source.sendall(reply)
+    return True
+
+
+both_manners = pytest.mark.parametrize('handle', [forward, converse])
+
+
+def exchange(client: Peer, backend: Peer) -> None:
+    client.send(b'ping\n')
+    assert backend.recv_exactly(5) == b'ping\n'
+    backend.send(b'pong\n')
+    assert client.recv_exactly(5) == b'pong\n'
+
+
+@both_manners
+class TestManners:
+    """Of handling what comes."""
+
+    def test_exchanges(self, make: Make, raw_backend: RawBackend, handle: Handle) -> None:
+        proxy = make(handle)
+        client, backend = join(proxy, raw_backend)
+        for _ in range(5):
+            exchange(client, backend)
+        assert proxy.status()['exchanges'] == 5
+        client.close()
+        assert backend.recv() == b''
+        backend.close()
+        eventually(lambda: proxy.status()['links']['open'] == 0)
+
+    def test_a_slow_reply_after_the_client_has_sent_all(
+        self, make: Make, raw_backend: RawBackend, handle: Handle
+    ) -> None:
+        client, backend = join(make(handle), raw_backend)
+        client.send(b'ping\n')
+        client.shut_down()
+        assert backend.recv_exactly(5) == b'ping\n'
+        assert client.is_silent(0.05)
+        backend.send(b'po')
+        backend.send(b'ng\n')
+        backend.close()
+        assert client.recv_all() == b'pong\n'
+
+    def test_a_large_reply(self, make: Make, raw_backend: RawBackend, handle: Handle) -> None:
+        data = PATTERN.replace(b'\n', b' ') + b'\n'
+        client, backend = join(make(handle), raw_backend)
+        client.send(b'ping\n')
+        assert backend.recv_exactly(5) == b'ping\n'
+        backend.send(data)
+        assert client.recv_exactly(len(data)) == data
+
+    def test_resets(self, make: Make, raw_backend: RawBackend, handle: Handle) -> None:
+        proxy = make(handle)
+        for one, other in ((0, 1), (1, 0)):
+            peers = client, backend = join(proxy, raw_backend)
+            exchange(client, backend)
+            client.send(b'ping\n')
+            assert backend.recv_exactly(5) == b'ping\n'
+            peers[one].reset()
+            with pytest.raises(ConnectionResetError):
+                peers[other].recv()
+        eventually(lambda: proxy.status()['links']['open'] == 0)
+
+    def test_the_backend_leaves(self, make: Make, raw_backend: RawBackend, handle: Handle) -> None:
+        proxy = make(handle)
+        client, backend = join(proxy, raw_backend)
+        exchange(client, backend)
+        backend.close()
+        assert client.recv() == b''
+        client.close()
+        eventually(lambda: proxy.status()['links']['open'] == 0)
+
+    def test_another_backend(self, make: Make, raw_backend: RawBackend, handle: Handle) -> None:
+        proxy = make(handle)
+        client, backend = join(proxy, raw_backend)
+        exchange(client, backend)
+        other = RawBackend()
+        if handle is converse:
+            client.send(b'ping\n')
+            assert backend.recv_exactly(5) == b'ping\n'
+            proxy.set_backend(other.address)
+            backend.send(b'pong\n')
+            assert client.recv_exactly(5) == b'pong\n'
+        else:
+            proxy.set_backend(other.address)
+        assert client.recv() == b''
+        exchange(*join(proxy, other))
+        other.close()
+
+
+@both_manners
+class TestFaults:
+    """Each built-in behavior, armed over it."""
+
+    @pytest.mark.parametrize('before', [True, False])
+    def test_delay(self, make: Make, raw_backend: RawBackend, handle: Handle, before: bool) -> None:
+        proxy = make(handle, 'delay', sleep=0.02, before=before)
+        client, backend = join(proxy, raw_backend)
+        for _ in range(3):
+            exchange(client, backend)
+        assert proxy.status()['faults'] == {'delay': 3}
+
+    @pytest.mark.parametrize('name', ['error', 'transient'])
+    def test_error(self, make: Make, raw_backend: RawBackend, handle: Handle, name: str) -> None:
+        proxy = make(handle, name)
+        client, backend = join(proxy, raw_backend)
+        for _ in range(3):
+            client.send(b'ping\n')
+            assert len(client.recv_exactly(1000)) == 1000
+        assert backend.is_silent(0.02)
+        proxy.set_behavior('dummy')
+        exchange(client, backend)
+
+    def test_hang(self, make: Make, raw_backend: RawBackend, handle: Handle) -> None:
+        proxy = make(handle, 'hang')
+        client, backend = join(proxy, raw_backend)
+        client.send(b'ping\n')
+        assert client.is_silent(0.05)
+        assert backend.is_silent(0.01)
+        client.close()
+        assert backend.recv() == b''
+        client, backend = join(proxy, raw_backend)
+        client.send(b'ping\n')
+        eventually(lambda: proxy.status()['faults'] == {'hang': 2})
+        proxy.set_behavior('dummy')
+        client.send(b'ping\n')
+        assert backend.recv_exactly(5) == b'ping\n', 'it is let go'
+
+    def test_blackout(self, make: Make, raw_backend: RawBackend, handle: Handle) -> None:
+        client, backend = join(make(handle, 'blackout'), raw_backend)
+        client.send(b'ping\n')
+        assert client.recv() == b''
+        assert backend.recv() == b''
+
+    def test_abort(self, make: Make, raw_backend: RawBackend, handle: Handle) -> None:
+        client, backend = join(make(handle, 'abort'), raw_backend)
+        client.send(b'ping\n')
+        assert backend.recv_exactly(5) == b'ping\n'
+        backend.send(b'pong\n')
+        assert client.recv_all() == (b'' if handle is forward else b'pong\n'), 'if there is anything in between'
+
+    def test_inject(self, make: Make, raw_backend: RawBackend, handle: Handle) -> None:
+        client, backend = join(make(handle, 'error', inject=True), raw_backend)
+        client.send(b'ping\n')
+        assert backend.recv_exactly(5) == b'ping\n'
+        backend.send(b'pong\n')
+        if handle is converse:  # there is nothing in between
+            assert client.recv_exactly(5) == b'pong\n'
+        else:
+            reply = client.recv_exactly(105)
+            assert (reply[:2], reply[-3:]) == (b'po', b'ng\n')
+
+
+class TestOddities:
+    """Handlers that do little, or the wrong thing."""
+
+    def test_false_ends_the_link(self, make: Make, raw_backend: RawBackend) -> None:
+        def once(self: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
+            forward(self, source, dest, to_backend)
+            return False
+
+        client, backend = join(make(once), raw_backend)
+        client.send(b'ping\n')
+        assert backend.recv_all() == b'ping\n'
+        assert client.recv() == b''
+
+    def test_none_goes_on(self, make: Make, raw_backend: RawBackend) -> None:
+        def say_nothing(self: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
+            dest.sendall(source.recv())
+
+        client, backend = join(make(say_nothing), raw_backend)
+        exchange(client, backend)
+        exchange(client, backend)
+
+    def test_one_that_raises(self, make: Make, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture) -> None:
+        def fail(self: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
+            source.recv()
+            raise ValueError('unheard of')
+
+        with caplog.at_level(logging.WARNING):
+            proxy = make(fail)
+            client, backend = join(proxy, raw_backend)
+            client.send(b'ping\n')
+            for peer in (client, backend):
+                with pytest.raises(ConnectionResetError):
+                    peer.recv()
+            eventually(lambda: proxy.status()['links']['open'] == 0)
+        assert [record.getMessage() for record in caplog.records] == ['mine failed: ValueError: unheard of']
+
+    def test_one_that_never_reads(self, make: Make, raw_backend: RawBackend) -> None:
+        """It is not called over and over again, and its link ends when nobody is left."""
+        calls = []
+
+        def ignore(self: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
+            calls.append(to_backend)
+            return True
+
+        proxy = make(ignore, 'delay', sleep=0)
+        client, backend = join(proxy, raw_backend)
+        client.send(b'ping\n')
+        backend.send(b'pong\n')
+        eventually(lambda: {*calls} == {True, False})
+        iterations = inside(proxy, lambda server: server.loop.iteration)
+        time.sleep(0.1)
+        assert inside(proxy, lambda server: server.loop.iteration) < iterations + 100, 'it spins'
+        assert len(calls) < 10
+        client.send(b'more')
+        backend.send(b'more')
+        eventually(lambda: inside(proxy, lambda server: len(only_link(server).up.held) == 9))
+        client.close()
+        backend.close()
+        eventually(lambda: proxy.status()['links']['open'] == 0)
+
+    def test_one_that_takes_nothing_until_there_is_enough(self, make: Make, raw_backend: RawBackend) -> None:
+        def by_lines(self: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
+            if source._inbound.held.endswith(b'\n'):
+                dest.sendall(source.recv())
+            return True
+
+        client, backend = join(make(by_lines), raw_backend)
+        for letter in (b'p', b'i', b'n', b'g'):
+            client.send(letter)
+            assert backend.is_silent(0.005)
+        client.send(b'\n')
+        assert backend.recv_exactly(5) == b'ping\n'
+
+    def test_one_that_answers_itself(self, make: Make, raw_backend: RawBackend) -> None:
+        def answer(self: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
+            source.sendall(source.recv().upper())
+            return True
+
+        client, backend = join(make(answer), raw_backend)
+        client.send(b'ping\n')
+        assert client.recv_exactly(5) == b'PING\n'
+        backend.send(b'pong\n')
+        assert backend.recv_exactly(5) == b'PONG\n'
+
+    def test_disarming_in_the_instant_a_behavior_is_done(self, make: Make, raw_backend: RawBackend) -> None:
+        """What is let go is the behavior, never the handler."""
+        proxy = make(forward)
+        client, backend = join(proxy, raw_backend)
+        for _ in range(100):
+            proxy.set_behavior('delay', sleep=0.001)
+            client.send(b'ping\n')
+            time.sleep(0.001)
+            proxy.set_behavior('dummy')
+            assert backend.recv_exactly(5) == b'ping\n'
+
+    def test_nothing_is_left_of_it(self, make: Make, raw_backend: RawBackend) -> None:
+        proxy = make(converse, '50:delay,50:dummy')
+        for number in range(20):
+            client = connect(proxy)
+            client.send(b'ping\n')
+            backend = raw_backend.accept()
+            if number % 3 == 0:
+                client.reset()
+            elif number % 3 == 1:
+                client.close()
+                backend.close()
+            else:
+                backend.reset()
+        eventually(lambda: inside(proxy, lambda server: not server.links and not len(server._greenlets)))

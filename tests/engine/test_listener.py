@@ -1,0 +1,138 @@
+"""Accepting clients: where, how many, and what if there are no descriptors."""
+
+from __future__ import annotations
+
+import os
+import resource
+from pathlib import Path
+
+import pytest
+
+from tests.behaviors.waiting import eventually
+from tests.commands import StartCommand
+from tests.engine.talk import connect, join, make_proxy
+from tests.peers import Peer, RawBackend
+from vaurien.address import Address
+from vaurien.embedded import Proxy
+
+
+def exchange(client: Peer) -> None:
+    client.send(b'hello')
+    assert client.recv_exactly(5) == b'hello'
+
+
+def test_ipv6(echo_server: RawBackend) -> None:
+    with Proxy(echo_server.address, proxy='[::1]:0') as proxy:
+        assert proxy.address.host == '::1'
+        assert str(proxy.address) == f'[::1]:{proxy.address.port}'
+        exchange(connect(proxy))
+
+
+def test_ipv6_backend(echo_server: RawBackend) -> None:
+    with Proxy(echo_server.address, proxy='[::1]:0') as six, Proxy(six.address) as four:
+        exchange(connect(four))
+
+
+def test_a_name(echo_server: RawBackend) -> None:
+    with Proxy(echo_server.address, proxy=Address('localhost', 0)) as proxy:
+        exchange(connect(proxy))
+
+
+def test_the_port_is_free_again_at_once(echo_server: RawBackend) -> None:
+    with Proxy(echo_server.address) as proxy:
+        address = proxy.address
+        exchange(connect(proxy))
+    with Proxy(echo_server.address, proxy=address) as proxy:
+        exchange(connect(proxy))
+
+
+class TestMaxLinks:
+    def test_who_comes_next_waits(self, raw_backend: RawBackend) -> None:
+        with make_proxy(raw_backend, max_links=2) as proxy:
+            first, _ = join(proxy, raw_backend)
+            join(proxy, raw_backend)
+            third, fourth = connect(proxy), connect(proxy)
+            third.send(b'third')
+            fourth.send(b'fourth')
+            assert third.is_silent(0.05)
+            assert proxy.status()['links'] == {'open': 2, 'total': 2}
+            first.reset()
+            backend = raw_backend.accept()
+            assert backend.recv() == b'third'
+            assert proxy.status()['links']['total'] == 3
+            backend.reset()
+            assert raw_backend.accept().recv() == b'fourth'
+
+    def test_with_a_backend_that_refuses(self) -> None:
+        """A link that is over while it is being opened makes room, too."""
+        with make_proxy('127.0.0.1:9', max_links=1) as proxy:
+            for _ in range(10):
+                with pytest.raises(ConnectionResetError):
+                    connect(proxy).recv()
+            assert proxy.status()['links'] == {'open': 0, 'total': 10}
+
+    def test_many_through_one(self, echo_server: RawBackend) -> None:
+        with make_proxy(echo_server, max_links=1) as proxy:
+            clients = [connect(proxy) for _ in range(50)]
+            for client in clients:
+                client.send(b'hello')
+            for client in clients:
+                assert client.recv_exactly(5) == b'hello'
+                client.close()
+            assert proxy.status()['links']['total'] == 50
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has used."""
+    fields = Path(f'/proc/{pid}/stat').read_text().rpartition(') ')[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
+def descriptors(pid: int) -> int:
+    """How many a process has open."""
+    return len(list(Path(f'/proc/{pid}/fd').iterdir()))
+
+
+@pytest.mark.parametrize('spare', [0, 1])
+def test_without_descriptors(vaurien_command: StartCommand, echo_server: RawBackend, spare: int) -> None:
+    """The limit may be met by the client's socket or by the one to the backend: whoever meets it waits."""
+    command = vaurien_command('--backend', echo_server.address, '--log-level', 'info')
+    limit = descriptors(command.pid) + 10 + spare
+    resource.prlimit(command.pid, resource.RLIMIT_NOFILE, (limit, limit))
+    clients = [Peer.connect(command.port) for _ in range(15)]
+    for client in clients:
+        client.send(b'hello')
+    for served in (clients[:5], clients[5:10], clients[10:]):
+        for client in served:
+            assert client.recv_exactly(5) == b'hello'
+        command.wait_for_log('WARNING clients have to wait: Too many open files')
+        if client is not clients[-1]:
+            before = cpu_seconds(command.pid)
+            assert clients[-1].is_silent(0.6)
+            assert cpu_seconds(command.pid) - before < 0.1
+        for client in served:
+            client.close()
+    code, _, log = command.stop()
+    assert code == 0
+    assert 'Traceback' not in log
+    assert all(' WARNING ' in line or ' INFO ' in line for line in log.splitlines())
+
+
+def test_hundreds_at_once_leave_nothing(vaurien_command: StartCommand, echo_server: RawBackend) -> None:
+    command = vaurien_command('--backend', echo_server.address, '--log-level', 'warning')
+    with Peer.connect(command.port) as client:
+        exchange(client)
+
+    before = descriptors(command.pid)
+    clients = [Peer.connect(command.port) for _ in range(500)]
+    for client in clients:
+        client.send(b'hello')
+    for client in clients:
+        assert client.recv_exactly(5) == b'hello'
+    assert descriptors(command.pid) > 1000
+    for number, client in enumerate(clients):
+        client.reset() if number % 2 else client.close()
+    eventually(lambda: descriptors(command.pid) <= before)
+    code, out, log = command.stop()
+    assert (code, log) == (0, '')
+    assert 'links: 501, exchanges: 501, ' in out

@@ -1,0 +1,240 @@
+"""A proxy as a whole: what it counts, what chance does, when links end."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from random import Random
+
+import pytest
+
+from tests.behaviors.waiting import eventually
+from tests.commands import StartCommand
+from tests.engine.talk import LANGUAGES, MB, Language, connect, every_language, inside, join, make_proxy, only_link
+from tests.peers import Peer, RawBackend
+from tests.servers import TIMEOUT, Server
+from vaurien.embedded import Proxy
+from vaurien.engine.proxy import ProxyServer
+
+HTTP = LANGUAGES['http']
+
+
+class TestStatus:
+    def test_what_it_tells(self, raw_backend: RawBackend) -> None:
+        with make_proxy(raw_backend, 'redis', '20:error,10:delay', seed=7, max_links=3) as proxy:
+            status = proxy.status()
+            assert status['proxy'] == str(proxy.address)
+            assert status['backend'] == raw_backend.address
+            assert status['behavior'] == '20:error,10:delay'
+            assert status['seed'] == 7
+            assert status['settings'] == {'timeout': 30.0, 'idle_timeout': None, 'backlog': 1024, 'max_links': 3}
+            assert status['links'] == {'open': 0, 'total': 0}
+            assert status['bytes'] == {'upstream': 0, 'downstream': 0}
+            assert (status['exchanges'], status['faults']) == (0, {})
+
+    @every_language
+    @pytest.mark.parametrize('behavior', ['dummy', 'delay'])
+    def test_what_it_counts(self, raw_backend: RawBackend, language: Language, behavior: str) -> None:
+        with make_proxy(raw_backend, language.protocol, behavior, options={'delay': {'sleep': 0}}) as proxy:
+            for links in (1, 2):
+                client, backend = join(proxy, raw_backend)
+                for _ in range(3):
+                    client.send(language.request)
+                    assert backend.recv_exactly(len(language.request)) == language.request
+                    backend.send(language.reply)
+                    assert client.recv_exactly(len(language.reply)) == language.reply
+                for still_open in (1, 0):
+                    status = proxy.status()
+                    assert status['links'] == {'open': still_open, 'total': links}
+                    assert status['exchanges'] == 3 * links
+                    assert status['bytes']['upstream'] == 3 * links * len(language.request)
+                    assert status['bytes']['downstream'] == 3 * links * len(language.reply)
+                    assert status['faults'].get('delay', 0) == (3 * links if behavior == 'delay' else 0)
+                    client.close()
+                    backend.close()
+                    eventually(lambda: proxy.status()['links']['open'] == 0)
+
+
+class TestSeed:
+    """The k-th exchange of the n-th link."""
+
+    SPEC = '30:error,20:delay'
+    LINKS, EXCHANGES = 4, 40
+
+    def outcomes(self, port: int, order: list[int], *, pipelined: bool) -> list[list[bytes]]:
+        """What every exchange of every link got, the links taking turns in some order."""
+        clients = []
+        for _ in range(self.LINKS):
+            clients.append(Peer.connect(port))
+            clients[-1].send(b'*1\r\n$4\r\nPING\r\n')
+        got: list[list[bytes]] = [[client.recv_until(b'\r\n')] for client in clients]
+        turns = sorted(range(self.LINKS), key=order.__getitem__)
+        step = self.EXCHANGES if pipelined else 1
+        for _ in range(self.EXCHANGES // step):
+            for number in turns:
+                clients[number].send(b'*1\r\n$4\r\nPING\r\n' * step)
+            for number in reversed(turns):
+                got[number] += [clients[number].recv_until(b'\r\n') for _ in range(step)]
+        for client in clients:
+            client.close()
+        return got
+
+    def test_it_repeats_all(self, vaurien_command: StartCommand, redis_server: Server) -> None:
+        """In another process, with other links between, at another pace."""
+        command = vaurien_command(
+            *('--backend', redis_server.address, '--protocol', 'redis', '--log-level', 'warning'),
+            *('--behavior', self.SPEC, '--seed', '11', '--behavior-delay-sleep', '0.001'),
+        )
+        first = self.outcomes(command.port, [0, 1, 2, 3], pipelined=False)
+        options = {'delay': {'sleep': 0.0}}
+        with make_proxy(redis_server.address, 'redis', self.SPEC, seed=11, options=options) as proxy:
+            second = self.outcomes(proxy.address.port, [2, 0, 3, 1], pipelined=True)
+        assert first == second
+        assert len({tuple(outcome) for outcome in first}) == self.LINKS, 'links differ'
+        assert 0 < sum(reply != b'+PONG\r\n' for outcome in first for reply in outcome) < 160
+
+    def test_so_does_what_is_left_to_chance_in_a_fault(self, raw_backend: RawBackend) -> None:
+        noises: list[list[bytes]] = []
+        for _ in range(2):
+            with make_proxy(raw_backend, 'tcp', 'error', seed=5) as proxy:
+                client = connect(proxy)
+                noises.append([])
+                for _ in range(6):
+                    client.send(b'ping')
+                    noises[-1].append(client.recv_exactly(1000))
+        assert noises[0] == noises[1]
+        assert len({*noises[0]}) == 6
+
+    def test_another_seed_is_another_story(self, redis_server: Server) -> None:
+        stories = []
+        for seed in (1, 2):
+            with make_proxy(redis_server.address, 'redis', '50:error', seed=seed) as proxy:
+                stories.append(self.outcomes(proxy.address.port, [0, 1, 2, 3], pipelined=True))
+        assert stories[0] != stories[1]
+
+    def test_armed_later_it_draws_the_same(self, raw_backend: RawBackend) -> None:
+        """The number of an exchange counts those before anything was armed, in opaque bytes, too."""
+        stories = []
+        for armed_after in (0, 10):
+            with make_proxy(raw_backend, 'tcp', seed=3) as proxy:
+                client, backend = join(proxy, raw_backend)
+                story = []
+                for number in range(40):
+                    if number == armed_after:
+                        proxy.set_behavior('50:error')
+                    client.send(b'ping')
+                    story.append(self.is_error(client, backend))
+                stories.append(story[10:])
+        assert stories[0] == stories[1]
+        assert {*stories[0]} == {True, False}
+
+    def is_error(self, client: Peer, backend: Peer) -> bool:
+        """Whether the proxy answers; else the backend does."""
+        backend.sock.setblocking(False)
+        for _ in range(int(TIMEOUT * 1000)):
+            try:
+                assert backend.recv(4) == b'ping'
+            except BlockingIOError:
+                if not client.is_silent(0.001):
+                    assert len(client.recv_exactly(1000)) == 1000
+                    return True
+            else:
+                backend.send(b'pong')
+                assert client.recv_exactly(4) == b'pong'
+                return False
+        raise TimeoutError
+
+
+class TestEnds:
+    """When the proxy closes links by itself."""
+
+    def test_idle_links(self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level(logging.INFO), make_proxy(raw_backend, idle_timeout=0.2) as proxy:
+            idle, _ = join(proxy, raw_backend)
+            busy, backend = join(proxy, raw_backend)
+            done = threading.Event()
+
+            def talk() -> None:
+                while not done.wait(0.02):
+                    busy.send(b'ping')
+                    backend.recv_exactly(4)
+
+            talking = threading.Thread(target=talk)
+            talking.start()
+            assert idle.recv() == b''
+            assert proxy.status()['links']['open'] == 1
+            done.set()
+            talking.join()
+            assert busy.recv() == b''
+        messages = [record.getMessage() for record in caplog.records if 'nothing moved' in record.message]
+        assert messages == [f'link {number}: nothing moved for 0.2 s, closed' for number in (1, 2)]
+
+    def test_a_transfer_that_is_spliced_is_not_idle(self, raw_backend: RawBackend) -> None:
+        with make_proxy(raw_backend, idle_timeout=0.1) as proxy:
+            client, backend = join(proxy, raw_backend)
+            data = bytes(40 * MB)
+            threading.Thread(target=backend.send, args=(data,), daemon=True).start()
+            got = 0
+            ticking = threading.Event()
+            while got < len(data):
+                got += len(client.recv_exactly(2 * MB))
+                ticking.wait(0.03)
+
+    @pytest.mark.parametrize('protocol', ['http', 'redis'])
+    def test_a_reply_in_the_making_is_finished(
+        self, vaurien_command: StartCommand, raw_backend: RawBackend, protocol: str
+    ) -> None:
+        """All the proxy has received of it, too, though the client reads slowly; and idle links are closed at once."""
+        language = LANGUAGES[protocol]
+        command = vaurien_command('--backend', raw_backend.address, '--protocol', protocol)
+        idle = Peer.connect(command.port)
+        with idle, Peer.connect(command.port) as client:
+            raw_backend.accept()
+            client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 * 1024)
+            client.send(language.request)
+            backend = raw_backend.accept()
+            backend.recv_exactly(5)
+            reply = b''.join(language.download(3 * MB))
+            sender = threading.Thread(target=backend.send, args=(reply,))
+            sender.start()
+            got = client.recv_exactly(1000)
+            command.process.terminate()
+            assert idle.recv() == b''
+            assert got + client.recv_exactly(len(reply) - 1000) == reply
+            sender.join()
+            assert client.recv() == b''
+        assert command.wait()[0] == 0
+
+    def test_what_hangs_is_ended_after_the_grace(self, vaurien_command: StartCommand, raw_backend: RawBackend) -> None:
+        command = vaurien_command('--backend', raw_backend.address, '--protocol', 'http', '--behavior', 'hang')
+        with Peer.connect(command.port) as client:
+            client.send(HTTP.request)
+            command.wait_for_log('link 1 exchange 1: hang on GET /')
+            code, out, _ = command.stop()
+            assert code == 0
+            assert client.recv() == b''
+        assert out.endswith('faults: 1 hang')
+
+
+class TestUnsent:
+    """Shutting down in the last moment of a reply."""
+
+    def test_what_the_client_has_not_taken_yet(self, raw_backend: RawBackend) -> None:
+        proxy = Proxy(raw_backend.address, 'redis').start()
+        client, backend = join(proxy, raw_backend)
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 * 1024)
+
+        def shrink(server: ProxyServer) -> None:
+            only_link(server).client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32 * 1024)
+
+        inside(proxy, shrink)
+        client.send(LANGUAGES['redis'].request)
+        backend.recv_exactly(len(LANGUAGES['redis'].request))
+        reply = b'$200000\r\n' + Random(4).randbytes(200_000) + b'\r\n'
+        backend.send(reply)
+        eventually(lambda: inside(proxy, lambda server: only_link(server).down.received == len(reply)))
+        assert inside(proxy, lambda server: only_link(server).has_open_exchange())
+        assert client.recv_exactly(len(reply)) == reply
+        eventually(lambda: not inside(proxy, lambda server: only_link(server).has_open_exchange()))
+        proxy.stop()
