@@ -111,6 +111,53 @@ class TestLife:
         assert client.recv() == b''
 
 
+class TestThreads:
+    """What several of them do at once."""
+
+    def test_calls_that_race_with_the_end(self, echo_server: RawBackend) -> None:
+        """Each gets its result, or an error: none waits for ever."""
+        for _ in range(5):
+            proxy = Proxy(echo_server.address).start()
+            failures: list[RuntimeError] = []
+
+            def ask_on(proxy: Proxy = proxy, failures: list[RuntimeError] = failures) -> None:
+                try:
+                    while True:
+                        proxy.status()
+                except RuntimeError as error:
+                    failures.append(error)
+
+            asking = [threading.Thread(target=ask_on, daemon=True) for _ in range(4)]
+            for thread in asking:
+                thread.start()
+            for _ in range(20):
+                proxy.status()
+            proxy.stop()
+            for thread in asking:
+                thread.join(TIMEOUT)
+            assert len(failures) == 4
+            assert all('not running' in str(failure) for failure in failures)
+
+    def test_each_that_stops_it_returns_when_all_is_closed(self, echo_server: RawBackend) -> None:
+        for _ in range(5):
+            proxy = Proxy(echo_server.address).start()
+            address = proxy.address
+            refused: list[bool] = []
+
+            def stop(proxy: Proxy = proxy, refused: list[bool] = refused, port: int = address.port) -> None:
+                proxy.stop()
+                with pytest.raises(ConnectionRefusedError):
+                    Peer.connect(port)
+                refused.append(True)
+
+            stopping = [threading.Thread(target=stop, daemon=True) for _ in range(4)]
+            for thread in stopping:
+                thread.start()
+            for thread in stopping:
+                thread.join(TIMEOUT)
+            assert refused == [True] * 4
+
+
 class TestArming:
     def test_a_block_restores_what_was_armed(self, echo_server: RawBackend) -> None:
         options: dict[str, dict[str, Any]] = {'delay': {'sleep': 0.0}, 'error': {'warmup': 3}}

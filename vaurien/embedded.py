@@ -54,6 +54,8 @@ class Proxy:
         self._server: ProxyServer | None = None
         self._stop: Event | None = None
         self._stopped = _allocate_lock()
+        #: Held where something is handed to the proxy's thread: nothing is, once that was told to stop.
+        self._handing = _allocate_lock()
 
     def start(self) -> Proxy:
         """Listen; returns once clients can connect. Raises `OSError` where the address cannot be had."""
@@ -71,13 +73,12 @@ class Proxy:
 
     def stop(self) -> None:
         """Close every link and the listening socket; returns when all is closed. Does nothing a second time."""
-        if self._server is not None:
-            stop = self._stop
-            assert stop is not None
-            self._server.loop.run_callback_threadsafe(stop.set)
-            self._stopped.acquire()
-            self._stopped.release()
-            self._server = None
+        with self._handing:
+            server, self._server = self._server, None
+            if server is not None and self._stop is not None:
+                server.loop.run_callback_threadsafe(self._stop.set)
+        with self._stopped:
+            pass
 
     def __enter__(self) -> Proxy:
         return self.start()
@@ -138,7 +139,7 @@ class Proxy:
 
     def _call(self, function: Callable[[ProxyServer], Result]) -> Result:
         """*function*'s result, or what it raises, from the proxy's thread."""
-        server, done = self._running, _allocate_lock()
+        done = _allocate_lock()
         done.acquire()
         outcome: list[Result] = []
         failure: list[Exception] = []
@@ -151,7 +152,9 @@ class Proxy:
             finally:
                 done.release()
 
-        server.loop.run_callback_threadsafe(run)
+        with self._handing:
+            server = self._running
+            server.loop.run_callback_threadsafe(run)
         done.acquire()
         if failure:
             raise failure[0]

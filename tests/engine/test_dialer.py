@@ -19,6 +19,8 @@ from vaurien.engine.proxy import ProxyServer
 
 #: Nobody listens there, and nobody can.
 DISCARD = '127.0.0.1:9'
+#: Of addresses: what IPv6 is to a kernel without it.
+UNKNOWN_FAMILY = 999
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -118,6 +120,20 @@ def test_a_keep_alive_connection_on_its_way_to_another_backend(raw_backend: RawB
         other.close()
 
 
+def test_what_is_armed_while_a_keep_alive_connection_is_on_its_way(raw_backend: RawBackend) -> None:
+    with unresponsive() as address, make_proxy(raw_backend, 'http') as proxy:
+        client, backend = join(proxy, raw_backend)
+        proxy.set_backend(address)
+        assert backend.recv() == b''
+        proxy.set_behavior('error', code=503)
+        other = RawBackend()
+        proxy.set_backend(other.address)
+        other.accept()
+        client.send(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+        assert client.recv_until(b'\r\n').startswith(b'HTTP/1.1 503 ')
+        other.close()
+
+
 class TestSeveralAddresses:
     """A name may stand for several: they are tried in their order."""
 
@@ -144,6 +160,14 @@ class TestSeveralAddresses:
             proxy = self.proxy(raw_backend, (socket.AF_INET, (host, int(port))), timeout=0.1)
             join(proxy, raw_backend)
             proxy.stop()
+
+    def test_the_first_is_of_a_kind_that_this_machine_does_not_know(
+        self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        proxy = self.proxy(raw_backend, (UNKNOWN_FAMILY, ('::1', 9)))
+        join(proxy, raw_backend)
+        proxy.stop()
+        assert warnings(caplog) == []
 
     def test_all_refuse(self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture) -> None:
         proxy = self.proxy(raw_backend, (socket.AF_INET, ('127.0.0.1', 9)))

@@ -22,10 +22,13 @@ from tests.peers import Peer, RawBackend
 from tests.servers import INDEX, LARGE, Server
 from vaurien.behaviors.dummy import Dummy
 from vaurien.embedded import Proxy
+from vaurien.engine import stream
 from vaurien.engine.dispatcher import Dispatcher
 from vaurien.engine.end import End
 from vaurien.engine.proxy import ProxyServer
 from vaurien.protocols.base import BaseProtocol
+from vaurien.protocols.http import HTTP
+from vaurien.protocols.redis import Redis
 from vaurien.registry import Registry
 
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
@@ -41,9 +44,25 @@ def command(*words: str | bytes) -> bytes:
     return b'*%d\r\n' % len(parts) + b''.join(b'$%d\r\n%s\r\n' % (len(part), part) for part in parts)
 
 
+UPGRADE = b'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: echo\r\nConnection: upgrade\r\n\r\n'
+SWITCHING = b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\n\r\n'
+SUBSCRIBE = command('SUBSCRIBE', 'a')
+SUBSCRIBED = b'*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n'
+
+
 def has_received(proxy: Proxy, count: int) -> bool:
     """Whether clients' bytes are as many."""
     return bool(proxy.status()['bytes']['upstream'] == count)
+
+
+def has_swallowed(proxy: Proxy, count: int) -> bool:
+    """Whether a behavior has taken so many bytes of the one client's."""
+
+    def look(server: ProxyServer) -> bool:
+        up = only_link(server).up
+        return up.received == count and not up.held
+
+    return inside(proxy, look)
 
 
 def read_response(peer: Peer) -> tuple[int, bytes]:
@@ -58,6 +77,8 @@ def every_other(proxy: Proxy, name: str, *, period: int = 2, **options: Any) -> 
     """Every *period*-th exchange of a link gets the behavior, and no other."""
 
     class Periodic:
+        quiet_until = 0
+
         def __init__(self, behavior: Any) -> None:
             self.behavior = behavior
 
@@ -252,6 +273,17 @@ class TestBodies:
             backend.send(OK)
             assert client.recv_exactly(len(OK)) == OK
 
+    @pytest.mark.parametrize('behavior', ['dummy', 'delay'])
+    def test_the_backend_leaves_while_the_client_waits_for_continue(
+        self, raw_backend: RawBackend, behavior: str
+    ) -> None:
+        with make_proxy(raw_backend, 'http', behavior, options={'delay': {'sleep': 0.01}}) as proxy:
+            client, backend = join(proxy, raw_backend)
+            client.send(b'POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n')
+            backend.recv_until(HEAD_END)
+            backend.close()
+            assert client.recv() == b''
+
     def test_an_error_where_the_client_waits_for_continue(self, raw_backend: RawBackend) -> None:
         with make_proxy(raw_backend, 'http', 'error') as proxy:
             client, backend = join(proxy, raw_backend)
@@ -309,14 +341,12 @@ class TestOpaque:
     """Where framing ends, bytes pass untouched, and a fault meets each chunk."""
 
     def test_after_an_upgrade(self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture) -> None:
-        switch = b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\n\r\n'
         with caplog.at_level(logging.INFO), make_proxy(raw_backend, 'http') as proxy:
             client, backend = join(proxy, raw_backend)
-            ask = b'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: echo\r\nConnection: upgrade\r\n\r\n'
-            client.send(ask)
-            backend.recv_exactly(len(ask))
-            backend.send(switch + b'first')
-            assert client.recv_exactly(len(switch) + 5) == switch + b'first'
+            client.send(UPGRADE)
+            backend.recv_exactly(len(UPGRADE))
+            backend.send(SWITCHING + b'first')
+            assert client.recv_exactly(len(SWITCHING) + 5) == SWITCHING + b'first'
             self.talk_opaquely(proxy, client, backend)
         assert [record.getMessage() for record in caplog.records if 'opaque' in record.message] == [
             'link 1: opaque from here: upgrade to echo'
@@ -379,6 +409,62 @@ class TestOpaque:
         backend.send(b'world!')
         assert client.recv_exactly(6) == b'world!'
         return False
+
+    @pytest.mark.parametrize(
+        ('protocol', 'request_', 'reply'),
+        [('http', UPGRADE, SWITCHING), ('redis', SUBSCRIBE, SUBSCRIBED)],
+        ids=['http', 'redis'],
+    )
+    def test_noise_in_the_reply_that_ends_framing(
+        self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture, protocol: str, request_: bytes, reply: bytes
+    ) -> None:
+        with caplog.at_level(logging.INFO), make_proxy(raw_backend, protocol) as proxy:
+            client, backend = join(proxy, raw_backend)
+            with proxy.with_behavior('error', inject=True):
+                client.send(request_)
+                assert backend.recv_exactly(len(request_)) == request_
+                backend.send(reply)
+                got, half = client.recv_exactly(len(reply) + 100), len(reply) // 2
+                assert (got[:half], got[half + 100 :]) == (reply[:half], reply[half:])
+            self.talk_opaquely(proxy, client, backend)
+        assert len([record for record in caplog.records if 'opaque from here' in record.getMessage()]) == 1
+
+    @pytest.mark.parametrize(
+        ('protocol', 'request_', 'noise'),
+        [
+            ('redis', command('PING'), b'\x16\x03\x01'),
+            ('http', b'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n', b'zz\r\n'),
+        ],
+        ids=['redis', 'http'],
+    )
+    def test_bytes_that_do_not_parse_behind_a_request_that_hangs(
+        self, raw_backend: RawBackend, protocol: str, request_: bytes, noise: bytes
+    ) -> None:
+        """It hangs as before."""
+        with make_proxy(raw_backend, protocol, 'hang') as proxy:
+            client, backend = join(proxy, raw_backend)
+            client.send(request_)
+            eventually(lambda: has_swallowed(proxy, len(request_)))
+            client.send(noise)
+            eventually(lambda: has_swallowed(proxy, len(request_ + noise)))
+            assert client.is_silent(0.05)
+            assert backend.is_silent(0.01)
+
+    def test_requests_that_wait_behind_the_one_that_ends_framing(self, raw_backend: RawBackend) -> None:
+        """They wait no longer, and go on before whatever the client sends next."""
+        options = {'delay': {'before': False, 'sleep': 100}}
+        with make_proxy(raw_backend, 'redis', 'delay', options=options) as proxy:
+            client, backend = join(proxy, raw_backend)
+            requests = SUBSCRIBE, command('PING', '1'), command('PING', '2')
+            client.send(requests[0] + requests[1])
+            assert backend.recv_exactly(len(requests[0])) == requests[0]
+            backend.send(SUBSCRIBED)
+            eventually(lambda: proxy.status()['bytes']['downstream'] == len(SUBSCRIBED))
+            client.send(requests[2])
+            assert backend.recv_exactly(len(requests[1] + requests[2])) == requests[1] + requests[2]
+            assert client.is_silent(0.05)
+            proxy.set_behavior('dummy')
+            assert client.recv_exactly(len(SUBSCRIBED)) == SUBSCRIBED
 
     def test_a_body_that_does_not_parse(self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture) -> None:
         """In the middle of a request that is late already."""
@@ -482,6 +568,30 @@ class TestRedis:
             assert client.is_silent(0.05)
             proxy.set_behavior('dummy')
             assert client.recv_exactly(7) == b'+PONG\r\n'
+
+    def test_more_pushes_than_a_link_holds_in_front_of_a_reply_that_is_held(
+        self, raw_backend: RawBackend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(stream, 'MAX_HELD', 1000)
+        push = b'>1\r\n$1000\r\n' + bytes(1000) + b'\r\n'
+        with make_proxy(raw_backend, 'redis', 'delay', options={'delay': {'before': False, 'sleep': 0}}) as proxy:
+            client, backend = join(proxy, raw_backend)
+            client.send(command('PING'))
+            backend.recv_until(b'PING\r\n')
+            backend.send(push)
+            assert client.recv_exactly(len(push)) == push
+            backend.send(b'+PONG\r\n')
+            assert client.recv_exactly(7) == b'+PONG\r\n'
+
+    def test_no_error_where_the_client_wants_no_reply(self, raw_backend: RawBackend) -> None:
+        skip = command('CLIENT', 'REPLY', 'SKIP')
+        with make_proxy(raw_backend, 'redis') as proxy, every_other(proxy, 'error'):
+            client, backend = join(proxy, raw_backend)
+            client.send(skip + command('SET', 'k', 'v'))
+            assert backend.recv_exactly(len(skip)) == skip
+            eventually(lambda: proxy.status()['faults'] == {'error': 1})
+            assert client.is_silent(0.05)
+            assert backend.is_silent(0.01)
 
 
 class TestArming:
@@ -662,18 +772,20 @@ class TestSetBackend:
 class TestFailing:
     """Behaviors of somebody's that fail."""
 
-    @pytest.mark.parametrize('step', ['on_before_handle', 'on_between_handle', 'on_after_handle'])
+    @pytest.mark.parametrize('kind', [ValueError, SystemExit])
+    @pytest.mark.parametrize('step', ['is_due', 'on_before_handle', 'on_between_handle', 'on_after_handle'])
     def test_a_behavior_that_raises(
         self,
         raw_backend: RawBackend,
         behaviors: Registry[Dummy],
         caplog: pytest.LogCaptureFixture,
         step: str,
+        kind: type[BaseException],
     ) -> None:
         """Before it did anything, its exchanges pass, in their order."""
 
-        def fail(self: Dummy, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
-            raise ValueError('no such luck')
+        def fail(self: Dummy, *args: Any) -> None:
+            raise kind('no such luck')
 
         behaviors.register(type('Failing', (Dummy,), {'name': 'failing', step: fail}))
         with caplog.at_level(logging.WARNING), make_proxy(raw_backend, 'redis', 'failing') as proxy:
@@ -683,7 +795,8 @@ class TestFailing:
                 assert backend.recv_until(number + b'\r\n').endswith(number + b'\r\n')
                 backend.send(b'$1\r\n%b\r\n' % number)
             assert client.recv_exactly(21) == b'$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n'
-        assert [record.getMessage() for record in caplog.records] == ['failing failed: ValueError: no such luck'] * 3
+        said = f'failing failed: {kind.__name__}: no such luck'
+        assert [record.getMessage() for record in caplog.records] == [said] * 3
         assert not any(record.exc_info for record in caplog.records)
 
     def test_a_behavior_that_raises_with_the_reply_in_its_hands(
@@ -724,3 +837,104 @@ class TestFailing:
             backend.send(b'+PONG\r\n')
             assert client.recv_until(b'\r\n') == b'+PONG\r\n'
             assert backend.recv_exactly(len(command('PING')) + 3) == command('PING') + b'\x16\x03\x01'
+
+    def test_the_client_resets_while_a_request_waits_for_its_turn(self, raw_backend: RawBackend) -> None:
+        """That never comes, though the reply that it waited for does."""
+        with make_proxy(raw_backend, 'redis') as proxy, every_other(proxy, 'hang'):
+            client, backend = join(proxy, raw_backend)
+            too_much = b'*2\r\n$4\r\nECHO\r\n$300000\r\n' + bytes(200_000)  # so that the reset is not seen
+            client.send(command('PING') + too_much)
+            assert backend.recv_until(b'PING\r\n') == command('PING')
+            eventually(lambda: inside(proxy, lambda server: not only_link(server).up.reader.active))
+            client.reset()
+            backend.send(b'+PONG\r\n')
+            eventually(lambda: proxy.status()['links']['open'] == 0)
+            assert proxy.status()['faults'] == {}
+            assert inside(proxy, lambda server: len(server._greenlets)) == 0
+
+
+class TestFailingProtocols:
+    """Protocols of somebody's that fail: what they say of the bytes is not known any more."""
+
+    def ask(self, client: Peer) -> bytes:
+        client.send(b'ping')
+        return client.recv()
+
+    @pytest.mark.parametrize('method', ['__init__', 'set_backend', 'feed_upstream', 'feed_downstream'])
+    def test_the_link_is_reset(
+        self,
+        echo_server: RawBackend,
+        protocols: Registry[BaseProtocol],
+        caplog: pytest.LogCaptureFixture,
+        capfd: pytest.CaptureFixture[str],
+        method: str,
+    ) -> None:
+        def fail(self: BaseProtocol, *args: Any) -> None:
+            raise KeyError('no such word')
+
+        protocols.register(type('Failing', (BaseProtocol,), {'name': 'failing', method: fail}))
+        with caplog.at_level(logging.WARNING), Proxy(echo_server.address, 'failing') as proxy:
+            with pytest.raises(ConnectionError):  # by whichever of these is late
+                self.ask(connect(proxy))
+            eventually(lambda: proxy.status()['links'] == {'open': 0, 'total': 1})
+        assert caplog.messages == ["failing failed: KeyError: 'no such word'"]
+        assert capfd.readouterr().err == '', 'no traceback'
+
+    @pytest.mark.parametrize('method', ['end_upstream', 'end_downstream'])
+    def test_so_it_is_at_the_end_of_a_stream(
+        self,
+        raw_backend: RawBackend,
+        protocols: Registry[BaseProtocol],
+        caplog: pytest.LogCaptureFixture,
+        capfd: pytest.CaptureFixture[str],
+        method: str,
+    ) -> None:
+        def fail(self: BaseProtocol) -> None:
+            raise KeyError('no such word')
+
+        protocols.register(type('Failing', (BaseProtocol,), {'name': 'failing', method: fail}))
+        with caplog.at_level(logging.WARNING), Proxy(raw_backend.address, 'failing') as proxy:
+            client, backend = join(proxy, raw_backend)
+            (client if method == 'end_upstream' else backend).shut_down()
+            with pytest.raises(ConnectionError):
+                client.recv()
+        assert caplog.messages == ["failing failed: KeyError: 'no such word'"]
+        assert capfd.readouterr().err == '', 'no traceback'
+
+    def test_one_that_raises_on_the_way_to_another_backend(
+        self, raw_backend: RawBackend, protocols: Registry[BaseProtocol]
+    ) -> None:
+        class Failing(HTTP):
+            name = 'failing'
+            told = 0
+
+            def set_backend(self, backend: str) -> None:
+                self.told += 1
+                if self.told == 2:
+                    raise KeyError('no such word')
+
+        protocols.register(Failing)
+        with Proxy(raw_backend.address, 'failing') as proxy:
+            client, _ = join(proxy, raw_backend)
+            proxy.set_backend(raw_backend.address)
+            with pytest.raises(ConnectionError):
+                client.recv()
+
+    def test_without_a_description_the_exchange_goes_on(
+        self,
+        raw_backend: RawBackend,
+        protocols: Registry[BaseProtocol],
+        caplog: pytest.LogCaptureFixture,
+        capfd: pytest.CaptureFixture[str],
+    ) -> None:
+        def fail(self: BaseProtocol, request: bytes) -> str:
+            raise KeyError('no such word')
+
+        protocols.register(type('Speechless', (Redis,), {'name': 'speechless', 'describe': fail}))
+        with caplog.at_level(logging.INFO), Proxy(raw_backend.address, 'speechless', behavior='error') as proxy:
+            client, _ = join(proxy, raw_backend)
+            client.send(command('PING'))
+            assert client.recv_until(b'\r\n').startswith(b'-ERR ')
+        assert "speechless failed: KeyError: 'no such word'" in caplog.messages
+        assert any(message.startswith('link 1 exchange 1: error on ') for message in caplog.messages)
+        assert capfd.readouterr().err == '', 'no traceback'

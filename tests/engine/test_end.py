@@ -55,6 +55,20 @@ def act(behaviors: Registry[Dummy]) -> Callable[..., list[Any]]:
 Act = Callable[..., list[Any]]
 
 
+def until(may_go: threading.Event) -> Step:
+    """A step that waits for the test to say so."""
+
+    def wait(protocol: BaseProtocol, source: End, dest: End) -> None:
+        while not may_go.is_set():
+            gevent.sleep(0.001)
+
+    return wait
+
+
+def nothing(protocol: BaseProtocol, source: End, dest: End) -> None:
+    """A step that does nothing."""
+
+
 @every_language
 class TestSteps:
     """When each step comes."""
@@ -62,11 +76,7 @@ class TestSteps:
     def test_before_nothing_has_gone_on(self, raw_backend: RawBackend, act: Act, language: Language) -> None:
         may_go = threading.Event()
 
-        def before(protocol: BaseProtocol, source: End, dest: End) -> None:
-            while not may_go.is_set():
-                gevent.sleep(0.001)
-
-        act(before)
+        act(until(may_go))
         with make_proxy(raw_backend, language.protocol, 'mine') as proxy:
             client, backend = join(proxy, raw_backend)
             client.send(language.request)
@@ -79,11 +89,7 @@ class TestSteps:
     def test_between_the_reply_is_held(self, raw_backend: RawBackend, act: Act, language: Language) -> None:
         may_go = threading.Event()
 
-        def between(protocol: BaseProtocol, source: End, dest: End) -> None:
-            while not may_go.is_set():
-                gevent.sleep(0.001)
-
-        act(None, between)
+        act(None, until(may_go))
         with make_proxy(raw_backend, language.protocol, 'mine') as proxy:
             client, backend = join(proxy, raw_backend)
             client.send(language.request)
@@ -149,8 +155,49 @@ class TestSteps:
             assert client.recv_exactly(2 * len(language.reply)) == 2 * language.reply
 
 
+class TestAfter:
+    """When the last step comes, where framing says little."""
+
+    def test_a_greeting_is_all_that_it_waits_for(self, raw_backend: RawBackend, act: Act) -> None:
+        outcomes = act(None, None, nothing)
+        with make_proxy(raw_backend, 'tcp', 'mine') as proxy:
+            client, backend = join(proxy, raw_backend)
+            backend.send(b'220 ready\r\n')
+            assert client.recv_exactly(11) == b'220 ready\r\n'
+            eventually(lambda: outcomes == [None])
+            client.send(b'QUIT\r\n')
+            assert backend.recv_exactly(6) == b'QUIT\r\n'
+            backend.send(b'221 bye\r\n')
+            assert client.recv_exactly(9) == b'221 bye\r\n'
+            eventually(lambda: outcomes == [None, None])
+            assert proxy.status()['faults'] == {'mine': 2}
+
+    def test_bytes_that_do_not_parse_behind_the_request_go_on(self, raw_backend: RawBackend, act: Act) -> None:
+        """Once it was taken: nothing is lost."""
+        outcomes = act(None, None, nothing)
+        http = LANGUAGES['http']
+        with make_proxy(raw_backend, 'http', 'mine') as proxy:
+            client, backend = join(proxy, raw_backend)
+            noise = b'\x16\x03\x01\r\n\r\n'
+            client.send(http.request + noise)
+            assert backend.recv_exactly(len(http.request)) == http.request
+            backend.send(http.reply)
+            assert client.recv_exactly(len(http.reply)) == http.reply
+            assert backend.recv_exactly(len(noise)) == noise
+        assert outcomes == [None]
+
+
 class TestCalls:
     """Each is like that of a blocking socket."""
+
+    def test_recv_of_nothing_takes_nothing(self, raw_backend: RawBackend, act: Act) -> None:
+        def read(protocol: BaseProtocol, source: End, dest: End) -> list[bytes]:
+            return [source.recv(0), source.recv(2), source.recv(0), source.recv()]
+
+        outcomes = act(read)
+        with make_proxy(raw_backend, 'tcp', 'mine') as proxy:
+            connect(proxy).send(b'ping')
+            eventually(lambda: outcomes == [[b'', b'pi', b'', b'ng']])
 
     def test_recv_stops_where_the_request_does(self, raw_backend: RawBackend, act: Act) -> None:
         def read(protocol: BaseProtocol, source: End, dest: End) -> list[bytes]:
@@ -318,11 +365,7 @@ class TestManners:
     def test_one_that_sleeps_delays_its_own_exchange_only(self, raw_backend: RawBackend, act: Act) -> None:
         may_go = threading.Event()
 
-        def wait(protocol: BaseProtocol, source: End, dest: End) -> None:
-            while not may_go.is_set():
-                gevent.sleep(0.001)
-
-        act(wait)
+        act(until(may_go))
         with make_proxy(raw_backend, 'redis') as proxy:
             other, other_backend = join(proxy, raw_backend)
             with proxy.with_behavior('mine'):
@@ -334,6 +377,21 @@ class TestManners:
                 assert backend.is_silent(0.02)
                 may_go.set()
                 assert backend.recv_exactly(len(REDIS.request)) == REDIS.request
+
+    def test_opaque_bytes_that_came_meanwhile_go_on_in_their_order(self, raw_backend: RawBackend, act: Act) -> None:
+        """They do not wait for a reply that may be none."""
+        may_go = threading.Event()
+        act(until(may_go), None, nothing)
+        with make_proxy(raw_backend, 'tcp', 'mine') as proxy:
+            client, backend = join(proxy, raw_backend)
+            client.send(b'1')
+            eventually(lambda: proxy.status()['faults'] == {'mine': 1})
+            client.send(b'2')
+            eventually(lambda: proxy.status()['bytes']['upstream'] == 2)
+            may_go.set()
+            assert backend.recv_exactly(2) == b'12'
+            client.send(b'3')
+            assert backend.recv_exactly(1) == b'3'
 
     def test_one_that_blocks_everybody_is_named_once(
         self, raw_backend: RawBackend, act: Act, caplog: pytest.LogCaptureFixture

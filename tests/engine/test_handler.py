@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+import gevent
 import pytest
 
 from tests.behaviors.waiting import eventually
 from tests.engine.talk import PATTERN, connect, inside, join, only_link
 from tests.peers import Peer, RawBackend
+from vaurien.behaviors.dummy import Dummy
 from vaurien.embedded import Proxy
 from vaurien.engine.end import End
 from vaurien.protocols.base import BaseProtocol
+from vaurien.protocols.http import HTTP
 from vaurien.protocols.tcp import TCP
 from vaurien.registry import Registry
 
@@ -26,8 +30,8 @@ Make = Callable[..., Proxy]
 def make(protocols: Registry[BaseProtocol], raw_backend: RawBackend, vaurien_proxy: Make) -> Make:
     """Makes a running proxy of a ``_handle``."""
 
-    def make(handle: Handle, behavior: str = 'dummy', **options: Any) -> Proxy:
-        protocols.register(type('Mine', (TCP,), {'name': 'mine', '_handle': handle}))
+    def make(handle: Handle, behavior: str = 'dummy', *, base: type[BaseProtocol] = TCP, **options: Any) -> Proxy:
+        protocols.register(type('Mine', (base,), {'name': 'mine', '_handle': handle}))
         return vaurien_proxy(raw_backend.address, 'mine', behavior=behavior, options={behavior: options})
 
     return make
@@ -128,8 +132,22 @@ class TestManners:
         client.close()
         eventually(lambda: proxy.status()['links']['open'] == 0)
 
-    def test_another_backend(self, make: Make, raw_backend: RawBackend, handle: Handle) -> None:
+    def test_the_backend_leaves_in_the_middle_of_a_request(
+        self, make: Make, raw_backend: RawBackend, handle: Handle
+    ) -> None:
         proxy = make(handle)
+        client, backend = join(proxy, raw_backend)
+        client.send(b'pi')
+        eventually(lambda: inside(proxy, lambda server: only_link(server).up.position == 2))
+        backend.shut_down()
+        assert client.recv() == b''
+
+    @pytest.mark.parametrize('base', [TCP, HTTP])
+    def test_another_backend(
+        self, make: Make, raw_backend: RawBackend, handle: Handle, base: type[BaseProtocol]
+    ) -> None:
+        """Nothing is known of what moves in there: also one of a stateless protocol is closed."""
+        proxy = make(handle, base=base)
         client, backend = join(proxy, raw_backend)
         exchange(client, backend)
         other = RawBackend()
@@ -209,6 +227,68 @@ class TestFaults:
             assert (reply[:2], reply[-3:]) == (b'po', b'ng\n')
 
 
+class TestSteps:
+    """Behaviors of somebody's around it."""
+
+    @pytest.mark.parametrize('by', ['client', 'backend'])
+    def test_a_peer_ends_while_one_is_at_work_that_answers(
+        self, make: Make, raw_backend: RawBackend, behaviors: Registry[Dummy], by: str
+    ) -> None:
+        """The other gets that end behind the answer."""
+        may_go = threading.Event()
+
+        class Answering(Dummy):
+            name = 'answering'
+
+            def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
+                while not may_go.is_set():
+                    gevent.sleep(0.001)
+                source.sendall(b'no\n')
+                return False
+
+        behaviors.register(Answering)
+        proxy = make(forward, 'answering')
+        client, backend = join(proxy, raw_backend)
+        one, other = (client, backend) if by == 'client' else (backend, client)
+        client.send(b'ping\n')
+        eventually(lambda: proxy.status()['faults'] == {'answering': 1})
+        one.shut_down()
+        eventually(lambda: inside(proxy, lambda server: only_link(server).up.ended or only_link(server).down.ended))
+        assert other.is_silent(0.01)
+        may_go.set()
+        assert client.recv_exactly(3) == b'no\n'
+        assert other.recv() == b''
+
+    def test_one_that_is_let_go_takes_no_step_more(
+        self, make: Make, raw_backend: RawBackend, behaviors: Registry[Dummy]
+    ) -> None:
+        steps = []
+
+        class Waiting(Dummy):
+            name = 'waiting'
+
+            def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
+                steps.append('before')
+                source.sleep(100)
+
+            def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
+                steps.append('between')
+
+            def on_after_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
+                steps.append('after')
+
+        behaviors.register(Waiting)
+        proxy = make(forward, 'waiting')
+        client, backend = join(proxy, raw_backend)
+        client.send(b'ping\n')
+        eventually(lambda: steps)
+        proxy.set_behavior('dummy')
+        assert backend.recv_exactly(5) == b'ping\n'
+        backend.send(b'pong\n')
+        assert client.recv_exactly(5) == b'pong\n'
+        assert steps == ['before']
+
+
 class TestOddities:
     """Handlers that do little, or the wrong thing."""
 
@@ -230,10 +310,17 @@ class TestOddities:
         exchange(client, backend)
         exchange(client, backend)
 
-    def test_one_that_raises(self, make: Make, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture) -> None:
+    @pytest.mark.parametrize('kind', [ValueError, SystemExit])
+    def test_one_that_raises(
+        self,
+        make: Make,
+        raw_backend: RawBackend,
+        caplog: pytest.LogCaptureFixture,
+        kind: type[BaseException],
+    ) -> None:
         def fail(self: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
             source.recv()
-            raise ValueError('unheard of')
+            raise kind('unheard of')
 
         with caplog.at_level(logging.WARNING):
             proxy = make(fail)
@@ -243,7 +330,7 @@ class TestOddities:
                 with pytest.raises(ConnectionResetError):
                     peer.recv()
             eventually(lambda: proxy.status()['links']['open'] == 0)
-        assert [record.getMessage() for record in caplog.records] == ['mine failed: ValueError: unheard of']
+        assert [record.getMessage() for record in caplog.records] == [f'mine failed: {kind.__name__}: unheard of']
 
     def test_one_that_never_reads(self, make: Make, raw_backend: RawBackend) -> None:
         """It is not called over and over again, and its link ends when nobody is left."""

@@ -206,6 +206,19 @@ class TestEnds:
             assert client.recv() == b''
         assert command.wait()[0] == 0
 
+    def test_a_reply_that_is_held_is_finished(self, vaurien_command: StartCommand, raw_backend: RawBackend) -> None:
+        """Though of opaque bytes, where the last word seems to be said."""
+        flags = '--behavior', 'delay', '--behavior-delay-before', 'false', '--behavior-delay-sleep', '0.2'
+        command = vaurien_command('--backend', raw_backend.address, *flags)
+        with Peer.connect(command.port) as client:
+            client.send(b'ping')
+            backend = raw_backend.accept()
+            assert backend.recv_exactly(4) == b'ping'
+            backend.send(b'pong')
+            command.process.terminate()
+            assert client.recv_all() == b'pong'
+        assert command.wait()[0] == 0
+
     def test_what_hangs_is_ended_after_the_grace(self, vaurien_command: StartCommand, raw_backend: RawBackend) -> None:
         command = vaurien_command('--backend', raw_backend.address, '--protocol', 'http', '--behavior', 'hang')
         with Peer.connect(command.port) as client:
@@ -233,7 +246,7 @@ class TestUnsent:
         backend.recv_exactly(len(LANGUAGES['redis'].request))
         reply = b'$200000\r\n' + Random(4).randbytes(200_000) + b'\r\n'
         backend.send(reply)
-        eventually(lambda: inside(proxy, lambda server: only_link(server).down.received == len(reply)))
+        eventually(lambda: inside(proxy, lambda server: only_link(server).down.unsent is not None))
         assert inside(proxy, lambda server: only_link(server).has_open_exchange())
         assert client.recv_exactly(len(reply)) == reply
         eventually(lambda: not inside(proxy, lambda server: only_link(server).has_open_exchange()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 from typing import Any
@@ -15,6 +16,8 @@ from tests.servers import HOST
 from vaurien.engine import resolver
 from vaurien.engine.proxy import ProxyServer
 
+UNKNOWN = socket.gaierror(socket.EAI_NONAME, 'Name or service not known')
+
 
 class Names:
     """In place of the name server: one name, whose number can change."""
@@ -22,15 +25,15 @@ class Names:
     def __init__(self) -> None:
         self.port = 0
         self.asked = 0
-        self.known = True
+        self.failure: OSError | None = None
         self.may_answer = threading.Event()
         self.may_answer.set()
 
     def look_up(self, host: str, port: int, **hints: Any) -> list[Any]:
         self.asked += 1
         assert self.may_answer.wait(5)
-        if not self.known:
-            raise socket.gaierror(socket.EAI_NONAME, 'Name or service not known')
+        if self.failure is not None:
+            raise self.failure
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, '', (HOST, self.port or port))]
 
 
@@ -76,7 +79,7 @@ def test_again_when_it_changes(names: Names, raw_backend: RawBackend) -> None:
 def test_old_addresses_serve_while_the_name_is_unknown(names: Names, raw_backend: RawBackend) -> None:
     port = raw_backend.port
     with make_proxy(f'backend.test:{port}') as proxy:
-        names.known = False
+        names.failure = UNKNOWN
         raw_backend.listener.close()
         with pytest.raises(ConnectionResetError):
             connect(proxy).recv()
@@ -86,10 +89,11 @@ def test_old_addresses_serve_while_the_name_is_unknown(names: Names, raw_backend
             listener.accept()[0].close()
 
 
-def test_a_name_that_gets_known(names: Names, raw_backend: RawBackend) -> None:
-    names.known = False
+@pytest.mark.parametrize('failure', [UNKNOWN, OSError(errno.EMFILE, 'Too many open files')], ids=['name', 'files'])
+def test_a_name_that_gets_known(names: Names, raw_backend: RawBackend, failure: OSError) -> None:
+    names.failure = failure
     with make_proxy(f'backend.test:{raw_backend.port}') as proxy:
         with pytest.raises(ConnectionResetError):
             connect(proxy).recv()
-        names.known = True
+        names.failure = None
         join(proxy, raw_backend)

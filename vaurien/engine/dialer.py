@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from _socket import socket
-from errno import EALREADY, EINPROGRESS, EMFILE, ETIMEDOUT
+from errno import EALREADY, EINPROGRESS, EMFILE, ENFILE, ENOBUFS, ENOMEM, ETIMEDOUT
 from os import strerror
 from socket import IPPROTO_TCP, SO_ERROR, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, TCP_NODELAY
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 WRITE = 2
 
+#: What a socket cannot be had for the lack of, rather than for its address.
+EXHAUSTED = {EMFILE, ENFILE, ENOBUFS, ENOMEM}
+
 #: Seconds to wait, and to leave waiting clients in the backlog, after the process ran out of descriptors.
 EXHAUSTED_PAUSE = 0.5
 
@@ -21,7 +24,7 @@ def begin_connecting(family: int, address: Any) -> tuple[socket | None, int]:
     """A socket and 0 if it is connected, EALREADY if it soon may be; or the errno of what went wrong."""
     try:
         sock = socket(family, SOCK_STREAM | SOCK_NONBLOCK)
-    except OSError as failure:  # the descriptors are used up
+    except OSError as failure:  # no descriptor is left, or nobody speaks IPv6 here
         return None, failure.errno or EMFILE
     sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
     error = sock.connect_ex(address)
@@ -54,23 +57,24 @@ class Dialer:
 
     def go_on(self, sock: socket | None, error: int) -> None:
         """Finish what `begin_connecting` began on the next address."""
-        if sock is None:
+        if sock is None and error in EXHAUSTED:
             self._await_descriptors(strerror(error))
             return
         self._attempt += 1
         self._sock = sock
         if error == EALREADY:
-            self._wait(sock)
+            self._wait()
         elif error:
             self._fail(error)
         else:
             self._hand_over()
 
-    def _wait(self, sock: socket) -> None:
+    def _wait(self) -> None:
+        assert self._sock is not None
         loop = self.link.proxy.loop
         self._timer = loop.timer(self.link.proxy.settings.timeout)
         self._timer.start(self._fail, ETIMEDOUT)
-        self._watcher = loop.io(sock.fileno(), WRITE)
+        self._watcher = loop.io(self._sock.fileno(), WRITE)
         self._watcher.start(self._on_writable)
 
     def _await_descriptors(self, reason: str) -> None:

@@ -63,6 +63,16 @@ class Dispatcher:
         is_over = self.exchange is None and self.asked == self.answered and up.position == self.boundary
         return is_over and up.unsent is None and down.unsent is None
 
+    @property
+    def at_work(self) -> bool:
+        """Whether a behavior is applied, or about to be."""
+        return self.exchange is not None
+
+    @property
+    def movable(self) -> bool:
+        """Whether the link may go on with another backend, unseen."""
+        return self.protocol.stateless
+
     def is_superfluous(self) -> bool:
         """Whether the link may do without: its bytes are opaque, and nothing is armed."""
         return self.exchange is None and self._draws is None and type(self.protocol) is TCP
@@ -81,16 +91,16 @@ class Dispatcher:
     # Upstream
 
     def _on_requests(self, data: bytes) -> None:
-        protocol, exchange = self.protocol, self.exchange
+        protocol, exchange, up = self.protocol, self.exchange, self.link.up
         marks: Sequence[Mark] = NOTHING
         if len(data) < protocol.upstream_body:
             protocol.upstream_body -= len(data)
-        elif exchange is None or not protocol.opaque:
+        elif not (up.marks and up.marks[-1][0] == OPAQUE):
             data, marks = protocol.feed_upstream(data)
-        if exchange is None or (exchange.sending and not protocol.ordered):
+        if exchange is None or (exchange.sending and not protocol.ordered and not up.held):
             self._forward(data, marks)
         else:
-            self.link.up.hold(data, marks)
+            up.hold(data, marks)
             exchange.on_upstream()
             self._take_turn()
 
@@ -134,11 +144,22 @@ class Dispatcher:
         up.hold(data, own + (rest if expects_reply else rest[1:]))
         self._take_turn()
 
+    def pass_following(self) -> None:
+        """Where replies are not matched to requests, what follows on a request does not wait for its reply."""
+        exchange = self.exchange
+        if exchange is not None and exchange.sending and exchange.request_ended and not self.protocol.ordered:
+            self._forward_held()
+
+    def _forward_held(self) -> None:
+        up = self.link.up
+        data, marks = bytes(up.held), up.marks
+        up.held, up.marks = bytearray(), []
+        self._forward(data, marks)
+
     def _take_turn(self) -> None:
         exchange = self.exchange
-        protocol = self.protocol
-        in_turn = self.asked == self.answered or not protocol.ordered or protocol.opaque
-        if in_turn and exchange is not None and exchange.greenlet is None:
+        in_turn = self.asked == self.answered or not self.protocol.ordered
+        if in_turn and exchange is not None and exchange.greenlet is None and not self.link.closed:
             exchange.begin()
 
     # Downstream
@@ -148,7 +169,7 @@ class Dispatcher:
         marks: Sequence[Mark] = NOTHING
         if len(data) < protocol.downstream_body:
             protocol.downstream_body -= len(data)
-        elif not protocol.opaque:
+        else:
             marks = protocol.feed_downstream(data)
             for kind, _ in marks:
                 if kind == REPLY:
@@ -183,9 +204,9 @@ class Dispatcher:
 
     # The exchange
 
-    def on_taken(self, kind: int) -> None:
+    def on_taken(self, stream: Stream, kind: int) -> None:
         """A behavior has read over a mark."""
-        if self.exchange is not None:
+        if self.exchange is not None and stream is self.link.up:
             self.exchange.on_taken(kind)
 
     def on_reading(self, stream: Stream) -> None:
@@ -202,9 +223,18 @@ class Dispatcher:
 
     def skip_message(self, end: End) -> None:
         """Read and drop the rest of the request."""
-        exchange = self.exchange
-        while exchange is not None and not exchange.request_ended and end.recv():
-            pass
+        exchange, up = self.exchange, self.link.up
+        while exchange is not None and not exchange.request_ended:
+            end.await_data()
+            if not up.held:
+                return
+            self.on_touched()
+            up.take(len(up.held))
+
+    @property
+    def expects_reply(self) -> bool:
+        """Whether a server would reply to the request that a behavior is applied to."""
+        return self.exchange is None or self.exchange.expects_reply
 
     def on_exchange_over(self, exchange: Exchange) -> None:
         """Its behavior has done all it does: go on with whatever is held."""
@@ -220,9 +250,7 @@ class Dispatcher:
         up = link.up
         if exchange.request_ended and not exchange.greeting:
             self.boundary = up.position
-        data, marks = bytes(up.held), up.marks
-        up.held, up.marks = bytearray(), []
-        self._forward(data, marks)
+        self._forward_held()
         if not link.closed and self.exchange is None:
             link.down.settle()
             up.settle()
@@ -242,6 +270,7 @@ class Dispatcher:
         self._send_or_hold(self.protocol.end_upstream())
         self.protocol = link.opaque_protocol()
         self._take_turn()
+        self.pass_following()
         if self.is_superfluous():
             link.rearm()
 

@@ -36,11 +36,14 @@ class End:
 
         ``b''`` once the peer has ended its stream; of the backend, also once the reply was read.
         """
-        self.await_data()
-        if not self._inbound.held:
-            return b''
-        self._traffic.on_touched()
-        return self._inbound.take(size)
+        data = b''
+        while size and not data:
+            self.await_data()
+            if not self._inbound.held:
+                break
+            self._traffic.on_touched()
+            data = self._inbound.take(size)
+        return data
 
     def await_data(self) -> None:
         """Return once `recv` would at once, taking nothing."""
@@ -80,10 +83,14 @@ class End:
         self._traffic.skip_message(self)
 
     def answer(self, reply: ErrorReply) -> None:
-        """Answer the request in the backend's place, as a server does: read it, reply, close if the reply says so."""
+        """Answer the request in the backend's place as a server does: read it, reply, close if the reply says so.
+
+        Nothing is sent where the client has asked for no reply.
+        """
         if not reply.closes:
             self.skip_message()
-            self.sendall(reply.data)
+            if self._traffic.expects_reply:
+                self.sendall(reply.data)
             return
         self.sendall(reply.data)
         self._outbound.finish()

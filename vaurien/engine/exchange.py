@@ -40,17 +40,17 @@ class Exchange:
         #: Whether the request goes on to the backend; its end has passed, on or away; the reply's has.
         self.sending = False
         self.request_ended = greeting
-        self.reply_ended = not expects_reply
+        self.reply_ended = greeting or not expects_reply
         #: Whether the behavior has read or written: then the exchange can no longer pass as if nothing had been.
         self.touched = False
         self._counted = greeting
-        self._expects_reply = expects_reply
+        self.expects_reply = expects_reply
 
     def begin(self) -> None:
         """Start the behavior, in a greenlet."""
         link = self.link
-        link.proxy.prepare_fault(link, self.number, self.behavior, self.owner.protocol)
         self.greenlet = link.proxy.spawn(self._run)
+        link.proxy.prepare_fault(link, self.number, self.behavior, self.owner.protocol)
 
     def let_go(self) -> None:
         """The behavior is no longer armed: end it, in the middle of whatever it does."""
@@ -78,6 +78,7 @@ class Exchange:
         """More of the client's bytes are held."""
         if self.sending and not self.request_ended:
             self._send_held()
+            self.owner.pass_following()
             self.link.up.settle()
 
     def on_downstream(self, marks: Sequence[Mark]) -> None:
@@ -114,7 +115,7 @@ class Exchange:
         except OSError as error:
             self.link.proxy.note_broken(self.link, behavior, error)
             self.link.close()
-        except Exception as error:  # whatever somebody's behavior raises
+        except (Exception, SystemExit) as error:  # whatever somebody's behavior raises
             self.link.proxy.warn_failed(behavior, error)
             self._give_up()
         self.owner.on_exchange_over(self)
@@ -156,6 +157,7 @@ class Exchange:
         self.sending = True
         if not self.request_ended:
             self._send_held()
+        self.owner.pass_following()
         self.link.up.settle()
         while wait and not self._sent():
             self.link.wait()
@@ -172,11 +174,11 @@ class Exchange:
             self.owner.go_opaque()
 
     def _sent(self) -> bool:
-        """Also true where no more can be sent: the client has left off, or the backend replies before the end."""
-        up = self.link.up
+        """Also true where no more can be sent: either has left off, or the backend replies before the end."""
+        up, down = self.link.up, self.link.down
         if self.link.closed or self.owner.broken:
             return True
-        replied = (self._expects_reply and self.reply_ended) or len(self.link.down.held) >= MAX_HELD
+        replied = (self.expects_reply and self.reply_ended) or down.ended or len(down.held) >= MAX_HELD
         return replied or (up.unsent is None and (self.request_ended or up.ended))
 
     def _await_reply(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gevent import Greenlet, getcurrent
@@ -39,7 +40,8 @@ class Handler:
         self.link = link
         self.protocol = protocol
         self.exchanges = 0
-        self._calling = 0
+        #: Of the calls of ``_handle`` that have not returned, what their *to_backend* is.
+        self._calling: set[bool] = set()
         self._draws = link.draws()
         self._in_behavior = False
         self._stands_back = False
@@ -55,7 +57,22 @@ class Handler:
     def idle(self) -> bool:
         """Whether no call of ``_handle`` is at work, and everything has been sent on."""
         up, down = self.link.up, self.link.down
-        return not (self._calling or up.held or down.held or up.unsent or down.unsent)
+        return not (self.at_work or up.held or down.held or up.unsent or down.unsent)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a call of ``_handle``, or a behavior around it, has not returned."""
+        return bool(self._calling)
+
+    @property
+    def movable(self) -> bool:
+        """Whether the link may go on with another backend: never, both ends are in the hands of ``_handle``."""
+        return False
+
+    @property
+    def expects_reply(self) -> bool:
+        """Whether a server would reply to the client: as far as is known."""
+        return True
 
     def rearm(self) -> None:
         """What is armed has changed: draw from that; end the behavior that runs."""
@@ -75,7 +92,8 @@ class Handler:
 
     def may_finish(self, stream: Stream) -> bool:
         """Whether the end of a stream may be passed on."""
-        return not self._calling
+        to_backend = stream is self.link.up
+        return to_backend not in self._calling and (to_backend or not self._stands_back)
 
     def on_end(self, stream: Stream) -> None:
         """The stream's source will send no more: its greenlet sees that for itself."""
@@ -84,7 +102,7 @@ class Handler:
         """Never: ``_handle`` gets the error."""
         return False
 
-    def on_taken(self, kind: int) -> None:
+    def on_taken(self, stream: Stream, kind: int) -> None:
         """There are no marks in these streams."""
 
     def on_reading(self, stream: Stream) -> None:
@@ -120,25 +138,16 @@ class Handler:
                     link.retire()
         except OSError:
             link.reset()
-        except Exception as error:  # whatever somebody's protocol raises
-            link.proxy.warn_failed(self.protocol, error)
-            link.reset()
+        except (Exception, SystemExit) as error:  # whatever somebody's protocol or behavior raises
+            link.fail(error)
 
     def _call(self, source: End, dest: End, to_backend: bool) -> bool | None:
-        behavior = self._draw() if to_backend else None
-        self._has_read_reply = self._has_read_reply and not to_backend
         before = self._progress()
-        self._calling += 1
+        self._calling.add(to_backend)
         try:
-            if behavior is not None and self._step(behavior, 'on_before_handle', source, dest) is False:
-                self.link.up.drop()
-                return None
-            result = self.protocol._handle(source, dest, to_backend)
-            if behavior is not None:
-                self._step(behavior, 'on_between_handle', source, dest)
-                self._step(behavior, 'on_after_handle', source, dest)
+            result = self._exchange(source, dest) if to_backend else self.protocol._handle(source, dest, False)
         finally:
-            self._calling -= 1
+            self._calling.discard(to_backend)
             self._stands_back = self._stands_back and not to_backend
             self.link.changed()
         if before == self._progress() and result is not False:
@@ -146,6 +155,21 @@ class Handler:
         for stream in (self.link.up, self.link.down):
             stream.settle()
         return result
+
+    def _exchange(self, source: End, dest: End) -> bool | None:
+        """A call with bytes of the client's, and the behavior that it draws."""
+        self._has_read_reply = False
+        behavior = self._draw()
+        result, is_handled = None, False
+        with suppress(Released):
+            if behavior is not None and self._step(behavior, 'on_before_handle', source, dest) is False:
+                self.link.up.drop()
+                return None
+            result, is_handled = self.protocol._handle(source, dest, True), True
+            if behavior is not None:
+                self._step(behavior, 'on_between_handle', source, dest)
+                self._step(behavior, 'on_after_handle', source, dest)
+        return result if is_handled else self.protocol._handle(source, dest, True)
 
     def _progress(self) -> tuple[int | bool, ...]:
         up, down = self.link.up, self.link.down
@@ -175,8 +199,6 @@ class Handler:
         try:
             step = getattr(behavior, name)
             result: bool | None = self.link.proxy.watch(behavior, step, self.protocol, source, dest)
-        except Released:
-            return None
         finally:
             self._in_behavior = False
         return result

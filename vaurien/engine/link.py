@@ -96,7 +96,11 @@ class Link:
         self.up, self.down = up, down
         if not self._joined:
             self._joined = True
-            self._begin_traffic()
+            self.attempt(self._begin_traffic)
+        elif self.traffic is not None:
+            self.attempt(self.proxy.assign_backend, self.traffic.protocol)
+        if self.closed:
+            return
         up.start()
         down.start()
 
@@ -116,7 +120,7 @@ class Link:
 
     def rearm(self) -> None:
         """What is armed has changed: let go what runs, and look at chunks of opaque bytes only where it matters."""
-        if self._dialer is not None:
+        if not self._joined:
             return
         if self.traffic is not None:
             self.traffic.rearm()
@@ -164,6 +168,18 @@ class Link:
             self._set_reset(self.backend)
             self.close()
 
+    def attempt(self, function: Callable[..., object], *args: object) -> None:
+        """Call what a protocol of somebody's may make raise."""
+        try:
+            function(*args)
+        except Exception as error:  # whatever it is
+            self.fail(error)
+
+    def fail(self, error: BaseException) -> None:
+        """The protocol has raised: nothing more can be known about what goes through."""
+        self.proxy.warn_failed(self.proxy.protocol, error)
+        self.reset()
+
     def close(self) -> None:
         """Close both sockets now, and end whatever waits for them."""
         if self.closed:
@@ -187,24 +203,19 @@ class Link:
             return
         if self._dialer is not None:  # on its way to the old one
             self._dialer.close()
-            self._redial()
+            self.open()
             return
         self.stale = True
         traffic = self.traffic
         if traffic is None or type(traffic.protocol) is TCP:
             self.close()
         elif traffic.idle:
-            if traffic.protocol.stateless:
+            if traffic.movable:
                 self.stale = False
                 self._part()
-                self._redial()
+                self.open()
             else:
                 self.close()
-
-    def _redial(self) -> None:
-        if self.traffic is not None:
-            self.proxy.assign_backend(self.traffic.protocol)
-        self.open()
 
     def _part(self) -> None:
         self.up.stop()
@@ -215,8 +226,9 @@ class Link:
         """Whether somebody waits for something; for opaque bytes: whether the client spoke last."""
         if self._dialer is not None:
             return True
-        if self.traffic is not None and type(self.traffic.protocol) is not TCP:
-            return not self.traffic.idle
+        traffic = self.traffic
+        if traffic is not None and (traffic.at_work or type(traffic.protocol) is not TCP):
+            return not traffic.idle
         if self.up.unsent is not None or self.down.unsent is not None:
             return True
         return _silence(self.client) < _silence(self.backend)

@@ -7,7 +7,6 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
-from random import Random
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -190,7 +189,7 @@ class ProxyServer:
         """Ask a behavior that an exchange drew whether it applies."""
         try:
             return behavior.is_due()
-        except Exception as error:  # whatever somebody's behavior raises
+        except (Exception, SystemExit) as error:  # whatever somebody's behavior raises
             self.warn_failed(behavior, error)
             return False
 
@@ -198,10 +197,17 @@ class ProxyServer:
         """A behavior is about to begin on the request that *link* holds: count it, log it, hand chance to it."""
         self.faults[behavior.name] += 1
         protocol.request = bytes(link.up.held)
-        protocol.random = Random(f'{self.seed}/{link.number}/{exchange}')
-        if logger.isEnabledFor(logging.INFO):
-            request = protocol.describe(protocol.request)
-            logger.info('link %d exchange %d: %s on %s', link.number, exchange, behavior.name, request)
+        protocol.draw_from(f'{self.seed}/{link.number}/{exchange}')
+        if logger.isEnabledFor(logging.INFO):  # in a moment: what it takes is not to make a delay longer
+            self.loop.run_callback(self._log_fault, link.number, exchange, behavior, protocol, protocol.request)
+
+    def _log_fault(self, link: int, exchange: int, behavior: Dummy, protocol: BaseProtocol, request: bytes) -> None:
+        try:
+            text = protocol.describe(request)
+        except Exception as error:  # whatever somebody's protocol raises
+            self.warn_failed(protocol, error)
+            text = f'{len(request)} bytes'
+        logger.info('link %d exchange %d: %s on %s', link, exchange, behavior.name, text)
 
     def watch(self, behavior: Dummy, step: Callable[..., Any], protocol: BaseProtocol, source: End, dest: End) -> Any:
         """Take one step of a behavior; warn, once, of a behavior that keeps everybody else waiting."""
@@ -221,7 +227,7 @@ class ProxyServer:
         """A peer left while a behavior spoke to it."""
         logger.debug('link %d: %s: %s', link.number, behavior.name, error)
 
-    def warn_failed(self, plugin: Configurable, error: Exception) -> None:
+    def warn_failed(self, plugin: Configurable | type[Configurable], error: BaseException) -> None:
         """A behavior or protocol raised: its own fault, not the peers'."""
         logger.warning(
             '%s failed: %s: %s',

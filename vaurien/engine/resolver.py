@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from socket import SOCK_STREAM, gaierror
+from socket import SOCK_STREAM
 from typing import TYPE_CHECKING, Any
 
 from gevent.socket import getaddrinfo
@@ -52,7 +52,7 @@ class Resolver:
         """Look the name up now, in a greenlet; what went wrong, if anything did. The old addresses stay then."""
         try:
             found = getaddrinfo(self._backend.host, self._backend.port, type=SOCK_STREAM)
-        except (gaierror, UnicodeError) as error:
+        except (OSError, UnicodeError) as error:
             logger.warning('cannot resolve %s: %s', self._backend.host, getattr(error, 'strerror', error))
             return f'cannot resolve {self._backend.host}'
         self.addresses = [(family, address) for family, _, _, _, address in found]

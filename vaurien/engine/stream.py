@@ -117,7 +117,7 @@ class Stream:
         self.chunks += 1
         tap = self.tap
         if tap is not None:
-            tap(self.buffer[:count].tobytes())
+            self.link.attempt(tap, self.buffer[:count].tobytes())
             return
         try:
             sent = self.sink.send(self.buffer[:count])
@@ -151,7 +151,7 @@ class Stream:
                 return
             self.received += len(data)
             self.chunks += 1
-            (self.tap or self.send)(data)
+            self.link.attempt(self.tap or self.send, data)
 
     def abandon(self) -> None:
         """The sink is broken: forget what it did not take."""
@@ -163,7 +163,7 @@ class Stream:
         self.ended = True
         self.reader.stop()
         if self.link.traffic is not None:
-            self.link.traffic.on_end(self)
+            self.link.attempt(self.link.traffic.on_end, self)
         self.settle()
 
     def _count_bulk(self) -> None:
@@ -259,16 +259,19 @@ class Stream:
         self.settle()
 
     def take(self, size: int) -> bytes:
-        """The next bytes held, at most *size* and never over the end of a message; their marks are gone with them."""
+        """The next bytes held, at most *size* and never over the end of a message; their marks are gone with them.
+
+        Empty, where nothing is held, or a mark is passed that has no bytes of its own.
+        """
         size = min(size, len(self.held))
         if self.marks:
-            size = min(size, self.marks[0][1] - self.position)
+            size = max(0, min(size, self.marks[0][1] - self.position))
         data = bytes(self.held[:size])
         del self.held[:size]
         self.position += size
         for kind in self._marks_passed():
             if self.link.traffic is not None:
-                self.link.traffic.on_taken(kind)
+                self.link.traffic.on_taken(self, kind)
         self.settle()
         return data
 
@@ -292,6 +295,7 @@ class Stream:
         """Send on what is held before the reply: 1xx, pushes."""
         while self.marks and self.marks[0][0] == INTERIM:
             self.release_to(self.marks[0][1])
+        self.settle()
 
     def release(self) -> None:
         """Send on all that is held, and hold no more."""

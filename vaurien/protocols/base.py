@@ -8,6 +8,7 @@ upstream count what `feed_upstream` gave back.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -70,14 +71,24 @@ class BaseProtocol(Configurable):
     #: subtracts them.
     upstream_body = 0
     downstream_body = 0
-    #: The head of the request that a behavior is being applied to, and its source of chance.
+    #: The head of the request that a behavior is being applied to.
     request = b''
-    random: Random
+    _chance = ''
 
     @classmethod
     def handles(cls) -> bool:
         """Whether it moves the bytes itself, in `_handle`."""
         return cls._handle is not BaseProtocol._handle
+
+    @cached_property
+    def random(self) -> Random:
+        """What is left to chance in the reply to `request`: with the same seed it is the same again."""
+        return Random(self._chance)
+
+    def draw_from(self, chance: str) -> None:
+        """Begin `random` anew."""
+        self._chance = chance
+        vars(self).pop('random', None)
 
     def set_backend(self, backend: str) -> None:
         """Called when the link's backend is known or changes, with its ``host:port``."""

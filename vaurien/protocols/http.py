@@ -325,7 +325,7 @@ class HTTP(BaseProtocol):
         marks: list[Mark] = []
         i = 0
         try:
-            while i < len(data) and not self.opaque:
+            while i < len(data):
                 if body.open:
                     i = body.walk(data, i)
                     if not body.open:
@@ -335,18 +335,19 @@ class HTTP(BaseProtocol):
                 end = _head_end(data, i)
                 if end < 0:
                     break
-                self._begin_response(data[i:end], base + end, marks)
-                i = end
-            if not self.opaque:
-                self._remember_downstream(data, i)
+                i = end if self._begin_response(data[i:end], base + end, marks) else len(data)
+            self._remember_downstream(data, i)
         except ValueError as error:
             self._refuse(error, self._down_begin, marks)
         self._down_at = base + len(data)
         self.downstream_body = body.left
         return marks
 
-    def _begin_response(self, head: bytes, end: int, marks: list[Mark]) -> None:
-        """Check a whole head that ends at position *end*, and mark what ends with it; raises ValueError."""
+    def _begin_response(self, head: bytes, end: int, marks: list[Mark]) -> bool:
+        """Check a whole head that ends at position *end*, and mark what ends with it; raises ValueError.
+
+        False: framing ends with it.
+        """
         self._down_trial = None
         line = _STATUS_LINE.match(head)
         if line is None:
@@ -356,17 +357,18 @@ class HTTP(BaseProtocol):
         if status == b'101' or (request == _TO_CONNECT and status[:1] == b'2'):
             self.opaque = _upgrade(head) if status == b'101' else 'CONNECT'
             marks.append((OPAQUE, self._down_begin))
-            return
+            return False
         _check(httptools.HttpResponseParser(_DEAF), head)
         if status[:1] == _INTERIM_CLASS:
             marks.append((INTERIM, end))
-            return
+            return True
         # One that nobody asked for is no reply: 408 (Request Timeout), say.
         self._kind = REPLY if self._outstanding else INTERIM
         bodiless = request == _TO_HEAD or status in _BODILESS
         self._down.begin(0 if bodiless else _body_length(head, _UNTIL_CLOSE))
         if not self._down.open:
             marks.append(self._end_response(end))
+        return True
 
     def _end_response(self, position: int) -> Mark:
         if self._kind == REPLY and self._outstanding:

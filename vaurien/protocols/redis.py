@@ -390,7 +390,7 @@ class Redis(BaseProtocol):
         self._down_at += values.catch_up(self.downstream_body)
         base = self._down_at - i
         try:
-            while i < len(data) and not self.opaque:
+            while i < len(data):
                 if not values.awaited:
                     self._down_begin = base + i
                     if not self._begin_reply(data[i : i + 1], marks):
