@@ -80,3 +80,16 @@ def test_all_and_nothing() -> None:
 def test_a_third_each_leaves_no_crack() -> None:
     behaviors = [(100 / 3, Late()), (100 / 3, Wrong()), (100 / 3, Late())]
     assert None not in draw_all(Selector(behaviors, 1))
+
+
+@pytest.mark.parametrize('percent', [0.0, 0.5, 10.0, 100.0])
+def test_what_need_not_be_drawn_passes(percent: float) -> None:
+    selector = Selector([(percent, Late())], 3)
+    draws, spared = selector.draws(1), 0
+    for exchange in range(1, 1000):
+        if exchange < draws.quiet_until:
+            spared += 1
+            assert draw(selector, 1, exchange) is None
+        else:
+            draws.draw(exchange)
+    assert (spared > 0) == (percent < 100)

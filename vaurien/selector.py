@@ -57,18 +57,21 @@ class Selector:
 class Draws:
     """What the exchanges of one link draw. The last block of draws is kept, as exchanges mostly come in a row."""
 
-    __slots__ = ('_block', '_link', '_points', '_selector')
+    __slots__ = ('_block', '_drawn', '_link', '_selector', 'quiet_until')
 
     def __init__(self, selector: Selector, link: int) -> None:
         self._selector = selector
         self._link = link
         self._block = -1
-        self._points: tuple[int, ...] = ()
+        self._drawn: list[Dummy | None] = []
+        #: Exchanges from the one last drawn for up to this one pass, for all that is known: they need not draw.
+        self.quiet_until = 0
 
     def draw(self, exchange: int) -> Dummy | None:
         """The behavior of the *exchange*-th exchange; None: it passes."""
         block, place = divmod(exchange, DRAWS)
         if block != self._block:
             self._block = block
-            self._points = self._selector.points(self._link, block)
-        return self._selector.at(self._points[place])
+            self._drawn = [self._selector.at(point) for point in self._selector.points(self._link, block)]
+            self.quiet_until = 0 if any(self._drawn) else (block + 1) * DRAWS
+        return self._drawn[place]

@@ -113,10 +113,11 @@ class Dispatcher:
             kind, position = mark
             if kind <= HEAD:
                 self.exchanges += 1
-                behavior = draws.draw(self.exchanges) if draws is not None else None
-                if behavior is not None and self.link.proxy.is_due(behavior):
-                    self._intercept(behavior, data, marks[marks.index(mark) :])
-                    return
+                if draws is not None and self.exchanges >= draws.quiet_until:
+                    behavior = draws.draw(self.exchanges)
+                    if behavior is not None and self.link.proxy.is_due(behavior):
+                        self._intercept(behavior, data, marks[marks.index(mark) :])
+                        return
                 self.asked += 1
             if kind == REQUEST or kind == END:  # noqa: SIM109  # faster than a look into a tuple
                 self.boundary = position

@@ -8,7 +8,7 @@ through. *Holding* keeps what arrives in `held` until whoever asked for it lets 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from socket import SHUT_WR
+from socket import MSG_MORE, MSG_PEEK, SHUT_WR
 from typing import TYPE_CHECKING, Any
 
 from vaurien.engine.splice import Splice
@@ -119,8 +119,9 @@ class Stream:
         if tap is not None:
             self.link.attempt(tap, self.buffer[:count].tobytes())
             return
+        is_last = self.chunks == 1 and self.source is not self.link.client and self._has_ended()
         try:
-            sent = self.sink.send(self.buffer[:count])
+            sent = self.sink.send(self.buffer[:count], MSG_MORE) if is_last else self.sink.send(self.buffer[:count])
         except BlockingIOError:
             sent = 0
         except OSError:
@@ -128,10 +129,19 @@ class Stream:
             return
         if sent < count:
             self._block(bytearray(self.buffer[sent:count]))
-        if count < BULK:
+        if is_last:
+            self._on_end()
+        elif count < BULK:
             self.bulk = 0
         else:
             self._count_bulk()
+
+    def _has_ended(self) -> bool:
+        """Whether nothing follows on what was just read but the end."""
+        try:
+            return not self.source.recv(1, MSG_PEEK)
+        except OSError:
+            return False
 
     def resume_plain(self) -> None:
         """The splice is over: read again, beginning with the end of the stream if that ended it."""
