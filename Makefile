@@ -24,7 +24,7 @@ demo: $(VENV)/.runtime
 	$(BIN)/vaurien --demo
 
 test: $(VENV)/.develop
-	@scripts/install-servers redis-server redis-benchmark nginx curl
+	@scripts/install-servers redis-server redis-benchmark redis-cli nginx curl memcached mariadbd mariadb postgres psql
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.develop
@@ -46,7 +46,7 @@ docs: $(VENV)/.develop
 	$(BIN)/python docs/generate.py
 
 bench: $(VENV)/.develop
-	@scripts/install-servers redis-server redis-benchmark nginx haproxy wrk iperf3
+	@scripts/install-servers redis-server redis-benchmark nginx haproxy wrk iperf3 memcached mariadbd mariadb-slap postgres
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:

@@ -8,8 +8,8 @@ import re
 import resource
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from benchmarks import contenders, loads, machine, measure, table
@@ -66,7 +66,14 @@ def chosen_steps(arguments: argparse.Namespace) -> list[Step]:
 def start_backends(stack: ExitStack, names: set[str]) -> dict[str, Server]:
     """Start the backends of those names."""
     directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='vaurien-bench-')))
-    starters = {'redis': servers.redis, 'nginx': servers.nginx, 'iperf3': loads.iperf3_server}
+    starters: dict[str, Callable[[Path], AbstractContextManager[Server]]] = {
+        'redis': servers.redis,
+        'nginx': servers.nginx,
+        'iperf3': loads.iperf3_server,
+        'memcached': servers.memcached,
+        'mariadb': servers.mariadb,
+        'postgres': lambda _: servers.postgres(),
+    }
     return {name: stack.enter_context(starters[name](directory)) for name in sorted(names)}
 
 

@@ -125,6 +125,9 @@ VAURIEN_REDIS = _vaurien('redis', '--protocol', 'redis')
 VAURIEN_REDIS_ARMED = _vaurien('redis, armed', '--protocol', 'redis', *ARMED)
 VAURIEN_HTTP = _vaurien('http', '--protocol', 'http')
 VAURIEN_HTTP_ARMED = _vaurien('http, armed', '--protocol', 'http', *ARMED)
+VAURIEN_MEMCACHE_ARMED = _vaurien('memcache, armed', '--protocol', 'memcache', *ARMED)
+VAURIEN_MYSQL_ARMED = _vaurien('mysql, armed', '--protocol', 'mysql', *ARMED)
+VAURIEN_POSTGRES_ARMED = _vaurien('postgres, armed', '--protocol', 'postgres', *ARMED)
 VAURIEN_DELAY = _vaurien(
     '50 ms delay', '--protocol', 'redis', '--behavior', '100:delay', '--behavior-delay-sleep', str(DELAY), delay=DELAY
 )

@@ -9,12 +9,13 @@ import csv
 import json
 import os
 import re
+import selectors
 import socket
 import statistics
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -97,6 +98,45 @@ def iperf3(contender: Contender, endpoint: Endpoint, seconds: float, *, reverse:
     return Outcome(gigabytes, {GB_RATE: gigabytes / received['seconds']})
 
 
+def closed_loop(
+    contender: Contender, endpoint: Endpoint, seconds: float, *, request: bytes, reply: bytes, clients: int
+) -> Outcome:
+    """*request* on every connection, again as soon as its *reply* is there, from one thread."""
+    work = 0
+    with ExitStack() as stack, selectors.DefaultSelector() as selector:
+        for _ in range(clients):
+            sock = stack.enter_context(socket.create_connection(('127.0.0.1', endpoint.port), timeout=10))
+            selector.register(sock, selectors.EVENT_READ, sock)
+            sock.sendall(request)
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            for key, _ in selector.select(1):
+                if key.data.recv(len(reply) + 1) != reply:
+                    raise BenchError(f'not the reply {reply!r}')
+                work += 1
+                key.data.sendall(request)
+    return Outcome(work, {RATE: work / seconds})
+
+
+def mariadb_slap(contender: Contender, endpoint: Endpoint, seconds: float, *, nominal_rate: int) -> Outcome:
+    """``SELECT 1`` on 50 connections. It takes a number of queries, not a time: *nominal_rate* (1/s) makes it one."""
+    queries = max(50, int(seconds * nominal_rate))
+    flags = ['--concurrency=50', f'--number-of-queries={queries}', '--query=SELECT 1', '--csv']
+    where = ['--no-defaults', '--host=127.0.0.1', f'--port={endpoint.port}', '--user=tester', '--password=secret']
+    where += ['--create-schema=test', '--no-drop']  # use it, that is
+    output = _run('mariadb-slap', seconds, *where, *flags)
+    return Outcome(queries, {RATE: queries / float(output.split(',')[2])})
+
+
+def pgbench(contender: Contender, endpoint: Endpoint, seconds: float, *, script: str) -> Outcome:
+    """*script* again and again on 50 connections."""
+    where = ['-h', '127.0.0.1', '-p', str(endpoint.port), '-U', 'tester', 'postgres']
+    flags = ['-n', '-c', '50', '-T', str(max(1, round(seconds))), '-f', '/dev/stdin']
+    output = _run('pgbench', seconds, *flags, *where, text=script, environment={'PGPASSWORD': 'secret'})
+    transactions = float(_search(r'actually processed: (\d+)', output)[0])
+    return Outcome(transactions, {RATE: float(_search(r'tps = ([\d.]+)', output)[0])})
+
+
 @contextmanager
 def iperf3_server(directory: Path) -> Iterator[Server]:
     """What `iperf3` talks to."""
@@ -118,16 +158,23 @@ def _pinned(pids: list[int]) -> Iterator[None]:
             os.sched_setaffinity(pid, allowed)
 
 
-def _run(command: str, seconds: float, *arguments: str) -> str:
+def _run(
+    command: str, seconds: float, *arguments: str, text: str = '', environment: dict[str, str] | None = None
+) -> str:
     try:
         done = subprocess.run(
-            [command_path(command), *arguments], capture_output=True, text=True, timeout=20 * seconds + 30
+            [command_path(command), *arguments],
+            input=text,
+            env=os.environ | (environment or {}),
+            capture_output=True,
+            text=True,
+            timeout=20 * seconds + 30,
         )
     except FileNotFoundError as error:
         raise BenchError(str(error)) from error
     except subprocess.TimeoutExpired as error:
         raise BenchError(f'{command} does not come to an end') from error
-    if done.returncode:
+    if done.returncode or 'Error' in done.stderr:
         raise BenchError(f'{command} ended with status {done.returncode}: {done.stderr.strip()[-200:]}')
     return done.stdout
 

@@ -18,6 +18,9 @@ VERSION_FLAGS = {
     'nginx': '-v',
     'wrk': '--version',
     'iperf3': '--version',
+    'memcached': '--version',
+    'mariadbd': '--version',
+    'postgres': '--version',
     'toxiproxy-server': '-version',
 }
 

@@ -69,6 +69,9 @@ _IDLE = (c.HAPROXY_TCP, c.VAURIEN_TCP, c.VAURIEN_REDIS_ARMED, c.TOXIPROXY)
 _DELAY = (c.DIRECT, c.VAURIEN_DELAY, c.TOXIPROXY_DELAY)
 
 
+_GET_MISS = partial(loads.closed_loop, request=b'get k\r\n', reply=b'END\r\n', clients=50)
+
+
 def _redis(name: str, clients: int, pipeline: int, nominal_rate: int) -> Scenario:
     load = partial(loads.redis_benchmark, clients=clients, pipeline=pipeline, nominal_rate=nominal_rate)
     return Scenario(name, 'redis', load, _REDIS, CPU_REQUEST, CPU_REQUEST, c.HAPROXY_TCP)
@@ -77,6 +80,11 @@ def _redis(name: str, clients: int, pipeline: int, nominal_rate: int) -> Scenari
 def _http(name: str, keep_alive: bool) -> Scenario:
     load = partial(loads.wrk, keep_alive=keep_alive)
     return Scenario(name, 'nginx', load, _HTTP, CPU_REQUEST, CPU_REQUEST, c.HAPROXY_HTTP)
+
+
+def _framed(name: str, backend: str, load: loads.Load, armed: c.Contender) -> Scenario:
+    some = (c.DIRECT, c.HAPROXY_TCP, c.VAURIEN_TCP, armed, c.TOXIPROXY)
+    return Scenario(name, backend, load, some, CPU_REQUEST, CPU_REQUEST, c.HAPROXY_TCP)
 
 
 def _bulk(name: str, reverse: bool) -> Scenario:
@@ -90,6 +98,9 @@ SCENARIOS = (
     Scenario('one connection', 'redis', loads.ping_pong, _SINGLE, CPU_REQUEST, loads.P50, c.HAPROXY_TCP),
     _http('http keep-alive', keep_alive=True),
     _http('http connection per request', keep_alive=False),
+    _framed('memcache', 'memcached', _GET_MISS, c.VAURIEN_MEMCACHE_ARMED),
+    _framed('mysql', 'mariadb', partial(loads.mariadb_slap, nominal_rate=30_000), c.VAURIEN_MYSQL_ARMED),
+    _framed('postgres', 'postgres', partial(loads.pgbench, script='SELECT 1;'), c.VAURIEN_POSTGRES_ARMED),
     _bulk('upload', reverse=False),
     _bulk('download', reverse=True),
     Scenario('idle links', 'redis', idle.idle_links, _IDLE, '', idle.KIB, c.HAPROXY_TCP),
@@ -103,6 +114,9 @@ TARGETS = (
     Target('http keep-alive', c.VAURIEN_TCP, 1.2, c.HAPROXY_TCP),
     Target('http keep-alive', c.VAURIEN_HTTP_ARMED, 1.5, c.HAPROXY_HTTP),
     Target('http connection per request', c.VAURIEN_TCP, 1.3, c.HAPROXY_TCP),
+    Target('memcache', c.VAURIEN_MEMCACHE_ARMED, 1.5, c.HAPROXY_TCP),
+    Target('mysql', c.VAURIEN_MYSQL_ARMED, 1.5, c.HAPROXY_TCP),
+    Target('postgres', c.VAURIEN_POSTGRES_ARMED, 1.5, c.HAPROXY_TCP),
     Target('upload', c.VAURIEN_TCP, 0.6, c.HAPROXY_TCP, CPU_GB),
     Target('upload', c.VAURIEN_TCP, 1.3, c.HAPROXY_SPLICED, CPU_GB),
     Target('download', c.VAURIEN_TCP, 0.6, c.HAPROXY_TCP, CPU_GB),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -22,7 +23,17 @@ from vaurien.options import Option
 from vaurien.settings import Settings
 
 DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS.parent))  # for the tests, which know what drivers raise
 REGION = re.compile(r'(<!-- generated: (.+?) -->\n).*?(<!-- end -->)', re.DOTALL)
+#: Of each protocol: the driver that its table is about, and the tests that know.
+DRIVERS = {
+    'http': ('requests', 'test_drivers'),
+    'memcache': ('pymemcache', 'test_memcache'),
+    'mysql': ('pymysql', 'test_mysql'),
+    'postgres': ('psycopg', 'test_postgres'),
+    'redis': ('redis', 'test_drivers'),
+    'smtp': ('smtplib', 'test_smtp'),
+}
 NAMES = {
     float: 'number',
     int: 'whole number',
@@ -48,10 +59,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def make(what: str) -> str:
-    """The text of one region: ``behavior delay``, ``protocol http``, ``settings``."""
+    """The text of one region: ``behavior delay``, ``protocol http``, ``driver http``, ``settings``."""
     if what == 'settings':
         return make_settings()
     kind, _, name = what.partition(' ')
+    if kind == 'driver':
+        return make_driver(name)
     plugin = REGISTRIES[kind].get(name)
     summary = ' '.join((plugin.__doc__ or '').partition('\n\n')[0].split()).replace('``', '`')
     return f'\n{summary}\n\n{make_options(kind, name, plugin.options)}\n'
@@ -66,6 +79,14 @@ def make_options(kind: str, name: str, options: Mapping[str, Option]) -> str:
         for option, (text, type_, default) in options.items()
     ]
     return '\n'.join(['| option | value | default | | flag |', '|---|---|---|---|---|', *rows, ''])
+
+
+def make_driver(protocol: str) -> str:
+    """A table of what the driver of *protocol* raises, as the tests have seen it."""
+    driver, module = DRIVERS[protocol]
+    raises = import_module(f'tests.behaviors.{module}').RAISES
+    rows = [f'| `{behavior}` | {text} |' for behavior, text in raises.get(protocol, raises).items()]
+    return '\n'.join(['', f'| behavior | `{driver}` raises |', '|---|---|', *rows, '', ''])
 
 
 def make_settings() -> str:
@@ -94,7 +115,9 @@ def spell_type(type_: Any) -> str:
 
 
 def spell_bounds(bounds: Meta) -> str:
-    """``from 400 to 599``, ``from 0``, ``above 0``."""
+    """``from 400 to 599``, ``from 0``, ``above 0``, ``that matches …``."""
+    if bounds.pattern is not None:
+        return f' that matches `{bounds.pattern}`'
     if bounds.gt is not None:
         return f' above {bounds.gt}'
     return f' from {bounds.ge}' + (f' to {bounds.le}' if bounds.le is not None else '')

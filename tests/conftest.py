@@ -28,6 +28,27 @@ def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope='session')
+def memcached(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A memcached: each test uses keys of its own."""
+    with servers.memcached(tmp_path_factory.mktemp('memcached')) as server:
+        yield server
+
+
+@pytest.fixture(scope='session')
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A MariaDB: each test uses tables of its own; `servers.mariadb` says who may enter."""
+    with servers.mariadb(tmp_path_factory.mktemp('mariadb')) as server:
+        yield server
+
+
+@pytest.fixture(scope='session')
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL, likewise."""
+    with servers.postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope='session')
 def echo_server() -> Iterator[RawBackend]:
     """A backend that sends back what arrives."""
     backend = RawBackend().serve(echo)

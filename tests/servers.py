@@ -1,4 +1,4 @@
-"""Real servers for the tests, each on a free port and in a directory of its own: Redis and nginx."""
+"""Real servers for the tests, each on a free port and in a directory of its own."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import getpass
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +25,13 @@ HOST = '127.0.0.1'
 TIMEOUT = 5.0 * float(os.environ.get('VAURIEN_TEST_TIMEOUT_SCALE', '1'))
 
 #: Where Debian keeps servers, often not on the path of a user.
-SEARCH_PATH = f'{os.environ.get("PATH", os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin'
+SEARCH_PATH = ':'.join(
+    [
+        os.environ.get('PATH', os.defpath),
+        *('/usr/local/sbin', '/usr/sbin', '/sbin'),
+        *sorted(map(str, Path('/usr/lib/postgresql').glob('*/bin')), reverse=True),
+    ]
+)
 
 #: What nginx serves as ``/``, and in chunks as ``/chunked``.
 INDEX = b'<!doctype html>\n<title>backend</title>\n<p>It works.\n'
@@ -100,7 +109,9 @@ def command_path(name: str) -> str:
 
 
 @contextmanager
-def running(command: list[str], port: int, directory: Path) -> Iterator[Server]:
+def running(
+    command: list[str], port: int, directory: Path, *, stop_signal: signal.Signals = signal.SIGTERM
+) -> Iterator[Server]:
     """*command*, from the moment it listens on *port* and until the block is left."""
     executor = TCPExecutor(
         command,
@@ -111,6 +122,7 @@ def running(command: list[str], port: int, directory: Path) -> Iterator[Server]:
         sleep=0.01,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
+        stop_signal=stop_signal,
     )
     with executor:
         assert executor.process is not None
@@ -153,3 +165,62 @@ def nginx(directory: Path) -> Iterator[Server]:
     config.write_text(NGINX_CONFIG.substitute(host=HOST, port=port, user=user))
     with running([command_path('nginx'), '-p', f'{directory}/', '-c', str(config)], port, directory) as server:
         yield server
+
+
+@contextmanager
+def memcached(directory: Path) -> Iterator[Server]:
+    """A memcached that takes values of up to 64 MiB."""
+    port = free_port()
+    flags = ['-l', HOST, '-p', str(port), '-U', '0', '-u', getpass.getuser(), '-m', '256', '-I', '64m', '-c', '4096']
+    with running([command_path('memcached'), *flags], port, directory) as server:
+        yield server
+
+
+@contextmanager
+def mariadb(directory: Path) -> Iterator[Server]:
+    """A MariaDB with the database ``test``; the user ``tester``, with the password ``secret``, may do anything."""
+    port = free_port()
+    data = directory / 'data'
+    user = f'--user={getpass.getuser()}'
+    install = [command_path('mariadb-install-db'), '--no-defaults', user, f'--datadir={data}', '--skip-test-db']
+    subprocess.run([*install, '--auth-root-authentication-method=normal'], check=True, capture_output=True)
+    setup = directory / 'setup.sql'
+    setup.write_text(  # a statement a line
+        "CREATE DATABASE test;\nCREATE USER tester@'%' IDENTIFIED BY 'secret';\nGRANT ALL ON *.* TO tester@'%';\n"
+    )
+    flags = [f'--bind-address={HOST}', f'--port={port}', f'--datadir={data}', f'--socket={directory}/mysql.sock', user]
+    flags += [f'--init-file={setup}', f'--pid-file={directory}/mysql.pid', f'--log-error={directory}/mysql.log']
+    flags += ['--max-allowed-packet=1G', '--local-infile=ON', '--max-connections=500', '--skip-name-resolve']
+    flags += ['--table-open-cache=400', '--open-files-limit=4096']
+    with running([command_path('mariadbd'), '--no-defaults', *flags], port, directory) as server:
+        yield server
+
+
+@contextmanager
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL with the database ``postgres``; its superuser is ``tester``, with the password ``secret``.
+
+    It refuses to be root: then it is ``postgres``, in a directory that he may enter.
+    """
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix='vaurien-postgres-', ignore_cleanup_errors=True) as name:
+        directory = Path(name)
+        (directory / 'password').write_text('secret')
+        runas: list[str] = []
+        if os.geteuid() == 0:
+            runas = ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups', '--']
+            for path in (directory, directory / 'password'):
+                shutil.chown(path, 'postgres', 'postgres')
+        init = [command_path('initdb'), '-D', f'{name}/data', '-U', 'tester', '-A', 'scram-sha-256', '--no-sync']
+        subprocess.run([*runas, *init, f'--pwfile={name}/password'], check=True, capture_output=True, cwd=name)
+        flags = ['-D', f'{name}/data', '-p', str(port), '-h', HOST, '-k', name, '-F', '-c', 'max_connections=200']
+        flags += ['-c', 'log_min_messages=panic']
+        command = [*runas, command_path('postgres'), *flags]
+        # On SIGTERM it would wait for its clients to leave.
+        with running(command, port, directory, stop_signal=signal.SIGINT) as server:
+            is_ready = [command_path('pg_isready'), '-q', '-h', HOST, '-p', str(port)]
+            deadline = time.monotonic() + TIMEOUT
+            while subprocess.run(is_ready, check=False).returncode:  # it listens before it lets anybody in
+                assert time.monotonic() < deadline, 'PostgreSQL is not getting ready'
+                time.sleep(0.02)
+            yield server

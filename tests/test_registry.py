@@ -18,7 +18,7 @@ from vaurien.protocols import Protocol
 from vaurien.registry import Registry, load_callable
 
 BEHAVIORS = ['abort', 'blackout', 'delay', 'dummy', 'error', 'hang', 'transient']
-PROTOCOLS = ['http', 'redis', 'tcp']
+PROTOCOLS = ['http', 'memcache', 'mysql', 'postgres', 'redis', 'smtp', 'tcp']
 BUILT_IN = [*((Behavior, name) for name in BEHAVIORS), *((Protocol, name) for name in PROTOCOLS)]
 
 UNIT = re.compile(r'\b(seconds?|bytes?|percent|times|exchanges|status code)\b', re.IGNORECASE)

@@ -312,7 +312,8 @@ class TestOptions:
     """What they may be."""
 
     def test_defaults(self) -> None:
-        assert Error.resolve({}) == {'code': None, 'inject': False, 'warmup': 0}
+        defaults = {'code': None, 'errno': None, 'sqlstate': None, 'inject': False, 'warmup': 0}
+        assert Error.resolve({}) == defaults
 
     @pytest.mark.parametrize('code', [400, 599, None])
     def test_codes(self, code: int | None) -> None:
@@ -322,6 +323,8 @@ class TestOptions:
         ('given', 'said'),
         [
             ({'code': 399}, 'code: expected int >= 400, got 399'),
+            ({'errno': 0}, 'errno: expected int >= 1, got 0'),
+            ({'sqlstate': '4000'}, "sqlstate: expected str matching regex '^[0-9A-Z]{5}$', got '4000'"),
             ({'code': 600}, 'code: expected int <= 599, got 600'),
             ({'code': 'x'}, "code: expected int, got 'x'"),
             ({'warmup': -1}, 'warmup: expected int >= 0, got -1'),

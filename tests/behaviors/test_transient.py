@@ -9,6 +9,7 @@ from tests.behaviors.clients import http_session, redis_client
 from tests.behaviors.talk import LANGUAGES, connect, make_proxy, talking
 from tests.servers import Server
 from vaurien import Proxy
+from vaurien.behaviors.error import Error
 from vaurien.behaviors.transient import Transient
 from vaurien.errors import OptionError
 
@@ -62,6 +63,6 @@ def test_injects_some_times() -> None:
 
 
 def test_options() -> None:
-    assert Transient.resolve({}) == {'code': None, 'inject': False, 'warmup': 0, 'agitate': 3}
+    assert Transient.resolve({}) == Error.resolve({}) | {'agitate': 3}
     with pytest.raises(OptionError, match='>= 1, got 0'):
         Transient.resolve({'agitate': 0})

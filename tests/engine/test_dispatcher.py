@@ -357,7 +357,7 @@ class TestOpaque:
     def test_after_bytes_that_do_not_parse(
         self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture, protocol: str, by: str
     ) -> None:
-        noise = b'\x16\x03\x01' + Random(3).randbytes(50_000)
+        noise = b'\xff\x03\x01' + Random(3).randbytes(50_000)
         with caplog.at_level(logging.WARNING), make_proxy(raw_backend, protocol) as proxy:
             peers = client, backend = join(proxy, raw_backend)
             speaker, listener = peers if by == 'client' else peers[::-1]
@@ -369,6 +369,48 @@ class TestOpaque:
             self.talk_opaquely(proxy, client, backend)
         (warning,) = caplog.records
         assert warning.getMessage().startswith(f'link 1: not {protocol}, opaque from here: ')
+
+    def test_after_bytes_that_do_not_parse_right_behind_a_request(
+        self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        both = command('PING') + b'\xff\x03\x01'
+        with (
+            caplog.at_level(logging.WARNING),
+            make_proxy(raw_backend, 'redis', 'delay', options={'delay': {'sleep': 0.01}}) as proxy,
+        ):
+            client, backend = join(proxy, raw_backend)
+            client.send(both)
+            assert backend.recv_exactly(len(both)) == both
+            backend.send(b'+PONG\r\n')
+            assert client.recv_exactly(7) == b'+PONG\r\n'
+            self.talk_opaquely(proxy, client, backend)
+        assert len(caplog.messages) == 1
+
+    @pytest.mark.parametrize('protocol', ['http', 'memcache', 'mysql', 'postgres', 'redis', 'smtp'])
+    def test_tls(self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture, protocol: str) -> None:
+        hello = b'\x16\x03\x01\x00\x10' + Random(5).randbytes(16)
+        with caplog.at_level(logging.INFO), Proxy(raw_backend.address, protocol) as proxy:
+            client, backend = join(proxy, raw_backend)
+            client.send(hello)
+            assert backend.recv_exactly(len(hello)) == hello
+            self.talk_opaquely(proxy, client, backend)
+        assert [message for message in caplog.messages if 'opaque' in message] == ['link 1: opaque from here: TLS']
+
+    @pytest.mark.parametrize('behavior', ['delay', 'hang', 'blackout', 'abort'])
+    def test_faults_meet_tls_from_its_first_byte(self, raw_backend: RawBackend, behavior: str) -> None:
+        options = {'delay': {'sleep': 0.05}} if behavior == 'delay' else {}
+        with Proxy(raw_backend.address, 'redis', behavior=behavior, options=options) as proxy:
+            client, backend = join(proxy, raw_backend)
+            client.send(b'\x16\x03\x01\x00\x02hi')
+            if behavior == 'hang':
+                assert client.is_silent(0.05)
+            elif behavior == 'blackout':
+                assert client.recv() == b''
+            else:
+                backend.recv_exactly(7)
+                backend.send(b'hello')
+                assert client.recv_all() == b'' if behavior == 'abort' else client.recv_exactly(5) == b'hello'
+            assert proxy.status()['faults'] == {behavior: 1}
 
     def talk_opaquely(self, proxy: Proxy, client: Peer, backend: Peer) -> None:
         """Nothing armed, then something, then nothing."""
@@ -432,7 +474,7 @@ class TestOpaque:
     @pytest.mark.parametrize(
         ('protocol', 'request_', 'noise'),
         [
-            ('redis', command('PING'), b'\x16\x03\x01'),
+            ('redis', command('PING'), b'\xff\x03\x01'),
             ('http', b'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n', b'zz\r\n'),
         ],
         ids=['redis', 'http'],
@@ -769,6 +811,20 @@ class TestSetBackend:
             join(proxy, other_backend)
 
 
+class TestGreetings:
+    """Of protocols whose backend speaks first."""
+
+    def test_an_error_does_not_come_before_one(self, raw_backend: RawBackend) -> None:
+        """Though the client did not wait for it; the greeting itself passes then."""
+        with Proxy(raw_backend.address, 'smtp', behavior='error') as proxy:
+            client, backend = join(proxy, raw_backend)
+            client.send(b'NOOP\r\n')
+            assert client.is_silent(0.05)
+            backend.send(b'220 at your service\r\n')
+            assert client.recv_until(b'\r\n') == b'220 at your service\r\n'
+            assert client.recv_until(b'\r\n').startswith(b'451 ')
+
+
 class TestFailing:
     """Behaviors of somebody's that fail."""
 
@@ -833,10 +889,10 @@ class TestFailing:
             client, backend = join(proxy, raw_backend)
             client.send(command('PING') * 2)
             assert backend.recv_until(b'PING\r\n') == command('PING')
-            client.send(b'\x16\x03\x01')
+            client.send(b'\xff\x03\x01')
             backend.send(b'+PONG\r\n')
             assert client.recv_until(b'\r\n') == b'+PONG\r\n'
-            assert backend.recv_exactly(len(command('PING')) + 3) == command('PING') + b'\x16\x03\x01'
+            assert backend.recv_exactly(len(command('PING')) + 3) == command('PING') + b'\xff\x03\x01'
 
     def test_the_client_resets_while_a_request_waits_for_its_turn(self, raw_backend: RawBackend) -> None:
         """That never comes, though the reply that it waited for does."""

@@ -21,7 +21,7 @@ def test_each_chunk_is_a_message() -> None:
 
 def test_backend_speaks_first() -> None:
     protocol = TCP()
-    assert list(protocol.feed_downstream(b'220 hello')) == [(GREETING, 9)]
+    assert list(protocol.feed_downstream(b'220 hello')) == [(GREETING, 9), (REPLY, 9)]
     assert list(protocol.feed_downstream(b'more')) == [(REPLY, 13)]
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from vaurien.engine.end import End
     from vaurien.protocols.base import BaseProtocol
 
+SQLState = Annotated[str, Meta(pattern='^[0-9A-Z]{5}$')]
+
 #: Random bytes put into the middle of a reply.
 NOISE_BYTES = 100
 
@@ -21,7 +23,9 @@ class Error(Dummy):
 
     name = 'error'
     options = {
-        'code': ('HTTP status code; none: 500, 501, 502 or 503', Annotated[int, Meta(ge=400, le=599)] | None, None),
+        'code': ('Status of HTTP (none: 500 to 503) or SMTP (451)', Annotated[int, Meta(ge=400, le=599)] | None, None),
+        'errno': ('Error number of MySQL (none: 1205)', Annotated[int, Meta(ge=1, le=65534)] | None, None),
+        'sqlstate': ('SQLSTATE of PostgreSQL (none: 57P01) or MySQL (by errno)', SQLState | None, None),
         'inject': ('True: the real reply, with 100 random bytes in the middle of it', bool, False),
         'warmup': ('Number of exchanges that pass first', Annotated[int, Meta(ge=0)], 0),
     }
@@ -36,7 +40,13 @@ class Error(Dummy):
         """Answer in the backend's place."""
         if self.option('inject'):
             return True
-        source.answer(protocol.error(self.option('code') or 0))
+        options = {name: self.option(name) for name in ('code', 'errno', 'sqlstate')}
+        choice = {name: value for name, value in options.items() if value is not None}
+        reply = protocol.error(**choice)
+        if not (reply.closes or reply.early):  # at its end a protocol may know more: the number of the next packet
+            source.skip_message()
+            reply = protocol.error(**choice)
+        source.answer(reply)
         return False
 
     def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:

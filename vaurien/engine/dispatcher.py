@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from vaurien.engine.link import Link
     from vaurien.engine.stream import Stream
 
+#: How TLS begins: a record of type handshake, of version 3.x (RFC 8446, 5.1).
+_CLIENT_HELLO = re.compile(rb'\x16\x03[\x01-\x04]')
+
 logger = logging.getLogger(__name__)
 
 
@@ -44,7 +48,7 @@ class Dispatcher:
         self.protocol = protocol
         #: Exchanges opened; requests sent on that expect a reply; replies received.
         self.exchanges = exchanges
-        self.asked = 0
+        self.asked = int(protocol.greets)  # for that, it is as if the client had asked
         self.answered = 0
         #: Where, upstream, the last whole request ended.
         self.boundary = link.up.position
@@ -53,7 +57,7 @@ class Dispatcher:
         #: The backend has reset its connection while a behavior ran.
         self.broken = False
         self._draws = link.draws()
-        link.up.tap = self._on_requests
+        link.up.tap = self._on_first_request
         link.down.tap = self._on_replies
 
     @property
@@ -90,12 +94,21 @@ class Dispatcher:
 
     # Upstream
 
+    def _on_first_request(self, data: bytes) -> None:
+        self.link.up.tap = self._on_requests
+        if type(self.protocol) is not TCP and _CLIENT_HELLO.match(data):
+            logger.info('link %d: opaque from here: TLS', self.link.number)
+            self.protocol = self.link.opaque_protocol()
+        self._on_requests(data)
+        if self.is_superfluous():
+            self.link.rearm()
+
     def _on_requests(self, data: bytes) -> None:
         protocol, exchange, up = self.protocol, self.exchange, self.link.up
         marks: Sequence[Mark] = NOTHING
         if len(data) < protocol.upstream_body:
             protocol.upstream_body -= len(data)
-        elif not (up.marks and up.marks[-1][0] == OPAQUE):
+        elif exchange is None or not (up.marks and up.marks[-1][0] == OPAQUE):
             data, marks = protocol.feed_upstream(data)
         if exchange is None or (exchange.sending and not protocol.ordered and not up.held):
             self._forward(data, marks)
@@ -192,6 +205,7 @@ class Dispatcher:
 
     def _greet(self) -> None:
         self.exchanges += 1
+        self.asked += not self.protocol.greets
         behavior = self._draws.draw(self.exchanges) if self._draws is not None else None
         if behavior is not None and self.exchange is None and self.link.proxy.is_due(behavior):
             self.exchange = Exchange(self, behavior, greeting=True)
@@ -221,6 +235,12 @@ class Dispatcher:
     def is_exhausted(self, stream: Stream) -> bool:
         """Whether a reader waits in vain though the stream has not ended: the reply has."""
         return stream is self.link.down and self.exchange is not None and self.exchange.reply_ended
+
+    def on_prompted(self) -> None:
+        """The client was asked for the rest of its request, not by the backend."""
+        if self.exchange is not None:
+            self.exchange.request_ended = False
+            self.protocol.on_prompted()
 
     def skip_message(self, end: End) -> None:
         """Read and drop the rest of the request."""

@@ -87,12 +87,18 @@ class End:
 
         Nothing is sent where the client has asked for no reply.
         """
-        if not reply.closes:
+        if reply.early:
+            self.sendall(reply.early)
+        if reply.prompt or not reply.closes:
             self.skip_message()
-            if self._traffic.expects_reply:
-                self.sendall(reply.data)
+        if reply.prompt:
+            self.sendall(reply.prompt)
+            self._traffic.on_prompted()
+            self.skip_message()
+        if self._traffic.expects_reply:
+            self.sendall(reply.data)
+        if not reply.closes:
             return
-        self.sendall(reply.data)
         self._outbound.finish()
         with Timeout(LINGER, False):  # closing with bytes unread would reset the connection: the reply might be lost
             while not self._link.closed and self.recv():

@@ -10,7 +10,7 @@ from gevent import Greenlet, GreenletExit, getcurrent
 from vaurien.behaviors.dummy import Dummy
 from vaurien.engine.end import End
 from vaurien.engine.stream import MAX_HELD
-from vaurien.protocols.base import END, HEAD, OPAQUE, REPLY, REQUEST, Mark
+from vaurien.protocols.base import END, HEAD, OPAQUE, PROMPT, REPLY, REQUEST, Mark
 
 if TYPE_CHECKING:
     from vaurien.engine.dispatcher import Dispatcher
@@ -40,7 +40,7 @@ class Exchange:
         #: Whether the request goes on to the backend; its end has passed, on or away; the reply's has.
         self.sending = False
         self.request_ended = greeting
-        self.reply_ended = greeting or not expects_reply
+        self.reply_ended = not expects_reply
         #: Whether the behavior has read or written: then the exchange can no longer pass as if nothing had been.
         self.touched = False
         self._counted = greeting
@@ -85,9 +85,14 @@ class Exchange:
         """More of the backend's bytes have arrived."""
         if self.link.down.holding:
             self.link.down.release_interim()
-        if self.sending and any(kind in (REPLY, OPAQUE) for kind, _ in marks):
-            self.reply_ended = True
-            self.link.changed()
+        if not (self.sending or self.greeting):
+            return
+        for kind, _ in marks:
+            if kind == PROMPT:
+                self.request_ended = False
+            elif kind in (REPLY, OPAQUE):
+                self.reply_ended = True
+                self.link.changed()
 
     def on_taken(self, kind: int) -> None:
         """The behavior has read over a mark."""
@@ -132,6 +137,7 @@ class Exchange:
     def _drop_request(self) -> None:
         link = self.link
         if self.greeting:
+            self._await_reply()
             link.down.drop()
         elif not self.reply_ended:
             self.owner.protocol.withdraw()
@@ -167,10 +173,10 @@ class Exchange:
         everything = up.position + len(up.held)
         kind, end = next((mark for mark in up.marks if mark[0] in (END, OPAQUE)), (0, everything))
         self.request_ended = kind != 0
-        up.release_to(end if kind == END else everything)
+        passed = up.release_to(end if kind == END else everything)
         if self.request_ended:
             self.owner.boundary = up.position
-        if kind == OPAQUE:
+        if OPAQUE in passed:
             self.owner.go_opaque()
 
     def _sent(self) -> bool:

@@ -118,6 +118,9 @@ class Handler:
         """Whether a behavior waits in vain though the stream has not ended."""
         return stream is self.link.down and self._in_behavior and self._has_read_reply
 
+    def on_prompted(self) -> None:
+        """The client was asked for the rest of its request, of which nothing is known here."""
+
     def skip_message(self, end: End) -> None:
         """Drop what has arrived: more is not known of messages here."""
         self.link.up.drop()

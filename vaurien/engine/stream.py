@@ -12,7 +12,7 @@ from socket import MSG_MORE, MSG_PEEK, SHUT_WR
 from typing import TYPE_CHECKING, Any
 
 from vaurien.engine.splice import Splice
-from vaurien.protocols.base import INTERIM, NOTHING, Mark
+from vaurien.protocols.base import INTERIM, NOTHING, PROMPT, Mark
 
 if TYPE_CHECKING:
     from _socket import socket
@@ -117,7 +117,10 @@ class Stream:
         self.chunks += 1
         tap = self.tap
         if tap is not None:
-            self.link.attempt(tap, self.buffer[:count].tobytes())
+            try:
+                tap(self.buffer[:count].tobytes())
+            except Exception as error:  # whatever somebody's protocol raises
+                self.link.fail(error)
             return
         is_last = self.chunks == 1 and self.source is not self.link.client and self._has_ended()
         try:
@@ -291,19 +294,19 @@ class Stream:
             passed.append(self.marks.pop(0)[0])
         return passed
 
-    def release_to(self, position: int) -> None:
-        """Send on what is held up to *position*, and forget the marks there."""
+    def release_to(self, position: int) -> list[int]:
+        """Send on what is held up to *position*; give the kinds of the marks there, which are gone with it."""
         count = position - self.position
         if count > 0:
             data = bytes(self.held[:count])
             del self.held[:count]
             self.position = position
             self.send(data)
-        self._marks_passed()
+        return self._marks_passed()
 
     def release_interim(self) -> None:
-        """Send on what is held before the reply: 1xx, pushes."""
-        while self.marks and self.marks[0][0] == INTERIM:
+        """Send on what is held before the reply: 1xx, pushes, what asks for more."""
+        while self.marks and self.marks[0][0] in (INTERIM, PROMPT):
             self.release_to(self.marks[0][1])
         self.settle()
 

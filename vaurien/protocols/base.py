@@ -32,8 +32,10 @@ UNANSWERED = 4
 REPLY = 5
 #: Downstream: something that is no reply ends here: a 1xx, a push.
 INTERIM = 6
-#: Downstream: a message that answers nothing ends here, and opens an exchange: the backend speaks first.
+#: Downstream: the backend speaks first: an exchange is open whose request is empty; a REPLY mark ends it.
 GREETING = 8
+#: Downstream: the backend asks here for more of the oldest request, which goes on up to the next END.
+PROMPT = 9
 #: Either: framing ends here; what follows is opaque. `BaseProtocol.opaque` says why.
 OPAQUE = 7
 
@@ -50,6 +52,10 @@ class ErrorReply(NamedTuple):
 
     data: bytes
     closes: bool = False
+    #: What has the client send the rest of the request, where a server would refuse it only then.
+    prompt: bytes = b''
+    #: What comes before all that, where the client may wait for it in the middle of its request.
+    early: bytes = b''
 
 
 class BaseProtocol(Configurable):
@@ -63,6 +69,9 @@ class BaseProtocol(Configurable):
 
     #: Whether there is one reply for each request, in their order.
     ordered: ClassVar[bool] = True
+
+    #: Whether the backend always speaks first, and the client is to wait for it.
+    greets: ClassVar[bool] = False
 
     #: Why the framing ended, once an OPAQUE mark was given: ``upgrade to websocket``. Starting with ``!``: a
     #: warning, the bytes did not parse.
@@ -116,8 +125,15 @@ class BaseProtocol(Configurable):
         """A request's head as a short text without secrets, for matching and logs: ``GET /orders/7``."""
         return f'{len(request)} bytes'
 
-    def error(self, code: int = 0) -> ErrorReply:
-        """An error in reply to `request`; *code* picks one where the protocol numbers them, 0 leaves it to chance."""
+    def on_prompted(self) -> None:
+        """The client was asked for the rest of `request` in the backend's place."""
+
+    def error(self, code: int = 0, errno: int = 0, sqlstate: str = '') -> ErrorReply:
+        """An error in reply to `request`, which is empty where the backend speaks first.
+
+        Each protocol picks it by the number it has for errors: a status *code*, an *errno*, an *sqlstate*. Without one
+        it is the protocol's usual error, or left to chance.
+        """
         return ErrorReply(self.random.randbytes(1000))
 
     def _handle(self, source: End, dest: End, to_backend: bool) -> bool | None:

@@ -408,7 +408,7 @@ class HTTP(BaseProtocol):
         words = _request_line(request).split(b' ', 2)
         return _escape(b' '.join(words[:2]))[:_TEXT_MAX]
 
-    def error(self, code: int = 0) -> ErrorReply:
+    def error(self, code: int = 0, errno: int = 0, sqlstate: str = '') -> ErrorReply:
         """A response of status *code*, 500 to 503 at random by default, without a Date, there being no clock here."""
         status = code or self.random.choice((500, 501, 502, 503))
         try:

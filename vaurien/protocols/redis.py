@@ -449,7 +449,7 @@ class Redis(BaseProtocol):
         words = [name] if name in _SECRET else [name, *head.words[1:2]]
         return _escape(b' '.join(word[:_TEXT_MAX] for word in words))[:_TEXT_MAX]
 
-    def error(self, code: int = 0) -> ErrorReply:
+    def error(self, code: int = 0, errno: int = 0, sqlstate: str = '') -> ErrorReply:
         """``-ERR``; Redis does not number its errors."""
         return _ERROR
 

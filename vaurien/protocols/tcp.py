@@ -31,7 +31,9 @@ class TCP(BaseProtocol):
 
     def feed_downstream(self, data: bytes) -> Sequence[Mark]:
         """Each chunk ends a reply, as far as can be told."""
-        kind = REPLY if self._spoken else GREETING
-        self._spoken = True
         self._received += len(data)
-        return ((kind, self._received),)
+        reply = (REPLY, self._received)
+        if self._spoken:
+            return (reply,)
+        self._spoken = True
+        return (GREETING, self._received), reply

@@ -1,0 +1,364 @@
+"""PostgreSQL through the proxy: what the driver ``psycopg`` and the command ``psql`` make of each behavior."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.pq import ExecStatus, TransactionStatus
+
+from tests.behaviors.talk import connect
+from tests.peers import RawBackend
+from tests.servers import HOST, LARGE, TIMEOUT, Server, command_path
+from vaurien import Proxy
+
+#: Behavior -> what `raised` gives.
+RAISES: dict[str, str] = {
+    'dummy': 'nothing',
+    'delay': 'nothing, later',
+    'error': 'psycopg.errors.AdminShutdown 57P01',
+    'transient': 'psycopg.errors.AdminShutdown 57P01, then nothing',
+    'hang': 'psycopg.errors.ConnectionTimeout',
+    'blackout': 'psycopg.OperationalError',
+    'abort': 'psycopg.OperationalError',
+}
+OPTIONS: dict[str, dict[str, Any]] = {'delay': {'sleep': 0.1}, 'transient': {'agitate': 1}}
+FAILURE = {'sqlstate': '40001'}
+VALUE = LARGE[: 3 * 1024 * 1024]
+DATABASE = {'host': HOST, 'user': 'tester', 'password': 'secret', 'dbname': 'postgres'}
+
+
+def enter(proxy: Proxy, **given: Any) -> psycopg.Connection[Any]:
+    """A connection whose first exchange is its startup."""
+    options = {**DATABASE, 'port': proxy.address.port, 'sslmode': 'disable', 'autocommit': True, **given}
+    return psycopg.connect(**options)
+
+
+def raised(ask: Callable[[], object]) -> str:
+    """The full name of what *ask* raises, and its SQLSTATE."""
+    began = time.monotonic()
+    try:
+        ask()
+    except psycopg.Error as error:
+        # psycopg calls its classes by where they are to be imported from.
+        return ' '.join(filter(None, [f'{type(error).__module__}.{type(error).__qualname__}', error.sqlstate]))
+    return 'nothing' if time.monotonic() - began < OPTIONS['delay']['sleep'] else 'nothing, later'
+
+
+def one(connection: psycopg.Connection[Any], statement: str = 'SELECT 1', *values: object) -> Any:
+    """The one value that *statement* gives."""
+    row = connection.execute(statement, values or None).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def next_result(connection: psycopg.Connection[Any]) -> Any:
+    """What libpq gives next. Its own way to wait would stop every thread, the proxy's too."""
+    pgconn = connection.pgconn
+    while pgconn.flush():
+        select.select([], [pgconn.socket], [], TIMEOUT)
+    while pgconn.is_busy():
+        assert select.select([pgconn.socket], [], [], TIMEOUT)[0], 'no result'
+        pgconn.consume_input()
+    return pgconn.get_result()
+
+
+class TestDummy:
+    """Nothing is to be seen of it."""
+
+    def test_values(self, postgres: Server) -> None:
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy, sslmode='prefer') as connection:
+            assert one(connection) == 1
+            assert one(connection, 'SELECT %s::text', 'a') == 'a'
+            for number in range(8):  # prepared from the sixth on
+                assert one(connection, 'SELECT %s + 1', number) == number + 1
+            assert one(connection, 'SELECT %b', VALUE) == VALUE
+            text = VALUE.hex()
+            assert psycopg.ClientCursor(connection).execute('SELECT %s', (text,)).fetchone() == (text,)
+            with pytest.raises(psycopg.errors.UndefinedTable):
+                one(connection, 'SELECT * FROM missing')
+            assert proxy.status()['faults'] == {}
+
+    def test_pipeline(self, postgres: Server) -> None:
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
+            with connection.pipeline():
+                cursors = [connection.execute('SELECT %s', (number,)) for number in range(300)]
+                assert cursors[7].fetchone() == (7,)
+                cursors += [connection.execute('SELECT %s', (number,)) for number in range(300, 400)]
+            assert [cursor.fetchone() for cursor in cursors[8:]] == [(number,) for number in range(8, 400)]
+
+    def test_copy(self, postgres: Server) -> None:
+        rows = [(number, VALUE[number : number + 2000]) for number in range(1000)]
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
+            cursor = connection.cursor()
+            cursor.execute('CREATE TEMPORARY TABLE copied (id int, value bytea)')
+            with cursor.copy('COPY copied FROM STDIN') as copy:
+                for row in rows:
+                    copy.write_row(row)
+            with cursor.copy('COPY copied TO STDOUT (FORMAT binary)') as copy:
+                copy.set_types(['int4', 'bytea'])
+                assert list(copy.rows()) == rows
+            with pytest.raises(psycopg.errors.BadCopyFileFormat), cursor.copy('COPY copied FROM STDIN') as copy:
+                copy.write(b'1\n' * 100_000)
+            assert one(connection, 'SELECT count(*) FROM copied') == len(rows)
+
+    def test_copy_by_a_batch(self, postgres: Server) -> None:
+        """The server does not hear the Sync before the COPY."""
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
+            connection.execute('CREATE TEMPORARY TABLE copied (id int)')
+            proxy.set_behavior('delay', sleep=0.01, before=False)
+            for end in (None, b'changed my mind'):
+                pgconn = connection.pgconn
+                pgconn.send_query_params(b'COPY copied FROM STDIN', [])
+                assert next_result(connection).status == ExecStatus.COPY_IN
+                pgconn.put_copy_data(b'1\n' * 10_000)
+                pgconn.put_copy_end(end)
+                assert next_result(connection).status == (ExecStatus.FATAL_ERROR if end else ExecStatus.COMMAND_OK)
+                assert next_result(connection) is None
+            assert one(connection, 'SELECT count(*) FROM copied') == 10_000
+            assert proxy.status()['faults'] == {'delay': 3}
+
+    def test_notifications_and_notices(self, postgres: Server) -> None:
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as listener, enter(proxy) as other:
+            notices: list[str | None] = []
+            listener.add_notice_handler(lambda notice: notices.append(notice.message_primary))
+            listener.execute("LISTEN news; DO $$ BEGIN RAISE NOTICE 'hello'; END $$")
+            other.execute("NOTIFY news, 'today'")
+            assert [notify.payload for notify in listener.notifies(timeout=TIMEOUT, stop_after=1)] == ['today']
+            assert notices == ['hello']
+
+    def test_cancel(self, postgres: Server) -> None:
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection, ThreadPoolExecutor() as pool:
+            sleeping = pool.submit(one, connection, 'SELECT pg_sleep(60)')
+            with enter(proxy) as other:
+                while not one(other, "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'"):
+                    pass
+            connection.cancel_safe(timeout=TIMEOUT)
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                sleeping.result(TIMEOUT)
+            assert one(connection) == 1
+
+    def test_many_at_once(self, postgres: Server) -> None:
+        with Proxy(postgres.address, 'postgres') as proxy:
+
+            def ask(number: int) -> list[Any]:
+                with enter(proxy) as connection:
+                    return [one(connection, 'SELECT %s::int', number * 100 + i) for i in range(30)]
+
+            with ThreadPoolExecutor(8) as pool:
+                assert list(pool.map(ask, range(8))) == [[n * 100 + i for i in range(30)] for n in range(8)]
+
+
+class TestBehaviors:
+    """What the driver raises, and that the connection is then as it would be with a real server."""
+
+    @pytest.mark.parametrize('behavior', ['dummy', 'delay'])
+    @pytest.mark.parametrize('before', [True, False])
+    def test_that_pass(self, postgres: Server, behavior: str, before: bool) -> None:
+        options = {**OPTIONS['delay'], 'before': before} if behavior == 'delay' else {}
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
+            for statement in ('SELECT 1', 'SELECT length(%b)'):
+                values = [VALUE] if '%' in statement else []
+                with proxy.with_behavior(behavior, **options):
+                    assert raised(lambda: one(connection, statement, *values)) == RAISES[behavior]  # noqa: B023
+            assert one(connection) == 1
+
+    @pytest.mark.parametrize('behavior', ['error', 'blackout', 'abort'])
+    @pytest.mark.parametrize('values', [(), (VALUE,)], ids=['simple', 'extended'])
+    def test_that_cost_the_connection(self, postgres: Server, behavior: str, values: tuple[bytes, ...]) -> None:
+        statement = 'SELECT length(%b)' if values else 'SELECT 1'
+        with Proxy(postgres.address, 'postgres') as proxy:
+            with enter(proxy) as connection:
+                with proxy.with_behavior(behavior):
+                    assert raised(lambda: one(connection, statement, *values)) == RAISES[behavior]
+                assert connection.closed
+                assert proxy.status()['faults'] == {behavior: 1}
+            with enter(proxy) as connection:
+                assert one(connection) == 1
+
+    def test_transient(self, postgres: Server) -> None:
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as first, enter(proxy) as second:
+            proxy.set_behavior('transient', **OPTIONS['transient'])
+            outcomes = [raised(lambda: one(connection)) for connection in (first, second)]  # noqa: B023
+            assert ', then '.join(outcomes) == RAISES['transient']
+            proxy.set_behavior('transient', agitate=2, **FAILURE)
+            outcomes = [raised(lambda: one(second)) for _ in range(3)]
+            assert outcomes == ['psycopg.errors.SerializationFailure 40001'] * 2 + ['nothing']
+
+    def test_hang(self, postgres: Server) -> None:
+        with Proxy(postgres.address, 'postgres') as proxy:
+            with proxy.with_behavior('hang'):
+                assert raised(lambda: enter(proxy, connect_timeout=2)) == RAISES['hang']
+            with enter(proxy) as connection:
+                proxy.set_behavior('hang')
+                connection.pgconn.send_query(b'SELECT 1')
+                connection.pgconn.flush()
+                assert select.select([connection.fileno()], [], [], 0.1)[0] == []
+                assert proxy.status()['faults'] == {'hang': 2}
+                connection.close()
+
+    def test_abort_was_carried_out(self, postgres: Server) -> None:
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as other:
+            other.execute('CREATE TABLE aborted (id int)')
+            for values in ((), (1,)):
+                with enter(proxy) as connection, proxy.with_behavior('abort'):
+                    statement = f'INSERT INTO aborted VALUES ({"%s" if values else "1"})'
+                    assert raised(lambda: one(connection, statement, *values)) == RAISES['abort']  # noqa: B023
+            with enter(proxy) as connection, proxy.with_behavior('abort'):
+                copy = connection.cursor().copy('COPY aborted FROM STDIN')
+                assert raised(lambda: _fill(copy)) == RAISES['abort']
+            assert one(other, 'SELECT count(*) FROM aborted') == 1002
+
+    def test_inject(self, postgres: Server) -> None:
+        with Proxy(postgres.address, 'postgres', seed=1) as proxy, enter(proxy) as connection:
+            with proxy.with_behavior('error', inject=True), pytest.raises(psycopg.DatabaseError):
+                one(connection)
+            assert proxy.status()['faults'] == {'error': 1}
+
+
+def _fill(copying: Any) -> None:
+    with copying as copy:
+        for _ in range(1000):
+            copy.write_row((1,))
+
+
+class TestError:
+    """An error that a session survives."""
+
+    def test_the_connection_stays(self, postgres: Server) -> None:
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
+            connection.execute('CREATE TEMPORARY TABLE rows (id int)')
+            identity = connection.info.backend_pid
+            cursor = connection.cursor()
+            with proxy.with_behavior('error', **FAILURE):
+                for ask in (
+                    lambda: one(connection),
+                    lambda: one(connection, 'SELECT %s', 1),
+                    lambda: one(connection, 'SELECT %b', VALUE),
+                    lambda: _fill(cursor.copy('COPY rows FROM STDIN')),
+                ):
+                    with pytest.raises(psycopg.errors.SerializationFailure, match='injected by vaurien') as caught:
+                        ask()
+                    assert caught.value.diag.severity == caught.value.diag.severity_nonlocalized == 'ERROR'
+            assert one(connection, 'SELECT count(*) FROM rows') == 0
+            assert one(connection, 'SELECT pg_backend_pid()') == identity
+
+    def test_in_a_transaction(self, postgres: Server) -> None:
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy, autocommit=False) as connection:
+            connection.execute('SELECT 1')
+            with proxy.with_behavior('error', **FAILURE), pytest.raises(psycopg.errors.SerializationFailure):
+                connection.execute('SELECT 2')
+            assert connection.info.transaction_status == TransactionStatus.INERROR
+            connection.rollback()
+            assert one(connection) == 1
+
+    def test_some_of_many(self, postgres: Server) -> None:
+        """Each request of a pipeline gets its own reply, in order."""
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
+            proxy.set_behavior('50:error', error=FAILURE)
+            pgconn = connection.pgconn
+            pgconn.enter_pipeline_mode()
+            for number in range(40):
+                pgconn.send_query_params(b'SELECT $1', [b'%d' % number])
+                pgconn.pipeline_sync()
+            failed = 0
+            for number in range(40):
+                result, end, sync = (next_result(connection) for _ in range(3))
+                assert end is None
+                assert sync.status == ExecStatus.PIPELINE_SYNC
+                if result.status == ExecStatus.FATAL_ERROR:
+                    failed += 1
+                else:
+                    assert result.get_value(0, 0) == b'%d' % number
+            pgconn.exit_pipeline_mode()
+            assert proxy.status()['faults'] == {'error': failed}
+            assert 0 < failed < 40
+
+    def test_before_the_sync(self, postgres: Server) -> None:
+        """Who waits after a Flush gets it at once."""
+        with (
+            Proxy(postgres.address, 'postgres') as proxy,
+            enter(proxy) as connection,
+        ):
+            with (
+                proxy.with_behavior('error', **FAILURE),
+                pytest.raises(psycopg.errors.SerializationFailure),
+                connection.pipeline(),
+            ):
+                connection.execute('SELECT 1').fetchone()
+            connection.rollback()
+            assert one(connection) == 1
+
+    @pytest.mark.parametrize(
+        ('mode', 'said'),
+        [('disable', 'FATAL:  injected by vaurien'), ('prefer', 'server sent an error response during SSL exchange')],
+    )
+    def test_on_connecting(self, postgres: Server, mode: str, said: str) -> None:
+        with Proxy(postgres.address, 'postgres', behavior='error') as proxy:
+            with pytest.raises(psycopg.OperationalError, match=said):
+                enter(proxy, sslmode=mode)
+            proxy.set_behavior('dummy')
+            with enter(proxy, sslmode=mode) as connection:
+                assert one(connection) == 1
+
+    def test_no_secret_is_logged(self, postgres: Server, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level(logging.DEBUG), Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
+            with (
+                proxy.with_behavior('error', **FAILURE),
+                pytest.raises(psycopg.errors.SerializationFailure),
+            ):
+                connection.execute("ALTER ROLE tester PASSWORD 'very secret'")
+            assert one(connection) == 1
+        assert 'error on ALTER ROLE tester PASSWORD' in caplog.text
+        assert 'secret' not in caplog.text
+
+
+def test_tls_is_opaque(raw_backend: RawBackend, caplog: pytest.LogCaptureFixture) -> None:
+    ask = b'\0\0\0\x08\x04\xd2\x16\x2f'
+    with caplog.at_level(logging.INFO), Proxy(raw_backend.address, 'postgres') as proxy, connect(proxy) as client:
+        backend = raw_backend.accept()
+        client.send(ask)
+        assert backend.recv_exactly(len(ask)) == ask
+        backend.send(b'S')
+        assert client.recv_exactly(1) == b'S'
+        for peers in ((client, backend), (backend, client)):
+            peers[0].send(b'\x16\x03\x01 whatever')
+            assert peers[1].recv_exactly(12) == b'\x16\x03\x01 whatever'
+    assert 'opaque from here: TLS' in caplog.text
+
+
+@pytest.mark.parametrize(
+    ('behavior', 'options', 'code', 'said'),
+    [
+        ('dummy', {}, 0, ''),
+        ('delay', {'sleep': 0.01}, 0, ''),
+        ('error', {'warmup': 1, **FAILURE}, 1, 'ERROR:  injected by vaurien'),
+        ('error', {'warmup': 1}, 2, 'FATAL:  injected by vaurien\nserver closed the connection unexpectedly'),
+        ('error', {}, 2, 'FATAL:  injected by vaurien'),
+        ('blackout', {}, 2, 'server closed the connection unexpectedly'),
+        ('abort', {}, 2, 'server closed the connection unexpectedly'),
+    ],
+)
+def test_psql(postgres: Server, behavior: str, options: dict[str, Any], code: int, said: str) -> None:
+    with Proxy(postgres.address, 'postgres', behavior=behavior, options={behavior: options}) as proxy:
+        command = [command_path('psql'), '-X', '-A', '-t', '-h', HOST, '-p', str(proxy.address.port), '-U', 'tester']
+        environment = {**os.environ, 'PGPASSWORD': 'secret', 'PGSSLMODE': 'disable', 'LC_ALL': 'C'}
+        run = subprocess.run(
+            [*command, '-d', 'postgres', '-c', 'SELECT 1'],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=3 * TIMEOUT,
+        )
+    assert run.returncode == code
+    assert said in run.stderr
+    assert run.stdout == ('' if code else '1\n')
