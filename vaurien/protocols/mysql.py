@@ -232,7 +232,7 @@ class MySQL(BaseProtocol):
         """See `BaseProtocol.feed_downstream`; "Text Resultset", "Binary Protocol Resultset"."""
         expected = self._expected
         may_be_small = not self._down_busy and expected and expected[0] == _RESULTS and len(data) <= _SMALL_MAX
-        if may_be_small and packets.is_whole_reply(data, self._has_eof):
+        if may_be_small and packets.is_whole_reply(data, self._has_eof, self._has_metadata_flag):
             expected.popleft()
             self._down.at = at = self._down.at + len(data)
             return ((REPLY, at),)
@@ -273,7 +273,7 @@ class MySQL(BaseProtocol):
         down.pause(data, i)
         self.downstream_body = down.left
         is_between = not (down.inside or down.kept or self._begun) and self._state == _FIRST
-        self._down_busy = not is_between or self._has_metadata_flag
+        self._down_busy = not is_between
         return marks
 
     def _open_reply(self, data: bytes, i: int) -> bool:

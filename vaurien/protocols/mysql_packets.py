@@ -151,25 +151,25 @@ def skip_rows(data: bytes, i: int) -> int:
     return i
 
 
-def is_whole_reply(data: bytes, has_eof: bool) -> bool:
+def is_whole_reply(data: bytes, has_eof: bool, has_flag: bool) -> bool:
     """Whether *data* is exactly one usual reply to a query, and small: an OK, an ERR or a result set.
 
-    *has_eof*: an EOF packet ends the definitions of columns. Whatever is less usual is for somebody else to tell.
+    *has_eof*: an EOF packet ends the definitions of columns; *has_flag*: their number comes with whether there are any.
+    Whatever is less usual is for somebody else to tell.
     """
     size = len(data)
     if size < 9:
         return False
     header, first = peek(data, 0)
     length = header & MAX_PACKET
-    if length == 1 and OK < first < LOCAL_INFILE:
-        return _is_whole_result(data, first, has_eof)
+    if length == 1 + has_flag and OK < first < LOCAL_INFILE and not (has_flag and data[5] != 1):
+        return _is_whole_result(data, 4 + length, first, has_eof)
     if length != size - 4:
         return False
     return _is_last_ok(data, 0) if first == OK else first == ERR and data[5:7] != PROGRESS
 
 
-def _is_whole_result(data: bytes, columns: int, has_eof: bool) -> bool:
-    i = 5
+def _is_whole_result(data: bytes, i: int, columns: int, has_eof: bool) -> bool:
     last = len(data) - 9
     for _ in range(columns):
         if i > last:
