@@ -113,8 +113,31 @@ def _vaurien(name: str, *flags: str, delay: float = 0.0) -> Contender:
     return Contender(f'vaurien {name}', partial(vaurien, flags=flags), delay)
 
 
+def _aimed(patterns: tuple[str, ...]) -> tuple[str, str]:
+    """Flags that arm an error for each of the *patterns*."""
+    return '--behavior', ','.join(f"100:error(match='{pattern}')" for pattern in patterns)
+
+
 #: Armed and, at 1 in 10^8, as good as never drawn; harmless when it is.
 ARMED = ('--behavior', '0.000001:delay', '--behavior-delay-sleep', '0')
+
+#: Ten entries that no request of a load is for.
+AIMED_REDIS = (
+    'SET *',
+    'DEL *',
+    'GET user:*',
+    'GET cart:?',
+    'HSET *',
+    'INCR *',
+    'LPUSH *',
+    'EXPIRE *',
+    'MULTI',
+    '*:lock',
+)
+AIMED_HTTP = (
+    *('POST *', 'GET /orders*', 'GET /users/?', 'DELETE *', 'PUT *', 'PATCH *', 'HEAD *'),
+    *('GET /*.json', '*/admin/*', 'GET /login'),
+)
 
 DIRECT = Contender('direct', direct)
 HAPROXY_TCP = Contender('HAProxy tcp', partial(haproxy, mode='tcp'))
@@ -123,8 +146,10 @@ HAPROXY_HTTP = Contender('HAProxy http', partial(haproxy, mode='http'))
 VAURIEN_TCP = _vaurien('tcp')
 VAURIEN_REDIS = _vaurien('redis', '--protocol', 'redis')
 VAURIEN_REDIS_ARMED = _vaurien('redis, armed', '--protocol', 'redis', *ARMED)
+VAURIEN_REDIS_AIMED = _vaurien('redis, ten patterns', '--protocol', 'redis', *_aimed(AIMED_REDIS))
 VAURIEN_HTTP = _vaurien('http', '--protocol', 'http')
 VAURIEN_HTTP_ARMED = _vaurien('http, armed', '--protocol', 'http', *ARMED)
+VAURIEN_HTTP_AIMED = _vaurien('http, ten patterns', '--protocol', 'http', *_aimed(AIMED_HTTP))
 VAURIEN_MEMCACHE_ARMED = _vaurien('memcache, armed', '--protocol', 'memcache', *ARMED)
 VAURIEN_MYSQL_ARMED = _vaurien('mysql, armed', '--protocol', 'mysql', *ARMED)
 VAURIEN_POSTGRES_ARMED = _vaurien('postgres, armed', '--protocol', 'postgres', *ARMED)

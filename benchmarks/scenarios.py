@@ -53,7 +53,15 @@ class Target:
     kind: Kind = Kind.RATIO
 
 
-_REDIS = (c.DIRECT, c.HAPROXY_TCP, c.VAURIEN_TCP, c.VAURIEN_REDIS, c.VAURIEN_REDIS_ARMED, c.TOXIPROXY)
+_REDIS = (
+    c.DIRECT,
+    c.HAPROXY_TCP,
+    c.VAURIEN_TCP,
+    c.VAURIEN_REDIS,
+    c.VAURIEN_REDIS_ARMED,
+    c.VAURIEN_REDIS_AIMED,
+    c.TOXIPROXY,
+)
 _HTTP = (
     c.DIRECT,
     c.HAPROXY_TCP,
@@ -61,6 +69,7 @@ _HTTP = (
     c.VAURIEN_TCP,
     c.VAURIEN_HTTP,
     c.VAURIEN_HTTP_ARMED,
+    c.VAURIEN_HTTP_AIMED,
     c.TOXIPROXY,
 )
 _BULK = (c.DIRECT, c.HAPROXY_TCP, c.HAPROXY_SPLICED, c.VAURIEN_TCP, c.TOXIPROXY)
@@ -110,9 +119,11 @@ SCENARIOS = (
 TARGETS = (
     Target('redis c=50 P=1', c.VAURIEN_TCP, 1.2, c.HAPROXY_TCP),
     Target('redis c=50 P=1', c.VAURIEN_REDIS_ARMED, 1.5, c.HAPROXY_TCP),
+    Target('redis c=50 P=1', c.VAURIEN_REDIS_AIMED, 1.15, c.VAURIEN_REDIS),
     Target('one connection', c.VAURIEN_TCP, 1.1, c.HAPROXY_TCP, loads.P50, Kind.ADDED),
     Target('http keep-alive', c.VAURIEN_TCP, 1.2, c.HAPROXY_TCP),
     Target('http keep-alive', c.VAURIEN_HTTP_ARMED, 1.5, c.HAPROXY_HTTP),
+    Target('http keep-alive', c.VAURIEN_HTTP_AIMED, 1.15, c.VAURIEN_HTTP),
     Target('http connection per request', c.VAURIEN_TCP, 1.3, c.HAPROXY_TCP),
     Target('memcache', c.VAURIEN_MEMCACHE_ARMED, 1.5, c.HAPROXY_TCP),
     Target('mysql', c.VAURIEN_MYSQL_ARMED, 1.5, c.HAPROXY_TCP),

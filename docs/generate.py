@@ -67,7 +67,7 @@ def make(what: str) -> str:
         return make_driver(name)
     plugin = REGISTRIES[kind].get(name)
     summary = ' '.join((plugin.__doc__ or '').partition('\n\n')[0].split()).replace('``', '`')
-    return f'\n{summary}\n\n{make_options(kind, name, plugin.options)}\n'
+    return f'\n{summary}\n\n{make_options(kind, name, plugin.all_options())}\n'
 
 
 def make_options(kind: str, name: str, options: Mapping[str, Option]) -> str:

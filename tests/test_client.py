@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.arming import UNAIMED
 from tests.commands import Command
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT, free_port
@@ -39,7 +40,7 @@ def armed(client: Client) -> dict[str, tuple[float, dict[str, object]]]:
 def test_sets_one_behavior(client: Client) -> None:
     client.set_behavior('delay', before=False)
     assert client.get_behavior() == 'delay'
-    assert armed(client) == {'delay': (100.0, {'sleep': 5.0, 'before': False})}
+    assert armed(client) == {'delay': (100.0, {'sleep': 5.0, 'before': False, **UNAIMED})}
 
 
 def test_sets_several_by_weight(client: Client) -> None:
@@ -75,7 +76,7 @@ class TestWithBehavior:
 
     @pytest.mark.parametrize('spec', ['0.1:delay,33.3:error', '100:delay,0:error', '7:delay'])
     def test_restores_all_there_was(self, client: Client, spec: str) -> None:
-        options = {'delay': {'sleep': 2.5, 'before': False}, 'error': {'warmup': 3, 'code': 502}}
+        options = {'delay': {'sleep': 2.5, 'before': False}, 'error': {'warmup': 3, 'inject': True}}
         client.set_behavior(spec, **{name: options[name] for name in options if name in spec})
         before = client.status()['behaviors']
         with client.with_behavior('delay', sleep=1):

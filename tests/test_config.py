@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from tests.arming import UNAIMED
 from vaurien.address import Address
+from vaurien.arming import parse_behaviors
 from vaurien.behaviors import Behavior
 from vaurien.config import SETTINGS, Source, build, make_source, read, register
 from vaurien.errors import ConfigError
 from vaurien.protocols import Protocol
-from vaurien.settings import Settings, parse_behaviors
+from vaurien.settings import Settings
 
 #: The seeds' file, verbatim.
 SEED = """\
@@ -133,7 +135,7 @@ def test_the_seeds_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize('suffix', EVERYTHING)
 def test_every_setting_in_every_format(tmp_path: Path, suffix: str) -> None:
     source = source_of(tmp_path, suffix, EVERYTHING[suffix])
-    assert {key.replace('-', '_') for key in source.sections['vaurien']} == set(SETTINGS)
+    assert {key.replace('-', '_') for key in source.sections['vaurien']} == set(SETTINGS) - {'behaviors'}
     delay = {'sleep': 2.0, 'before': False}
     assert build(source) == Settings(
         proxy=Address('::1', 0),
@@ -298,7 +300,7 @@ class TestCallable:
         source = source_of(tmp_path, suffix, content)
         register(source)
         (entry,) = build(source).behaviors
-        assert (entry.name, entry.percent, entry.options) == ('slow', 20.0, {'sleep': 2})
+        assert (entry.name, entry.percent, entry.options) == ('slow', 20.0, {'sleep': 2, **UNAIMED})
         assert Behavior.get('slow').name == 'slow'
 
     def test_a_protocol(self, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import vaurien
+from tests.arming import UNAIMED
 from tests.behaviors.waiting import eventually
 from tests.engine.talk import MB, checksum, connect, inside, join, make_proxy, receive_exactly
 from tests.peers import Peer, RawBackend
@@ -193,7 +194,7 @@ class TestArming:
     def test_configured_options_are_the_default(self, echo_server: RawBackend) -> None:
         with Proxy(echo_server.address, options={'delay': {'sleep': 0.25}}) as proxy:
             proxy.set_behavior('delay', before=False)
-            assert proxy.status()['behaviors'][0]['options'] == {'sleep': 0.25, 'before': False}
+            assert proxy.status()['behaviors'][0]['options'] == {'sleep': 0.25, 'before': False, **UNAIMED}
 
     def test_what_is_asked_from_many_threads(self, proxy: Proxy) -> None:
         failures = []

@@ -15,8 +15,9 @@ from tests.commands import StartCommand
 from tests.peers import Peer, RawBackend
 from tests.servers import TIMEOUT, Server
 from vaurien.address import Address
+from vaurien.arming import parse_behaviors
 from vaurien.cli.flags import parse
-from vaurien.settings import Settings, parse_behaviors
+from vaurien.settings import Settings
 
 EXAMPLES = Path(__file__).parent.parent / 'examples'
 

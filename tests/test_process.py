@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.arming import UNAIMED
 from tests.commands import Command
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT, free_port
@@ -79,7 +80,7 @@ def test_everything_can_be_chosen(start: Start, port: int, tmp_path: Path) -> No
     status = client.status()
     assert status['protocol'] == 'http'
     assert status['behavior'] == '20:delay,10:error'
-    assert status['behaviors'][0]['options'] == {'sleep': 2.0, 'before': False}
+    assert status['behaviors'][0]['options'] == {'sleep': 2.0, 'before': False, **UNAIMED}
     client.set_behavior('transient')
     assert client.status()['behaviors'][0]['options']['agitate'] == 5
     assert log.exists()

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
 
 from vaurien.address import Address
 from vaurien.errors import ControlError, UnreachableError
+from vaurien.faults import Fault
+from vaurien.registry import NAME
+
+if TYPE_CHECKING:
+    from vaurien.arming import Spec
 
 #: Seconds that one call waits to connect, and then for the answer.
 TIMEOUT = 5.0
@@ -29,14 +36,20 @@ class Client:
         """What is armed: ``dummy``, ``delay``, ``20:error,10:delay``."""
         return cast(str, self._call('GET', '/behavior')['behavior'])
 
-    def set_behavior(self, name: str, **options: Any) -> None:
-        """Arm one behavior for every exchange, or several by weight.
+    def set_behavior(self, name: Spec, **options: Any) -> None:
+        """Arm one behavior, or several by weight.
 
-        ``set_behavior('delay', sleep=2)``; ``set_behavior('20:error,10:delay', delay={'sleep': 2})``. An option that is
-        not given takes the value that the proxy was configured with, else its default.
+        ``set_behavior('delay', match='GET *', sleep=2)``; ``set_behavior('20:error,10:delay(match="GET *")')``;
+        ``set_behavior([{'name': 'error', 'percent': 20}, {'name': 'delay', 'percent': 10, 'match': 'GET *'}])``. An
+        option that is not given takes the value that the proxy was configured with, else its default.
         """
-        weighted = {'behavior': name, 'options': options}
-        self._call('PUT', '/behavior', weighted if ':' in name else {**options, 'name': name})
+        if not isinstance(name, str):
+            body: dict[str, Any] = {'behaviors': list(name)}
+        elif NAME.fullmatch(name):
+            body = {**options, 'name': name}
+        else:
+            body = {'behavior': name, 'options': options}
+        self._call('PUT', '/behavior', body)
 
     def list_behaviors(self) -> list[str]:
         """The names of all behaviors there are."""
@@ -54,16 +67,24 @@ class Client:
         """Everything about the running proxy: settings, what is armed, links, exchanges, bytes, faults."""
         return self._call('GET', '/status')
 
+    def faults(self) -> list[Fault]:
+        """The last faults, the oldest first."""
+        return msgspec.convert(self._call('GET', '/faults')['faults'], list[Fault])
+
+    def clear_faults(self) -> None:
+        """Have the proxy forget the faults that were until now."""
+        self._call('DELETE', '/faults')
+
     @contextmanager
-    def with_behavior(self, name: str, **options: Any) -> Iterator[None]:
+    def with_behavior(self, name: Spec, **options: Any) -> Iterator[None]:
         """Arm as `set_behavior` does, and in the end, whatever happens, what was armed before, options included."""
-        before = self.status()
+        before = self.status()['behaviors']
         self.set_behavior(name, **options)
         try:
             yield
         finally:
-            values = {entry['name']: entry['options'] for entry in before['behaviors']}
-            self._call('PUT', '/behavior', {'behavior': before['behavior'], 'options': values})
+            armed = [{**entry['options'], 'name': entry['name'], 'percent': entry['percent']} for entry in before]
+            self.set_behavior(armed or 'dummy')
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         import requests  # late: whoever only starts proxies does without

@@ -10,21 +10,25 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, get_type_hints
 
 from vaurien.address import Address
+from vaurien.arming import Entry, parse_behaviors, read_spec
 from vaurien.behaviors import Behavior
 from vaurien.configfile import read_document
 from vaurien.errors import ConfigError
 from vaurien.options import convert, did_you_mean
 from vaurien.protocols import Protocol
 from vaurien.registry import Registry, load_callable
-from vaurien.settings import Settings, parse_behaviors
+from vaurien.settings import Settings
 
 REGISTRIES: dict[str, Registry[Any]] = {'behavior': Behavior, 'protocol': Protocol}
 
-#: The keys of ``[vaurien]`` and their types: the settings, with the behaviors as the text that arms them.
+#: What arms behaviors: a text, or a list of them. Either takes the place of the other.
+SPECS = {'behavior': str, 'behaviors': list[dict[str, Any]]}
+
+#: The keys of ``[vaurien]`` and their types: the settings, with what arms behaviors.
 SETTINGS: dict[str, Any] = {
     name: type_
-    for name, type_ in {**get_type_hints(Settings, include_extras=True), 'behavior': str}.items()
-    if name not in ('behaviors', 'behavior_options', 'protocol_options')
+    for name, type_ in {**get_type_hints(Settings, include_extras=True), **SPECS}.items()
+    if name not in ('behavior_options', 'protocol_options')
 }
 
 #: What the classic version took and has no meaning now, by section.
@@ -110,6 +114,8 @@ def register(source: Source) -> None:
 def build(*sources: Source) -> Settings:
     """The settings that *sources* make, a later one before an earlier one; raises `ConfigError`."""
     values: dict[str, Any] = {}
+    armed: tuple[Entry, ...] = ()
+    arming: tuple[Source, str] | None = None
     options: dict[str, Sections] = {'behavior': {}, 'protocol': {}}
     for source in sources:
         for section, given in source.sections.items():
@@ -118,10 +124,17 @@ def build(*sources: Source) -> Settings:
                 options[kind].setdefault(name, {}).update(_check_options(source, section, given))
             else:
                 values.update(_check_settings(source, given))
-    spec = values.pop('behavior', None)
+                arming = next(((source, name) for name in SPECS if name in given), arming)
+    specs = {name: values.pop(name, None) for name in SPECS}
+    if arming is not None:
+        source, name = arming
+        try:
+            armed = parse_behaviors(specs[name], options['behavior'])
+        except ConfigError as error:
+            raise source.error(error, 'vaurien', name) from None
     return Settings(
         **values,
-        behaviors=parse_behaviors(spec, options['behavior']) if spec is not None else (),
+        behaviors=armed,
         behavior_options=options['behavior'],
         protocol_options=options['protocol'],
     )
@@ -142,8 +155,11 @@ def _check_settings(source: Source, given: dict[str, Any]) -> dict[str, Any]:
         name = key.replace('-', '_')
         try:
             values[name] = _read_setting(name, value, source.text)
+            if SPECS.keys() <= values.keys():
+                raise ConfigError('there is behavior, too, and one of them is enough')
         except ConfigError as error:
-            raise source.error(error, 'vaurien', key) from None
+            inner = error.path if error.path.startswith(f'{name}[') else key
+            raise source.error(error, 'vaurien', inner) from None
     return values
 
 
@@ -155,8 +171,8 @@ def _read_setting(name: str, value: Any, text: bool) -> Any:
     if type_ is Address:
         return Address.parse(convert(value, str))
     value = convert(value, type_, text=text)
-    if name == 'behavior':
-        parse_behaviors(value, {})
+    if name in SPECS:
+        read_spec(value)
     if name == 'protocol':
         Protocol.get(value)
     return value

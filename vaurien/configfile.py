@@ -96,6 +96,9 @@ def _find_lines(node: yaml.Node, prefix: str, lines: dict[str, int]) -> None:
     """Note the line of every key below *node*; raises `yaml.MarkedYAMLError` for one that is there twice."""
     import yaml
 
+    if isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            _find_lines(item, f'{prefix.removesuffix(".")}[{number}].', lines)
     if not isinstance(node, yaml.MappingNode):
         return
     for key, value in node.value:

@@ -22,8 +22,9 @@ from rich.live import Live
 from rich.table import Table
 
 from vaurien.address import Address
+from vaurien.arming import parse_behaviors
 from vaurien.engine.proxy import ProxyServer
-from vaurien.settings import Settings, parse_behaviors
+from vaurien.settings import Settings
 
 if TYPE_CHECKING:
     import requests
@@ -173,7 +174,8 @@ def _watch_live(console: Console, clients: Group, seen: Seen, proxy: ProxyServer
 
 def _watch_lines(console: Console, clients: Group, seen: Seen, proxy: ProxyServer) -> None:
     while not clients.join(PROGRESS):
-        console.print(f'{seen.requests} of {CLIENTS * REQUESTS} requests, {proxy.faults.total()} faults')
+        faults = sum(proxy.status()['faults'].values())
+        console.print(f'{seen.requests} of {CLIENTS * REQUESTS} requests, {faults} faults')
 
 
 def _count(count: int, total: int) -> tuple[str, str]:

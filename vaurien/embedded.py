@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -12,10 +13,15 @@ from gevent.event import Event
 from gevent.monkey import get_original
 
 from vaurien.address import Address
+from vaurien.arming import Entry, Spec, parse_armed, parse_behaviors, sort_options
 from vaurien.engine.proxy import ProxyServer
-from vaurien.settings import Entry, Settings, parse_armed, parse_behaviors
+from vaurien.faults import Fault
+from vaurien.settings import Settings
 
 Result = TypeVar('Result')
+
+#: Seconds between two looks for a fault.
+PAUSE = 0.005
 
 # The originals, should the caller's process be patched: the proxy's thread is a real one.
 _allocate_lock = get_original('_thread', 'allocate_lock')
@@ -30,13 +36,14 @@ class Proxy:
         backend: str | Address,
         protocol: str = 'tcp',
         *,
-        behavior: str = 'dummy',
+        behavior: Spec = 'dummy',
         options: Mapping[str, Mapping[str, Any]] | None = None,
         protocol_options: Mapping[str, Any] | None = None,
         proxy: str | Address = '127.0.0.1:0',
         **settings: Any,
     ) -> None:
-        """*behavior*: a name or weighted spec (``20:error,10:delay``), *options*: of behaviors, by name.
+        """*behavior*: a name, a weighted spec (``20:error,10:delay(sleep=2)``) or a list of mappings with ``name``,
+        ``percent`` and options; *options*: of behaviors, by name.
 
         *settings*: more fields of `Settings` (``seed``, ``timeout``, ``idle_timeout``, ``backlog``, ``max_links``).
         Raises `ConfigError`.
@@ -103,15 +110,16 @@ class Proxy:
         address = _address(backend)
         self._call(lambda server: server.set_backend(address))
 
-    def set_behavior(self, behavior: str, **options: Any) -> None:
-        """Arm one behavior for every exchange, or several by weight; raises `ConfigError`.
+    def set_behavior(self, behavior: Spec, **options: Any) -> None:
+        """Arm one behavior, or several by weight; raises `ConfigError`.
 
-        ``set_behavior('delay', sleep=2)``; ``set_behavior('20:error,10:delay', delay={'sleep': 2})``.
+        ``set_behavior('delay', match='GET *', sleep=2)``; ``set_behavior('20:error,10:delay(match="GET *")')``;
+        ``set_behavior([{'name': 'error', 'percent': 20}, {'name': 'delay', 'percent': 10, 'match': 'GET *'}])``.
         """
-        self._arm(self._entries(behavior, options))
+        self._arm(parse_armed(behavior, sort_options(behavior, options), self._options))
 
     @contextmanager
-    def with_behavior(self, behavior: str, **options: Any) -> Iterator[Proxy]:
+    def with_behavior(self, behavior: Spec, **options: Any) -> Iterator[Proxy]:
         """Arm something for the length of a block; then what was armed before, also when the block raises."""
         before = self._running.armed
         self.set_behavior(behavior, **options)
@@ -125,8 +133,27 @@ class Proxy:
         """Everything about the running proxy, as ``GET /status`` gives it."""
         return self._call(lambda server: server.status())
 
-    def _entries(self, behavior: str, options: Mapping[str, Any]) -> tuple[Entry, ...]:
-        return parse_armed(behavior, options if ':' in behavior else {behavior: options}, self._options)
+    def faults(self) -> list[Fault]:
+        """The last faults, the oldest first, as ``GET /faults`` gives them."""
+        return self._call(lambda server: server.faults.last())
+
+    def clear_faults(self) -> None:
+        """Forget the faults that were until now."""
+        self._call(lambda server: server.faults.clear())
+
+    def wait_for_fault(self, timeout: float = 5.0) -> Fault:
+        """The next fault since something was last armed: each call gives another one, in order.
+
+        Raises `TimeoutError` if there is none within *timeout* seconds.
+        """
+        deadline = monotonic() + timeout
+        while True:
+            fault = self._call(lambda server: server.faults.take())
+            if fault is not None:
+                return fault
+            if monotonic() >= deadline:
+                raise TimeoutError(f'no fault within {timeout:g} s')
+            sleep(PAUSE)
 
     def _arm(self, entries: tuple[Entry, ...]) -> None:
         self._call(lambda server: server.arm(entries))

@@ -80,9 +80,11 @@ class Registry(Generic[Plugin]):
             raise PluginError(f'{plugin!r} is no {self.kind}: expected a subclass of {self.base.__name__}')
         if not NAME.fullmatch(name):
             raise PluginError(f'{name!r} is no name for a {self.kind}: expected letters, digits, - and _')
-        for option, declared in plugin.options.items():
+        for option, declared in plugin.all_options().items():
             if not (isinstance(declared, tuple) and len(declared) == 3):
                 raise PluginError(f'option {option!r} of {name!r} is not declared as (help, type, default)')
+            if self.base.options.get(option, declared) is not declared:
+                raise PluginError(f'option {option!r} of {name!r} is one that every {self.kind} has')
         if plugin.name == name:
             return plugin
         same = {'name': name, '__doc__': plugin.__doc__, '__module__': plugin.__module__}

@@ -15,10 +15,10 @@ from tests.behaviors.waiting import eventually
 from tests.peers import Peer
 from tests.servers import TIMEOUT, Server
 from vaurien import Proxy
+from vaurien.arming import parse_behaviors
 from vaurien.behaviors import Behavior
 from vaurien.engine.proxy import ProxyServer
-from vaurien.selector import Selector
-from vaurien.settings import parse_behaviors
+from vaurien.selector import Armed, Selector
 
 PASSES, ANSWERS, CLOSES, STAYS = 'passes', 'answers', 'closes', 'stays'
 
@@ -177,7 +177,7 @@ def test_harms_only_what_drew_it(
 ) -> None:
     """Half of the exchanges draw it; the others get their own reply to the byte, on the same connection or the next."""
     language, armed = backend.language, parse_behaviors(f'50:{name}', {name: options})
-    selector = Selector([(50.0, Behavior.get(name)())], SEED)
+    selector = Selector([Armed(Behavior.get(name)(), 50.0)], SEED)
     asked, links, place = [], 1, 0
     with make_proxy(backend, protocol) as proxy:
         client = connect(proxy)

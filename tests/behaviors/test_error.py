@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 import redis
 
+from tests.arming import UNAIMED
 from tests.behaviors.clients import curl, http_session, redis_client
 from tests.behaviors.talk import HEAD_END, LANGUAGES, connect, make_proxy, talking
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, INDEX, LARGE, TIMEOUT, Server
 from vaurien import Proxy
-from vaurien.behaviors.error import NOISE_BYTES, Error
+from vaurien.behaviors.error import NOISE_BYTES, PARTS, Error
 from vaurien.errors import OptionError
+from vaurien.protocols import Protocol
 
 CODES = {500, 501, 502, 503}
 UPLOAD = LARGE[: 5 * 1024 * 1024]
@@ -43,7 +45,7 @@ class TestHTTP:
             responses = [session.get('/') for _ in range(40)]
             assert {response.status_code for response in responses} == CODES
             for response in responses:
-                assert response.text == f'{response.status_code} {response.reason}, injected by Vaurien\n'
+                assert response.text == f'{response.status_code} {response.reason}, injected by vaurien\n'
                 assert response.headers['Content-Type'] == 'text/plain; charset=utf-8'
             assert proxy.status()['links']['total'] == 1
             proxy.set_behavior('dummy')
@@ -131,7 +133,7 @@ class TestHTTP:
         body.write_bytes(UPLOAD)
         with failing(nginx, code=502) as proxy:
             run = curl(proxy.address.port, '/', '--header', expect, '--data-binary', f'@{body}')
-        assert (run.returncode, run.stdout) == (0, b'502 Bad Gateway, injected by Vaurien\n\n502')
+        assert (run.returncode, run.stdout) == (0, b'502 Bad Gateway, injected by vaurien\n\n502')
 
     def test_who_expects_100_is_answered_at_once(self, nginx: Server) -> None:
         with failing(nginx) as proxy, connect(proxy) as client:
@@ -312,7 +314,7 @@ class TestOptions:
     """What they may be."""
 
     def test_defaults(self) -> None:
-        defaults = {'code': None, 'errno': None, 'sqlstate': None, 'inject': False, 'warmup': 0}
+        defaults = {**dict.fromkeys(PARTS), **UNAIMED, 'inject': False, 'warmup': 0}
         assert Error.resolve({}) == defaults
 
     @pytest.mark.parametrize('code', [400, 599, None])
@@ -327,6 +329,19 @@ class TestOptions:
             ({'sqlstate': '4000'}, "sqlstate: expected str matching regex '^[0-9A-Z]{5}$', got '4000'"),
             ({'code': 600}, 'code: expected int <= 599, got 600'),
             ({'code': 'x'}, "code: expected int, got 'x'"),
+            ({'message': 'two\nlines'}, "message: expected str matching regex '^[ -~]+$', got 'two\\nlines'"),
+            ({'reason': ''}, "reason: expected str matching regex '^[ -~]+$', got ''"),
+            ({'retry_after': -1}, 'retry_after: expected int >= 0, got -1'),
+            ({'headers': {'A B': 'c'}}, "headers: expected Name: value instead of 'A B: c', got {'A B': 'c'}"),
+            (
+                {'headers': {'A': 'b\r\nC: d'}},
+                "headers: expected Name: value instead of 'A: b\\r\\nC: d', got {'A': 'b\\r\\nC: d'}",
+            ),
+            (
+                {'headers': {'content-length': '1'}},
+                "headers: content-length cannot be chosen, got {'content-length': '1'}",
+            ),
+            ({'headers': 7}, 'headers: expected names and values, got 7'),
             ({'warmup': -1}, 'warmup: expected int >= 0, got -1'),
             ({'inject': 'x'}, "inject: expected bool, got 'x'"),
         ],
@@ -335,3 +350,28 @@ class TestOptions:
         with pytest.raises(OptionError) as caught:
             Error.resolve(given)
         assert str(caught.value) == said
+
+    @pytest.mark.parametrize(
+        ('protocol', 'takes'),
+        [
+            ('tcp', set()),
+            ('http', {'code', 'reason', 'headers', 'body', 'retry_after'}),
+            ('redis', {'message'}),
+            ('memcache', {'message'}),
+            ('mysql', {'errno', 'sqlstate', 'message'}),
+            ('postgres', {'sqlstate', 'message'}),
+            ('smtp', {'code', 'message'}),
+        ],
+    )
+    def test_what_a_protocol_does_not_take_is_refused(self, protocol: str, takes: set[str]) -> None:
+        language = Protocol.get(protocol)
+        values = {'code': 503, 'retry_after': 1, 'errno': 1205, 'sqlstate': '40001', **dict.fromkeys(PARTS, 'x')}
+        for part in PARTS:
+            if part in takes:
+                Error.check_protocol({part: values[part]}, language)
+            else:
+                with pytest.raises(OptionError, match=f'^{part}: errors of {protocol} have ') as caught:
+                    Error.check_protocol({part: values[part]}, language)
+                assert caught.value.path == part
+        with pytest.raises(OptionError, match='errors of'):
+            Proxy('localhost:1', protocol, behavior='error', options={'error': {'errno': 1, 'code': 500}}).start()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.arming import UNAIMED
 from tests.commands import Command, run
 from tests.servers import HOST, TIMEOUT, free_port
 from vaurien.cli import ctl
@@ -69,7 +70,7 @@ def test_sets_and_gets_a_behavior(host: str) -> None:
     assert done('--host', host, 'get-behavior') == 'dummy\n'
     assert done('--host', host, 'set-behavior', 'delay', '--sleep', '2', '--before', 'false') == ''
     assert done('--host', host, 'get-behavior') == 'delay\n'
-    assert armed(host) == {'delay': {'sleep': 2.0, 'before': False}}
+    assert armed(host) == {'delay': {'sleep': 2.0, 'before': False, **UNAIMED}}
 
 
 def test_sets_behaviors_by_weight(host: str) -> None:
@@ -97,7 +98,7 @@ def test_status_is_aligned_for_people(host: str, command: Command) -> None:
     told = {line.split()[0]: line.split(maxsplit=1)[1] for line in lines}
     assert told['pid'] == str(command.pid)
     assert told['proxy'] == command.address
-    assert told['behaviors.delay'] == '100%, sleep 2.0, before true'
+    assert told['behaviors.delay'] == '100%, sleep 2.0, before true, matched 0, hits 0'
     assert told['links.open'] == '0'
     assert told['faults'] == 'none'
     assert told['settings.idle_timeout'] == 'none'
@@ -107,7 +108,7 @@ def test_status_is_aligned_for_people(host: str, command: Command) -> None:
     ('words', 'said'),
     [
         (['set-behavior', 'dealy'], "name: unknown behavior 'dealy', did you mean 'delay'?"),
-        (['set-behavior', '120:delay'], 'behavior: 120 in '),
+        (['set-behavior', '120:delay'], '120 in '),
         (['set-behavior', 'delay', '--sleep', 'soon'], "sleep: expected float, got 'soon'"),
         (['set-behavior', 'delay', '--sleep', '-1'], 'sleep: expected float >= 0.0'),
         (['set-behavior', 'delay', '--slep', '1'], "slep: delay has no such option, did you mean 'sleep'?"),

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from vaurien.arming import Entry
 from vaurien.cli.run import describe_armed, human_bytes, summarize
-from vaurien.settings import Entry
 
 
 @pytest.mark.parametrize(

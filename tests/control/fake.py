@@ -12,8 +12,10 @@ from gevent.event import Event
 
 from tests.servers import HOST, TIMEOUT
 from vaurien.address import Address
+from vaurien.arming import Entry, format_behaviors
 from vaurien.control.server import ControlServer
-from vaurien.settings import Entry, Settings, format_behaviors
+from vaurien.faults import FaultLog
+from vaurien.settings import Settings
 
 
 class FakeProxy:
@@ -24,6 +26,7 @@ class FakeProxy:
         self.armed: tuple[Entry, ...] = ()
         self.backend = self.settings.backend
         self.told: list[Any] = []
+        self.faults = FaultLog()
         self.failure: Exception | None = None
 
     def arm(self, entries: Sequence[Entry]) -> None:
@@ -37,7 +40,7 @@ class FakeProxy:
     def status(self) -> dict[str, Any]:
         if self.failure is not None:
             raise self.failure
-        return {'behavior': format_behaviors(self.armed), 'behaviors': msgspec.to_builtins(self.armed)}
+        return {'behavior': format_behaviors(self.armed), 'behaviors': msgspec.to_builtins(self.armed, enc_hook=str)}
 
 
 class ServedProxy:

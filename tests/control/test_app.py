@@ -9,13 +9,15 @@ import falcon
 import msgspec
 import pytest
 
+from tests.arming import UNAIMED
 from tests.control.api import Api
 from tests.control.fake import ServedProxy
+from vaurien.arming import Entry
 from vaurien.behaviors import Behavior
 from vaurien.control.app import ANSWERS, Controlled, find_answer, list_options
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import AddressError, ConfigError, OptionError, PluginError, VaurienError
-from vaurien.settings import Entry, Settings
+from vaurien.settings import Settings
 
 
 def test_a_real_proxy_can_be_controlled() -> None:
@@ -32,21 +34,21 @@ def test_tells_what_is_armed(api: Api, served: ServedProxy) -> None:
 def test_arms_one_behavior(api: Api, served: ServedProxy) -> None:
     response = api('PUT', '/behavior', json={'name': 'delay', 'sleep': 2})
     assert (response.status_code, response.json()) == (200, {'status': 'ok'})
-    assert served.proxy.told == [(Entry('delay', 100.0, {'sleep': 2.0, 'before': False}),)]
+    assert served.proxy.told == [(Entry('delay', 100.0, {'sleep': 2.0, 'before': False, **UNAIMED}),)]
 
 
 def test_arms_by_weight(api: Api, served: ServedProxy) -> None:
     body = {'behavior': '20:delay,10:error', 'options': {'delay': {'before': True}, 'error': {'inject': True}}}
     assert api('PUT', '/behavior', json=body).json() == {'status': 'ok'}
     delay, error = served.proxy.armed
-    assert delay == Entry('delay', 20.0, {'sleep': 5.0, 'before': True})
+    assert delay == Entry('delay', 20.0, {'sleep': 5.0, 'before': True, **UNAIMED})
     assert (error.name, error.percent, error.options['inject']) == ('error', 10.0, True)
 
 
 @pytest.mark.parametrize('key', ['name', 'behavior'])
 def test_takes_weights_under_either_key(api: Api, served: ServedProxy, key: str) -> None:
     api('PUT', '/behavior', json={key: '0.5:delay'})
-    assert served.proxy.armed == (Entry('delay', 0.5, {'sleep': 5.0, 'before': False}),)
+    assert served.proxy.armed == (Entry('delay', 0.5, {'sleep': 5.0, 'before': False, **UNAIMED}),)
 
 
 def test_what_it_gives_can_be_put_back(api: Api, served: ServedProxy) -> None:

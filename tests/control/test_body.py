@@ -30,7 +30,6 @@ from tests.control.fake import ServedProxy
         ('/behavior', {'name': 'delay', 'behavior': '20:delay'}, 'behavior', 'no such option'),
         ('/behavior', {'behavior': '120:delay'}, 'behavior', '0 to 100'),
         ('/behavior', {'behavior': '60:delay,50:error'}, 'behavior', 'more than 100'),
-        ('/behavior', {'behavior': '10:delay,10:delay'}, 'behavior', 'twice'),
         ('/behavior', {'behavior': 'delay', 'sleep': 2}, 'sleep', 'no such field'),
         ('/behavior', {'behavior': 'delay', 'option': {}}, 'option', "did you mean 'options'?"),
         ('/behavior', {'behavior': 'delay', 'options': []}, 'options', 'expected an object'),

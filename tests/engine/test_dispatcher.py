@@ -78,6 +78,7 @@ def every_other(proxy: Proxy, name: str, *, period: int = 2, **options: Any) -> 
 
     class Periodic:
         quiet_until = 0
+        reads = False
 
         def __init__(self, behavior: Any) -> None:
             self.behavior = behavior
@@ -94,8 +95,8 @@ def every_other(proxy: Proxy, name: str, *, period: int = 2, **options: Any) -> 
 
     def select(server: ProxyServer) -> None:
         assert server.selector is not None
-        (behavior, *_) = server.selector._drawn
-        server.selector = Selecting(behavior)  # type: ignore[assignment]
+        (armed, *_) = server.selector.armed
+        server.selector = Selecting(armed)  # type: ignore[assignment]
         for link in server.links.values():
             link.rearm()
 

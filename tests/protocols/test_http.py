@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.protocols import feeding
+from vaurien.headers import Headers
 from vaurien.protocols.base import END, HEAD, INTERIM, MAX_HEAD, OPAQUE, REPLY, REQUEST
 from vaurien.protocols.http import HTTP
 
@@ -605,7 +606,7 @@ class TestError:
         assert status == 503
         assert fields.get(b'connection', b'') == connection
         assert fields[b'content-type'] == b'text/plain; charset=utf-8'
-        assert b'injected by Vaurien' in body
+        assert b'injected by vaurien' in body
 
     def test_to_head_has_no_body(self) -> None:
         protocol = make()
@@ -628,6 +629,23 @@ class TestError:
         protocol = make()
         protocol.request = GET
         assert parse_response(protocol.error(code).data)[0] == code
+
+    def test_everything_can_be_chosen(self) -> None:
+        protocol = make()
+        protocol.request = GET
+        headers = Headers.parse({'X-Trace': '7', 'content-type': 'application/json'})
+        error = protocol.error(429, 'Slow Down', headers, '{"réessayez": true}', 120)
+        assert error.data.startswith(b'HTTP/1.1 429 Slow Down\r\n')
+        _, fields, body = parse_response(error.data)
+        assert body == '{"réessayez": true}'.encode()
+        assert (fields[b'x-trace'], fields[b'retry-after']) == (b'7', b'120')
+        assert error.data.lower().count(b'content-type: application/json\r\n') == 1
+        assert error.data.lower().count(b'content-type') == 1
+
+    def test_no_body(self) -> None:
+        protocol = make()
+        protocol.request = GET
+        assert parse_response(protocol.error(503, body='').data)[2] == b''
 
     def test_frames_as_a_reply(self) -> None:
         protocol = asked(GET, GET)

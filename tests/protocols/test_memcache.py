@@ -577,7 +577,7 @@ class TestDescribe:
 def test_error_of_text(request_: bytes, closes: bool) -> None:
     protocol = asked(GET)
     protocol.request = request_
-    error = protocol.error(503)
+    error = protocol.error()
     assert error.data == b'SERVER_ERROR injected by vaurien\r\n'
     assert error.closes == closes
     assert list(protocol.feed_downstream(error.data)) == [(REPLY, len(error.data))]
@@ -590,6 +590,23 @@ def test_error_of_binary(opcode: int, closes: bool) -> None:
     error = protocol.error()
     assert error.data == tell(opcode, value=b'injected by vaurien', status=0x84)
     assert error.closes == closes
+
+
+@pytest.mark.parametrize(
+    ('message', 'sent', 'status'),
+    [
+        ('out of memory storing object', b'SERVER_ERROR out of memory storing object', 0x82),
+        ('CLIENT_ERROR bad data chunk', b'CLIENT_ERROR bad data chunk', 0x84),
+        ('ERROR', b'ERROR', 0x84),
+        ('Busy', b'SERVER_ERROR Busy', 0x85),
+        ('Temporary failure', b'SERVER_ERROR Temporary failure', 0x86),
+    ],
+)
+def test_error_with_a_message(message: str, sent: bytes, status: int) -> None:
+    protocol = asked(GET)
+    assert protocol.error(message).data == sent + b'\r\n'
+    protocol.request = ask(0, b'key')
+    assert protocol.error(message).data == tell(0, value=message.encode(), status=status)
 
 
 def test_withdrawn_request_is_not_expected() -> None:

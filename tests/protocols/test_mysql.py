@@ -794,17 +794,16 @@ class TestDescribe:
 class TestError:
     """An ERR packet."""
 
-    def error(self, request: bytes, errno: int = 0, sqlstate: str = '') -> tuple[bytes, bool]:
+    def error(self, request: bytes, errno: int = 1205, sqlstate: str = '') -> tuple[bytes, bool]:
         protocol = MySQL()
         protocol.request = request
-        error = protocol.error(503, errno, sqlstate)
+        error = protocol.error(errno, sqlstate)
         assert not error.prompt
         return error.data, error.closes
 
     @pytest.mark.parametrize(
         ('errno', 'given', 'sqlstate', 'closes'),
         [
-            (0, '', b'HY000', False),
             (1205, '', b'HY000', False),
             (1213, '', b'40001', False),
             (1062, '', b'23000', False),
@@ -820,10 +819,15 @@ class TestError:
         ],
     )
     def test_of_a_command(self, errno: int, given: str, sqlstate: bytes, closes: bool) -> None:
-        data = packet(b'\xff%b#%binjected by vaurien' % ((errno or 1205).to_bytes(2, 'little'), sqlstate))
+        data = packet(b'\xff%b#%binjected by vaurien' % (errno.to_bytes(2, 'little'), sqlstate))
         assert self.error(QUERY, errno, given) == (data, closes)
         for pieces in every_way(data):
             assert downstream(pieces, QUERY)[1] == [(REPLY, len(data))]
+
+    def test_with_a_message(self) -> None:
+        protocol = MySQL()
+        protocol.request = QUERY
+        assert protocol.error(message='out of beer').data == packet(b'\xff\xb5\x04#HY000out of beer')
 
     @pytest.mark.parametrize(('request_', 'number', 'closes'), [(LOGIN, 2, True), (ANSWERED['change user'], 1, False)])
     def test_of_a_login(self, request_: bytes, number: int, closes: bool) -> None:

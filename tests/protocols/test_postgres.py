@@ -562,6 +562,12 @@ class TestError:
         assert error == ErrorReply(message('E', fields) + then)
         assert [kind for kind, _ in protocol.feed_downstream(error.data)] == [REPLY]
 
+    def test_with_a_message(self) -> None:
+        protocol = asked(QUERY)
+        protocol.request = QUERY
+        error = protocol.error('53100', 'disk full')
+        assert message('E', b'SERROR\0VERROR\0C53100\0Mdisk full\0\0') in error.data
+
     @pytest.mark.parametrize('state', ['57P01', '57P02', '57P03', '08006', '08P01', '53300'])
     def test_fatal_states_close(self, state: str) -> None:
         protocol = asked(QUERY)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.protocols import feeding
+from vaurien.errors import OptionError
 from vaurien.protocols.base import END, HEAD, INTERIM, MAX_HEAD, OPAQUE, REPLY, REQUEST, UNANSWERED, Mark
 from vaurien.protocols.redis import Redis
 
@@ -551,10 +552,35 @@ class TestDescribe:
 
 def test_error() -> None:
     protocol = asked(GET)
-    error = protocol.error(503)
+    error = protocol.error()
     assert error.data == b'-ERR injected by vaurien\r\n'
     assert not error.closes
     assert list(protocol.feed_downstream(error.data)) == [(REPLY, len(error.data))]
+
+
+@pytest.mark.parametrize(
+    ('message', 'sent'),
+    [
+        ('boom', '-ERR boom'),
+        ('Out of order', '-ERR Out of order'),
+        ('OOM', "-OOM command not allowed when used memory > 'maxmemory'."),
+        ('LOADING', '-LOADING Redis is loading the dataset in memory'),
+        ('LOADING 3 percent', '-LOADING 3 percent'),
+        ('MOVED 1234 127.0.0.1:6381', '-MOVED 1234 127.0.0.1:6381'),
+        ('ASK 1 :6381', '-ASK 1 :6381'),
+        ('CUSTOM', '-CUSTOM'),
+    ],
+)
+def test_error_with_a_message(message: str, sent: str) -> None:
+    Redis.check_error({'message': message})
+    assert asked(GET).error(message).data == f'{sent}\r\n'.encode()
+
+
+@pytest.mark.parametrize('message', ['MOVED', 'MOVED 1234', 'ASK 1234 nowhere', 'MOVED x 127.0.0.1:6381'])
+def test_redirections_need_a_target(message: str) -> None:
+    with pytest.raises(OptionError, match='expected a slot and an address') as caught:
+        Redis.check_error({'message': message})
+    assert caught.value.path == 'message'
 
 
 def test_withdrawn_request_is_not_expected() -> None:

@@ -630,7 +630,7 @@ class TestDescribe:
         [
             (b'', 'banner'),
             (RCPT, 'RCPT TO:<b@example.com>'),
-            (b'rcpt To:<B@example.com>  \r\n', 'RCPT To:<B@example.com>'),
+            (b'rcpt To:<B@example.com>  \r\n', 'RCPT TO:<B@example.com>'),
             (MAIL + RCPT + DATA, 'MAIL FROM:<a@example.com> SIZE=3'),
             (DATA, 'DATA'),
             (b' data \n', 'DATA'),
@@ -694,6 +694,18 @@ class TestError:
         protocol = SMTP()
         protocol.request = request_
         assert protocol.error(code) == error
+
+    @pytest.mark.parametrize(
+        ('code', 'message', 'data'),
+        [
+            (452, 'Insufficient system storage', b'452 4.3.0 Insufficient system storage\r\n'),
+            (550, '5.1.1 No such user', b'550 5.1.1 No such user\r\n'),
+        ],
+    )
+    def test_with_a_message(self, code: int, message: str, data: bytes) -> None:
+        protocol = SMTP()
+        protocol.request = MAIL
+        assert protocol.error(code, message).data == data
 
     @pytest.mark.parametrize('code', range(400, 600))
     def test_is_a_reply(self, code: int) -> None:

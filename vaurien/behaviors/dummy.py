@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from vaurien.options import Configurable
+from msgspec import Meta
+
+from vaurien.aim import Ordinals, Pattern
+from vaurien.options import Configurable, Option
 
 if TYPE_CHECKING:
     from vaurien.engine.end import End
@@ -20,6 +24,16 @@ class Dummy(Configurable):
     """
 
     name = 'dummy'
+    #: What every behavior takes: which exchanges it is for. They are counted from when it is armed, over all links.
+    options: ClassVar[Mapping[str, Option]] = {
+        'match': ('Only requests with a text like GET /orders* (in any case), or like /regex/', Pattern | None, None),
+        'nth': ('Only some of these requests: 3, 1-2, 5+, every 10', Ordinals | None, None),
+        'times': ('Number of faults after which it retires', Annotated[int, Meta(ge=1)] | None, None),
+    }
+
+    @classmethod
+    def check_protocol(cls, values: Mapping[str, Any], protocol: type[BaseProtocol]) -> None:
+        """Asked when it is armed: raises `OptionError` for a value of an option that makes no sense there."""
 
     def is_due(self) -> bool:
         """Asked once of each exchange that drew it. ``False``: this one passes, and counts as no fault."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta
 
 from vaurien.behaviors.dummy import Dummy
+from vaurien.headers import Headers
+from vaurien.options import Line, Option
 
 if TYPE_CHECKING:
     from vaurien.engine.end import End
@@ -14,6 +17,17 @@ if TYPE_CHECKING:
 
 SQLState = Annotated[str, Meta(pattern='^[0-9A-Z]{5}$')]
 
+#: What errors are made of; each protocol takes some of it.
+PARTS: Mapping[str, Option] = {
+    'code': ('Status of HTTP (none: 500 to 503) or SMTP (451)', Annotated[int, Meta(ge=400, le=599)] | None, None),
+    'reason': ('What follows the status of HTTP (none: the usual phrase)', Line | None, None),
+    'headers': ('More header fields of HTTP: names and values, or lines of Name: value', Headers | None, None),
+    'body': ('Body of HTTP (none: a line of text)', str | None, None),
+    'retry_after': ('Seconds that HTTP asks to wait', Annotated[int, Meta(ge=0)] | None, None),
+    'message': ('Text, but of HTTP; of Redis with its kind: MOVED 1 host:6379, or LOADING alone', Line | None, None),
+    'errno': ('Error number of MySQL (none: 1205)', Annotated[int, Meta(ge=1, le=65534)] | None, None),
+    'sqlstate': ('SQLSTATE of PostgreSQL (none: 57P01) or MySQL (by errno)', SQLState | None, None),
+}
 #: Random bytes put into the middle of a reply.
 NOISE_BYTES = 100
 
@@ -23,13 +37,16 @@ class Error(Dummy):
 
     name = 'error'
     options = {
-        'code': ('Status of HTTP (none: 500 to 503) or SMTP (451)', Annotated[int, Meta(ge=400, le=599)] | None, None),
-        'errno': ('Error number of MySQL (none: 1205)', Annotated[int, Meta(ge=1, le=65534)] | None, None),
-        'sqlstate': ('SQLSTATE of PostgreSQL (none: 57P01) or MySQL (by errno)', SQLState | None, None),
+        **PARTS,
         'inject': ('True: the real reply, with 100 random bytes in the middle of it', bool, False),
         'warmup': ('Number of exchanges that pass first', Annotated[int, Meta(ge=0)], 0),
     }
     _passed = 0
+
+    @classmethod
+    def check_protocol(cls, values: Mapping[str, Any], protocol: type[BaseProtocol]) -> None:
+        """Its errors may be made of something else."""
+        protocol.check_error(_choose(values))
 
     def is_due(self) -> bool:
         """Not before the warm-up is over, which counts from when it was armed."""
@@ -40,8 +57,7 @@ class Error(Dummy):
         """Answer in the backend's place."""
         if self.option('inject'):
             return True
-        options = {name: self.option(name) for name in ('code', 'errno', 'sqlstate')}
-        choice = {name: value for name, value in options.items() if value is not None}
+        choice = _choose(self.values)
         reply = protocol.error(**choice)
         if not (reply.closes or reply.early):  # at its end a protocol may know more: the number of the next packet
             source.skip_message()
@@ -54,3 +70,7 @@ class Error(Dummy):
         if self.option('inject') and (reply := dest.recv()):
             middle = len(reply) // 2
             source.sendall(reply[:middle] + protocol.random.randbytes(NOISE_BYTES) + reply[middle:])
+
+
+def _choose(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name in PARTS and value is not None}

@@ -13,10 +13,7 @@ class Transient(Error):
     """Answers with errors a number of times, counted from when it was armed; from then on exchanges pass."""
 
     name = 'transient'
-    options = {
-        **Error.options,
-        'agitate': ('Number of errors before exchanges pass', Annotated[int, Meta(ge=1)], 3),
-    }
+    options = {'agitate': ('Number of errors before exchanges pass', Annotated[int, Meta(ge=1)], 3)}
 
     def is_due(self) -> bool:
         """After the warm-up, until there were enough errors."""

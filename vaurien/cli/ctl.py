@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NoReturn
 
 import msgspec
@@ -13,6 +14,9 @@ from vaurien.address import Address
 from vaurien.cli.output import fail, flush, say
 from vaurien.client import Client
 from vaurien.errors import ConfigError, ControlError, OptionError, UnreachableError
+from vaurien.faults import Fault
+from vaurien.registry import NAME
+from vaurien.spec import parse_spec
 
 DESCRIPTION = 'Ask or tell a running vaurien, one that was started with --http.'
 
@@ -76,7 +80,8 @@ def make_parser() -> argparse.ArgumentParser:
         commands[name] = subparsers.add_parser(name, help=text, description=description, **STYLE)
         commands[name].set_defaults(command=command)
         _add_host(commands[name], argparse.SUPPRESS)
-    commands['status'].add_argument('--json', action='store_true', help='as it came, for programs')
+    for name in ('status', 'faults'):
+        commands[name].add_argument('--json', action='store_true', help='as it came, for programs')
     commands['set-backend'].add_argument('backend', metavar='HOST:PORT')
     commands['set-behavior'].add_argument('name', metavar='NAME', help='one behavior, or several with their percent')
     commands['set-behavior'].usage = 'vaurienctl set-behavior [--host HOST[:PORT]] NAME [--OPTION VALUE ...]'
@@ -101,7 +106,8 @@ def get_behavior(client: Client, arguments: argparse.Namespace) -> None:
 def set_behavior(client: Client, arguments: argparse.Namespace) -> None:
     """Arm something else."""
     options = parse_options(arguments.options)
-    client.set_behavior(arguments.name, **(sort_options(arguments.name, options) if ':' in arguments.name else options))
+    alone = NAME.fullmatch(arguments.name)
+    client.set_behavior(arguments.name, **(options if alone else sort_options(arguments.name, options)))
 
 
 def get_backend(client: Client, arguments: argparse.Namespace) -> None:
@@ -120,12 +126,28 @@ def show_status(client: Client, arguments: argparse.Namespace) -> None:
     say(msgspec.json.format(_spell(status), indent=2) if arguments.json else format_status(status))
 
 
+def show_faults(client: Client, arguments: argparse.Namespace) -> None:
+    """Print the last faults, for people or for programs."""
+    faults = client.faults()
+    if arguments.json:
+        say(msgspec.json.format(_spell(faults), indent=2))
+    elif faults:
+        say('\n'.join(map(format_fault, faults)))
+
+
+def clear_faults(client: Client, arguments: argparse.Namespace) -> None:
+    """Forget them."""
+    client.clear_faults()
+
+
 #: Every command: what does it, its line in the help, its own help.
 COMMANDS: dict[str, tuple[Callable[[Client, argparse.Namespace], None], str, str]] = {
     'list-behaviors': (list_behaviors, 'name every behavior there is', 'Name every behavior there is, one a line.'),
     'get-behavior': (get_behavior, 'tell what is armed', 'Tell what is armed, as set-behavior takes it.'),
     'set-behavior': (set_behavior, 'arm something else', SET_BEHAVIOR),
     'status': (show_status, 'tell everything about the proxy', 'Tell settings, what is armed, and what happened.'),
+    'faults': (show_faults, 'tell what was hit', 'Tell the last faults, one a line, the oldest first.'),
+    'clear-faults': (clear_faults, 'forget what was hit', 'Have the proxy forget the faults that were until now.'),
     'get-backend': (get_backend, 'tell what is behind the proxy', 'Tell the address behind the proxy.'),
     'set-backend': (set_backend, 'put another backend behind it', 'Send exchanges elsewhere from the next one on.'),
 }
@@ -136,6 +158,12 @@ def format_status(status: Mapping[str, Any]) -> str:
     lines = dict(_flatten('', status))
     width = max(map(len, lines))
     return '\n'.join(f'{name:{width}}  {text}' for name, text in lines.items())
+
+
+def format_fault(fault: Fault) -> str:
+    """One fault on a line, like in the log of the proxy."""
+    when = datetime.fromtimestamp(fault.time).isoformat(' ', 'milliseconds')
+    return f'{when} link {fault.link} exchange {fault.exchange}: {fault.behavior} on {fault.request}'
 
 
 def parse_options(words: Sequence[str]) -> dict[str, Any]:
@@ -155,7 +183,7 @@ def parse_options(words: Sequence[str]) -> dict[str, Any]:
 
 def sort_options(spec: str, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """``{'delay-sleep': 2}`` by the behaviors that *spec* names: ``{'delay': {'sleep': 2}}``; raises `OptionError`."""
-    names = [item.rpartition(':')[2].strip() for item in spec.split(',')]
+    names = [item.name for item in parse_spec(spec)]
     sorted_: dict[str, dict[str, Any]] = {}
     for flag, value in options.items():
         name = max((name for name in names if flag.startswith(f'{name}-')), key=len, default='')
@@ -193,6 +221,5 @@ def _flatten(prefix: str, value: Any) -> list[tuple[str, str]]:
 
 
 def _format_entry(entry: Mapping[str, Any]) -> str:
-    return ', '.join(
-        [f'{entry["percent"]:g}%', *(f'{name} {_spell(value)}' for name, value in entry['options'].items())]
-    )
+    given = [f'{name} {_spell(value)}' for name, value in entry['options'].items() if value is not None]
+    return ', '.join([f'{entry["percent"]:g}%', *given, f'matched {entry["matched"]}', f'hits {entry["hits"]}'])

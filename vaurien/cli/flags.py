@@ -140,7 +140,7 @@ def _add_plugin(parser: argparse.ArgumentParser, kind: str, name: str) -> None:
         parser.add_argument_group(f'{kind} {name}', str(error))
         return
     group = parser.add_argument_group(f'{kind} {name}', (plugin.__doc__ or '').strip().partition('\n')[0])
-    for option, declared in plugin.options.items():
+    for option, declared in plugin.all_options().items():
         _add_flag(group, f'{kind}.{name}.{option}', declared)
 
 

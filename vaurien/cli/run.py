@@ -13,11 +13,11 @@ from gevent.event import Event
 
 from vaurien import __version__, log
 from vaurien.address import Address
+from vaurien.arming import Entry
 from vaurien.cli.flags import parse
 from vaurien.cli.output import fail, say
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import ConfigError, StartError
-from vaurien.settings import Entry
 
 if TYPE_CHECKING:
     from vaurien.control.server import ControlServer

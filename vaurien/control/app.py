@@ -11,11 +11,14 @@ import falcon
 import msgspec
 
 from vaurien.address import Address
+from vaurien.arming import Entry, format_behaviors
 from vaurien.behaviors import Behavior
 from vaurien.control.body import read_arming, read_backend, read_object
 from vaurien.control.guard import Guard
 from vaurien.errors import ConfigError, PluginError
-from vaurien.settings import Entry, Settings, format_behaviors
+from vaurien.faults import FaultLog
+from vaurien.protocols import Protocol as Protocols
+from vaurien.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +46,10 @@ class Controlled(Protocol):
     def set_backend(self, backend: Address) -> None:
         """Send links there from now on."""
 
+    @property
+    def faults(self) -> FaultLog:
+        """What was hit."""
+
     def status(self) -> dict[str, Any]:
         """Everything about it, ready for JSON."""
 
@@ -60,7 +67,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     ConfigError: Answer(falcon.HTTP_400, 'body'),
     falcon.HTTPBadRequest: Answer(falcon.HTTP_400, 'method', 'there is no such method'),
     falcon.HTTPForbidden: Answer(falcon.HTTP_403, 'header'),
-    falcon.HTTPNotFound: Answer(falcon.HTTP_404, 'path', 'there are /behavior, /behaviors, /backend and /status'),
+    falcon.HTTPNotFound: Answer(falcon.HTTP_404, 'path', 'there are /behavior, /behaviors, /backend, /faults, /status'),
     falcon.HTTPMethodNotAllowed: Answer(falcon.HTTP_405, 'method', 'not allowed here, see the header Allow'),
     falcon.HTTPContentTooLarge: Answer(falcon.HTTP_413, 'body'),
     Exception: Answer(falcon.HTTP_500, 'path', 'an error of the proxy itself, whose log says more'),
@@ -79,7 +86,9 @@ class ControlApp:
 
     def on_put_behavior(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Arm something else."""
-        self.proxy.arm(read_arming(read_object(req, resp), self.proxy.settings.behavior_options))
+        settings = self.proxy.settings
+        entries = read_arming(read_object(req, resp), settings.behavior_options, Protocols.get(settings.protocol))
+        self.proxy.arm(entries)
         _send(resp, DONE)
 
     def on_get_behaviors(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -100,6 +109,15 @@ class ControlApp:
         """Everything about the running proxy."""
         _send(resp, self.proxy.status())
 
+    def on_get_faults(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """The last faults, the oldest first."""
+        _send(resp, {'faults': self.proxy.faults.last()})
+
+    def on_delete_faults(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Forget them."""
+        self.proxy.faults.clear()
+        _send(resp, DONE)
+
 
 def make_app(proxy: Controlled, guard: Guard) -> falcon.App[falcon.Request, falcon.Response]:
     """The WSGI application that controls *proxy*, for those whom *guard* lets in."""
@@ -107,7 +125,7 @@ def make_app(proxy: Controlled, guard: Guard) -> falcon.App[falcon.Request, falc
     app.add_error_handler(falcon.HTTPError, _on_error)
     app.add_error_handler(Exception, _on_error)
     responders = ControlApp(proxy)
-    for name in ('behavior', 'behaviors', 'backend', 'status'):
+    for name in ('behavior', 'behaviors', 'backend', 'status', 'faults'):
         app.add_route(f'/{name}', responders, suffix=name)
     return app
 
@@ -128,7 +146,7 @@ def list_options() -> dict[str, dict[str, dict[str, Any]]]:
     return {
         name: {
             option: {'help': text, 'type': _type_name(type_), 'default': default}
-            for option, (text, type_, default) in behavior.options.items()
+            for option, (text, type_, default) in behavior.all_options().items()
         }
         for name in Behavior.names()
         if (behavior := _load(name))

@@ -9,10 +9,12 @@ import falcon
 import msgspec
 
 from vaurien.address import Address
+from vaurien.arming import Entry, Spec, parse_armed, read_spec
 from vaurien.behaviors import Behavior
 from vaurien.errors import AddressError, ConfigError, OptionError
 from vaurien.options import did_you_mean
-from vaurien.settings import Entry, parse_armed, parse_behaviors
+from vaurien.protocols.base import BaseProtocol
+from vaurien.registry import NAME
 
 #: The most bytes of a body: far above all options of all behaviors together. nginx keeps up to 16 KiB of a
 #: body in memory (`client_body_buffer_size`).
@@ -56,43 +58,66 @@ def read_backend(body: Mapping[str, Any]) -> Address:
     return address
 
 
-def read_arming(body: Mapping[str, Any], configured: Mapping[str, Mapping[str, Any]]) -> tuple[Entry, ...]:
-    """The entries to arm from ``{"name": "delay", "sleep": 2}``, or, weighted, from
-    ``{"behavior": "20:error,10:delay", "options": {"delay": {"sleep": 2}}}``.
+def read_arming(
+    body: Mapping[str, Any], configured: Mapping[str, Mapping[str, Any]], protocol: type[BaseProtocol]
+) -> tuple[Entry, ...]:
+    """The entries to arm, on a proxy of that *protocol*, from ``{"name": "delay", "sleep": 2}``, or, weighted, from
+    ``{"behavior": "20:error,10:delay", "options": {"delay": {"sleep": 2}}}``, or from
+    ``{"behaviors": [{"name": "delay", "percent": 20, "sleep": 2}]}``.
 
     An option that is not there takes its *configured* value, else its declared default. Raises `ConfigError`.
     """
     fields = dict(body)
+    if 'behaviors' in fields:
+        items = fields.pop('behaviors')
+        _refuse_rest(fields, 'behaviors')
+        if not isinstance(items, list) or not items:
+            raise ConfigError('expected a list of objects with name, percent and options', 'behaviors')
+        return _arm(items, {}, configured, 'behaviors')
     key = 'name' if 'name' in fields or 'behavior' not in fields else 'behavior'
     spec = _take_text(fields, key)
-    names = [entry.name for entry in _parse_spec(spec, key)]
-    if key == 'name' and ':' not in spec:
-        given = {names[0]: Behavior.get(names[0]).check(fields)}
+    names = _read_names(spec, key)
+    if key == 'name' and NAME.fullmatch(spec):
+        given = {spec: _check(spec, fields, protocol)}
     else:
-        given = _check_options(fields.pop('options', {}), names)
+        options = _as_object(fields.pop('options', {}), 'options')
+        given = {name: _check_among(names, name, values, protocol) for name, values in options.items()}
         _refuse_rest(fields, key, 'options')
-    return parse_armed(spec, given, configured)
+    return _arm(spec, given, configured, key)
 
 
-def _parse_spec(spec: str, key: str) -> tuple[Entry, ...]:
+def _arm(
+    spec: Spec, given: Mapping[str, Mapping[str, Any]], configured: Mapping[str, Mapping[str, Any]], key: str
+) -> tuple[Entry, ...]:
     try:
-        return parse_behaviors(spec, {})
+        return parse_armed(spec, given, configured)
+    except ConfigError as error:
+        raise error if error.path else error.within(key) from None
+
+
+def _read_names(spec: str, key: str) -> list[str]:
+    try:
+        return [item.name for item in read_spec(spec)]
     except ConfigError as error:
         raise error.within(key) from None
 
 
-def _check_options(options: Any, names: list[str]) -> dict[str, dict[str, Any]]:
-    return {name: _check(name, values, names) for name, values in _as_object(options, 'options').items()}
-
-
-def _check(name: str, values: Any, names: list[str]) -> dict[str, Any]:
+def _check_among(names: list[str], name: str, values: Any, protocol: type[BaseProtocol]) -> dict[str, Any]:
     path = f'options.{name}'
     if name not in names:
         raise OptionError(f'{name!r} is not among what is to be armed, {did_you_mean(name, names)}', path)
+    given = _as_object(values, path)
     try:
-        return Behavior.get(name).check(_as_object(values, path))
+        return _check(name, given, protocol)
     except OptionError as error:
-        raise (error if error.path.startswith(path) else error.within(path)) from None
+        raise error.within(path) from None
+
+
+def _check(name: str, values: dict[str, Any], protocol: type[BaseProtocol]) -> dict[str, Any]:
+    behavior = Behavior.get(name)
+    checked = behavior.check(values)
+    behavior.check_protocol(checked, protocol)
+    return checked
 
 
 def _as_object(value: Any, path: str) -> dict[str, Any]:

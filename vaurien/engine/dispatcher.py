@@ -127,9 +127,13 @@ class Dispatcher:
             if kind <= HEAD:
                 self.exchanges += 1
                 if draws is not None and self.exchanges >= draws.quiet_until:
-                    behavior = draws.draw(self.exchanges)
-                    if behavior is not None and self.link.proxy.is_due(behavior):
-                        self._intercept(behavior, data, marks[marks.index(mark) :])
+                    armed = (
+                        draws.draw(self.exchanges, self._request(data, position), self._describe)
+                        if draws.reads
+                        else draws.draw(self.exchanges)
+                    )
+                    if armed is not None and self.link.proxy.is_due(armed):
+                        self._intercept(armed.behavior, data, marks[marks.index(mark) :])
                         return
                 self.asked += 1
             if kind == REQUEST or kind == END:  # noqa: SIM109  # faster than a look into a tuple
@@ -143,6 +147,14 @@ class Dispatcher:
             up.send(data)
         if is_opaque:
             self.go_opaque()
+
+    def _request(self, data: bytes, end: int) -> bytes:
+        """The request in *data* whose head, if not all of it, ends at *end*."""
+        begin = self.link.up.position
+        return data[max(0, self.boundary - begin) : end - begin]
+
+    def _describe(self, request: bytes) -> str:
+        return self.link.proxy.describe(self.protocol, request)
 
     def _intercept(self, behavior: Dummy, data: bytes, marks: Sequence[Mark]) -> None:
         (kind, position), *rest = marks
@@ -206,9 +218,11 @@ class Dispatcher:
     def _greet(self) -> None:
         self.exchanges += 1
         self.asked += not self.protocol.greets
-        behavior = self._draws.draw(self.exchanges) if self._draws is not None else None
-        if behavior is not None and self.exchange is None and self.link.proxy.is_due(behavior):
-            self.exchange = Exchange(self, behavior, greeting=True)
+        if self._draws is None or self.exchange is not None:
+            return
+        armed = self._draws.draw(self.exchanges, b'', self._describe)
+        if armed is not None and self.link.proxy.is_due(armed):
+            self.exchange = Exchange(self, armed.behavior, greeting=True)
             self.link.down.holding = True
             self.exchange.begin()
 
@@ -290,6 +304,7 @@ class Dispatcher:
             logger.info('link %d: opaque from here: %s', link.number, reason)
         self._send_or_hold(self.protocol.end_upstream())
         self.protocol = link.opaque_protocol()
+        self._draws = link.draws()  # whose requests have other texts from here
         self._take_turn()
         self.pass_following()
         if self.is_superfluous():

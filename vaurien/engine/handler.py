@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gevent import Greenlet, getcurrent
@@ -190,12 +191,14 @@ class Handler:
     def _draw(self) -> Dummy | None:
         self.exchanges += 1
         link = self.link
-        behavior = self._draws.draw(self.exchanges) if self._draws is not None else None
-        if behavior is None or not self.link.proxy.is_due(behavior):
+        if self._draws is None:
+            return None
+        armed = self._draws.draw(self.exchanges, bytes(link.up.held), partial(link.proxy.describe, self.protocol))
+        if armed is None or not link.proxy.is_due(armed):
             return None
         self._stands_back = True
-        link.proxy.prepare_fault(link, self.exchanges, behavior, self.protocol)
-        return behavior
+        link.proxy.prepare_fault(link, self.exchanges, armed.behavior, self.protocol)
+        return armed.behavior
 
     def _step(self, behavior: Dummy, name: str, source: End, dest: End) -> bool | None:
         self._in_behavior = True

@@ -7,7 +7,7 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
-from time import monotonic, perf_counter
+from time import monotonic, perf_counter, time
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -16,15 +16,18 @@ from msgspec import to_builtins
 
 from vaurien import __version__
 from vaurien.address import Address
+from vaurien.arming import Entry, format_behaviors
 from vaurien.behaviors import Behavior
 from vaurien.engine.clock import Clock
 from vaurien.engine.link import Link
 from vaurien.engine.listener import Listener
 from vaurien.engine.resolver import Resolver
 from vaurien.engine.stream import CHUNK
+from vaurien.errors import ConfigError
+from vaurien.faults import Fault, FaultLog
 from vaurien.protocols import Protocol
-from vaurien.selector import Selector
-from vaurien.settings import Entry, Settings, format_behaviors
+from vaurien.selector import Armed, Selector
+from vaurien.settings import Settings
 
 if TYPE_CHECKING:
     from _socket import socket
@@ -54,6 +57,8 @@ class ProxyServer:
         self.protocol = Protocol.get(settings.protocol)
         self.protocol_options = self.protocol.resolve(settings.protocol_options.get(settings.protocol, {}))
         self.armed: tuple[Entry, ...] = ()
+        #: The same, at work.
+        self._at_work: list[Armed] = []
         #: None while nothing but ``dummy`` is armed.
         self.selector: Selector | None = None
         self.address = settings.proxy
@@ -61,7 +66,8 @@ class ProxyServer:
         self.resolver = Resolver(self, settings.backend)
         self.links: dict[int, Link] = {}
         self.links_total = 0
-        self.faults: Counter[str] = Counter()
+        self.faults = FaultLog()
+        self._fault_counts: Counter[str] = Counter()
         #: Streams read into this: a chunk is sent on, or copied, before the next callback of the same loop runs.
         self.buffer = memoryview(bytearray(CHUNK))
         self._exchanges = 0
@@ -178,36 +184,54 @@ class ProxyServer:
 
     def arm(self, entries: Sequence[Entry]) -> None:
         """Change what is armed, from the next exchange on; whatever runs is let go. Raises `ConfigError`."""
-        behaviors = [(entry.percent, Behavior.get(entry.name)(entry.options)) for entry in entries]
-        self.armed = tuple(entries)
-        harmful = any(behavior.name != 'dummy' and percent > 0 for percent, behavior in behaviors)
-        self.selector = Selector(behaviors, self.seed) if harmful else None
+        for entry in entries:
+            try:
+                Behavior.get(entry.name).check_protocol(entry.options, self.protocol)
+            except ConfigError as error:
+                raise error.within(entry.name) from None
+        at_work = [Armed(Behavior.get(entry.name)(entry.options), entry.percent) for entry in entries]
+        self.armed, self._at_work = tuple(entries), at_work
+        harmful = any(one.behavior.name != 'dummy' and one.percent > 0 for one in at_work)
+        self.selector = Selector(at_work, self.seed) if harmful else None
+        self.faults.renew()
         for link in list(self.links.values()):
             link.rearm()
 
-    def is_due(self, behavior: Dummy) -> bool:
-        """Ask a behavior that an exchange drew whether it applies."""
+    def is_due(self, armed: Armed) -> bool:
+        """Ask a behavior that an exchange drew whether it applies; count it if so."""
+        behavior = armed.behavior
         try:
-            return behavior.is_due()
+            due = behavior.is_due()
         except (Exception, SystemExit) as error:  # whatever somebody's behavior raises
             self.warn_failed(behavior, error)
             return False
+        armed.hits += due
+        return due and behavior.name != 'dummy'
 
     def prepare_fault(self, link: Link, exchange: int, behavior: Dummy, protocol: BaseProtocol) -> None:
         """A behavior is about to begin on the request that *link* holds: count it, log it, hand chance to it."""
-        self.faults[behavior.name] += 1
+        self._fault_counts[behavior.name] += 1
         protocol.request = bytes(link.up.held)
         protocol.draw_from(f'{self.seed}/{link.number}/{exchange}')
-        if logger.isEnabledFor(logging.INFO):  # in a moment: what it takes is not to make a delay longer
-            self.loop.run_callback(self._log_fault, link.number, exchange, behavior, protocol, protocol.request)
+        # In a moment: what it takes is not to make a delay longer.
+        self.loop.run_callback(self._note_fault, time(), link.number, exchange, behavior, protocol, protocol.request)
 
-    def _log_fault(self, link: int, exchange: int, behavior: Dummy, protocol: BaseProtocol, request: bytes) -> None:
+    def _note_fault(
+        self, now: float, link: int, exchange: int, behavior: Dummy, protocol: BaseProtocol, request: bytes
+    ) -> None:
+        text = self.describe(protocol, request)
+        logger.info('link %d exchange %d: %s on %s', link, exchange, behavior.name, text)
+        options = to_builtins(behavior.values, enc_hook=str)
+        fault = Fault(time=now, link=link, exchange=exchange, behavior=behavior.name, options=options, request=text)
+        self.faults.add(fault)
+
+    def describe(self, protocol: BaseProtocol, request: bytes) -> str:
+        """The text of a request."""
         try:
-            text = protocol.describe(request)
+            return protocol.describe(request)
         except Exception as error:  # whatever somebody's protocol raises
             self.warn_failed(protocol, error)
-            text = f'{len(request)} bytes'
-        logger.info('link %d exchange %d: %s on %s', link, exchange, behavior.name, text)
+            return f'{len(request)} bytes'
 
     def watch(self, behavior: Dummy, step: Callable[..., Any], protocol: BaseProtocol, source: End, dest: End) -> Any:
         """Take one step of a behavior; warn, once, of a behavior that keeps everybody else waiting."""
@@ -261,7 +285,7 @@ class ProxyServer:
             'protocol': settings.protocol,
             'protocol_options': self.protocol_options,
             'behavior': format_behaviors(self.armed),
-            'behaviors': to_builtins(list(self.armed)),
+            'behaviors': [self._tell(entry, at_work) for entry, at_work in zip(self.armed, self._at_work, strict=True)],
             'seed': self.seed,
             'settings': {name: getattr(settings, name) for name in ('timeout', 'idle_timeout', 'backlog', 'max_links')},
             'links': {'open': len(self.links), 'total': self.links_total},
@@ -270,5 +294,11 @@ class ProxyServer:
                 'upstream': self._upstream_bytes + sum(upstream for _, upstream, _ in counts),
                 'downstream': self._downstream_bytes + sum(downstream for _, _, downstream in counts),
             },
-            'faults': dict(self.faults),
+            'faults': dict(self._fault_counts),
         }
+
+    @staticmethod
+    def _tell(entry: Entry, at_work: Armed) -> dict[str, Any]:
+        counts = {'matched': at_work.matched, 'hits': at_work.hits}
+        told: dict[str, Any] = to_builtins(entry, enc_hook=str)
+        return told | counts

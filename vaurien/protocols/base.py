@@ -7,11 +7,13 @@ upstream count what `feed_upstream` gave back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from inspect import Parameter, signature
 from random import Random
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from vaurien.errors import OptionError
 from vaurien.options import Configurable
 
 if TYPE_CHECKING:
@@ -45,6 +47,10 @@ NOTHING: Sequence[Mark] = ()
 #: The most bytes of an incomplete head that are held back; past it the link becomes opaque. The largest inline request
 #: Redis takes (PROTO_INLINE_MAX_SIZE), and above nginx's largest header (32 KiB) and Node's (16 KiB).
 MAX_HEAD = 64 * 1024
+
+
+#: The text of an error that is not given another one.
+INJECTED = 'injected by vaurien'
 
 
 class ErrorReply(NamedTuple):
@@ -128,11 +134,23 @@ class BaseProtocol(Configurable):
     def on_prompted(self) -> None:
         """The client was asked for the rest of `request` in the backend's place."""
 
-    def error(self, code: int = 0, errno: int = 0, sqlstate: str = '') -> ErrorReply:
+    @classmethod
+    def check_error(cls, choice: Mapping[str, Any]) -> None:
+        """Asked when an error is armed: raises `OptionError` for what `error` does not take by name."""
+        parameters = [] if cls.error is BaseProtocol.error else list(signature(cls.error).parameters.values())
+        if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters):
+            return
+        taken = [parameter.name for parameter in parameters[1:]]
+        for name in choice:
+            if name not in taken:
+                told = f'have {" and ".join(taken)}' if taken else 'have nothing to choose'
+                raise OptionError(f'errors of {cls.name} {told}', name)
+
+    def error(self, *args: Any, **choice: Any) -> ErrorReply:
         """An error in reply to `request`, which is empty where the backend speaks first.
 
-        Each protocol picks it by the number it has for errors: a status *code*, an *errno*, an *sqlstate*. Without one
-        it is the protocol's usual error, or left to chance.
+        Each protocol takes what its errors are made of, by name: a ``code``, an ``errno``, a ``message``. What is not
+        given is the protocol's usual error, or left to chance.
         """
         return ErrorReply(self.random.randbytes(1000))
 

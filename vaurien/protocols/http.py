@@ -16,11 +16,13 @@ from typing import Any, ClassVar
 
 import httptools
 
+from vaurien.headers import Headers
 from vaurien.lines import Lines
 from vaurien.options import Option
 from vaurien.protocols.base import (
     END,
     HEAD,
+    INJECTED,
     INTERIM,
     MAX_HEAD,
     NOTHING,
@@ -35,6 +37,8 @@ from vaurien.protocols.base import (
 CRLF = b'\r\n'
 HEAD_END = CRLF + CRLF
 _TEXT_MAX = 200
+_METHOD_AND_TARGET = re.compile(rb'[\r\n]*([^ \r\n]*(?: [^ \r\n]*)?)')
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _DEFAULT_PORT = ':80'
 
 _EMPTY_LINES = re.compile(rb'[\r\n]*')
@@ -405,30 +409,33 @@ class HTTP(BaseProtocol):
 
     def describe(self, request: bytes) -> str:
         """Method and target as sent (``GET /orders/7``), escaped."""
-        words = _request_line(request).split(b' ', 2)
-        return _escape(b' '.join(words[:2]))[:_TEXT_MAX]
+        words = _METHOD_AND_TARGET.match(request)
+        return _escape(words[1])[:_TEXT_MAX] if words else ''
 
-    def error(self, code: int = 0, errno: int = 0, sqlstate: str = '') -> ErrorReply:
+    def error(
+        self,
+        code: int = 0,
+        reason: str = '',
+        headers: Headers | None = None,
+        body: str | None = None,
+        retry_after: int | None = None,
+    ) -> ErrorReply:
         """A response of status *code*, 500 to 503 at random by default, without a Date, there being no clock here."""
         status = code or self.random.choice((500, 501, 502, 503))
-        try:
-            phrase = HTTPStatus(status).phrase
-        except ValueError:
-            phrase = 'Unknown'
-        body = f'{status} {phrase}, injected by Vaurien\n'.encode()
-        head = [
-            f'HTTP/1.1 {status} {phrase}',
-            'Content-Type: text/plain; charset=utf-8',
-            f'Content-Length: {len(body)}',
-        ]
+        phrase = reason or _PHRASES.get(status, 'Unknown')
+        content = (f'{status} {phrase}, {INJECTED}\n' if body is None else body).encode()
+        usual = {'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': str(len(content))}
+        if retry_after is not None:
+            usual['Retry-After'] = str(retry_after)
+        head = [f'HTTP/1.1 {status} {phrase}', *(headers or Headers()).over(usual)]
         keeps_alive, is_old = _persistence(self.request)
         if not keeps_alive:
             head.append('Connection: close')
         elif is_old:
             head.append('Connection: keep-alive')
         if _request_line(self.request).startswith(b'HEAD '):
-            body = b''
-        return ErrorReply('\r\n'.join([*head, '', '']).encode() + body, not keeps_alive)
+            content = b''
+        return ErrorReply('\r\n'.join([*head, '', '']).encode() + content, not keeps_alive)
 
 
 def _is_whole(data: bytes, end: int) -> bool:

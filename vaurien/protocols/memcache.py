@@ -7,6 +7,7 @@ memcached 1.6.18. `Memcache` walks through both; how a head is read is here for 
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from vaurien.protocols import memcache_binary as binary
 from vaurien.protocols.base import (
     END,
     HEAD,
+    INJECTED,
     INTERIM,
     MAX_HEAD,
     OPAQUE,
@@ -27,7 +29,8 @@ from vaurien.protocols.base import (
 )
 from vaurien.protocols.memcache_binary import ANSWERED, QUIET, QUIT, SILENT, WATCH, Head, Part
 
-_ERROR = ErrorReply(b'SERVER_ERROR injected by vaurien\r\n')
+#: protocol.txt, "Error strings".
+_KIND = re.compile(r'ERROR$|(?:CLIENT|SERVER)_ERROR ')
 #: The longest data block.
 _SIZE_MAX = (1 << 31) - 3
 
@@ -383,8 +386,9 @@ class Memcache(BaseProtocol):
         key = 2 if words[0] in (b'gat', b'gats') else 1
         return binary.escape(b' '.join(words[:1] + words[key : key + 1]))
 
-    def error(self, code: int = 0, errno: int = 0, sqlstate: str = '') -> ErrorReply:
-        """``SERVER_ERROR``, or the status 0x84; memcached numbers its errors by what they are, not by their cause."""
+    def error(self, message: str = INJECTED) -> ErrorReply:
+        """``SERVER_ERROR``, unless *message* begins with another kind, or the status 0x84, unless it says what else."""
         if self.request.startswith(binary.MAGIC):
-            return binary.error(self.request)
-        return _ERROR._replace(closes=self.request[:8].split()[:1] == [b'quit'])
+            return binary.error(self.request, message)
+        kind = '' if _KIND.match(message) else 'SERVER_ERROR '
+        return ErrorReply(f'{kind}{message}\r\n'.encode(), self.request[:8].split()[:1] == [b'quit'])

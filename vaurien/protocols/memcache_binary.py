@@ -19,7 +19,7 @@ _HEADER_SIZE = 24
 _ERROR_HEADER = struct.Struct('>BBxxxxHI4s8x')
 #: Wiki, "Response Status".
 _INTERNAL_ERROR = 0x84
-_ERROR_TEXT = b'injected by vaurien'
+_STATUSES = {'out of memory': 0x82, 'busy': 0x85, 'temporary failure': 0x86}
 _TEXT_MAX = 200
 
 #: Wiki, "Command Opcodes", by the names of the text protocol; two that only the servers' source has: gatk, gatkq.
@@ -96,11 +96,12 @@ def describe(request: bytes) -> str | None:
     return escape(name.encode() + b' ' + request[_HEADER_SIZE + extras : head.end]).rstrip()
 
 
-def error(request: bytes) -> ErrorReply:
-    """Internal error, in reply to a request's head; a connection that was to be closed is."""
+def error(request: bytes, message: str) -> ErrorReply:
+    """Internal error, or what *message* speaks of, in reply to a request's head; where it was to be closed, it is."""
     opcode = request[1]
-    header = _ERROR_HEADER.pack(_REPLY_MAGIC, opcode, _INTERNAL_ERROR, len(_ERROR_TEXT), request[12:16])
-    return ErrorReply(header + _ERROR_TEXT, opcode in _QUITS)
+    status = next((status for words, status in _STATUSES.items() if words in message.lower()), _INTERNAL_ERROR)
+    header = _ERROR_HEADER.pack(_REPLY_MAGIC, opcode, status, len(message), request[12:16])
+    return ErrorReply(header + message.encode(), opcode in _QUITS)
 
 
 def escape(data: bytes) -> str:

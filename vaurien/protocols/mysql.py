@@ -16,6 +16,7 @@ from vaurien.protocols.base import (
     END,
     GREETING,
     HEAD,
+    INJECTED,
     INTERIM,
     MAX_HEAD,
     OPAQUE,
@@ -453,19 +454,18 @@ class MySQL(BaseProtocol):
         # "COM_QUERY": parameters come first, and how many sets of them, which is 1. With any, it is not looked for.
         return packet[3:] if packet[1:3] == b'\0\1' else b'QUERY'
 
-    def error(self, code: int = 0, errno: int = 0, sqlstate: str = '') -> ErrorReply:
+    def error(self, errno: int = _ERRNO, sqlstate: str = '', message: str = INJECTED) -> ErrorReply:
         """An ERR packet ("ERR_Packet"); before the login, that of a server with too many connections."""
         request = self.request
         if not request:
             return _TOO_MANY
-        errno = errno or _ERRNO
         header, _ = peek(request)
         number = 1 + (header >> 24)
         # How many packets there are is known once the last of them has arrived.
         if header & MAX_PACKET == MAX_PACKET:
             number += self._up.continued
         closes = header > MAX_PACKET or errno in _FATAL
-        return ErrorReply(packets.make_error(number, errno, sqlstate), closes)
+        return ErrorReply(packets.make_error(number, errno, sqlstate, message), closes)
 
 
 def _account(packet: bytes, i: int, flags: int) -> bytes:

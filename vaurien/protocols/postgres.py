@@ -17,6 +17,7 @@ from typing import Any
 from vaurien.protocols.base import (
     END,
     HEAD,
+    INJECTED,
     INTERIM,
     NOTHING,
     OPAQUE,
@@ -452,24 +453,23 @@ class Postgres(BaseProtocol):
             return _printable(text) or name
         return _printable(f'{name} {text}')
 
-    def error(self, code: int = 0, errno: int = 0, sqlstate: str = '') -> ErrorReply:
+    def error(self, sqlstate: str = _ADMIN_SHUTDOWN, message: str = INJECTED) -> ErrorReply:
         """An ErrorResponse of *sqlstate*, and the ReadyForQuery that follows it ("Error and Notice Message Fields").
 
         As fatal as the server would have it: on startup, and for the classes with which it ends the session.
         """
-        state = sqlstate or _ADMIN_SHUTDOWN
         # Before there is a session, and after it, nothing goes on.
-        fatal = self.request[:1] in (b'', b'\0', b'X') or _FATAL.fullmatch(state) is not None
+        fatal = self.request[:1] in (b'', b'\0', b'X') or _FATAL.fullmatch(sqlstate) is not None
         severity = 'FATAL' if fatal else 'ERROR'
-        fields = f'S{severity}\0V{severity}\0C{state}\0Minjected by vaurien\0\0'.encode()
-        message = b'E' + _NUMBER.pack(4 + len(fields)) + fields
+        fields = f'S{severity}\0V{severity}\0C{sqlstate}\0M{message}\0\0'.encode()
+        told = b'E' + _NUMBER.pack(4 + len(fields)) + fields
         if fatal:
-            return ErrorReply(message, closes=True)
+            return ErrorReply(told, closes=True)
         ready = _READY + (b'I' if self._status == _IDLE else b'E')
         if self._batch and len(self._outstanding) == 1 and not (self._up_left or self._held):
             # A client that sends whole messages and no Sync may wait for a reply to them.
-            return ErrorReply(ready, early=message)
-        return ErrorReply(message + ready)
+            return ErrorReply(ready, early=told)
+        return ErrorReply(told + ready)
 
 
 def _pass_whole(data: bytes, i: int, kinds: AbstractSet[int]) -> int:

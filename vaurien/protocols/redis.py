@@ -12,10 +12,12 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from vaurien.errors import OptionError
 from vaurien.lines import Lines
 from vaurien.protocols.base import (
     END,
     HEAD,
+    INJECTED,
     INTERIM,
     MAX_HEAD,
     OPAQUE,
@@ -28,7 +30,30 @@ from vaurien.protocols.base import (
 )
 
 CRLF = b'\r\n'
-_ERROR = ErrorReply(b'-ERR injected by vaurien\r\n')
+#: The kind of an error ("Simple errors"): its first word, in upper case.
+_KIND = re.compile(r'[A-Z][A-Z0-9]*(?: |$)')
+#: What the server says (server.c, createSharedObjects; cluster.c, clusterRedirectClient).
+_MESSAGES = {
+    text.partition(' ')[0]: text
+    for text in (
+        'BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.',
+        'CLUSTERDOWN The cluster is down',
+        "CROSSSLOT Keys in request don't hash to the same slot",
+        'EXECABORT Transaction discarded because of previous errors.',
+        'LOADING Redis is loading the dataset in memory',
+        "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+        'MISCONF Redis is configured to save RDB snapshots, but it is unable to persist to disk.',
+        'NOAUTH Authentication required.',
+        'NOREPLICAS Not enough good replicas to write.',
+        'NOSCRIPT No matching script. Please use EVAL.',
+        "OOM command not allowed when used memory > 'maxmemory'.",
+        "READONLY You can't write against a read only replica.",
+        'TRYAGAIN Multiple keys request during rehashing of slot',
+        'WRONGTYPE Operation against a key holding the wrong kind of value',
+    )
+}
+_REDIRECTIONS = {'MOVED', 'ASK'}
+_REDIRECTION = re.compile(r'[A-Z]+ \d+ \S*:\d+')
 _TEXT_MAX = 200
 #: Above this many bytes a chunk is walked, not cut up: it may be one large value.
 _PLAIN_MAX = 4 * 1024
@@ -44,6 +69,7 @@ _EMPTIES = re.compile(rb'(?:[ \t\r\v\f]*\n|\*(?:0|-[1-9][0-9]{0,17})\r\n)*')
 # What small messages are made of, looked up rather than computed.
 #: ``*2`` -> where, in the parts of a request between line ends, its length lines are.
 _ARGUMENTS = {b'*%d' % count: range(1, 2 * count, 2) for count in range(1, 65)}
+_SEVERAL = {line for line, sizes in _ARGUMENTS.items() if len(sizes) > 1}
 #: ``$5`` -> 5.
 _SIZES = {b'$%d' % size: size for size in range(1025)}
 #: The first line of a value -> how far it is to its end, line ends included.
@@ -439,6 +465,12 @@ class Redis(BaseProtocol):
 
     def describe(self, request: bytes) -> str:
         """Command and first argument (``SET user:1``), escaped; commands that carry secrets alone."""
+        parts = request.split(CRLF, 5)
+        # The short way: small arguments, the first two of which are what they say.
+        if len(parts) == 6 and parts[0] in _SEVERAL and _SIZES.get(parts[1]) == len(parts[2]):
+            name = parts[2].upper()
+            if name not in _SECRET and _SIZES.get(parts[3]) == len(parts[4]):
+                return _escape(b'%b %b' % (name, parts[4]))[:_TEXT_MAX]
         try:
             head = _read_head(request, 0)
         except ValueError:
@@ -449,9 +481,18 @@ class Redis(BaseProtocol):
         words = [name] if name in _SECRET else [name, *head.words[1:2]]
         return _escape(b' '.join(word[:_TEXT_MAX] for word in words))[:_TEXT_MAX]
 
-    def error(self, code: int = 0, errno: int = 0, sqlstate: str = '') -> ErrorReply:
-        """``-ERR``; Redis does not number its errors."""
-        return _ERROR
+    @classmethod
+    def check_error(cls, choice: Mapping[str, Any]) -> None:
+        """See `BaseProtocol.check_error`; clients cannot read a redirection without its target."""
+        super().check_error(choice)
+        message = choice.get('message', '')
+        if message.partition(' ')[0] in _REDIRECTIONS and not _REDIRECTION.fullmatch(message):
+            raise OptionError('expected a slot and an address, such as MOVED 1234 127.0.0.1:6381', 'message')
+
+    def error(self, message: str = INJECTED) -> ErrorReply:
+        """A simple error ("Simple errors"); *message* begins with its kind, or is one, or is of the kind ERR."""
+        text = _MESSAGES.get(message, message)
+        return ErrorReply(f'-{"" if _KIND.match(text) else "ERR "}{text}\r\n'.encode())
 
 
 def _escape(data: bytes) -> str:

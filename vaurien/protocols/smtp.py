@@ -16,6 +16,7 @@ from vaurien.protocols.base import (
     END,
     GREETING,
     HEAD,
+    INJECTED,
     INTERIM,
     MAX_HEAD,
     OPAQUE,
@@ -54,7 +55,10 @@ _SHOWN = {*_PLAIN, b'BDAT', b'DATA', b'ETRN', b'LHLO', b'STARTTLS'}
 _MECHANISM = re.compile(
     rb'PLAIN|LOGIN|CRAM-MD5|DIGEST-MD5|SCRAM-SHA-(?:1|256|512)(?:-PLUS)?|EXTERNAL|ANONYMOUS|GSSAPI|NTLM|XOAUTH2|OAUTHBEARER'
 )
-#: Commands, and the greeting, whose replies have no enhanced code (RFC 2034, 4).
+#: How the argument that names a mailbox begins, in whatever case.
+_PATH = re.compile(rb'^(?:MAIL FROM|RCPT TO):', re.IGNORECASE)
+#: An enhanced code (RFC 3463, 2); commands, and the greeting, whose replies have none (RFC 2034, 4).
+_ENHANCED = re.compile(r'[245]\.\d{1,3}\.\d{1,3} ')
 _NOT_ENHANCED = {b'', b'EHLO', b'HELO', b'LHLO'}
 _BDAT = re.compile(rb'\s*BDAT\s+([0-9]{1,18})(?:\s+LAST)?\s*', re.IGNORECASE)
 
@@ -275,10 +279,12 @@ class SMTP(BaseProtocol):
             arguments = [mechanism[0]] if mechanism else []
         elif verb not in _SHOWN:
             return super().describe(request)
-        return _escape(b' '.join([verb, *arguments])[:_TEXT_MAX].rstrip())[:_TEXT_MAX]
+        line = _PATH.sub(lambda match: match[0].upper(), b' '.join([verb, *arguments]))
+        return _escape(line[:_TEXT_MAX].rstrip())[:_TEXT_MAX]
 
-    def error(self, code: int = 0, errno: int = 0, sqlstate: str = '') -> ErrorReply:
-        """A reply with *code*, 451 by default; to DATA, once the message was sent.
+    def error(self, code: int = 0, message: str = INJECTED) -> ErrorReply:
+        """A reply with *code*, 451 by default; to DATA, once the message was sent. An enhanced code goes before
+        *message*, unless it has its own (RFC 3463, 2).
 
         A greeting is 421, or 554 for a code of 5xx, and the connection closes at once: whoever went on after a 554, as
         RFC 5321, 3.1, lets it, would talk to a backend that has not refused.
@@ -287,11 +293,13 @@ class SMTP(BaseProtocol):
         if not self.request:
             code = 554 if code >= 500 else 421
         code = code or 451
-        enhanced = '' if verb in _NOT_ENHANCED else '4.3.2 ' if code == 421 else f'{code // 100}.3.0 '
+        enhanced = '4.3.2 ' if code == 421 else f'{code // 100}.3.0 '
+        if verb in _NOT_ENHANCED or _ENHANCED.match(message):
+            enhanced = ''
         # A message that did not wait for the reply is opaque: the backend, if it got that, would take it for commands.
         closes = code == 421 or not self.request or bool(self.opaque)
         prompt = _GO_AHEAD if verb == b'DATA' and not self.opaque else b''
-        return ErrorReply(f'{code} {enhanced}injected by vaurien\r\n'.encode(), closes, prompt)
+        return ErrorReply(f'{code} {enhanced}{message}\r\n'.encode(), closes, prompt)
 
 
 def _escape(data: bytes) -> str:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from tests.arming import UNAIMED
 from vaurien.address import Address
+from vaurien.arming import Entry, format_behaviors, parse_behaviors
 from vaurien.behaviors import Behavior
 from vaurien.errors import ConfigError, OptionError, PluginError
-from vaurien.settings import Entry, Settings, format_behaviors, parse_behaviors
+from vaurien.settings import Settings
 
 DELAY = Behavior.get('delay').resolve({})
 ERROR = Behavior.get('error').resolve({})
@@ -32,8 +34,8 @@ def test_defaults() -> None:
         ('5:error,10:delay', [Entry('error', 5.0, ERROR), Entry('delay', 10.0, DELAY)]),
         (' 0.5 : error , 10:delay ', [Entry('error', 0.5, ERROR), Entry('delay', 10.0, DELAY)]),
         ('0:error', [Entry('error', 0.0, ERROR)]),
-        ('dummy', [Entry('dummy', 100.0, {})]),
-        ('50:dummy,50:delay', [Entry('dummy', 50.0, {}), Entry('delay', 50.0, DELAY)]),
+        ('dummy', [Entry('dummy', 100.0, UNAIMED)]),
+        ('50:dummy,50:delay', [Entry('dummy', 50.0, UNAIMED), Entry('delay', 50.0, DELAY)]),
     ],
 )
 def test_specs(spec: str, entries: list[Entry]) -> None:
@@ -65,7 +67,6 @@ def test_thirds_may_add_up_to_a_hair_over_a_hundred() -> None:
         ('inf:error', ConfigError, 'expected 0 to 100'),
         ('60:error,50:delay', ConfigError, 'adds up to 110 percent, more than 100'),
         ('60:error,40.01:delay', ConfigError, 'adds up to 100.01 percent'),
-        ('5:error,5:error', ConfigError, "'error' is there twice"),
         ('20:dely', PluginError, "unknown behavior 'dely', did you mean 'delay'?"),
     ],
 )
