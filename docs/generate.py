@@ -17,9 +17,11 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from msgspec import Meta
 
 from vaurien.address import Address
+from vaurien.aim import Ordinals, Pattern
 from vaurien.cli.flags import GROUPS
 from vaurien.config import REGISTRIES, SETTINGS
-from vaurien.options import Option
+from vaurien.headers import Headers
+from vaurien.options import Line, Option
 from vaurien.settings import Settings
 
 DOCS = Path(__file__).parent
@@ -40,6 +42,10 @@ NAMES = {
     bool: '`true` or `false`',
     str: 'text',
     Address: '`host:port`',
+    Pattern: 'pattern, or `/regular expression/`',
+    Ordinals: '`3`, `1-2`, `5+` or `every 10`',
+    Headers: 'names and values',
+    Line: 'text of one line',
     NoneType: 'none',
 }
 
@@ -59,23 +65,28 @@ def main(argv: Sequence[str]) -> int:
 
 
 def make(what: str) -> str:
-    """The text of one region: ``behavior delay``, ``protocol http``, ``driver http``, ``settings``."""
+    """The text of one region: ``aim``, ``behavior delay``, ``protocol http``, ``driver http``, ``settings``."""
     if what == 'settings':
         return make_settings()
+    if what == 'aim':
+        return f'\n{make_options("behavior", "NAME", REGISTRIES["behavior"].base.options)}\n'
     kind, _, name = what.partition(' ')
     if kind == 'driver':
         return make_driver(name)
     plugin = REGISTRIES[kind].get(name)
     summary = ' '.join((plugin.__doc__ or '').partition('\n\n')[0].split()).replace('``', '`')
-    return f'\n{summary}\n\n{make_options(kind, name, plugin.all_options())}\n'
+    return (
+        f'\n{summary}\n\n{make_options(kind, name, {} if plugin is REGISTRIES[kind].base else plugin.own_options())}\n'
+    )
 
 
 def make_options(kind: str, name: str, options: Mapping[str, Option]) -> str:
-    """A table of declared options."""
+    """A table of the options that it has beyond those of the class it extends."""
     if not options:
-        return 'No options.\n'
+        return 'No options of its own.\n'
+    flag = f'--{kind}-{name}-'
     rows = [
-        f'| `{option}` | {spell_type(type_)} | {spell_default(default)} | {text} | `--{kind}-{name}-{option}` |'
+        f'| `{option}` | {spell_type(type_)} | {spell_default(default)} | {text} | `{flag}{option.replace("_", "-")}` |'
         for option, (text, type_, default) in options.items()
     ]
     return '\n'.join(['| option | value | default | | flag |', '|---|---|---|---|---|', *rows, ''])
@@ -105,13 +116,15 @@ def make_settings() -> str:
 def spell_type(type_: Any) -> str:
     """A type for people: ``whole number from 400 to 599, or none``."""
     inner = get_args(type_)
+    if type_ in NAMES:
+        return NAMES[type_]
     if get_origin(type_) is Annotated:
         return spell_type(inner[0]) + spell_bounds(inner[1])
     if get_origin(type_) is Literal:
         return ', '.join(f'`{value}`' for value in inner)
     if inner:
         return ', or '.join(map(spell_type, inner))
-    return NAMES[type_]
+    raise ValueError(f'no name for {type_}')
 
 
 def spell_bounds(bounds: Meta) -> str:

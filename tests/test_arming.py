@@ -1,4 +1,4 @@
-"""The defaults, and the text that arms behaviors."""
+"""The defaults, and what arms behaviors: texts and lists."""
 
 from __future__ import annotations
 
@@ -98,3 +98,71 @@ def test_the_shortest_is_written() -> None:
     assert format_behaviors(()) == 'dummy'
     assert format_behaviors(parse_behaviors('100.0:delay', {})) == 'delay'
     assert format_behaviors(parse_behaviors('20.0:delay,5.50:error', {})) == '20:delay,5.5:error'
+
+
+@pytest.mark.parametrize(
+    'spec',
+    [
+        "100:error(match='SET *'),100:delay(match='GET *')",
+        "100:error(nth='1-2'),100:delay",
+        '100:error(times=1),100:delay',
+        "60:error(match='a'),60:error(match='b')",
+        "100:error(match='a'),100:error",
+    ],
+)
+def test_aimed_entries_may_add_up_to_more_than_a_hundred(spec: str) -> None:
+    entries = parse_behaviors(spec, {})
+    assert parse_behaviors(format_behaviors(entries), {}) == entries
+
+
+@pytest.mark.parametrize(
+    'spec',
+    [
+        "100:error,5:delay(match='GET *')",
+        "60:error(match='a'),60:delay(match='a')",
+        '60:error,60:delay(nth=1)',
+        "50:error,30:hang(match='a'),21:delay(match='a',times=1)",
+    ],
+)
+def test_what_cannot_be_reached_is_refused(spec: str) -> None:
+    with pytest.raises(ConfigError, match=r'adds up to 1\d\d percent, more than 100, at delay'):
+        parse_behaviors(spec, {})
+
+
+def test_options_written_with_an_entry_go_before_all_others() -> None:
+    first, second = parse_behaviors('20:delay(sleep=3),10:delay', {'delay': {'sleep': 2.0, 'before': False}})
+    assert (first.options['sleep'], first.options['before']) == (3.0, False)
+    assert (second.options['sleep'], second.options['before']) == (2.0, False)
+    assert format_behaviors((first, second)) == '20:delay(sleep=3.0, before=false),10:delay(sleep=2.0, before=false)'
+
+
+def test_headers_survive_the_text() -> None:
+    entries = parse_behaviors([{'name': 'error', 'nth': 1, 'headers': {'A': "it's", 'B': 'c, d'}}], {})
+    assert parse_behaviors(format_behaviors(entries), {}) == entries
+
+
+def test_a_list() -> None:
+    spec = [{'name': 'error', 'match': 'SET *', 'nth': 2, 'code': 503}, {'name': 'delay', 'percent': 20, 'sleep': 1}]
+    text = "100:error(match='SET *', nth=2, code=503),20:delay(sleep=1)"
+    assert parse_behaviors(spec, {}) == parse_behaviors(text, {})
+
+
+@pytest.mark.parametrize(
+    ('spec', 'path', 'said'),
+    [
+        ([{}], 'behaviors[0].name', 'expected str'),
+        ([{'name': 'delay'}, 7], 'behaviors[1]', 'expected name, percent and options'),
+        ([{'name': 'dealy'}], 'behaviors[0]', "did you mean 'delay'?"),
+        ([{'name': 'delay', 'percent': 101}], 'behaviors[0].percent', 'expected 0 to 100'),
+        ([{'name': 'delay', 'percent': 'x'}], 'behaviors[0].percent', 'expected float'),
+        ([{'name': 'delay', 'sleep': '1'}], 'behaviors[0].sleep', 'expected float'),
+        ([{'name': 'delay', 'slep': 1}], 'behaviors[0].slep', "did you mean 'sleep'?"),
+        ([{'name': 'delay', 'nth': '0'}], 'behaviors[0].nth', 'expected 3, 1-2, 5+ or every 10'),
+        ([{'name': 'delay', 'match': '/(/'}], 'behaviors[0].match', 'not a regular expression'),
+    ],
+)
+def test_wrong_lists(spec: Any, path: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_behaviors(spec, {})
+    assert caught.value.path == path
+    assert said in str(caught.value)

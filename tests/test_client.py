@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.arming import UNAIMED
+from tests.behaviors.waiting import eventually
 from tests.commands import Command
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT, free_port
@@ -83,6 +85,18 @@ class TestWithBehavior:
             assert client.status()['behaviors'] != before
         assert client.status()['behaviors'] == before
 
+    def test_restores_what_was_aimed(self, client: Client) -> None:
+        spec = "100:delay(sleep=3.0, match='GET *', nth='1-2'),100:delay(sleep=2.0, match='SET *')"
+        client.set_behavior(spec)
+        with client.with_behavior('error', match='GET /slow*'):
+            assert client.get_behavior() == "error(match='GET /slow*')"
+        assert client.get_behavior() == spec
+
+    def test_takes_a_list(self, client: Client) -> None:
+        entries = [{'name': 'hang', 'percent': 5, 'match': 'GET *'}, {'name': 'delay', 'sleep': 3}]
+        with client.with_behavior(entries):
+            assert [entry['name'] for entry in client.status()['behaviors']] == ['hang', 'delay']
+
     def test_restores_when_the_block_raises(self, client: Client) -> None:
         with pytest.raises(ZeroDivisionError), client.with_behavior('hang'):
             raise ZeroDivisionError
@@ -110,6 +124,20 @@ class TestWithBehavior:
             assert client.get_behavior() == 'dummy'
         finally:
             command.kill()
+
+
+def test_tells_and_forgets_the_faults(client: Client, command: Command, echo_server: RawBackend) -> None:
+    client.set_backend(echo_server.address)
+    client.clear_faults()
+    with client.with_behavior('delay', sleep=0, times=1), Peer.connect(command.port) as peer:
+        peer.send(b'hello')
+        eventually(client.faults)
+    (fault,) = client.faults()
+    assert (fault.behavior, fault.exchange, fault.request) == ('delay', 1, '5 bytes')
+    assert (fault.options['sleep'], fault.options['times']) == (0.0, 1)
+    assert abs(fault.time - time.time()) < 60
+    client.clear_faults()
+    assert client.faults() == []
 
 
 class TestErrors:

@@ -251,6 +251,70 @@ def test_mistakes_in_yaml(tmp_path: Path, content: str, place: str, said: str) -
     assert mistake(tmp_path, 'yaml', content).startswith(f'{place}: {said}')
 
 
+ORDERS = {
+    'ini': """\
+[vaurien]
+behavior = 100:error(match='POST /orders*', nth=1-2), 20:delay(sleep=0.3)
+[behavior:error]
+code = 503
+""",
+    'toml': """\
+[[vaurien.behaviors]]
+name = "error"
+match = "POST /orders*"
+nth = "1-2"
+[[vaurien.behaviors]]
+name = "delay"
+percent = 20
+sleep = 0.3
+[behavior.error]
+code = 503
+""",
+    'yaml': """\
+vaurien:
+  behaviors:
+    - {name: error, match: POST /orders*, nth: 1-2}
+    - {name: delay, percent: 20, sleep: 0.3}
+behavior:
+  error: {code: 503}
+""",
+}
+
+
+@pytest.mark.parametrize('suffix', ORDERS)
+def test_aimed_behaviors_in_every_format(tmp_path: Path, suffix: str) -> None:
+    spec = "100:error(match='POST /orders*', nth=1-2, code=503),20:delay(sleep=0.3)"
+    assert build(source_of(tmp_path, suffix, ORDERS[suffix])).behaviors == parse_behaviors(spec, {})
+
+
+def test_a_flag_takes_the_place_of_a_list(tmp_path: Path) -> None:
+    source = source_of(tmp_path, 'toml', ORDERS['toml'])
+    settings = build(source, flags(vaurien={'behavior': '5:hang'}))
+    assert settings.behaviors == parse_behaviors('5:hang', {})
+
+
+@pytest.mark.parametrize(
+    ('suffix', 'content', 'said'),
+    [
+        ('ini', '[vaurien]\nbehaviors = delay\n', ":2: vaurien.behaviors: expected array, got 'delay'"),
+        ('yaml', 'vaurien:\n  behavior: delay\n  behaviors: []\n', ':3: vaurien.behaviors: there is behavior, too'),
+        (
+            'yaml',
+            'vaurien:\n  behaviors:\n    - name: delay\n      slep: 1\n',
+            ':4: vaurien.behaviors[0].slep: ',
+        ),
+        ('toml', '[[vaurien.behaviors]]\nname = "dely"\n', ': vaurien.behaviors[0]: unknown behavior'),
+        (
+            'toml',
+            '[[vaurien.behaviors]]\nname = "hang"\n' * 2,
+            ": vaurien.behaviors: '100:hang,100:hang' adds up",
+        ),
+    ],
+)
+def test_mistakes_in_lists(tmp_path: Path, suffix: str, content: str, said: str) -> None:
+    assert mistake(tmp_path, suffix, content).startswith(said)
+
+
 def mistake(tmp_path: Path, suffix: str, content: str) -> str:
     """What is said of *content*, after the path of the file."""
     with pytest.raises(ConfigError) as caught:

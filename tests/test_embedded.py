@@ -32,11 +32,11 @@ def proxy(echo_server: RawBackend) -> Iterator[Proxy]:
         yield proxy
 
 
-def ask(proxy: Proxy) -> bytes:
-    """The reply of an echo server to a request of five bytes, as far as it comes."""
+def ask(proxy: Proxy, request: bytes = b'hello') -> bytes:
+    """The reply of an echo server to a request, as far as it comes."""
     with Peer.connect(proxy.address.port, proxy.address.host) as client:
-        client.send(b'hello')
-        return client.recv_exactly(5)
+        client.send(request)
+        return client.recv_exactly(len(request))
 
 
 class TestLife:
@@ -196,6 +196,13 @@ class TestArming:
             proxy.set_behavior('delay', before=False)
             assert proxy.status()['behaviors'][0]['options'] == {'sleep': 0.25, 'before': False, **UNAIMED}
 
+    def test_several_of_one_name(self, proxy: Proxy) -> None:
+        with proxy.with_behavior('100:delay(sleep=0, nth=1),100:delay(sleep=0.001, nth=2)'), connect(proxy) as client:
+            for _ in range(3):
+                client.send(b'hello')
+                client.recv_exactly(5)
+        assert [fault.options['sleep'] for fault in proxy.faults()] == [0.0, 0.001]
+
     def test_what_is_asked_from_many_threads(self, proxy: Proxy) -> None:
         failures = []
 
@@ -218,6 +225,51 @@ class TestArming:
         with pytest.raises(ZeroDivisionError):
             inside(proxy, lambda server: 1 // 0)
         assert ask(proxy) == b'hello'
+
+
+class TestFaults:
+    """What was hit, as data."""
+
+    def test_one_after_the_other(self, proxy: Proxy) -> None:
+        with proxy.with_behavior('delay', sleep=0, nth='2+'):
+            for text in (b'a', b'bb', b'ccc'):
+                assert ask(proxy, text) == text
+            first, second = proxy.faults()
+            assert (first.request, second.request) == ('2 bytes', '3 bytes')
+            assert (first.behavior, first.link, first.exchange) == ('delay', 2, 1)
+            assert first.options == {'sleep': 0.0, 'before': True, 'match': None, 'nth': '2+', 'times': None}
+            assert [proxy.wait_for_fault(), proxy.wait_for_fault()] == [first, second]
+            with pytest.raises(TimeoutError, match=r'^no fault within 0\.01 s$'):
+                proxy.wait_for_fault(0.01)
+        assert proxy.status()['faults'] == {'delay': 2}
+        proxy.clear_faults()
+        assert proxy.faults() == []
+        assert proxy.status()['faults'] == {'delay': 2}
+
+    def test_waiting_for_one_that_is_late(self, proxy: Proxy) -> None:
+        with proxy.with_behavior('delay', sleep=0):
+            later = threading.Timer(0.05, ask, [proxy])
+            later.start()
+            assert proxy.wait_for_fault(TIMEOUT).request == '5 bytes'
+            later.join()
+
+    def test_only_those_since_something_was_armed_are_waited_for(self, proxy: Proxy) -> None:
+        proxy.set_behavior('delay', sleep=0)
+        ask(proxy)
+        proxy.set_behavior('delay', sleep=0.001)
+        with pytest.raises(TimeoutError):
+            proxy.wait_for_fault(0)
+        ask(proxy)
+        assert proxy.wait_for_fault().options['sleep'] == 0.001
+
+    def test_bounded(self, proxy: Proxy) -> None:
+        with proxy.with_behavior('delay', sleep=0), connect(proxy) as client:
+            for number in range(1010):
+                client.send(b'x' * (number + 1))
+                client.recv_exactly(number + 1)
+        faults = proxy.faults()
+        assert [faults[0].request, faults[-1].request] == ['11 bytes', '1010 bytes']
+        assert len(faults) == 1000
 
 
 def test_the_bytes_of_two_do_not_mix() -> None:

@@ -1,11 +1,14 @@
-"""The weighted draw: shares, and that a seed repeats it whatever the order."""
+"""The weighted draw: shares, that a seed repeats it whatever the order, and that it hits what a model says."""
 
 from __future__ import annotations
 
 import random
 from collections import Counter
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vaurien.behaviors.dummy import Dummy
 from vaurien.selector import Armed, Selector
@@ -97,3 +100,100 @@ def test_what_need_not_be_drawn_passes(percent: float) -> None:
         else:
             draws.draw(exchange)
     assert (spared > 0) == (percent < 100)
+
+
+class Aimed(Dummy):
+    name = 'aimed'
+
+
+PATTERNS = {
+    'a*': lambda text: text.startswith('a'),
+    '*b': lambda text: text.endswith('b'),
+    '/aa/': lambda text: 'aa' in text,
+}
+NUMBERS = {
+    '1': lambda n: n == 1,
+    '2-3': lambda n: 2 <= n <= 3,
+    '3+': lambda n: n >= 3,
+    'every 2': lambda n: n % 2 == 0,
+}
+ENTRIES = st.fixed_dictionaries(
+    {
+        'percent': st.sampled_from([0.0, 10.0, 50.0, 100.0]),
+        'match': st.none() | st.sampled_from(sorted(PATTERNS)),
+        'nth': st.none() | st.sampled_from(sorted(NUMBERS)),
+        'times': st.none() | st.integers(1, 3),
+    }
+)
+TEXTS = st.text('ab', max_size=3)
+
+
+def expect(entries: list[dict[str, Any]], exchanges: list[tuple[int, str]], seed: int) -> list[int | None]:
+    """The index of the entry that each exchange gets, as the manual says it, without haste."""
+    matched, hits, places = Counter[int](), Counter[int](), Counter[int]()
+    got: list[int | None] = []
+    for link, text in exchanges:
+        places[link] += 1
+        block, place = divmod(places[link], 8)
+        share = make([], seed).points(link, block)[place] / 2**64 * 100
+        chosen = None
+        for i, entry in enumerate(entries):
+            if entry['match'] is not None and not PATTERNS[entry['match']](text):
+                continue
+            matched[i] += 1
+            if entry['nth'] is not None and not NUMBERS[entry['nth']](matched[i]):
+                continue
+            if entry['times'] is not None and hits[i] >= entry['times']:
+                continue
+            if chosen is None and share < entry['percent']:
+                chosen = i
+            share -= entry['percent']
+        if chosen is not None:
+            hits[chosen] += 1
+        got.append(chosen)
+    return got
+
+
+@given(
+    st.lists(ENTRIES, min_size=1, max_size=4),
+    st.lists(st.tuples(st.integers(1, 3), TEXTS), max_size=60),
+    st.integers(0, 5),
+)
+def test_hits_what_a_model_says(entries: list[dict[str, Any]], exchanges: list[tuple[int, str]], seed: int) -> None:
+    armed = []
+    for entry in entries:
+        aim = {name: value for name, value in entry.items() if name != 'percent'}
+        armed.append(Armed(Aimed(Aimed.resolve(aim)), entry['percent']))
+    selector = Selector(armed, seed)
+    draws = {link: selector.draws(link) for link in range(1, 4)}
+    places = Counter[int]()
+    got: list[int | None] = []
+    for link, text in exchanges:
+        places[link] += 1
+        drawn = draws[link].draw(places[link], text.encode(), bytes.decode)
+        if drawn is not None:
+            drawn.hits += 1
+        got.append(None if drawn is None else armed.index(drawn))
+    assert got == expect(entries, exchanges, seed)
+
+
+def test_what_nothing_is_for_is_described_once() -> None:
+    described = []
+
+    def describe(request: bytes) -> str:
+        described.append(request)
+        return request.decode()
+
+    draws = Selector([Armed(Aimed(Aimed.resolve({'match': 'SET *'})), 100.0)], 1).draws(1)
+    for exchange in range(1, 10):
+        assert draws.draw(exchange, b'GET x', describe) is None
+        assert draws.draw(exchange, b'SET x', describe) is not None
+    assert Counter(described) == {b'GET x': 1, b'SET x': 9}
+
+
+def test_remembers_little() -> None:
+    draws = Selector([Armed(Aimed(Aimed.resolve({'match': 'SET *'})), 100.0)], 1).draws(1)
+    for exchange in range(1, 1000):
+        assert draws.draw(exchange, b'GET %d' % exchange + b'x' * exchange, bytes.decode) is None
+    assert len(draws._passing) <= 64
+    assert max(map(len, draws._passing)) <= 512

@@ -96,6 +96,13 @@ class Configurable:
         return declared
 
     @classmethod
+    def own_options(cls) -> dict[str, Option]:
+        """Those that none of the classes has that it extends."""
+        declared = [vars(base)['options'] for base in cls.__mro__[1:] if 'options' in vars(base)]
+        inherited = {name for options in declared if options is not cls.options for name in options}
+        return {name: option for name, option in cls.options.items() if name not in inherited}
+
+    @classmethod
     def resolve(cls, given: Mapping[str, Any], *, text: bool = False) -> dict[str, Any]:
         """Every option with its value, *given* or default; raises `OptionError` with the option as the path."""
         values = {name: default for name, (_, _, default) in cls.all_options().items()}

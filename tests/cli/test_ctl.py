@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.arming import UNAIMED
+from tests.behaviors.waiting import eventually
 from tests.commands import Command, run
+from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT, free_port
 from vaurien.cli import ctl
 from vaurien.client import Client
@@ -78,6 +81,15 @@ def test_sets_behaviors_by_weight(host: str) -> None:
     assert done('--host', host, 'get-behavior') == '20:error,10:delay\n'
     assert armed(host)['delay']['sleep'] == 0.5
     assert armed(host)['error']['inject'] is True
+
+
+def test_aims(host: str) -> None:
+    done('--host', host, 'set-behavior', 'error', '--match', 'GET /slow*', '--nth', '1-2')
+    assert done('--host', host, 'get-behavior') == "error(match='GET /slow*', nth='1-2')\n"
+    spec = "100:delay(match='GET *, x', sleep=0),5:hang(nth=2)"
+    done('--host', host, 'set-behavior', spec, '--delay-before', 'false')
+    told = done('--host', host, 'get-behavior')
+    assert told == "100:delay(sleep=0.0, before=false, match='GET *, x'),5:hang(nth='2')\n"
 
 
 def test_host_may_come_last(host: str) -> None:
@@ -203,3 +215,17 @@ def test_it_does_without_gevent() -> None:
     code = f'import sys, vaurien.cli.ctl; {ask}; print("gevent" in sys.modules)'
     result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=TIMEOUT, check=True)
     assert result.stdout.splitlines()[-1] == 'False'
+
+
+def test_tells_and_forgets_faults(host: str, command: Command, echo_server: RawBackend) -> None:
+    done('--host', host, 'set-backend', echo_server.address)
+    done('--host', host, 'set-behavior', 'delay', '--sleep', '0')
+    with Peer.connect(command.port) as peer:
+        peer.send(b'hello')
+        eventually(lambda: Client(HOST, command.control_port).faults())
+    line = done('--host', host, 'faults')
+    assert re.fullmatch(r'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} link \d+ exchange 1: delay on 5 bytes\n', line)
+    (fault,) = json.loads(done('--host', host, 'faults', '--json'))
+    assert (fault['behavior'], fault['request']) == ('delay', '5 bytes')
+    done('--host', host, 'clear-faults')
+    assert done('--host', host, 'faults') == ''

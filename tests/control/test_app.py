@@ -17,6 +17,7 @@ from vaurien.behaviors import Behavior
 from vaurien.control.app import ANSWERS, Controlled, find_answer, list_options
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import AddressError, ConfigError, OptionError, PluginError, VaurienError
+from vaurien.faults import Fault
 from vaurien.settings import Settings
 
 
@@ -58,6 +59,25 @@ def test_what_it_gives_can_be_put_back(api: Api, served: ServedProxy) -> None:
         options = {entry.name: entry.options for entry in armed}
         api('PUT', '/behavior', json={**api('GET', '/behavior').json(), 'options': options})
         assert served.proxy.told[-1] == armed
+
+
+def test_arms_a_list(api: Api, served: ServedProxy) -> None:
+    items = [{'name': 'delay', 'match': 'GET *', 'sleep': 1}, {'name': 'delay', 'percent': 20, 'nth': 3}]
+    assert api('PUT', '/behavior', json={'behaviors': items}).json() == {'status': 'ok'}
+    first, second = served.proxy.armed
+    assert (first.percent, first.options['sleep'], str(first.options['match'])) == (100.0, 1.0, 'GET *')
+    assert (second.percent, second.options['sleep'], str(second.options['nth'])) == (20.0, 5.0, '3')
+    assert api('GET', '/behavior').json() == {
+        'behavior': "100:delay(before=false, match='GET *'),20:delay(sleep=5.0, before=false, nth='3')"
+    }
+
+
+def test_tells_and_forgets_faults(api: Api, served: ServedProxy) -> None:
+    fault = Fault(time=1.5, link=1, exchange=2, behavior='delay', options={'sleep': 2.0}, request='GET /')
+    served.proxy.faults.add(fault)
+    assert api('GET', '/faults').json() == {'faults': [msgspec.to_builtins(fault)]}
+    assert api('DELETE', '/faults').json() == {'status': 'ok'}
+    assert api('GET', '/faults').json() == {'faults': []}
 
 
 def test_lists_behaviors_and_their_options(api: Api) -> None:

@@ -29,6 +29,8 @@ examples:
       Redis, with 5% of the commands refused and 10% two seconds late
   vaurien --proxy 0.0.0.0:6565 --backend mail.example.com:465 --behavior 100:error --behavior-error-warmup 12
       any TCP backend: the first 12 exchanges pass, then garbage
+  vaurien --protocol http --behavior "100:error(match='POST /orders*', nth=1-2, code=503),20:delay(sleep=0.3)"
+      the first two orders are refused, and one other request in five is late
   vaurien --config vaurien.ini
       the same from a file: [vaurien] and [behavior:delay] in INI, TOML or YAML; flags win over it
   vaurien --http --http-host localhost --http-port 8080
@@ -111,6 +113,9 @@ def make_parser() -> argparse.ArgumentParser:
             field = name.replace('-', '_')
             default = 'dummy' if name == 'behavior' else getattr(defaults, field)
             _add_flag(group, f'vaurien.{name}', (text, SETTINGS[field], default), placeholder)
+    every = REGISTRIES['behavior'].base.options
+    flags_of_every = [f'--behavior-NAME-{option:7}{text}' for option, (text, _, _) in every.items()]
+    parser.add_argument_group('which requests a behavior is for', '\n'.join(flags_of_every))
     for kind, registry in REGISTRIES.items():
         for name in registry.names():
             _add_plugin(parser, kind, name)
@@ -139,12 +144,27 @@ def _add_plugin(parser: argparse.ArgumentParser, kind: str, name: str) -> None:
     except PluginError as error:  # harms nobody who does not use it
         parser.add_argument_group(f'{kind} {name}', str(error))
         return
-    group = parser.add_argument_group(f'{kind} {name}', (plugin.__doc__ or '').strip().partition('\n')[0])
+    summary = (plugin.__doc__ or '').strip().partition('\n')[0]
+    group = parser.add_argument_group(f'{kind} {name}', f'{summary}{_tell_inherited(plugin, REGISTRIES[kind].base)}')
+    shown = {} if plugin is REGISTRIES[kind].base else plugin.own_options()
     for option, declared in plugin.all_options().items():
-        _add_flag(group, f'{kind}.{name}.{option}', declared)
+        _add_flag(group, f'{kind}.{name}.{option}', declared, hidden=option not in shown)
 
 
-def _add_flag(group: argparse._ArgumentGroup, dest: str, declared: tuple[str, Any, Any], placeholder: str = '') -> None:
+def _tell_inherited(plugin: type[Configurable], base: type[Configurable]) -> str:
+    parents = [parent.name for parent in plugin.__mro__ if issubclass(parent, base) and parent is not base]
+    others = [name for name in parents if name not in ('', base.name, plugin.name)]
+    return f' It has the options of {others[0]}, too.' if others else ''
+
+
+def _add_flag(
+    group: argparse._ArgumentGroup,
+    dest: str,
+    declared: tuple[str, Any, Any],
+    placeholder: str = '',
+    *,
+    hidden: bool = False,
+) -> None:
     text, type_, default = declared
     if default is not None:
         text = f'{text} (default {str(default).lower() if isinstance(default, bool) else default})'
@@ -155,7 +175,7 @@ def _add_flag(group: argparse._ArgumentGroup, dest: str, declared: tuple[str, An
             dest=dest,
             metavar=placeholder or _placeholder(type_),
             default=argparse.SUPPRESS,
-            help=text.replace('%', '%%'),
+            help=argparse.SUPPRESS if hidden else text.replace('%', '%%'),
             **switch,
         )
     except argparse.ArgumentError:
