@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -106,12 +107,12 @@ class Aimed(Dummy):
     name = 'aimed'
 
 
-PATTERNS = {
+PATTERNS: dict[str, Callable[[str], bool]] = {
     'a*': lambda text: text.startswith('a'),
     '*b': lambda text: text.endswith('b'),
     '/aa/': lambda text: 'aa' in text,
 }
-NUMBERS = {
+NUMBERS: dict[str, Callable[[int], bool]] = {
     '1': lambda n: n == 1,
     '2-3': lambda n: 2 <= n <= 3,
     '3+': lambda n: n >= 3,
