@@ -25,7 +25,10 @@ from vaurien.protocols import Protocol
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / 'docs'
-PAGES = {path.name: path.read_text() for path in (ROOT / 'README.md', *sorted(DOCS.glob('*.md')))}
+#: Those of `DOCS` by where they are in it: ``howto/redis-is-loading.md``.
+PAGES = {'README.md': (ROOT / 'README.md').read_text()} | {
+    path.relative_to(DOCS).as_posix(): path.read_text() for path in sorted(DOCS.rglob('*.md'))
+}
 
 #: A block of code, and the name of the file that the comment before it gives it.
 BLOCK = re.compile(r'(?:<!-- file: (?P<file>\S+) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)```\n', re.DOTALL)
@@ -51,7 +54,8 @@ def blocks(page: str, language: str = '') -> list[Block]:
 
 def shell_lines(command: str) -> list[list[str]]:
     """Every command line in the pages that begins with that word, as words."""
-    lines = [line for page in PAGES for block in blocks(page, 'sh') for line in block.text.splitlines()]
+    scripts = [block.text.replace('\\\n', '') for page in PAGES for block in blocks(page, 'sh')]
+    lines = [line for script in scripts for line in script.splitlines()]
     return [words[1:] for words in map(shlex.split, lines) if words[0] == command]
 
 
@@ -62,11 +66,11 @@ def as_ids(lines: list[list[str]]) -> list[str]:
 def write_files(page: str, directory: Path, replacements: dict[str, str]) -> list[str]:
     """Write the files that *page* shows, with other addresses than on paper; their names."""
     names = []
+    # All at once, the longest first: what is put in may look like something else that is to be replaced.
+    on_paper = '|'.join(map(re.escape, sorted(replacements, key=len, reverse=True)))
     for block in blocks(page):
         if block.file:
-            text = block.text
-            for old, new in replacements.items():
-                text = text.replace(old, new)
+            text = re.sub(on_paper, lambda match: replacements.get(match[0], ''), block.text)
             (directory / block.file).write_text(text)
             names.append(block.file)
     assert len(set(names)) == len(names)
@@ -147,28 +151,41 @@ def test_config_files_are_right(page: str, tmp_path: Path) -> None:
     assert all(setting == settings[0] for setting in settings)
 
 
-RUN_PAGES = {'README.md': 2, 'howto.md': 5, 'extending.md': 8}
+#: How many tests there are on each page that has any.
+RUN_PAGES = {
+    'README.md': 2,
+    'howto.md': 6,
+    'extending.md': 8,
+    'howto/a-503-with-retry-after.md': 2,
+    'howto/deadlock-on-commit.md': 5,
+    'howto/redis-is-loading.md': 2,
+    'howto/the-second-write-fails.md': 1,
+    'howto/the-third-row-times-out.md': 2,
+}
+#: The fixtures for the servers that the code on the pages expects at these ports.
+SERVERS = {'3306': 'mariadb', '5432': 'postgres', '6379': 'redis_server'}
 
 
 @pytest.mark.parametrize(('page', 'count'), RUN_PAGES.items())
-def test_code_does_what_it_says(page: str, count: int, tmp_path: Path, redis_server: Server) -> None:
-    replacements = {
-        'Client()': 'Client(port=8080)',
-        '8080': str(free_port()),
-        '8000': str(free_port()),
-        'localhost:6379': redis_server.address,
-        '6379': str(redis_server.port),
-    }
+def test_code_does_what_it_says(page: str, count: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    control = str(free_port())
+    replacements = {'Client()': f'Client(port={control})', '8080': control, '8000': str(free_port())}
+    code = ''.join(block.text for block in blocks(page) if block.file)
+    for port, fixture in SERVERS.items():
+        if port in code:
+            server: Server = request.getfixturevalue(fixture)
+            replacements |= {f'localhost:{port}': server.address, port: str(server.port)}
     names = write_files(page, tmp_path, replacements)
     tests = [name for name in names if name.startswith('test_')]
     done = subprocess.run(
-        [sys.executable, '-m', 'pytest', '-p', 'no:cacheprovider', *tests],
+        [sys.executable, '-m', 'pytest', '-p', 'no:cacheprovider', '-W', 'error', *tests],
         cwd=tmp_path,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         timeout=12 * TIMEOUT,
+        env={**os.environ, 'no_proxy': '*'},
     )
     assert done.returncode == 0, done.stdout
     assert f'{count} passed' in done.stdout

@@ -15,8 +15,7 @@ from vaurien.cli.output import fail, flush, say
 from vaurien.client import Client
 from vaurien.errors import ConfigError, ControlError, OptionError, UnreachableError
 from vaurien.faults import Fault
-from vaurien.registry import NAME
-from vaurien.spec import parse_spec
+from vaurien.spec import format_spec, parse_spec
 
 DESCRIPTION = 'Ask or tell a running vaurien, one that was started with --http.'
 
@@ -37,9 +36,9 @@ The exit status is 0 when done, 1 when there is no proxy to reach, 2 when it was
 
 SET_BEHAVIOR = """\
 Arm NAME for every exchange from the next one on, or several behaviors by weight: 20:error,10:delay.
-Options come after it, --OPTION VALUE, or --NAME-OPTION VALUE where there are several behaviors. A VALUE that is JSON
-is read as JSON (2, 0.5, true, null), anything else is a text; without a VALUE an option is true. An option that is
-not given takes the value that the proxy was configured with, else its default."""
+Options come after it, --OPTION VALUE, or --NAME-OPTION VALUE where there are several behaviors, or inside it:
+"100:error(match='SET *', nth=1-2),20:delay". Without a VALUE an option is true. An option that is not given takes the
+value that the proxy was configured with, else its default."""
 
 
 STYLE: dict[str, Any] = {'allow_abbrev': False, 'formatter_class': argparse.RawDescriptionHelpFormatter}
@@ -105,9 +104,7 @@ def get_behavior(client: Client, arguments: argparse.Namespace) -> None:
 
 def set_behavior(client: Client, arguments: argparse.Namespace) -> None:
     """Arm something else."""
-    options = parse_options(arguments.options)
-    alone = NAME.fullmatch(arguments.name)
-    client.set_behavior(arguments.name, **(options if alone else sort_options(arguments.name, options)))
+    client.set_behavior(add_options(arguments.name, parse_options(arguments.options)))
 
 
 def get_backend(client: Client, arguments: argparse.Namespace) -> None:
@@ -166,9 +163,9 @@ def format_fault(fault: Fault) -> str:
     return f'{when} link {fault.link} exchange {fault.exchange}: {fault.behavior} on {fault.request}'
 
 
-def parse_options(words: Sequence[str]) -> dict[str, Any]:
+def parse_options(words: Sequence[str]) -> dict[str, str]:
     """Read ``--sleep 2 --before=false --inject``; raises `OptionError`."""
-    options: dict[str, Any] = {}
+    options: dict[str, str] = {}
     rest = list(words)
     while rest:
         flag, equals, value = rest.pop(0).partition('=')
@@ -177,31 +174,25 @@ def parse_options(words: Sequence[str]) -> dict[str, Any]:
             raise OptionError(f'unexpected argument {flag!r}: options look like --sleep 2')
         if not equals:
             value = rest.pop(0) if rest and not rest[0].startswith('--') else 'true'
-        options[name] = _read_value(value)
+        options[name] = value
     return options
 
 
-def sort_options(spec: str, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """``{'delay-sleep': 2}`` by the behaviors that *spec* names: ``{'delay': {'sleep': 2}}``; raises `OptionError`."""
-    names = [item.name for item in parse_spec(spec)]
-    sorted_: dict[str, dict[str, Any]] = {}
+def add_options(spec: str, options: Mapping[str, str]) -> str:
+    """*spec* with options of its only behavior, or, by ``NAME-OPTION``, of several; raises `OptionError`."""
+    items = parse_spec(spec)
+    alone = items[0].name if len(items) == 1 else ''
+    added: dict[str, dict[str, str]] = {item.name: {} for item in items}
     for flag, value in options.items():
-        name = max((name for name in names if flag.startswith(f'{name}-')), key=len, default='')
+        name = max((name for name in added if flag.startswith(f'{name}-')), key=len, default=alone)
         if not name:
-            raise OptionError(f'--{flag} is of none of {", ".join(names)}: write --{names[0]}-OPTION VALUE')
-        sorted_.setdefault(name, {})[flag.removeprefix(f'{name}-')] = value
-    return sorted_
+            raise OptionError(f'--{flag} is of none of {", ".join(added)}: write --{items[0].name}-OPTION VALUE')
+        added[name][flag.removeprefix(f'{name}-')] = value
+    return format_spec(item._replace(options={**item.options, **added[item.name]}) for item in items)
 
 
 def _spell(value: Any) -> str:
     return msgspec.json.encode(value).decode()
-
-
-def _read_value(text: str) -> Any:
-    try:
-        return msgspec.json.decode(text)
-    except ValueError:
-        return text
 
 
 def _parse_host(text: str) -> Address:
