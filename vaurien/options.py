@@ -98,8 +98,10 @@ class Configurable:
     @classmethod
     def own_options(cls) -> dict[str, Option]:
         """Those that none of the classes has that it extends."""
-        declared = [vars(base)['options'] for base in cls.__mro__[1:] if 'options' in vars(base)]
-        inherited = {name for options in declared if options is not cls.options for name in options}
+        first, *others = [base for base in cls.__mro__ if 'options' in vars(base)]
+        if (first.__module__, first.__name__) != (cls.__module__, cls.__name__):  # nor is it the same by another name
+            return {}
+        inherited = {name for base in others for name in vars(base)['options']}
         return {name: option for name, option in cls.options.items() if name not in inherited}
 
     @classmethod
