@@ -17,6 +17,7 @@ from vaurien.arming import Entry, Spec, parse_armed, parse_behaviors, sort_optio
 from vaurien.engine.proxy import ProxyServer
 from vaurien.faults import Fault
 from vaurien.settings import Settings
+from vaurien.toxicspec import make_toxic
 
 Result = TypeVar('Result')
 
@@ -128,6 +129,22 @@ class Proxy:
         finally:
             if self._server is not None:
                 self._arm(before)
+
+    @contextmanager
+    def toxic(
+        self, kind: str, *, stream: str = 'downstream', toxicity: float = 1.0, name: str = '', **attributes: Any
+    ) -> Iterator[Proxy]:
+        """Put a toxic on a stream for the length of a block: ``toxic('latency', latency=200)``; raises `ConfigError`.
+
+        *toxicity*: the probability that a link gets it.
+        """
+        entry = make_toxic(kind, attributes, name=name, stream=stream, toxicity=toxicity)
+        self._call(lambda server: server.toxics.add(entry))
+        try:
+            yield self
+        finally:
+            if self._server is not None:
+                self._call(lambda server: server.toxics.remove(entry.name))
 
     def status(self) -> dict[str, Any]:
         """Everything about the running proxy, as ``GET /status`` gives it."""

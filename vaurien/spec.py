@@ -50,6 +50,19 @@ def parse_spec(spec: str) -> list[Item]:
         at += 1
 
 
+def parse_call(text: str) -> tuple[str, dict[str, str], str]:
+    """Read ``name(option=value, …)`` and give name, options, and what comes after them. Raises `ConfigError`."""
+    named = _NAMED.match(text)
+    assert named is not None, 'it matches nothing, too'
+    name, at = named['name'].partition('@')[0].strip(), named.end()
+    if named['share'] is not None or not name:
+        raise ConfigError(f'{text!r} names nothing: expected name(option=value)')
+    if text[at : at + 1] != '(':
+        return name, {}, named['name'].strip().removeprefix(name).strip() + text[at:]
+    options, at = _parse_options(text, at)
+    return name, options, text[at:].strip()
+
+
 def format_spec(items: Iterable[Item]) -> str:
     """The text that `parse_spec` reads as *items*; a single one with all 100 percent as its name."""
     items = list(items)

@@ -8,6 +8,7 @@ import pytest
 import redis
 import requests
 
+from tests.arming import UNAIMED
 from tests.behaviors.clients import curl, http_session, redis_client
 from tests.behaviors.talk import connect, make_proxy
 from tests.peers import RawBackend
@@ -147,8 +148,8 @@ def test_nothing_is_late_by_no_time(nginx: Server) -> None:
 
 
 def test_options() -> None:
-    assert Delay.resolve({}) == {'sleep': 1.0, 'before': True}
-    assert Delay.resolve({'sleep': '0.5', 'before': 'no'}, text=True) == {'sleep': 0.5, 'before': False}
+    assert Delay.resolve({}) == {'sleep': 1.0, 'before': True, **UNAIMED}
+    assert Delay.resolve({'sleep': '0.5', 'before': 'no'}, text=True) == {'sleep': 0.5, 'before': False, **UNAIMED}
 
 
 @pytest.mark.parametrize(

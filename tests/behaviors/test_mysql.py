@@ -17,6 +17,7 @@ import pytest
 from pymysql.constants import CLIENT, COMMAND
 from pymysql.cursors import SSCursor
 
+from tests.behaviors.waiting import eventually
 from tests.servers import HOST, TIMEOUT, Server, command_path
 from vaurien import Proxy
 
@@ -381,7 +382,7 @@ class TestClient:
         with make_proxy(mariadb, 'delay', sleep=0) as proxy:
             done = run_client(proxy, 'SELECT 1; SELECT seq FROM seq_1_to_9 LIMIT 0; SELECT 2', *flags)
             assert (done.stdout, done.returncode) == ('1\n2\n', 0)
-            assert proxy.status()['faults'] == {'delay': 2 + 3 + 1}
+            eventually(lambda: proxy.status()['faults'] == {'delay': 2 + 3 + 1})
 
     def test_compression(self, mariadb: Server, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.INFO, 'vaurien')

@@ -11,7 +11,9 @@ import ctypes
 import os
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
@@ -21,28 +23,55 @@ from gevent.hub import Waiter
 READ = 1
 
 
+class Alarm:
+    """A call that is due at a time, unless it is cancelled."""
+
+    __slots__ = ('_call', 'due')
+
+    def __init__(self, due: float, call: Callable[[], object]) -> None:
+        #: On the monotonic clock, in seconds.
+        self.due = due
+        self._call: Callable[[], object] | None = call
+
+    def ring(self) -> None:
+        """Make the call."""
+        call, self._call = self._call, None
+        if call is not None:
+            call()
+
+    def cancel(self) -> None:
+        """Never make it."""
+        self._call = None
+
+
 class Clock:
-    """The waits of the greenlets of one event loop."""
+    """The waits and alarms of one event loop."""
 
     def __init__(self, loop: Any) -> None:
         self._descriptor = _create()
         self._watcher = loop.io(self._descriptor, READ)
         self._watcher.start(self._on_due)
-        #: Deadline on the monotonic clock, a number that breaks ties, who waits.
-        self._waits: list[tuple[float, int, Waiter[None]]] = []
+        #: When it is due, a number that breaks ties, the alarm.
+        self._alarms: list[tuple[float, int, Alarm]] = []
         self._numbers = count()
 
     def sleep(self, seconds: float) -> None:
         """Let the calling greenlet wait, and nobody else."""
         waiter: Waiter[None] = Waiter()
-        wait = (time.monotonic() + seconds, next(self._numbers), waiter)
-        heappush(self._waits, wait)
-        if self._waits[0] is wait:
-            self._set(seconds)
+        alarm = self.call_at(time.monotonic() + seconds, partial(waiter.switch, None))
         try:
             waiter.get()
         finally:
-            waiter.clear()  # whoever is woken early leaves an entry that wakes nobody
+            alarm.cancel()
+
+    def call_at(self, due: float, call: Callable[[], object]) -> Alarm:
+        """Make a call, which must not block nor raise, in the event loop at that time of the monotonic clock."""
+        alarm = Alarm(due, call)
+        entry = (due, next(self._numbers), alarm)
+        heappush(self._alarms, entry)
+        if self._alarms[0] is entry:
+            self._set(due - time.monotonic())
+        return alarm
 
     def close(self) -> None:
         """Let the descriptor go. Nobody may wait any more."""
@@ -54,10 +83,10 @@ class Clock:
         with suppress(BlockingIOError):  # set anew since it became readable
             os.read(self._descriptor, 8)
         now = time.monotonic()
-        while self._waits and self._waits[0][0] <= now:
-            heappop(self._waits)[2].switch(None)
-        if self._waits:
-            self._set(self._waits[0][0] - time.monotonic())
+        while self._alarms and self._alarms[0][0] <= now:
+            heappop(self._alarms)[2].ring()
+        if self._alarms:
+            self._set(self._alarms[0][0] - time.monotonic())
 
     def _set(self, seconds: float) -> None:
         _set(self._descriptor, max(seconds, 1e-9))  # zero would disarm it

@@ -65,7 +65,7 @@ class Dispatcher:
         """Whether no exchange is open, and everything has been sent on."""
         up, down = self.link.up, self.link.down
         is_over = self.exchange is None and self.asked == self.answered and up.position == self.boundary
-        return is_over and up.unsent is None and down.unsent is None
+        return is_over and up.is_clear and down.is_clear
 
     @property
     def at_work(self) -> bool:

@@ -69,7 +69,7 @@ class End:
     def sendall(self, data: bytes) -> None:
         """Send to the peer; returns once its socket has taken all of it."""
         self._check_open()
-        if self._outbound.finished:
+        if self._outbound.is_ending:
             raise BrokenPipeError('this end was shut down')
         self._traffic.on_touched()
         self._outbound.send(data)
@@ -99,7 +99,7 @@ class End:
             self.sendall(reply.data)
         if not reply.closes:
             return
-        self._outbound.finish()
+        self._outbound.end()
         with Timeout(LINGER, False):  # closing with bytes unread would reset the connection: the reply might be lost
             while not self._link.closed and self.recv():
                 pass
@@ -108,9 +108,9 @@ class End:
     def shutdown(self, how: int) -> None:
         """Send the peer no more (``SHUT_WR``, ``SHUT_RDWR``); reading goes on."""
         self._check_open()
-        if how != SHUT_RD and not self._outbound.finished:
+        if how != SHUT_RD and not self._outbound.is_ending:
             self.sendall(b'')  # what is on its way comes first
-            self._outbound.finish()
+            self._outbound.end()
 
     def close(self) -> None:
         """Close the link, both ends of it."""

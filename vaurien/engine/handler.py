@@ -58,7 +58,7 @@ class Handler:
     def idle(self) -> bool:
         """Whether no call of ``_handle`` is at work, and everything has been sent on."""
         up, down = self.link.up, self.link.down
-        return not (self.at_work or up.held or down.held or up.unsent or down.unsent)
+        return up.is_clear and down.is_clear and not (self.at_work or up.held or down.held)
 
     @property
     def at_work(self) -> bool:

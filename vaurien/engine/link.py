@@ -39,12 +39,12 @@ class Link:
 
     __slots__ = (
         '_dialer',
-        '_joined',
         '_waiters',
         'backend',
         'client',
         'closed',
         'down',
+        'joined',
         'number',
         'proxy',
         'stale',
@@ -65,7 +65,7 @@ class Link:
         self.stale = False
         self.traffic: Dispatcher | Handler | None = None
         #: Whether it had a backend at least once, and so has streams.
-        self._joined = False
+        self.joined = False
         self._waiters: list[Callable[[], Any]] = []
         self._dialer: Dialer | None = None
 
@@ -90,12 +90,14 @@ class Link:
         self._dialer = None
         self.backend = backend
         up, down = Stream(self, self.client, backend), Stream(self, backend, self.client)
-        if self._joined:
+        if self.joined:
             up.carry_on(self.up)
             down.carry_on(self.down)
         self.up, self.down = up, down
-        if not self._joined:
-            self._joined = True
+        if self.proxy.toxics:
+            self.proxy.toxics.equip(self)
+        if not self.joined:
+            self.joined = True
             self.attempt(self._begin_traffic)
         elif self.traffic is not None:
             self.attempt(self.proxy.assign_backend, self.traffic.protocol)
@@ -120,13 +122,15 @@ class Link:
 
     def rearm(self) -> None:
         """What is armed has changed: let go what runs, and look at chunks of opaque bytes only where it matters."""
-        if not self._joined:
+        if not self.joined:
             return
         if self.traffic is not None:
             self.traffic.rearm()
             if isinstance(self.traffic, Dispatcher) and self.traffic.is_superfluous():
                 self.up.chunks = self.traffic.exchanges
-                self.traffic = self.up.tap = self.down.tap = None
+                self.traffic = None
+                self.up.untap()
+                self.down.untap()
         elif self.proxy.selector is not None:
             for stream in (self.up, self.down):
                 if stream.splice is not None:
@@ -155,11 +159,17 @@ class Link:
 
     def on_reset(self, peer: socket) -> None:
         """The connection to *peer* is broken: so will be the one to the other, at once or when a behavior is done."""
+        stream = self.up
         if peer is not self.client:
-            self.down.drain()
+            stream = self.down
+            stream.drain()
             if not self.closed and self.traffic is not None and self.traffic.defers_reset():
                 return
-        self.reset()
+        if self.closed or stream.chain is None or not stream.chain.delay_reset():
+            self.reset()
+            return
+        stream.ended = True
+        stream.reader.stop()
 
     def reset(self) -> None:
         """Close, so that both peers see a reset."""
@@ -194,7 +204,7 @@ class Link:
             self.traffic.kill()
         self.changed()
         self.proxy.on_closed(self)
-        if self.traffic is None and self._joined:
+        if self.traffic is None and self.joined:
             del self.up, self.down  # the garbage collector need not find this circle: nobody asks for the streams now
 
     def retire(self) -> None:
@@ -229,13 +239,13 @@ class Link:
         traffic = self.traffic
         if traffic is not None and (traffic.at_work or type(traffic.protocol) is not TCP):
             return not traffic.idle
-        if self.up.unsent is not None or self.down.unsent is not None:
+        if not (self.up.is_clear and self.down.is_clear):
             return True
         return _silence(self.client) < _silence(self.backend)
 
     def counts(self) -> tuple[int, int, int]:
         """Exchanges opened, bytes received from the client, bytes received from the backend."""
-        if not self._joined:
+        if not self.joined:
             return 0, 0, 0
         exchanges = self.up.chunks if self.traffic is None else self.traffic.exchanges
         return exchanges, self.up.received, self.down.received

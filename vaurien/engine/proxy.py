@@ -18,11 +18,12 @@ from vaurien import __version__
 from vaurien.address import Address
 from vaurien.arming import Entry, format_behaviors
 from vaurien.behaviors import Behavior
-from vaurien.engine.clock import Clock
+from vaurien.engine.clock import Alarm, Clock
 from vaurien.engine.link import Link
 from vaurien.engine.listener import Listener
 from vaurien.engine.resolver import Resolver
 from vaurien.engine.stream import CHUNK
+from vaurien.engine.toxicity import Toxics
 from vaurien.errors import ConfigError
 from vaurien.faults import Fault, FaultLog
 from vaurien.protocols import Protocol
@@ -66,6 +67,7 @@ class ProxyServer:
         self.resolver = Resolver(self, settings.backend)
         self.links: dict[int, Link] = {}
         self.links_total = 0
+        self.toxics = Toxics(self)
         self.faults = FaultLog()
         self._fault_counts: Counter[str] = Counter()
         #: Streams read into this: a chunk is sent on, or copied, before the next callback of the same loop runs.
@@ -123,6 +125,11 @@ class ProxyServer:
         """Let the calling greenlet wait, to a fraction of a millisecond."""
         assert self._clock is not None, 'nothing runs before start'
         self._clock.sleep(seconds)
+
+    def call_at(self, due: float, call: Callable[[], object]) -> Alarm:
+        """Make a call in the event loop at a time of the monotonic clock, to a fraction of a millisecond."""
+        assert self._clock is not None, 'nothing runs before start'
+        return self._clock.call_at(due, call)
 
     # Links
 

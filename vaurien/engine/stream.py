@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 from socket import MSG_MORE, MSG_PEEK, SHUT_WR
 from typing import TYPE_CHECKING, Any
 
+from vaurien.engine.chain import Chain
 from vaurien.engine.splice import Splice
 from vaurien.protocols.base import INTERIM, NOTHING, PROMPT, Mark
+from vaurien.toxics.base import Ending
 
 if TYPE_CHECKING:
     from _socket import socket
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 #: The most that is read at once. Larger is no cheaper per byte: measured, the curve is flat from here on.
 CHUNK = 256 * 1024
+
+#: The most where there are toxics: a chunk is what many of them deal with at once.
+TOXIC_CHUNK = 32 * 1024
 
 #: Reading stops while this much is held. As much as a socket's default receive buffer; the bound on a slow reader's
 #: cost is this and one chunk.
@@ -39,6 +44,7 @@ class Stream:
     __slots__ = (
         'buffer',
         'bulk',
+        'chain',
         'chunks',
         'ended',
         'finished',
@@ -81,11 +87,51 @@ class Stream:
         self.holding = False
         self.bulk = 0
         self.splice: Splice | None = None
+        #: The toxics, if there are any, that what is sent goes through.
+        self.chain: Chain | None = None
 
     def carry_on(self, before: Stream) -> None:
         """Continue where another stream was when nothing was under way, between other sockets."""
         self.tap, self.position = before.tap, before.position
         self.received, self.chunks = before.received, before.chunks
+
+    def enchain(self) -> Chain:
+        """The chain of its toxics; made where there is none: bytes are looked at from here."""
+        if self.chain is None:
+            self.chain = Chain(self)
+            self.buffer = self.link.proxy.buffer[:TOXIC_CHUNK]
+            if self.splice is not None:
+                self.splice.leave()
+            if self.tap is None:
+                self.tap = self.send
+        return self.chain
+
+    def unchain(self) -> None:
+        """There are no more toxics: bytes go straight through again, unless something else looks at them."""
+        self.chain = None
+        self.buffer = self.link.proxy.buffer
+        if self.link.traffic is None:
+            self.untap()
+
+    def untap(self) -> None:
+        """Nothing but toxics, if there are any, looks at the bytes."""
+        self.tap = None if self.chain is None else self.send
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether the sink would take more, for all that is known."""
+        return self.unsent is None and self.splice is None and not self.finished
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether all that was sent on has left."""
+        return self.unsent is None and (self.chain is None or self.chain.is_empty)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the source may be read."""
+        room = self.unsent is None and len(self.held) < MAX_HELD
+        return room and (self.chain is None or self.chain.has_room)
 
     def start(self) -> None:
         """Begin to read."""
@@ -99,6 +145,8 @@ class Stream:
         if self.splice is not None:
             self.splice.close()
             self.splice = None
+        if self.chain is not None:
+            self.chain.stop()
 
     # What arrives
 
@@ -151,11 +199,11 @@ class Stream:
         self.splice = None
         if self.unsent is not None:
             self._block(self.unsent)
-        self.settle()
+        self._go_on()
 
     def drain(self) -> None:
         """The source is broken: pass on what it had sent before, as much as there is room for."""
-        while not self.link.closed and self.unsent is None and self.splice is None and len(self.held) < MAX_HELD:
+        while not self.link.closed and self.splice is None and self.has_room:
             try:
                 data = self.source.recv(CHUNK)
             except OSError:
@@ -187,8 +235,21 @@ class Stream:
 
     # What leaves
 
-    def send(self, data: bytes | bytearray) -> None:
-        """Send on, now or as soon as the sink takes it; meanwhile the source is not read. Nothing after the end."""
+    def end(self) -> None:
+        """Send nothing more: the sink will be told so when it has got everything."""
+        if self.chain is not None:
+            self.chain.send(Ending.END)
+        else:
+            self.finish()
+
+    def send(self, data: bytes | bytearray, *, past_toxics: bool = False) -> None:
+        """Send on, now or as soon as the sink takes it; meanwhile the source is not read. Nothing after the end.
+
+        It goes through the toxics, if there are any; *past_toxics*: it has.
+        """
+        if self.chain is not None and not past_toxics:
+            self.chain.send(bytes(data))
+            return
         if self.finished:
             return
         if self.unsent is not None:
@@ -232,9 +293,16 @@ class Stream:
         if not self.unsent:
             self.unsent = None
             self.writer.stop()
-            self.settle()
+            self._go_on()
             if self.link.stale:
                 self.link.retire()
+
+    def _go_on(self) -> None:
+        """The sink takes more."""
+        if self.chain is not None:
+            self.chain.advance()
+        else:
+            self.settle()
 
     def settle(self) -> None:
         """After anything changed: read on if there is room, pass the end on if all else is, wake who waits."""
@@ -242,12 +310,17 @@ class Stream:
         if self.link.closed or self.splice is not None:
             return
         if not self.ended:
-            if self.unsent is None and len(self.held) < MAX_HELD:
+            if self.has_room:
                 self.reader.start(self._on_readable)
             else:
                 self.reader.stop()
-        elif self.unsent is None and not self.held and not self.finished and self._may_finish():
-            self.finish()
+        elif self.unsent is None and not (self.held or self.is_ending) and self._may_finish():
+            self.end()
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the sink was told, or will be, that no more comes."""
+        return self.finished or (self.chain is not None and self.chain.is_ending)
 
     def _may_finish(self) -> bool:
         return self.link.traffic is None or self.link.traffic.may_finish(self)

@@ -1,0 +1,43 @@
+"""Data that arrive as something else."""
+
+from __future__ import annotations
+
+from math import log, log1p
+from typing import Annotated
+
+from msgspec import Meta
+
+from vaurien.toxics.base import BaseToxic, Ending, Item
+
+Probability = Annotated[float, Meta(ge=0, le=1)]
+
+
+class Corrupt(BaseToxic):
+    """Flips one bit in some of the bytes."""
+
+    name = 'corrupt'
+    options = {'probability': ('Probability, for each byte, that one of its bits is flipped', Probability, 0.01)}
+
+    def emit(self, now: float) -> Item | None:
+        """The next chunk, damaged."""
+        if not self.queue:
+            return None
+        item = self.pop()
+        return item if isinstance(item, Ending) else self._damage(item)
+
+    def _damage(self, data: bytes) -> bytes:
+        damaged = bytearray(data)
+        at = self._skip()
+        while at < len(damaged):
+            damaged[at] ^= 1 << self.random.randrange(8)
+            at += 1 + self._skip()
+        return bytes(damaged)
+
+    def _skip(self) -> int:
+        """How many bytes stay as they are until the next one does not: a geometric distribution, drawn at once."""
+        probability = self.option('probability')
+        if probability >= 1:
+            return 0
+        if probability <= 0:
+            return 2**62
+        return min(2**62, int(log(1 - self.random.random()) / log1p(-probability)))
