@@ -12,6 +12,8 @@ VaurienError                 anything below
 
 from __future__ import annotations
 
+import os
+
 
 class VaurienError(Exception):
     """The base of every error below; never raised itself."""
@@ -45,6 +47,13 @@ class PluginError(ConfigError):
 
 class StartError(VaurienError):
     """A proxy that could not start: the text is the process's own message."""
+
+    @classmethod
+    def of(cls, error: OSError | UnicodeError, address: object) -> StartError:
+        """What an attempt to listen on *address* ended with."""
+        number = getattr(error, 'errno', None) or 0
+        reason = os.strerror(number) if number > 0 else getattr(error, 'strerror', None) or str(error)
+        return cls(f'cannot listen on {address}: {reason[0].lower()}{reason[1:]}')
 
 
 class ControlError(VaurienError):

@@ -68,8 +68,14 @@ def format_spec(items: Iterable[Item]) -> str:
     items = list(items)
     alone = len(items) == 1 and items[0].percent == 100
     return ','.join(
-        ('' if alone else f'{shortest(item.percent)}:') + item.name + _format_options(item.options) for item in items
+        ('' if alone else f'{shortest(item.percent)}:') + format_call(item.name, item.options) for item in items
     )
+
+
+def format_call(name: str, options: Mapping[str, Any]) -> str:
+    """The text that `parse_call` reads back."""
+    given = ', '.join(f'{key}={_format(value)}' for key, value in options.items())
+    return f'{name}({given})' if given else name
 
 
 def shortest(percent: float) -> str:
@@ -125,10 +131,6 @@ def skip_space(text: str, at: int) -> int:
 
 def _unescape(match: re.Match[str]) -> str:
     return '\n' if match[1] == 'n' else match[1]
-
-
-def _format_options(options: Mapping[str, Any]) -> str:
-    return f'({", ".join(f"{name}={_format(value)}" for name, value in options.items())})' if options else ''
 
 
 def _format(value: Any) -> str:

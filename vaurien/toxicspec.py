@@ -9,7 +9,7 @@ import msgspec
 
 from vaurien.errors import ConfigError, OptionError
 from vaurien.options import convert
-from vaurien.spec import parse_call
+from vaurien.spec import format_call, parse_call
 from vaurien.toxics import Toxic
 
 STREAMS = ('upstream', 'downstream')
@@ -66,3 +66,14 @@ def parse_toxic(spec: str) -> ToxicEntry:
     except OptionError as error:
         raise error.within('toxicity') from None
     return make_toxic(type_, attributes, name=name, stream=stream or 'downstream', toxicity=toxicity, text=True)
+
+
+def format_toxic(entry: ToxicEntry) -> str:
+    """The text that `parse_toxic` reads as *entry*, attributes at their defaults left out."""
+    defaults = Toxic.get(entry.type).resolve({})
+    given = {name: value for name, value in entry.attributes.items() if value != defaults[name]}
+    if entry.name != f'{entry.type}_{entry.stream}':
+        given['name'] = entry.name
+    if entry.toxicity != 1:
+        given['toxicity'] = entry.toxicity
+    return f'{format_call(entry.type, given)}@{entry.stream}'

@@ -13,9 +13,10 @@ from gevent.event import Event
 from tests.servers import HOST, TIMEOUT
 from vaurien.address import Address
 from vaurien.arming import Entry, format_behaviors
+from vaurien.control.app import ControlledLink
 from vaurien.control.server import ControlServer
 from vaurien.faults import FaultLog
-from vaurien.settings import Settings
+from vaurien.settings import ONLY, Settings
 
 
 class FakeProxy:
@@ -27,6 +28,7 @@ class FakeProxy:
         self.backend = self.settings.backend
         self.told: list[Any] = []
         self.faults = FaultLog()
+        self.links: dict[int, ControlledLink] = {}
         self.failure: Exception | None = None
 
     def arm(self, entries: Sequence[Entry]) -> None:
@@ -73,7 +75,7 @@ class ServedProxy:
     def _serve(self) -> None:
         hub = gevent.get_hub()
         try:
-            server = ControlServer(self.proxy, Address(self._host, 0))
+            server = ControlServer({ONLY: self.proxy}, Address(self._host, 0))
             server.start()
             self.address = server.address
             ended = Event()

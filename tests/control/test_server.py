@@ -15,6 +15,7 @@ from vaurien.address import Address
 from vaurien.control import server as server_module
 from vaurien.control.server import MAX_CLIENTS, ControlServer
 from vaurien.errors import StartError
+from vaurien.settings import ONLY
 
 REQUEST = b'GET /behavior HTTP/1.1\r\nHost: localhost\r\n\r\n'
 LAST = b'GET /behavior HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
@@ -208,11 +209,11 @@ def test_listens_on_ipv6() -> None:
 
 def test_an_address_in_use_is_an_error(served: ServedProxy) -> None:
     with pytest.raises(OSError, match='in use'):
-        ControlServer(served.proxy, served.address).start()
+        ControlServer({ONLY: served.proxy}, served.address).start()
 
 
 def test_before_its_start_there_is_no_address() -> None:
-    control = ControlServer(FakeProxy(), Address('localhost', 0))
+    control = ControlServer({ONLY: FakeProxy()}, Address('localhost', 0))
     control.stop()
     with pytest.raises(StartError):
         control.address  # noqa: B018

@@ -16,8 +16,11 @@ from vaurien.address import Address
 from vaurien.arming import Entry
 from vaurien.cli.flags import parse
 from vaurien.cli.output import fail, say
+from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import ConfigError, StartError
+from vaurien.settings import ONLY, Settings
+from vaurien.toxicspec import format_toxic
 
 if TYPE_CHECKING:
     from vaurien.control.server import ControlServer
@@ -37,7 +40,7 @@ def run(argv: Sequence[str]) -> int:
         log.set_up(arguments.settings.log_level, arguments.settings.log_output)
         if arguments.ignored:
             logger.warning('ignored, without meaning since version 2: %s', ', '.join(arguments.ignored))
-        return serve(ProxyServer(arguments.settings))
+        return serve(arguments.settings)
     except ConfigError as error:
         return fail('vaurien', error, 2)
     except StartError as error:
@@ -51,8 +54,9 @@ def show_demo() -> int:
     return demo.main()
 
 
-def serve(server: ProxyServer) -> int:
-    """Serve until SIGINT or SIGTERM; a second one ends the process at once. Raises `StartError`."""
+def serve(settings: Settings) -> int:
+    """Serve until SIGINT or SIGTERM; a second one ends the process at once. Raises `ConfigError`, `StartError`."""
+    proxies = Proxies([settings] if settings.proxies is None else settings.proxies)
     ended = Event()
 
     def end(signum: int) -> None:
@@ -62,46 +66,50 @@ def serve(server: ProxyServer) -> int:
 
     for signum in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(signum, end, signum)
-    _start(server, server.settings.proxy)
-    control = start_control(server) if server.settings.http else None
-    say(announce(server, control))
+    proxies.start()
+    control = start_control(proxies, settings) if settings.http else None
+    say(announce(proxies, control))
     ended.wait()
-    server.shut_down(GRACE)
+    proxies.shut_down(GRACE)
     if control:
         control.stop()
-    say(summarize(server.status()))
+    for proxy in proxies.values():
+        say(summarize(proxy.status(), alone=settings.proxies is None))
     return 0
 
 
-def start_control(server: ProxyServer) -> ControlServer:
-    """Start the control API of *server*; raises `StartError`."""
+def start_control(proxies: Proxies, settings: Settings) -> ControlServer:
+    """Start the control API of *proxies*; raises `StartError`."""
     from vaurien.control.server import ControlServer
 
-    address = Address(server.settings.http_host, server.settings.http_port)
-    control = ControlServer(server, address)
-    _start(control, address)
+    address = Address(settings.http_host, settings.http_port)
+    control = ControlServer(proxies, address)
+    try:
+        control.start()
+    except (OSError, UnicodeError) as error:  # a name that is none fails in its encoding
+        raise StartError.of(error, address) from error
     return control
 
 
-def _start(server: ProxyServer | ControlServer, address: Address) -> None:
-    try:
-        server.start()
-    except (OSError, UnicodeError) as error:  # a name that is none fails in its encoding
-        number = getattr(error, 'errno', None) or 0
-        reason = os.strerror(number) if number > 0 else getattr(error, 'strerror', None) or str(error)
-        raise StartError(f'cannot listen on {address}: {reason[0].lower()}{reason[1:]}') from error
-
-
-def announce(server: ProxyServer, control: ControlServer | None) -> str:
+def announce(proxies: Proxies, control: ControlServer | None) -> str:
     """What is printed at the start."""
-    lines = [
-        f'vaurien {__version__}: {server.address} -> {server.backend} ({server.settings.protocol})',
-        f'armed: {describe_armed(server.armed)}',
-        f'seed: {server.seed} (--seed {server.seed} draws the same again)',
-    ]
+    lines = [line for proxy in proxies.values() for line in announce_proxy(proxy)]
     if control:
         lines.append(f'control API: http://{control.address}')
-    return '\n'.join([*lines, 'Ctrl-C ends'])
+    return f'vaurien {__version__}: ' + '\n'.join([*lines, 'Ctrl-C ends'])
+
+
+def announce_proxy(proxy: ProxyServer) -> list[str]:
+    """What is printed of one."""
+    named = '' if proxy.name == ONLY else f'{proxy.name}: '
+    lines = [
+        f'{named}{proxy.address} -> {proxy.backend} ({proxy.settings.protocol})',
+        f'armed: {describe_armed(proxy.armed)}',
+        f'seed: {proxy.seed} (--seed {proxy.seed} draws the same again)',
+    ]
+    if proxy.toxics:
+        lines.insert(2, f'toxics: {", ".join(map(format_toxic, proxy.toxics))}')
+    return lines
 
 
 def describe_armed(entries: Sequence[Entry]) -> str:
@@ -120,11 +128,12 @@ def _describe(entry: Entry) -> str:
     return f'{entry.percent:g}% {entry.name}{options}'
 
 
-def summarize(status: dict[str, Any]) -> str:
-    """What is printed at the end."""
+def summarize(status: dict[str, Any], *, alone: bool = True) -> str:
+    """What is printed of a proxy at the end; with its name, unless it is *alone*."""
     faults = ', '.join(f'{count} {name}' for name, count in sorted(status['faults'].items())) or 'none'
     moved = status['bytes']
-    counts = f'links: {status["links"]["total"]}, exchanges: {status["exchanges"]}'
+    named = '' if alone else f'{status["name"]}: '
+    counts = f'{named}links: {status["links"]["total"]}, exchanges: {status["exchanges"]}'
     volume = f'upstream: {human_bytes(moved["upstream"])}, downstream: {human_bytes(moved["downstream"])}'
     return f'{counts}, {volume}\nfaults: {faults}'
 

@@ -1,9 +1,9 @@
-"""The control API: what a running proxy can be asked and told over HTTP, JSON in and out."""
+"""The control API: what running proxies can be asked and told over HTTP, JSON in and out."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, Protocol, Union, get_args, get_origin
 
@@ -15,21 +15,25 @@ from vaurien.arming import Entry, format_behaviors
 from vaurien.behaviors import Behavior
 from vaurien.control.body import read_arming, read_backend, read_object
 from vaurien.control.guard import Guard
-from vaurien.errors import ConfigError, PluginError
+from vaurien.errors import ConfigError, PluginError, VaurienError
 from vaurien.faults import FaultLog
+from vaurien.options import did_you_mean
 from vaurien.protocols import Protocol as Protocols
-from vaurien.settings import Settings
+from vaurien.settings import ProxySettings
 
 logger = logging.getLogger(__name__)
 
 DONE = {'status': 'ok'}
+
+#: What there is of each proxy: below ``/proxies/NAME``, and, of the only one, at the top.
+ROUTES = ('behavior', 'backend', 'faults', 'links', 'status')
 
 
 class Controlled(Protocol):
     """What is controlled: the part of a proxy that the API needs."""
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> ProxySettings:
         """What it was started with."""
 
     @property
@@ -50,8 +54,22 @@ class Controlled(Protocol):
     def faults(self) -> FaultLog:
         """What was hit."""
 
+    @property
+    def links(self) -> Mapping[int, ControlledLink]:
+        """Those that are open, by number."""
+
     def status(self) -> dict[str, Any]:
         """Everything about it, ready for JSON."""
+
+
+class ControlledLink(Protocol):
+    """The part of a link that the API needs."""
+
+    def status(self) -> dict[str, Any]:
+        """Everything about it, ready for JSON."""
+
+    def close(self) -> None:
+        """Close both connections."""
 
 
 class Answer(NamedTuple):
@@ -62,12 +80,23 @@ class Answer(NamedTuple):
     description: str = ''
 
 
+class UnknownProxyError(VaurienError):
+    """There is no proxy of that name, or none at all."""
+
+
+class AmbiguousProxyError(VaurienError):
+    """There are several proxies, and no name was given."""
+
+
 #: Every error that the API answers. The nearest base class counts.
 ANSWERS: dict[type[Exception], Answer] = {
     ConfigError: Answer(falcon.HTTP_400, 'body'),
+    UnknownProxyError: Answer(falcon.HTTP_404, 'path'),
+    AmbiguousProxyError: Answer(falcon.HTTP_409, 'path'),
     falcon.HTTPBadRequest: Answer(falcon.HTTP_400, 'method', 'there is no such method'),
+    falcon.HTTPUnauthorized: Answer(falcon.HTTP_401, 'header'),
     falcon.HTTPForbidden: Answer(falcon.HTTP_403, 'header'),
-    falcon.HTTPNotFound: Answer(falcon.HTTP_404, 'path', 'there are /behavior, /behaviors, /backend, /faults, /status'),
+    falcon.HTTPNotFound: Answer(falcon.HTTP_404, 'path', f'there are {", ".join(f"/{name}" for name in ROUTES)}'),
     falcon.HTTPMethodNotAllowed: Answer(falcon.HTTP_405, 'method', 'not allowed here, see the header Allow'),
     falcon.HTTPContentTooLarge: Answer(falcon.HTTP_413, 'body'),
     Exception: Answer(falcon.HTTP_500, 'path', 'an error of the proxy itself, whose log says more'),
@@ -75,20 +104,32 @@ ANSWERS: dict[type[Exception], Answer] = {
 
 
 class ControlApp:
-    """The responders of the API over one proxy."""
+    """The responders of the API over the proxies of a process: over the one named, or the only one."""
 
-    def __init__(self, proxy: Controlled) -> None:
-        self.proxy = proxy
+    def __init__(self, proxies: Mapping[str, Controlled]) -> None:
+        self._proxies = proxies
 
-    def on_get_behavior(self, req: falcon.Request, resp: falcon.Response) -> None:
+    def _find(self, name: str) -> Controlled:
+        proxies = self._proxies
+        if name or not proxies:
+            if name not in proxies:
+                near = f' {name!r}, {did_you_mean(name, list(proxies))}' if name else ''
+                raise UnknownProxyError(f'there is no proxy{near}')
+            return proxies[name]
+        if len(proxies) > 1:
+            raise AmbiguousProxyError(f'there are {", ".join(proxies)}: ask for one of them below /proxies/NAME')
+        return next(iter(proxies.values()))
+
+    def on_get_behavior(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """What is armed, as the text that arms it."""
-        _send(resp, {'behavior': format_behaviors(self.proxy.armed)})
+        _send(resp, {'behavior': format_behaviors(self._find(name).armed)})
 
-    def on_put_behavior(self, req: falcon.Request, resp: falcon.Response) -> None:
+    def on_put_behavior(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Arm something else."""
-        settings = self.proxy.settings
-        entries = read_arming(read_object(req, resp), settings.behavior_options, Protocols.get(settings.protocol))
-        self.proxy.arm(entries)
+        proxy = self._find(name)
+        settings = proxy.settings
+        protocol = Protocols.get(settings.protocol)
+        proxy.arm(read_arming(read_object(req, resp), settings.behavior_options, protocol))
         _send(resp, DONE)
 
     def on_get_behaviors(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -96,37 +137,52 @@ class ControlApp:
         options = list_options()
         _send(resp, {'behaviors': list(options), 'options': options})
 
-    def on_get_backend(self, req: falcon.Request, resp: falcon.Response) -> None:
+    def on_get_backend(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Where the proxy's links go."""
-        _send(resp, {'backend': str(self.proxy.backend)})
+        _send(resp, {'backend': str(self._find(name).backend)})
 
-    def on_put_backend(self, req: falcon.Request, resp: falcon.Response) -> None:
+    def on_put_backend(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Send them elsewhere."""
-        self.proxy.set_backend(read_backend(read_object(req, resp)))
+        self._find(name).set_backend(read_backend(read_object(req, resp)))
         _send(resp, DONE)
 
-    def on_get_status(self, req: falcon.Request, resp: falcon.Response) -> None:
+    def on_get_status(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Everything about the running proxy."""
-        _send(resp, self.proxy.status())
+        _send(resp, self._find(name).status())
 
-    def on_get_faults(self, req: falcon.Request, resp: falcon.Response) -> None:
+    def on_get_faults(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """The last faults, the oldest first."""
-        _send(resp, {'faults': self.proxy.faults.last()})
+        _send(resp, {'faults': self._find(name).faults.last()})
 
-    def on_delete_faults(self, req: falcon.Request, resp: falcon.Response) -> None:
+    def on_delete_faults(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Forget them."""
-        self.proxy.faults.clear()
+        self._find(name).faults.clear()
+        _send(resp, DONE)
+
+    def on_get_links(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
+        """The links that are open."""
+        _send(resp, {'links': [link.status() for link in self._find(name).links.values()]})
+
+    def on_delete_link(self, req: falcon.Request, resp: falcon.Response, number: int, name: str = '') -> None:
+        """Cut one."""
+        links = self._find(name).links
+        if number not in links:
+            raise UnknownProxyError(f'there is no open link {number}')
+        links[number].close()
         _send(resp, DONE)
 
 
-def make_app(proxy: Controlled, guard: Guard) -> falcon.App[falcon.Request, falcon.Response]:
-    """The WSGI application that controls *proxy*, for those whom *guard* lets in."""
+def make_app(proxies: Mapping[str, Controlled], guard: Guard) -> falcon.App[falcon.Request, falcon.Response]:
+    """The WSGI application that controls *proxies*, for those whom *guard* lets in."""
     app = falcon.App(middleware=[guard])
     app.add_error_handler(falcon.HTTPError, _on_error)
     app.add_error_handler(Exception, _on_error)
-    responders = ControlApp(proxy)
-    for name in ('behavior', 'behaviors', 'backend', 'status', 'faults'):
-        app.add_route(f'/{name}', responders, suffix=name)
+    responders = ControlApp(proxies)
+    app.add_route('/behaviors', responders, suffix='behaviors')
+    for prefix in ('', '/proxies/{name}'):
+        for name in ROUTES:
+            app.add_route(f'{prefix}/{name}', responders, suffix=name)
+        app.add_route(f'{prefix}/links/{{number:int}}', responders, suffix='link')
     return app
 
 
@@ -188,5 +244,5 @@ def _on_error(req: falcon.Request, resp: falcon.Response, error: Exception, para
     }
     resp.status = answer.status
     resp.set_headers(getattr(error, 'headers', None) or {})
-    description = answer.description or getattr(error, 'description', '')
+    description = answer.description or getattr(error, 'description', '') or str(error)
     resp.data = encode_error(answer.location, names[answer.location], description)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
@@ -34,10 +35,10 @@ _MALFORMED_RESPONSE = (
 
 
 class ControlServer:
-    """The control API of *proxy*, served on *address* in the hub of the thread that makes it."""
+    """The control API of *proxies*, served on *address* in the hub of the thread that makes it."""
 
-    def __init__(self, proxy: Controlled, address: Address) -> None:
-        self._proxy = proxy
+    def __init__(self, proxies: Mapping[str, Controlled], address: Address) -> None:
+        self._proxies = proxies
         self._wanted = address
         self._server: Any = None
 
@@ -47,7 +48,7 @@ class ControlServer:
         family = socket.AF_INET6 if ':' in host else socket.AF_INET
         listener = socket.create_server(self._wanted, family=family, backlog=MAX_CLIENTS)
         listener.setblocking(False)
-        app = make_app(self._proxy, Guard(host, listener.getsockname()[0]))
+        app = make_app(self._proxies, Guard(host, listener.getsockname()[0]))
         self._server = pywsgi.WSGIServer(
             listener,
             app,

@@ -73,6 +73,11 @@ class Dispatcher:
         return self.exchange is not None
 
     @property
+    def doing(self) -> str | None:
+        """The behavior that is applied, or about to be."""
+        return None if self.exchange is None else self.exchange.behavior.name
+
+    @property
     def movable(self) -> bool:
         """Whether the link may go on with another backend, unseen."""
         return self.protocol.stateless

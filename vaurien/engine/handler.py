@@ -26,6 +26,7 @@ class Handler:
     """
 
     __slots__ = (
+        '_behavior',
         '_calling',
         '_draws',
         '_greenlets',
@@ -45,6 +46,7 @@ class Handler:
         self._calling: set[bool] = set()
         self._draws = link.draws()
         self._in_behavior = False
+        self._behavior: str | None = None
         self._stands_back = False
         #: Whether ``_handle`` itself has read from its *dest*: no more comes for the behavior.
         self._has_read_reply = False
@@ -64,6 +66,11 @@ class Handler:
     def at_work(self) -> bool:
         """Whether a call of ``_handle``, or a behavior around it, has not returned."""
         return bool(self._calling)
+
+    @property
+    def doing(self) -> str | None:
+        """The behavior that is applied."""
+        return self._behavior
 
     @property
     def movable(self) -> bool:
@@ -202,9 +209,11 @@ class Handler:
 
     def _step(self, behavior: Dummy, name: str, source: End, dest: End) -> bool | None:
         self._in_behavior = True
+        self._behavior = behavior.name
         try:
             step = getattr(behavior, name)
             result: bool | None = self.link.proxy.watch(behavior, step, self.protocol, source, dest)
         finally:
             self._in_behavior = False
+            self._behavior = None
         return result

@@ -6,10 +6,12 @@ import logging
 import struct
 from collections.abc import Callable
 from socket import IPPROTO_TCP, SO_LINGER, SOL_SOCKET, TCP_INFO
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from gevent.hub import Waiter
 
+from vaurien.address import Address
 from vaurien.engine.dialer import Dialer, begin_connecting
 from vaurien.engine.dispatcher import Dispatcher
 from vaurien.engine.handler import Handler
@@ -38,6 +40,7 @@ class Link:
     """
 
     __slots__ = (
+        '_began',
         '_dialer',
         '_waiters',
         'backend',
@@ -61,6 +64,7 @@ class Link:
         self.number = number
         self.client = client
         self.closed = False
+        self._began = monotonic()
         #: Joined to a backend that is no longer the proxy's.
         self.stale = False
         self.traffic: Dispatcher | Handler | None = None
@@ -243,6 +247,26 @@ class Link:
             return True
         return _silence(self.client) < _silence(self.backend)
 
+    def status(self) -> dict[str, Any]:
+        """Everything about it, ready for JSON; times in seconds."""
+        exchanges, upstream, downstream = self.counts()
+        return {
+            'id': self.number,
+            'client': _peer_of(self.client),
+            'backend': _peer_of(self.backend) if self._dialer is None else None,
+            'age': round(monotonic() - self._began, 3),
+            'bytes': {'upstream': upstream, 'downstream': downstream},
+            'exchanges': exchanges,
+            'behavior': None if self.traffic is None else self.traffic.doing,
+            'toxics': self._list_toxics(),
+        }
+
+    def _list_toxics(self) -> list[str]:
+        if not self.joined:
+            return []
+        chains = [stream.chain for stream in (self.up, self.down) if stream.chain is not None]
+        return [stage.label for chain in chains for stage in chain.stages if stage.applied]
+
     def counts(self) -> tuple[int, int, int]:
         """Exchanges opened, bytes received from the client, bytes received from the backend."""
         if not self.joined:
@@ -272,6 +296,13 @@ class Link:
     @staticmethod
     def _set_reset(sock: socket) -> None:
         sock.setsockopt(SOL_SOCKET, SO_LINGER, _RESET)
+
+
+def _peer_of(sock: socket) -> str | None:
+    try:
+        return str(Address(*sock.getpeername()[:2]))
+    except OSError:  # it has gone
+        return None
 
 
 def _silence(sock: socket) -> int:

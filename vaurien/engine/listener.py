@@ -13,6 +13,7 @@ from gevent.socket import socket as GeventSocket  # noqa: N812  # beside the pla
 from vaurien.engine.dialer import EXHAUSTED_PAUSE
 
 if TYPE_CHECKING:
+    from vaurien.address import Address
     from vaurien.engine.proxy import ProxyServer
 
 logger = logging.getLogger(__name__)
@@ -21,10 +22,9 @@ logger = logging.getLogger(__name__)
 class Listener(StreamServer):  # type: ignore[misc]  # gevent is not typed
     """A `StreamServer` that hands raw, non-blocking sockets to the proxy, and leaves them open."""
 
-    def __init__(self, proxy: ProxyServer) -> None:
-        settings = proxy.settings
+    def __init__(self, proxy: ProxyServer, address: Address) -> None:
         self._proxy = proxy
-        super().__init__(tuple(settings.proxy), self._no_handle, backlog=settings.backlog, spawn=None)
+        super().__init__(tuple(address), self._no_handle, backlog=proxy.settings.backlog, spawn=None)
 
     @staticmethod
     def _no_handle(*args: object) -> None:

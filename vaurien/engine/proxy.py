@@ -23,12 +23,12 @@ from vaurien.engine.link import Link
 from vaurien.engine.listener import Listener
 from vaurien.engine.resolver import Resolver
 from vaurien.engine.stream import CHUNK
-from vaurien.engine.toxicity import Toxics
+from vaurien.engine.toxicity import Toxics, status_of
 from vaurien.errors import ConfigError
 from vaurien.faults import Fault, FaultLog
 from vaurien.protocols import Protocol
 from vaurien.selector import Armed, Selector
-from vaurien.settings import Settings
+from vaurien.settings import ProxySettings
 
 if TYPE_CHECKING:
     from _socket import socket
@@ -48,9 +48,9 @@ DRAIN_INTERVAL = 0.05
 
 
 class ProxyServer:
-    """Serves one `Settings`, in the thread and on the event loop where it was made."""
+    """Serves one `ProxySettings`, in the thread and on the event loop where it was made."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ProxySettings) -> None:
         """Looks plug-ins up and checks options; raises `ConfigError`. No I/O happens before `start`."""
         self.settings = settings
         self.loop = gevent.get_hub().loop
@@ -82,36 +82,64 @@ class ProxyServer:
         self._idle_timer: Any = None
         self._blamed: set[str] = set()
         self.arm(settings.behaviors)
+        for entry in settings.toxics:
+            self.toxics.add(entry)
 
     # Life
 
+    @property
+    def name(self) -> str:
+        """By which it is known in its process."""
+        return self.settings.name
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it listens."""
+        return self._listener is not None
+
     def start(self) -> None:
-        """Bind and listen; raises `OSError`."""
-        listener = Listener(self)
-        listener.start()
-        self._listener = listener
+        """Bind and listen; raises `OSError`. After `shut_down`, again, on the same port."""
+        self._listener = self._listen(self.address)
         self._clock = Clock(self.loop)
-        self.address = Address(*listener.address[:2])
         self._began = monotonic()
         self.resolver.resolve()
         if self.settings.idle_timeout is not None:
             self._watch_idle(self.settings.idle_timeout)
 
+    def _listen(self, address: Address) -> Listener:
+        listener = Listener(self, address)
+        listener.start()
+        self.address = Address(*listener.address[:2])
+        return listener
+
+    def move(self, address: Address) -> None:
+        """Listen elsewhere, and close all links; raises `OSError`, and has not moved, where that cannot be had."""
+        before, self._listener = self._listener, self._listen(address)
+        if before is not None:
+            before.close()
+        self.close_links()
+
+    def close_links(self) -> None:
+        """Close all of them, now."""
+        for link in list(self.links.values()):
+            link.close()
+
     def shut_down(self, grace: float = 0.0) -> None:
         """Stop accepting, let open exchanges finish for *grace* seconds, close all. Blocks the calling greenlet."""
         if self._listener is not None:
             self._listener.close()
+            self._listener = None
         deadline = monotonic() + grace
         while self.links and monotonic() < deadline:
             for link in [link for link in self.links.values() if not link.has_open_exchange()]:
                 link.close()
             if self.links:
                 gevent.sleep(DRAIN_INTERVAL)
-        for link in list(self.links.values()):
-            link.close()
+        self.close_links()
         if self._idle_timer is not None:
             self._idle_timer.stop()
             self._idle_timer.close()
+            self._idle_timer = None
         self._greenlets.kill(block=True)
         if self._clock is not None:
             self._clock.close()
@@ -286,6 +314,8 @@ class ProxyServer:
         return {
             'version': __version__,
             'pid': os.getpid(),
+            'name': self.name,
+            'enabled': self.enabled,
             'uptime': round(monotonic() - self._began, 3),
             'proxy': str(self.address),
             'backend': str(self.backend),
@@ -293,6 +323,7 @@ class ProxyServer:
             'protocol_options': self.protocol_options,
             'behavior': format_behaviors(self.armed),
             'behaviors': [self._tell(entry, at_work) for entry, at_work in zip(self.armed, self._at_work, strict=True)],
+            'toxics': [status_of(entry) for entry in self.toxics],
             'seed': self.seed,
             'settings': {name: getattr(settings, name) for name in ('timeout', 'idle_timeout', 'backlog', 'max_links')},
             'links': {'open': len(self.links), 'total': self.links_total},

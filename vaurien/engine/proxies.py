@@ -1,0 +1,54 @@
+"""The proxies of a process, by name. They share its thread and its control API, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from gevent.pool import Group
+
+from vaurien.engine.proxy import ProxyServer
+from vaurien.errors import ConfigError, StartError
+from vaurien.settings import ProxySettings
+
+
+class Proxies(Mapping[str, ProxyServer]):
+    """In order of their creation."""
+
+    def __init__(self, settings: Sequence[ProxySettings]) -> None:
+        """Raises `ConfigError`. No I/O happens before `start`."""
+        self._proxies: dict[str, ProxyServer] = {}
+        for one in settings:
+            self.add(one)
+
+    def __getitem__(self, name: str) -> ProxyServer:
+        return self._proxies[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._proxies)
+
+    def __len__(self) -> int:
+        return len(self._proxies)
+
+    def add(self, settings: ProxySettings) -> ProxyServer:
+        """One more, not started; raises `ConfigError`, also if there is one of that name."""
+        if settings.name in self._proxies:
+            raise ConfigError(f'there is a proxy named {settings.name!r} already', 'name')
+        self._proxies[settings.name] = proxy = ProxyServer(settings)
+        return proxy
+
+    def start(self) -> None:
+        """Start all that are enabled; raises `StartError`."""
+        for proxy in self._proxies.values():
+            if proxy.settings.enabled:
+                try:
+                    proxy.start()
+                except (OSError, UnicodeError) as error:
+                    raise StartError.of(error, proxy.address) from error
+
+    def remove(self, name: str) -> None:
+        """Stop one, and forget it."""
+        self._proxies.pop(name).shut_down()
+
+    def shut_down(self, grace: float = 0.0) -> None:
+        """Stop all, together: open exchanges may finish for *grace* seconds. Blocks the calling greenlet."""
+        Group().map(lambda proxy: proxy.shut_down(grace), list(self._proxies.values()))
