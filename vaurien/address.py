@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import NamedTuple
 
 from vaurien.errors import AddressError
@@ -18,6 +19,14 @@ class Address(NamedTuple):
     def __str__(self) -> str:
         host = f'[{self.host}]' if ':' in self.host else self.host
         return f'{host}:{self.port}'
+
+    def resolve(self) -> Address:
+        """The same with a number for the host, the first that its name stands for; itself, where there is none."""
+        try:
+            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            return self
+        return Address(str(found[0][4][0]), self.port)
 
     @classmethod
     def parse(cls, text: str) -> Address:

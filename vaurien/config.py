@@ -1,7 +1,7 @@
 """From what people write to `Settings`: a file, flags over it, and every mistake with its place.
 
-Wherever they were written, values arrive as a `Source`, whose sections are named ``vaurien``, ``behavior.delay``,
-``protocol.http``.
+Wherever they were written, values arrive as a `Source`, whose sections are named ``vaurien``, ``proxy.redis``,
+``behavior.delay``, ``protocol.http``.
 """
 
 from __future__ import annotations
@@ -9,27 +9,53 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, get_type_hints
 
+import msgspec
+
 from vaurien.address import Address
-from vaurien.arming import Entry, parse_behaviors, read_spec
+from vaurien.arming import parse_behaviors, read_spec
 from vaurien.behaviors import Behavior
 from vaurien.configfile import read_document
 from vaurien.errors import ConfigError
 from vaurien.options import convert, did_you_mean
 from vaurien.protocols import Protocol
 from vaurien.registry import Registry, load_callable
-from vaurien.settings import Settings
+from vaurien.settings import ProxySettings, Settings
+from vaurien.toxicspec import read_toxics
+from vaurien.toxiproxy import read_config
 
 REGISTRIES: dict[str, Registry[Any]] = {'behavior': Behavior, 'protocol': Protocol}
 
 #: What arms behaviors: a text, or a list of them. Either takes the place of the other.
 SPECS = {'behavior': str, 'behaviors': list[dict[str, Any]]}
 
-#: The keys of ``[vaurien]`` and their types: the settings, with what arms behaviors.
+#: What is no key of a section, though it is a field of the settings.
+_DERIVED = {'name', 'proxies', 'behavior_options', 'protocol_options'}
+
+#: The keys of ``[proxy:NAME]`` and their types: the settings of a proxy, with what arms behaviors, and their options.
+PROXY_SETTINGS: dict[str, Any] = {
+    name: type_
+    for name, type_ in {
+        **get_type_hints(ProxySettings, include_extras=True),
+        **SPECS,
+        'options': dict[str, dict[str, Any]],
+    }.items()
+    if name not in _DERIVED
+}
+
+#: The keys of ``[vaurien]``: those of a proxy, which hold for all that have a section, and those of the process.
 SETTINGS: dict[str, Any] = {
     name: type_
-    for name, type_ in {**get_type_hints(Settings, include_extras=True), **SPECS}.items()
-    if name not in ('behavior_options', 'protocol_options')
+    for name, type_ in {
+        **get_type_hints(Settings, include_extras=True),
+        **SPECS,
+        'server': bool,
+        'toxiproxy_config': str,
+    }.items()
+    if name not in _DERIVED | {'enabled'}
 }
+
+#: Where the control API of a process without a proxy of its own is: where Toxiproxy's is.
+SERVER_PORT = 8474
 
 #: What the classic version took and has no meaning now, by section.
 CLASSIC: dict[str, tuple[str, ...]] = {
@@ -70,12 +96,12 @@ def read(path: str) -> Source:
         return f'{path}{line}: {dotted}' if dotted else path
 
     separator = ':' if text else '.'
-    known = ['vaurien', *(f'{kind}{separator}NAME' for kind in REGISTRIES)]
+    known = ['vaurien', *(f'{kind}{separator}NAME' for kind in (*REGISTRIES, 'proxy'))]
     sections: Sections = {}
     for name, value in _mapping(tree, '', place).items():
         if name == 'vaurien':
             sections[name] = _mapping(value, name, place)
-        elif name in REGISTRIES:
+        elif name in REGISTRIES or name == 'proxy':
             for plugin, given in _mapping(value, name, place).items():
                 sections[f'{name}.{plugin}'] = _mapping(given, f'{name}.{plugin}', place)
         else:
@@ -90,7 +116,7 @@ def make_source(sections: Sections, place: Callable[[str], str], *, text: bool) 
     ignored: list[str] = []
     for section, values in sections.items():
         kept[section] = dict(values)
-        if section != 'vaurien' and 'callable' in values:
+        if section.startswith(tuple(f'{kind}.' for kind in REGISTRIES)) and 'callable' in values:
             plugins[section] = kept[section].pop('callable')
         for key in values:
             if key.replace('_', '-') in CLASSIC.get(section, ()):
@@ -113,31 +139,67 @@ def register(source: Source) -> None:
 
 def build(*sources: Source) -> Settings:
     """The settings that *sources* make, a later one before an earlier one; raises `ConfigError`."""
-    values: dict[str, Any] = {}
-    armed: tuple[Entry, ...] = ()
-    arming: tuple[Source, str] | None = None
+    sections: dict[str, _Section] = {'vaurien': _Section(SETTINGS)}
     options: dict[str, Sections] = {'behavior': {}, 'protocol': {}}
     for source in sources:
         for section, given in source.sections.items():
             kind, _, name = section.partition('.')
-            if name:
+            if kind in options:
                 options[kind].setdefault(name, {}).update(_check_options(source, section, given))
             else:
-                values.update(_check_settings(source, given))
-                arming = next(((source, name) for name in SPECS if name in given), arming)
-    specs = {name: values.pop(name, None) for name in SPECS}
-    if arming is not None:
-        source, name = arming
-        try:
-            armed = parse_behaviors(specs[name], options['behavior'])
-        except ConfigError as error:
-            raise source.error(error, 'vaurien', name) from None
-    return Settings(
-        **values,
-        behaviors=armed,
-        behavior_options=options['behavior'],
-        protocol_options=options['protocol'],
-    )
+                sections.setdefault(section, _Section(PROXY_SETTINGS)).read(source, section, given)
+    common = sections.pop('vaurien')
+    served = common.values.pop('server', False)
+    config = common.values.pop('toxiproxy_config', None)
+    shared: dict[str, Any] = {'behavior_options': options['behavior'], 'protocol_options': options['protocol']}
+    process = Settings(**{**shared, **common.settings(options['behavior'])})
+    proxies = [
+        _make_proxy(process, section.removeprefix('proxy.'), read.settings(options['behavior']))
+        for section, read in sections.items()
+    ]
+    if config is not None:
+        proxies += read_config(config)
+    if served or config is not None:
+        common.values.setdefault('http', True)
+        common.values.setdefault('http_port', SERVER_PORT)
+        process = msgspec.structs.replace(process, http=common.values['http'], http_port=common.values['http_port'])
+    return msgspec.structs.replace(process, proxies=tuple(proxies)) if proxies or served else process
+
+
+class _Section:
+    """What is said of a proxy, or of the process, by one source over the other."""
+
+    def __init__(self, types: Mapping[str, Any]) -> None:
+        self.types = types
+        self.values: dict[str, Any] = {}
+        #: The last source that arms behaviors, the section and the key.
+        self.arming: tuple[Source, str, str] | None = None
+
+    def read(self, source: Source, section: str, given: dict[str, Any]) -> None:
+        """Take what *source* says."""
+        self.values.update(_check_settings(source, section, given, self.types))
+        self.arming = next(((source, section, name) for name in SPECS if name in given), self.arming)
+
+    def settings(self, options: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+        """The fields of the settings, what arms behaviors being read with these *options* as defaults."""
+        fields = {name: value for name, value in self.values.items() if name not in (*SPECS, 'options')}
+        own = self.values.get('options')
+        if own is not None:
+            options = {name: {**options.get(name, {}), **own.get(name, {})} for name in {**options, **own}}
+            fields['behavior_options'] = options
+        if self.arming is not None:
+            source, section, name = self.arming
+            try:
+                fields['behaviors'] = parse_behaviors(self.values[name], options)
+            except ConfigError as error:
+                raise source.error(error, section, name) from None
+        return fields
+
+
+def _make_proxy(process: Settings, name: str, given: dict[str, Any]) -> ProxySettings:
+    """The settings of a proxy: those *given*, over those of the process; it listens on a port of its own."""
+    common = {field: getattr(process, field) for field in ProxySettings.__struct_fields__}
+    return ProxySettings(**{**common, 'name': name, 'proxy': Address('localhost', 0), **given})
 
 
 def _check_options(source: Source, section: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -149,33 +211,46 @@ def _check_options(source: Source, section: str, given: dict[str, Any]) -> dict[
     return checked
 
 
-def _check_settings(source: Source, given: dict[str, Any]) -> dict[str, Any]:
+def _check_settings(source: Source, section: str, given: dict[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:
     values = {}
     for key, value in given.items():
         name = key.replace('-', '_')
         try:
-            values[name] = _read_setting(name, value, source.text)
+            values[name] = _read_setting(name, value, types, source.text)
             if SPECS.keys() <= values.keys():
                 raise ConfigError('there is behavior, too, and one of them is enough')
         except ConfigError as error:
             inner = error.path if error.path.startswith(f'{name}[') else key
-            raise source.error(error, 'vaurien', inner) from None
+            raise source.error(error, section, inner) from None
     return values
 
 
-def _read_setting(name: str, value: Any, text: bool) -> Any:
-    type_ = SETTINGS.get(name)
+def _read_setting(name: str, value: Any, types: Mapping[str, Any], text: bool) -> Any:
+    type_ = types.get(name)
     if type_ is None:
-        known = [setting.replace('_', '-') for setting in SETTINGS]
+        known = [setting.replace('_', '-') for setting in types]
         raise ConfigError(f'no such setting, {did_you_mean(name.replace("_", "-"), known)}')
     if type_ is Address:
         return Address.parse(convert(value, str))
+    if name == 'toxics':
+        return read_toxics(value)
+    if name == 'api_host':
+        return tuple(value.replace(',', ' ').split()) if isinstance(value, str) else tuple(convert(value, list[str]))
     value = convert(value, type_, text=text)
     if name in SPECS:
         read_spec(value)
+    if name == 'options':
+        return {behavior: _check_own_options(behavior, given) for behavior, given in value.items()}
     if name == 'protocol':
         Protocol.get(value)
     return value
+
+
+def _check_own_options(behavior: str, given: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return Behavior.get(behavior).check(given)
+    except ConfigError as error:
+        raise type(error)(f'{behavior}: {error}') from None
 
 
 def _mapping(value: Any, path: str, place: Callable[[str], str]) -> dict[str, Any]:

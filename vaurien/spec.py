@@ -11,6 +11,7 @@ import msgspec
 from vaurien.errors import ConfigError
 
 _NAMED = re.compile(r'\s*(?:(?P<share>[^:,()]*):)?(?P<name>[^:,()]*)')
+_CALLED = re.compile(r'\s*(?P<name>[\w-]+)\s*')
 _OPTION = re.compile(r'\s*(?P<key>[\w-]+)\s*=\s*')
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
 _BARE = re.compile(r"""[^,()'"]*""")
@@ -50,17 +51,16 @@ def parse_spec(spec: str) -> list[Item]:
         at += 1
 
 
-def parse_call(text: str) -> tuple[str, dict[str, str], str]:
-    """Read ``name(option=value, …)`` and give name, options, and what comes after them. Raises `ConfigError`."""
-    named = _NAMED.match(text)
-    assert named is not None, 'it matches nothing, too'
-    name, at = named['name'].partition('@')[0].strip(), named.end()
-    if named['share'] is not None or not name:
-        raise ConfigError(f'{text!r} names nothing: expected name(option=value)')
-    if text[at : at + 1] != '(':
-        return name, {}, named['name'].strip().removeprefix(name).strip() + text[at:]
-    options, at = _parse_options(text, at)
-    return name, options, text[at:].strip()
+def parse_call(text: str, at: int = 0) -> tuple[str, dict[str, str], int]:
+    """Read ``name(option=value, …)`` at *at*: name, options, and where what comes after them begins.
+
+    Raises `ConfigError`.
+    """
+    named = _CALLED.match(text, at)
+    if named is None:
+        raise ConfigError(f'{text[at:].strip()!r} names nothing: expected name(option=value)')
+    options, at = _parse_options(text, named.end()) if text[named.end() :][:1] == '(' else ({}, named.end())
+    return named['name'], options, skip_space(text, at)
 
 
 def format_spec(items: Iterable[Item]) -> str:

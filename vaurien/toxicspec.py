@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,9 @@ from vaurien.spec import format_call, parse_call
 from vaurien.toxics import Toxic
 
 STREAMS = ('upstream', 'downstream')
+
+_STREAM = re.compile(r'(?:@\s*(?P<name>\w+)\s*)?')
+_TEXTS = {'type': '', 'name': '', 'stream': 'downstream'}
 
 
 class ToxicEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,26 +54,65 @@ def make_toxic(
     )
 
 
-def parse_toxic(spec: str) -> ToxicEntry:
-    """Read ``type(attribute=value, …)@stream``; ``name`` and ``toxicity`` may stand among the attributes.
+def read_toxics(given: Any) -> tuple[ToxicEntry, ...]:
+    """Read texts, or mappings with ``type``, ``name``, ``stream``, ``toxicity`` and attributes; raises `ConfigError`.
+
+    A single text may hold several, with commas between them.
+    """
+    entries: list[ToxicEntry] = []
+    for i, one in enumerate([given] if isinstance(given, str) else convert(given, list[Any])):
+        try:
+            entries += parse_toxics(one) if isinstance(one, str) else [_read_toxic(one)]
+        except ConfigError as error:
+            raise error if isinstance(given, str) else error.within(f'toxics[{i}]') from None
+    names = [entry.name for entry in entries]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f'there are two toxics named {name!r}: give one of them another name')
+    return tuple(entries)
+
+
+def parse_toxics(spec: str) -> list[ToxicEntry]:
+    """Read ``type(attribute=value, …)@stream,…``; ``name`` and ``toxicity`` may stand among the attributes.
 
     Without a stream it is the downstream. Raises `ConfigError`.
     """
-    type_, given, rest = parse_call(spec)
-    stream = rest.removeprefix('@').strip()
-    if rest and (not rest.startswith('@') or not stream):
-        raise ConfigError(f'unexpected {rest!r} in {spec!r}: expected @upstream or @downstream')
-    attributes = dict(given)
-    name = attributes.pop('name', '')
+    entries = []
+    at = 0
+    while True:
+        type_, given, at = parse_call(spec, at)
+        stream = _STREAM.match(spec, at)
+        assert stream is not None, 'it matches nothing, too'
+        attributes: dict[str, Any] = dict(given)
+        name = attributes.pop('name', '')
+        toxicity = _read_toxicity(attributes.pop('toxicity', '1'), text=True)
+        where = stream['name'] or 'downstream'
+        entries.append(make_toxic(type_, attributes, name=name, stream=where, toxicity=toxicity, text=True))
+        at = stream.end()
+        if at == len(spec):
+            return entries
+        if spec[at] != ',':
+            raise ConfigError(f'unexpected {spec[at:]!r} in {spec!r}: expected @upstream or @downstream')
+        at += 1
+
+
+def _read_toxic(given: Any) -> ToxicEntry:
+    attributes = dict(convert(given, dict[str, Any]))
+    texts = {key: convert(attributes.pop(key, default), str) for key, default in _TEXTS.items()}
+    toxicity = _read_toxicity(attributes.pop('toxicity', 1.0))
+    attributes |= convert(attributes.pop('attributes', {}), dict[str, Any])
+    return make_toxic(texts['type'], attributes, name=texts['name'], stream=texts['stream'], toxicity=toxicity)
+
+
+def _read_toxicity(value: Any, *, text: bool = False) -> float:
     try:
-        toxicity = convert(attributes.pop('toxicity', '1'), float, text=True)
+        return float(convert(value, float, text=text))
     except OptionError as error:
         raise error.within('toxicity') from None
-    return make_toxic(type_, attributes, name=name, stream=stream or 'downstream', toxicity=toxicity, text=True)
 
 
 def format_toxic(entry: ToxicEntry) -> str:
-    """The text that `parse_toxic` reads as *entry*, attributes at their defaults left out."""
+    """The text that `parse_toxics` reads as *entry*, attributes at their defaults left out."""
     defaults = Toxic.get(entry.type).resolve({})
     given = {name: value for name, value in entry.attributes.items() if value != defaults[name]}
     if entry.name != f'{entry.type}_{entry.stream}':

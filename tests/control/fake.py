@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import gevent
 import msgspec
@@ -75,7 +75,7 @@ class ServedProxy:
     def _serve(self) -> None:
         hub = gevent.get_hub()
         try:
-            server = ControlServer({ONLY: self.proxy}, Address(self._host, 0))
+            server = ControlServer(cast(Any, {ONLY: self.proxy}), Address(self._host, 0))
             server.start()
             self.address = server.address
             ended = Event()

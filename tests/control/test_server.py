@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from typing import Any, cast
 
 import pytest
 
@@ -209,11 +210,11 @@ def test_listens_on_ipv6() -> None:
 
 def test_an_address_in_use_is_an_error(served: ServedProxy) -> None:
     with pytest.raises(OSError, match='in use'):
-        ControlServer({ONLY: served.proxy}, served.address).start()
+        ControlServer(cast(Any, {ONLY: served.proxy}), served.address).start()
 
 
 def test_before_its_start_there_is_no_address() -> None:
-    control = ControlServer({ONLY: FakeProxy()}, Address('localhost', 0))
+    control = ControlServer(cast(Any, {ONLY: FakeProxy()}), Address('localhost', 0))
     control.stop()
     with pytest.raises(StartError):
         control.address  # noqa: B018

@@ -9,7 +9,18 @@ from types import NoneType
 from typing import Annotated, Any, Literal, NamedTuple, NoReturn, get_args, get_origin
 
 from vaurien import __version__
-from vaurien.config import CLASSIC, REGISTRIES, SETTINGS, Sections, Source, build, make_source, read, register
+from vaurien.config import (
+    CLASSIC,
+    REGISTRIES,
+    SERVER_PORT,
+    SETTINGS,
+    Sections,
+    Source,
+    build,
+    make_source,
+    read,
+    register,
+)
 from vaurien.errors import ConfigError, PluginError
 from vaurien.options import Configurable
 from vaurien.settings import Settings
@@ -47,6 +58,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
     'what goes wrong': (
         ('behavior', 'PERCENT:NAME,...', 'which behaviors, and the share of the exchanges that each gets'),
+        ('toxics', 'TYPE(...)@STREAM,...', 'what is done to the bytes, whatever they mean'),
         ('seed', 'N', 'draw the same faults again'),
     ),
     'limits': (
@@ -59,6 +71,10 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ('http', 'BOOL', 'serve it'),
         ('http-host', 'HOST', 'where'),
         ('http-port', 'PORT', 'where; 0 takes a free one'),
+        ('api-host', 'NAME,...', 'names of this machine by which others may reach it'),
+        ('api-token', 'TOKEN', 'let in only those who send it, as Authorization: Bearer TOKEN'),
+        ('server', 'BOOL', f'start with the proxies of the file alone, or none, and the API on port {SERVER_PORT}'),
+        ('toxiproxy-config', 'FILE', 'start with the proxies in a file of Toxiproxy, and the API there'),
     ),
     'log': (
         ('log-level', '', 'the least that is logged; every fault is one line at info'),
@@ -111,7 +127,7 @@ def make_parser() -> argparse.ArgumentParser:
         group = parser.add_argument_group(title)
         for name, placeholder, text in flags:
             field = name.replace('-', '_')
-            default = 'dummy' if name == 'behavior' else getattr(defaults, field)
+            default = 'dummy' if name == 'behavior' else getattr(defaults, field, None) or None
             _add_flag(group, f'vaurien.{name}', (text, SETTINGS[field], default), placeholder)
     every = REGISTRIES['behavior'].base.options
     flags_of_every = [f'--behavior-NAME-{option:7}{text}' for option, (text, _, _) in every.items()]
@@ -195,6 +211,8 @@ def _placeholder(type_: Any) -> str:
 
 def _flag(dotted: str) -> str:
     """The flag of a dotted path: ``--behavior-delay-sleep``."""
+    if dotted == 'vaurien.toxics':
+        return '--toxic'
     return '--' + dotted.removeprefix('vaurien.').replace('.', '-').replace('_', '-')
 
 

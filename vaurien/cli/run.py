@@ -83,7 +83,7 @@ def start_control(proxies: Proxies, settings: Settings) -> ControlServer:
     from vaurien.control.server import ControlServer
 
     address = Address(settings.http_host, settings.http_port)
-    control = ControlServer(proxies, address)
+    control = ControlServer(proxies, address, hosts=settings.api_host, token=settings.api_token)
     try:
         control.start()
     except (OSError, UnicodeError) as error:  # a name that is none fails in its encoding

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from posixpath import normpath
 from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, Protocol, Union, get_args, get_origin
 
 import falcon
 import msgspec
 
+from vaurien import __version__
 from vaurien.address import Address
 from vaurien.arming import Entry, format_behaviors
 from vaurien.behaviors import Behavior
+from vaurien.control import toxiproxy
 from vaurien.control.body import read_arming, read_backend, read_object
 from vaurien.control.guard import Guard
+from vaurien.engine.proxies import Proxies
 from vaurien.errors import ConfigError, PluginError, VaurienError
 from vaurien.faults import FaultLog
 from vaurien.options import did_you_mean
@@ -172,9 +176,32 @@ class ControlApp:
         _send(resp, DONE)
 
 
-def make_app(proxies: Mapping[str, Controlled], guard: Guard) -> falcon.App[falcon.Request, falcon.Response]:
+class Manners:
+    """Falcon middleware: paths are clean, and everybody is told who answers."""
+
+    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Send whoever asks for another spelling of a path to the path."""
+        clean = normpath(f'/{req.path.lstrip("/")}') + ('/' if req.path != '/' and req.path.endswith('/') else '')
+        if clean != req.path:
+            raise falcon.HTTPMovedPermanently(clean)
+
+    def process_resource(
+        self, req: falcon.Request, resp: falcon.Response, resource: object, params: dict[str, Any]
+    ) -> None:
+        """Toxiproxy does not tell what may be done."""
+        if req.method == 'OPTIONS' and isinstance(resource, toxiproxy.ToxiproxyApp):
+            raise falcon.HTTPMethodNotAllowed([])
+
+    def process_response(self, req: falcon.Request, resp: falcon.Response, resource: object, succeeded: bool) -> None:
+        """The level of Toxiproxy's API says nothing about this."""
+        resp.set_header('X-Vaurien-Version', __version__)
+
+
+def make_app(proxies: Proxies, guard: Guard) -> falcon.App[falcon.Request, falcon.Response]:
     """The WSGI application that controls *proxies*, for those whom *guard* lets in."""
-    app = falcon.App(middleware=[guard])
+    middleware: list[Any] = [guard, Manners()]
+    app = falcon.App(middleware=middleware)
+    app.add_error_handler(toxiproxy.Refusal, toxiproxy.answer_refusal)
     app.add_error_handler(falcon.HTTPError, _on_error)
     app.add_error_handler(Exception, _on_error)
     responders = ControlApp(proxies)
@@ -183,6 +210,9 @@ def make_app(proxies: Mapping[str, Controlled], guard: Guard) -> falcon.App[falc
         for name in ROUTES:
             app.add_route(f'{prefix}/{name}', responders, suffix=name)
         app.add_route(f'{prefix}/links/{{number:int}}', responders, suffix='link')
+    others = toxiproxy.ToxiproxyApp(proxies)
+    for path, suffix in toxiproxy.ROUTES.items():
+        app.add_route(path, others, suffix=suffix)
     return app
 
 
@@ -232,6 +262,15 @@ def _send(resp: falcon.Response, value: Any) -> None:
     resp.data = msgspec.json.encode(value, enc_hook=str)
 
 
+def _speak_toxiproxy(req: falcon.Request, resp: falcon.Response, answer: Answer, description: str) -> None:
+    if answer.status == falcon.HTTP_404:
+        toxiproxy.answer_missing(resp)
+    elif answer.status == falcon.HTTP_405:
+        toxiproxy.answer_not_allowed(resp)
+    else:
+        toxiproxy.answer_refusal(req, resp, toxiproxy.Refusal(int(answer.status[:3]), description), {})
+
+
 def _on_error(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
     answer = find_answer(error)
     if answer.status == falcon.HTTP_500:
@@ -245,4 +284,7 @@ def _on_error(req: falcon.Request, resp: falcon.Response, error: Exception, para
     resp.status = answer.status
     resp.set_headers(getattr(error, 'headers', None) or {})
     description = answer.description or getattr(error, 'description', '') or str(error)
+    if toxiproxy.is_spoken_at(req.path, ROUTES):
+        _speak_toxiproxy(req, resp, answer, description)
+        return
     resp.data = encode_error(answer.location, names[answer.location], description)

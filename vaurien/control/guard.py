@@ -8,6 +8,8 @@ A browser tells on a page by headers that the page cannot forge: ``Host`` (RFC 9
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from hmac import compare_digest
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -18,15 +20,23 @@ HTTP_PORT = 80
 
 
 class Guard:
-    """Falcon middleware that refuses what comes from a web page, with `falcon.HTTPForbidden`."""
+    """Falcon middleware that refuses what comes from a web page, with `falcon.HTTPForbidden`, or without the token."""
 
-    def __init__(self, host: str, bound: str) -> None:
-        """*host* is what was asked to listen on, *bound* the number it became."""
-        self.host = host.lower()
+    def __init__(self, host: str, bound: str, hosts: Sequence[str] = (), token: str | None = None) -> None:
+        """*host* is what was asked to listen on, *bound* the number it became, *hosts* are more names of this machine.
+
+        *token*: what whoever asks has to know.
+        """
+        self.hosts = {host.lower(), *map(str.lower, hosts)}
         self.loopback = is_loopback(bound)
+        self._token = token
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Called by falcon before anything else."""
+        if self._token is not None and not compare_digest((req.auth or '').encode(), f'Bearer {self._token}'.encode()):
+            raise falcon.HTTPUnauthorized(
+                title='Authorization', description='expected Bearer and the token', challenges=['Bearer']
+            )
         host = req.get_header('Host')
         if self.loopback and host is not None and not self._is_ours(host):
             raise _refusal('Host', f'{host!r} is not this machine')
@@ -38,7 +48,7 @@ class Guard:
 
     def _is_ours(self, header: str) -> bool:
         place = _split(f'//{header}')
-        return place is not None and (place[0] == self.host or is_loopback(place[0]))
+        return place is not None and (place[0] in self.hosts or is_loopback(place[0]))
 
 
 def is_loopback(host: str) -> bool:

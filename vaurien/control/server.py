@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -12,8 +12,9 @@ import gevent.pool
 from gevent import pywsgi
 
 from vaurien.address import Address
-from vaurien.control.app import Controlled, encode_error, make_app
+from vaurien.control.app import encode_error, make_app
 from vaurien.control.guard import Guard
+from vaurien.engine.proxies import Proxies
 from vaurien.errors import StartError
 
 logger = logging.getLogger(__name__)
@@ -37,8 +38,13 @@ _MALFORMED_RESPONSE = (
 class ControlServer:
     """The control API of *proxies*, served on *address* in the hub of the thread that makes it."""
 
-    def __init__(self, proxies: Mapping[str, Controlled], address: Address) -> None:
+    def __init__(
+        self, proxies: Proxies, address: Address, *, hosts: Sequence[str] = (), token: str | None = None
+    ) -> None:
+        """*hosts*: more names by which it may be reached; *token*: what whoever asks has to know."""
         self._proxies = proxies
+        self._hosts = hosts
+        self._token = token
         self._wanted = address
         self._server: Any = None
 
@@ -48,7 +54,7 @@ class ControlServer:
         family = socket.AF_INET6 if ':' in host else socket.AF_INET
         listener = socket.create_server(self._wanted, family=family, backlog=MAX_CLIENTS)
         listener.setblocking(False)
-        app = make_app(self._proxies, Guard(host, listener.getsockname()[0]))
+        app = make_app(self._proxies, Guard(host, listener.getsockname()[0], self._hosts, self._token))
         self._server = pywsgi.WSGIServer(
             listener,
             app,

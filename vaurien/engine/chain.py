@@ -34,7 +34,7 @@ class Chain:
     @property
     def has_room(self) -> bool:
         """Whether the source may be read."""
-        return self.stages[0].has_room
+        return not self.stages or self.stages[0].has_room
 
     @property
     def is_ending(self) -> bool:
@@ -48,7 +48,7 @@ class Chain:
 
     def send(self, item: Item) -> None:
         """Take a chunk, or the end of the stream; nothing after that."""
-        if self._ending:
+        if self._ending or not item:
             return
         self._ending = isinstance(item, Ending)
         self.stages[0].feed(item, monotonic())
@@ -57,7 +57,8 @@ class Chain:
     def append(self, stage: BaseToxic) -> None:
         """Put one more toxic at the end."""
         self.stages.append(stage)
-        self._disturb(len(self.stages) - 2)
+        if not stage.fresh:  # else the one before it has only just drawn
+            self._disturb(len(self.stages) - 2)
         self.advance()
 
     def remove(self, stage: BaseToxic) -> None:
@@ -90,29 +91,35 @@ class Chain:
         if self._advancing or self.stream.link.closed:
             return
         self._advancing = True
-        try:
-            self._move()
-        finally:
-            self._advancing = False
+        self._move()
+        self._advancing = False
         if not self.stream.link.closed:
             self._prune()
             self._set_alarm()
             self.stream.settle()
 
     def _move(self) -> None:
-        now, stream = monotonic(), self.stream
-        moved = bool(self.stages)
+        now, moved = monotonic(), bool(self.stages)
         while moved:
             moved = False
             for i in range(len(self.stages) - 1, -1, -1):
-                while self._has_room_behind(i) and (item := self.stages[i].step(now)) is not None:
+                while self._has_room_behind(i) and (item := self._step(self.stages[i], now)) is not None:
                     moved = True
                     if i + 1 < len(self.stages):
                         self.stages[i + 1].feed(item, now)
-                        continue
-                    self._deliver(item)
-                    if stream.link.closed:
-                        return
+                    else:
+                        self._deliver(item)
+                if self.stream.link.closed:
+                    return
+
+    def _step(self, stage: BaseToxic, now: float) -> Item | None:
+        link = self.stream.link
+        try:
+            return None if link.closed else stage.step(now)
+        except Exception as error:  # whatever somebody's toxic raises
+            link.proxy.warn_failed(stage, error)
+            link.reset()
+            return None
 
     def _disturb(self, i: int) -> None:
         """What comes after this stage changes."""
@@ -136,6 +143,8 @@ class Chain:
         stream = self.stream
         if item is Ending.END:
             stream.finish()
+            if self._resetting:  # which comes right behind, and would wait for a sink that takes no more
+                stream.link.reset()
         elif item is Ending.CLOSE:
             stream.link.close()
         elif item is Ending.RESET:
@@ -147,7 +156,7 @@ class Chain:
         due = min((stage.due for i, stage in enumerate(self.stages) if self._has_room_behind(i)), default=inf)
         alarm = self._alarm
         if alarm is not None:
-            if alarm.due <= due:
+            if alarm.due <= due < inf:
                 return
             alarm.cancel()
             self._alarm = None
@@ -156,4 +165,4 @@ class Chain:
 
     def _on_due(self) -> None:
         self._alarm = None
-        self.stream.link.attempt(self.advance)
+        self.advance()

@@ -14,13 +14,19 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any
 
 from gevent.hub import Waiter
 
 READ = 1
+
+#: The timer is set for so many seconds at most, and then again: no kernel counts up to every float.
+LONGEST = 86400.0
+
+#: So many alarms may lie there before those that were cancelled are looked for.
+FEW = 64
 
 
 class Alarm:
@@ -32,6 +38,11 @@ class Alarm:
         #: On the monotonic clock, in seconds.
         self.due = due
         self._call: Callable[[], object] | None = call
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether nothing will be called any more."""
+        return self._call is None
 
     def ring(self) -> None:
         """Make the call."""
@@ -54,6 +65,7 @@ class Clock:
         #: When it is due, a number that breaks ties, the alarm.
         self._alarms: list[tuple[float, int, Alarm]] = []
         self._numbers = count()
+        self._most = FEW
 
     def sleep(self, seconds: float) -> None:
         """Let the calling greenlet wait, and nobody else."""
@@ -66,6 +78,8 @@ class Clock:
 
     def call_at(self, due: float, call: Callable[[], object]) -> Alarm:
         """Make a call, which must not block nor raise, in the event loop at that time of the monotonic clock."""
+        if len(self._alarms) >= self._most:
+            self._forget_cancelled()
         alarm = Alarm(due, call)
         entry = (due, next(self._numbers), alarm)
         heappush(self._alarms, entry)
@@ -88,8 +102,13 @@ class Clock:
         if self._alarms:
             self._set(self._alarms[0][0] - time.monotonic())
 
+    def _forget_cancelled(self) -> None:
+        self._alarms = [entry for entry in self._alarms if not entry[2].is_cancelled]
+        heapify(self._alarms)
+        self._most = max(FEW, 2 * len(self._alarms))
+
     def _set(self, seconds: float) -> None:
-        _set(self._descriptor, max(seconds, 1e-9))  # zero would disarm it
+        _set(self._descriptor, min(max(seconds, 1e-9), LONGEST))  # zero would disarm it
 
 
 if sys.version_info >= (3, 13):

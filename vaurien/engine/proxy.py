@@ -64,6 +64,8 @@ class ProxyServer:
         self.selector: Selector | None = None
         self.address = settings.proxy
         self.backend = settings.backend
+        #: Both as somebody wrote them last; of the first, as soon as it is known, the number.
+        self.listen, self.upstream = str(settings.proxy), str(settings.backend)
         self.resolver = Resolver(self, settings.backend)
         self.links: dict[int, Link] = {}
         self.links_total = 0
@@ -110,6 +112,7 @@ class ProxyServer:
         listener = Listener(self, address)
         listener.start()
         self.address = Address(*listener.address[:2])
+        self.listen = str(self.address)
         return listener
 
     def move(self, address: Address) -> None:
@@ -300,7 +303,7 @@ class ProxyServer:
 
     def set_backend(self, backend: Address) -> None:
         """Go to another backend, from the next exchange on."""
-        self.backend = backend
+        self.backend, self.upstream = backend, str(backend)
         self.resolver = Resolver(self, backend)
         self.resolver.refresh()
         for link in list(self.links.values()):

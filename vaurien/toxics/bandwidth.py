@@ -56,5 +56,5 @@ class Bandwidth(BaseToxic):
     def leave(self, now: float) -> list[Item]:
         """That rest comes first."""
         rest: list[Item] = [self._rest] if self._rest else []
-        self._rest = b''
+        self._rest, self._rushed = b'', False
         return rest + super().leave(now)

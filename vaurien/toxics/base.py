@@ -73,6 +73,8 @@ class BaseToxic(Configurable):
         self.applied = True
         #: It was removed, and only passes on what it still has.
         self.retired = False
+        #: An end has gone on: nothing may follow on it.
+        self.ended = False
         #: When to ask again, if nothing goes on now.
         self.due = inf
         #: When the first one that waits may go; None: it was not asked yet.
@@ -129,7 +131,9 @@ class BaseToxic(Configurable):
     def pop(self) -> Item:
         """Take out the first one that waits."""
         self._head_due = None
-        return self.queue.popleft()[1]
+        item = self.queue.popleft()[1]
+        self.ended = self.ended or isinstance(item, Ending)
+        return item
 
     def interrupt(self, now: float) -> None:
         """It changes, or another comes right after it: what is held back goes on at once."""

@@ -17,6 +17,8 @@ class Corrupt(BaseToxic):
 
     name = 'corrupt'
     options = {'probability': ('Probability, for each byte, that one of its bits is flipped', Probability, 0.01)}
+    #: So many bytes stay as they are before the next one does not, in whatever chunks they come.
+    _ahead: int | None = None
 
     def emit(self, now: float) -> Item | None:
         """The next chunk, damaged."""
@@ -25,12 +27,17 @@ class Corrupt(BaseToxic):
         item = self.pop()
         return item if isinstance(item, Ending) else self._damage(item)
 
+    def interrupt(self, now: float) -> None:
+        """The next one is drawn anew: the probability may be another."""
+        self._ahead = None
+
     def _damage(self, data: bytes) -> bytes:
         damaged = bytearray(data)
-        at = self._skip()
+        at = self._skip() if self._ahead is None else self._ahead
         while at < len(damaged):
             damaged[at] ^= 1 << self.random.randrange(8)
             at += 1 + self._skip()
+        self._ahead = at - len(damaged)
         return bytes(damaged)
 
     def _skip(self) -> int:
@@ -40,4 +47,4 @@ class Corrupt(BaseToxic):
             return 0
         if probability <= 0:
             return 2**62
-        return min(2**62, int(log(1 - self.random.random()) / log1p(-probability)))
+        return int(min(2.0**62, log(1 - self.random.random()) / log1p(-probability)))

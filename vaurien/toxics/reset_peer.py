@@ -38,6 +38,7 @@ class ResetPeer(BaseToxic):
         if self._deadline == inf:
             return super().leave(now)
         self._deadline = inf
+        self.queue.clear()
         return [self._cut()]
 
     def _cut(self) -> Ending:

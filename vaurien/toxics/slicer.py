@@ -36,7 +36,6 @@ class Slicer(BaseToxic):
             self._rushed = False
             rest = b''.join(self._pieces)
             self._pieces.clear()
-            self._free = now
             return rest
         if not (self.queue or self._pieces):
             return None
@@ -66,11 +65,12 @@ class Slicer(BaseToxic):
         return pieces
 
     def interrupt(self, now: float) -> None:
-        """The rest of the chunk goes out in one piece."""
-        self._rushed = bool(self._pieces)
+        """The rest of the chunk goes out in one piece, and the pause is over."""
+        self._rushed, self._free = bool(self._pieces), now
 
     def leave(self, now: float) -> list[Item]:
         """That rest comes first."""
         rest: list[Item] = [b''.join(self._pieces)] if self._pieces else []
         self._pieces.clear()
+        self._rushed = False
         return rest + super().leave(now)

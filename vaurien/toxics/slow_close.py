@@ -12,8 +12,8 @@ class SlowClose(BaseToxic):
     options = {'delay': ('Milliseconds to delay', Int64, 0)}
 
     def when(self, arrived: float, item: Item, now: float) -> float:
-        """An end waits from when it is its turn."""
-        return now + self.option('delay') / 1000 if item is Ending.END else now
+        """An end waits from when it is its turn; a reset does not."""
+        return now + self.option('delay') / 1000 if item in (Ending.END, Ending.CLOSE) else now
 
     def interrupt(self, now: float) -> None:
         """The whole delay begins again."""

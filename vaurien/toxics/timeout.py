@@ -22,10 +22,10 @@ class Timeout(BaseToxic):
                 return item
             self.since = now
         patience = self.option('timeout') / 1000
-        self.due = self.since + patience if patience > 0 else inf
+        self.due = self.since + patience if patience > 0 and not self.ended else inf
         if self.due > now:
             return None
-        self.due = inf
+        self.due, self.ended = inf, True
         return Ending.CLOSE
 
     def interrupt(self, now: float) -> None:
