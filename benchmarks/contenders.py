@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import sysconfig
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -18,6 +19,9 @@ from tests.servers import SEARCH_PATH, Server, free_port
 
 #: Of the contenders that hold every exchange back, in seconds.
 DELAY = 0.05
+#: KB a second, and bytes of a piece, of toxics on a long transfer.
+RATE_KB = 200_000
+SLICE = 10_000
 
 HAPROXY_CONFIG = """\
 global
@@ -89,15 +93,14 @@ def vaurien(backend: Server, flags: tuple[str, ...]) -> Iterator[Endpoint]:
 
 
 @contextmanager
-def toxiproxy(backend: Server, latency_ms: int = 0) -> Iterator[Endpoint]:
+def toxiproxy(backend: Server, toxic: Mapping[str, Any] | None = None) -> Iterator[Endpoint]:
     """Toxiproxy with one proxy, set up over its API."""
     port, api_port = free_port(), free_port()
     api = f'http://127.0.0.1:{api_port}/proxies'
     proxy = {'name': 'bench', 'listen': f'127.0.0.1:{port}', 'upstream': backend.address, 'enabled': True}
-    toxic = {'type': 'latency', 'stream': 'downstream', 'attributes': {'latency': latency_ms}}
     with listening([_find('toxiproxy-server'), '-host', '127.0.0.1', '-port', str(api_port)], api_port) as pid:
         requests.post(api, json=proxy, timeout=5).raise_for_status()
-        if latency_ms:
+        if toxic is not None:
             requests.post(f'{api}/bench/toxics', json=toxic, timeout=5).raise_for_status()
         yield Endpoint(port, pid, backend)
 
@@ -111,6 +114,11 @@ def _find(command: str) -> str:
 
 def _vaurien(name: str, *flags: str, delay: float = 0.0) -> Contender:
     return Contender(f'vaurien {name}', partial(vaurien, flags=flags), delay)
+
+
+def _toxiproxy(name: str, kind: str, stream: str, delay: float = 0.0, **attributes: int) -> Contender:
+    toxic = {'type': kind, 'stream': stream, 'attributes': attributes}
+    return Contender(f'Toxiproxy {name}', partial(toxiproxy, toxic=toxic), delay)
 
 
 def _aimed(patterns: tuple[str, ...]) -> tuple[str, str]:
@@ -156,8 +164,13 @@ VAURIEN_POSTGRES_ARMED = _vaurien('postgres, armed', '--protocol', 'postgres', *
 VAURIEN_DELAY = _vaurien(
     '50 ms delay', '--protocol', 'redis', '--behavior', '100:delay', '--behavior-delay-sleep', str(DELAY), delay=DELAY
 )
+VAURIEN_LATENCY = _vaurien('50 ms latency', '--toxic', f'latency(latency={1000 * DELAY:g})', delay=DELAY)
+VAURIEN_BANDWIDTH = _vaurien('bandwidth', '--toxic', f'bandwidth(rate={RATE_KB})@upstream')
+VAURIEN_SLICER = _vaurien('slicer', '--toxic', f'slicer(average_size={SLICE})@upstream')
 TOXIPROXY = Contender('Toxiproxy', toxiproxy)
-TOXIPROXY_DELAY = Contender('Toxiproxy 50 ms latency', partial(toxiproxy, latency_ms=50), DELAY)
+TOXIPROXY_LATENCY = _toxiproxy('50 ms latency', 'latency', 'downstream', delay=DELAY, latency=int(1000 * DELAY))
+TOXIPROXY_BANDWIDTH = _toxiproxy('bandwidth', 'bandwidth', 'upstream', rate=RATE_KB)
+TOXIPROXY_SLICER = _toxiproxy('slicer', 'slicer', 'upstream', average_size=SLICE)
 
 
 def has_toxiproxy() -> bool:

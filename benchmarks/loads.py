@@ -93,7 +93,10 @@ def iperf3(contender: Contender, endpoint: Endpoint, seconds: float, *, reverse:
     """One bulk transfer, upstream or, in *reverse*, downstream."""
     flags = ['-R'] if reverse else []
     arguments = ['-c', '127.0.0.1', '-p', str(endpoint.port), '-t', str(max(1, round(seconds))), '-J', *flags]
-    received = json.loads(_run('iperf3', seconds, *arguments))['end']['sum_received']
+    report = json.loads(_run('iperf3', seconds, *arguments))
+    if 'error' in report:
+        raise BenchError(f'iperf3: {report["error"]}')
+    received = report['end']['sum_received']
     gigabytes = received['bytes'] / 1e9
     return Outcome(gigabytes, {GB_RATE: gigabytes / received['seconds']})
 

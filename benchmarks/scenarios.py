@@ -74,8 +74,10 @@ _HTTP = (
 )
 _BULK = (c.DIRECT, c.HAPROXY_TCP, c.HAPROXY_SPLICED, c.VAURIEN_TCP, c.TOXIPROXY)
 _SINGLE = (c.DIRECT, c.HAPROXY_TCP, c.VAURIEN_TCP, c.VAURIEN_REDIS_ARMED, c.TOXIPROXY)
-_IDLE = (c.HAPROXY_TCP, c.VAURIEN_TCP, c.VAURIEN_REDIS_ARMED, c.TOXIPROXY)
-_DELAY = (c.DIRECT, c.VAURIEN_DELAY, c.TOXIPROXY_DELAY)
+_IDLE = (c.HAPROXY_TCP, c.VAURIEN_TCP, c.VAURIEN_REDIS_ARMED, c.VAURIEN_LATENCY, c.TOXIPROXY)
+_DELAY = (c.DIRECT, c.VAURIEN_DELAY, c.VAURIEN_LATENCY, c.TOXIPROXY_LATENCY)
+_SLOW = (c.DIRECT, c.VAURIEN_BANDWIDTH, c.TOXIPROXY_BANDWIDTH)
+_SLICED = (c.DIRECT, c.VAURIEN_SLICER, c.TOXIPROXY_SLICER)
 
 
 _GET_MISS = partial(loads.closed_loop, request=b'get k\r\n', reply=b'END\r\n', clients=50)
@@ -96,8 +98,9 @@ def _framed(name: str, backend: str, load: loads.Load, armed: c.Contender) -> Sc
     return Scenario(name, backend, load, some, CPU_REQUEST, CPU_REQUEST, c.HAPROXY_TCP)
 
 
-def _bulk(name: str, reverse: bool) -> Scenario:
-    return Scenario(name, 'iperf3', partial(loads.iperf3, reverse=reverse), _BULK, CPU_GB, CPU_GB, c.HAPROXY_TCP)
+def _bulk(name: str, reverse: bool, contenders: tuple[c.Contender, ...] = _BULK) -> Scenario:
+    reference = c.HAPROXY_TCP if c.HAPROXY_TCP in contenders else c.DIRECT
+    return Scenario(name, 'iperf3', partial(loads.iperf3, reverse=reverse), contenders, CPU_GB, CPU_GB, reference)
 
 
 SCENARIOS = (
@@ -112,6 +115,8 @@ SCENARIOS = (
     _framed('postgres', 'postgres', partial(loads.pgbench, script='SELECT 1;'), c.VAURIEN_POSTGRES_ARMED),
     _bulk('upload', reverse=False),
     _bulk('download', reverse=True),
+    _bulk('upload through bandwidth', reverse=False, contenders=_SLOW),
+    _bulk('upload through slicer', reverse=False, contenders=_SLICED),
     Scenario('idle links', 'redis', idle.idle_links, _IDLE, '', idle.KIB, c.HAPROXY_TCP),
     Scenario('delay', 'redis', delays.delay_error, _DELAY, CPU_REQUEST, delays.P99_ERROR, c.DIRECT),
 )
@@ -133,5 +138,10 @@ TARGETS = (
     Target('download', c.VAURIEN_TCP, 0.6, c.HAPROXY_TCP, CPU_GB),
     Target('download', c.VAURIEN_TCP, 1.3, c.HAPROXY_SPLICED, CPU_GB),
     Target('idle links', c.VAURIEN_TCP, 4.0, column=idle.KIB),
+    Target('idle links', c.VAURIEN_LATENCY, 8.0, column=idle.KIB),
     Target('delay', c.VAURIEN_DELAY, 1.0, column=delays.P99_ERROR),
+    Target('delay', c.VAURIEN_LATENCY, 2.0, column=delays.P99_ERROR),
+    Target('delay', c.VAURIEN_LATENCY, 0.8, c.TOXIPROXY_LATENCY),
+    Target('upload through bandwidth', c.VAURIEN_BANDWIDTH, 0.8, c.TOXIPROXY_BANDWIDTH, CPU_GB),
+    Target('upload through slicer', c.VAURIEN_SLICER, 0.8, c.TOXIPROXY_SLICER, CPU_GB),
 )

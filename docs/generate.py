@@ -23,6 +23,10 @@ from vaurien.config import REGISTRIES, SETTINGS
 from vaurien.headers import Headers
 from vaurien.options import Line, Option
 from vaurien.settings import Settings
+from vaurien.toxics import Toxic
+from vaurien.toxics.base import Int64
+from vaurien.toxics.packet_loss import Finite
+from vaurien.toxicspec import ToxicEntry
 
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))  # for the tests, which know what drivers raise
@@ -36,6 +40,7 @@ DRIVERS = {
     'redis': ('redis', 'test_drivers'),
     'smtp': ('smtplib', 'test_smtp'),
 }
+KINDS: dict[str, Any] = {**REGISTRIES, 'toxic': Toxic}
 NAMES = {
     float: 'number',
     int: 'whole number',
@@ -46,6 +51,10 @@ NAMES = {
     Ordinals: '`3`, `1-2`, `5+` or `every 10`',
     Headers: 'names and values',
     Line: 'text of one line',
+    Int64: 'whole number',
+    Finite: 'number',
+    tuple[str, ...]: 'names',
+    tuple[ToxicEntry, ...]: 'toxics',
     NoneType: 'none',
 }
 
@@ -73,11 +82,21 @@ def make(what: str) -> str:
     kind, _, name = what.partition(' ')
     if kind == 'driver':
         return make_driver(name)
-    plugin = REGISTRIES[kind].get(name)
+    plugin = KINDS[kind].get(name)
     summary = ' '.join((plugin.__doc__ or '').partition('\n\n')[0].split()).replace('``', '`')
-    return (
-        f'\n{summary}\n\n{make_options(kind, name, {} if plugin is REGISTRIES[kind].base else plugin.own_options())}\n'
-    )
+    own = {} if plugin is KINDS[kind].base else plugin.own_options()
+    return f'\n{summary}\n\n{make_attributes(own) if kind == "toxic" else make_options(kind, name, own)}\n'
+
+
+def make_attributes(options: Mapping[str, Option]) -> str:
+    """A table of what a toxic takes."""
+    if not options:
+        return 'No attributes.\n'
+    rows = [
+        f'| `{name}` | {spell_type(type_)} | {spell_default(default)} | {text} |'
+        for name, (text, type_, default) in options.items()
+    ]
+    return '\n'.join(['| attribute | value | default | |', '|---|---|---|---|', *rows, ''])
 
 
 def make_options(kind: str, name: str, options: Mapping[str, Option]) -> str:

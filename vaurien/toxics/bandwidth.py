@@ -15,6 +15,8 @@ class Bandwidth(BaseToxic):
 
     name = 'bandwidth'
     options = {'rate': ('1000 bytes a second; 0 stops everything, less is no limit', Int64, 0)}
+    #: What is read in one turn of the event loop is to last until the next.
+    capacity = 8
     #: When the last piece was due: the wire was free again.
     _free = -inf
     #: What is left of the chunk that passes.
