@@ -100,7 +100,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     falcon.HTTPBadRequest: Answer(falcon.HTTP_400, 'method', 'there is no such method'),
     falcon.HTTPUnauthorized: Answer(falcon.HTTP_401, 'header'),
     falcon.HTTPForbidden: Answer(falcon.HTTP_403, 'header'),
-    falcon.HTTPNotFound: Answer(falcon.HTTP_404, 'path', f'there are {", ".join(f"/{name}" for name in ROUTES)}'),
+    falcon.HTTPNotFound: Answer(falcon.HTTP_404, 'path', f'there are /{", /".join((*ROUTES, "behaviors"))}'),
     falcon.HTTPMethodNotAllowed: Answer(falcon.HTTP_405, 'method', 'not allowed here, see the header Allow'),
     falcon.HTTPContentTooLarge: Answer(falcon.HTTP_413, 'body'),
     Exception: Answer(falcon.HTTP_500, 'path', 'an error of the proxy itself, whose log says more'),
