@@ -155,6 +155,11 @@ def expect(entries: list[dict[str, Any]], exchanges: list[tuple[int, str]], seed
     return got
 
 
+def lasting(request: bytes) -> tuple[str, bool]:
+    """Its text, which it has for good."""
+    return request.decode(), True
+
+
 @given(
     st.lists(ENTRIES, min_size=1, max_size=4),
     st.lists(st.tuples(st.integers(1, 3), TEXTS), max_size=60),
@@ -171,7 +176,7 @@ def test_hits_what_a_model_says(entries: list[dict[str, Any]], exchanges: list[t
     got: list[int | None] = []
     for link, text in exchanges:
         places[link] += 1
-        drawn = draws[link].draw(places[link], text.encode(), bytes.decode)
+        drawn = draws[link].draw(places[link], text.encode(), lasting)
         if drawn is not None:
             drawn.hits += 1
         got.append(None if drawn is None else armed.index(drawn))
@@ -181,9 +186,9 @@ def test_hits_what_a_model_says(entries: list[dict[str, Any]], exchanges: list[t
 def test_what_nothing_is_for_is_described_once() -> None:
     described = []
 
-    def describe(request: bytes) -> str:
+    def describe(request: bytes) -> tuple[str, bool]:
         described.append(request)
-        return request.decode()
+        return lasting(request)
 
     draws = Selector([Armed(Aimed(Aimed.resolve({'match': 'SET *'})), 100.0)], 1).draws(1)
     for exchange in range(1, 10):
@@ -192,9 +197,16 @@ def test_what_nothing_is_for_is_described_once() -> None:
     assert Counter(described) == {b'GET x': 1, b'SET x': 9}
 
 
+def test_a_text_that_may_change_is_asked_for_every_time() -> None:
+    texts = iter(['GET x', 'SET x', 'GET x', 'SET x'])
+    draws = Selector([Armed(Aimed(Aimed.resolve({'match': 'SET *'})), 100.0)], 1).draws(1)
+    drawn = [draws.draw(exchange, b'RUN 7', lambda _: (next(texts), False)) for exchange in range(1, 5)]
+    assert [each is not None for each in drawn] == [False, True, False, True]
+
+
 def test_remembers_little() -> None:
     draws = Selector([Armed(Aimed(Aimed.resolve({'match': 'SET *'})), 100.0)], 1).draws(1)
     for exchange in range(1, 1000):
-        assert draws.draw(exchange, b'GET %d' % exchange + b'x' * exchange, bytes.decode) is None
+        assert draws.draw(exchange, b'GET %d' % exchange + b'x' * exchange, lasting) is None
     assert len(draws._passing) <= 64
     assert max(map(len, draws._passing)) <= 512

@@ -19,6 +19,9 @@ DRAWS = 8
 REMEMBERED = 64
 MEMORABLE = 512
 
+#: Gives the text of a request, and whether those bytes will always have it on their link.
+Describe = Callable[[bytes], tuple[str, bool]]
+
 _PLACE = Struct('<QQ')
 _BLOCK = Struct(f'<{DRAWS}Q')
 _SPAN = 2**64
@@ -103,7 +106,7 @@ class Draws:
         #: Exchanges from the one last drawn for up to this one pass, for all that is known: they need not draw.
         self.quiet_until = 0
 
-    def draw(self, exchange: int, request: bytes = b'', describe: Callable[[bytes], str] = repr) -> Armed | None:
+    def draw(self, exchange: int, request: bytes = b'', describe: Describe | None = None) -> Armed | None:
         """What the *exchange*-th exchange gets; None: it passes.
 
         If it `reads`, this goes by the text of the *request* as well, for the sake of which *describe* is called.
@@ -118,11 +121,11 @@ class Draws:
             self.quiet_until = 0 if any(self._drawn) else (block + 1) * DRAWS
         return self._drawn[place]
 
-    def _draw_aimed(self, exchange: int, request: bytes, describe: Callable[[bytes], str]) -> Armed | None:
+    def _draw_aimed(self, exchange: int, request: bytes, describe: Describe | None) -> Armed | None:
         selector = self._selector
-        text = describe(request) if self.reads else ''
+        text, lasts = describe(request) if self.reads and describe is not None else ('', True)
         if selector.screen is not None and selector.screen(text.lower()) is None:
-            if len(request) <= MEMORABLE:
+            if lasts and len(request) <= MEMORABLE:
                 if len(self._passing) >= REMEMBERED:
                     self._passing.clear()
                 self._passing.add(request)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import smtplib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, nullcontext
 from typing import Any, ClassVar, TypeVar
 
+import mysql.connector
 import psycopg
 import pymysql
 import pytest
 import requests
 from bmemcached.exceptions import MemcachedException  # type: ignore[import-untyped]
+from psycopg.errors import SerializationFailure
+from psycopg.pq import ExecStatus
 from pymemcache.client.retrying import RetryingClient  # type: ignore[import-untyped]
 from pymemcache.exceptions import MemcacheServerError  # type: ignore[import-untyped]
 from pymysql.constants import ER
@@ -27,10 +30,10 @@ from tests.behaviors.mail import Mailbox, mail_client, mail_server
 from tests.behaviors.talk import connect
 from tests.behaviors.test_memcache import binary_client, text_client
 from tests.behaviors.test_mysql import ask, mysql_client
-from tests.behaviors.test_postgres import enter, one
+from tests.behaviors.test_postgres import enter, next_result, one
 from tests.commands import StartCommand
 from tests.peers import RawBackend
-from tests.servers import Server
+from tests.servers import HOST, Server
 from vaurien import Client, Proxy
 
 Result = TypeVar('Result')
@@ -82,7 +85,7 @@ def retrying_session(stack: ExitStack, port: int, retry: Retry) -> requests.Sess
 
 def is_deadlock(error: Exception) -> bool:
     """Whether MySQL chose the transaction for a victim."""
-    return isinstance(error, pymysql.err.OperationalError) and error.args[0] == ER.LOCK_DEADLOCK
+    return isinstance(error, (pymysql.Error, mysql.connector.Error)) and error.args[0] == ER.LOCK_DEADLOCK
 
 
 def is_serialization_failure(error: Exception) -> bool:
@@ -222,7 +225,8 @@ class MySQL(Application):
     protocol, backend = 'mysql', 'mariadb'
     match, request = 'UPDATE aimed*', "UPDATE aimed SET value = 'new'"
     error = {'errno': ER.LOCK_DEADLOCK}
-    failure, tells = pymysql.err.OperationalError, str(ER.LOCK_DEADLOCK)
+    failure: ClassVar[type[Exception]] = pymysql.err.OperationalError
+    tells = str(ER.LOCK_DEADLOCK)
 
     def open(self, proxy: Proxy, stack: ExitStack) -> None:
         self.client = stack.enter_context(mysql_client(proxy))
@@ -237,6 +241,32 @@ class MySQL(Application):
 
     def read(self) -> str:
         return str(ask(self.client, 'SELECT value FROM aimed')[0][0])
+
+
+class MySQLPrepared(MySQL):
+    """Likewise, but with `mysql.connector` and a statement that the server has prepared."""
+
+    request = 'UPDATE aimed SET value = ?'
+    failure = mysql.connector.Error
+
+    def open(self, proxy: Proxy, stack: ExitStack) -> None:
+        given = {'host': HOST, 'port': proxy.address.port, 'user': 'tester', 'password': 'secret', 'database': 'test'}
+        self.client: Any = mysql.connector.connect(**given, use_pure=True, ssl_disabled=True)
+        stack.enter_context(closing(self.client))
+        self.writer = stack.enter_context(closing(self.client.cursor(prepared=True)))
+        self.reader: Any = stack.enter_context(closing(self.client.cursor()))
+        self.reader.execute("CREATE OR REPLACE TABLE aimed (value text) SELECT 'none' AS value")
+
+    def write(self, value: str) -> None:
+        def transact() -> None:
+            self.writer.execute('UPDATE aimed SET value = ?', (value,))
+            self.client.commit()
+
+        persist(transact, self.tries, is_deadlock, self.client.rollback)
+
+    def read(self) -> str:
+        self.reader.execute('SELECT value FROM aimed')
+        return str(self.reader.fetchall()[0][0])
 
 
 class Postgres(Application):
@@ -261,6 +291,16 @@ class Postgres(Application):
 
     def read(self) -> str:
         return str(one(self.client, 'SELECT value FROM aimed'))
+
+
+class PostgresPrepared(Postgres):
+    """Likewise, with a statement that the server has prepared, and no transaction: its end would close that."""
+
+    def write(self, value: str) -> None:
+        def update() -> None:
+            self.client.execute('UPDATE aimed SET value = %s', (value,), prepare=True)
+
+        persist(update, self.tries, is_serialization_failure)
 
 
 class SMTP(Application):
@@ -291,7 +331,18 @@ class SMTP(Application):
 #: What the fixture ``run`` gives.
 Run = Callable[..., tuple[Proxy, Application]]
 
-APPLICATIONS: list[type[Application]] = [HTTP, Redis, RedisCluster, MemcacheText, MemcacheBinary, MySQL, Postgres, SMTP]
+APPLICATIONS: list[type[Application]] = [
+    HTTP,
+    Redis,
+    RedisCluster,
+    MemcacheText,
+    MemcacheBinary,
+    MySQL,
+    MySQLPrepared,
+    Postgres,
+    PostgresPrepared,
+    SMTP,
+]
 every_application = pytest.mark.parametrize('kind', APPLICATIONS)
 
 
@@ -430,6 +481,49 @@ class TestTransactions:
             assert one(connection, 'SELECT items FROM stock') == 9
             assert one(connection, 'SELECT COUNT(*) FROM orders') == 1
             assert links(proxy) == 1
+
+
+class TestPrepared:
+    """A statement is aimed at by its text, also where all that is sent is the name it was prepared under."""
+
+    @pytest.mark.parametrize(('threshold', 'executions'), [(0, 1), (5, 6)])
+    def test_postgres(self, postgres: Server, threshold: int, executions: int) -> None:
+        """What has been executed *threshold* times psycopg prepares; here, before anything is armed."""
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy, prepare_threshold=threshold) as connection:
+            for number in range(executions):
+                assert one(connection, 'SELECT %s + 1', number) == number + 1
+            with proxy.with_behavior('error', match='SELECT $1 + 1', nth='1-2', sqlstate='40001'):
+                for number in range(4):
+                    with pytest.raises(SerializationFailure) if number < 2 else nullcontext():
+                        assert one(connection, 'SELECT %s + 1', number) == number + 1
+                assert requests_hit(proxy) == ['SELECT $1 + 1'] * 2
+                assert counted(proxy) == [(4, 2)]
+            statements = connection.execute('SELECT statement FROM pg_prepared_statements').fetchall()
+            assert ('SELECT $1 + 1',) in statements
+
+    def test_postgres_in_a_pipeline(self, postgres: Server) -> None:
+        """Everything is sent before the first reply, and what executes either statement has the same bytes."""
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
+            proxy.set_behavior('error', match='SELECT 2', nth='every 2', sqlstate='40001')
+            client = connection.pgconn
+            client.nonblocking = 1
+            client.enter_pipeline_mode()
+            for statement in (b'SELECT 1', b'SELECT 2', b'SELECT 1', b'SELECT 2'):
+                client.send_prepare(b'', statement)
+                client.pipeline_sync()
+                client.send_query_prepared(b'', None)
+                client.pipeline_sync()
+            values, ends = [], 0
+            while ends < 8:
+                result = next_result(connection)
+                if result is not None:
+                    ends += result.status == ExecStatus.PIPELINE_SYNC
+                    if result.status in (ExecStatus.TUPLES_OK, ExecStatus.FATAL_ERROR):
+                        values.append(result.get_value(0, 0))
+            assert values == [b'1', None, b'1', None]
+            client.exit_pipeline_mode()
+            assert requests_hit(proxy) == ['SELECT 2'] * 2
+            assert counted(proxy) == [(4, 2)]
 
 
 class TestSMTP:

@@ -48,6 +48,54 @@ def downstream(protocol: BaseProtocol, pieces: Iterable[bytes]) -> list[Mark]:
     return marks
 
 
+class Describer:
+    """Describes requests the way a link does: in their order, be it long after they were fed."""
+
+    def __init__(self, protocol: BaseProtocol, position: int) -> None:
+        """*position*: of the upstream, where the first of them begins."""
+        self.protocol = protocol
+        #: None: it was skipped.
+        self.texts: list[str | None] = []
+        #: Requests that have ended.
+        self.ended = 0
+        self._data = bytearray(position)
+        self._boundary = position
+        self._marks: list[Mark] = []
+
+    def feed(self, data: bytes) -> None:
+        """What the client sends next."""
+        if len(data) < self.protocol.upstream_body:
+            self.protocol.upstream_body -= len(data)
+        else:
+            data, marks = self.protocol.feed_upstream(data)
+            self._marks += marks
+        self._data += data
+
+    def describe(self) -> None:
+        """Describe all that has been fed."""
+        for begin, end in self._requests():
+            self.protocol.on_reached(begin)
+            self.texts.append(self.protocol.describe(bytes(self._data[begin:end])))
+
+    def skip(self) -> None:
+        """Describe nothing of that: nobody asks."""
+        self.texts += [None for _ in self._requests()]
+
+    def check(self, expected: Iterable[str]) -> None:
+        """Those that were described were by the *expected* texts, of which there are as many as requests."""
+        both = list(zip(self.texts, expected, strict=True))
+        assert [text for text, _ in both if text is not None] == [other for text, other in both if text is not None]
+
+    def _requests(self) -> Iterator[tuple[int, int]]:
+        marks, self._marks = self._marks, []
+        for kind, position in marks:
+            if kind in (REQUEST, HEAD):
+                yield self._boundary, position
+            if kind in (REQUEST, END):
+                self._boundary = position
+                self.ended += 1
+
+
 def _check_positions(marks: Sequence[Mark], news: Sequence[Mark]) -> None:
     positions = [position for _, position in [*marks[-1:], *news]]
     assert positions == sorted(positions)

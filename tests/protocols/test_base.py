@@ -59,6 +59,7 @@ def test_base_lets_everything_pass() -> None:
     assert protocol.feed_upstream(data) == (data, NOTHING)
     assert protocol.feed_downstream(data) is NOTHING
     assert protocol.describe(data) == '8 bytes'
+    assert protocol.describes_itself(data)
     assert len(protocol.error().data) == 1000
 
 

@@ -6,7 +6,7 @@ import tracemalloc
 from collections.abc import Iterable, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.protocols import feeding
@@ -443,8 +443,9 @@ class TestResults:
             assert downstream(pieces, QUERY, flags=self.flags(case))[1] == expected
 
 
-def prepared(columns: int, parameters: int, *, has_eof: bool, more: bytes = b'') -> bytes:
-    head = b'\0\1\0\0\0' + columns.to_bytes(2, 'little') + parameters.to_bytes(2, 'little') + bytes(3) + more
+def prepared(columns: int, parameters: int, *, has_eof: bool, identity: int = 1, more: bytes = b'') -> bytes:
+    counts = columns.to_bytes(2, 'little') + parameters.to_bytes(2, 'little')
+    head = b'\0' + identity.to_bytes(4, 'little') + counts + bytes(3) + more
     ends = eof() if has_eof else b''
     lists = b''.join(COLUMN * count + ends for count in (parameters, columns) if count)
     return packet(head) + lists
@@ -789,6 +790,181 @@ class TestDescribe:
     @given(st.sampled_from([LOGIN, *(ANSWERED['change user'] + SECRET,)]), st.integers(5, 200))
     def test_no_secret_of_a_login_cut_anywhere(self, request_: bytes, size: int) -> None:
         assert 'hunter2' not in MySQL().describe(request_[:size])
+
+
+def prepare(statement: bytes) -> bytes:
+    return command(22, statement)
+
+
+def execute(identity: int, code: int = 23) -> bytes:
+    return command(code, identity.to_bytes(4, 'little') + b'\0\1\0\0\0')
+
+
+def close(identity: int) -> bytes:
+    return command(25, identity.to_bytes(4, 'little'))
+
+
+#: Stands for what was prepared last.
+LATEST = 0xFFFFFFFF
+
+
+class TestPrepared:
+    """What executes a statement is described by it."""
+
+    def texts(self, *talk: tuple[bytes, bytes], flags: int = PLAIN) -> list[str | None]:
+        """Of requests, each of which is answered before the next."""
+        protocol, _ = downstream([], flags=flags)
+        describer = feeding.Describer(protocol, len(log_in(flags)))
+        for request, reply in talk:
+            describer.feed(request)
+            describer.describe()
+            protocol.feed_downstream(reply)
+        return describer.texts
+
+    @pytest.mark.parametrize(
+        ('statement', 'text'),
+        [
+            (b'UPDATE t SET a = ?', 'UPDATE t SET a = ?'),
+            (b'SELECT\n  1', 'SELECT 1'),
+            (b'SELECT ' + BIG, 'SELECT ' + 'x' * 193),
+            (b"SET PASSWORD FOR joe = '%b'" % SECRET, 'SET PASSWORD'),
+        ],
+    )
+    @pytest.mark.parametrize('code', [23, 250])
+    @pytest.mark.parametrize('flags', [PLAIN, PLAIN | CLIENT_DEPRECATE_EOF | CLIENT_QUERY_ATTRIBUTES])
+    def test_by_its_statement(self, statement: bytes, text: str, code: int, flags: int) -> None:
+        known = (prepare(statement), prepared(2, 1, has_eof=flags == PLAIN, identity=7))
+        texts = self.texts(known, (execute(7, code), ok()), (execute(LATEST, code), ok()), flags=flags)
+        assert texts[0] == f'PREPARE {text}'[:200]
+        assert texts[1:] == [text] * 2
+
+    @pytest.mark.parametrize('code', [24, 26, 28])
+    def test_others_by_its_number(self, code: int) -> None:
+        known = (prepare(b'SELECT 1'), prepared(0, 0, has_eof=True, identity=7))
+        assert self.texts(known, (execute(7, code), ok()), (close(7), b''))[1:] == [
+            MySQL().describe(execute(7, code)),
+            'CLOSE 7',
+        ]
+
+    def test_by_its_number(self) -> None:
+        """Where nothing is known to have it."""
+        known = (prepare(b'SELECT 1'), prepared(0, 0, has_eof=True, identity=7))
+        assert self.texts((execute(7), ok())) == ['EXECUTE 7']
+        assert self.texts((execute(LATEST), ok())) == [f'EXECUTE {LATEST}']
+        assert self.texts(known, (execute(8), ok()), (execute(7, 250), ok()))[1:] == ['EXECUTE 8', 'SELECT 1']
+        assert self.texts(known, (close(7), b''), (execute(7), ok()))[1:] == ['CLOSE 7', 'EXECUTE 7']
+        assert self.texts((prepare(b'SELECT 1'), ERROR), (execute(1), ok())) == ['PREPARE SELECT 1', 'EXECUTE 1']
+        assert self.texts((prepare(b''), prepared(0, 0, has_eof=True)), (execute(1), ok())) == ['PREPARE', 'EXECUTE 1']
+
+    def test_a_number_that_is_given_again(self) -> None:
+        protocol, _ = downstream([])
+        describer = feeding.Describer(protocol, len(LOGIN))
+        describer.feed(prepare(b'SELECT 1'))
+        protocol.feed_downstream(prepared(0, 0, has_eof=True))
+        describer.feed(execute(1) + close(1) + prepare(b'SELECT 2'))
+        protocol.feed_downstream(ONE + prepared(0, 0, has_eof=True))
+        describer.feed(execute(1))
+        describer.describe()
+        assert describer.texts == ['PREPARE SELECT 1', 'SELECT 1', 'CLOSE 1', 'PREPARE SELECT 2', 'SELECT 2']
+
+    def test_the_replies_of_withdrawn_requests_are_those_of_others(self) -> None:
+        protocol, _ = downstream([])
+        describer = feeding.Describer(protocol, len(LOGIN))
+        describer.feed(prepare(b'SELECT 1') + prepare(b'SELECT 2'))
+        protocol.withdraw()
+        protocol.feed_downstream(prepared(0, 0, has_eof=True))
+        describer.feed(execute(1))
+        describer.describe()
+        assert describer.texts[2:] == ['SELECT 2']
+
+    def test_only_what_does_not_refer_to_it_is_always_the_same(self) -> None:
+        protocol, _, _ = upstream([])
+        lasting = [QUERY, PREPARE, FETCH, LOGIN, ANSWERED['reset'], UNASKED['close'], UNASKED['quit'], b'']
+        assert all(protocol.describes_itself(request) for request in lasting)
+        assert not protocol.describes_itself(EXECUTE)
+        assert not protocol.describes_itself(ANSWERED['bulk execute'])
+
+
+class Session:
+    """What a client asks, what a server answers, and how each request is to be described.
+
+    The server gives a number again as soon as it is free; the client knows a number once it has got the answer.
+    """
+
+    def __init__(self) -> None:
+        self.requests = self.replies = b''
+        self.texts: list[str] = []
+        self._latest = ''
+        self._prepared = 0
+        self._open: dict[int, str] = {}
+        self._taken: set[int] = set()
+        self._learned: dict[int, str] = {}
+
+    def ask(self, kind: str, choice: bool) -> None:
+        """Append a request of that *kind*, and its reply."""
+        if kind == 'prepare':
+            self._prepare(fails=choice)
+        elif kind == 'latest' and self._latest:
+            self._append(execute(LATEST), self._latest, ONE)
+        elif kind in ('execute', 'close') and self._open:
+            identity = (min if choice else max)(self._open)
+            if kind == 'execute':
+                self._append(execute(identity), self._open[identity], ok())
+            else:
+                del self._open[identity]
+                self._taken.remove(identity)
+                self._append(close(identity), f'CLOSE {identity}', b'')
+        else:
+            self._append(QUERY, 'SELECT 1', ONE)
+
+    def _prepare(self, *, fails: bool) -> None:
+        self._prepared += 1
+        self._latest = f'SELECT {self._prepared}'
+        reply = ERROR
+        if not fails:
+            identity = min(set(range(1, 99)) - self._taken)
+            self._taken.add(identity)
+            self._learned[identity] = self._latest
+            reply = prepared(1, 0, has_eof=True, identity=identity)
+        self._append(prepare(self._latest.encode()), f'PREPARE {self._latest}', reply)
+
+    def _append(self, request: bytes, text: str, reply: bytes) -> None:
+        self.requests += request
+        self.texts.append(text)
+        self.replies += reply
+
+    def go_on(self) -> None:
+        """The client has got its replies."""
+        self._open |= self._learned
+        self._learned = {}
+        self.requests = self.replies = b''
+
+
+commands = st.sampled_from(['prepare', 'prepare', 'execute', 'execute', 'latest', 'close', 'query'])
+pipelines = st.lists(st.tuples(commands, st.booleans()), max_size=4)
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(pipelines, st.sampled_from(['now', 'later', 'never']), cuts), min_size=3, max_size=6))
+def test_statements_by_the_order_of_requests(rounds: list[tuple[list[tuple[str, bool]], str, list[int]]]) -> None:
+    """However they are cut, and whenever they are described: each is by what was prepared before it."""
+    protocol, _ = downstream([])
+    describer = feeding.Describer(protocol, len(LOGIN))
+    session = Session()
+    for pipeline, described, places in rounds:
+        for kind, choice in pipeline:
+            session.ask(kind, choice)
+        for piece in feeding.cut(session.requests, places):
+            describer.feed(piece)
+            if described == 'now':
+                describer.describe()
+        if described == 'never':
+            describer.skip()
+        describer.describe()
+        for piece in feeding.cut(session.replies, places):
+            protocol.feed_downstream(piece)
+        session.go_on()
+    describer.check(session.texts)
 
 
 class TestError:

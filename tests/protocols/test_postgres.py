@@ -7,7 +7,7 @@ import tracemalloc
 from itertools import accumulate
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.protocols import feeding
@@ -543,6 +543,132 @@ class TestDescribe:
         text = Postgres().describe(request_)
         assert text.isprintable()
         assert 0 < len(text) <= 200
+
+
+def parse(name: bytes, statement: bytes) -> bytes:
+    return message('P', name + b'\0' + statement + b'\0\0\0')
+
+
+def bind(name: bytes) -> bytes:
+    return message('B', b'\0' + name + b'\0\0\0\0\0\0\0')
+
+
+def close(name: bytes) -> bytes:
+    return message('C', b'S' + name + b'\0')
+
+
+class TestPrepared:
+    """A Bind that begins a request is described by its statement."""
+
+    def texts(self, *requests: bytes) -> list[str | None]:
+        """Of *requests*, each of which is answered before the next."""
+        protocol = asked()
+        describer = feeding.Describer(protocol, 0)
+        for request in requests:
+            describer.feed(request)
+            describer.describe()
+            protocol.feed_downstream(READY)
+        return describer.texts
+
+    @pytest.mark.parametrize('name', [b'', b'_pg3_0', b'x' * 900])
+    @pytest.mark.parametrize(
+        ('statement', 'text'),
+        [
+            (b'SELECT $1', 'SELECT $1'),
+            (b'SELECT\n  1', 'SELECT 1'),
+            (b'SELECT ' + BIG, 'SELECT ' + 'x' * 193),
+            (b"ALTER ROLE a PASSWORD 'secret'", 'ALTER ROLE a PASSWORD'),
+        ],
+    )
+    def test_by_its_statement(self, name: bytes, statement: bytes, text: str) -> None:
+        texts = self.texts(parse(name, statement) + SYNC, bind(name) + EXECUTE + SYNC, bind(name) + SYNC)
+        if name[:1] == b'x':  # so long a name leaves less of the head to the statement
+            assert [each and text.startswith(each[:100]) for each in texts] == [True] * 3
+        else:
+            assert texts == [text] * 3
+
+    def test_by_its_name(self) -> None:
+        """Where the statement is not known, or has been closed."""
+        known = parse(b'a', b'SELECT 1') + SYNC
+        assert self.texts(bind(b'a') + SYNC) == ['Bind a']
+        assert self.texts(parse(b'a', b'') + SYNC, bind(b'a') + SYNC) == ['Parse', 'Bind']
+        assert self.texts(known, close(b'a') + SYNC, bind(b'a') + SYNC) == ['SELECT 1', 'Close a', 'Bind a']
+        portal = message('C', b'Pa\0') + SYNC
+        assert self.texts(known, portal, bind(b'a') + SYNC) == ['SELECT 1', 'Close a', 'SELECT 1']
+        assert self.texts(known, message('C') + SYNC, bind(b'a') + SYNC) == ['SELECT 1', 'Close', 'SELECT 1']
+
+    def test_within_one_request(self) -> None:
+        """What it begins with means what was prepared before it."""
+        again = bind(b'a') + close(b'a') + parse(b'a', b'SELECT 2') + bind(b'a') + SYNC
+        texts = self.texts(parse(b'a', b'SELECT 1') + SYNC, again, bind(b'a') + SYNC)
+        assert texts == ['SELECT 1', 'SELECT 1', 'SELECT 2']
+
+    def test_only_what_does_not_refer_to_it_is_always_the_same(self) -> None:
+        protocol = asked()
+        lasting = [QUERY, STEPS + SYNC, SYNC, EXECUTE + SYNC, START, b'']
+        assert all(protocol.describes_itself(request) for request in lasting)
+        assert not protocol.describes_itself(BIND + SYNC)
+
+
+#: Statements, and how they are shown.
+SHOWN = {b'SELECT 1': 'SELECT 1', b'SELECT 2': 'SELECT 2', b'SELECT ' + BIG: 'SELECT ' + 'x' * 193, b'': ''}
+naming_steps = st.tuples(
+    st.sampled_from(['Parse', 'Parse', 'Bind', 'Bind', 'Close', 'Execute']),
+    st.sampled_from([b'', b'a']),
+    st.sampled_from(list(SHOWN)),
+)
+#: What the proxy does after a batch: it waits for more, describes what it has or not, has it answered as well or not.
+turns = st.sampled_from(['wait', 'hold', 'skip', 'skip, answer', 'describe', 'describe, answer'])
+
+
+def make_step(kind: str, name: bytes, statement: bytes) -> bytes:
+    if kind == 'Parse':
+        return parse(name, statement)
+    if kind == 'Execute':
+        return message('E', name + b'\0\0\0\0\0')
+    return bind(name) if kind == 'Bind' else close(name)
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(
+        st.tuples(st.lists(naming_steps, min_size=1, max_size=3), st.integers(0, 60), turns), min_size=3, max_size=9
+    )
+)
+def test_statements_by_the_order_of_requests(sent: list[tuple[list[tuple[str, bytes, bytes]], int, str]]) -> None:
+    """However they are cut, and whenever they are described: each is by what was prepared before it."""
+    protocol = asked()
+    describer = feeding.Describer(protocol, 0)
+    known: dict[bytes, bytes] = {}
+    expected: list[str] = []
+    answered = 0
+    waiting = b''
+    for batch, place, turn in sent:
+        kind, name, statement = batch[0]
+        meant = {'Parse': statement, 'Bind': known.get(name)}.get(kind)
+        expected.append(f'{kind} {name.decode()}'.rstrip() if meant is None else SHOWN[meant] or kind)
+        for kind, name, statement in batch:
+            if kind == 'Parse':
+                known[name] = statement
+            elif kind == 'Close':
+                known.pop(name, None)
+            waiting += make_step(kind, name, statement)
+        waiting += SYNC
+        if turn == 'wait':
+            continue
+        for piece in feeding.cut(waiting, [place] if place else []):
+            describer.feed(piece)
+        waiting = b''
+        if turn.startswith('skip'):
+            describer.skip()
+        elif turn.startswith('describe'):
+            describer.describe()
+        if turn.endswith('answer'):
+            protocol.feed_downstream(READY * (describer.ended - answered))
+            answered = describer.ended
+    describer.feed(waiting)
+    describer.describe()
+    describer.check(expected)
 
 
 class TestError:

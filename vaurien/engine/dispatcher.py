@@ -158,8 +158,8 @@ class Dispatcher:
         begin = self.link.up.position
         return data[max(0, self.boundary - begin) : end - begin]
 
-    def _describe(self, request: bytes) -> str:
-        return self.link.proxy.describe(self.protocol, request)
+    def _describe(self, request: bytes) -> tuple[str, bool]:
+        return self.link.proxy.describe(self.protocol, self.boundary, request)
 
     def _intercept(self, behavior: Dummy, data: bytes, marks: Sequence[Mark]) -> None:
         (kind, position), *rest = marks

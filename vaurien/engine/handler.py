@@ -200,7 +200,8 @@ class Handler:
         link = self.link
         if self._draws is None:
             return None
-        armed = self._draws.draw(self.exchanges, bytes(link.up.held), partial(link.proxy.describe, self.protocol))
+        describe = partial(link.proxy.describe, self.protocol, link.up.position)
+        armed = self._draws.draw(self.exchanges, bytes(link.up.held), describe)
         if armed is None or not link.proxy.is_due(armed):
             return None
         self._stands_back = True

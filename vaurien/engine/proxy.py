@@ -251,25 +251,24 @@ class ProxyServer:
         self._fault_counts[behavior.name] += 1
         protocol.request = bytes(link.up.held)
         protocol.draw_from(f'{self.seed}/{link.number}/{exchange}')
-        # In a moment: what it takes is not to make a delay longer.
-        self.loop.run_callback(self._note_fault, time(), link.number, exchange, behavior, protocol, protocol.request)
+        text, _ = self.describe(protocol, link.up.position, protocol.request)
+        # The rest in a moment: what it takes is not to make a delay longer.
+        self.loop.run_callback(self._note_fault, time(), link.number, exchange, behavior, text)
 
-    def _note_fault(
-        self, now: float, link: int, exchange: int, behavior: Dummy, protocol: BaseProtocol, request: bytes
-    ) -> None:
-        text = self.describe(protocol, request)
+    def _note_fault(self, now: float, link: int, exchange: int, behavior: Dummy, text: str) -> None:
         logger.info('link %d exchange %d: %s on %s', link, exchange, behavior.name, text)
         options = to_builtins(behavior.values, enc_hook=str)
         fault = Fault(time=now, link=link, exchange=exchange, behavior=behavior.name, options=options, request=text)
         self.faults.add(fault)
 
-    def describe(self, protocol: BaseProtocol, request: bytes) -> str:
-        """The text of a request."""
+    def describe(self, protocol: BaseProtocol, position: int, request: bytes) -> tuple[str, bool]:
+        """The text of the request at *position*, and whether those bytes will always have it on their link."""
         try:
-            return protocol.describe(request)
+            protocol.on_reached(position)
+            return protocol.describe(request), protocol.describes_itself(request)
         except Exception as error:  # whatever somebody's protocol raises
             self.warn_failed(protocol, error)
-            return f'{len(request)} bytes'
+            return f'{len(request)} bytes', True
 
     def watch(self, behavior: Dummy, step: Callable[..., Any], protocol: BaseProtocol, source: End, dest: End) -> Any:
         """Take one step of a behavior; warn, once, of a behavior that keeps everybody else waiting."""

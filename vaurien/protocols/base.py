@@ -131,6 +131,13 @@ class BaseProtocol(Configurable):
         """A request's head as a short text without secrets, for matching and logs: ``GET /orders/7``."""
         return f'{len(request)} bytes'
 
+    def on_reached(self, position: int) -> None:
+        """The request that is described next begins at *position* of the upstream; no earlier one will be."""
+
+    def describes_itself(self, request: bytes) -> bool:
+        """Whether the text of *request* is in its bytes alone. False: it may be another one later on the link."""
+        return True
+
     def on_prompted(self) -> None:
         """The client was asked for the rest of `request` in the backend's place."""
 

@@ -29,6 +29,7 @@ from vaurien.protocols.base import (
     Mark,
 )
 from vaurien.protocols.mysql_packets import EOF, ERR, LOCAL_INFILE, MAX_PACKET, OK, Packets, peek
+from vaurien.protocols.statements import Statements
 
 #: The most of a request that is its head. A login fits in; of a statement, more than is ever shown.
 _HEAD_MAX = 1024
@@ -50,7 +51,7 @@ _GREETING, _FIRST, _DEFINITION, _DEFINED, _ROW = range(5)
 # What the client was asked for: a message; a file, which is messages up to an empty one.
 _MESSAGE, _FILE = 1, 2
 
-_QUERY, _CHANGE_USER, _PREPARE = 0x03, 0x11, 0x16
+_QUERY, _CHANGE_USER, _PREPARE, _EXECUTE, _CLOSE, _BULK_EXECUTE = 0x03, 0x11, 0x16, 0x17, 0x19, 0xFA
 #: "Command Phase", and MariaDB's own. A server knows no others: it answers with an ERR packet.
 _COMMANDS = {
     0x00: ('SLEEP', _PACKET),
@@ -71,21 +72,26 @@ _COMMANDS = {
     0x12: ('BINLOG_DUMP', _REPLICATION),
     0x15: ('REGISTER_SLAVE', _PACKET),
     _PREPARE: ('PREPARE', _PREPARED),
-    0x17: ('EXECUTE', _RESULTS),
+    _EXECUTE: ('EXECUTE', _RESULTS),
     0x18: ('SEND_LONG_DATA', _NOTHING),
-    0x19: ('CLOSE', _NOTHING),
+    _CLOSE: ('CLOSE', _NOTHING),
     0x1A: ('RESET', _PACKET),
     0x1B: ('SET_OPTION', _PACKET),
     0x1C: ('FETCH', _ROWS_ALONE),
     0x1E: ('BINLOG_DUMP_GTID', _REPLICATION),
     0x1F: ('RESET_CONNECTION', _PACKET),
     0x20: ('CLONE', _CLONE),
-    0xFA: ('BULK_EXECUTE', _RESULTS),
+    _BULK_EXECUTE: ('BULK_EXECUTE', _RESULTS),
 }
 _EXPECTED = [_COMMANDS.get(command, ('', _PACKET))[1] for command in range(256)]
-#: Commands whose argument is a name, and those where it is the number of a statement.
+#: The same, but 0 where more than that is to be noted.
+_SIMPLE = [0 if command == _PREPARE else expected for command, expected in enumerate(_EXPECTED)]
+#: Commands whose argument is a name, those where it is the number of a statement, and of these what executes it.
 _NAMED = {0x02, 0x04, 0x05, 0x06}
-_NUMBERED = {0x17, 0x18, 0x19, 0x1A, 0x1C, 0xFA}
+_NUMBERED = {_EXECUTE, 0x18, _CLOSE, 0x1A, 0x1C, _BULK_EXECUTE}
+_EXECUTING = {_EXECUTE, _BULK_EXECUTE}
+#: Stands for what was prepared last, for clients that do not wait for its number ("COM_STMT_EXECUTE", MariaDB's).
+_LATEST = 0xFFFFFFFF
 
 #: What stands before a secret in a statement, or, for a column, may.
 _SECRET = re.compile(r'identified|passw(?:or)?d|authentication_string|connection\s*=', re.IGNORECASE)
@@ -114,6 +120,9 @@ class MySQL(BaseProtocol):
         self._up = Packets()
         self._down = Packets()
         self._expected: deque[int] = deque()
+        self._statements = Statements(_show)
+        #: Statements whose numbers the backend has not told yet, and where they were sent.
+        self._preparing: list[tuple[int, bytes]] = []
         #: The backend's, the client's and what both have.
         self._of_backend = self._of_client = self._capabilities = 0
         self._has_eof = True
@@ -141,7 +150,7 @@ class MySQL(BaseProtocol):
         if not self._up_busy and 4 < size < MAX_PACKET:
             header, command = peek(data)
             if header == size - 4:
-                expected = _EXPECTED[command]
+                expected = _SIMPLE[command]
                 if expected:
                     self._expected.append(expected)
                     self._up.at = at = self._up.at + size
@@ -182,7 +191,7 @@ class MySQL(BaseProtocol):
         if head is None:
             return False
         is_whole = not up.goes_on and up.left <= len(data) - i
-        expected = self._expect(head)
+        expected = self._expect(head, up.at + i)
         if self.opaque:
             return True
         self._ends_request = not is_whole
@@ -203,11 +212,12 @@ class MySQL(BaseProtocol):
             self._prompted = 0
         return True
 
-    def _expect(self, head: bytes) -> int:
-        """What the message expects that begins like this; raises ValueError."""
+    def _expect(self, head: bytes, position: int) -> int:
+        """What the message at *position* expects that begins like this; raises ValueError."""
         if self._logged_in:
             if not head:
                 raise ValueError('a command of no bytes')
+            self._note_statement(head, position)
             return _EXPECTED[head[0]]
         flags = packets.read_login(head)
         if flags & packets.CLIENT_SSL and self._up.left == 4 + packets.LOGIN_HEAD:
@@ -216,6 +226,16 @@ class MySQL(BaseProtocol):
         self._of_client = flags
         self._agree()
         return _LOGIN
+
+    def _note_statement(self, head: bytes, position: int) -> None:
+        """Remember what the command at *position* prepares, forget what it closes."""
+        if not self._expected:  # every command before this one has been looked at
+            self._statements.go_to(position)
+        if head[0] == _PREPARE:
+            self._preparing.append((position, head[1:]))
+            self._statements.put_behind(position, _LATEST, head[1:])
+        elif head[0] == _CLOSE:
+            self._statements.put_behind(position, int.from_bytes(head[1:5], 'little'), None)
 
     def _agree(self) -> None:
         self._capabilities = self._of_backend & self._of_client
@@ -374,6 +394,8 @@ class MySQL(BaseProtocol):
         """See "COM_STMT_PREPARE Response"."""
         if packet[:1] != b'\0' or len(packet) < 9:
             raise ValueError('a prepared statement that begins with neither OK nor ERR')
+        position, statement = self._preparing[0]
+        self._statements.put_behind(position, int.from_bytes(packet[1:5], 'little'), statement)
         counts = (packet[5] | packet[6] << 8, packet[7] | packet[8] << 8)
         self._definitions = sum(count + self._has_eof for count in counts if count)
         if self._capabilities & packets.CLIENT_OPTIONAL_METADATA and packet[12:13] == b'\0':
@@ -407,7 +429,7 @@ class MySQL(BaseProtocol):
         return 0
 
     def _end_reply(self) -> int:
-        self._expected.popleft()
+        self._forget_oldest()
         self._state = _FIRST
         self._begun = False
         # It may have been the last word of a login's dialog.
@@ -418,14 +440,28 @@ class MySQL(BaseProtocol):
     def withdraw(self) -> None:
         """The oldest request was answered by the proxy: forget it."""
         if self._expected:
-            self._expected.popleft()
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        if self._expected.popleft() == _PREPARED:
+            self._preparing.pop(0)
 
     # Texts and errors
+
+    def on_reached(self, position: int) -> None:
+        """See `BaseProtocol.on_reached`: numbers stand for what was prepared before that."""
+        self._statements.go_to(position)
+
+    def describes_itself(self, request: bytes) -> bool:
+        """Not where it executes a statement, whose number may come to stand for another one."""
+        return not (len(request) > 4 and request[4] in _EXECUTING)
 
     def describe(self, request: bytes) -> str:
         """The statement, or the command and what it is about; of a login, user and database.
 
-        A statement is cut off at the first word that a password may follow: ``CREATE USER joe IDENTIFIED``.
+        An execution is the statement; whatever else is done with a prepared one, to which no fault for the statement
+        is to be applied, has its number. A statement is cut off at the first word that a password may follow:
+        ``CREATE USER joe IDENTIFIED``.
         """
         if not request:
             return 'greeting'
@@ -438,18 +474,20 @@ class MySQL(BaseProtocol):
             flags = int.from_bytes(packet[:4], 'little')
             return _line('login', _account(packet, packets.LOGIN_HEAD, flags))
         name = _COMMANDS.get(command, (f'command {command}', 0))[0]
-        if command in (_QUERY, _PREPARE):
-            statement = _line('' if command == _QUERY else name, self._statement(packet))
-            secret = _SECRET.search(statement)
-            return statement[: secret.end()] if secret else statement
+        if command == _QUERY:
+            return _show(self._statement(packet))
+        if command == _PREPARE:
+            return _show(name, packet[1:])
         if command == _CHANGE_USER:
             return _line(name, _account(packet, 1, packets.CLIENT_SECURE_CONNECTION | packets.CLIENT_CONNECT_WITH_DB))
         if command in _NUMBERED:
-            return f'{name} {int.from_bytes(packet[1:5], "little")}'
+            number = int.from_bytes(packet[1:5], 'little')
+            text = self._statements.find(number) if command in _EXECUTING else None
+            return text or f'{name} {number}'
         return _line(name, packet[1:].partition(b'\0')[0]) if command in _NAMED else name
 
     def _statement(self, packet: bytes) -> bytes:
-        if packet[0] != _QUERY or not self._capabilities & packets.CLIENT_QUERY_ATTRIBUTES:
+        if not self._capabilities & packets.CLIENT_QUERY_ATTRIBUTES:
             return packet[1:]
         # "COM_QUERY": parameters come first, and how many sets of them, which is 1. With any, it is not looked for.
         return packet[3:] if packet[1:3] == b'\0\1' else b'QUERY'
@@ -480,3 +518,10 @@ def _line(*words: str | bytes) -> str:
     if not text.isprintable():
         text = ''.join(char if char.isprintable() else repr(char)[1:-1] for char in text)
     return text[:_TEXT_MAX]
+
+
+def _show(*words: str | bytes) -> str:
+    """Likewise what has a statement in it, up to a secret."""
+    text = _line(*words)
+    secret = _SECRET.search(text)
+    return text[: secret.end()] if secret else text

@@ -29,6 +29,7 @@ from vaurien.protocols.base import (
     ErrorReply,
     Mark,
 )
+from vaurien.protocols.statements import Statements
 
 _TEXT_MAX = 200
 #: So much of a large message is its head: enough for any text of `_TEXT_MAX` characters.
@@ -49,11 +50,14 @@ _PACKETS = {_CANCEL: 'CancelRequest', _SSL: 'SSLRequest', _GSSENC: 'GSSENCReques
 _VERSION = 3
 
 # What the client sends.
-_QUERY, _SYNC, _FLUSH, _TERMINATE, _COPY_DATA, _PASSWORD = b'QSHXdp'
+_QUERY, _CLOSE, _SYNC, _FLUSH, _TERMINATE, _COPY_DATA, _PASSWORD = b'QCSHXdp'
 #: Query and FunctionCall: a request each.
 _SIMPLE_REQUESTS = frozenset(b'QF')
 #: What a batch of the extended query protocol is made of, Flush and Sync aside.
 _STEPS = frozenset(b'PBDEC')
+#: Those that change what a name stands for, and those that do not.
+_PREPARING = frozenset(b'PC')
+_USES = _STEPS - _PREPARING
 _OPENING = _SIMPLE_REQUESTS | _STEPS | {_SYNC}
 #: CopyDone, CopyFail and the answers to what authentication asks: each ends what the backend asked for.
 _ANSWERS = frozenset(b'cfp')
@@ -127,6 +131,7 @@ class Postgres(BaseProtocol):
         # Of the transaction; what authentication last asked for.
         self._status = _IDLE
         self._asking = 0
+        self._statements = Statements(_show)
 
     # Upstream
 
@@ -140,7 +145,10 @@ class Postgres(BaseProtocol):
                 return self._walk_upstream(data)
             self._outstanding.append(_SIMPLE)
         else:
-            if not data.endswith(_SYNC_MESSAGE) or _pass_whole(data, 0, _STEPS) != size - 5:
+            if not data.endswith(_SYNC_MESSAGE):
+                return self._walk_upstream(data)
+            i = 0 if data[0] in _PREPARING else _pass_whole(data, 0, _USES)
+            if i != size - 5 and self._pass_steps(data, i) != size - 5:
                 return self._walk_upstream(data)
             self._outstanding.append(_EXTENDED)
         self._up_at = at = self._up_at + size
@@ -214,7 +222,38 @@ class Postgres(BaseProtocol):
             if end > i and not self._batch:
                 self._loose = True
             return end
-        return _pass_whole(data, i, _STEPS) if self._batch == _OPEN else i
+        return self._pass_steps(data, i) if self._batch == _OPEN else i
+
+    def _pass_steps(self, data: bytes, i: int) -> int:
+        """Where, from *i* on, the whole steps of a batch end; what they prepare is noted."""
+        size = len(data)
+        last = size - 5
+        unpack = _HEADER.unpack_from
+        while i <= last:
+            kind, length = unpack(data, i)
+            end = i + length + 1
+            if kind not in _STEPS or length < 4 or end > size:
+                break
+            if kind in _PREPARING:
+                self._note_statement(data, i, end)
+            i = end
+        return i
+
+    def _note_statement(self, data: bytes, i: int, end: int) -> None:
+        """Remember the statement of a Parse, forget that of a Close: of the message at *i*, which ends at *end*."""
+        if end > i + _HEAD_MAX:
+            end = i + _HEAD_MAX
+        name, _, rest = data[i + 5 : end].partition(b'\0')
+        statement: bytes | None = rest
+        if data[i] == _CLOSE:
+            if name[:1] != b'S':  # a portal
+                return
+            name, statement = name[1:], None
+        if i or self._outstanding:  # whatever was sent before may mean another one by that name
+            self._statements.put_behind(self._up_at, name, statement)
+        else:
+            self._statements.go_to(self._up_at)
+            self._statements.put(name, statement)
 
     def _message(self, data: bytes, i: int, base: int, marks: list[Mark]) -> int | None:
         """Mark one message; where it, or *data*, ends, None where its head is not complete. Raises ValueError."""
@@ -227,10 +266,13 @@ class Postgres(BaseProtocol):
         length: int = _NUMBER.unpack_from(data, i + 1)[0]
         if not 4 <= length <= _MESSAGE_MAX or (length > 4 and kind in _EMPTY):
             raise ValueError(f'a message of type {chr(kind)!a} and {length} bytes')
-        if not self._batch and kind in _OPENING:
-            head = min(length + 1, _HEAD_MAX)
-            if have < head:
-                return None
+        opens = not self._batch and kind in _OPENING
+        head = min(length + 1, _HEAD_MAX)
+        if have < head and (opens or kind in _PREPARING):
+            return None
+        if kind in _PREPARING:
+            self._note_statement(data, i, i + head)
+        if opens:
             self._open(kind, base + i, marks)
             marks.append((HEAD, base + i + head))
         end = i + 1 + length
@@ -430,10 +472,19 @@ class Postgres(BaseProtocol):
 
     # Texts and errors
 
+    def on_reached(self, position: int) -> None:
+        """See `BaseProtocol.on_reached`: names stand for what was prepared before that."""
+        self._statements.go_to(position)
+
+    def describes_itself(self, request: bytes) -> bool:
+        """Not where it begins with a Bind, whose statement's name may come to stand for another one."""
+        return request[:1] != b'B'
+
     def describe(self, request: bytes) -> str:
         """The text of a statement up to the first secret, ``startup user@database``, or a message's name and subject.
 
-        What a batch is called is what its first message is: a Parse by its statement, a Bind by the name of one.
+        What a batch is called is what its first message is: a Parse and a Bind by the statement, a Bind of which
+        nobody knows that by its name, an Execute, which fetches more rows, by its portal.
         """
         kind = request[:1]
         if kind == b'\0':
@@ -448,10 +499,9 @@ class Postgres(BaseProtocol):
             body = body.partition(b'\0')[2]
         elif kind in b'CD':  # whether of a statement or a portal
             body = body[1:]
-        text = _until_zero(body)
-        if kind in b'QP':
-            return _printable(text) or name
-        return _printable(f'{name} {text}')
+        if kind == b'B' and (text := self._statements.find(body.partition(b'\0')[0])) is not None:
+            return text or name
+        return _show(body) or name if kind in b'QP' else _printable(f'{name} {_until_zero(body)}')
 
     def error(self, sqlstate: str = _ADMIN_SHUTDOWN, message: str = INJECTED) -> ErrorReply:
         """An ErrorResponse of *sqlstate*, and the ReadyForQuery that follows it ("Error and Notice Message Fields").
@@ -488,6 +538,11 @@ def _pass_whole(data: bytes, i: int, kinds: AbstractSet[int]) -> int:
 
 def _until_zero(data: bytes) -> str:
     return data.partition(b'\0')[0].decode(errors='backslashreplace')
+
+
+def _show(statement: bytes) -> str:
+    """The text of what begins with a *statement* and a zero."""
+    return _printable(_until_zero(statement))
 
 
 def _describe_packet(packet: bytes) -> str:
