@@ -89,6 +89,7 @@ class Clock:
 
     def close(self) -> None:
         """Let the descriptor go. Nobody may wait any more."""
+        self._alarms.clear()  # who closes may have been woken by one: the timer is not to be set for the others
         self._watcher.stop()
         self._watcher.close()
         os.close(self._descriptor)
