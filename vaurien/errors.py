@@ -12,7 +12,7 @@ VaurienError                 anything below
 
 from __future__ import annotations
 
-import os
+from vaurien.reason import find_reason
 
 
 class VaurienError(Exception):
@@ -51,9 +51,7 @@ class StartError(VaurienError):
     @classmethod
     def of(cls, error: OSError | UnicodeError, address: object) -> StartError:
         """What an attempt to listen on *address* ended with."""
-        number = getattr(error, 'errno', None) or 0
-        reason = os.strerror(number) if number > 0 else getattr(error, 'strerror', None) or str(error)
-        return cls(f'cannot listen on {address}: {reason[0].lower()}{reason[1:]}')
+        return cls(f'cannot listen on {address}: {find_reason(error)}')
 
 
 class ControlError(VaurienError):
