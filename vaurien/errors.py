@@ -5,7 +5,9 @@ VaurienError                 anything below
 │   ├── AddressError         not an address
 │   ├── OptionError          an option that does not exist, or a value it cannot take
 │   └── PluginError          a behavior or protocol that is unknown, or cannot be loaded
-├── StartError               the machine's: a proxy process that could not start
+├── StartError               the machine's: a server or proxy process that could not start
+├── CapacityError            a server keeps as much as it may
+├── RemoteError              a server that is tested is not there, or answers what it should not
 └── ControlError             a running proxy refused a request
     └── UnreachableError     there is none where it was looked for
 """
@@ -46,7 +48,15 @@ class PluginError(ConfigError):
 
 
 class StartError(VaurienError):
-    """A proxy that could not start: the text is the process's own message."""
+    """A server or proxy that could not start: the text is the process's own message."""
+
+
+class CapacityError(VaurienError):
+    """A server keeps as much as it may, and takes no more."""
+
+
+class RemoteError(VaurienError):
+    """A server that is tested is not there, or answers what it should not."""
 
     @classmethod
     def of(cls, error: OSError | UnicodeError, address: object) -> StartError:

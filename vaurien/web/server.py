@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Iterable
 from functools import partial
 from types import TracebackType
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import gevent.pool
 from gevent import pywsgi
@@ -42,8 +42,8 @@ class WebServer:
     """
 
     #: The most clients at a time; more wait to be accepted. Each costs one file descriptor at least.
-    max_clients: ClassVar[int]
-    malformed: ClassVar[Malformed]
+    max_clients: int
+    malformed: Malformed
 
     def __init__(self, address: Address) -> None:
         self.wanted = address

@@ -1,0 +1,67 @@
+"""``plot``: a report as a picture."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from vaurien.conntest.messages import Report
+from vaurien.conntest.report import read_report, times_of
+from vaurien.conntest.spread import Spread, format_ms
+from vaurien.errors import ConfigError
+
+#: Inches, and dots in each: 1000 × 600.
+SIZE = (10.0, 6.0)
+DOTS = 100
+#: What a picture may be, by the end of its name.
+KINDS = ('.png', '.svg', '.pdf')
+#: The colours of the percentiles.
+LINES = {'p50': 'tab:green', 'p90': 'tab:orange', 'p99': 'tab:purple'}
+
+
+def command(given: argparse.Namespace) -> int:
+    """Draw what was asked for; 0."""
+    draw(read_report(given.report), given.output)
+    return 0
+
+
+def draw(report: Report, path: Path) -> None:
+    """Draw round trips over the number of the run, with percentiles and errors; raises `ConfigError`."""
+    if path.suffix not in KINDS:
+        raise ConfigError(f'{path}: expected a name that ends with one of {", ".join(KINDS)}')
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ConfigError("drawing needs matplotlib: pip install 'vaurien[plot]'") from None
+    figure = Figure(figsize=SIZE, dpi=DOTS, layout='constrained')
+    axes = figure.add_subplot(xlabel='run', ylabel='round trip (ms)', title=_title(report))
+    results = report.results or []
+    good = [result for result in results if not result.error]
+    axes.plot(
+        [result.run_count for result in good], [result.client_duration_ns / 1e6 for result in good], '.', markersize=3
+    )
+    if spread := Spread.of(times_of(results)):
+        for name, color in LINES.items():
+            time = getattr(spread, name)
+            axes.axhline(time / 1e6, color=color, linewidth=1, label=f'{name} {format_ms(time)}')
+    if bad := [result for result in results if result.error]:
+        axes.plot(
+            [result.run_count for result in bad],
+            [result.client_duration_ns / 1e6 for result in bad],
+            'x',
+            color='tab:red',
+            label=f'{len(bad)} errors',
+        )
+    axes.set_ylim(bottom=0)
+    if results:
+        axes.legend(loc='upper right')
+    try:
+        figure.savefig(path)
+    except OSError as error:
+        raise ConfigError(f'cannot write {path}: {error.strerror}') from None
+
+
+def _title(report: Report) -> str:
+    group = report.client_run_group
+    count = len(report.results or [])
+    return f'{group.description or group.run_group_id}: {count} runs, {max(group.concurrency, 1)} at a time'
