@@ -204,7 +204,7 @@ class TestStart:
         assert status == 0
         assert out.splitlines()[0].startswith('conntest ')
         assert out.splitlines()[1:] == ['Ctrl-C ends', 'test groups: 1, runs: 1']
-        assert f'INFO group {group_id} created, 1 runs: a test' in log
+        assert f"INFO group {group_id} created, 1 runs: 'a test'" in log
         assert 'Traceback' not in log
 
     def test_each_run_is_logged_on_demand(self, start_server: StartServer) -> None:

@@ -15,7 +15,7 @@ RUN = re.compile(r'POST /test-groups/[0-9a-f-]{36}/(\d+)')
 #: What the client says of each behavior.
 SAID = {
     'error': re.compile(r'bad status code: 50[0-3]; server run not found'),
-    'blackout': re.compile('connection closed without an answer; server run not found'),
+    'blackout': re.compile('connection (closed without an answer|reset by peer); server run not found'),
 }
 
 

@@ -61,7 +61,7 @@ class Responders:
         if plan.upstream_endpoint and self._upstream is None:
             raise ConfigError('this server fetches nothing', 'upstream_endpoint')
         group = self.store.create(plan)
-        logger.info('group %s created, %d runs: %s', group.id, plan.run_count, plan.description)
+        logger.info('group %s created, %d runs: %r', group.id, plan.run_count, plan.description)
         _send(resp, group.encode())
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:

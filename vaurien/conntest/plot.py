@@ -53,8 +53,7 @@ def draw(report: Report, path: Path) -> None:
             label=f'{len(bad)} errors',
         )
     axes.set_ylim(bottom=0)
-    if results:
-        axes.legend(loc='upper right')
+    figure.legend(loc='outside lower center', ncols=4)
     try:
         figure.savefig(path)
     except OSError as error:
