@@ -360,6 +360,9 @@ class TestMistakes:
             ('client -r {url}/nothing -g x -f {report}', "{url}/nothing has no test group 'x'"),
             ('client -r localhost:8080 -g x -f {report}', "'localhost:8080' is not a URL: expected http://host:port"),
             ('client -r http://localhost:70000 -g x -f {report}', "'http://localhost:70000' is not a URL: port out of"),
+            ('client -r {url}/?x -g x -f {report}', "'{url}/?x' has more than host, port and path: expected http://"),
+            ('client -r http://a@b -g x -f {report}', "'http://a@b' has more than host, port and path"),
+            ('client -r {url}/é -g x -f {report}', "'{url}/é' is not a URL: expected http://host:port"),
             ('client -r http://nowhere.invalid -g x -f {report}', 'cannot reach http://nowhere.invalid: '),
             ('client -r {nobody} -g x -f {report}', 'cannot reach {nobody}: connection refused'),
             (

@@ -62,7 +62,9 @@ class Connection:
     def _exchange(self, path: str, data: bytes) -> int:
         self._http.request('POST', path, data, HEADERS)
         response = self._http.getresponse()
-        response.read(MAX_ANSWER)
+        body = response.read(MAX_ANSWER)
+        if response.length and len(body) < MAX_ANSWER:  # so many bytes were announced, and did not come
+            raise http.client.IncompleteRead(body, response.length)
         if not response.isclosed():  # there is more
             self._http.close()
         return response.status

@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError
 from vaurien.conntest.messages import RunGroup
 from vaurien.conntest.plan import Plan
 from vaurien.conntest.urls import check_url
-from vaurien.errors import RemoteError
+from vaurien.errors import ConfigError, RemoteError
 from vaurien.reason import find_reason
 
 #: Seconds to connect, and then for the next bytes of an answer.
@@ -39,11 +39,13 @@ MessageType = TypeVar('MessageType')
 
 
 class Remote:
-    """The server at *url*. Every call raises `RemoteError`."""
+    """The server at *url*; raises `ConfigError` if that is none. Every call raises `RemoteError`."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip('/')
         self.base = check_url(self.url)
+        if self.base.query or self.base.fragment or self.base.username is not None:
+            raise ConfigError(f'{url!r} has more than host, port and path: expected http://host:port')
         self._pools = urllib3.PoolManager(retries=RETRIES, timeout=TIMEOUT)  # straight, by no proxy of the environment
 
     def create(self, plan: Plan) -> RunGroup:

@@ -15,7 +15,8 @@ def check_url(text: str) -> SplitResult:
         (host or '').encode('idna')
     except ValueError as error:  # a port out of range, brackets that do not close, a label that is none
         raise ConfigError(f'{text!r} is not a URL: {str(error)[:1].lower()}{str(error)[1:]}') from None
-    if parts.scheme not in ('http', 'https') or not host or not text.isprintable() or ' ' in text:
+    is_whole = parts.scheme in ('http', 'https') and host and parts.path.isascii() and parts.query.isascii()
+    if not is_whole or not text.isprintable() or ' ' in text:
         raise ConfigError(f'{text!r} is not a URL: expected http://host:port')
     if port == 0:
         raise ConfigError(f'{text!r} has no port that can be connected to')
