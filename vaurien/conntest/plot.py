@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from vaurien.conntest.messages import Report
+from vaurien.conntest.messages import Report, Result
 from vaurien.conntest.report import read_report, times_of
 from vaurien.conntest.spread import Spread, format_ms
 from vaurien.errors import ConfigError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Inches, and dots in each: 1000 × 600.
 SIZE = (10.0, 6.0)
@@ -34,30 +39,28 @@ def draw(report: Report, path: Path) -> None:
     except ImportError:
         raise ConfigError("drawing needs matplotlib: pip install 'vaurien[plot]'") from None
     figure = Figure(figsize=SIZE, dpi=DOTS, layout='constrained')
-    axes = figure.add_subplot(xlabel='run', ylabel='round trip (ms)', title=_title(report))
+    axes = figure.add_subplot(xlabel='run', ylabel='round trip (ms)')
+    axes.set_title(_title(report), parse_math=False)
     results = report.results or []
-    good = [result for result in results if not result.error]
-    axes.plot(
-        [result.run_count for result in good], [result.client_duration_ns / 1e6 for result in good], '.', markersize=3
-    )
+    _mark(axes, [result for result in results if not result.error], '.', markersize=3)
     if spread := Spread.of(times_of(results)):
         for name, color in LINES.items():
             time = getattr(spread, name)
             axes.axhline(time / 1e6, color=color, linewidth=1, label=f'{name} {format_ms(time)}')
     if bad := [result for result in results if result.error]:
-        axes.plot(
-            [result.run_count for result in bad],
-            [result.client_duration_ns / 1e6 for result in bad],
-            'x',
-            color='tab:red',
-            label=f'{len(bad)} errors',
-        )
+        _mark(axes, bad, 'x', color='tab:red', label=f'{len(bad)} errors')
     axes.set_ylim(bottom=0)
-    figure.legend(loc='outside lower center', ncols=4)
+    if results:
+        figure.legend(loc='outside lower center', ncols=4)
     try:
         figure.savefig(path)
     except OSError as error:
         raise ConfigError(f'cannot write {path}: {error.strerror}') from None
+
+
+def _mark(axes: Axes, results: Sequence[Result], mark: str, **style: Any) -> None:
+    numbers = [result.run_count for result in results]
+    axes.plot(numbers, [result.client_duration_ns / 1e6 for result in results], mark, **style)
 
 
 def _title(report: Report) -> str:
