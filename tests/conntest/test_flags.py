@@ -80,6 +80,7 @@ def test_reports() -> None:
         ('client -r {url} -g x -f report --run-count 5', "unexpected argument '--run-count', see conntest client --he"),
         ('run -r {url} --run-count -1', "--run-count: expected int >= 0, got '-1'"),
         ('run -r {url} --run-count many', "--run-count: expected int, got 'many'"),
+        ('run -r {url} --description \udcff', '--description: expected one line of text'),
         ('run -r {url} --concurrency -1', "--concurrency: expected int >= 0, got '-1'"),
         ('run -r {url} --server-delay-ns 1ms', "--server-delay-ns: expected int, got '1ms'"),
         ('run -r {url} --upstream-endpoint x', "--upstream-endpoint: 'x' is not a URL: expected http://host:port"),

@@ -65,6 +65,16 @@ def test_the_summary_counts_errors(report: Path) -> None:
     assert 'p99       15.866 ms' in done.stdout
 
 
+def test_the_summary_steers_no_terminal(report: Path) -> None:
+    content = json.loads(report.read_bytes())
+    content['client_run_group']['description'] = 'red: \x1b[31m\nruns'
+    content['results'][1]['error'] = '\x1b]0;title\x07'
+    report.write_text(json.dumps(content))
+    said = run('conntest', 'summary', str(report)).stdout
+    assert said.startswith('group     red: ?[31m?runs\n')
+    assert '1  ?]0;title?\n' in said
+
+
 @pytest.mark.parametrize(
     ('program', 'said'),
     [

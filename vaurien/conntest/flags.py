@@ -156,6 +156,8 @@ def _bind_data(argv: Sequence[str]) -> list[str]:
 
 def _read_plan(given: argparse.Namespace) -> Plan:
     values = {name.replace('-', '_'): getattr(given, name.replace('-', '_')) for name, _, _ in PLAN}
+    if given.description and not given.description.isprintable():
+        raise ConfigError('expected one line of text', '--description')
     values = {name: PLAN_DEFAULTS.get(name) if value is None else value for name, value in values.items()}
     try:
         return Plan.read(values, text=True)

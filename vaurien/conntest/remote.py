@@ -54,18 +54,18 @@ class Remote:
 
     def fetch(self, group_id: str) -> RunGroup:
         """A group, with the runs that arrived so far."""
-        response = self._call('GET', f'/test-groups/{quote(group_id, safe="")}')
+        response = self._call('GET', f'/test-groups/{_quote(group_id)}')
         if response.status == HTTPStatus.NOT_FOUND:
             raise RemoteError(f'{self.url} has no test group {group_id!r}')
         return self._decode(response, RunGroup)
 
     def delete(self, group_id: str) -> None:
         """Have the server forget a group."""
-        self._check(self._call('DELETE', f'/test-groups/{quote(group_id, safe="")}'))
+        self._check(self._call('DELETE', f'/test-groups/{_quote(group_id)}'))
 
     def path_of(self, group_id: str) -> str:
         """What the path of a run begins with."""
-        return f'{self.base.path}/test-groups/{quote(group_id, safe="")}/'
+        return f'{self.base.path}/test-groups/{_quote(group_id)}/'
 
     def close(self) -> None:
         """Close its connections."""
@@ -89,3 +89,7 @@ class Remote:
             return msgspec.json.decode(self._check(response), type=kind)
         except msgspec.DecodeError as error:
             raise RemoteError(f'{self.url} is no conntest server: {error}') from None
+
+
+def _quote(group_id: str) -> str:
+    return quote(group_id, safe='', errors='surrogateescape')  # bytes of a command line that are no text

@@ -34,7 +34,7 @@ def summarize(report: Report) -> str:
         rows.append(('compared', 'no, the record of the server is missing'))
     if upstream := _summarize_upstream(report):
         rows.append(('upstream', upstream))
-    return '\n'.join(f'{name:<10}{text}' for name, text in rows)
+    return '\n'.join(f'{name:<10}{_make_plain(text)}' for name, text in rows)
 
 
 def _summarize_upstream(report: Report) -> str:
@@ -45,6 +45,11 @@ def _summarize_upstream(report: Report) -> str:
     runs = [run for run in server.test_runs or () if run.run_id in ids]
     outcomes = Counter(run.error or str(run.upstream_response_code) for run in runs)
     return ', '.join(f'{count} × {outcome}' for outcome, count in outcomes.most_common())
+
+
+def _make_plain(text: str) -> str:
+    """What other people wrote, without what would steer the terminal."""
+    return ''.join(character if character.isprintable() else '?' for character in text)
 
 
 def _share(count: int, total: int) -> str:
