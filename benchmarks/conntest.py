@@ -1,7 +1,7 @@
 """``python -m benchmarks.conntest``: how many runs conntest bears, and how exact its delays are.
 
-The load is 100,000 runs of 200 clients at a time; the delays are those of 1,000 runs, five at a time, in three rounds.
-For comparison, a process that does nothing but wait, right before each round: whatever it is late by is the machine's.
+The load is 100,000 runs, 200 at a time; the delays are those of a thousand runs, five at a time, in three rounds. For
+comparison, before each round, a process that does nothing but wait: whatever it is late by is the machine's.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine, measure
-from tests.commands import SCRIPTS
-from tests.conntest.serving import Server
+from tests.commands import SCRIPTS, Process
+from tests.conntest.serving import LISTENING, Server
+from tests.servers import HOST
 from vaurien.conntest.moments import parse_moment
 
 CLIENT_DELAY = 3_000_000
@@ -34,6 +35,23 @@ for _ in range(500):
     began = time.perf_counter_ns()
     clock.sleep({CLIENT_DELAY} / 1e9)
     print(time.perf_counter_ns() - began - {CLIENT_DELAY})
+"""
+
+#: A server that prints in the end how late each of its waits was.
+WATCHED = """
+import sys, time
+from gevent import monkey
+monkey.patch_all()
+from vaurien.clock import Clock
+from vaurien.conntest.main import main
+late, sleep = [], Clock.sleep
+def watch(clock, seconds):
+    began = time.perf_counter_ns()
+    sleep(clock, seconds)
+    late.append(time.perf_counter_ns() - began - round(seconds * 1e9))
+Clock.sleep = watch
+main(sys.argv[1:])
+print('late', *late)
 """
 
 
@@ -55,7 +73,7 @@ def measure_load(report: Path, runs: int) -> None:
     server = Server()
     try:
         began = time.perf_counter()
-        results = run(server, report, '--run-count', str(runs), '--concurrency', '200')['results']
+        results = run(server.url, report, '--run-count', str(runs), '--concurrency', '200')['results']
         seconds = time.perf_counter() - began
         lost = runs - sum('error' not in result for result in results)
         spent = measure.cpu_seconds(server.pid)
@@ -69,34 +87,28 @@ def measure_load(report: Path, runs: int) -> None:
 
 
 def measure_delays(report: Path) -> None:
-    """Print how far starts are from being so far apart, and round trips from the median of those without delay."""
-    server = Server()
+    """Print how late waits are: those of a process that does nothing else, of the client and of the server."""
+    waiter = subprocess.run([sys.executable, '-c', WAITER], capture_output=True, text=True, check=True)
+    bare = [int(line) for line in waiter.stdout.split()]
+    server = Process('python', '-c', WATCHED, 'server', '--host', HOST, '-p', '0')
     try:
-        flags = ('--run-count', '1000', '--concurrency', '5', '--client-delay-ns', str(CLIENT_DELAY))
-        waiter = subprocess.run([sys.executable, '-c', WAITER], capture_output=True, text=True, check=True)
-        print('off by, p99: bare wait', p99([int(line) for line in waiter.stdout.split()]), end=', ')
-        content = run(server, report, *flags)
-        starts = sorted(parse_moment(one['client_start']) for one in content['client_run_group']['test_runs'])
-        print('client', p99([b - a - CLIENT_DELAY for a, b in itertools.pairwise(starts)]), end=', ')
-        usual = statistics.median(times(content))
-        print('round trip', p99([time - usual for time in times(content)]), end=', ')
-        content = run(server, report, *flags, '--server-delay-ns', str(SERVER_DELAY))
-        print('delayed round trip', p99([time - usual - SERVER_DELAY for time in times(content)]))
+        url = f'http://{HOST}:{server.wait_for_line(server.out_lines, LISTENING)["port"]}'
+        flags = ('--client-delay-ns', str(CLIENT_DELAY), '--server-delay-ns', str(SERVER_DELAY))
+        runs = run(url, report, '--run-count', '1000', '--concurrency', '5', *flags)['client_run_group']['test_runs']
+        starts = sorted(parse_moment(one['client_start']) for one in runs)
+        between = [b - a - CLIENT_DELAY for a, b in itertools.pairwise(starts)]
+        late = [int(word) for word in server.stop()[1].splitlines()[-1].split()[1:]]
     finally:
         server.kill()
+    print(f'off by, p99: a bare wait {p99(bare)}, starts of the client {p99(between)}, waits of the server {p99(late)}')
 
 
-def run(server: Server, report: Path, *flags: str) -> dict[str, Any]:
+def run(url: str, report: Path, *flags: str) -> dict[str, Any]:
     """The report of one ``conntest run``."""
-    command = [str(SCRIPTS / 'conntest'), 'run', '-r', server.url, '-f', str(report), *flags]
+    command = [str(SCRIPTS / 'conntest'), 'run', '-r', url, '-f', str(report), *flags]
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     content: dict[str, Any] = json.loads(report.read_bytes())
     return content
-
-
-def times(content: dict[str, Any]) -> list[int]:
-    """The round trips of a report, in nanoseconds."""
-    return [result['client_duration_ns'] for result in content['results']]
 
 
 def p99(errors: Sequence[float]) -> str:
