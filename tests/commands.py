@@ -1,4 +1,4 @@
-"""The installed ``vaurien`` command, as a subprocess."""
+"""The installed commands, as subprocesses."""
 
 from __future__ import annotations
 
@@ -21,28 +21,24 @@ LISTENING = re.compile(r'vaurien \S+: (?P<host>\S+):(?P<port>\d+) -> ')
 CONTROL = re.compile(r'http://\S+:(?P<port>\d+)')
 
 
-def run(command: str, *flags: str) -> subprocess.CompletedProcess[str]:
-    """Run ``vaurien`` or ``vaurienctl`` to its end, which must come within `TIMEOUT`."""
+def run(command: str, *arguments: str | bytes, patience: float = 1) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, which must come within *patience* times `TIMEOUT`."""
     return subprocess.run(
-        [str(SCRIPTS / command), *flags], capture_output=True, text=True, timeout=TIMEOUT, stdin=subprocess.DEVNULL
+        [str(SCRIPTS / command), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=patience * TIMEOUT,
+        stdin=subprocess.DEVNULL,
     )
 
 
-class Command:
-    """A ``vaurien`` process that is listening.
+class Process:
+    """An installed command that goes on until it is told to end. ``out_lines`` and ``log_lines`` are what it said."""
 
-    It gets ``--proxy 127.0.0.1:0`` unless *flags* say otherwise, and ``--http-port 0`` with a bare ``--http``.
-    ``port`` and ``control_port`` are the ports that it said it took, ``control_port`` 0 without ``--http``.
-    """
-
-    def __init__(self, *flags: str) -> None:
-        arguments = list(flags)
-        if '--proxy' not in flags and '--config' not in flags:
-            arguments += ['--proxy', f'{HOST}:0']
-        if '--http' in flags and '--http-port' not in flags:
-            arguments += ['--http-port', '0']
+    def __init__(self, name: str, *arguments: str) -> None:
+        self.name = name
         self.process = subprocess.Popen(
-            [str(SCRIPTS / 'vaurien'), *arguments],
+            [str(SCRIPTS / name), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -57,19 +53,6 @@ class Command:
             self._start_reader(self.process.stdout, self.out_lines),
             self._start_reader(self.process.stderr, self.log_lines),
         ]
-        try:
-            listening = self.wait_for_line(self.out_lines, LISTENING)
-            self.host = listening['host'].strip('[]')
-            self.port = int(listening['port'])
-            self.control_port = int(self.wait_for_line(self.out_lines, CONTROL)['port']) if '--http' in flags else 0
-        except BaseException:
-            self.kill()
-            raise
-
-    @property
-    def address(self) -> str:
-        """``host:port`` of the proxy."""
-        return f'{self.host}:{self.port}'
 
     def wait_for_log(self, pattern: str) -> re.Match[str]:
         """The first log line in which *pattern* is found, waiting for it up to `TIMEOUT`."""
@@ -83,7 +66,7 @@ class Command:
                 if match := pattern.search(line):
                     return match
         said = '\n'.join([*self.out_lines, *self.log_lines])
-        raise AssertionError(f'no line like {pattern.pattern!r} from vaurien, which said:\n{said}')
+        raise AssertionError(f'no line like {pattern.pattern!r} from {self.name}, which said:\n{said}')
 
     def stop(self, signal_number: int = signal.SIGTERM) -> tuple[int, str, str]:
         """End it and wait for it: its return code, standard output and standard error."""
@@ -117,6 +100,35 @@ class Command:
         with self._changed:
             self._open_pipes -= 1
             self._changed.notify_all()
+
+
+class Command(Process):
+    """A ``vaurien`` process that is listening.
+
+    It gets ``--proxy 127.0.0.1:0`` unless *flags* say otherwise, and ``--http-port 0`` with a bare ``--http``.
+    ``port`` and ``control_port`` are the ports that it said it took, ``control_port`` 0 without ``--http``.
+    """
+
+    def __init__(self, *flags: str) -> None:
+        arguments = list(flags)
+        if '--proxy' not in flags and '--config' not in flags:
+            arguments += ['--proxy', f'{HOST}:0']
+        if '--http' in flags and '--http-port' not in flags:
+            arguments += ['--http-port', '0']
+        super().__init__('vaurien', *arguments)
+        try:
+            listening = self.wait_for_line(self.out_lines, LISTENING)
+            self.host = listening['host'].strip('[]')
+            self.port = int(listening['port'])
+            self.control_port = int(self.wait_for_line(self.out_lines, CONTROL)['port']) if '--http' in flags else 0
+        except BaseException:
+            self.kill()
+            raise
+
+    @property
+    def address(self) -> str:
+        """``host:port`` of the proxy."""
+        return f'{self.host}:{self.port}'
 
 
 #: What the fixture ``vaurien_command`` gives.

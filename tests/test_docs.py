@@ -17,10 +17,12 @@ import pytest
 import tomli
 
 from tests.commands import SCRIPTS, Command, StartCommand
+from tests.conntest.serving import Server as ConnTestServer
 from tests.peers import Peer, RawBackend
 from tests.servers import TIMEOUT, Server, free_port
 from vaurien.behaviors import Behavior
 from vaurien.cli.flags import parse
+from vaurien.conntest.flags import parse as parse_conntest
 from vaurien.protocols import Protocol
 
 ROOT = Path(__file__).parent.parent
@@ -138,6 +140,35 @@ def test_command_lines_are_right(words: list[str], monkeypatch: pytest.MonkeyPat
     else:
         monkeypatch.chdir(ROOT / 'examples')
     parse(words)
+
+
+@pytest.mark.parametrize('words', shell_lines('conntest'), ids=as_ids(shell_lines('conntest')))
+def test_conntest_lines_are_right(words: list[str]) -> None:
+    assert parse_conntest(words).command == words[0]
+
+
+def test_the_session_with_conntest(nginx: Server, tmp_path: Path) -> None:
+    server = ConnTestServer()
+    (tmp_path / 'data.txt').write_text('hello\n')
+    session = '\n'.join(block.text for block in blocks('conntest.md', 'bash'))
+    hosts = {'http://conntest-server:8080': server.url, 'https://internal.example.net': f'{nginx.url}/ok'}
+    for name, url in hosts.items():
+        assert name in session
+        session = session.replace(name, url)
+    try:
+        done = subprocess.run(
+            ['bash', '-euo', 'pipefail', '-c', session],
+            cwd=tmp_path,
+            env={**os.environ, 'PATH': f'{SCRIPTS}:{os.environ["PATH"]}', 'no_proxy': '*'},
+            capture_output=True,
+            text=True,
+            timeout=12 * TIMEOUT,
+        )
+        assert done.returncode == 0, done.stderr
+        assert 'upstream  1000 × 200\n' in done.stdout
+        assert server.call('GET', '/test-groups').json() is None
+    finally:
+        server.kill()
 
 
 @pytest.mark.parametrize('page', PAGES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,9 +13,9 @@ from time import monotonic
 
 import pytest
 
-from tests.commands import StartCommand
+from tests.commands import SCRIPTS, StartCommand
 from tests.peers import Peer, RawBackend
-from tests.servers import TIMEOUT, Server
+from tests.servers import TIMEOUT, Server, free_port
 from vaurien.address import Address
 from vaurien.arming import parse_behaviors
 from vaurien.cli.flags import parse
@@ -32,6 +34,7 @@ RUN_BY = {
     'minitel.ini': 'test_minitel',
     'test_redis_outage.py': 'test_redis_outage',
     'unittest_client.py': 'test_unittest_client',
+    'conntest.sh': 'test_conntest',
 }
 
 
@@ -132,3 +135,27 @@ def test_redis_outage(redis_server: Server) -> None:
 
 def test_unittest_client() -> None:
     assert 'Ran 2 tests' in run_python('unittest_client.py')
+
+
+def test_conntest(tmp_path: Path) -> None:
+    ports = {name: str(free_port()) for name in ('SERVER_PORT', 'PROXY_PORT', 'CONTROL_PORT')}
+    done = subprocess.run(
+        ['bash', str(EXAMPLES / 'conntest.sh')],
+        cwd=tmp_path,
+        env={**os.environ, **ports, 'PATH': f'{SCRIPTS}:{os.environ["PATH"]}'},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=8 * TIMEOUT,
+    )
+    assert done.returncode == 0, done.stderr
+    faults = {match[1]: int(match[2]) for match in re.finditer(r'^faults\.(\w+) +(\d+)$', done.stdout, re.MULTILINE)}
+    assert set(faults) == {'blackout', 'error'}
+    results = json.loads((tmp_path / 'report.json').read_bytes())['results']
+    errors = [result['error'] for result in results if 'error' in result]
+    assert len(results) == 200
+    # The proxy may also have hit the calls that frame the runs, which are made again.
+    assert 0 < len(errors) <= sum(faults.values())
+    assert all(error.endswith('; server run not found') for error in errors)
+    assert done.stdout.count(f'errors    {len(errors)} (') == 2
+    assert (tmp_path / 'roundtrip.png').exists()

@@ -11,6 +11,7 @@ import msgspec
 from vaurien.address import Address
 from vaurien.errors import ControlError, UnreachableError
 from vaurien.faults import Fault
+from vaurien.reason import find_reason
 from vaurien.registry import NAME
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Client:
         except requests.Timeout:
             raise UnreachableError(f'{self.url} did not answer within {self.timeout:g} s') from None
         except requests.RequestException as error:
-            raise UnreachableError(f'cannot reach {self.url}: {_find_reason(error)}') from None
+            raise UnreachableError(f'cannot reach {self.url}: {find_reason(error)}') from None
         try:
             answer = response.json()
             if response.ok:
@@ -107,13 +108,3 @@ class Client:
         except (ValueError, KeyError, TypeError):
             raise UnreachableError(f'{self.url} is no control API: it answers {response.status_code}') from None
         raise ControlError('; '.join(f'{name}: {text}' if name else text for name, text in errors))
-
-
-def _find_reason(error: BaseException) -> str:
-    """Why a connection failed, in the system's words, from somewhere down the chain of errors."""
-    cause: BaseException | None = error
-    while cause is not None:
-        error, cause = cause, cause.__cause__ or cause.__context__
-        if reason := getattr(error, 'strerror', None):
-            return f'{reason[0].lower()}{reason[1:]}'
-    return str(error)

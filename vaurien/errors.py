@@ -5,14 +5,16 @@ VaurienError                 anything below
 │   ├── AddressError         not an address
 │   ├── OptionError          an option that does not exist, or a value it cannot take
 │   └── PluginError          a behavior or protocol that is unknown, or cannot be loaded
-├── StartError               the machine's: a proxy process that could not start
+├── StartError               the machine's: a server or proxy process that could not start
+├── CapacityError            a server keeps as much as it may
+├── RemoteError              a server that is tested is not there, or answers what it should not
 └── ControlError             a running proxy refused a request
     └── UnreachableError     there is none where it was looked for
 """
 
 from __future__ import annotations
 
-import os
+from vaurien.reason import find_reason
 
 
 class VaurienError(Exception):
@@ -46,14 +48,20 @@ class PluginError(ConfigError):
 
 
 class StartError(VaurienError):
-    """A proxy that could not start: the text is the process's own message."""
+    """A server or proxy that could not start: the text is the process's own message."""
+
+
+class CapacityError(VaurienError):
+    """A server keeps as much as it may, and takes no more."""
+
+
+class RemoteError(VaurienError):
+    """A server that is tested is not there, or answers what it should not."""
 
     @classmethod
     def of(cls, error: OSError | UnicodeError, address: object) -> StartError:
         """What an attempt to listen on *address* ended with."""
-        number = getattr(error, 'errno', None) or 0
-        reason = os.strerror(number) if number > 0 else getattr(error, 'strerror', None) or str(error)
-        return cls(f'cannot listen on {address}: {reason[0].lower()}{reason[1:]}')
+        return cls(f'cannot listen on {address}: {find_reason(error)}')
 
 
 class ControlError(VaurienError):

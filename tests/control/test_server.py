@@ -17,6 +17,7 @@ from vaurien.control import server as server_module
 from vaurien.control.server import MAX_CLIENTS, ControlServer
 from vaurien.errors import StartError
 from vaurien.settings import ONLY
+from vaurien.web import server as web_server
 
 REQUEST = b'GET /behavior HTTP/1.1\r\nHost: localhost\r\n\r\n'
 LAST = b'GET /behavior HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
@@ -148,7 +149,7 @@ class TestLateClients:
             assert answers(served)
 
     def test_they_are_given_up(self, served: ServedProxy, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(server_module, 'PATIENCE', 0.05)
+        monkeypatch.setattr(web_server, 'PATIENCE', 0.05)
         with send(served, data) as peer:
             peer.recv_all()  # to its end, which comes
         assert served.proxy.told == []
@@ -174,7 +175,7 @@ class TestLateClients:
 
 
 def test_more_clients_than_it_takes_wait_for_their_turn(served: ServedProxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, 'PATIENCE', 0.2)
+    monkeypatch.setattr(web_server, 'PATIENCE', 0.2)
     with ExitStack() as stack:
         for _ in range(MAX_CLIENTS + 8):
             stack.enter_context(send(served, b'GET'))

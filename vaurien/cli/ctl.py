@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 
 from vaurien import __version__
 from vaurien.address import Address
 from vaurien.cli.output import fail, flush, say
+from vaurien.cli.parser import STYLE, Parser
 from vaurien.client import Client
 from vaurien.errors import ConfigError, ControlError, OptionError, UnreachableError
 from vaurien.faults import Fault
@@ -41,14 +42,6 @@ Options come after it, --OPTION VALUE, or --NAME-OPTION VALUE where there are se
 value that the proxy was configured with, else its default."""
 
 
-STYLE: dict[str, Any] = {'allow_abbrev': False, 'formatter_class': argparse.RawDescriptionHelpFormatter}
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f'{message}, see {self.prog} --help')
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with *argv* (without the command's name) and return its exit status: 0, 1 or 2, as above."""
     try:
@@ -70,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of everything but the options of behaviors, which are the proxy's to know."""
-    parser = _Parser(prog='vaurienctl', description=DESCRIPTION, epilog=EPILOG, **STYLE)
+    parser = Parser(prog='vaurienctl', description=DESCRIPTION, epilog=EPILOG, **STYLE)
     parser.add_argument('--version', action='version', version=f'vaurienctl {__version__}')
     _add_host(parser, 'localhost:8080')
     subparsers = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import gevent
 from gevent.event import Event
 
 from vaurien import __version__, log
@@ -16,6 +13,7 @@ from vaurien.address import Address
 from vaurien.arming import Entry
 from vaurien.cli.flags import parse
 from vaurien.cli.output import fail, say
+from vaurien.cli.signals import on_end
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import ConfigError, StartError
@@ -58,14 +56,7 @@ def serve(settings: Settings) -> int:
     """Serve until SIGINT or SIGTERM; a second one ends the process at once. Raises `ConfigError`, `StartError`."""
     proxies = Proxies([settings] if settings.proxies is None else settings.proxies)
     ended = Event()
-
-    def end(signum: int) -> None:
-        if ended.is_set():
-            os._exit(128 + signum)
-        ended.set()
-
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        gevent.signal_handler(signum, end, signum)
+    on_end(ended.set)
     proxies.start()
     control = start_control(proxies, settings) if settings.http else None
     say(announce(proxies, control))

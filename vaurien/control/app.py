@@ -16,18 +16,21 @@ from vaurien.address import Address
 from vaurien.arming import Entry, format_behaviors
 from vaurien.behaviors import Behavior
 from vaurien.control import toxiproxy
-from vaurien.control.body import read_arming, read_backend, read_object
-from vaurien.control.guard import Guard
+from vaurien.control.body import read_arming, read_backend
 from vaurien.engine.proxies import Proxies
 from vaurien.errors import ConfigError, PluginError, VaurienError
 from vaurien.faults import FaultLog
 from vaurien.options import did_you_mean
 from vaurien.protocols import Protocol as Protocols
 from vaurien.settings import ProxySettings
+from vaurien.web.body import read_object
+from vaurien.web.guard import Guard
 
 logger = logging.getLogger(__name__)
 
 DONE = {'status': 'ok'}
+#: What a body looks like.
+EXAMPLE = '{"name": "delay"}'
 
 #: What there is of each proxy: below ``/proxies/NAME``, and, of the only one, at the top.
 ROUTES = ('behavior', 'backend', 'faults', 'links', 'status')
@@ -133,7 +136,7 @@ class ControlApp:
         proxy = self._find(name)
         settings = proxy.settings
         protocol = Protocols.get(settings.protocol)
-        proxy.arm(read_arming(read_object(req, resp), settings.behavior_options, protocol))
+        proxy.arm(read_arming(read_object(req, resp, EXAMPLE), settings.behavior_options, protocol))
         _send(resp, DONE)
 
     def on_get_behaviors(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -147,7 +150,7 @@ class ControlApp:
 
     def on_put_backend(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Send them elsewhere."""
-        self._find(name).set_backend(read_backend(read_object(req, resp)))
+        self._find(name).set_backend(read_backend(read_object(req, resp, EXAMPLE)))
         _send(resp, DONE)
 
     def on_get_status(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:

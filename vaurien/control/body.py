@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import falcon
-import msgspec
-
 from vaurien.address import Address
 from vaurien.arming import Entry, Spec, parse_armed, read_spec
 from vaurien.behaviors import Behavior
@@ -15,33 +12,6 @@ from vaurien.errors import AddressError, ConfigError, OptionError
 from vaurien.options import did_you_mean
 from vaurien.protocols.base import BaseProtocol
 from vaurien.registry import NAME
-
-#: The most bytes of a body: far above all options of all behaviors together. nginx keeps up to 16 KiB of a
-#: body in memory (`client_body_buffer_size`).
-MAX_BODY = 64 * 1024
-
-
-def read_object(req: falcon.Request, resp: falcon.Response) -> dict[str, Any]:
-    """The JSON object that a request carries, whatever type it says it is.
-
-    Raises `ConfigError`, and `falcon.HTTPContentTooLarge` past `MAX_BODY`.
-    """
-    try:
-        body = req.stream.read(MAX_BODY + 1)
-    except OSError:  # cut off, too slow, or chunks that are none: where the next request starts is unknown
-        resp.set_header('Connection', 'close')
-        raise ConfigError('the body did not arrive whole') from None
-    if len(body) > MAX_BODY:
-        raise falcon.HTTPContentTooLarge(description=f'more than {MAX_BODY} bytes')
-    try:
-        value = msgspec.json.decode(body)
-    except RecursionError:
-        raise ConfigError('nested too deeply') from None
-    except ValueError as error:
-        raise ConfigError(f'expected a JSON object: {error}') from None
-    if not isinstance(value, dict):
-        raise ConfigError('expected a JSON object, such as {"name": "delay"}')
-    return value
 
 
 def read_backend(body: Mapping[str, Any]) -> Address:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vaurien.toxics.base import Ending
 
 if TYPE_CHECKING:
-    from vaurien.engine.clock import Alarm
+    from vaurien.clock import Alarm
     from vaurien.engine.stream import Stream
     from vaurien.toxics.base import BaseToxic, Item
 

@@ -18,7 +18,7 @@ from vaurien import __version__
 from vaurien.address import Address
 from vaurien.arming import Entry, format_behaviors
 from vaurien.behaviors import Behavior
-from vaurien.engine.clock import Alarm, Clock
+from vaurien.clock import Alarm, Clock
 from vaurien.engine.link import Link
 from vaurien.engine.listener import Listener
 from vaurien.engine.resolver import Resolver

@@ -2,7 +2,7 @@
 
 The event loop's own timers are as coarse as its ``epoll_wait``: a millisecond, of which a wait is late by half on
 average. A ``timerfd`` is a descriptor that becomes readable to the microsecond, so one of those, watched by the loop,
-serves every wait of a proxy.
+serves every wait of it.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from falcon.testing import create_environ
 
 from tests.control.fake import FakeProxy, ServedProxy
 from tests.peers import Peer
-from vaurien.control.guard import Guard
+from vaurien.web.guard import Guard
 
 LOOPBACK = Guard('localhost', '127.0.0.1')
 NAMED = Guard('Devbox.lan', '127.0.1.1')

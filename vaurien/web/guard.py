@@ -1,7 +1,8 @@
 """Who may ask: not the pages that somebody on this machine has open in a browser.
 
-The control API has no password. Programs reach it as they please; what must not is a web page, which can send requests
-to any port of the machine (cross-site), also under a name of its own that it lets point there (DNS rebinding).
+Our APIs have no password unless they are given one. Programs reach them as they please; what must not is a web page,
+which can send requests to any port of the machine (cross-site), also under a name of its own that it lets point there
+(DNS rebinding).
 A browser tells on a page by headers that the page cannot forge: ``Host`` (RFC 9110, 7.2), ``Origin`` (RFC 6454, 7) and
 ``Sec-Fetch-Site`` (https://www.w3.org/TR/fetch-metadata/). Who sends none of them is no browser.
 """

@@ -1,0 +1,85 @@
+"""``conntest plot``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.commands import run
+from tests.conntest.test_messages import GOLDEN
+
+PNG = b'\x89PNG\r\n\x1a\n'
+
+
+@pytest.fixture
+def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A report of three runs, one of which failed, in the current directory."""
+    monkeypatch.chdir(tmp_path)
+    content = json.loads((GOLDEN / 'report.json').read_bytes())
+    content['results'][1]['error'] = 'data mismatch'
+    path = Path('report.json')
+    path.write_text(json.dumps(content))
+    return path
+
+
+def plot(*arguments: str) -> None:
+    done = run('conntest', 'plot', *arguments, patience=4)
+    assert 'Warning' not in done.stderr  # where fonts are new to it, matplotlib says that it looks at them
+    assert (done.returncode, done.stdout) == (0, '')
+
+
+def test_a_picture(report: Path) -> None:
+    plot('report.json')
+    picture = Path('roundtrip.png').read_bytes()
+    assert picture.startswith(PNG)
+    assert (int.from_bytes(picture[16:20], 'big'), int.from_bytes(picture[20:24], 'big')) == (1000, 600)
+
+
+def test_what_is_in_it(report: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path('matplotlibrc').write_text('svg.fonttype: none\n')  # text as text
+    plot('report.json', '-o', 'roundtrip.svg')
+    picture = Path('roundtrip.svg').read_text()
+    for text in (
+        'example &lt;test&gt; &amp; group: 3 runs, 2 at a time',
+        *('run', 'round trip (ms)', 'p50 2.020 ms', 'p90 15.866 ms', 'p99 15.866 ms', '1 errors'),
+    ):
+        assert f'>{text}</text>' in picture
+
+
+def test_a_description_is_no_formula(report: Path) -> None:
+    content = json.loads(report.read_bytes())
+    content['client_run_group']['description'] = r'$\frac{$'
+    report.write_text(json.dumps(content))
+    plot('report.json')
+
+
+@pytest.mark.parametrize('results', [[], None])
+def test_of_nothing(report: Path, results: list[object] | None) -> None:
+    content = json.loads(report.read_bytes())
+    report.write_text(json.dumps({**content, 'results': results}))
+    plot('report.json', '-o', 'roundtrip.pdf')
+    assert Path('roundtrip.pdf').read_bytes().startswith(b'%PDF')
+
+
+@pytest.mark.parametrize(
+    ('output', 'said'),
+    [
+        ('roundtrip.gif', 'roundtrip.gif: expected a name that ends with one of .png, .svg, .pdf'),
+        ('roundtrip', 'roundtrip: expected a name that ends with one of .png, .svg, .pdf'),
+        ('no/roundtrip.png', 'cannot write no/roundtrip.png: No such file or directory'),
+    ],
+)
+def test_a_file_that_will_not_do(report: Path, output: str, said: str) -> None:
+    done = run('conntest', 'plot', 'report.json', '-o', output, patience=4)
+    assert (done.returncode, done.stdout) == (2, '')
+    assert done.stderr.endswith(f'conntest: error: {said}\n')
+
+
+def test_without_matplotlib(report: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path('matplotlib.py').write_text('raise ImportError\n')
+    monkeypatch.setenv('PYTHONPATH', '.')
+    done = run('conntest', 'plot', 'report.json')
+    said = "conntest: error: drawing needs matplotlib: pip install 'vaurien[plot]'\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, '', said)

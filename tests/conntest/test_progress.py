@@ -1,0 +1,63 @@
+"""How far it is, while it goes on."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.commands import SCRIPTS
+from tests.conntest.serving import Server
+from tests.servers import TIMEOUT
+from vaurien.conntest.progress import watch
+
+
+def test_a_live_line_on_a_terminal(server: Server) -> None:
+    ours, theirs = pty.openpty()
+    flags = ('--run-count', '25', '--client-delay-ns', '50000000')
+    with subprocess.Popen(
+        [str(SCRIPTS / 'conntest'), 'run', '-r', server.url, *flags],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env={**os.environ, 'TERM': 'xterm', 'COLUMNS': '100'},
+    ) as process:
+        os.close(theirs)
+        shown = read_all(ours)
+        out, _ = process.communicate(timeout=2 * TIMEOUT)
+        assert process.returncode == 0
+    os.close(ours)
+    assert out.startswith(b'runs      25, 1 at a time\n')
+    lines = re.sub(r'\x1b\[[0-9;?]*[A-Za-z]', '', shown)
+    assert re.search(r'━ +0% +0/25 0/s 0 errors', lines)
+    assert re.search(r'━ +\d+% +[1-9]\d?/25 \d+/s 0 errors \d:\d\d:\d\d', lines)
+    assert not lines.rstrip().endswith('errors'), 'the line goes when all is over'
+
+
+def read_all(descriptor: int) -> str:
+    """What is written to a terminal, until nobody has it open."""
+    data = b''
+    try:
+        while piece := os.read(descriptor, 65536):
+            data += piece
+    except OSError:  # how Linux tells the end
+        pass
+    return data.decode()
+
+
+def test_plain_lines_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+    waits = iter([False, False, True])
+    client: Any = SimpleNamespace(runs=[], failed=0, group=SimpleNamespace(run_count=9))
+
+    def wait(seconds: float) -> bool:
+        client.runs.append(None)
+        client.failed = len(client.runs) - 1
+        return next(waits)
+
+    client.wait = wait
+    watch(client)
+    assert capsys.readouterr() == ('', '1 of 9 runs, 0 errors\n2 of 9 runs, 1 errors\n')

@@ -1,0 +1,8 @@
+"""``python -m vaurien.conntest`` is the command ``conntest``."""
+
+import sys
+
+from vaurien.conntest.main import main
+
+if __name__ == '__main__':
+    sys.exit(main())

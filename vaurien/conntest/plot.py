@@ -1,0 +1,69 @@
+"""``plot``: a report as a picture."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vaurien.conntest.messages import Report, Result
+from vaurien.conntest.report import read_report, times_of
+from vaurien.conntest.spread import Spread, format_ms
+from vaurien.errors import ConfigError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Inches, and dots in each: 1000 × 600.
+SIZE = (10.0, 6.0)
+DOTS = 100
+#: What a picture may be, by the end of its name.
+KINDS = ('.png', '.svg', '.pdf')
+#: The colours of the percentiles.
+LINES = {'p50': 'tab:green', 'p90': 'tab:orange', 'p99': 'tab:purple'}
+
+
+def command(given: argparse.Namespace) -> int:
+    """Draw what was asked for; 0."""
+    draw(read_report(given.report), given.output)
+    return 0
+
+
+def draw(report: Report, path: Path) -> None:
+    """Draw round trips over the number of the run, with percentiles and errors; raises `ConfigError`."""
+    if path.suffix not in KINDS:
+        raise ConfigError(f'{path}: expected a name that ends with one of {", ".join(KINDS)}')
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ConfigError("drawing needs matplotlib: pip install 'vaurien[plot]'") from None
+    figure = Figure(figsize=SIZE, dpi=DOTS, layout='constrained')
+    axes = figure.add_subplot(xlabel='run', ylabel='round trip (ms)')
+    axes.set_title(_title(report), parse_math=False)
+    results = report.results or []
+    _mark(axes, [result for result in results if not result.error], '.', markersize=3)
+    if spread := Spread.of(times_of(results)):
+        for name, color in LINES.items():
+            time = getattr(spread, name)
+            axes.axhline(time / 1e6, color=color, linewidth=1, label=f'{name} {format_ms(time)}')
+    if bad := [result for result in results if result.error]:
+        _mark(axes, bad, 'x', color='tab:red', label=f'{len(bad)} errors')
+    axes.set_ylim(bottom=0)
+    if results:
+        figure.legend(loc='outside lower center', ncols=4)
+    try:
+        figure.savefig(path)
+    except OSError as error:
+        raise ConfigError(f'cannot write {path}: {error.strerror}') from None
+
+
+def _mark(axes: Axes, results: Sequence[Result], mark: str, **style: Any) -> None:
+    numbers = [result.run_count for result in results]
+    axes.plot(numbers, [result.client_duration_ns / 1e6 for result in results], mark, **style)
+
+
+def _title(report: Report) -> str:
+    group = report.client_run_group
+    count = len(report.results or [])
+    return f'{group.description or group.run_group_id}: {count} runs, {max(group.concurrency, 1)} at a time'

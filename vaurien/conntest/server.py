@@ -1,0 +1,70 @@
+"""``server``: the HTTP server of `app`."""
+
+from __future__ import annotations
+
+import argparse
+
+import gevent
+from gevent.event import Event
+
+from vaurien import __version__, log
+from vaurien.address import Address
+from vaurien.cli.output import say
+from vaurien.cli.signals import on_end
+from vaurien.clock import Clock
+from vaurien.conntest.app import Responders, make_app
+from vaurien.conntest.descriptors import SPARE, allow_descriptors
+from vaurien.conntest.store import Store
+from vaurien.conntest.upstream import Upstream
+from vaurien.errors import StartError
+from vaurien.web.guard import Guard
+from vaurien.web.server import App, Malformed, WebServer
+
+#: The most clients at a time; more wait to be accepted.
+MAX_CLIENTS = 1000
+
+
+def command(given: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM; 0."""
+    log.set_up('debug' if given.verbose else 'info', '-')
+    store = Store(given.max_groups, given.max_memory << 20)
+    address = Address(given.host, given.port)
+    server = ConnTestServer(store, address, fetches=not given.no_upstream)
+    ended = Event()
+    on_end(ended.set)
+    try:
+        server.start()
+    except (OSError, UnicodeError) as error:  # a name that is none fails in its encoding
+        raise StartError.of(error, address) from None
+    where = f'http://{server.address}' if given.host else f'http://localhost:{server.address.port}, on all addresses'
+    say(f'conntest {__version__}: {where}\nCtrl-C ends')
+    ended.wait()
+    server.stop()
+    say(f'test groups: {len(store.groups)}, runs: {sum(group.count for group in store.groups)}')
+    return 0
+
+
+class ConnTestServer(WebServer):
+    """Serves what is in *store*. Without *fetches* it fetches nothing for anybody."""
+
+    malformed = Malformed('text/plain; charset=utf-8', b'malformed HTTP\n')
+
+    def __init__(self, store: Store, address: Address, *, fetches: bool) -> None:
+        super().__init__(address)
+        #: For each client there may be a connection upstream.
+        self.max_clients = min(MAX_CLIENTS, (allow_descriptors(2 * MAX_CLIENTS + SPARE) - SPARE) // 2)
+        self._store = store
+        self._clock = Clock(gevent.get_hub().loop)
+        self._upstream = Upstream(self.max_clients) if fetches else None
+
+    def make_app(self, bound: str) -> App:
+        """The API, for those who may ask."""
+        responders = Responders(self._store, self._clock.sleep, self._upstream)
+        return make_app(responders, Guard(self.wanted.host, bound))
+
+    def stop(self) -> None:
+        """Close everything."""
+        super().stop()
+        self._clock.close()
+        if self._upstream:
+            self._upstream.close()
