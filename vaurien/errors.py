@@ -5,7 +5,8 @@ VaurienError                 anything below
 │   ├── AddressError         not an address
 │   ├── OptionError          an option that does not exist, or a value it cannot take
 │   └── PluginError          a behavior or protocol that is unknown, or cannot be loaded
-├── StartError               the machine's: a proxy process that could not start
+├── StartError               the machine's: a process that could not start
+├── RegistryError            a registry that did not name what was to be tested
 └── ControlError             a running proxy refused a request
     └── UnreachableError     there is none where it was looked for
 """
@@ -46,7 +47,7 @@ class PluginError(ConfigError):
 
 
 class StartError(VaurienError):
-    """A proxy that could not start: the text is the process's own message."""
+    """A proxy or server that could not start: the text is the process's own message."""
 
     @classmethod
     def of(cls, error: OSError | UnicodeError, address: object) -> StartError:
@@ -54,6 +55,10 @@ class StartError(VaurienError):
         number = getattr(error, 'errno', None) or 0
         reason = os.strerror(number) if number > 0 else getattr(error, 'strerror', None) or str(error)
         return cls(f'cannot listen on {address}: {reason[0].lower()}{reason[1:]}')
+
+
+class RegistryError(VaurienError):
+    """A registry was asked where an application is, and did not tell."""
 
 
 class ControlError(VaurienError):
