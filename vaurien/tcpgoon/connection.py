@@ -66,7 +66,6 @@ class Connection:
             self._watch(end.value.fileno(), READ, self._on_readable)
             self._dialer.on_established(self)
         except OSError as error:
-            self.close()
             self._dialer.on_failed(self, name_error(error))
         else:
             self._watch(descriptor, event, self._go_on)

@@ -54,7 +54,7 @@ class _Answer(msgspec.Struct):
 
 def find_instances(url: str, application: str) -> list[Instance]:
     """Those that are UP, each at its secure port where that is enabled; raises `ConfigError`, `RegistryError`."""
-    if urlsplit(url).scheme not in ('http', 'https') or not urlsplit(url).hostname:
+    if not _is_url(url):
         raise ConfigError(f'expected a URL like http://host:8761/eureka, got {url!r}', '--eureka')
     known = _ask(f'{url.rstrip("/")}/apps/{quote(application, safe="")}', application).application.instance
     instances = [_read(entry) for entry in (known if isinstance(known, list) else [known]) if entry.status == 'UP']
@@ -67,6 +67,14 @@ def without_password(url: str) -> str:
     """*url* as it may be shown."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition('@')[2]))
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # a bracket that is not closed
+        return False
+    return parts.scheme in ('http', 'https') and bool(parts.hostname)
 
 
 def _ask(url: str, application: str) -> _Answer:

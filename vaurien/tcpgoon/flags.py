@@ -181,4 +181,4 @@ def _convert(settings: type[msgspec.Struct], given: Mapping[str, Any]) -> dict[s
 
 def _refuse(word: str, known: list[str]) -> NoReturn:
     near = get_close_matches(word, known, n=1)
-    raise ConfigError(f'unknown flag {word}, {f"did you mean {near[0]}?" if near else "see --help"}')
+    raise ConfigError(f'unknown flag {word}, {f"did you mean {near[0]}?" if near else "see tcpgoon --help"}')

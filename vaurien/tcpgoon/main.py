@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from vaurien import __version__
 from vaurien.cli.output import fail, flush, say
-from vaurien.errors import VaurienError
+from vaurien.errors import ConfigError, VaurienError
 from vaurien.tcpgoon.flags import RUN, SERVER, parse
 
-COMMANDS = ('run', 'server', 'version')
+COMMANDS = ('run', 'server', 'version', '--version')
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -18,10 +18,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     name = words.pop(0) if words and words[0] in COMMANDS else 'run'
     try:
-        if name == 'version':
-            say(f'tcpgoon {__version__}')
-            return 0
-        return _serve(words) if name == 'server' else _run(words)
+        if name == 'run':
+            return _run(words)
+        return _serve(words) if name == 'server' else _tell_version(words)
     except VaurienError as error:
         return fail('tcpgoon', error, 1)
     except KeyboardInterrupt:  # before there is anything to end in order
@@ -45,6 +44,18 @@ def _serve(words: Sequence[str]) -> int:
     if line.help:
         say(line.help)
         return 0
+    _expect_no_words(line.words)
     from vaurien.tcpgoon.server import serve
 
     return serve(line.settings)
+
+
+def _tell_version(words: Sequence[str]) -> int:
+    _expect_no_words(words)
+    say(f'tcpgoon {__version__}')
+    return 0
+
+
+def _expect_no_words(words: Sequence[str]) -> None:
+    if words:
+        raise ConfigError(f'unexpected argument {words[0]!r}, see tcpgoon --help')

@@ -52,7 +52,7 @@ def draw(path: str, tests: Sequence[tuple[str, Record]]) -> None:
         draw_connections(left, title, record)
         draw_times(right, record)
     try:
-        figure.savefig(path, dpi=DOTS)
+        figure.savefig(path, dpi=DOTS, format=Path(path).suffix[1:])
     except OSError as error:
         raise _cannot_write(path, error) from None
 
@@ -78,7 +78,7 @@ def draw_connections(axes: Axes, title: str, record: Record) -> None:
 
 def draw_times(axes: Axes, record: Record) -> None:
     """How often connecting took how long."""
-    axes.set(title='time to connect', xlabel='milliseconds', ylabel='connections')
+    axes.set(title='response time', xlabel='milliseconds', ylabel='connections')
     spread = Spread.of(record.responses)
     if spread is None:
         axes.text(0.5, 0.5, 'none was established', ha='center', va='center', transform=axes.transAxes)

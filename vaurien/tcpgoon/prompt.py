@@ -16,6 +16,14 @@ ANSWERS = {'y': True, 'yes': True, 'n': False, 'no': False, '': False}
 def confirm(targets: Sequence[Address], connections: int, stream: TextIO) -> bool:
     """Warn of what is about to be done, and ask; whoever does not say yes says no."""
     say(format_warning(targets, connections), stream)
+    try:
+        return _ask(stream)
+    except KeyboardInterrupt:
+        say('', stream)  # the shell's prompt is to be on a line of its own
+        raise
+
+
+def _ask(stream: TextIO) -> bool:
     answer = None
     while answer is None:
         say('Do you want to continue? (y/N): ', stream, end='')
