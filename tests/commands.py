@@ -22,7 +22,7 @@ CONTROL = re.compile(r'http://\S+:(?P<port>\d+)')
 
 
 def run(command: str, *flags: str) -> subprocess.CompletedProcess[str]:
-    """Run ``vaurien`` or ``vaurienctl`` to its end, which must come within `TIMEOUT`."""
+    """Run ``vaurien``, ``vaurienctl`` or ``tcpgoon`` to its end, which must come within `TIMEOUT`."""
     return subprocess.run(
         [str(SCRIPTS / command), *flags], capture_output=True, text=True, timeout=TIMEOUT, stdin=subprocess.DEVNULL
     )
