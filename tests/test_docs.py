@@ -22,6 +22,8 @@ from tests.servers import TIMEOUT, Server, free_port
 from vaurien.behaviors import Behavior
 from vaurien.cli.flags import parse
 from vaurien.protocols import Protocol
+from vaurien.tcpgoon import flags as tcpgoon
+from vaurien.tcpgoon.escapes import unescape
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / 'docs'
@@ -138,6 +140,16 @@ def test_command_lines_are_right(words: list[str], monkeypatch: pytest.MonkeyPat
     else:
         monkeypatch.chdir(ROOT / 'examples')
     parse(words)
+
+
+@pytest.mark.parametrize('words', shell_lines('tcpgoon'), ids=as_ids(shell_lines('tcpgoon')))
+def test_tcpgoon_lines_are_right(words: list[str]) -> None:
+    if words[0] == 'server':
+        assert not tcpgoon.parse(tcpgoon.SERVER, words[1:]).words
+        return
+    settings, targets, _ = tcpgoon.parse(tcpgoon.RUN, words)
+    unescape(settings.send + settings.expect)
+    assert len(targets) == (2 if settings.eureka is None else 1)
 
 
 @pytest.mark.parametrize('page', PAGES)
