@@ -21,10 +21,10 @@ LISTENING = re.compile(r'vaurien \S+: (?P<host>\S+):(?P<port>\d+) -> ')
 CONTROL = re.compile(r'http://\S+:(?P<port>\d+)')
 
 
-def run(command: str, *flags: str) -> subprocess.CompletedProcess[str]:
-    """Run ``vaurien``, ``vaurienctl`` or ``tcpgoon`` to its end, which must come within `TIMEOUT`."""
+def run(command: str, *flags: str, timeout: float = TIMEOUT) -> subprocess.CompletedProcess[str]:
+    """Run ``vaurien``, ``vaurienctl`` or ``tcpgoon`` to its end, which must come within *timeout* seconds."""
     return subprocess.run(
-        [str(SCRIPTS / command), *flags], capture_output=True, text=True, timeout=TIMEOUT, stdin=subprocess.DEVNULL
+        [str(SCRIPTS / command), *flags], capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL
     )
 
 

@@ -147,9 +147,9 @@ def test_tcpgoon_lines_are_right(words: list[str]) -> None:
     if words[0] == 'server':
         assert not tcpgoon.parse(tcpgoon.SERVER, words[1:]).words
         return
-    settings, targets, _ = tcpgoon.parse(tcpgoon.RUN, words)
-    unescape(settings.send + settings.expect)
-    assert len(targets) == (2 if settings.eureka is None else 1)
+    line = tcpgoon.parse(tcpgoon.RUN, words)
+    unescape(line.settings.send + line.settings.expect)
+    assert len(line.words) == (2 if line.settings.eureka is None else 1)
 
 
 @pytest.mark.parametrize('page', PAGES)

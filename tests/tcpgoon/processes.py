@@ -112,7 +112,8 @@ class Terminal:
 
 
 def _take_terminal() -> None:
-    """Have its keys send signals."""
+    """Have its keys send signals, also where the tests run in the background of a shell, which has Ctrl-C ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.setsid()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 

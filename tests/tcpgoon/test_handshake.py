@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import trustme
@@ -23,15 +24,12 @@ def secure(authority: trustme.CA) -> Iterator[RawBackend]:
     authority.issue_cert(HOST).configure_cert(context)
 
     def answer(peer: Peer) -> None:
-        try:
-            sock = context.wrap_socket(peer.sock, server_side=True)
-        except OSError:  # who does not trust the certificate leaves
-            return
-        with Peer(sock) as inner:
-            data = inner.recv()
-            if data:
+        with (
+            suppress(OSError),  # who does not trust the certificate leaves; who has not read all of it resets
+            Peer(context.wrap_socket(peer.sock, server_side=True)) as inner,
+        ):
+            while data := inner.recv():
                 inner.send(data.upper())
-                hold(inner)
 
     backend = RawBackend().serve(answer)
     yield backend

@@ -22,6 +22,9 @@ from vaurien.errors import ConfigError
 from vaurien.tcpgoon.plot import GREEN, GREY, RED, check_plot, draw, draw_connections, draw_times
 from vaurien.tcpgoon.record import Record
 
+#: Seconds that a test with a picture may take: matplotlib is slow to import.
+LONGEST = 4 * TIMEOUT
+
 
 def has_color(path: Path, color: str) -> bool:
     """Whether a picture has a point of it."""
@@ -36,7 +39,7 @@ def points(curve: Line2D) -> list[list[float]]:
 
 def test_a_success(tmp_path: Path, holder: RawBackend) -> None:
     path = tmp_path / 'success.png'
-    result = run('tcpgoon', '-y', '-c', '20', '--plot', str(path), HOST, str(holder.port))
+    result = run('tcpgoon', '-y', '-c', '20', '--plot', str(path), HOST, str(holder.port), timeout=LONGEST)
     assert (result.returncode, result.stderr) == (0, '')
     assert matplotlib.image.imread(path).shape[:2] == (360, 1000)
     assert has_color(path, GREEN)
@@ -46,7 +49,7 @@ def test_a_success(tmp_path: Path, holder: RawBackend) -> None:
 def test_a_failure(tmp_path: Path) -> None:
     path = tmp_path / 'failure.png'
     with closed_port() as port:
-        result = run('tcpgoon', '-y', '-c', '20', '--plot', str(path), HOST, str(port))
+        result = run('tcpgoon', '-y', '-c', '20', '--plot', str(path), HOST, str(port), timeout=LONGEST)
     assert result.returncode == 2
     assert has_color(path, RED)
     assert not has_color(path, GREEN)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Generic, NamedTuple, NoReturn, TypeVar, get_type_hints
 
@@ -28,7 +29,8 @@ class Flag(NamedTuple):
     text: str
 
 
-class Form(NamedTuple, Generic[SettingsType]):
+@dataclass(frozen=True)
+class Form(Generic[SettingsType]):
     """What a command takes: its flags by group, and what they fill; *usage* and *text* are shown in its help."""
 
     name: str
@@ -39,7 +41,8 @@ class Form(NamedTuple, Generic[SettingsType]):
     epilog: str
 
 
-class Line(NamedTuple, Generic[SettingsType]):
+@dataclass(frozen=True)
+class Line(Generic[SettingsType]):
     """What was asked for. *help* is the help if that was it, else empty."""
 
     settings: SettingsType
