@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -12,7 +14,7 @@ from tests.behaviors.waiting import eventually
 from tests.commands import run
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST
-from tests.tcpgoon.processes import Process, read_statuses, running
+from tests.tcpgoon.processes import GOON, Process, read_statuses, running
 
 
 @contextmanager
@@ -71,7 +73,7 @@ def test_a_client_that_resets() -> None:
 
 def test_a_port_in_use(raw_backend: RawBackend) -> None:
     result = run('tcpgoon', 'server', '-p', str(raw_backend.port))
-    assert result.stderr == f'tcpgoon: error: cannot listen on {raw_backend.address}: Address already in use\n'
+    assert result.stderr == f'tcpgoon: error: cannot listen on {raw_backend.address}: address already in use\n'
     assert (result.returncode, result.stdout) == (1, '')
 
 
@@ -88,3 +90,24 @@ def test_more_than_it_takes() -> None:
         result = run('tcpgoon', '-y', '-c', '20', '-s', '20', '--hold', '0.2', HOST, str(port))
     status = read_statuses(result.stdout)[-1]
     assert (status['established'], status['error'] + status['closed'], result.returncode) == (5, 15, 2)
+
+
+def test_clients_wait_while_no_descriptor_is_left() -> None:
+    limited = f'ulimit -n 24; exec {GOON} server -p 0 -m 0 -d 0'
+    with (
+        subprocess.Popen(['bash', '-c', limited], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server,
+        ExitStack() as stack,
+    ):
+        assert server.stdout is not None
+        assert server.stderr is not None
+        announced = re.search(r':(\d+) holds', server.stdout.readline())
+        assert announced
+        for _ in range(2):
+            peers = [stack.enter_context(Peer.connect(int(announced[1]))) for _ in range(30)]
+            for peer in peers:
+                peer.shut_down()
+            for peer in peers:
+                assert peer.recv() == b''  # each was accepted, some of them after others had left
+        server.terminate()
+        assert 'accepted: 60' in server.stdout.read()
+        assert server.stderr.read() == ''

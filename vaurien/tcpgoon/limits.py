@@ -9,7 +9,7 @@ from pathlib import Path
 from vaurien.tcpgoon.target import Target
 
 #: Descriptors for everything but connections, beyond those that are open already.
-SPARE = 16
+SPARE = 8
 
 SYSTEM = Path('/proc/sys/net/ipv4')
 
@@ -32,7 +32,7 @@ def raise_descriptors(connections: int) -> str:
     if needed <= soft:
         return ''
     return (
-        f'at most {max(0, soft - others)} of the {connections} connections fit into the {soft} file descriptors of a '
+        f'about {max(0, soft - others)} of the {connections} connections fit into the {soft} file descriptors of a '
         f'process here: ulimit -Hn {needed} before, as root, makes room'
     )
 

@@ -55,7 +55,7 @@ class Server:
         self.address = spell(self._listener.getsockname())
         self._watcher: Any = self._loop.io(self._listener.fileno(), READ)
         self._watcher.start(self._accept)
-        self._timers: list[Any] = []
+        self._timers: dict[str, Any] = {}
         self._open: dict[socket, Any] = {}
         self.over = Event()
         self.accepted = 0
@@ -71,9 +71,9 @@ class Server:
     def run(self) -> None:
         """Serve until `over` is set, and close everything."""
         if self._settings.duration:
-            self._after(self._settings.duration, self.over.set)
+            self._after('end', self._settings.duration, self.over.set)
         self.over.wait()
-        for timer in self._timers:
+        for timer in self._timers.values():
             timer.stop()
             timer.close()
         self._refuse()
@@ -88,7 +88,7 @@ class Server:
                 return
             except OSError:  # no descriptor is left; or the client has gone again
                 self._watcher.stop()
-                self._after(EXHAUSTED_PAUSE, self._watcher.start, self._accept)
+                self._after('pause', EXHAUSTED_PAUSE, self._watcher.start, self._accept)
                 return
             self._hold(client)
             if self.full:
@@ -129,10 +129,9 @@ class Server:
         watcher.close()
         client.close()
 
-    def _after(self, seconds: float, callback: Any, *arguments: Any) -> None:
-        timer = self._loop.timer(seconds)
-        timer.start(callback, *arguments, update=True)
-        self._timers.append(timer)
+    def _after(self, name: str, seconds: float, callback: Any, *arguments: Any) -> None:
+        self._timers[name] = self._loop.timer(seconds)  # the last one of that name is over
+        self._timers[name].start(callback, *arguments, update=True)
 
 
 def listen(host: str, port: int) -> socket:
@@ -145,6 +144,6 @@ def listen(host: str, port: int) -> socket:
         listener.listen(SOMAXCONN)
     except OSError as error:
         listener.close()
-        raise StartError(f'cannot listen on {spell(place.address)}: {error.strerror}') from None
+        raise StartError.of(error, spell(place.address)) from None
     listener.setblocking(False)
     return listener
