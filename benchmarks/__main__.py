@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
-from benchmarks import contenders, loads, machine, measure, table
+from benchmarks import connections, contenders, loads, machine, measure, table
 from benchmarks.contenders import Contender
 from benchmarks.process import BenchError
 from benchmarks.results import Results, Sample
@@ -73,6 +73,7 @@ def start_backends(stack: ExitStack, names: set[str]) -> dict[str, Server]:
         'memcached': servers.memcached,
         'mariadb': servers.mariadb,
         'postgres': lambda _: servers.postgres(),
+        'tcpgoon': connections.holding_server,
     }
     return {name: stack.enter_context(starters[name](directory)) for name in sorted(names)}
 

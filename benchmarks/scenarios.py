@@ -6,8 +6,8 @@ import enum
 from dataclasses import dataclass
 from functools import partial
 
+from benchmarks import connections, delays, idle, loads
 from benchmarks import contenders as c
-from benchmarks import delays, idle, loads
 
 CPU_REQUEST = 'CPU µs per request'
 CPU_GB = 'CPU s per GB'
@@ -119,6 +119,7 @@ SCENARIOS = (
     _bulk('upload through slicer', reverse=False, contenders=_SLICED),
     Scenario('idle links', 'redis', idle.idle_links, _IDLE, '', idle.KIB, c.HAPROXY_TCP),
     Scenario('delay', 'redis', delays.delay_error, _DELAY, CPU_REQUEST, delays.P99_ERROR, c.DIRECT),
+    Scenario('tcpgoon', 'tcpgoon', connections.open_many, (c.DIRECT,), '', connections.SECONDS, c.DIRECT),
 )
 
 TARGETS = (
@@ -144,4 +145,6 @@ TARGETS = (
     Target('delay', c.VAURIEN_LATENCY, 0.8, c.TOXIPROXY_LATENCY),
     Target('upload through bandwidth', c.VAURIEN_BANDWIDTH, 0.8, c.TOXIPROXY_BANDWIDTH, CPU_GB),
     Target('upload through slicer', c.VAURIEN_SLICER, 0.8, c.TOXIPROXY_SLICER, CPU_GB),
+    Target('tcpgoon', c.DIRECT, 6.0, column=connections.SECONDS),
+    Target('tcpgoon', c.DIRECT, 4.0, column=connections.KIB),
 )

@@ -21,14 +21,10 @@ LISTENING = re.compile(r'vaurien \S+: (?P<host>\S+):(?P<port>\d+) -> ')
 CONTROL = re.compile(r'http://\S+:(?P<port>\d+)')
 
 
-def run(command: str, *arguments: str | bytes, patience: float = 1) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, which must come within *patience* times `TIMEOUT`."""
+def run(command: str, *arguments: str | bytes, timeout: float = TIMEOUT) -> subprocess.CompletedProcess[str]:
+    """Run an installed command to its end, which must come within *timeout* seconds."""
     return subprocess.run(
-        [str(SCRIPTS / command), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=patience * TIMEOUT,
-        stdin=subprocess.DEVNULL,
+        [str(SCRIPTS / command), *arguments], capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL
     )
 
 

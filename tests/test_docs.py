@@ -24,6 +24,8 @@ from vaurien.behaviors import Behavior
 from vaurien.cli.flags import parse
 from vaurien.conntest.flags import parse as parse_conntest
 from vaurien.protocols import Protocol
+from vaurien.tcpgoon import flags as tcpgoon
+from vaurien.tcpgoon.escapes import unescape
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / 'docs'
@@ -169,6 +171,16 @@ def test_the_session_with_conntest(nginx: Server, tmp_path: Path) -> None:
         assert server.call('GET', '/test-groups').json() is None
     finally:
         server.kill()
+
+
+@pytest.mark.parametrize('words', shell_lines('tcpgoon'), ids=as_ids(shell_lines('tcpgoon')))
+def test_tcpgoon_lines_are_right(words: list[str]) -> None:
+    if words[0] == 'server':
+        assert not tcpgoon.parse(tcpgoon.SERVER, words[1:]).words
+        return
+    line = tcpgoon.parse(tcpgoon.RUN, words)
+    unescape(line.settings.send + line.settings.expect)
+    assert len(line.words) == (2 if line.settings.eureka is None else 1)
 
 
 @pytest.mark.parametrize('page', PAGES)

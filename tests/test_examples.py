@@ -33,6 +33,7 @@ RUN_BY = {
     'minitel.py': 'test_minitel',
     'minitel.ini': 'test_minitel',
     'test_redis_outage.py': 'test_redis_outage',
+    'test_connections.py': 'test_connections',
     'unittest_client.py': 'test_unittest_client',
     'conntest.sh': 'test_conntest',
 }
@@ -131,6 +132,11 @@ def test_minitel(minitel_server: RawBackend, vaurien_command: StartCommand) -> N
 def test_redis_outage(redis_server: Server) -> None:
     said = run_python('-m', 'pytest', '-p', 'no:cacheprovider', 'test_redis_outage.py', REDIS=redis_server.address)
     assert '7 passed' in said
+
+
+def test_connections(redis_server: Server) -> None:
+    said = run_python('-m', 'pytest', '-p', 'no:cacheprovider', 'test_connections.py', REDIS=redis_server.address)
+    assert '2 passed' in said
 
 
 def test_unittest_client() -> None:

@@ -8,6 +8,7 @@ VaurienError                 anything below
 ├── StartError               the machine's: a server or proxy process that could not start
 ├── CapacityError            a server keeps as much as it may
 ├── RemoteError              a server that is tested is not there, or answers what it should not
+├── RegistryError            a registry that did not name what was to be tested
 └── ControlError             a running proxy refused a request
     └── UnreachableError     there is none where it was looked for
 """
@@ -50,6 +51,11 @@ class PluginError(ConfigError):
 class StartError(VaurienError):
     """A server or proxy that could not start: the text is the process's own message."""
 
+    @classmethod
+    def of(cls, error: OSError | UnicodeError, address: object) -> StartError:
+        """What an attempt to listen on *address* ended with."""
+        return cls(f'cannot listen on {address}: {find_reason(error)}')
+
 
 class CapacityError(VaurienError):
     """A server keeps as much as it may, and takes no more."""
@@ -58,10 +64,9 @@ class CapacityError(VaurienError):
 class RemoteError(VaurienError):
     """A server that is tested is not there, or answers what it should not."""
 
-    @classmethod
-    def of(cls, error: OSError | UnicodeError, address: object) -> StartError:
-        """What an attempt to listen on *address* ended with."""
-        return cls(f'cannot listen on {address}: {find_reason(error)}')
+
+class RegistryError(VaurienError):
+    """A registry was asked where an application is, and did not tell."""
 
 
 class ControlError(VaurienError):

@@ -9,6 +9,7 @@ import pytest
 
 from tests.commands import run
 from tests.conntest.test_messages import GOLDEN
+from tests.servers import TIMEOUT
 
 PNG = b'\x89PNG\r\n\x1a\n'
 
@@ -25,7 +26,7 @@ def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def plot(*arguments: str) -> None:
-    done = run('conntest', 'plot', *arguments, patience=4)
+    done = run('conntest', 'plot', *arguments, timeout=4 * TIMEOUT)
     assert 'Warning' not in done.stderr  # where fonts are new to it, matplotlib says that it looks at them
     assert (done.returncode, done.stdout) == (0, '')
 
@@ -72,7 +73,7 @@ def test_of_nothing(report: Path, results: list[object] | None) -> None:
     ],
 )
 def test_a_file_that_will_not_do(report: Path, output: str, said: str) -> None:
-    done = run('conntest', 'plot', 'report.json', '-o', output, patience=4)
+    done = run('conntest', 'plot', 'report.json', '-o', output, timeout=4 * TIMEOUT)
     assert (done.returncode, done.stdout) == (2, '')
     assert done.stderr.endswith(f'conntest: error: {said}\n')
 

@@ -48,7 +48,7 @@ def read(report: Path) -> dict[str, Any]:
 
 
 def client(url: str, group_id: str, report: Path, *flags: str | bytes) -> subprocess.CompletedProcess[str]:
-    return run('conntest', 'client', '-r', url, '-g', group_id, '-f', str(report), *flags, patience=4)
+    return run('conntest', 'client', '-r', url, '-g', group_id, '-f', str(report), *flags, timeout=4 * TIMEOUT)
 
 
 def errors(report: Path) -> dict[int, str]:
@@ -109,7 +109,7 @@ def test_in_one_go(server: Server, report: Path) -> None:
         'upstream_timeout_ns': 5_000_000_000,
     }
     flags = [word for name, value in settings.items() for word in (f'--{name.replace("_", "-")}', str(value))]
-    done = run('conntest', 'run', '-r', server.url, '-f', str(report), *flags, patience=4)
+    done = run('conntest', 'run', '-r', server.url, '-f', str(report), *flags, timeout=4 * TIMEOUT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith('errors    none\nupstream  7 × 404\n')
     content = read(report)
@@ -120,7 +120,7 @@ def test_in_one_go(server: Server, report: Path) -> None:
 
 def test_in_one_go_without_a_report(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    done = run('conntest', 'run', '-r', f'{server.url}/', '--delete', patience=4)
+    done = run('conntest', 'run', '-r', f'{server.url}/', '--delete', timeout=4 * TIMEOUT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith('runs      100, 1 at a time\n')
     assert list(tmp_path.iterdir()) == []
@@ -383,7 +383,7 @@ class TestMistakes:
             'here': str(report.parent),
             'group': server.create(run_count=1),
         }
-        done = run('conntest', *arguments.format(**places).split(), patience=2)
+        done = run('conntest', *arguments.format(**places).split(), timeout=2 * TIMEOUT)
         assert done.stderr.startswith(f'conntest: error: {said.format(**places)}')
         assert done.stderr.count('\n') == 1
         assert (done.stdout, done.returncode) == ('', 2)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.commands import StartCommand, run
 from tests.conntest.serving import Server
+from tests.servers import TIMEOUT
 from vaurien.client import Client
 
 #: The text of a run among the faults of the proxy.
@@ -26,7 +27,7 @@ def test_the_report_shows_the_faults(server: Server, vaurien_command: StartComma
     )
     report = tmp_path / 'report.json'
     flags = ('--run-count', '400', '--concurrency', '5')
-    done = run('conntest', 'run', '-r', f'http://{proxy.address}', '-f', str(report), *flags, patience=4)
+    done = run('conntest', 'run', '-r', f'http://{proxy.address}', '-f', str(report), *flags, timeout=4 * TIMEOUT)
     control = Client(port=proxy.control_port)
     faults = control.faults()
     counts = control.status()['faults']
@@ -50,6 +51,6 @@ def test_faults_beside_the_runs_do_no_harm(server: Server, vaurien_command: Star
         *('--backend', f'127.0.0.1:{server.port}', '--protocol', 'http', '--http'),
         *('--behavior', "error(match='GET *', times=3),blackout(match='* */create', times=2)"),
     )
-    done = run('conntest', 'run', '-r', f'http://{proxy.address}', '--run-count', '9', patience=4)
+    done = run('conntest', 'run', '-r', f'http://{proxy.address}', '--run-count', '9', timeout=4 * TIMEOUT)
     assert (done.returncode, done.stderr) == (0, '')
     assert Client(port=proxy.control_port).status()['faults'] == {'error': 3, 'blackout': 2}

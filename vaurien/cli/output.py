@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TextIO
 
 
-def say(text: str) -> None:
-    """Print to standard output at once; a reader that has gone is no reason to stop."""
+def say(text: str, stream: TextIO | None = None, end: str = '\n') -> None:
+    """Print to *stream*, standard output by default, at once; a reader that has gone is no reason to stop."""
+    stream = stream or sys.stdout
     try:
-        print(text, flush=True)
+        print(text, file=stream, end=end, flush=True)
     except OSError:
-        _discard_output()
+        _discard(stream)
 
 
 def flush() -> None:
@@ -20,7 +22,7 @@ def flush() -> None:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError:
-        _discard_output()
+        _discard(sys.stdout)
 
 
 def fail(command: str, error: Exception | str, status: int) -> int:
@@ -29,7 +31,7 @@ def fail(command: str, error: Exception | str, status: int) -> int:
     return status
 
 
-def _discard_output() -> None:
+def _discard(stream: TextIO) -> None:
     null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
+    os.dup2(null, stream.fileno())
     os.close(null)

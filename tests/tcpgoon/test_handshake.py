@@ -1,0 +1,133 @@
+"""What it takes to count as established: TLS, a text sent, a text expected."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+import trustme
+
+from tests.peers import Peer, RawBackend
+from tests.servers import HOST
+from tests.tcpgoon.dialing import SHORT, dial, hold, target
+from vaurien.errors import ConfigError
+from vaurien.tcpgoon.settings import Settings
+from vaurien.tcpgoon.tls import check_name, make_context
+
+
+@pytest.fixture
+def secure(authority: trustme.CA) -> Iterator[RawBackend]:
+    """A server with a certificate for `HOST`, that answers a line in TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(HOST).configure_cert(context)
+
+    def answer(peer: Peer) -> None:
+        with (
+            suppress(OSError),  # who does not trust the certificate leaves; who has not read all of it resets
+            Peer(context.wrap_socket(peer.sock, server_side=True)) as inner,
+        ):
+            while data := inner.recv():
+                inner.send(data.upper())
+
+    backend = RawBackend().serve(answer)
+    yield backend
+    backend.close()
+
+
+@pytest.fixture
+def trusting(authority: trustme.CA) -> ssl.SSLContext:
+    """Trusts the authority and no other."""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
+def test_tls(secure: RawBackend, trusting: ssl.SSLContext) -> None:
+    record = dial(secure.port, tls=trusting, hold=0.1)
+    assert (record.established, record.failed, record.closed) == (10, 0, 0)
+
+
+def test_a_question_in_tls(secure: RawBackend, trusting: ssl.SSLContext) -> None:
+    record = dial(secure.port, tls=trusting, send=b'hello', expect=b'HELLO')
+    assert (record.established, record.failed) == (10, 0)
+
+
+def test_a_certificate_that_nobody_trusts(secure: RawBackend) -> None:
+    record = dial(secure.port, tls=ssl.create_default_context())
+    assert record.errors == {'CERTIFICATE_VERIFY_FAILED': 10}
+
+
+def test_a_certificate_for_another(secure: RawBackend, trusting: ssl.SSLContext) -> None:
+    record = dial(target(secure.port, name='example.com'), tls=trusting)
+    assert record.errors == {'CERTIFICATE_VERIFY_FAILED': 10}
+
+
+def test_any_certificate(secure: RawBackend) -> None:
+    context = make_context(Settings(tls=True, insecure=True))
+    assert dial(secure.port, tls=context).established == 10
+
+
+def test_no_tls_over_there(echo_server: RawBackend, trusting: ssl.SSLContext) -> None:
+    record = dial(echo_server.port, tls=trusting)
+    assert record.failed == 10
+    assert all(name.isupper() for name in record.errors)
+
+
+def test_a_server_that_does_not_shake_hands(holder: RawBackend, trusting: ssl.SSLContext) -> None:
+    record = dial(holder.port, tls=trusting, dial_timeout=SHORT)
+    assert record.errors == {'ETIMEDOUT': 10}
+
+
+def test_a_server_that_leaves_before(leaver: RawBackend, trusting: ssl.SSLContext) -> None:
+    record = dial(leaver.port, tls=trusting)
+    assert record.failed == 10
+    assert set(record.errors) <= {'UNEXPECTED_EOF_WHILE_READING', 'ECONNRESET', 'EPIPE'}
+
+
+def test_a_question_and_its_answer(pinger: RawBackend) -> None:
+    record = dial(pinger.port, send=b'PING\r\n', expect=b'PONG', hold=0.1)
+    assert (record.established, record.failed, record.closed) == (10, 0, 0)
+
+
+def test_a_greeting(raw_backend: RawBackend) -> None:
+    def greet(peer: Peer) -> None:
+        for part in (b'2', b'2', b'0 mail.exam', b'ple.com\r\n'):
+            peer.send(part)
+        hold(peer)
+
+    raw_backend.serve(greet)
+    assert dial(raw_backend.port, expect=b'220 mail').established == 10
+
+
+def test_another_answer(pinger: RawBackend) -> None:
+    record = dial(pinger.port, send=b'PING\r\n', expect=b'-ERR', dial_timeout=SHORT)
+    assert record.errors == {'ETIMEDOUT': 10}
+
+
+def test_no_answer_at_all(leaver: RawBackend) -> None:
+    record = dial(leaver.port, expect=b'220')
+    assert record.errors == {'EOF': 10}
+
+
+def test_a_long_question(raw_backend: RawBackend) -> None:
+    def receive(peer: Peer) -> None:
+        peer.recv_exactly(len(question))
+        peer.send(b'ok')
+        hold(peer)
+
+    question = bytes(range(256)) * 16384
+    raw_backend.serve(receive)
+    assert dial(raw_backend.port, connections=2, send=question, expect=b'ok').established == 2
+
+
+def test_only_sent(raw_backend: RawBackend) -> None:
+    assert dial(raw_backend.port, connections=1, send=b'hello').established == 1
+    assert raw_backend.accept().recv_exactly(5) == b'hello'
+
+
+@pytest.mark.parametrize('name', ['.example.com', 'a..b'])
+def test_a_name_that_no_certificate_can_be_for(name: str) -> None:
+    with pytest.raises(ConfigError, match='--tls: no certificate can be for'):
+        check_name(ssl.create_default_context(), name)

@@ -1,0 +1,8 @@
+"""``python -m vaurien.tcpgoon`` is the command ``tcpgoon``."""
+
+import sys
+
+from vaurien.tcpgoon.main import main
+
+if __name__ == '__main__':
+    sys.exit(main())

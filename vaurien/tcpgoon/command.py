@@ -1,0 +1,80 @@
+"""``tcpgoon run``: from settings to an exit status."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import datetime, timezone
+from typing import TextIO
+
+import msgspec
+
+from vaurien import log
+from vaurien.cli.output import say
+from vaurien.tcpgoon.dialer import Dialer
+from vaurien.tcpgoon.display import make_display
+from vaurien.tcpgoon.interruption import interruptible
+from vaurien.tcpgoon.plan import Test, check_limits, plan
+from vaurien.tcpgoon.plot import check_plot, draw
+from vaurien.tcpgoon.prompt import confirm
+from vaurien.tcpgoon.report import format_statistics
+from vaurien.tcpgoon.result import Result, worst_status
+from vaurien.tcpgoon.settings import Settings
+from vaurien.tcpgoon.summary import summarize, summarize_application
+from vaurien.tcpgoon.table import print_table
+
+
+def run(settings: Settings, words: Sequence[str]) -> int:
+    """Test what *words* name and return the exit status that the help tells; raises `VaurienError`."""
+    if settings.verbose:
+        log.set_up('warning', '-')
+        logging.getLogger('vaurien.tcpgoon').setLevel(logging.DEBUG)
+    if settings.plot is not None:
+        check_plot(settings.plot)
+    tests = plan(settings, words)
+    stream = sys.stderr if settings.json else sys.stdout
+    for warning in check_limits(settings, tests):
+        say(f'tcpgoon: warning: {warning}', sys.stderr)
+    targets = [test.recipe.target.address for test in tests]
+    if not settings.assume_yes and not confirm(targets, settings.connections, stream):
+        return 1
+    results = run_tests(tests, settings, stream)
+    if settings.json:
+        application = settings.eureka is not None
+        summary = summarize_application(results, words[0]) if application else summarize(results[0])
+        say(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
+    elif settings.eureka is not None:
+        print_table(results)
+    if settings.plot is not None:
+        draw(settings.plot, [(result.test.title, result.record) for result in results])
+    return worst_status(results)
+
+
+def run_tests(tests: Sequence[Test], settings: Settings, stream: TextIO) -> list[Result]:
+    """One after the other, with their status on *stream*, and their statistics where they are wanted as text."""
+    results: list[Result] = []
+    for number, test in enumerate(tests, 1):
+        if len(tests) > 1:
+            say(f'instance {number} of {len(tests)}: {test.title}', stream)
+        results.append(run_test(test, settings, stream))
+        if not settings.json:
+            say(format_statistics(test.recipe.target.address, results[-1].record))
+        if results[-1].record.interrupted:
+            break
+    return results
+
+
+def run_test(test: Test, settings: Settings, stream: TextIO) -> Result:
+    """Run it to its end, or until a signal comes."""
+    began = datetime.now(timezone.utc)
+    with closing(Dialer(test.recipe, settings)) as dialer, interruptible(dialer.interrupt):
+        display = make_display(dialer, settings, stream)
+        dialer.begin()
+        display.begin()
+        try:
+            dialer.wait()
+        finally:
+            display.end()
+    return Result(test, settings, began, dialer.record)

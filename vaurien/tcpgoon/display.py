@@ -1,0 +1,116 @@
+"""The status while a test goes on: one live line on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from typing import Any, Protocol, TextIO
+
+from vaurien.cli.output import say
+from vaurien.tcpgoon.dialer import Dialer
+from vaurien.tcpgoon.report import format_status
+from vaurien.tcpgoon.settings import Settings
+
+#: Seconds between two pictures on a terminal, and those over which a rate is taken.
+REFRESH = 0.1
+RATE_OVER = 1.0
+
+
+class Display(Protocol):
+    """Shows a dialer's status from `begin` to `end`."""
+
+    def begin(self) -> None:
+        """Show it from now on."""
+
+    def end(self) -> None:
+        """Show it no more."""
+
+
+def make_display(dialer: Dialer, settings: Settings, stream: TextIO) -> Display:
+    """What fits *stream*. Debugging information would tear a live line apart."""
+    if stream.isatty() and os.environ.get('TERM') != 'dumb' and not settings.verbose:
+        return LiveLine(dialer, stream)
+    return PlainLines(dialer, settings.interval, stream)
+
+
+class PlainLines:
+    """A line at the start, one every *interval* seconds (0: none), one at the end if there is something new."""
+
+    def __init__(self, dialer: Dialer, interval: float, stream: TextIO) -> None:
+        self._dialer = dialer
+        self._stream = stream
+        self._timer = dialer.loop.timer(interval, interval) if interval else None
+        self._last = ''
+
+    def begin(self) -> None:
+        """Show it from now on."""
+        self._show()
+        if self._timer is not None:
+            self._timer.start(self._show, update=True)
+
+    def end(self) -> None:
+        """Show how it ended, and no more."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer.close()
+        if format_status(self._dialer.record) != self._last:
+            self._show()
+
+    def _show(self) -> None:
+        self._last = format_status(self._dialer.record)
+        say(self._last, self._stream)
+
+
+class LiveLine:
+    """A bar, a rate and the counts, on a line that is gone at the end."""
+
+    def __init__(self, dialer: Dialer, stream: TextIO) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+        from rich.table import Column
+
+        self._dialer = dialer
+        self._progress = Progress(
+            BarColumn(bar_width=None),
+            TextColumn('{task.description}', markup=False, table_column=Column(no_wrap=True)),
+            console=Console(file=stream),
+            auto_refresh=False,
+            transient=True,
+            expand=True,
+        )
+        self._task = self._progress.add_task('', total=dialer.record.total)
+        self._timer: Any = dialer.loop.timer(REFRESH, REFRESH)
+        #: Moments, and how many connections were settled then.
+        self._samples = deque([(0.0, 0)], maxlen=round(RATE_OVER / REFRESH))
+
+    def begin(self) -> None:
+        """Show it from now on."""
+        self._show()
+        self._progress.start()
+        self._timer.start(self._show, update=True)
+
+    def end(self) -> None:
+        """Give the terminal back."""
+        self._timer.stop()
+        self._timer.close()
+        self._progress.stop()
+
+    def _show(self) -> None:
+        record = self._dialer.record
+        self._progress.update(self._task, completed=record.settled, description=self._describe())
+        self._progress.refresh()
+
+    def _describe(self) -> str:
+        record = self._dialer.record
+        counts = f'established {record.established}, closed {record.closed}, error {record.failed}'
+        left = self._dialer.hold_left
+        if left is not None:
+            return f'holding for {left:.0f} s more  {counts}'
+        return f'{record.settled}/{record.total} {self._rate():.0f}/s  dialing {record.dialing}, {counts}'
+
+    def _rate(self) -> float:
+        """Connections settled per second, lately."""
+        now, settled = self._dialer.elapsed, self._dialer.record.settled
+        then, before = self._samples[0]
+        self._samples.append((now, settled))
+        return (settled - before) / (now - then)

@@ -1,0 +1,105 @@
+"""Targets from a registry: the instances of an application that a Eureka server knows, over its REST interface.
+
+Source: the page "Eureka REST operations" of Netflix's wiki, ``GET …/apps/APP`` in JSON; Spring's differs in the path
+before ``/apps`` only.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import msgspec
+import requests
+
+from vaurien.address import MAX_PORT, Address
+from vaurien.errors import ConfigError, RegistryError
+
+#: Seconds that the registry may take.
+TIMEOUT = 10.0
+
+
+class Instance(NamedTuple):
+    """A server of the application. *host* is the name that its certificate is for."""
+
+    id: str
+    host: str
+    address: Address
+
+
+class _Port(msgspec.Struct, rename={'number': '$', 'enabled': '@enabled'}):
+    """The registry writes ``{"$": 8080, "@enabled": "true"}``, numbers as texts sometimes."""
+
+    number: int
+    enabled: bool
+
+
+class _Instance(msgspec.Struct, rename='camel'):
+    host_name: str
+    status: str
+    instance_id: str = ''
+    ip_addr: str | None = None
+    port: _Port | None = None
+    secure_port: _Port | None = None
+
+
+class _Application(msgspec.Struct):
+    #: One alone comes without the array from some versions.
+    instance: list[_Instance] | _Instance = []
+
+
+class _Answer(msgspec.Struct):
+    application: _Application
+
+
+def find_instances(url: str, application: str) -> list[Instance]:
+    """Those that are UP, each at its secure port where that is enabled; raises `ConfigError`, `RegistryError`."""
+    if not _is_url(url):
+        raise ConfigError(f'expected a URL like http://host:8761/eureka, got {url!r}', '--eureka')
+    known = _ask(f'{url.rstrip("/")}/apps/{quote(application, safe="")}', application).application.instance
+    instances = [_read(entry) for entry in (known if isinstance(known, list) else [known]) if entry.status == 'UP']
+    if not instances:
+        raise RegistryError(f'no instance of {application} is UP in {without_password(url)}')
+    return instances
+
+
+def without_password(url: str) -> str:
+    """*url* as it may be shown."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition('@')[2]))
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # a bracket that is not closed
+        return False
+    return parts.scheme in ('http', 'https') and bool(parts.hostname)
+
+
+def _ask(url: str, application: str) -> _Answer:
+    shown = without_password(url)
+    try:
+        response = requests.get(url, headers={'Accept': 'application/json'}, timeout=TIMEOUT)
+    except requests.Timeout:
+        raise RegistryError(f'no answer from {shown} within {TIMEOUT:g} s') from None
+    except requests.exceptions.SSLError:
+        raise RegistryError(f'no certificate to be trusted at {shown}') from None
+    except (requests.RequestException, UnicodeError):
+        raise RegistryError(f'nobody answers at {shown}') from None
+    if response.status_code == requests.codes.not_found:
+        raise RegistryError(f'no application {application} in {shown}')
+    if response.status_code != requests.codes.ok:
+        raise RegistryError(f'{shown} answers {response.status_code} {response.reason}')
+    try:
+        return msgspec.json.decode(response.content, type=_Answer, strict=False)
+    except msgspec.DecodeError as error:  # a wrong type is one, too
+        raise RegistryError(f'{shown} does not answer as a Eureka server: {error}') from None
+
+
+def _read(entry: _Instance) -> Instance:
+    ports = [port.number for port in (entry.secure_port, entry.port) if port is not None and port.enabled]
+    if not ports or not 1 <= ports[0] <= MAX_PORT:
+        raise RegistryError(f'instance {entry.instance_id or entry.host_name} has no port that is enabled and valid')
+    address = Address(entry.ip_addr or entry.host_name, ports[0])
+    return Instance(entry.instance_id or str(address), entry.host_name, address)

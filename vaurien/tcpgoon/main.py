@@ -1,0 +1,61 @@
+"""The command ``tcpgoon``: which sub-command it is, and what goes wrong in it as one line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from vaurien import __version__
+from vaurien.cli.output import fail, flush, say
+from vaurien.errors import ConfigError, VaurienError
+from vaurien.tcpgoon.flags import RUN, SERVER, parse
+
+COMMANDS = ('run', 'server', 'version', '--version')
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with *argv* (without the command's name) and return its exit status: 0, 1 or 2."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    name = words.pop(0) if words and words[0] in COMMANDS else 'run'
+    try:
+        if name == 'run':
+            return _run(words)
+        return _serve(words) if name == 'server' else _tell_version(words)
+    except VaurienError as error:
+        return fail('tcpgoon', error, 1)
+    except KeyboardInterrupt:  # before there is anything to end in order
+        return 1
+    finally:
+        flush()
+
+
+def _run(words: Sequence[str]) -> int:
+    line = parse(RUN, words)
+    if line.help:
+        say(line.help)
+        return 0
+    from vaurien.tcpgoon.command import run  # what this imports takes a while, for the help too long
+
+    return run(line.settings, line.words)
+
+
+def _serve(words: Sequence[str]) -> int:
+    line = parse(SERVER, words)
+    if line.help:
+        say(line.help)
+        return 0
+    _expect_no_words(line.words)
+    from vaurien.tcpgoon.server import serve
+
+    return serve(line.settings)
+
+
+def _tell_version(words: Sequence[str]) -> int:
+    _expect_no_words(words)
+    say(f'tcpgoon {__version__}')
+    return 0
+
+
+def _expect_no_words(words: Sequence[str]) -> None:
+    if words:
+        raise ConfigError(f'unexpected argument {words[0]!r}, see tcpgoon --help')

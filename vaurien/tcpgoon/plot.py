@@ -1,0 +1,99 @@
+"""The record of a test as a picture: connections over time, and how long connecting took."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vaurien.errors import ConfigError
+from vaurien.tcpgoon.record import Record
+from vaurien.tcpgoon.spread import Spread
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SUFFIXES = ('.png', '.svg', '.pdf')
+#: Inches for a test, and dots per inch.
+WIDTH, HEIGHT = 10.0, 3.6
+DOTS = 100
+BINS = 40
+#: Times that are further apart than by this factor are drawn on a logarithmic scale.
+FAR_APART = 50
+
+GREEN, RED, GREY = '#2a9d4a', '#d1495b', '#8d99ae'
+
+
+def check_plot(path: str) -> None:
+    """Whether a picture can be written there, before the test; raises `ConfigError`."""
+    if Path(path).suffix not in SUFFIXES:
+        raise ConfigError(f'expected a file named {", ".join(SUFFIXES)}, got {path!r}', '--plot')
+    if find_spec('matplotlib') is None:
+        raise ConfigError("matplotlib is missing: pip install 'vaurien[plot]'", '--plot')
+    existed = Path(path).exists()
+    try:
+        with Path(path).open('ab'):  # an old picture stays until there is a new one
+            pass
+    except OSError as error:
+        raise _cannot_write(path, error) from None
+    if not existed:
+        Path(path).unlink()
+
+
+def draw(path: str, tests: Sequence[tuple[str, Record]]) -> None:
+    """Write the picture: for each test, named by its title, a row. Raises `ConfigError`."""
+    from matplotlib.figure import Figure  # takes a while
+
+    figure = Figure(figsize=(WIDTH, HEIGHT * len(tests)), layout='constrained')
+    rows = figure.subplots(len(tests), 2, squeeze=False, width_ratios=(3, 2))
+    for (title, record), (left, right) in zip(tests, rows, strict=True):
+        draw_connections(left, title, record)
+        draw_times(right, record)
+    try:
+        figure.savefig(path, dpi=DOTS, format=Path(path).suffix[1:])
+    except OSError as error:
+        raise _cannot_write(path, error) from None
+
+
+def draw_connections(axes: Axes, title: str, record: Record) -> None:
+    """How many were established, and had failed, at each moment."""
+    changes = sorted([*((at, 1) for at in record.established_at), *((at, -1) for at in record.closed_at)])
+    curves = (
+        ('established', GREEN, [at for at, _ in changes], list(accumulate(change for _, change in changes))),
+        ('failed', RED, list(record.failed_at), list(range(1, record.failed + 1))),
+        ('closed by the server', GREY, list(record.closed_at), list(range(1, record.closed + 1))),
+    )
+    end = record.over_at or 0.0
+    for label, color, moments, counts in curves:
+        if moments:
+            axes.step([0.0, *moments, end], [0, *counts, counts[-1]], where='post', label=label, color=color)
+    axes.set(title=title, xlabel='seconds', ylabel='connections')
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    if axes.lines:
+        axes.legend()
+
+
+def draw_times(axes: Axes, record: Record) -> None:
+    """How often connecting took how long."""
+    axes.set(title='response time', xlabel='milliseconds', ylabel='connections')
+    spread = Spread.of(record.responses)
+    if spread is None:
+        axes.text(0.5, 0.5, 'none was established', ha='center', va='center', transform=axes.transAxes)
+        return
+    low, high = spread.min * 1000, spread.max * 1000
+    edges: int | list[float] = BINS
+    if high > FAR_APART * low > 0:
+        edges = [low * (high / low) ** (step / BINS) for step in range(BINS + 1)]
+        axes.set_xscale('log')
+    axes.hist([seconds * 1000 for seconds in record.responses], bins=edges, color=GREEN)
+    for name, style in (('p50', '-'), ('p90', '--'), ('p99', ':')):
+        value = getattr(spread, name) * 1000
+        axes.axvline(value, color='black', linestyle=style, linewidth=1, label=f'{name} {value:.3g} ms')
+    axes.legend()
+
+
+def _cannot_write(path: str, error: OSError) -> ConfigError:
+    return ConfigError(f'cannot write {path}: {error.strerror}', '--plot')

@@ -1,0 +1,52 @@
+"""The question before anything is opened."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from vaurien.address import Address
+from vaurien.cli.output import say
+
+WIDTH = 69
+ANSWERS = {'y': True, 'yes': True, 'n': False, 'no': False, '': False}
+
+
+def confirm(targets: Sequence[Address], connections: int, stream: TextIO) -> bool:
+    """Warn of what is about to be done, and ask; whoever does not say yes says no."""
+    say(format_warning(targets, connections), stream)
+    try:
+        return _ask(stream)
+    except KeyboardInterrupt:
+        say('', stream)  # the shell's prompt is to be on a line of its own
+        raise
+
+
+def _ask(stream: TextIO) -> bool:
+    answer = None
+    while answer is None:
+        say('Do you want to continue? (y/N): ', stream, end='')
+        line = sys.stdin.readline() if sys.stdin else ''
+        if not line:
+            say('\n\n*** Not started: the input ended without an answer (-y goes on without asking) ***', stream)
+            return False
+        answer = ANSWERS.get(line.strip().lower())
+        if answer is None:
+            say('\nPlease answer yes or no', stream)
+    if not answer:
+        say('\n*** Not started, as you said ***', stream)
+    return answer
+
+
+def format_warning(targets: Sequence[Address], connections: int) -> str:
+    """Who is going to be loaded, and how much."""
+    return '\n'.join(
+        [
+            ' WARNING '.center(WIDTH, '*'),
+            '* This puts load on a server that may not bear it:',
+            *(f'*\t- Host: {target.host}\n*\t- TCP Port: {target.port}' for target in targets),
+            f'*\t- # of concurrent connections: {connections}',
+            '*' * WIDTH,
+        ]
+    )

@@ -1,0 +1,39 @@
+"""What came of a test, and the exit status that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from vaurien.tcpgoon.plan import Test
+from vaurien.tcpgoon.record import Record
+from vaurien.tcpgoon.settings import Settings
+
+#: Exit statuses, the worst first.
+STATUSES = (1, 2, 0)
+
+
+class Result(NamedTuple):
+    """A test that is over."""
+
+    test: Test
+    settings: Settings
+    began: datetime
+    record: Record
+
+    @property
+    def exit_status(self) -> int:
+        """0 if all connections were established, 2 if all were dialed and some failed, 1 if it was interrupted.
+
+        Of those that were to be held, one that the server closed has failed.
+        """
+        record = self.record
+        if record.interrupted:
+            return 1
+        return 2 if record.failed or (self.settings.hold is not None and record.closed) else 0
+
+
+def worst_status(results: Iterable[Result]) -> int:
+    """The one that says most."""
+    return min((result.exit_status for result in results), key=STATUSES.index)

@@ -1,0 +1,32 @@
+"""Many times in a few: minimum, average, maximum, deviation, percentiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from statistics import fmean, pstdev
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Seconds; the deviation is that of the population, the percentiles are by nearest rank."""
+
+    count: int
+    min: float
+    avg: float
+    max: float
+    dev: float
+    p50: float
+    p90: float
+    p99: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Spread | None:
+        """None of none."""
+        if not seconds:
+            return None
+        ranked = sorted(seconds)
+        average = fmean(ranked)
+        percentiles = (ranked[ceil(percent * len(ranked) / 100) - 1] for percent in (50, 90, 99))
+        return cls(len(ranked), ranked[0], average, ranked[-1], pstdev(ranked, average), *percentiles)
