@@ -13,7 +13,6 @@ from typing import Any
 
 import gevent
 import pytest
-from vaurien.engine.clock import Clock
 
 from tests.behaviors.clients import http_session, redis_client
 from tests.behaviors.waiting import eventually
@@ -23,6 +22,7 @@ from tests.engine.test_stream import Flow
 from tests.peers import Peer, RawBackend
 from tests.plugins.minitel import MinitelProtocol
 from tests.servers import LARGE, TIMEOUT, Server
+from vaurien.clock import Clock
 from vaurien.embedded import Proxy
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.stream import TOXIC_CHUNK, Stream
