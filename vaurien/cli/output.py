@@ -24,6 +24,8 @@ def say(text: str, stream: TextIO | None = None, end: str = '\n') -> bool:
 
 def wait(seconds: float) -> bool:
     """Let so much time pass, or less if whoever reads standard output leaves; whether somebody still does."""
+    if sys.stdout is None:
+        return False
     leaving = select.poll()
     leaving.register(sys.stdout, 0)
     return not leaving.poll(seconds * 1000)
