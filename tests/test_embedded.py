@@ -50,7 +50,8 @@ class TestLife:
             client = connect(proxy)
             client.send(b'hello')
             assert client.recv_exactly(5) == b'hello'
-        assert client.recv() == b''
+        with client:
+            assert client.recv() == b''
         with pytest.raises(ConnectionRefusedError):
             Peer.connect(address.port)
         with pytest.raises(RuntimeError, match='not running'):
@@ -109,7 +110,8 @@ class TestLife:
             client = connect(proxy)
             client.send(b'hello')
             eventually(lambda: proxy.status()['faults'] == {'hang': 1})
-        assert client.recv() == b''
+        with client:
+            assert client.recv() == b''
 
 
 class TestThreads:
@@ -270,6 +272,72 @@ class TestFaults:
         faults = proxy.faults()
         assert [faults[0].request, faults[-1].request] == ['11 bytes', '1010 bytes']
         assert len(faults) == 1000
+
+
+class TestToxics:
+    """What is on the streams."""
+
+    def test_for_the_length_of_a_block(self, proxy: Proxy) -> None:
+        with connect(proxy) as client:
+            client.send(b'hello')
+            assert client.recv_exactly(5) == b'hello'
+            with proxy.toxic('limit_data', bytes=3) as same:
+                assert same is proxy
+                client.send(b'hello')
+                assert client.recv_all() == b'hel'
+        assert proxy.toxics() == []
+        assert ask(proxy) == b'hello'
+
+    def test_that_is_gone_when_the_block_ends(self, proxy: Proxy) -> None:
+        with proxy.toxic('noop', name='nothing'):
+            proxy.remove_toxic('nothing')
+        with proxy.toxic('noop'):
+            proxy.stop()
+
+    def test_adds_changes_and_removes(self, proxy: Proxy) -> None:
+        added = proxy.add_toxic('latency', stream='upstream', toxicity=0.5, name='far', latency=200)
+        attributes = {'latency': 200, 'jitter': 0}
+        assert added == {
+            'type': 'latency',
+            'name': 'far',
+            'stream': 'upstream',
+            'toxicity': 0.5,
+            'attributes': attributes,
+        }
+        assert proxy.toxics() == proxy.status()['toxics'] == [added]
+        assert proxy.update_toxic('far', jitter=50) == {**added, 'attributes': {**attributes, 'jitter': 50}}
+        assert proxy.update_toxic('far', toxicity=0)['toxicity'] == 0
+        assert proxy.toxics()[0]['attributes'] == {**attributes, 'jitter': 50}
+        proxy.remove_toxic('far')
+        assert proxy.toxics() == []
+
+    def test_mistakes_change_nothing(self, proxy: Proxy) -> None:
+        added = proxy.add_toxic('latency', latency=200)
+        with pytest.raises(PluginError, match="did you mean 'latency'"):
+            proxy.add_toxic('latecny')
+        with pytest.raises(OptionError, match=r"^latnecy: latency has no such option, did you mean 'latency'\?$"):
+            proxy.update_toxic('latency_downstream', jitter=1, latnecy=5)
+        with pytest.raises(ConfigError, match="there is a toxic named 'latency_downstream' already"):
+            proxy.add_toxic('latency')
+        for call in (proxy.update_toxic, proxy.remove_toxic):
+            with pytest.raises(ConfigError, match="there is no toxic named 'far'"):
+                call('far')
+        assert proxy.toxics() == [added]
+
+
+def test_lists_and_cuts_links(proxy: Proxy) -> None:
+    with connect(proxy) as first, connect(proxy) as second:
+        for client in (first, second):
+            client.send(b'hello')
+            client.recv_exactly(5)
+        links = proxy.links()
+        assert [link['id'] for link in links] == [1, 2]
+        assert links[0]['client'] == '{}:{}'.format(*first.sock.getsockname())
+        proxy.cut_link(1)
+        assert first.recv() == b''
+        assert [link['id'] for link in proxy.links()] == [2]
+        with pytest.raises(ConfigError, match='there is no open link 1'):
+            proxy.cut_link(1)
 
 
 def test_the_bytes_of_two_do_not_mix() -> None:

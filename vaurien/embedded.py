@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, TypeVar
@@ -15,9 +15,11 @@ from gevent.monkey import get_original
 from vaurien.address import Address
 from vaurien.arming import Entry, Spec, parse_armed, parse_behaviors, sort_options
 from vaurien.engine.proxy import ProxyServer
+from vaurien.engine.toxicity import ToxicNameError, status_of
+from vaurien.errors import ConfigError
 from vaurien.faults import Fault
 from vaurien.settings import Settings
-from vaurien.toxicspec import make_toxic
+from vaurien.toxicspec import ToxicEntry, change_toxic, make_toxic
 
 Result = TypeVar('Result')
 
@@ -130,25 +132,69 @@ class Proxy:
             if self._server is not None:
                 self._arm(before)
 
+    def toxics(self) -> list[dict[str, Any]]:
+        """What is on its streams, those of the upstream first: type, name, stream, toxicity and attributes of each."""
+        return self._call(lambda server: [status_of(entry) for entry in server.toxics])
+
+    def add_toxic(
+        self, type_: str, *, stream: str = 'downstream', toxicity: float = 1.0, name: str = '', **attributes: Any
+    ) -> dict[str, Any]:
+        """Put a toxic on a stream, behind those that there are: ``add_toxic('latency', latency=200)``.
+
+        *toxicity*: the probability that a link gets it; *name*: ``latency_downstream`` if none is given. Returns the
+        toxic with all of its attributes; raises `ConfigError`.
+        """
+        entry = make_toxic(type_, attributes, name=name, stream=stream, toxicity=toxicity)
+        self._call(lambda server: server.toxics.add(entry))
+        return status_of(entry)
+
+    def update_toxic(self, name: str, *, toxicity: float | None = None, **attributes: Any) -> dict[str, Any]:
+        """Change what is given of the toxic of that name, on live links too; returns it with all of its attributes.
+
+        Raises `ConfigError`.
+        """
+
+        def update(server: ProxyServer) -> ToxicEntry:
+            entry = change_toxic(server.toxics.get(name), attributes, toxicity)
+            server.toxics.update(entry)
+            return entry
+
+        return status_of(self._call(update))
+
+    def remove_toxic(self, name: str) -> None:
+        """Take the toxic of that name away: what waits in it goes on. Raises `ConfigError`."""
+        self._call(lambda server: server.toxics.remove(name))
+
     @contextmanager
     def toxic(
-        self, kind: str, *, stream: str = 'downstream', toxicity: float = 1.0, name: str = '', **attributes: Any
+        self, type_: str, *, stream: str = 'downstream', toxicity: float = 1.0, name: str = '', **attributes: Any
     ) -> Iterator[Proxy]:
-        """Put a toxic on a stream for the length of a block: ``toxic('latency', latency=200)``; raises `ConfigError`.
-
-        *toxicity*: the probability that a link gets it.
-        """
-        entry = make_toxic(kind, attributes, name=name, stream=stream, toxicity=toxicity)
-        self._call(lambda server: server.toxics.add(entry))
+        """Add as `add_toxic` does for the length of a block; then remove it, if it is still there."""
+        added = self.add_toxic(type_, stream=stream, toxicity=toxicity, name=name, **attributes)
         try:
             yield self
         finally:
             if self._server is not None:
-                self._call(lambda server: server.toxics.remove(entry.name))
+                with suppress(ToxicNameError):
+                    self.remove_toxic(added['name'])
 
     def status(self) -> dict[str, Any]:
         """Everything about the running proxy, as ``GET /status`` gives it."""
         return self._call(lambda server: server.status())
+
+    def links(self) -> list[dict[str, Any]]:
+        """Those that are open, as ``GET /links`` gives them."""
+        return self._call(lambda server: [link.status() for link in server.links.values()])
+
+    def cut_link(self, number: int) -> None:
+        """Close both connections of the link with that id; raises `ConfigError` if it is not open."""
+
+        def cut(server: ProxyServer) -> None:
+            if number not in server.links:
+                raise ConfigError(f'there is no open link {number}')
+            server.links[number].close()
+
+        self._call(cut)
 
     def faults(self) -> list[Fault]:
         """The last faults, the oldest first, as ``GET /faults`` gives them."""

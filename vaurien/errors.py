@@ -70,7 +70,11 @@ class RegistryError(VaurienError):
 
 
 class ControlError(VaurienError):
-    """The control API refused a request."""
+    """The control API refused a request: the text is its own, ``status`` the HTTP status, where there is one."""
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class UnreachableError(ControlError):

@@ -54,6 +54,13 @@ def make_toxic(
     )
 
 
+def change_toxic(entry: ToxicEntry, attributes: Mapping[str, Any], toxicity: float | None = None) -> ToxicEntry:
+    """*entry* with what is given in the place of its own; raises `ConfigError`."""
+    values = {**entry.attributes, **Toxic.get(entry.type).check(attributes)}
+    toxicity = entry.toxicity if toxicity is None else float(toxicity)
+    return msgspec.structs.replace(entry, attributes=values, toxicity=toxicity)
+
+
 def read_toxics(given: Any) -> tuple[ToxicEntry, ...]:
     """Read texts, or mappings with ``type``, ``name``, ``stream``, ``toxicity`` and attributes; raises `ConfigError`.
 

@@ -1,4 +1,4 @@
-"""``vaurienctl``, the installed command."""
+"""``vaurienctl``, against a process with one proxy."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import pytest
 
 from tests.arming import UNAIMED
 from tests.behaviors.waiting import eventually
-from tests.commands import Command, run
+from tests.cli.asking import done, failed
+from tests.commands import Command
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT, free_port
 from vaurien.cli import ctl
+from vaurien.cli.ctl.options import add_options, parse_options
 from vaurien.client import Client
 from vaurien.errors import OptionError
 
@@ -33,22 +35,6 @@ def host(command: Command) -> str:
     """Its control API; nothing is armed."""
     Client(HOST, command.control_port).set_behavior('dummy')
     return f'{HOST}:{command.control_port}'
-
-
-def done(*words: str) -> str:
-    """What the command prints, which must succeed and complain of nothing."""
-    result = run('vaurienctl', *words)
-    assert (result.returncode, result.stderr) == (0, '')
-    return result.stdout
-
-
-def failed(status: int, *words: str) -> str:
-    """The one line with which it fails."""
-    result = run('vaurienctl', *words)
-    assert (result.returncode, result.stdout) == (status, '')
-    assert result.stderr.startswith('vaurienctl: error: ')
-    assert result.stderr.count('\n') == 1
-    return result.stderr.removeprefix('vaurienctl: error: ').rstrip('\n')
 
 
 def armed(host: str) -> dict[str, dict[str, object]]:
@@ -97,6 +83,14 @@ def test_host_may_come_last(host: str) -> None:
     assert done('get-behavior', f'--host={host}') == 'hang\n'
 
 
+def test_json_everywhere(host: str) -> None:
+    assert json.loads(done('--host', host, 'list-behaviors', '--json'))[0] == 'abort'
+    assert done('--host', host, '--json', 'get-behavior') == '"dummy"\n'
+    assert json.loads(done('--host', host, '--json', 'get-backend')).startswith('localhost:')
+    assert done('--host', host, '--json', 'set-behavior', 'dummy') == ''
+    assert json.loads(done('--host', host, '--json', 'links')) == []
+
+
 def test_gets_and_sets_the_backend(host: str) -> None:
     assert done('--host', host, 'set-backend', 'localhost:6380') == ''
     assert done('--host', host, 'get-backend') == 'localhost:6380\n'
@@ -114,6 +108,13 @@ def test_status_is_aligned_for_people(host: str, command: Command) -> None:
     assert told['links.open'] == '0'
     assert told['faults'] == 'none'
     assert told['settings.idle_timeout'] == 'none'
+
+
+def test_status_tells_of_toxics(host: str, command: Command) -> None:
+    with Client(HOST, command.control_port).toxic('latency', latency=200, toxicity=0.5, name='far'):
+        lines = done('--host', host, 'status').splitlines()
+    (line,) = [line for line in lines if line.startswith('toxics')]
+    assert line.split(maxsplit=1) == ['toxics.far', 'latency downstream, latency 200, jitter 0, toxicity 0.5']
 
 
 @pytest.mark.parametrize(
@@ -148,6 +149,10 @@ def test_refused_by_the_proxy(host: str, words: list[str], said: str) -> None:
         (['set-behavior', '5:delay,5:error', '--sleep', '2'], '--sleep is of none of delay, error'),
         (['--host', 'localhost:x', 'status'], 'no valid port'),
         (['--host', '::1', 'status'], 'in brackets'),
+        (['--host', 'https://staging', 'status'], 'expected http://HOST:PORT'),
+        (['--host', 'http://staging/api', 'status'], 'expected http://HOST:PORT'),
+        (['--token', 'schlüssel', 'status'], 'token: expected ASCII characters'),
+        (['cut-link', 'first'], "argument ID: invalid int value: 'first'"),
     ],
 )
 def test_refused_without_asking(words: list[str], said: str) -> None:
@@ -182,15 +187,15 @@ def test_help_teaches() -> None:
     ],
 )
 def test_reads_options(words: list[str], options: dict[str, str]) -> None:
-    assert ctl.parse_options(words) == options
+    assert parse_options(words) == options
 
 
 def test_the_longest_name_of_a_behavior_takes_an_option() -> None:
     spec = '10:slow, 10:slow-start'
-    assert ctl.add_options(spec, {'slow-start-time': '1'}) == "10:slow,10:slow-start(time='1')"
-    assert ctl.add_options(spec, {'slow-time': '1'}) == "10:slow(time='1'),10:slow-start"
+    assert add_options(spec, {'slow-start-time': '1'}) == "10:slow,10:slow-start(time='1')"
+    assert add_options(spec, {'slow-time': '1'}) == "10:slow(time='1'),10:slow-start"
     with pytest.raises(OptionError):
-        ctl.add_options(spec, {'slow': '1'})
+        add_options(spec, {'slow': '1'})
 
 
 def test_what_looks_like_a_number_may_be_a_text(host: str) -> None:
@@ -205,6 +210,8 @@ def test_what_looks_like_a_number_may_be_a_text(host: str) -> None:
         ('staging:80', 'http://staging:80'),
         ('[::1]', 'http://[::1]:8080'),
         ('[::1]:80', 'http://[::1]:80'),
+        ('http://staging', 'http://staging:8080'),
+        ('http://staging:80/', 'http://staging:80'),
     ],
 )
 def test_the_port_of_a_host(monkeypatch: pytest.MonkeyPatch, text: str, url: str) -> None:
@@ -214,11 +221,19 @@ def test_the_port_of_a_host(monkeypatch: pytest.MonkeyPatch, text: str, url: str
     assert asked == [url]
 
 
-def test_it_does_without_gevent() -> None:
-    ask = 'vaurien.cli.ctl.main(["--host", "127.0.0.1:1", "get-behavior"])'
-    code = f'import sys, vaurien.cli.ctl; {ask}; print("gevent" in sys.modules)'
+@pytest.mark.parametrize('words', ['get-behavior', 'toxic add redis latency', 'proxy list', 'faults --follow'])
+def test_it_does_without_gevent(words: str) -> None:
+    ask = f'vaurien.cli.ctl.main(["--host", "127.0.0.1:1", *{words.split()}])'
+    code = f'import sys, vaurien.cli.ctl; assert {ask} == 1; print("gevent" in sys.modules)'
     result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=TIMEOUT, check=True)
     assert result.stdout.splitlines()[-1] == 'False'
+
+
+def test_where_it_is_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv('VAURIEN_URL', f'http://{host}')
+    assert done('get-behavior') == 'dummy\n'
+    elsewhere = f'{HOST}:{free_port()}'
+    assert failed(1, 'get-behavior', '--host', elsewhere) == f'cannot reach http://{elsewhere}: connection refused'
 
 
 def test_tells_and_forgets_faults(host: str, command: Command, echo_server: RawBackend) -> None:

@@ -17,6 +17,7 @@ from vaurien.config import CLASSIC, REGISTRIES, SETTINGS
 from vaurien.errors import ConfigError, PluginError
 from vaurien.protocols import Protocol
 from vaurien.settings import Settings
+from vaurien.toxicspec import read_toxics
 
 
 @pytest.fixture(autouse=True)
@@ -68,16 +69,19 @@ def test_every_example_of_the_help_is_one() -> None:
 
 def test_every_setting() -> None:
     line = (
-        '--proxy [::1]:0 --backend localhost:1 --protocol redis --behavior delay --seed -3 --timeout 2.5'
-        ' --idle-timeout 60 --backlog 16 --max-links 100 --http --http-host 0.0.0.0 --http-port 8081'
-        ' --log-level debug --log-output -'
+        '--proxy [::1]:0 --backend localhost:1 --protocol redis --behavior delay --toxic noop@upstream --seed -3'
+        ' --timeout 2.5 --idle-timeout 60 --backlog 16 --max-links 100 --http --http-host 0.0.0.0 --http-port 8081'
+        ' --api-host vaurien,proxies --api-token secret --log-level debug --log-output -'
     )
-    assert {flag[2:].replace('-', '_') for flag in re.findall(r'--[\w-]+', line)} == set(SETTINGS) - {'behaviors'}
+    flags = {flag[2:].replace('-', '_') for flag in re.findall(r'--[\w-]+', line)}
+    # Without those that make it another process than one with a proxy.
+    assert flags - {'toxic'} == set(SETTINGS) - {'toxics', 'behaviors', 'server', 'toxiproxy_config'}
     assert parse(line.split()).settings == Settings(
         proxy=Address('::1', 0),
         backend=Address('localhost', 1),
         protocol='redis',
         behaviors=parse_behaviors('delay', {}),
+        toxics=read_toxics('noop@upstream'),
         seed=-3,
         timeout=2.5,
         idle_timeout=60.0,
@@ -86,6 +90,8 @@ def test_every_setting() -> None:
         http=True,
         http_host='0.0.0.0',
         http_port=8081,
+        api_host=('vaurien', 'proxies'),
+        api_token='secret',
         log_level='debug',
         log_output='-',
     )

@@ -22,10 +22,12 @@ def test_a_mistake_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         'say("x" * 100_000); say("again")',
         'print("x"); flush(); say("again")',
         'import sys; sys.stdout = None; say("x"); flush()',
+        f'assert not wait({TIMEOUT} * 2)',
+        'import sys; sys.stdout = None; assert not say("x"); assert not wait(0)',
     ],
 )
 def test_nobody_reads(code: str) -> None:
-    script = f'from vaurien.cli.output import flush, say; input(); {code}'
+    script = f'from vaurien.cli.output import flush, say, wait; input(); {code}'
     with subprocess.Popen(
         [sys.executable, '-E', '-c', script],  # PYTHONUNBUFFERED would make print fail by itself
         stdin=subprocess.PIPE,

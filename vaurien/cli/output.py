@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from typing import TextIO
 
 
-def say(text: str, stream: TextIO | None = None, end: str = '\n') -> None:
-    """Print to *stream*, standard output by default, at once; a reader that has gone is no reason to stop."""
+def say(text: str, stream: TextIO | None = None, end: str = '\n') -> bool:
+    """Print to *stream*, standard output by default, at once; a reader that has gone is no reason to stop.
+
+    Whether there is one.
+    """
     stream = stream or sys.stdout
     try:
         print(text, file=stream, end=end, flush=True)
     except OSError:
         _discard(stream)
+        return False
+    return stream is not None
+
+
+def wait(seconds: float) -> bool:
+    """Let so much time pass, or less if whoever reads standard output leaves; whether somebody still does."""
+    if sys.stdout is None:
+        return False
+    leaving = select.poll()
+    leaving.register(sys.stdout, 0)
+    return not leaving.poll(seconds * 1000)
 
 
 def flush() -> None:

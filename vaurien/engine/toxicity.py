@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -110,7 +110,7 @@ class Toxics:
                     yield stream, stage
 
 
-def status_of(entry: ToxicEntry) -> Mapping[str, Any]:
+def status_of(entry: ToxicEntry) -> dict[str, Any]:
     """An entry, ready for JSON: attributes that are not set are left out."""
     attributes = {name: value for name, value in entry.attributes.items() if value is not None}
     return {

@@ -1,0 +1,137 @@
+"""``vaurienctl``, the installed command: run to its end, or watched while it runs, on a terminal too."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+from time import monotonic
+
+import pytest
+
+from tests.commands import SCRIPTS, run
+from tests.servers import TIMEOUT
+from vaurien.cli import ctl
+
+#: What a terminal is told that is not text.
+ESCAPE = re.compile(r'\x1b\[[0-9;?]*[A-Za-z]')
+#: Lines and columns of a terminal.
+SIZE = 24, 160
+
+
+def done(*words: str) -> str:
+    """What the command prints, which must succeed and complain of nothing."""
+    result = run('vaurienctl', *words)
+    assert (result.returncode, result.stderr) == (0, '')
+    return result.stdout
+
+
+def rows(*words: str) -> list[list[str]]:
+    """The same, by line and tab."""
+    return [line.split('\t') for line in done(*words).splitlines()]
+
+
+def failed(status: int, *words: str) -> str:
+    """The one line with which it fails."""
+    result = run('vaurienctl', *words)
+    assert (result.returncode, result.stdout) == (status, '')
+    return read_error(result.stderr)
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The one line with which it refuses to do that, without a process of its own, which takes a while."""
+    assert ctl.main(words) == 2
+    said = capsys.readouterr()
+    assert said.out == ''
+    return read_error(said.err)
+
+
+def read_error(said: str) -> str:
+    """What the one line says."""
+    assert said.startswith('vaurienctl: error: ')
+    assert said.count('\n') == 1
+    return said.removeprefix('vaurienctl: error: ').rstrip('\n')
+
+
+def shown(*words: str) -> list[str]:
+    """The lines that somebody sees who runs it in a terminal."""
+    with Running(*words, terminal=True) as running:
+        assert running.wait() == (0, '')
+    return [line.rstrip() for line in running.said.splitlines()]
+
+
+class Running:
+    """The command, while it runs; *terminal*: it has one of its own, from which Ctrl-C comes."""
+
+    def __init__(self, *words: str, terminal: bool = False) -> None:
+        self.said = ''
+        self._terminal = terminal
+        command = [str(SCRIPTS / 'vaurienctl'), *words]
+        if terminal:
+            self._output, inside = pty.openpty()
+            fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack('HHHH', *SIZE, 0, 0))
+            # The first terminal that the leader of a session opens becomes the one whose Ctrl-C it gets.
+            command = ['sh', '-c', 'exec <"$0" "$@"', os.ttyname(inside), *command]
+        else:
+            self._output, inside = os.pipe()
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=inside,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, 'TERM': 'xterm'},
+        )
+        os.close(inside)
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self.leave()
+
+    def wait_for(self, text: str) -> None:
+        """Until it has said that; raises `AssertionError` with what it said instead."""
+        deadline = monotonic() + TIMEOUT
+        while text not in self.said:
+            assert self._read(deadline - monotonic()), f'no {text!r} in {self.said!r}'
+
+    def wait(self) -> tuple[int, str]:
+        """Until it ends: its return code, and what it complained of. All that it said is in ``said`` then."""
+        deadline = monotonic() + TIMEOUT
+        while self._output >= 0 and self._read(deadline - monotonic()):
+            pass
+        complaint = self.process.communicate(timeout=TIMEOUT)[1]
+        return self.process.returncode, complaint
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        if self._terminal:
+            os.write(self._output, b'\x03')
+        else:
+            self.process.send_signal(signal.SIGINT)
+
+    def leave(self) -> None:
+        """Read no more of what it says."""
+        if self._output >= 0:
+            os.close(self._output)
+            self._output = -1
+
+    def _read(self, seconds: float) -> bool:
+        if not select.select([self._output], [], [], max(0, seconds))[0]:
+            return False
+        try:
+            data = os.read(self._output, 65536)
+        except OSError:  # a terminal that everybody has left
+            return False
+        self.said += ESCAPE.sub('', data.decode())
+        return bool(data)

@@ -1,0 +1,92 @@
+"""What ``vaurienctl --help`` says works as it says."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+
+import pytest
+
+from tests.commands import Command
+from tests.peers import Peer, RawBackend
+from tests.servers import HOST
+from vaurien.cli import ctl
+from vaurien.cli.ctl.command import Command as CtlCommand
+from vaurien.cli.ctl.parser import COMMANDS, EPILOG, GROUPS
+from vaurien.cli.ctl.toxics import ADD
+from vaurien.client import Client
+from vaurien.toxics import Toxic
+
+EXAMPLE = re.compile(r'^  vaurienctl (.*)$', re.MULTILINE)
+
+
+@pytest.fixture(scope='module')
+def server() -> Iterator[Command]:
+    """A process to make proxies in."""
+    command = Command('--server')
+    yield command
+    command.kill()
+
+
+@pytest.fixture
+def process(server: Command, echo_server: RawBackend, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """As the examples expect it, with what they act on."""
+    client = Client(HOST, server.control_port)
+    monkeypatch.setenv('VAURIEN_URL', client.url)
+    for name in client.proxies():
+        client.proxy(name).delete()
+    client.create_proxy('redis', f'{HOST}:0', echo_server.address).add_toxic('latency')
+    return client
+
+
+def examples(text: str) -> list[list[str]]:
+    """The command lines in a help, as words."""
+    return [shlex.split(line) for line in EXAMPLE.findall(text)]
+
+
+@pytest.mark.parametrize('command', COMMANDS, ids=lambda command: command.name)
+def test_every_command_has_examples_that_work(process: Client, command: CtlCommand) -> None:
+    assert examples(command.examples)
+    redis = process.proxy('redis')
+    if command.name == 'toxic add':
+        redis.remove_toxic('latency_downstream')
+    with Peer.connect(int(redis.inspect()['listen'].rpartition(':')[2])) as peer:
+        peer.send(b'x')
+        peer.recv_exactly(1)
+        number = str(redis.links()[0]['id'])
+        for words in examples(command.examples):
+            assert ' '.join(words).startswith(command.name)
+            if '--follow' not in words:
+                assert ctl.main([number if word == '3' else word for word in words]) == 0
+
+
+def test_the_examples_of_all(process: Client, server: Command) -> None:
+    assert examples(EPILOG)
+    here = f'{HOST}:{server.control_port}'
+    for words in examples(EPILOG):
+        assert ctl.main([here if word in ('staging:8080', 'localhost:8474') else word for word in words]) == 0
+
+
+def test_every_help_is_reached(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in COMMANDS:
+        with pytest.raises(SystemExit) as ended:
+            ctl.main([*command.name.split(), '--help'])
+        assert ended.value.code == 0
+        text = capsys.readouterr().out
+        assert text.startswith(f'usage: vaurienctl {command.name} ')
+        assert f'examples:\n  vaurienctl {command.name}' in text
+        assert ('--proxy NAME' in text) is command.of_proxy
+        assert all(flag in text for flag in ('--host HOST[:PORT]', '--token', '--json'))
+
+
+def test_groups_name_their_commands() -> None:
+    for group, (summary, _) in GROUPS.items():
+        names = [command.name.partition(' ')[2] for command in COMMANDS if command.name.startswith(f'{group} ')]
+        assert names
+        assert all(name in summary for name in names)
+
+
+def test_all_toxics_are_named() -> None:
+    built_in = {name for name in Toxic.names() if Toxic.get(name).__module__.startswith('vaurien.')}
+    assert set(re.split(r'[,\s]+', ADD.partition('Types: ')[2].partition('.')[0])) == built_in

@@ -1,0 +1,272 @@
+"""``vaurienctl``, against a process with several proxies."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.cli.asking import done, failed, refused, rows, shown
+from tests.commands import Command, StartCommand
+from tests.peers import Peer, RawBackend
+from tests.servers import HOST, free_port
+from vaurien.client import Client
+
+
+@pytest.fixture(scope='module')
+def server() -> Iterator[Command]:
+    """A process to make proxies in."""
+    command = Command('--server')
+    yield command
+    command.kill()
+
+
+@pytest.fixture
+def process(server: Command, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """What vaurienctl speaks to; there is no proxy, and will be none afterwards."""
+    client = Client(HOST, server.control_port)
+    monkeypatch.setenv('VAURIEN_URL', client.url)
+    yield client
+    for name in client.proxies():
+        client.proxy(name).delete()
+
+
+@pytest.fixture
+def redis(process: Client, echo_server: RawBackend) -> Client:
+    """The first of two proxies, which both lead to an echo server."""
+    process.create_proxy('db', f'{HOST}:0', echo_server.address)
+    return process.create_proxy('redis', f'{HOST}:0', echo_server.address, 'redis')
+
+
+def told(*words: str) -> Any:
+    """What it tells as JSON."""
+    return json.loads(done(*words, '--json'))
+
+
+def connect(client: Client) -> Peer:
+    """A client of the proxy."""
+    return Peer.connect(int(client.inspect()['listen'].rpartition(':')[2]))
+
+
+class TestProxies:
+    def test_comes_and_goes(self, process: Client, echo_server: RawBackend) -> None:
+        assert done('proxy', 'list') == ''
+        assert told('proxy', 'list') == {}
+        (row,) = rows('proxy', 'create', 'cache', '--upstream', echo_server.address, '--protocol', 'redis')
+        name, listen, *rest = row
+        assert (name, rest) == ('cache', [echo_server.address, 'enabled', '0', 'redis'])
+        assert rows('proxy', 'list') == [row]
+        assert told('proxy', 'list') == process.proxies()
+        with Peer.connect(int(listen.rpartition(':')[2])) as peer:
+            peer.send(b'+OK\r\n')
+            assert peer.recv_exactly(5) == b'+OK\r\n'
+            assert rows('proxy', 'disable', 'cache') == [['cache', listen, *rest[:1], 'disabled', '0', 'redis']]
+            assert peer.recv() == b''
+        assert rows('proxy', 'enable', 'cache') == [row]
+        assert done('proxy', 'delete', 'cache') == ''
+        assert done('proxy', 'list') == ''
+
+    def test_creates_one_that_does_not_listen(self, process: Client) -> None:
+        listen = f'{HOST}:{free_port()}'
+        created = told('proxy', 'create', 'db', '-l', listen, '-u', 'localhost:5432', '--disabled')
+        assert created == process.proxies()['db']
+        assert (created['listen'], created['enabled']) == (listen, False)
+
+    def test_sorted(self, redis: Client, process: Client) -> None:
+        process.create_proxy('api', f'{HOST}:0', 'localhost:1')
+        assert [row[0] for row in rows('proxy', 'list')] == ['api', 'db', 'redis']
+
+    def test_inspects(self, redis: Client) -> None:
+        assert done('proxy', 'inspect', 'redis') == ''
+        redis.add_toxic('latency', latency=200, distribution='normal')
+        redis.add_toxic('noop', stream='upstream', toxicity=0.5)
+        assert rows('proxy', 'inspect', 'redis') == [
+            ['noop_upstream', 'noop', 'upstream', '0.5', '-'],
+            ['latency_downstream', 'latency', 'downstream', '1', 'latency=200, jitter=0, distribution=normal'],
+        ]
+        assert told('proxy', 'inspect', 'redis') == redis.inspect()
+
+    def test_a_table_for_people(self, redis: Client) -> None:
+        redis.add_toxic('latency', latency=200)
+        heading, *lines = shown('proxy', 'list')
+        assert heading.split() == ['name', 'listen', 'upstream', 'enabled', 'toxics', 'protocol']
+        assert [line.split()[0] for line in lines] == ['db', 'redis']
+        for column in ('listen', 'upstream', 'protocol'):
+            at = heading.index(column)
+            assert all(line[at - 1] == ' ' != line[at] for line in lines)
+        inspected = redis.inspect()
+        summary, heading, line = shown('proxy', 'inspect', 'redis')
+        assert summary == f'redis: {inspected["listen"]} -> {inspected["upstream"]} (redis), enabled'
+        assert heading.split() == ['name', 'type', 'stream', 'toxicity', 'attributes']
+        assert re.split(' {2,}', line) == ['latency_downstream', 'latency', 'downstream', '1', 'latency=200, jitter=0']
+        assert shown('proxy', 'inspect', 'db')[1:] == ['no toxics']
+
+    def test_nothing_is_said_to_people(self, process: Client) -> None:
+        assert shown('proxy', 'list') == ['no proxies']
+
+    def test_json_on_a_terminal(self, redis: Client, process: Client) -> None:
+        assert json.loads('\n'.join(shown('proxy', 'list', '--json'))) == process.proxies()
+
+    def test_a_name_is_no_markup_nor_a_line(self, process: Client) -> None:
+        for name in ('[red]x', 'tab\there', 'line\nend', '\x1b[2J'):
+            process.create_proxy(name, f'{HOST}:0', 'localhost:1')
+        named = ['\\x1b[2J', '[red]x', 'line\\nend', 'tab\\there']
+        assert [row[0] for row in rows('proxy', 'list')] == named
+        assert [line.split()[0] for line in shown('proxy', 'list')[1:]] == named
+
+    @pytest.mark.parametrize(
+        ('words', 'said'),
+        [
+            ('proxy delete rdis', 'proxy not found'),
+            ('proxy create redis -u localhost:1', 'proxy already exists'),
+            ('proxy create x -u localhost', "upstream: 'localhost' is not an address: expected host:port"),
+            ('proxy create x -u localhost:1 -l localhost', 'missing port in address'),
+            ('proxy create x -u localhost:1 --protocol rdis', "unknown protocol 'rdis', did you mean 'redis'?"),
+            ('proxy create x', 'required: -u/--upstream, see vaurienctl proxy create --help'),
+            ('proxy create a/b -u localhost:1', "name: 'a/b' cannot be asked for"),
+            ('proxy', 'the following arguments are required: COMMAND, see vaurienctl proxy --help'),
+            ('proxy list redis', "unexpected argument 'redis', see vaurienctl proxy list --help"),
+            ('--proxy redis proxy list', 'unexpected argument --proxy, see vaurienctl proxy list --help'),
+        ],
+    )
+    def test_mistakes(
+        self, redis: Client, process: Client, capsys: pytest.CaptureFixture[str], words: str, said: str
+    ) -> None:
+        before = process.proxies()
+        assert said in refused(capsys, *words.split())
+        assert process.proxies() == before
+
+
+class TestToxics:
+    def test_adds_changes_and_removes(self, redis: Client) -> None:
+        row = ['latency_upstream', 'latency', 'upstream', '1', 'latency=200, jitter=50']
+        assert rows('toxic', 'add', 'redis', 'latency(latency=200, jitter=50)@upstream') == [row]
+        assert rows('toxic', 'update', 'redis', 'latency_upstream', '--latency=-5', '--toxicity', '0.5') == [
+            ['latency_upstream', 'latency', 'upstream', '0.5', 'latency=-5, jitter=50']
+        ]
+        assert told('toxic', 'update', 'redis', 'latency_upstream', '--jitter', '-1') == redis.toxics()[0]
+        assert redis.toxics()[0]['attributes'] == {'latency': -5, 'jitter': -1}
+        assert done('toxic', 'remove', 'redis', 'latency_upstream') == ''
+        assert redis.toxics() == []
+
+    def test_adds_by_flags(self, redis: Client) -> None:
+        flags = ('--rate', '100', '--stream', 'upstream', '--toxicity', '0.5', '--name', 'thin')
+        added = told('toxic', 'add', 'redis', 'bandwidth', *flags)
+        assert redis.toxics() == [added]
+        assert added == {
+            'type': 'bandwidth',
+            'name': 'thin',
+            'stream': 'upstream',
+            'toxicity': 0.5,
+            'attributes': {'rate': 100},
+        }
+        slicer = told('toxic', 'add', 'redis', 'slicer(delay=5)', '--average-size', '10')
+        assert slicer['attributes'] == {'average_size': 10, 'size_variation': 0, 'delay': 5}
+
+    def test_a_name_for_what_is_armed_with_text(self, redis: Client) -> None:
+        assert told('toxic', 'add', 'redis', "noop(name='a, b', toxicity=0.25)")['name'] == 'a, b'
+        assert told('toxic', 'update', 'redis', 'a, b', '--toxicity', '1')['toxicity'] == 1
+
+    @pytest.mark.parametrize(
+        ('words', 'said'),
+        [
+            (['add', 'redis', 'latecny'], "unknown toxic 'latecny', did you mean 'latency'?"),
+            (['add', 'rdis', 'latency'], 'proxy not found'),
+            (['add', 'redis', 'latency', '--latnecy', '5'], "no such option, did you mean 'latency'?"),
+            (['add', 'redis', 'latency(latency=soon)'], "latency: expected int, got 'soon'"),
+            (['add', 'redis', 'latency(latency=1'], 'no closing parenthesis'),
+            (['add', 'redis', 'latency@sideways'], "stream: expected upstream or downstream, got 'sideways'"),
+            (['add', 'redis', 'latency@upstream', '--stream', 'upstream'], 'there is --stream, too'),
+            (['add', 'redis', 'latency,noop'], 'several toxics'),
+            (['add', 'redis', 'noop', '--name', 'there'], 'toxic already exists'),
+            (['add', 'redis', 'noop', '5'], "unexpected argument '5'"),
+            (['update', 'redis', 'there'], 'nothing to change'),
+            (['update', 'redis', 'their', '--toxicity', '1'], "there is no toxic 'their', did you mean 'there'?"),
+            (['update', 'redis', 'there', '--toxicity', 'often'], "invalid float value: 'often'"),
+            (['update', 'redis', 'there', '--toxicity', 'nan'], 'JSON'),
+            (['update', 'redis', 'there', '--latnecy', '5'], 'latnecy: latency has no such option'),
+            (['remove', 'redis', 'their'], 'toxic not found'),
+        ],
+    )
+    def test_mistakes_change_nothing(
+        self, redis: Client, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+    ) -> None:
+        before = [redis.add_toxic('latency', name='there', latency=200)]
+        assert said in refused(capsys, 'toxic', *words)
+        assert redis.toxics() == before
+
+
+class TestOneOfSeveral:
+    """The commands that are about one."""
+
+    def test_by_name(self, redis: Client, process: Client) -> None:
+        assert done('--proxy', 'redis', 'set-behavior', 'delay', '--sleep', '2') == ''
+        assert done('get-behavior', '--proxy', 'redis') == 'delay\n'
+        assert done('get-behavior', '--proxy', 'db') == 'dummy\n'
+        assert told('status', '--proxy', 'redis')['behaviors'][0]['options']['sleep'] == 2.0
+        done('set-backend', 'localhost:1', '--proxy', 'db')
+        assert done('get-backend', '--proxy=db') == 'localhost:1\n'
+        assert process.proxy('db').get_backend() == 'localhost:1'
+
+    def test_without_a_name(self, redis: Client, capsys: pytest.CaptureFixture[str]) -> None:
+        for command in (['status'], ['links'], ['faults'], ['faults', '--follow'], ['set-behavior', 'hang']):
+            said = refused(capsys, *command)
+            assert 'there are db, redis: ' in said
+            assert said.endswith(', or with --proxy NAME')
+
+    def test_by_a_wrong_name(self, redis: Client) -> None:
+        assert failed(2, 'status', '--proxy', 'rdis').endswith("there is no proxy 'rdis', did you mean 'redis'?")
+        assert 'cannot be asked for' in failed(2, 'status', '--proxy', '..')
+
+    def test_where_there_is_none(self, process: Client) -> None:
+        assert failed(2, 'status').endswith('there is no proxy')
+
+
+class TestLinks:
+    def test_lists_and_cuts(self, redis: Client) -> None:
+        assert done('links', '--proxy', 'redis') == ''
+        redis.add_toxic('noop')
+        with connect(redis) as peer:
+            peer.send(b'+OK\r\n')
+            peer.recv_exactly(5)
+            (link,) = told('links', '--proxy', 'redis')
+            (row,) = rows('links', '--proxy', 'redis')
+            client = '{}:{}'.format(*peer.sock.getsockname())
+            assert [link['id'], link['client'], link['bytes']['upstream'], link['toxics']] == [
+                1,
+                client,
+                5,
+                ['noop_downstream'],
+            ]
+            assert row[:3] == ['1', client, link['backend']]
+            assert row[4:] == ['5', '5', str(link['exchanges']), '-', 'noop_downstream']
+            heading, line = shown('links', '--proxy', 'redis')
+            assert heading.split()[:4] == ['id', 'client', 'backend', 'age']
+            assert line.split()[:2] == ['1', client]
+            assert done('cut-link', '1', '--proxy', 'redis') == ''
+            assert peer.recv() == b''
+        assert failed(2, 'cut-link', '1', '--proxy', 'redis').endswith('there is no open link 1')
+        assert shown('links', '--proxy', 'redis') == ['no links']
+
+
+def test_all_well_again(redis: Client, process: Client) -> None:
+    redis.add_toxic('noop')
+    redis.set_behavior('hang')
+    process.proxy('db').disable()
+    assert done('reset') == ''
+    assert (redis.toxics(), redis.get_behavior()) == ([], 'dummy')
+    assert process.proxy('db').inspect()['enabled'] is True
+
+
+def test_who_knows_the_token_is_let_in(vaurien_command: StartCommand, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = vaurien_command('--server', '--api-token', 'open sesame').control_port
+    monkeypatch.setenv('VAURIEN_URL', f'http://{HOST}:{port}')
+    for command in (['status'], ['proxy', 'list']):
+        assert failed(2, *command).endswith('expected Bearer and the token, which --token or VAURIEN_TOKEN gives')
+    assert done('proxy', 'list', '--token', 'open sesame') == ''
+    monkeypatch.setenv('VAURIEN_TOKEN', 'open sesame')
+    assert done('proxy', 'list') == ''
+    assert failed(2, '--token', 'sesame', 'proxy', 'list').startswith('expected Bearer')
