@@ -17,6 +17,9 @@ SCRIPTS = Path(sysconfig.get_path('scripts'))
 
 #: The line that says what is proxied: ``vaurien 2.0.0: 127.0.0.1:43211 -> localhost:6379 (redis)``.
 LISTENING = re.compile(r'vaurien \S+: (?P<host>\S+):(?P<port>\d+) -> ')
+#: With one of these there may be no proxy, and is a control API.
+SERVED = {'--server', '--toxiproxy-config'}
+
 #: The line that says where the control API is: an ``http://`` URL.
 CONTROL = re.compile(r'http://\S+:(?P<port>\d+)')
 
@@ -32,14 +35,16 @@ class Command:
     """A ``vaurien`` process that is listening.
 
     It gets ``--proxy 127.0.0.1:0`` unless *flags* say otherwise, and ``--http-port 0`` with a bare ``--http``.
-    ``port`` and ``control_port`` are the ports that it said it took, ``control_port`` 0 without ``--http``.
+    ``port`` and ``control_port`` are the ports that it said it took, ``control_port`` 0 without ``--http``. With
+    ``--server`` or ``--toxiproxy-config`` it has the control API, and ``port`` is 0.
     """
 
     def __init__(self, *flags: str) -> None:
         arguments = list(flags)
-        if '--proxy' not in flags and '--config' not in flags:
+        served = not SERVED.isdisjoint(flags)
+        if not served and '--proxy' not in flags and '--config' not in flags:
             arguments += ['--proxy', f'{HOST}:0']
-        if '--http' in flags and '--http-port' not in flags:
+        if (served or '--http' in flags) and '--http-port' not in flags:
             arguments += ['--http-port', '0']
         self.process = subprocess.Popen(
             [str(SCRIPTS / 'vaurien'), *arguments],
@@ -58,10 +63,12 @@ class Command:
             self._start_reader(self.process.stderr, self.log_lines),
         ]
         try:
-            listening = self.wait_for_line(self.out_lines, LISTENING)
-            self.host = listening['host'].strip('[]')
-            self.port = int(listening['port'])
-            self.control_port = int(self.wait_for_line(self.out_lines, CONTROL)['port']) if '--http' in flags else 0
+            self.host, self.port = HOST, 0
+            if not served:
+                listening = self.wait_for_line(self.out_lines, LISTENING)
+                self.host, self.port = listening['host'].strip('[]'), int(listening['port'])
+            controlled = served or '--http' in flags
+            self.control_port = int(self.wait_for_line(self.out_lines, CONTROL)['port']) if controlled else 0
         except BaseException:
             self.kill()
             raise
@@ -70,6 +77,11 @@ class Command:
     def address(self) -> str:
         """``host:port`` of the proxy."""
         return f'{self.host}:{self.port}'
+
+    @property
+    def api(self) -> str:
+        """The URL of the control API."""
+        return f'http://localhost:{self.control_port}'
 
     def wait_for_log(self, pattern: str) -> re.Match[str]:
         """The first log line in which *pattern* is found, waiting for it up to `TIMEOUT`."""

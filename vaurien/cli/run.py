@@ -56,7 +56,7 @@ def show_demo() -> int:
 
 def serve(settings: Settings) -> int:
     """Serve until SIGINT or SIGTERM; a second one ends the process at once. Raises `ConfigError`, `StartError`."""
-    proxies = Proxies([settings] if settings.proxies is None else settings.proxies)
+    proxies = Proxies([settings] if settings.proxies is None else settings.proxies, settings.defaults)
     ended = Event()
 
     def end(signum: int) -> None:
