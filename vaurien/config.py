@@ -29,7 +29,7 @@ REGISTRIES: dict[str, Registry[Any]] = {'behavior': Behavior, 'protocol': Protoc
 SPECS = {'behavior': str, 'behaviors': list[dict[str, Any]]}
 
 #: What is no key of a section, though it is a field of the settings.
-_DERIVED = {'name', 'listen', 'upstream', 'proxies', 'behavior_options', 'protocol_options'}
+_DERIVED = {'name', 'listen', 'upstream', 'resets', 'proxies', 'behavior_options', 'protocol_options'}
 
 #: The keys of ``[proxy:NAME]`` and their types: the settings of a proxy, with what arms behaviors, and their options.
 PROXY_SETTINGS: dict[str, Any] = {

@@ -31,6 +31,8 @@ class ProxySettings(msgspec.Struct, kw_only=True, frozen=True):
     #: Both as they were written, if that was for Toxiproxy.
     listen: str | None = None
     upstream: str | None = None
+    #: Whether clients see a reset when the backend cannot be reached; else an end, as Toxiproxy's do.
+    resets: bool = True
     protocol: str = 'tcp'
     #: What is armed at the start; nothing: every exchange passes.
     behaviors: tuple[Entry, ...] = ()

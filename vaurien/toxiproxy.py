@@ -96,6 +96,7 @@ def make_settings(fields: ProxyFields, defaults: ProxySettings) -> ProxySettings
         backend=parse_upstream(fields.upstream),
         listen=fields.listen,
         upstream=fields.upstream,
+        resets=False,
         protocol=fields.protocol or defaults.protocol,
         enabled=fields.enabled,
     )

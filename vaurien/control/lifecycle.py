@@ -6,13 +6,14 @@ meanwhile; from there on nothing else runs until it is done.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from socket import AF_INET, SOCK_STREAM
 from typing import Any
 
 import msgspec
+from gevent.socket import getaddrinfo
 
 from vaurien.address import Address, is_host
 from vaurien.control.refusal import Refusal
@@ -160,10 +161,10 @@ def _resolve(listen: str, prefix: str = '') -> Address:
     found: list[Any] = []
     if is_host(address.host):
         with suppress(OSError):
-            found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+            found = getaddrinfo(address.host, address.port, type=SOCK_STREAM)
     if not found:
         raise Refusal(500, f'{prefix}lookup {address.host}: no such host')
-    found.sort(key=lambda one: one[0] != socket.AF_INET)
+    found.sort(key=lambda one: one[0] != AF_INET)
     return Address(str(found[0][4][0]), address.port)
 
 

@@ -54,6 +54,8 @@ class ControlServer:
         family = socket.AF_INET6 if ':' in host else socket.AF_INET
         listener = socket.create_server(self._wanted, family=family, backlog=MAX_CLIENTS)
         listener.setblocking(False)
+        # Inherited by those accepted: head and body of an answer are two packets, of which none is to wait.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         app = make_app(self._proxies, Guard(host, listener.getsockname()[0], self._hosts, self._token))
         self._server = pywsgi.WSGIServer(
             listener,
