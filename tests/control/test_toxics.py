@@ -12,7 +12,7 @@ from tests.servers import TIMEOUT
 from vaurien.toxics import Toxic
 
 #: What is shown of each type, in its order, where nothing was asked for.
-DEFAULTS = {
+DEFAULTS: dict[str, dict[str, float]] = {
     'bandwidth': {'rate': 0},
     'corrupt': {'probability': 0.01},
     'duplicate': {'probability': 1},

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.commands import Command, StartCommand
-from tests.control.toxiproxy import NOWHERE, Toxiproxy, listens, port_of
+from tests.control.toxiproxy import NOWHERE, Toxiproxy, listens, path_of, port_of
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST
 from vaurien import __version__
@@ -133,22 +133,15 @@ def test_text_that_is_no_unicode_is_mended(toxiproxy: Toxiproxy) -> None:
 def test_names_are_found_as_clients_write_them(server: Command, toxiproxy: Toxiproxy, name: str) -> None:
     """That is without escapes, unless their library for HTTP adds some; so a percent sign is written as one."""
     created = toxiproxy.create(name)
-    toxiproxy.add_toxic(requests_quote(name), 'latency', name=name)
-    assert toxiproxy.done('GET', f'/proxies/{requests_quote(name)}')['listen'] == created['listen']
-    assert toxiproxy.done('GET', f'/proxies/{requests_quote(name)}/toxics/{requests_quote(name)}')['name'] == name
+    toxiproxy.done('POST', f'{path_of(name)}/toxics', {'type': 'latency', 'name': name})
+    assert toxiproxy.done('GET', path_of(name))['listen'] == created['listen']
+    assert toxiproxy.done('GET', path_of(name, name))['name'] == name
     if '%' not in name and ' ' not in name:
         with Peer.connect(server.control_port) as peer:
             path = f'/proxies/{name}/toxics/{name}'
             peer.send(f'GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'.encode())
             body = peer.recv_all().partition(b'\r\n\r\n')[2]
         assert json.loads(body)['name'] == name
-
-
-def requests_quote(name: str) -> str:
-    """*name* as part of a path that `requests` leaves as it is."""
-    from requests.utils import quote
-
-    return str(quote(name, safe=''))
 
 
 def test_a_name_may_hold_a_slash_though_no_path_leads_to_it(vaurien_command: StartCommand) -> None:

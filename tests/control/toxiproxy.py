@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -62,7 +63,7 @@ class Toxiproxy:
 
     def add_toxic(self, proxy: str, type_: str, **fields: Any) -> dict[str, Any]:
         """A new toxic, as the answer shows it; of *fields*, those that a toxic does not have are attributes."""
-        own = {key: fields.pop(key) for key in ('name', 'stream', 'toxicity') if key in fields}
+        own: dict[str, Any] = {key: fields.pop(key) for key in ('name', 'stream', 'toxicity') if key in fields}
         body = {'type': type_, 'attributes': fields, **own}
         added: dict[str, Any] = self.done('POST', f'/proxies/{proxy}/toxics', body)
         return added
@@ -70,8 +71,13 @@ class Toxiproxy:
     def clear(self) -> None:
         """Delete all proxies that have a name which can be part of a path; none may be left."""
         for name in self.done('GET', '/proxies'):
-            self.done('DELETE', f'/proxies/{requests.utils.quote(name, safe="")}', status=204)
+            self.done('DELETE', path_of(name), status=204)
         assert self.done('GET', '/proxies') == {}
+
+
+def path_of(proxy: str, *toxic: str) -> str:
+    """The path of a proxy, or of a toxic on it."""
+    return '/'.join(['/proxies', quote(proxy, safe=''), *(f'toxics/{quote(name, safe="")}' for name in toxic)])
 
 
 def port_of(proxy: dict[str, Any]) -> int:
