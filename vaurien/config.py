@@ -212,7 +212,7 @@ class _Section:
             try:
                 fields['behaviors'] = parse_behaviors(arming.values[name], options)
             except ConfigError as error:
-                raise source.error(error, *path) from None
+                raise source.error(ConfigError(str(error)), *path) from None
         return fields
 
 
@@ -243,8 +243,9 @@ def _check_settings(source: Source, section: str, given: dict[str, Any], types: 
             if SPECS.keys() <= values.keys():
                 raise ConfigError('there is behavior, too, and one of them is enough')
         except ConfigError as error:
-            inner = error.path if error.path.startswith(f'{name}[') else key
-            raise source.error(error, section, inner) from None
+            if error.path.startswith(f'{name}['):
+                raise source.error(error, section, error.path) from None
+            raise source.error(ConfigError(str(error)), section, key) from None
     return values
 
 

@@ -15,6 +15,7 @@ import msgspec
 from vaurien import gojson
 from vaurien.address import MAX_PORT, Address
 from vaurien.errors import AddressError, ConfigError
+from vaurien.protocols import Protocol
 from vaurien.settings import ProxySettings
 
 #: Hosts that mean every address of the machine.
@@ -88,16 +89,25 @@ def split_host_port(text: str) -> tuple[str, str]:
 
 
 def make_settings(fields: ProxyFields, defaults: ProxySettings) -> ProxySettings:
-    """What a proxy is to be told; raises `AddressError` if it is to listen on something that is no address."""
+    """What a proxy is to be told; raises `ConfigError` for a protocol that there is not, or no address to listen on."""
+    try:
+        address = parse_listen(fields.listen if fields.enabled else '')
+    except AddressError as error:
+        raise error.within('listen') from None
+    protocol = fields.protocol or defaults.protocol
+    try:
+        Protocol.get(protocol)
+    except ConfigError as error:
+        raise error.within('protocol') from None
     return msgspec.structs.replace(
         defaults,
         name=fields.name,
-        proxy=parse_listen(fields.listen) if fields.enabled else parse_listen(''),
+        proxy=address,
         backend=parse_upstream(fields.upstream),
         listen=fields.listen,
         upstream=fields.upstream,
         resets=False,
-        protocol=fields.protocol or defaults.protocol,
+        protocol=protocol,
         enabled=fields.enabled,
     )
 
@@ -118,7 +128,7 @@ def read_config(path: str, defaults: ProxySettings) -> list[ProxySettings]:
         try:
             settings.append(make_settings(entry, defaults))
         except ConfigError as error:
-            raise type(error)(error.description, f'{place}.listen') from None
+            raise error.within(place) from None
     return settings
 
 
