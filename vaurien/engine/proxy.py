@@ -354,7 +354,7 @@ class ProxyServer:
             'name': self.name,
             'enabled': self.enabled,
             'uptime': round(monotonic() - self._began, 3),
-            'proxy': str(self.address),
+            'proxy': self.listen,
             'backend': str(self.backend),
             'protocol': settings.protocol,
             'protocol_options': self.protocol_options,
