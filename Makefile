@@ -24,7 +24,8 @@ demo: $(VENV)/.runtime
 	$(BIN)/vaurien --demo
 
 test: $(VENV)/.develop
-	@scripts/install-servers redis-server redis-benchmark redis-cli nginx curl jq memcached mariadbd mariadb postgres psql
+	@scripts/install-servers redis-server redis-benchmark redis-cli nginx curl jq memcached mariadbd mariadb \
+	  postgres psql node npm
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.develop

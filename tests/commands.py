@@ -133,6 +133,11 @@ class Command(Process):
         """``host:port`` of the proxy."""
         return f'{self.host}:{self.port}'
 
+    @property
+    def api(self) -> str:
+        """The URL of the control API."""
+        return f'http://localhost:{self.control_port}'
+
 
 #: What the fixture ``vaurien_command`` gives.
 StartCommand = Callable[..., Command]

@@ -15,6 +15,7 @@ from vaurien.config import SETTINGS, Source, build, make_source, read, register
 from vaurien.errors import ConfigError
 from vaurien.protocols import Protocol
 from vaurien.settings import Settings
+from vaurien.toxicspec import read_toxics
 
 #: The seeds' file, verbatim.
 SEED = """\
@@ -45,6 +46,9 @@ http_host = 0.0.0.0
 http-port = 8081
 log-level = debug
 log-output = /var/log/vaurien.log
+toxics = latency(latency=200)@upstream, slicer(name=cut, toxicity=0.5)
+api-host = toxiproxy, vaurien.test
+api_token = s3cret
 
 [behavior:delay]
 sleep = 2
@@ -69,6 +73,9 @@ http_host = '0.0.0.0'
 http-port = 8081
 log-level = 'debug'
 log-output = '/var/log/vaurien.log'
+toxics = ['latency(latency=200)@upstream', {type = 'slicer', name = 'cut', toxicity = 0.5}]
+api-host = ['toxiproxy', 'vaurien.test']
+api_token = 's3cret'
 
 [behavior.delay]
 sleep = 2
@@ -93,6 +100,11 @@ vaurien:
   http-port: 8081
   log-level: debug
   log-output: /var/log/vaurien.log
+  toxics:
+    - {type: latency, stream: upstream, latency: 200}
+    - {type: slicer, name: cut, toxicity: 0.5, attributes: {delay: 0}}
+  api-host: [toxiproxy, vaurien.test]
+  api_token: s3cret
 behavior:
   delay:
     sleep: 2
@@ -135,7 +147,8 @@ def test_the_seeds_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize('suffix', EVERYTHING)
 def test_every_setting_in_every_format(tmp_path: Path, suffix: str) -> None:
     source = source_of(tmp_path, suffix, EVERYTHING[suffix])
-    assert {key.replace('-', '_') for key in source.sections['vaurien']} == set(SETTINGS) - {'behaviors'}
+    elsewhere = {'behaviors', 'server', 'toxiproxy_config'}
+    assert {key.replace('-', '_') for key in source.sections['vaurien']} == set(SETTINGS) - elsewhere
     delay = {'sleep': 2.0, 'before': False}
     assert build(source) == Settings(
         proxy=Address('::1', 0),
@@ -154,6 +167,9 @@ def test_every_setting_in_every_format(tmp_path: Path, suffix: str) -> None:
         http_port=8081,
         log_level='debug',
         log_output='/var/log/vaurien.log',
+        toxics=read_toxics('latency(latency=200)@upstream,slicer(name=cut,toxicity=0.5)'),
+        api_host=('toxiproxy', 'vaurien.test'),
+        api_token='s3cret',
     )
 
 
@@ -197,6 +213,14 @@ def test_options_of_a_behavior_that_is_not_armed_are_kept(tmp_path: Path) -> Non
         ('[behavior:delay]\nslep = 1\n', '2: behavior.delay.slep', "delay has no such option, did you mean 'sleep'?"),
         ('[behavior:delay]\nsleep = soon\n', '2: behavior.delay.sleep', 'expected float'),
         ('[protocol:http]\noverwrite = 1\n', '2: protocol.http.overwrite', 'http has no such option'),
+        ('[vaurien]\ntoxics = latncy\n', '2: vaurien.toxics', "unknown toxic 'latncy', did you mean 'latency'?"),
+        ('[vaurien]\ntoxics = noop@side\n', '2: vaurien.toxics', "stream: expected upstream or downstream, got 'side'"),
+        ('[vaurien]\ntoxics = latency(latency=soon)\n', '2: vaurien.toxics', "latency: expected int, got 'soon'"),
+        ('[vaurien]\ntoxics = noop(toxicity=x)\n', '2: vaurien.toxics', "toxicity: expected float, got 'x'"),
+        ('[vaurien]\ntoxics = noop, noop\n', '2: vaurien.toxics', "there are two toxics named 'noop_downstream'"),
+        ('[vaurien]\napi-host = a, b:80\n', '2: vaurien.api-host', "'b:80' is no name of a machine"),
+        ('[vaurien]\napi_token = two words\n', '2: vaurien.api_token', 'expected str matching regex'),
+        ('[vaurien]\napi_token =\n', '2: vaurien.api_token', 'expected str matching regex'),
         ('[vaurien]\nmax_links = 1\nmax-links = 2\n', '3: vaurien.max-links', "the same as 'max_links', given before"),
     ],
 )
@@ -217,6 +241,12 @@ def test_mistakes_in_ini(tmp_path: Path, content: str, place: str, said: str) ->
         ('[vaurien]\nproxy = 8000\n', 'vaurien.proxy', 'expected str, got 8000'),
         ('[vaurien]\nbehavior = 20\n', 'vaurien.behavior', 'expected str, got 20'),
         ('[vaurien]\nbehavior = "20:dely"\n', 'vaurien.behavior', "unknown behavior 'dely', did you mean 'delay'?"),
+        ('[vaurien]\ntoxics = ["noop", 7]\n', 'vaurien.toxics[1]', 'expected object, got 7'),
+        ('[vaurien]\ntoxics = 7\n', 'vaurien.toxics', 'expected array, got 7'),
+        ('[vaurien]\ntoxics = [{type = "latency", latency = "1"}]\n', 'vaurien.toxics[0].latency', 'expected int'),
+        ('[vaurien]\ntoxics = [{type = "latency", stream = 7}]\n', 'vaurien.toxics[0]', 'expected str, got 7'),
+        ('[vaurien]\ntoxics = [{latency = 1}]\n', 'vaurien.toxics[0]', "unknown toxic ''"),
+        ('[vaurien]\napi-host = [7]\n', 'vaurien.api-host', 'expected str, got [7]'),
         ('[vaurien]\nbehavior = "101:delay"\n', 'vaurien.behavior', "101 in '101:delay' is no percent"),
         ('[behavior.dely]\nsleep = 1\n', 'behavior.dely', "unknown behavior 'dely', did you mean 'delay'?"),
         ('[behavior.delay]\nslep = 1\n', 'behavior.delay.slep', "delay has no such option, did you mean 'sleep'?"),
@@ -242,6 +272,7 @@ def test_mistakes_in_toml(tmp_path: Path, content: str, place: str, said: str) -
         ('vaurien:\n  http: 1\n', ':2: vaurien.http', 'expected bool, got 1'),
         ('vaurien:\n  behavior: 20:dely\n', ':2: vaurien.behavior', "unknown behavior 'dely', did you mean 'delay'?"),
         ('vaurien:\n  behavior: {20: delay}\n', ':2: vaurien.behavior', "expected str, got {20: 'delay'}"),
+        ('vaurien:\n  toxics:\n  - type: latency\n    ltency: 1\n', ':4: vaurien.toxics[0].ltency', 'latency has no'),
         ('behavior:\n  dely:\n', ':2: behavior.dely', "unknown behavior 'dely', did you mean 'delay'?"),
         ('behavior:\n  delay:\n    slep: 1\n', ':3: behavior.delay.slep', 'delay has no such option'),
         ('behavior:\n  delay:\n    sleep: soon\n', ':3: behavior.delay.sleep', 'expected float'),

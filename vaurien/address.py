@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from typing import NamedTuple
 
 from vaurien.errors import AddressError
@@ -20,14 +19,6 @@ class Address(NamedTuple):
         host = f'[{self.host}]' if ':' in self.host else self.host
         return f'{host}:{self.port}'
 
-    def resolve(self) -> Address:
-        """The same with a number for the host, the first that its name stands for; itself, where there is none."""
-        try:
-            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            return self
-        return Address(str(found[0][4][0]), self.port)
-
     @classmethod
     def parse(cls, text: str) -> Address:
         """Read ``host:port`` or ``[v6]:port``; raises `AddressError`."""
@@ -40,13 +31,13 @@ class Address(NamedTuple):
             raise AddressError(f'{text!r} is not an address: expected host:port')
         if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= MAX_PORT):
             raise AddressError(f'{text!r} has no valid port: expected a number from 0 to {MAX_PORT}')
-        if not _is_host(host):
+        if not is_host(host):
             raise AddressError(f'{text!r} has no valid host')
         return cls(host, int(port))
 
 
-def _is_host(text: str) -> bool:
-    """Whether it can be asked for at all; the resolver would fail on it with a traceback."""
+def is_host(text: str) -> bool:
+    """Whether a name server can be asked for it; the resolver would fail on it with a traceback."""
     try:
         text.encode('idna')
     except UnicodeError:  # a label that is empty or longer than 63

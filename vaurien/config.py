@@ -6,7 +6,7 @@ Wherever they were written, values arrive as a `Source`, whose sections are name
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, get_type_hints
 
 import msgspec
@@ -29,7 +29,7 @@ REGISTRIES: dict[str, Registry[Any]] = {'behavior': Behavior, 'protocol': Protoc
 SPECS = {'behavior': str, 'behaviors': list[dict[str, Any]]}
 
 #: What is no key of a section, though it is a field of the settings.
-_DERIVED = {'name', 'proxies', 'behavior_options', 'protocol_options'}
+_DERIVED = {'name', 'listen', 'upstream', 'resets', 'proxies', 'behavior_options', 'protocol_options'}
 
 #: The keys of ``[proxy:NAME]`` and their types: the settings of a proxy, with what arms behaviors, and their options.
 PROXY_SETTINGS: dict[str, Any] = {
@@ -56,6 +56,9 @@ SETTINGS: dict[str, Any] = {
 
 #: Where the control API of a process without a proxy of its own is: where Toxiproxy's is.
 SERVER_PORT = 8474
+
+#: Where a proxy listens that is not told.
+ANYWHERE = Address('localhost', 0)
 
 #: What the classic version took and has no meaning now, by section.
 CLASSIC: dict[str, tuple[str, ...]] = {
@@ -149,21 +152,29 @@ def build(*sources: Source) -> Settings:
             else:
                 sections.setdefault(section, _Section(PROXY_SETTINGS)).read(source, section, given)
     common = sections.pop('vaurien')
-    served = common.values.pop('server', False)
     config = common.values.pop('toxiproxy_config', None)
+    served = common.values.pop('server', False) or config is not None
+    if served:
+        common.values = {'http': True, 'http_port': SERVER_PORT, **common.values}
     shared: dict[str, Any] = {'behavior_options': options['behavior'], 'protocol_options': options['protocol']}
     process = Settings(**{**shared, **common.settings(options['behavior'])})
+    if not (sections or served):
+        return process
+    common.refuse('proxy', 'each proxy needs one of its own: there are several, or none yet')
+    process = msgspec.structs.replace(process, proxies=())
     proxies = [
-        _make_proxy(process, section.removeprefix('proxy.'), read.settings(options['behavior']))
+        msgspec.structs.replace(
+            process.defaults,
+            **{'name': section.removeprefix('proxy.'), 'proxy': ANYWHERE, **read.settings(options['behavior'], common)},
+        )
         for section, read in sections.items()
     ]
     if config is not None:
-        proxies += read_config(config)
-    if served or config is not None:
-        common.values.setdefault('http', True)
-        common.values.setdefault('http_port', SERVER_PORT)
-        process = msgspec.structs.replace(process, http=common.values['http'], http_port=common.values['http_port'])
-    return msgspec.structs.replace(process, proxies=tuple(proxies)) if proxies or served else process
+        proxies += read_config(config, process.defaults)
+        _check_names(proxies, config)
+    if not (proxies or process.http):
+        common.refuse('http', 'without it there will never be a proxy')
+    return msgspec.structs.replace(process, proxies=tuple(proxies))
 
 
 class _Section:
@@ -172,34 +183,46 @@ class _Section:
     def __init__(self, types: Mapping[str, Any]) -> None:
         self.types = types
         self.values: dict[str, Any] = {}
-        #: The last source that arms behaviors, the section and the key.
-        self.arming: tuple[Source, str, str] | None = None
+        #: Where each of them was written: the source, the section and the key.
+        self.places: dict[str, tuple[Source, str, str]] = {}
 
     def read(self, source: Source, section: str, given: dict[str, Any]) -> None:
         """Take what *source* says."""
+        if SPECS.keys() & given.keys():  # what arms behaviors takes the place of what did before
+            self.places = {name: place for name, place in self.places.items() if name not in SPECS}
         self.values.update(_check_settings(source, section, given, self.types))
-        self.arming = next(((source, section, name) for name in SPECS if name in given), self.arming)
+        self.places.update({key.replace('-', '_'): (source, section, key) for key in given})
 
-    def settings(self, options: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-        """The fields of the settings, what arms behaviors being read with these *options* as defaults."""
+    def refuse(self, name: str, description: str) -> None:
+        """Raise `ConfigError` if there is that setting."""
+        if name in self.places:
+            source, *path = self.places[name]
+            raise source.error(ConfigError(description), *path)
+
+    def settings(self, options: Mapping[str, dict[str, Any]], common: _Section | None = None) -> dict[str, Any]:
+        """The fields of the settings, what arms behaviors, perhaps the *common* ones, read with these *options*."""
         fields = {name: value for name, value in self.values.items() if name not in (*SPECS, 'options')}
         own = self.values.get('options')
         if own is not None:
             options = {name: {**options.get(name, {}), **own.get(name, {})} for name in {**options, **own}}
             fields['behavior_options'] = options
-        if self.arming is not None:
-            source, section, name = self.arming
+        arming = self if common is None or SPECS.keys() & self.places.keys() else common
+        for name in SPECS.keys() & arming.places.keys():
+            source, *path = arming.places[name]
             try:
-                fields['behaviors'] = parse_behaviors(self.values[name], options)
+                fields['behaviors'] = parse_behaviors(arming.values[name], options)
             except ConfigError as error:
-                raise source.error(error, section, name) from None
+                raise source.error(ConfigError(str(error)), *path) from None
         return fields
 
 
-def _make_proxy(process: Settings, name: str, given: dict[str, Any]) -> ProxySettings:
-    """The settings of a proxy: those *given*, over those of the process; it listens on a port of its own."""
-    common = {field: getattr(process, field) for field in ProxySettings.__struct_fields__}
-    return ProxySettings(**{**common, 'name': name, 'proxy': Address('localhost', 0), **given})
+def _check_names(proxies: Sequence[ProxySettings], path: str) -> None:
+    """Refuse a name that is there twice, the second time in the file at *path*."""
+    seen = set()
+    for proxy in proxies:
+        if proxy.name in seen:
+            raise ConfigError(f'there is a proxy named {proxy.name!r} already', path)
+        seen.add(proxy.name)
 
 
 def _check_options(source: Source, section: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -220,8 +243,9 @@ def _check_settings(source: Source, section: str, given: dict[str, Any], types: 
             if SPECS.keys() <= values.keys():
                 raise ConfigError('there is behavior, too, and one of them is enough')
         except ConfigError as error:
-            inner = error.path if error.path.startswith(f'{name}[') else key
-            raise source.error(error, section, inner) from None
+            if error.path.startswith(f'{name}['):
+                raise source.error(error, section, error.path) from None
+            raise source.error(ConfigError(str(error)), section, key) from None
     return values
 
 
@@ -235,7 +259,7 @@ def _read_setting(name: str, value: Any, types: Mapping[str, Any], text: bool) -
     if name == 'toxics':
         return read_toxics(value)
     if name == 'api_host':
-        return tuple(value.replace(',', ' ').split()) if isinstance(value, str) else tuple(convert(value, list[str]))
+        return _read_names(value)
     value = convert(value, type_, text=text)
     if name in SPECS:
         read_spec(value)
@@ -244,6 +268,16 @@ def _read_setting(name: str, value: Any, types: Mapping[str, Any], text: bool) -
     if name == 'protocol':
         Protocol.get(value)
     return value
+
+
+def _read_names(value: Any) -> tuple[str, ...]:
+    names = value.replace(',', ' ').split() if isinstance(value, str) else convert(value, list[str])
+    for name in names:
+        try:
+            Address.parse(f'[{name}]:0' if name.count(':') > 1 else f'{name}:0')
+        except ConfigError:
+            raise ConfigError(f'{name!r} is no name of a machine, which has no port either') from None
+    return tuple(names)
 
 
 def _check_own_options(behavior: str, given: dict[str, Any]) -> dict[str, Any]:

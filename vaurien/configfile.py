@@ -98,7 +98,9 @@ def _find_lines(node: yaml.Node, prefix: str, lines: dict[str, int]) -> None:
 
     if isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
-            _find_lines(item, f'{prefix.removesuffix(".")}[{number}].', lines)
+            place = f'{prefix.removesuffix(".")}[{number}]'
+            lines[place] = item.start_mark.line + 1
+            _find_lines(item, f'{place}.', lines)
     if not isinstance(node, yaml.MappingNode):
         return
     for key, value in node.value:

@@ -13,6 +13,8 @@ from vaurien.toxicspec import ToxicEntry
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=MAX_PORT)]
+#: What may stand in a header without quotes (RFC 6750, 2.1).
+Token = Annotated[str, msgspec.Meta(pattern='^[!-~]+$')]
 LogLevel = Literal['debug', 'info', 'warning', 'error', 'critical']
 
 
@@ -26,6 +28,11 @@ class ProxySettings(msgspec.Struct, kw_only=True, frozen=True):
     name: str = ONLY
     proxy: Address = Address('localhost', 8000)
     backend: Address = Address('localhost', 8888)
+    #: Both as they were written, if that was for Toxiproxy.
+    listen: str | None = None
+    upstream: str | None = None
+    #: Whether clients see a reset when the backend cannot be reached; else an end, as Toxiproxy's do.
+    resets: bool = True
     protocol: str = 'tcp'
     #: What is armed at the start; nothing: every exchange passes.
     behaviors: tuple[Entry, ...] = ()
@@ -53,7 +60,15 @@ class Settings(ProxySettings, kw_only=True, frozen=True):
     #: Names by which others reach the control API.
     api_host: tuple[str, ...] = ()
     #: What they have to know to be let in.
-    api_token: str | None = None
+    api_token: Token | None = None
     log_level: LogLevel = 'info'
     #: A file, or ``-`` for standard error.
     log_output: str = '-'
+
+    @property
+    def defaults(self) -> ProxySettings:
+        """What those are told that do not say otherwise: what was said for all, or, of the only one, its limits."""
+        common = ProxySettings(**{field: getattr(self, field) for field in ProxySettings.__struct_fields__})
+        if self.proxies is not None:
+            return common
+        return msgspec.structs.replace(common, protocol='tcp', behaviors=(), toxics=())

@@ -5,18 +5,22 @@ What is said of those that are none is what Go's ``net`` package says, as its cl
 
 from __future__ import annotations
 
+import re
 import socket
+from functools import cache
 from pathlib import Path
 
 import msgspec
 
+from vaurien import gojson
 from vaurien.address import MAX_PORT, Address
 from vaurien.errors import AddressError, ConfigError
+from vaurien.protocols import Protocol
 from vaurien.settings import ProxySettings
 
-#: Hosts that mean every address of the machine; all are listened on as the last one, which takes IPv4 as well.
+#: Hosts that mean every address of the machine.
 _WILDCARDS = {'', '0.0.0.0', '::'}
-_EVERYWHERE = '::'
+_NUMBER = re.compile(r'[+-]?\d+', re.ASCII)
 
 
 class ProxyFields(msgspec.Struct, kw_only=True):
@@ -26,7 +30,22 @@ class ProxyFields(msgspec.Struct, kw_only=True):
     listen: str = ''
     upstream: str = ''
     enabled: bool = True
-    protocol: str = 'tcp'
+    protocol: str | None = None
+
+    def find_missing(self) -> str:
+        """The first field that must be there and is not; nothing if all are."""
+        return next((field for field in ('name', 'upstream') if not getattr(self, field)), '')
+
+
+@cache
+def everywhere() -> str:
+    """The host to listen on for every address of the machine, of IPv4 and, if it has that, of IPv6."""
+    try:
+        with socket.socket(socket.AF_INET6) as sock:
+            sock.bind(('::', 0))
+    except OSError:
+        return '0.0.0.0'
+    return '::'
 
 
 def parse_listen(text: str) -> Address:
@@ -34,73 +53,93 @@ def parse_listen(text: str) -> Address:
 
     Raises `AddressError`.
     """
-    if not text:
-        return Address(_EVERYWHERE, 0)
-    host, port = _split(text)
-    return Address(_EVERYWHERE if host in _WILDCARDS else host, _read_port(port))
+    host, port = split_host_port(text) if text else ('', '')
+    return Address(everywhere() if host in _WILDCARDS else host, _read_port(port))
 
 
 def parse_upstream(text: str) -> Address:
     """Where to connect to. Any text will do: what is no address is found out by whoever connects."""
     try:
-        host, port = _split(text)
+        host, port = split_host_port(text)
         return Address(host or 'localhost', _read_port(port))
     except AddressError:
         return Address(text or 'localhost', 0)
 
 
-def make_settings(fields: ProxyFields, seed: int | None = None) -> ProxySettings:
-    """What a proxy is to be told; raises `AddressError` if it is to listen on something that is no address."""
-    return ProxySettings(
-        name=fields.name,
-        proxy=parse_listen(fields.listen) if fields.enabled else Address(_EVERYWHERE, 0),
-        backend=parse_upstream(fields.upstream),
-        protocol=fields.protocol,
-        enabled=fields.enabled,
-        seed=seed,
-    )
+def split_host_port(text: str) -> tuple[str, str]:
+    """Host and port of ``host:port`` or ``[v6]:port`` (https://pkg.go.dev/net#SplitHostPort); raises `AddressError`."""
 
+    def refuse(what: str) -> AddressError:
+        return AddressError(f'address {text}: {what}')
 
-def read_config(path: str) -> list[ProxySettings]:
-    """The proxies in a ``-config`` file, a JSON array; raises `ConfigError`."""
-    try:
-        entries = msgspec.json.decode(Path(path).read_bytes(), type=list[ProxyFields])
-    except OSError as error:
-        raise ConfigError(f'cannot read it: {error.strerror}', path) from None
-    except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as error:
-        raise ConfigError(f'expected a JSON array of proxies: {error}', path) from None
-    settings = []
-    for i, entry in enumerate(entries):
-        try:
-            for field in ('name', 'upstream'):
-                if not getattr(entry, field):
-                    raise ConfigError(f'missing {field}')
-            settings.append(make_settings(entry))
-        except ConfigError as error:
-            raise type(error)(error.description, f'{path}: [{i}]') from None
-    return settings
-
-
-def _split(text: str) -> tuple[str, str]:
-    """Host and port of ``host:port`` or ``[v6]:port``."""
-    host, colon, port = text.rpartition(':')
-    if text.startswith('[') and (not colon or not host.endswith(']')):
-        raise AddressError(f'address {text}: missing port in address')
+    before, colon, port = text.rpartition(':')
     if not colon:
-        raise AddressError(f'address {text}: missing port in address')
-    if host.startswith('['):
-        return host[1:-1], port
-    if ':' in host:
-        raise AddressError(f'address {text}: too many colons in address')
+        raise refuse('missing port in address')
+    host, bracket, after = before.removeprefix('[').partition(']') if text[0] == '[' else (before, '', '')
+    if text[0] == '[' and not bracket:
+        raise refuse("missing ']' in address" if ']' not in port else 'missing port in address')
+    if after:
+        raise refuse('too many colons in address' if after[0] == ':' else 'missing port in address')
+    if not bracket and ':' in host:
+        raise refuse('too many colons in address')
+    for char in '[]':
+        if char in host + port:
+            raise refuse(f"unexpected '{char}' in address")
     return host, port
 
 
-def _read_port(text: str) -> int:
-    if text.isascii() and text.isdigit():
-        if len(text) > 5 or int(text) > MAX_PORT:
-            raise AddressError(f'address {text}: invalid port')
-        return int(text)
+def make_settings(fields: ProxyFields, defaults: ProxySettings) -> ProxySettings:
+    """What a proxy is to be told; raises `ConfigError` for a protocol that there is not, or no address to listen on."""
     try:
-        return socket.getservbyname(text, 'tcp') if text else 0
-    except OSError:
+        address = parse_listen(fields.listen if fields.enabled else '')
+    except AddressError as error:
+        raise error.within('listen') from None
+    protocol = fields.protocol or defaults.protocol
+    try:
+        Protocol.get(protocol)
+    except ConfigError as error:
+        raise error.within('protocol') from None
+    return msgspec.structs.replace(
+        defaults,
+        name=fields.name,
+        proxy=address,
+        backend=parse_upstream(fields.upstream),
+        listen=fields.listen,
+        upstream=fields.upstream,
+        resets=False,
+        protocol=protocol,
+        enabled=fields.enabled,
+    )
+
+
+def read_config(path: str, defaults: ProxySettings) -> list[ProxySettings]:
+    """The proxies in a ``-config`` file, a JSON array; raises `ConfigError`."""
+    try:
+        entries: list[ProxyFields] = gojson.read(Path(path).read_bytes(), list[ProxyFields])
+    except OSError as error:
+        raise ConfigError(f'cannot read it: {error.strerror}', path) from None
+    except ConfigError as error:
+        raise ConfigError(f'expected a JSON array of proxies: {error}', path) from None
+    settings: list[ProxySettings] = []
+    for i, entry in enumerate(entries):
+        place = f'{path}: [{i}]'
+        if missing := entry.find_missing():
+            raise ConfigError(f'missing {missing}', place)
+        try:
+            settings.append(make_settings(entry, defaults))
+        except ConfigError as error:
+            raise error.within(place) from None
+    return settings
+
+
+def _read_port(text: str) -> int:
+    if not text:
+        return 0
+    if _NUMBER.fullmatch(text):
+        if not 0 <= (port := int(text[:4000])) <= MAX_PORT:
+            raise AddressError(f'address {text}: invalid port')
+        return port
+    try:
+        return socket.getservbyname(text.lower(), 'tcp')
+    except (OSError, ValueError):  # the latter: no text for the system
         raise AddressError(f'lookup tcp/{text}: unknown port') from None

@@ -69,19 +69,19 @@ def test_every_example_of_the_help_is_one() -> None:
 
 def test_every_setting() -> None:
     line = (
-        '--proxy [::1]:0 --backend localhost:1 --protocol redis --behavior delay --toxic noop@upstream --seed -3'
-        ' --timeout 2.5 --idle-timeout 60 --backlog 16 --max-links 100 --http --http-host 0.0.0.0 --http-port 8081'
-        ' --api-host vaurien,proxies --api-token secret --log-level debug --log-output -'
+        '--proxy [::1]:0 --backend localhost:1 --protocol redis --behavior delay --seed -3 --timeout 2.5'
+        ' --idle-timeout 60 --backlog 16 --max-links 100 --http --http-host 0.0.0.0 --http-port 8081'
+        ' --log-level debug --log-output - --toxic latency(latency=200)@upstream,slicer'
+        ' --api-host toxiproxy,vaurien.test --api-token s3cret'
     )
+    elsewhere = {'behaviors', 'server', 'toxiproxy_config'}
     flags = {flag[2:].replace('-', '_') for flag in re.findall(r'--[\w-]+', line)}
-    # Without those that make it another process than one with a proxy.
-    assert flags - {'toxic'} == set(SETTINGS) - {'toxics', 'behaviors', 'server', 'toxiproxy_config'}
+    assert flags - {'toxic'} | {'toxics'} == set(SETTINGS) - elsewhere
     assert parse(line.split()).settings == Settings(
         proxy=Address('::1', 0),
         backend=Address('localhost', 1),
         protocol='redis',
         behaviors=parse_behaviors('delay', {}),
-        toxics=read_toxics('noop@upstream'),
         seed=-3,
         timeout=2.5,
         idle_timeout=60.0,
@@ -90,11 +90,31 @@ def test_every_setting() -> None:
         http=True,
         http_host='0.0.0.0',
         http_port=8081,
-        api_host=('vaurien', 'proxies'),
-        api_token='secret',
         log_level='debug',
         log_output='-',
+        toxics=read_toxics('latency(latency=200)@upstream,slicer'),
+        api_host=('toxiproxy', 'vaurien.test'),
+        api_token='s3cret',
     )
+
+
+def test_a_server_starts_without_a_proxy() -> None:
+    for argv in (['--server'], ['--server', 'yes'], ['--server', '--http-port', '8474']):
+        assert parse(argv).settings == Settings(proxies=(), http=True, http_port=8474)
+    assert parse(['--server', 'no']).settings == Settings()
+    moved = parse(['--server', '--http-host', '0.0.0.0', '--http-port', '80', '--seed', '7']).settings
+    assert moved == Settings(proxies=(), http=True, http_host='0.0.0.0', http_port=80, seed=7)
+
+
+def test_a_file_of_toxiproxy(tmp_path: Path) -> None:
+    path = tmp_path / 'proxies.json'
+    path.write_text('[{"name": "redis", "listen": "localhost:6380", "upstream": "localhost:6379"}]')
+    settings = parse(['--toxiproxy-config', str(path), '--seed', '7', '--timeout', '5']).settings
+    assert (settings.http, settings.http_port) == (True, 8474)
+    assert settings.proxies is not None
+    (proxy,) = settings.proxies
+    assert (proxy.name, proxy.proxy, proxy.backend) == ('redis', ('localhost', 6380), ('localhost', 6379))
+    assert (proxy.seed, proxy.timeout) == (7, 5.0)
 
 
 def test_every_option_has_a_flag_that_takes_its_default() -> None:
@@ -184,6 +204,18 @@ def test_classic_flags_and_keys_are_told_together(tmp_path: Path) -> None:
         ('--log-level loud', "--log-level: expected one of debug, info, warning, error, critical, got 'loud'"),
         ('--timeout -1', "--timeout: expected float > 0.0, got '-1'"),
         ('--max-links 0', "--max-links: expected int >= 1, got '0'"),
+        ('--toxic latncy', "--toxic: unknown toxic 'latncy', did you mean 'latency'?"),
+        ('--toxic latency(latency=soon)', "--toxic: latency: expected int, got 'soon'"),
+        ('--toxic latency(', "--toxic: expected option=value in '('"),
+        ('--toxic noop@side', "--toxic: stream: expected upstream or downstream, got 'side'"),
+        ('--toxic noop@', "--toxic: unexpected '@' in 'noop@': expected @upstream or @downstream"),
+        ('--toxic noop,noop', "--toxic: there are two toxics named 'noop_downstream': give one of them another name"),
+        ('--api-host toxiproxy:8474', "--api-host: 'toxiproxy:8474' is no name of a machine, which has no port either"),
+        ('--api-token=', "--api-token: expected str matching regex '^[!-~]+$', got ''"),
+        ('--server --proxy localhost:1', '--proxy: each proxy needs one of its own: there are several, or none yet'),
+        ('--server --http no', '--http: without it there will never be a proxy'),
+        ('--server maybe', "--server: expected bool, got 'maybe'"),
+        ('--toxiproxy-config no.json', 'no.json: cannot read it: No such file or directory'),
         ('--config no.ini', 'no.ini: cannot read it: No such file or directory'),
     ],
 )

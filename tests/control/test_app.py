@@ -14,7 +14,14 @@ from tests.control.api import Api
 from tests.control.fake import ServedProxy
 from vaurien.arming import Entry
 from vaurien.behaviors import Behavior
-from vaurien.control.app import ANSWERS, Controlled, find_answer, list_options
+from vaurien.control.app import (
+    ANSWERS,
+    AmbiguousProxyError,
+    Controlled,
+    UnknownProxyError,
+    find_answer,
+    list_options,
+)
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import AddressError, ConfigError, OptionError, PluginError, VaurienError
 from vaurien.faults import Fault
@@ -163,7 +170,10 @@ def test_an_error_of_its_own_is_logged_and_not_shown(
         (AddressError('x'), '400 Bad Request', 'body'),
         (OptionError('x'), '400 Bad Request', 'body'),
         (PluginError('x'), '400 Bad Request', 'body'),
+        (UnknownProxyError('x'), '404 Not Found', 'path'),
+        (AmbiguousProxyError('x'), '409 Conflict', 'path'),
         (falcon.HTTPBadRequest(), '400 Bad Request', 'method'),
+        (falcon.HTTPUnauthorized(), '401 Unauthorized', 'header'),
         (falcon.HTTPForbidden(), '403 Forbidden', 'header'),
         (falcon.HTTPNotFound(), '404 Not Found', 'path'),
         (falcon.HTTPRouteNotFound(), '404 Not Found', 'path'),
@@ -180,4 +190,4 @@ def test_every_error_has_its_row(error: Exception, status: str, location: str) -
 
 
 def test_no_row_goes_untested() -> None:
-    assert len(ANSWERS) == 7
+    assert len(ANSWERS) == 10

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import cycle
+from itertools import cycle, repeat
 from struct import Struct
 from time import monotonic
 from typing import Any
@@ -16,7 +16,7 @@ import pytest
 
 from tests.behaviors.clients import http_session, redis_client
 from tests.behaviors.waiting import eventually
-from tests.engine.talk import LANGUAGES, PATTERN, Language, connect, inside, join, make_proxy, only_link, pieces
+from tests.engine.talk import LANGUAGES, PATTERN, Language, connect, inside, join, make_proxy, only_link
 from tests.engine.test_splice import Transfer
 from tests.engine.test_stream import Flow
 from tests.peers import Peer, RawBackend
@@ -39,6 +39,8 @@ FOR_EVER = int(100 * TIMEOUT * 1000)
 A_MOMENT = 0.05
 BOTH = ['upstream', 'downstream']
 NUMBER = Struct('>I')
+#: More pieces of `PATTERN` than all buffers between two peers ever take.
+MANY = 200
 
 both_streams = pytest.mark.parametrize('stream', BOTH)
 
@@ -281,23 +283,18 @@ class TestBackPressure:
         for kind, attributes in self.STACK:
             add(proxy, kind, stream, **attributes)
         sender, receiver = in_order(*join(proxy, raw_backend), stream)
-        size = 100 * len(PATTERN)
-        flow = Flow(sender, pieces(size))
-        flow.wait_until_stuck()
+        Flow(sender, repeat(PATTERN, MANY)).wait_until_stuck()
         most = (Latency.capacity + 40) * TOXIC_CHUNK
         assert inside(proxy, lambda server: self.count_bytes(server, stream)) < most
-        for piece in pieces(size):
-            assert receiver.recv_exactly(len(piece)) == piece
+        for _ in range(MANY // 4):
+            assert receiver.recv_exactly(len(PATTERN)) == PATTERN
             assert inside(proxy, lambda server: self.count_bytes(server, stream)) < most
-        flow.join()
 
     @both_streams
     def test_changes_do_not_wait_for_it(self, proxy: Proxy, raw_backend: RawBackend, stream: str) -> None:
         sender, receiver = in_order(*join(proxy, raw_backend), stream)
         add(proxy, 'noop', stream)
-        size = 20 * len(PATTERN)
-        flow = Flow(sender, pieces(size))
-        flow.wait_until_stuck()
+        Flow(sender, repeat(PATTERN, MANY)).wait_until_stuck()
         for _ in range(3):
             entries = [add(proxy, kind, stream, name=f'my {kind}', **attributes) for kind, attributes in self.STACK]
             for kind, attributes in self.STACK:
@@ -306,9 +303,8 @@ class TestBackPressure:
                 remove(proxy, entry)
         other = connect(proxy)
         check_plain(other, raw_backend.accept())
-        for piece in pieces(size):
-            assert receiver.recv_exactly(len(piece)) == piece
-        flow.join()
+        for _ in range(MANY // 2):
+            assert receiver.recv_exactly(len(PATTERN)) == PATTERN
 
     def test_nor_for_a_reset_that_is_due_some_time(self, proxy: Proxy, raw_backend: RawBackend) -> None:
         entry = add(proxy, 'reset_peer', timeout=FOR_EVER)
@@ -322,13 +318,11 @@ class TestBackPressure:
     def test_a_rate_of_nothing_holds_the_sender_back_until_it_goes(self, proxy: Proxy, raw_backend: RawBackend) -> None:
         entry = add(proxy, 'bandwidth', rate=0)
         client, backend = join(proxy, raw_backend)
-        flow = Flow(backend, pieces(20 * len(PATTERN)))
-        flow.wait_until_stuck()
+        Flow(backend, repeat(PATTERN, MANY)).wait_until_stuck()
         assert client.is_silent(A_MOMENT)
         remove(proxy, entry)
-        for piece in pieces(20 * len(PATTERN)):
-            assert client.recv_exactly(len(piece)) == piece
-        flow.join()
+        for _ in range(MANY // 4):
+            assert client.recv_exactly(len(PATTERN)) == PATTERN
 
 
 class TestChanges:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import falcon
 import pytest
 from falcon.testing import create_environ
 
+from tests.commands import Command, StartCommand
 from tests.control.fake import FakeProxy, ServedProxy
 from tests.peers import Peer
 from vaurien.web.guard import Guard
 
+TOKEN = 's3cret+/=~!'
 LOOPBACK = Guard('localhost', '127.0.0.1')
+KNOWN = Guard('localhost', '127.0.0.1', ['toxiproxy', 'Vaurien.test'])
+GUARDED = Guard('localhost', '127.0.0.1', (), TOKEN)
 NAMED = Guard('Devbox.lan', '127.0.1.1')
 ANYWHERE = Guard('0.0.0.0', '0.0.0.0')
 
@@ -24,7 +30,7 @@ def ask(guard: Guard, headers: dict[str, str]) -> str:
     environ |= {f'HTTP_{name.upper().replace("-", "_")}': value for name, value in headers.items()}
     try:
         guard.process_request(falcon.Request(environ), falcon.Response())
-    except falcon.HTTPForbidden as error:
+    except (falcon.HTTPForbidden, falcon.HTTPUnauthorized) as error:
         return error.title or 'nameless'
     return ''
 
@@ -53,6 +59,12 @@ def ask(guard: Guard, headers: dict[str, str]) -> str:
         (LOOPBACK, 'localhost:x', True),
         (LOOPBACK, '[', True),
         (LOOPBACK, '', True),
+        (KNOWN, 'toxiproxy:8474', False),
+        (KNOWN, 'TOXIPROXY', False),
+        (KNOWN, 'vaurien.test:80', False),
+        (KNOWN, 'localhost', False),
+        (KNOWN, 'evil.example', True),
+        (KNOWN, 'a.toxiproxy', True),
         (NAMED, 'devbox.lan:8080', False),
         (NAMED, 'DEVBOX.LAN', False),
         (NAMED, 'localhost', False),
@@ -97,6 +109,35 @@ def test_origin(guard: Guard, headers: dict[str, str], refused: str) -> None:
     assert ask(guard, headers) == refused
 
 
+@pytest.mark.parametrize(
+    ('header', 'refused'),
+    [
+        (f'Bearer {TOKEN}', False),
+        (f'bearer {TOKEN}', False),
+        (f'BEARER   {TOKEN}', False),
+        (None, True),
+        ('', True),
+        ('Bearer', True),
+        ('Bearer ', True),
+        (TOKEN, True),
+        (f'Basic {TOKEN}', True),
+        (f'Bearer {TOKEN}x', True),
+        (f'Bearer {TOKEN[:-1]}', True),
+        (f'Bearer {TOKEN.upper()}', True),
+        (f'Bearer "{TOKEN}"', True),
+        ('Bearer \xe9\xff', True),
+    ],
+)
+def test_token(header: str | None, refused: bool) -> None:
+    headers = {} if header is None else {'Authorization': header}
+    assert ask(GUARDED, headers) == ('Authorization' if refused else '')
+
+
+def test_the_token_opens_no_other_door() -> None:
+    headers = {'Authorization': f'Bearer {TOKEN}', 'Host': 'evil.example'}
+    assert ask(GUARDED, headers) == 'Host'
+
+
 @pytest.mark.parametrize(('host', 'status'), [('127.0.0.1', 403), ('0.0.0.0', 200)])
 def test_it_stands_at_the_door(host: str, status: int) -> None:
     with ServedProxy(FakeProxy(), host) as served, Peer.connect(served.address.port) as client:
@@ -104,3 +145,46 @@ def test_it_stands_at_the_door(host: str, status: int) -> None:
         answer = client.recv_all()
     assert answer.startswith(b'HTTP/1.1 %d ' % status)
     assert (b'"location":"header","name":"Host"' in answer) == (status == 403)
+
+
+class TestCommand:
+    """The flags of the running command, and the routes of both APIs."""
+
+    def ask(self, command: Command, path: str, *headers: str) -> tuple[bytes, bytes]:
+        with Peer.connect(command.control_port) as client:
+            client.send('\r\n'.join([f'GET {path} HTTP/1.1', 'Connection: close', *headers, '', '']).encode())
+            head, _, body = client.recv_all().partition(b'\r\n\r\n')
+        return head, body
+
+    @pytest.mark.parametrize(
+        ('headers', 'error'),
+        [
+            (['Host: evil.example:8474'], "'evil.example:8474' is not this machine"),
+            (['Host: localhost', 'Origin: http://evil.example'], "'http://evil.example' is another site"),
+            (['Host: localhost', 'Sec-Fetch-Site: cross-site'], 'another site asks'),
+        ],
+    )
+    def test_a_page_is_refused_in_the_words_of_each(self, server: Command, headers: list[str], error: str) -> None:
+        for path in ('/version', '/proxies', '/proxies/none/toxics', '/reset', '/proxies/a/'):
+            head, body = self.ask(server, path, *headers)
+            assert head.startswith(b'HTTP/1.1 403 ')
+            assert body.decode() == f'{{"error":"{error}","status":403}}\n'
+        head, body = self.ask(server, '/status', *headers)
+        assert head.startswith(b'HTTP/1.1 403 ')
+        assert json.loads(body)['errors'][0]['location'] == 'header'
+
+    def test_names_that_were_told(self, vaurien_command: StartCommand) -> None:
+        command = vaurien_command('--server', '--api-host', 'toxiproxy,vaurien.test')
+        for host, status in [('toxiproxy:8474', 200), ('Vaurien.Test', 200), ('localhost', 200), ('other', 403)]:
+            assert self.ask(command, '/version', f'Host: {host}')[0].startswith(b'HTTP/1.1 %d ' % status)
+
+    def test_a_token(self, vaurien_command: StartCommand) -> None:
+        command = vaurien_command('--server', '--api-token', TOKEN)
+        for path in ('/version', '/proxies', '/status', '/nowhere'):
+            head, body = self.ask(command, path, 'Host: localhost')
+            assert head.startswith(b'HTTP/1.1 401 ')
+            assert b'www-authenticate: bearer' in head.lower()
+            assert TOKEN.encode() not in head + body
+        assert self.ask(command, '/proxies')[1] == b'{"error":"expected Bearer and the token","status":401}\n'
+        head, body = self.ask(command, '/version', 'Host: localhost', f'Authorization: Bearer {TOKEN}')
+        assert (head[:15], body) == (b'HTTP/1.1 200 OK', b'{"version": "2.12.0"}\n')

@@ -54,7 +54,7 @@ def show_demo() -> int:
 
 def serve(settings: Settings) -> int:
     """Serve until SIGINT or SIGTERM; a second one ends the process at once. Raises `ConfigError`, `StartError`."""
-    proxies = Proxies([settings] if settings.proxies is None else settings.proxies)
+    proxies = Proxies([settings] if settings.proxies is None else settings.proxies, settings.defaults)
     ended = Event()
     on_end(ended.set)
     proxies.start()
@@ -93,8 +93,9 @@ def announce(proxies: Proxies, control: ControlServer | None) -> str:
 def announce_proxy(proxy: ProxyServer) -> list[str]:
     """What is printed of one."""
     named = '' if proxy.name == ONLY else f'{proxy.name}: '
+    disabled = '' if proxy.enabled else ', disabled'
     lines = [
-        f'{named}{proxy.address} -> {proxy.backend} ({proxy.settings.protocol})',
+        f'{named}{proxy.listen} -> {proxy.upstream} ({proxy.settings.protocol}{disabled})',
         f'armed: {describe_armed(proxy.armed)}',
         f'seed: {proxy.seed} (--seed {proxy.seed} draws the same again)',
     ]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from posixpath import normpath
 from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, Protocol, Union, get_args, get_origin
+from urllib.parse import quote
 
 import falcon
 import msgspec
@@ -15,7 +16,7 @@ from vaurien import __version__
 from vaurien.address import Address
 from vaurien.arming import Entry, format_behaviors
 from vaurien.behaviors import Behavior
-from vaurien.control import toxiproxy
+from vaurien.control import refusal, toxiproxy
 from vaurien.control.body import read_arming, read_backend
 from vaurien.engine.proxies import Proxies
 from vaurien.errors import ConfigError, PluginError, VaurienError
@@ -186,14 +187,15 @@ class Manners:
         """Send whoever asks for another spelling of a path to the path."""
         clean = normpath(f'/{req.path.lstrip("/")}') + ('/' if req.path != '/' and req.path.endswith('/') else '')
         if clean != req.path:
-            raise falcon.HTTPMovedPermanently(clean)
+            query = f'?{req.query_string}' if req.query_string else ''
+            raise falcon.HTTPMovedPermanently(f'{quote(clean)}{query}')
 
     def process_resource(
         self, req: falcon.Request, resp: falcon.Response, resource: object, params: dict[str, Any]
     ) -> None:
-        """Toxiproxy does not tell what may be done."""
-        if req.method == 'OPTIONS' and isinstance(resource, toxiproxy.ToxiproxyApp):
-            raise falcon.HTTPMethodNotAllowed([])
+        """Toxiproxy has manners of its own."""
+        if isinstance(resource, toxiproxy.ToxiproxyApp):
+            toxiproxy.begin(req, resp, params)
 
     def process_response(self, req: falcon.Request, resp: falcon.Response, resource: object, succeeded: bool) -> None:
         """The level of Toxiproxy's API says nothing about this."""
@@ -204,7 +206,9 @@ def make_app(proxies: Proxies, guard: Guard) -> falcon.App[falcon.Request, falco
     """The WSGI application that controls *proxies*, for those whom *guard* lets in."""
     middleware: list[Any] = [guard, Manners()]
     app = falcon.App(middleware=middleware)
-    app.add_error_handler(toxiproxy.Refusal, toxiproxy.answer_refusal)
+    app.resp_options.default_media_type = None  # type: ignore[assignment]  # what has no body has no type
+    app.add_error_handler(refusal.Refusal, refusal.answer_refusal)
+    app.add_error_handler(refusal.BrowserRefusal, refusal.answer_browser)
     app.add_error_handler(falcon.HTTPError, _on_error)
     app.add_error_handler(Exception, _on_error)
     responders = ControlApp(proxies)
@@ -262,16 +266,16 @@ def _type_name(type_: Any) -> str:
 
 
 def _send(resp: falcon.Response, value: Any) -> None:
-    resp.data = msgspec.json.encode(value, enc_hook=str)
+    resp.content_type, resp.data = falcon.MEDIA_JSON, msgspec.json.encode(value, enc_hook=str)
 
 
 def _speak_toxiproxy(req: falcon.Request, resp: falcon.Response, answer: Answer, description: str) -> None:
-    if answer.status == falcon.HTTP_404:
-        toxiproxy.answer_missing(resp)
-    elif answer.status == falcon.HTTP_405:
-        toxiproxy.answer_not_allowed(resp)
+    if answer.location == 'method':
+        refusal.answer_not_allowed(resp)
+    elif answer.status == falcon.HTTP_404:
+        refusal.answer_missing(resp)
     else:
-        toxiproxy.answer_refusal(req, resp, toxiproxy.Refusal(int(answer.status[:3]), description), {})
+        refusal.answer_refusal(req, resp, refusal.Refusal(int(answer.status[:3]), description), {})
 
 
 def _on_error(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
@@ -290,4 +294,5 @@ def _on_error(req: falcon.Request, resp: falcon.Response, error: Exception, para
     if toxiproxy.is_spoken_at(req.path, ROUTES):
         _speak_toxiproxy(req, resp, answer, description)
         return
+    resp.content_type = falcon.MEDIA_JSON
     resp.data = encode_error(answer.location, names[answer.location], description)

@@ -121,7 +121,8 @@ class Link:
 
     def on_unreachable(self) -> None:
         """No address of the backend accepts. A reset is the nearest to a refused connection that can still be shown."""
-        self._set_reset(self.client)
+        if self.proxy.settings.resets:
+            self._set_reset(self.client)
         self.close()
 
     def rearm(self) -> None:

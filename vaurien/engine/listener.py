@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from _socket import socket
-from socket import IPPROTO_TCP, SO_REUSEADDR, SOL_SOCKET, TCP_NODELAY
+from socket import AF_INET6, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SO_REUSEADDR, SOL_SOCKET, TCP_NODELAY
 from typing import TYPE_CHECKING, Any
 
 from gevent.server import StreamServer
@@ -32,9 +32,11 @@ class Listener(StreamServer):  # type: ignore[misc]  # gevent is not typed
 
     @classmethod
     def get_listener(cls, address: tuple[str, int], backlog: int, family: int) -> Any:
-        """Bind and listen. Clients' sockets inherit TCP_NODELAY from here."""
+        """Bind and listen. Clients' sockets inherit TCP_NODELAY from here. ``::`` is for IPv4, too."""
         listener = GeventSocket(family)
         try:
+            if family == AF_INET6:
+                listener.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 0)
             listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
             listener.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
             listener.bind(address)

@@ -14,11 +14,12 @@ from vaurien.settings import ProxySettings
 class Proxies(Mapping[str, ProxyServer]):
     """In order of their creation."""
 
-    def __init__(self, settings: Sequence[ProxySettings]) -> None:
-        """Raises `ConfigError`. No I/O happens before `start`."""
+    def __init__(self, settings: Sequence[ProxySettings], defaults: ProxySettings | None = None) -> None:
+        """*defaults*: what those are told that come later. Raises `ConfigError`. No I/O happens before `start`."""
+        self.defaults = defaults or ProxySettings()
         self._proxies: dict[str, ProxyServer] = {}
         for one in settings:
-            self.add(one)
+            self.add(ProxyServer(one))
 
     def __getitem__(self, name: str) -> ProxyServer:
         return self._proxies[name]
@@ -29,12 +30,16 @@ class Proxies(Mapping[str, ProxyServer]):
     def __len__(self) -> int:
         return len(self._proxies)
 
-    def add(self, settings: ProxySettings) -> ProxyServer:
-        """One more, not started; raises `ConfigError`, also if there is one of that name."""
-        if settings.name in self._proxies:
-            raise ConfigError(f'there is a proxy named {settings.name!r} already', 'name')
-        self._proxies[settings.name] = proxy = ProxyServer(settings)
-        return proxy
+    def add(self, proxy: ProxyServer) -> None:
+        """Take one more in; raises `ConfigError` if there is one of that name."""
+        if proxy.name in self._proxies:
+            raise ConfigError(f'there is a proxy named {proxy.name!r} already')
+        self._proxies[proxy.name] = proxy
+
+    def replace(self, proxy: ProxyServer) -> None:
+        """Put one in the place of the one of the same name, and stop that."""
+        before, self._proxies[proxy.name] = self._proxies[proxy.name], proxy
+        before.shut_down()
 
     def start(self) -> None:
         """Start all that are enabled; raises `StartError`."""

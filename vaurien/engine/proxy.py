@@ -6,7 +6,8 @@ import logging
 import os
 import secrets
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from time import monotonic, perf_counter, time
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,8 @@ class ProxyServer:
         self.address = settings.proxy
         self.backend = settings.backend
         #: Both as somebody wrote them last; of the first, as soon as it is known, the number.
-        self.listen, self.upstream = str(settings.proxy), str(settings.backend)
+        self.listen = str(settings.proxy) if settings.listen is None else settings.listen
+        self.upstream = str(settings.backend) if settings.upstream is None else settings.upstream
         self.resolver = Resolver(self, settings.backend)
         self.links: dict[int, Link] = {}
         self.links_total = 0
@@ -99,12 +101,24 @@ class ProxyServer:
         """Whether it listens."""
         return self._listener is not None
 
-    def start(self) -> None:
-        """Bind and listen; raises `OSError`. After `shut_down`, again, on the same port."""
-        self._listener = self._listen(self.address)
-        self._clock = Clock(self.loop)
+    def start(self, address: Address | None = None, *, wait: bool = True) -> None:
+        """Bind and listen, at *address* or where it did before; raises `OSError`. Also after `shut_down`.
+
+        *wait*: until the backend's name has been looked up.
+        """
+        clock = Clock(self.loop)
+        try:
+            self._listener = self._listen(address or self.address)
+        except BaseException:
+            clock.close()
+            raise
+        self._clock = clock
         self._began = monotonic()
-        self.resolver.resolve()
+        self.resolver = Resolver(self, self.backend)  # the one before may have been stopped while it looked up
+        if wait:
+            self.resolver.resolve()
+        else:
+            self.resolver.refresh()
         if self.settings.idle_timeout is not None:
             self._watch_idle(self.settings.idle_timeout)
 
@@ -117,10 +131,28 @@ class ProxyServer:
 
     def move(self, address: Address) -> None:
         """Listen elsewhere, and close all links; raises `OSError`, and has not moved, where that cannot be had."""
-        before, self._listener = self._listener, self._listen(address)
+        before = self._listener
+        with self.giving_way(address):
+            self._listener = self._listen(address)
         if before is not None:
             before.close()
         self.close_links()
+
+    @contextmanager
+    def giving_way(self, address: Address) -> Iterator[None]:
+        """Leave the port free for another listener at *address*; take it again where the block raises.
+
+        Two hosts may exclude each other on one port: 127.0.0.1 and every address of the machine.
+        """
+        if self._listener is None or address.port != self.address.port:
+            yield
+            return
+        self._listener.close()
+        try:
+            yield
+        except BaseException:
+            self._listener = self._listen(self.address)
+            raise
 
     def close_links(self) -> None:
         """Close all of them, now."""
@@ -143,10 +175,12 @@ class ProxyServer:
             self._idle_timer.stop()
             self._idle_timer.close()
             self._idle_timer = None
-        self._greenlets.kill(block=True)
-        if self._clock is not None:
-            self._clock.close()
-            self._clock = None
+        # While those that run are ended, it may be started again.
+        greenlets, self._greenlets = self._greenlets, Group()
+        clock, self._clock = self._clock, None
+        greenlets.kill(block=True)
+        if clock is not None:
+            clock.close()
 
     def spawn(self, function: Callable[..., None], *args: Any) -> gevent.Greenlet:
         """Start a greenlet: every one of a proxy starts here, and ends with it."""
@@ -319,7 +353,7 @@ class ProxyServer:
             'name': self.name,
             'enabled': self.enabled,
             'uptime': round(monotonic() - self._began, 3),
-            'proxy': str(self.address),
+            'proxy': self.listen,
             'backend': str(self.backend),
             'protocol': settings.protocol,
             'protocol_options': self.protocol_options,

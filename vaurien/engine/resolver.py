@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gevent.socket import getaddrinfo
 
-from vaurien.address import Address
+from vaurien.address import Address, is_host
 
 if TYPE_CHECKING:
     from vaurien.engine.dialer import Dialer
@@ -50,10 +50,15 @@ class Resolver:
 
     def resolve(self) -> str:
         """Look the name up now, in a greenlet; what went wrong, if anything did. The old addresses stay then."""
+        host, port = self._backend
+        problem = f'cannot resolve {host}'
+        if not is_host(host):
+            logger.warning('%s: no name of a host', problem)
+            return problem
         try:
-            found = getaddrinfo(self._backend.host, self._backend.port, type=SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            logger.warning('cannot resolve %s: %s', self._backend.host, getattr(error, 'strerror', error))
-            return f'cannot resolve {self._backend.host}'
+            found = getaddrinfo(host, port, type=SOCK_STREAM)
+        except OSError as error:
+            logger.warning('%s: %s', problem, error.strerror)
+            return problem
         self.addresses = [(family, address) for family, _, _, _, address in found]
         return ''

@@ -1,4 +1,4 @@
-"""Who may ask: not the pages that somebody on this machine has open in a browser.
+"""Who may ask: whoever knows the token, if one is set, and no page that somebody on this machine has in a browser.
 
 Our APIs have no password unless they are given one. Programs reach them as they please; what must not is a web page,
 which can send requests to any port of the machine (cross-site), also under a name of its own that it lets point there
@@ -34,7 +34,7 @@ class Guard:
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Called by falcon before anything else."""
-        if self._token is not None and not compare_digest((req.auth or '').encode(), f'Bearer {self._token}'.encode()):
+        if self._token is not None and not self._knows(self._token, req.auth or ''):
             raise falcon.HTTPUnauthorized(
                 title='Authorization', description='expected Bearer and the token', challenges=['Bearer']
             )
@@ -46,6 +46,12 @@ class Guard:
             raise _refusal('Origin', f'{origin!r} is another site')
         if req.get_header('Sec-Fetch-Site') in ('cross-site', 'same-site'):
             raise _refusal('Sec-Fetch-Site', 'another site asks')
+
+    @staticmethod
+    def _knows(token: str, header: str) -> bool:
+        """Whether an ``Authorization`` header holds the token (RFC 6750, 2.1)."""
+        scheme, _, given = header.partition(' ')
+        return scheme.lower() == 'bearer' and compare_digest(given.strip().encode(), token.encode())
 
     def _is_ours(self, header: str) -> bool:
         place = _split(f'//{header}')

@@ -57,6 +57,8 @@ class WebServer:
         """Listen; raises `OSError` if that cannot be done."""
         listener = _listen(self.wanted, self.max_clients)
         listener.setblocking(False)
+        # Inherited by those accepted: head and body of an answer are two packets, of which none is to wait.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._server = pywsgi.WSGIServer(
             listener,
             self.make_app(listener.getsockname()[0]),

@@ -1,0 +1,93 @@
+"""JSON as Go reads and writes it (https://pkg.go.dev/encoding/json), on which Toxiproxy's clients and files rely.
+
+Of a body the first value counts, whatever follows it. Keys match in any case, null is what is not there, and text that
+is no Unicode becomes U+FFFD. What is written is compact, and nothing in it is mistaken for HTML.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import struct
+from typing import Any, get_args, get_origin
+
+import msgspec
+
+from vaurien.errors import ConfigError, OptionError
+
+#: Numbers with more digits than this are read as floating point: no integer of 64 bits has as many.
+_DIGITS = 20
+#: From here on Go writes an exponent.
+_LARGE = 1e21
+
+#: An escape in a JSON text. The group is half of a pair that stands alone.
+_ESCAPE = re.compile(r'\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u([dD][89a-fA-F][\da-fA-F]{2})|.)', re.DOTALL)
+_HTML = str.maketrans({char: f'\\u{ord(char):04x}' for char in '<>&\u2028\u2029'})
+
+
+def read(data: bytes, type_: Any) -> Any:
+    """*data* as *type_*, a `msgspec.Struct` or a list of one; raises `ConfigError`."""
+    text = _ESCAPE.sub(_mend, data.decode(errors='replace')).lstrip(' \t\r\n')
+    if not text:
+        raise ConfigError('EOF')
+    try:
+        value = _DECODER.raw_decode(text)[0]
+    except RecursionError:
+        raise ConfigError('nested too deeply') from None
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    try:
+        return msgspec.convert(_normalize(value, type_), type_)
+    except msgspec.ValidationError as error:
+        raise ConfigError(str(error)) from None
+
+
+def write(value: Any) -> str:
+    """*value* as a JSON text."""
+    return json.dumps(value, separators=(',', ':'), ensure_ascii=False, allow_nan=False).translate(_HTML)
+
+
+def as_number(value: Any) -> Any:
+    """*value*; without a fraction if it is a number that has none."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _LARGE else value
+
+
+def as_float32(value: float) -> float:
+    """The shortest decimal for what is left of *value* in 32 bits; raises `OptionError` if it is too large for them."""
+    if not math.isfinite(value) or not math.isfinite(rounded := _round(value)):
+        raise OptionError(f'{value:g} is too large')
+    return next(short for digits in range(1, 10) if _round(short := float(f'{rounded:.{digits}g}')) == rounded)
+
+
+def _round(value: float) -> float:
+    try:
+        return float(struct.unpack('<f', struct.pack('<f', value))[0])
+    except OverflowError:
+        return math.inf
+
+
+def _normalize(value: Any, type_: Any) -> Any:
+    if get_origin(type_) is list:
+        items = [] if value is None else value
+        return [_normalize(item, get_args(type_)[0]) for item in items] if isinstance(items, list) else items
+    if value is None:
+        return {}
+    return (
+        {key.lower(): inner for key, inner in value.items() if inner is not None} if isinstance(value, dict) else value
+    )
+
+
+def _mend(escape: re.Match[str]) -> str:
+    return '\ufffd' if escape[1] else escape[0]
+
+
+def _read_int(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _DIGITS else float(digits)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f'{name} is no JSON')
+
+
+_DECODER = json.JSONDecoder(parse_int=_read_int, parse_constant=_refuse_constant)
