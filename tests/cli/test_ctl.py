@@ -152,7 +152,7 @@ def test_refused_by_the_proxy(host: str, words: list[str], said: str) -> None:
         (['--host', 'https://staging', 'status'], 'expected http://HOST:PORT'),
         (['--host', 'http://staging/api', 'status'], 'expected http://HOST:PORT'),
         (['--token', 'schlüssel', 'status'], 'token: expected ASCII characters'),
-        (['cut-link', 'first'], "argument ID: invalid int value: 'first'"),
+        (['cut-link', 'first'], "ID: invalid int value: 'first'"),
     ],
 )
 def test_refused_without_asking(words: list[str], said: str) -> None:

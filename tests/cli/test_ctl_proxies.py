@@ -262,11 +262,11 @@ def test_all_well_again(redis: Client, process: Client) -> None:
 
 
 def test_who_knows_the_token_is_let_in(vaurien_command: StartCommand, monkeypatch: pytest.MonkeyPatch) -> None:
-    port = vaurien_command('--server', '--api-token', 'open sesame').control_port
+    port = vaurien_command('--server', '--api-token', 'open-sesame').control_port
     monkeypatch.setenv('VAURIEN_URL', f'http://{HOST}:{port}')
     for command in (['status'], ['proxy', 'list']):
         assert failed(2, *command).endswith('expected Bearer and the token, which --token or VAURIEN_TOKEN gives')
-    assert done('proxy', 'list', '--token', 'open sesame') == ''
-    monkeypatch.setenv('VAURIEN_TOKEN', 'open sesame')
+    assert done('proxy', 'list', '--token', 'open-sesame') == ''
+    monkeypatch.setenv('VAURIEN_TOKEN', 'open-sesame')
     assert done('proxy', 'list') == ''
     assert failed(2, '--token', 'sesame', 'proxy', 'list').startswith('expected Bearer')
