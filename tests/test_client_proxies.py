@@ -329,9 +329,9 @@ class TestToken:
     """Who knows it is let in."""
 
     def test_has_to_be_known(self, vaurien_command: StartCommand) -> None:
-        port = vaurien_command('--server', '--api-token', 'open sesame').control_port
-        assert Client(port=port, token='open sesame').proxies() == {}
-        bound = Client(port=port, token='open sesame').create_proxy('x', f'{HOST}:0', 'localhost:1')
+        port = vaurien_command('--server', '--api-token', 'open-sesame').control_port
+        assert Client(port=port, token='open-sesame').proxies() == {}
+        bound = Client(port=port, token='open-sesame').create_proxy('x', f'{HOST}:0', 'localhost:1')
         assert bound.get_behavior() == 'dummy'
         for client in (Client(port=port), Client(port=port, token='sesame')):
             for call in (client.status, client.proxies):
