@@ -10,6 +10,7 @@ import select
 import signal
 import struct
 import subprocess
+import sys
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +30,17 @@ def read_statuses(output: str) -> list[dict[str, int]]:
     """Every line of status in it."""
     lines = [match for line in output.splitlines() if (match := STATUS.fullmatch(line))]
     return [{name: int(count) for name, count in match.groupdict().items()} for match in lines]
+
+
+#: Becomes the command that it is given, once the keys of the terminal send it signals; also where the tests run in the
+#: background of a shell, which has Ctrl-C ignored.
+TAKE_TERMINAL = """\
+import fcntl, os, signal, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 class Process:
@@ -81,7 +93,11 @@ class Terminal:
         fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))
         environment = {**os.environ, 'TERM': 'xterm-256color', 'COLUMNS': '80'}
         self.process = subprocess.Popen(
-            [GOON, *words], stdin=inside, stdout=inside, stderr=inside, env=environment, preexec_fn=_take_terminal
+            [sys.executable, '-c', TAKE_TERMINAL, GOON, *words],
+            stdin=inside,
+            stdout=inside,
+            stderr=inside,
+            env=environment,
         )
         os.close(inside)
         self.shown = ''
@@ -109,13 +125,6 @@ class Terminal:
         self.process.kill()
         self.process.wait(TIMEOUT)
         os.close(self._terminal)
-
-
-def _take_terminal() -> None:
-    """Have its keys send signals, also where the tests run in the background of a shell, which has Ctrl-C ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    os.setsid()
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 @contextmanager
