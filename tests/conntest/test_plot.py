@@ -81,6 +81,6 @@ def test_a_file_that_will_not_do(report: Path, output: str, said: str) -> None:
 def test_without_matplotlib(report: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path('matplotlib.py').write_text('raise ImportError\n')
     monkeypatch.setenv('PYTHONPATH', '.')
-    done = run('conntest', 'plot', 'report.json')
+    done = run('conntest', 'plot', 'report.json', timeout=4 * TIMEOUT)
     said = "conntest: error: drawing needs matplotlib: pip install 'vaurien[plot]'\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, '', said)

@@ -38,7 +38,7 @@ def test_percentiles_are_by_nearest_rank() -> None:
 
 
 def test_the_summary_of_a_report_of_the_original() -> None:
-    done = run('conntest', 'summary', str(REPORT))
+    done = run('conntest', 'summary', str(REPORT), timeout=4 * TIMEOUT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         'group     example <test> & group',
@@ -55,7 +55,7 @@ def test_the_summary_of_a_report_of_the_original() -> None:
 
 
 def test_the_summary_counts_errors(report: Path) -> None:
-    done = run('conntest', 'summary', str(report))
+    done = run('conntest', 'summary', str(report), timeout=4 * TIMEOUT)
     assert done.stdout.splitlines()[-4:] == [
         'errors    2 (50.0 %)',
         '               1  data mismatch',
@@ -70,7 +70,7 @@ def test_the_summary_steers_no_terminal(report: Path) -> None:
     content['client_run_group']['description'] = 'red: \x1b[31m\nruns'
     content['results'][1]['error'] = '\x1b]0;title\x07'
     report.write_text(json.dumps(content))
-    said = run('conntest', 'summary', str(report)).stdout
+    said = run('conntest', 'summary', str(report), timeout=4 * TIMEOUT).stdout
     assert said.startswith('group     red: ?[31m?runs\n')
     assert '1  ?]0;title?\n' in said
 
@@ -104,7 +104,7 @@ def test_what_is_no_report(
     monkeypatch.chdir(tmp_path)
     if content is not None:
         Path('report.json').write_text(content)
-    done = run('conntest', command, 'report.json')
+    done = run('conntest', command, 'report.json', timeout=4 * TIMEOUT)
     assert (done.returncode, done.stdout) == (2, '')
     assert done.stderr.startswith(f'conntest: error: {said}')
     assert done.stderr.count('\n') == 1

@@ -410,7 +410,7 @@ class TestMistakes:
     def test_a_full_server(self, start_server: StartServer, report: Path) -> None:
         server = start_server('--max-groups', '1')
         server.create()
-        done = run('conntest', 'run', '-r', server.url, '-f', str(report))
+        done = run('conntest', 'run', '-r', server.url, '-f', str(report), timeout=4 * TIMEOUT)
         assert done.stderr.startswith(f'conntest: error: {server.url} answers 507: the 1 test groups that')
         assert (done.returncode, report.exists()) == (2, False)
 

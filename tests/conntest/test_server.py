@@ -13,7 +13,7 @@ import pytest
 from tests.commands import run
 from tests.conntest.serving import Server, StartServer
 from tests.peers import Peer
-from tests.servers import HOST
+from tests.servers import HOST, TIMEOUT
 from vaurien.conntest.app import MAX_DATA
 from vaurien.conntest.moments import UNSET, parse_moment
 from vaurien.web.body import MAX_OBJECT
@@ -229,7 +229,7 @@ class TestStart:
 
     def test_a_port_in_use(self, server: Server) -> None:
         assert_refused(
-            run('conntest', 'server', '--host', HOST, '-p', str(server.port)),
+            run('conntest', 'server', '--host', HOST, '-p', str(server.port), timeout=4 * TIMEOUT),
             f'cannot listen on {HOST}:{server.port}: address already in use',
         )
 
@@ -242,7 +242,7 @@ class TestStart:
         ],
     )
     def test_mistakes(self, arguments: str, said: str) -> None:
-        assert_refused(run('conntest', 'server', *arguments.split()), said)
+        assert_refused(run('conntest', 'server', *arguments.split(), timeout=4 * TIMEOUT), said)
 
 
 def assert_refused(result: Any, said: str) -> None:
