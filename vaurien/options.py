@@ -61,8 +61,9 @@ def convert(value: Any, type_: Any, *, text: bool = False) -> Any:
     """*value* as *type_*; raises `OptionError`. With *text*, strings are what they spell (``'2'``, ``'yes'``)."""
     if text and type_ is bool and isinstance(value, str):
         value = {'yes': 'true', 'on': 'true', 'no': 'false', 'off': 'false'}.get(value.lower(), value)
-    if get_origin(type_) is Literal and value not in get_args(type_):
-        raise OptionError(f'expected one of {", ".join(map(str, get_args(type_)))}, got {shorten(value)}')
+    for one in (type_, *get_args(type_)):  # by itself, or where None is allowed, too
+        if get_origin(one) is Literal and value not in (*get_args(one), *([] if one is type_ else [None])):
+            raise OptionError(f'expected one of {", ".join(map(str, get_args(one)))}, got {shorten(value)}')
     try:
         converted = msgspec.convert(value, type_, strict=not text, dec_hook=_parse)
     except msgspec.ValidationError as error:

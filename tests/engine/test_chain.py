@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import cycle, repeat
 from struct import Struct
 from time import monotonic
@@ -21,7 +22,8 @@ from tests.engine.test_splice import Transfer
 from tests.engine.test_stream import Flow
 from tests.peers import Peer, RawBackend
 from tests.plugins.minitel import MinitelProtocol
-from tests.servers import LARGE, TIMEOUT, Server
+from tests.servers import HOST, LARGE, TIMEOUT, Server
+from vaurien.behaviors.dummy import Dummy
 from vaurien.clock import Clock
 from vaurien.embedded import Proxy
 from vaurien.engine.proxy import ProxyServer
@@ -542,6 +544,92 @@ class TestLimitData:
         assert client.is_silent(A_MOMENT)
         backend.send(b'1')
         assert client.recv_all() == b''
+
+
+class TestOddMoments:
+    def test_a_link_that_has_no_backend_yet(self, raw_backend: RawBackend) -> None:
+        """It is on its way to another one, of which it gets new streams."""
+        language = LANGUAGES['http']
+        with make_proxy(raw_backend, 'http') as proxy, full_backlog() as elsewhere:
+            entry = add(proxy, 'noop')
+            client, backend = join(proxy, raw_backend)
+            client.send(language.request)
+            assert backend.recv_exactly(len(language.request)) == language.request
+            backend.send(language.reply)
+            assert client.recv_exactly(len(language.reply)) == language.reply
+            proxy.set_backend(elsewhere)
+            add(proxy, 'latency', latency=20)
+            update(proxy, 'latency', latency=50)
+            remove(proxy, entry)
+            proxy.set_backend(raw_backend.address)
+            backend = raw_backend.accept()
+            with lasting(0.05):
+                client.send(language.request)
+                assert backend.recv_exactly(len(language.request)) == language.request
+                backend.send(language.reply)
+                assert client.recv_exactly(len(language.reply)) == language.reply
+
+    @pytest.mark.parametrize('kind', ['noop', ''], ids=['toxic', 'splice'])
+    def test_a_client_that_resets_with_data_late_and_others_unread(
+        self, proxy: Proxy, raw_backend: RawBackend, kind: str
+    ) -> None:
+        """Nobody goes on trying to send what it did not read."""
+        add(proxy, 'latency', 'upstream', latency=FOR_EVER)
+        if kind:
+            add(proxy, kind)
+        client, backend = join(proxy, raw_backend)
+        Flow(backend, repeat(PATTERN, MANY)).wait_until_stuck()
+        client.send(b'late')
+        eventually(lambda: is_held(proxy, 'upstream'))
+        client.reset()
+
+        def is_given_up(server: ProxyServer) -> bool:
+            link = only_link(server)
+            return link.down.unsent is None and link.down.splice is None and not link.down.reader.active
+
+        eventually(lambda: inside(proxy, is_given_up))
+        inside(proxy, lambda server: server.toxics.clear())
+        assert backend.recv_exactly(4) == b'late'
+        eventually(lambda: proxy.status()['links']['open'] == 0)
+
+    def test_a_behavior_that_sends_more_than_a_toxic_takes(
+        self, raw_backend: RawBackend, behaviors: Registry[Dummy]
+    ) -> None:
+        sent = 0
+
+        @behaviors.register
+        class Flood(Dummy):
+            """Sends without end."""
+
+            name = 'flood'
+
+            def on_before_handle(self, protocol: Any, source: Any, dest: Any, to_backend: bool) -> bool:
+                """Until the client is gone."""
+                nonlocal sent
+                while sent < 1000 * TOXIC_CHUNK:
+                    source.sendall(PATTERN[:TOXIC_CHUNK])
+                    sent += TOXIC_CHUNK
+                return False
+
+        with make_proxy(raw_backend, 'redis', 'flood') as proxy:
+            add(proxy, 'bandwidth', rate=0)
+            client, _ = join(proxy, raw_backend)
+            client.send(LANGUAGES['redis'].request)
+            eventually(lambda: sent)
+            assert client.is_silent(10 * A_MOMENT)
+            assert sent < 100 * TOXIC_CHUNK
+
+
+@contextmanager
+def full_backlog() -> Iterator[str]:
+    """The address of somebody who lets connections wait."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server((HOST, 0), backlog=0))
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield '{}:{}'.format(*listener.getsockname())
 
 
 class TestNoInputWedges:

@@ -67,14 +67,14 @@ class End:
         return len(data)
 
     def sendall(self, data: bytes) -> None:
-        """Send to the peer; returns once its socket has taken all of it."""
+        """Send to the peer; returns once its socket, or the first toxic before it, has taken all of it."""
         self._check_open()
         if self._outbound.is_ending:
             raise BrokenPipeError('this end was shut down')
         self._traffic.on_touched()
         self._outbound.send(data)
         with self._patience():
-            while self._outbound.unsent is not None and not self._link.closed:
+            while not (self._outbound.takes_more or self._link.closed):
                 self._link.wait()
         self._check_open()
 

@@ -158,6 +158,11 @@ class Link:
 
     # Ends
 
+    @property
+    def connected(self) -> bool:
+        """Whether it has a backend now, and streams that live."""
+        return self.joined and self._dialer is None
+
     def is_finished(self) -> bool:
         """Whether both streams have come to their end."""
         return self.up.finished and self.down.finished
@@ -175,6 +180,9 @@ class Link:
             return
         stream.ended = True
         stream.reader.stop()
+        other = self.down if stream is self.up else self.up
+        other.abandon()
+        other.reader.stop()  # for nobody takes what it reads
 
     def reset(self) -> None:
         """Close, so that both peers see a reset."""

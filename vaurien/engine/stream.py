@@ -128,10 +128,14 @@ class Stream:
         return self.unsent is None and (self.chain is None or self.chain.is_empty)
 
     @property
+    def takes_more(self) -> bool:
+        """Whether whoever sends need not wait."""
+        return self.unsent is None and (self.chain is None or self.chain.has_room)
+
+    @property
     def has_room(self) -> bool:
         """Whether the source may be read."""
-        room = self.unsent is None and len(self.held) < MAX_HELD
-        return room and (self.chain is None or self.chain.has_room)
+        return self.takes_more and len(self.held) < MAX_HELD
 
     def start(self) -> None:
         """Begin to read."""
@@ -216,8 +220,11 @@ class Stream:
 
     def abandon(self) -> None:
         """The sink is broken: forget what it did not take."""
-        if self.unsent is not None:
-            self.unsent = None
+        if self.splice is not None:
+            self.splice.close()
+            self.splice = None
+        self.unsent = None
+        if self.writer is not None:
             self.writer.stop()
 
     def _on_end(self) -> None:

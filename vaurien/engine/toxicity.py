@@ -100,7 +100,7 @@ class Toxics:
         return stage
 
     def _streams(self, entry: ToxicEntry) -> list[Stream]:
-        links = [link for link in self._proxy.links.values() if link.joined]
+        links = [link for link in self._proxy.links.values() if link.connected]
         return [link.up if entry.direction == UPSTREAM else link.down for link in links]
 
     def _stages(self, entry: ToxicEntry) -> Iterator[tuple[Stream, BaseToxic]]:
