@@ -12,9 +12,9 @@ from tests.cli.asking import Running, read_error
 from tests.commands import Command, StartCommand
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST
-from vaurien.cli.ctl.faults import find_new
+from vaurien.cli.ctl.faults import find_new, watch
 from vaurien.client import Client
-from vaurien.faults import Fault
+from vaurien.faults import KEPT, Fault
 
 
 @pytest.fixture
@@ -105,10 +105,33 @@ def test_ends_with_the_proxy_and_minds_no_other(command: Command, peer: Peer, ec
     )
 
 
+def make_faults(first: int, count: int) -> list[Fault]:
+    return [
+        Fault(time=float(i), link=1, exchange=i, behavior='delay', options={}, request='GET /')
+        for i in range(first, first + count)
+    ]
+
+
 def test_what_is_new() -> None:
-    faults = [Fault(time=float(i), link=1, exchange=i, behavior='delay', options={}, request='GET /') for i in range(4)]
+    faults = make_faults(0, 4)
     assert find_new(faults, None) == faults
     assert find_new(faults, faults[1]) == faults[2:]
     assert find_new(faults, faults[3]) == []
     assert find_new(faults[2:], faults[0]) == faults[2:]
     assert find_new([], faults[0]) == []
+
+
+def test_too_many_to_tell_all(capsys: pytest.CaptureFixture[str]) -> None:
+    class Busy(Client):
+        """A stand-in for one of a proxy that has more faults in a moment than it remembers."""
+
+        looks = iter([make_faults(0, KEPT), make_faults(KEPT - 1, KEPT), make_faults(3 * KEPT, KEPT)])
+
+        def faults(self) -> list[Fault]:
+            return next(self.looks)
+
+    faults = watch(Busy())
+    assert [len(next(faults)) for _ in range(2)] == [KEPT, KEPT - 1]
+    assert capsys.readouterr().err == ''
+    assert len(next(faults)) == KEPT
+    assert capsys.readouterr().err == 'vaurienctl: more than 1000 faults between two looks: some are left out\n'

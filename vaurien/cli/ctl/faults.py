@@ -41,12 +41,12 @@ def follow(client: Client, spell: Callable[[Fault], str]) -> None:
 
     Raises `UnreachableError` when the proxy is gone.
     """
-    for faults in _watch(client.proxy(client.status()['name'])):
+    for faults in watch(client.proxy(client.status()['name'])):
         if (faults and not say('\n'.join(map(spell, faults)))) or not wait(PAUSE):
             return
 
 
-def _watch(client: Client) -> Iterator[list[Fault]]:
+def watch(client: Client) -> Iterator[list[Fault]]:
     """Those that are new, again and again; of the first look, all."""
     seen: Fault | None = None
     while True:
