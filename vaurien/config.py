@@ -6,6 +6,7 @@ Wherever they were written, values arrive as a `Source`, whose sections are name
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, get_type_hints
 
@@ -56,6 +57,9 @@ SETTINGS: dict[str, Any] = {
 
 #: Where the control API of a process without a proxy of its own is: where Toxiproxy's is.
 SERVER_PORT = 8474
+
+#: What a header can carry for a token (RFC 6750, 2.1); not nothing, as of a variable that is not set.
+_TOKEN = re.compile('[!-~]+')
 
 #: Where a proxy listens that is not told.
 ANYWHERE = Address('localhost', 0)
@@ -261,6 +265,8 @@ def _read_setting(name: str, value: Any, types: Mapping[str, Any], text: bool) -
     if name == 'api_host':
         return _read_names(value)
     value = convert(value, type_, text=text)
+    if name == 'api_token' and not _TOKEN.fullmatch(value or ''):
+        raise ConfigError('expected ASCII characters, and no spaces')  # and does not show it
     if name in SPECS:
         read_spec(value)
     if name == 'options':

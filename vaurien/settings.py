@@ -13,8 +13,6 @@ from vaurien.toxicspec import ToxicEntry
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=MAX_PORT)]
-#: What may stand in a header without quotes (RFC 6750, 2.1).
-Token = Annotated[str, msgspec.Meta(pattern='^[!-~]+$')]
 LogLevel = Literal['debug', 'info', 'warning', 'error', 'critical']
 
 
@@ -60,7 +58,7 @@ class Settings(ProxySettings, kw_only=True, frozen=True):
     #: Names by which others reach the control API.
     api_host: tuple[str, ...] = ()
     #: What they have to know to be let in.
-    api_token: Token | None = None
+    api_token: str | None = None
     log_level: LogLevel = 'info'
     #: A file, or ``-`` for standard error.
     log_output: str = '-'

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import socket
-from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -37,15 +36,9 @@ class ProxyFields(msgspec.Struct, kw_only=True):
         return next((field for field in ('name', 'upstream') if not getattr(self, field)), '')
 
 
-@cache
 def everywhere() -> str:
     """The host to listen on for every address of the machine, of IPv4 and, if it has that, of IPv6."""
-    try:
-        with socket.socket(socket.AF_INET6) as sock:
-            sock.bind(('::', 0))
-    except OSError:
-        return '0.0.0.0'
-    return '::'
+    return '::' if socket.has_dualstack_ipv6() else '0.0.0.0'
 
 
 def parse_listen(text: str) -> Address:

@@ -211,7 +211,7 @@ def test_classic_flags_and_keys_are_told_together(tmp_path: Path) -> None:
         ('--toxic noop@', "--toxic: unexpected '@' in 'noop@': expected @upstream or @downstream"),
         ('--toxic noop,noop', "--toxic: there are two toxics named 'noop_downstream': give one of them another name"),
         ('--api-host toxiproxy:8474', "--api-host: 'toxiproxy:8474' is no name of a machine, which has no port either"),
-        ('--api-token=', "--api-token: expected str matching regex '^[!-~]+$', got ''"),
+        ('--api-token=', '--api-token: expected ASCII characters, and no spaces'),
         ('--server --proxy localhost:1', '--proxy: each proxy needs one of its own: there are several, or none yet'),
         ('--server --http no', '--http: without it there will never be a proxy'),
         ('--server maybe', "--server: expected bool, got 'maybe'"),

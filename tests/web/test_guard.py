@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import falcon
 import pytest
 from falcon.testing import create_environ
 
-from tests.commands import Command, StartCommand
 from tests.control.fake import FakeProxy, ServedProxy
 from tests.peers import Peer
 from vaurien.web.guard import Guard
@@ -145,46 +142,3 @@ def test_it_stands_at_the_door(host: str, status: int) -> None:
         answer = client.recv_all()
     assert answer.startswith(b'HTTP/1.1 %d ' % status)
     assert (b'"location":"header","name":"Host"' in answer) == (status == 403)
-
-
-class TestCommand:
-    """The flags of the running command, and the routes of both APIs."""
-
-    def ask(self, command: Command, path: str, *headers: str) -> tuple[bytes, bytes]:
-        with Peer.connect(command.control_port) as client:
-            client.send('\r\n'.join([f'GET {path} HTTP/1.1', 'Connection: close', *headers, '', '']).encode())
-            head, _, body = client.recv_all().partition(b'\r\n\r\n')
-        return head, body
-
-    @pytest.mark.parametrize(
-        ('headers', 'error'),
-        [
-            (['Host: evil.example:8474'], "'evil.example:8474' is not this machine"),
-            (['Host: localhost', 'Origin: http://evil.example'], "'http://evil.example' is another site"),
-            (['Host: localhost', 'Sec-Fetch-Site: cross-site'], 'another site asks'),
-        ],
-    )
-    def test_a_page_is_refused_in_the_words_of_each(self, server: Command, headers: list[str], error: str) -> None:
-        for path in ('/version', '/proxies', '/proxies/none/toxics', '/reset', '/proxies/a/'):
-            head, body = self.ask(server, path, *headers)
-            assert head.startswith(b'HTTP/1.1 403 ')
-            assert body.decode() == f'{{"error":"{error}","status":403}}\n'
-        head, body = self.ask(server, '/status', *headers)
-        assert head.startswith(b'HTTP/1.1 403 ')
-        assert json.loads(body)['errors'][0]['location'] == 'header'
-
-    def test_names_that_were_told(self, vaurien_command: StartCommand) -> None:
-        command = vaurien_command('--server', '--api-host', 'toxiproxy,vaurien.test')
-        for host, status in [('toxiproxy:8474', 200), ('Vaurien.Test', 200), ('localhost', 200), ('other', 403)]:
-            assert self.ask(command, '/version', f'Host: {host}')[0].startswith(b'HTTP/1.1 %d ' % status)
-
-    def test_a_token(self, vaurien_command: StartCommand) -> None:
-        command = vaurien_command('--server', '--api-token', TOKEN)
-        for path in ('/version', '/proxies', '/status', '/nowhere'):
-            head, body = self.ask(command, path, 'Host: localhost')
-            assert head.startswith(b'HTTP/1.1 401 ')
-            assert b'www-authenticate: bearer' in head.lower()
-            assert TOKEN.encode() not in head + body
-        assert self.ask(command, '/proxies')[1] == b'{"error":"expected Bearer and the token","status":401}\n'
-        head, body = self.ask(command, '/version', 'Host: localhost', f'Authorization: Bearer {TOKEN}')
-        assert (head[:15], body) == (b'HTTP/1.1 200 OK', b'{"version": "2.12.0"}\n')
