@@ -1,0 +1,63 @@
+"""Locust's live page."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from vaurien.errors import StartError
+from vaurien.loads.outputs.base import Output
+
+if TYPE_CHECKING:
+    from vaurien.loads.report import Report
+    from vaurien.loads.run import Run
+
+HOST = '127.0.0.1'
+
+
+class WebPage(Output):
+    """Shows the run while it goes on. Its Stop button interrupts it; it starts nothing."""
+
+    name = 'web'
+
+    def __init__(self, port: int, *, quiet: bool = False) -> None:
+        super().__init__()
+        self._port = port
+        self._quiet = quiet
+
+    def start(self, run: Run) -> None:
+        import gevent
+        from gevent.socket import socket
+
+        with socket() as probe:  # the page's own greenlet would die of it, unseen
+            try:
+                probe.setsockopt(1, 2, 1)  # SO_REUSEADDR, as the page has it
+                probe.bind((HOST, self._port))
+            except OSError as error:
+                raise StartError(f'cannot listen on {HOST}:{self._port}: {error.strerror}') from None
+            self._port = probe.getsockname()[1]
+        self._page: Any = run.environment.create_web_ui(HOST, self._port, delayed_start=True)
+        self._page.app.before_request(lambda: self._guard(run))
+        self._page.start()
+        gevent.sleep(0)
+        if not self._quiet:
+            print(f'live page: http://{HOST}:{self._port}', file=sys.stderr, flush=True)
+
+    def tick(self, run: Run) -> None:
+        run.note_history()
+
+    def finish(self, run: Run, report: Report) -> None:
+        self._page.stop()
+
+    def _guard(self, run: Run) -> Any:
+        """What changes something is the run's affair."""
+        from flask import jsonify, request
+
+        if request.method == 'GET' and request.path != '/stats/reset':
+            return None
+        if request.path != '/stop':
+            return jsonify({'success': False, 'message': 'loads-runner decides on that'}), 403
+        import gevent.hub
+
+        gevent.hub.get_hub().loop.run_callback(run.stop)
+        return jsonify({'success': True, 'message': 'Test stopped'})
