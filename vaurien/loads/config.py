@@ -11,6 +11,14 @@ from vaurien.loads.outputs import OUTPUTS
 from vaurien.loads.settings import QUESTIONS, SETTINGS, Settings, read_value
 from vaurien.options import convert, did_you_mean
 
+#: Settings that mean nothing without another one.
+NEEDS = (
+    ('broker', 'agents', 'say how many agents'),
+    ('python_dep', 'agents', 'only agents install anything'),
+    ('include_file', 'agents', 'only agents are sent files'),
+    ('detach', 'broker', 'there has to be a broker to leave the run with'),
+)
+
 
 class Source(NamedTuple):
     """Values by key as they were written, and where."""
@@ -72,9 +80,8 @@ def build(*sources: Source) -> Settings:
 def check(settings: Settings) -> None:
     """Raises `ConfigError` for what does not go together."""
     questions = [name for name in QUESTIONS if settings.values[name]]
-    flags = ['--' + name.replace('_', '-') for name in questions]
     if len(questions) > 1:
-        raise ConfigError(f'one at a time: {", ".join(flags)}')
+        raise ConfigError(f'one at a time: {", ".join(map(_flag, questions))}')
     for name in settings.output:
         if name not in OUTPUTS:
             raise ConfigError(f'unknown output {name!r}, {did_you_mean(name, list(OUTPUTS))}', '--output')
@@ -85,15 +92,15 @@ def check(settings: Settings) -> None:
         return
     if not settings.fqn:
         raise ConfigError('what is to be run? Expected the name of a test, such as example.TestWebSite.test_es')
-    if settings.broker and not settings.agents:
-        raise ConfigError('say how many agents with --agents', '--broker')
-    for name in ('python_dep', 'include_file'):
-        if settings.values[name] and not settings.agents:
-            raise ConfigError('only agents need it: see --agents', f'--{name.replace("_", "-")}')
-    if settings.detach and not settings.broker:
-        raise ConfigError('needs a broker that the run can be left with: see --broker', '--detach')
+    for needy, needed, why in NEEDS:
+        if settings.values[needy] and not settings.values[needed]:
+            raise ConfigError(f'{why}: see {_flag(needed)}', _flag(needy))
     if settings.vaurien and settings.no_patching:
         raise ConfigError('a proxy needs the standard library patched: not with --no-patching', '--vaurien')
+
+
+def _flag(name: str) -> str:
+    return f'--{name.replace("_", "-")}'
 
 
 def _read_output_option(name: str, value: Any, *, text: bool) -> tuple[str, str, Any]:

@@ -11,7 +11,7 @@ import unittest
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vaurien.errors import ConfigError
 from vaurien.loads.errors import SetupError
@@ -39,7 +39,7 @@ def find_test(name: str) -> Test:
     if not rest:
         cases = [key for key, value in vars(module).items() if _is_case(value) and _tests(value)]
         raise ConfigError(f'{name!r} is a module: name one of its tests, {_choose(name, cases)}')
-    case = getattr(module, rest[0], None)
+    case: Any = getattr(module, rest[0], None)
     if not _is_case(case):
         if case is not None:
             raise ConfigError(f'{module.__name__}.{rest[0]} is no test case: expected a subclass of unittest.TestCase')
@@ -99,7 +99,7 @@ def _modules_here() -> list[str]:
     return files + [path.parent.name for path in Path().glob('*/__init__.py')]
 
 
-def _is_case(value: object) -> bool:
+def _is_case(value: Any) -> bool:
     return isinstance(value, type) and issubclass(value, unittest.TestCase)
 
 

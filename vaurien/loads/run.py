@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from locust.env import Environment
@@ -68,7 +67,10 @@ class Run:
     def report(self) -> Report:
         """What it came to, up to now."""
         stats = self.environment.stats
-        errors = [RequestError(one.method, one.name, one.parse_error(one.error), one.occurrences) for one in stats.errors.values()]
+        errors = [
+            RequestError(one.method, one.name, one.parse_error(one.error), one.occurrences)
+            for one in stats.errors.values()
+        ]
         self.publish_problems()
         return Report(
             plan=self.plan,
@@ -86,7 +88,12 @@ class Run:
     def publish_problems(self) -> None:
         """Show errors and failures where Locust shows exceptions."""
         self.environment.runner.exceptions = {
-            key: {'count': one.count, 'msg': f'{one.kind}: {one.message}', 'traceback': one.traceback, 'nodes': set(self.agents)}
+            key: {
+                'count': one.count,
+                'msg': f'{one.kind}: {one.message}',
+                'traceback': one.traceback,
+                'nodes': set(self.agents),
+            }
             for key, one in self.stats.problems.items()
         }
 
@@ -98,5 +105,3 @@ class Run:
             update_stats_history(self.environment.runner)
         if len(history) > before and before and history[-1]['time'] == history[-2]['time']:
             history.pop()
-
-

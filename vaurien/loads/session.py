@@ -52,7 +52,7 @@ class Session(requests.Session):
         return response
 
     def _tell(self, request: requests.PreparedRequest, started: float, began: float, **result: Any) -> None:
-        defaults = {'response': None, 'response_length': 0, 'exception': None, 'context': {}}
+        defaults: dict[str, Any] = {'response': None, 'response_length': 0, 'exception': None, 'context': {}}
         self._recorder.fire(
             request_type=request.method,
             name=getattr(self._call, 'name', None) or request.url,

@@ -1,4 +1,4 @@
-"""Everything ``loads-runner`` can be told: one declaration gives the flag, the key in a file, the check and the docs."""
+"""What ``loads-runner`` can be told: one declaration gives the flag, the key in a file, the check and the docs."""
 
 from __future__ import annotations
 
@@ -72,23 +72,37 @@ class Setting(NamedTuple):
 #: By group, in the order of the help.
 GROUPS: dict[str, dict[str, Setting]] = {
     'how much': {
-        'users': Setting('users at a time; 10:20:30 is one cycle after the other', Counts, Counts.parse(1), 'N[:N...]', '-u'),
-        'hits': Setting('how often each user runs the test; several are one cycle after the other', Counts, None, 'N[:N...]'),
+        'users': Setting(
+            'users at a time; 10:20:30 is one cycle after the other', Counts, Counts.parse(1), 'N[:N...]', '-u'
+        ),
+        'hits': Setting(
+            'how often each user runs the test; several are one cycle after the other', Counts, None, 'N[:N...]'
+        ),
         'duration': Setting('seconds that each cycle lasts, instead of --hits', Seconds, None, 'SECONDS', '-d'),
     },
     'the test': {
-        'server_url': Setting('the server under test, in the place of the class\'s server_url', str, '', 'URL'),
+        'server_url': Setting("the server under test, in the place of the class's server_url", str, '', 'URL'),
         'test_dir': Setting('the folder that the test is in, all of which goes to agents', str, '', 'DIR'),
-        'test_runner': Setting('a command to run for each hit, with {test} for the name of the test', str, '', 'COMMAND'),
+        'test_runner': Setting(
+            'a command to run for each hit, with {test} for the name of the test', str, '', 'COMMAND'
+        ),
         'vaurien': Setting('a proxy in front of the server: protocol=http behavior=5:error', Words, None, 'SETTINGS'),
         'no_patching': Setting('leave the standard library blocking: users take turns', bool, False),
     },
     'agents': {
-        'agents': Setting('how many; each has all the users. Without --broker they are started here', Count, None, 'N', '-a'),
+        'agents': Setting(
+            'how many; each has all the users. Without --broker they are started here', Count, None, 'N', '-a'
+        ),
         'broker': Setting('where agents connect, or a loads-broker is', Place, None, 'HOST:PORT', '-b'),
-        'secret': Setting('what agents, broker and runner have to share; LOADS_SECRET in the environment is safer', str, '', 'TEXT'),
-        'include_file': Setting('files for the agents besides those of the test: a pattern; again for more', list[str], [], 'GLOB'),
-        'python_dep': Setting('a requirement that agents install for the run; again for more', list[str], [], 'REQUIREMENT'),
+        'secret': Setting(
+            'what agents, broker and runner have to share; LOADS_SECRET in the environment is safer', str, '', 'TEXT'
+        ),
+        'include_file': Setting(
+            'files for the agents besides those of the test: a pattern; again for more', list[str], [], 'GLOB'
+        ),
+        'python_dep': Setting(
+            'a requirement that agents install for the run; again for more', list[str], [], 'REQUIREMENT'
+        ),
         'detach': Setting('give the run to the broker and leave', bool, False),
         'attach': Setting('follow the run that the broker has', bool, False),
         'ping_broker': Setting('tell who is there', bool, False),
@@ -96,7 +110,9 @@ GROUPS: dict[str, dict[str, Setting]] = {
         'purge_broker': Setting('stop the run that the broker has, and forget its results', bool, False),
     },
     'results': {
-        'output': Setting('where results go: stdout, null, file, json, csv, html; again for more', list[str], ['stdout'], 'NAME'),
+        'output': Setting(
+            'where results go: stdout, null, file, json, csv, html; again for more', list[str], ['stdout'], 'NAME'
+        ),
         'web_port': Setting('a live page on this port of localhost, while the run goes on', Port, None, 'PORT'),
         'statsd': Setting('send counters and timers there', Place, None, 'HOST:PORT'),
         'influxdb': Setting('send points there: http://HOST:PORT/?org=ORG&bucket=BUCKET', str, '', 'URL'),

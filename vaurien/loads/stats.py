@@ -183,11 +183,14 @@ def _is_machinery(filename: str) -> bool:
 
 
 def _innermost(trace: TracebackType | None) -> str:
-    """The last place of the test itself, or of what it calls; not that of an ``assertEqual``."""
+    """The last place of the test itself, or of what it calls; not that of an ``assertEqual``.
+
+    Of a file only the name: each agent has it in another folder.
+    """
     place = ''
     while trace is not None:
         filename = trace.tb_frame.f_code.co_filename
         if not _is_machinery(filename):
-            place = f'{filename}:{trace.tb_lineno}'
+            place = f'{Path(filename).name}:{trace.tb_lineno}'
         trace = trace.tb_next
     return place

@@ -14,7 +14,7 @@ DECODED = ('content-encoding', 'content-length', 'transfer-encoding')
 Answer = tuple[str, 'str | None', list[tuple[str, str]], list[bytes]]
 
 
-class WebApp(webtest.TestApp):
+class WebApp(webtest.TestApp):  # type: ignore[misc]  # webtest is not typed
     """``app.get('/')``, forms, JSON and all else of WebTest, against ``server_url``."""
 
     def __init__(self, server_url: str | None, session: requests.Session) -> None:

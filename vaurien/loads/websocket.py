@@ -97,8 +97,9 @@ class WebSocket:
             self._socket.send_close()
         if self._reader is not threading.current_thread():
             self._reader.join(CLOSE_TIMEOUT)  # it sees the answer of the peer
-        with suppress(OSError, AttributeError):  # there is no socket any more
-            self._socket.sock.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # the peer has left
+            if self._socket.sock is not None:
+                self._socket.sock.shutdown(socket.SHUT_RDWR)
         self._socket.shutdown()
 
     def finish(self) -> None:

@@ -35,7 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         '--broker', metavar='HOST:PORT', default=str(messages.DEFAULT_BROKER), help='where to connect (%(default)s)'
     )
-    parser.add_argument('--name', default=f'{socket.gethostname()}-{os.getpid()}', help='how it is called (%(default)s)')
+    parser.add_argument(
+        '--name', default=f'{socket.gethostname()}-{os.getpid()}', help='how it is called (%(default)s)'
+    )
     parser.add_argument('--no-patching', action='store_true', help='for runs of loads-runner --no-patching')
     try:
         arguments = parser.parse_args(argv)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -17,7 +18,7 @@ from vaurien.loads.cluster import messages
 from vaurien.loads.engine.patching import prepare
 
 if TYPE_CHECKING:
-    from vaurien.loads.cluster.agents import Agent
+    pass
 
 DESCRIPTION = """\
 Keep a cluster standing between runs of loads-runner: agents connect here and wait.
@@ -64,6 +65,7 @@ def serve(address: Address, secret: str) -> None:
     from vaurien.loads.cluster.broker import Broker
 
     log.set_up('info', '-')
+    logging.getLogger('locust').setLevel('WARNING')  # it names agents by their connections
     ended = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, ended.set)

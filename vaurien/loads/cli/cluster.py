@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vaurien.address import Address
 from vaurien.cli.output import say
-from vaurien.errors import ConfigError, StartError
+from vaurien.errors import StartError
 from vaurien.loads.cluster import files, messages
 from vaurien.loads.cluster.link import Link, is_listening
 from vaurien.loads.cluster.remote import RemoteRun
@@ -57,7 +55,7 @@ def ask(settings: Settings, secret: str) -> int:
     link = _link(settings, secret)
     if settings.purge_broker:
         stopped = link.ask(messages.PURGE)['stopped']
-        say(f'{stopped} runs stopped, results forgotten')
+        say(f'{f"stopped {stopped}" if stopped else "nothing ran"}, results forgotten')
     else:
         say(_describe(link))
     link.close()

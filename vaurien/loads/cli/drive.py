@@ -120,7 +120,10 @@ def make_outputs(settings: Settings) -> list[Output]:
     if settings.influxdb:
         from vaurien.loads.outputs.influxdb import InfluxDB
 
-        outputs.append(InfluxDB(settings.influxdb))
+        try:
+            outputs.append(InfluxDB(settings.influxdb))
+        except ConfigError as error:
+            raise error.within('--influxdb') from None
     if settings.web_port is not None:
         from vaurien.loads.outputs.web import WebPage
 

@@ -122,5 +122,3 @@ def refuse(word: str, parser: argparse.ArgumentParser) -> NoReturn:
         raise ConfigError(f'unexpected argument {word!r}, see --help')
     near = get_close_matches(word, list(parser._option_string_actions), n=1)
     raise ConfigError(f'unknown flag {word}, did you mean {near[0]}?' if near else f'unknown flag {word}, see --help')
-
-

@@ -14,7 +14,7 @@ from locust.runners import STATE_MISSING
 
 from vaurien.errors import StartError
 from vaurien.loads.cluster import messages
-from vaurien.loads.cluster.messages import Seal, SealError
+from vaurien.loads.cluster.messages import Seal
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -83,6 +83,13 @@ class Agents:
         """Tell an agent what to do."""
         self.runner.send_message(kind, agent.seal.close(kind, content), agent.client_id)
 
+    def drop(self, name: str) -> bool:
+        """An agent of that name has ended; whether it was here."""
+        gone = [agent for agent in self.present.values() if agent.name == name]
+        for agent in gone:
+            self._lose(agent)
+        return bool(gone)
+
     def close(self) -> None:
         """Hear and say no more."""
         self._greenlets.kill()
@@ -102,6 +109,7 @@ class Agents:
         unique = next(one for i in range(len(taken) + 1) if (one := f'{name}-{i + 1}' if i else name) not in taken)
         agent = Agent(msg.node_id, unique, host, about, Seal(self.secret, msg.node_id, nonce))
         self.present[msg.node_id] = agent
+        logger.info('agent %s is here, %d in all', agent.name, len(self.present))
         self.on_change(None)
 
     def _on_message(self, environment: Environment, msg: Message) -> None:
@@ -119,6 +127,7 @@ class Agents:
 
     def _lose(self, agent: Agent) -> None:
         self.present.pop(agent.client_id, None)
+        logger.info('agent %s has left, %d are here', agent.name, len(self.present))
         # Locust would, a minute later, begin a run of its own without it.
         self.runner.clients.pop(agent.client_id, None)
         self.on_change(agent)

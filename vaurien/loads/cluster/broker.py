@@ -56,6 +56,7 @@ class Broker:
         #: The run that there is, or the last one; whose it is; what it failed with.
         self._job: Job | None = None
         self._over = True
+        self._purged = False
         self._owner: str | None = None
         self._failure: SetupError | None = None
         self._greenlets = Group()
@@ -123,10 +124,11 @@ class Broker:
 
     def _submit(self, name: str, content: Any) -> dict[str, Any]:
         if self._job is not None and not self._over:
-            return {'why': f'the broker is busy with {self._job.plan.test}: --attach follows it, --purge-broker ends it'}
+            hint = 'which is about to end' if self._purged else '--attach follows it, --purge-broker ends it'
+            return {'why': f'the broker is busy with {self._job.plan.test}: {hint}'}
         plan = Plan.from_data(content['plan'])
         job = Job(self.agents, plan, content['files'])
-        self._job, self._over, self._failure = job, False, None
+        self._job, self._over, self._purged, self._failure = job, False, False, None
         self._owner = None if content['detach'] else name
         for runner in self._runners.values():
             runner.follows = False
@@ -135,16 +137,17 @@ class Broker:
         return {}
 
     def _attach(self, name: str) -> dict[str, Any]:
-        if self._job is None:
+        if self._job is None or self._purged:
             return {'why': 'the broker has no run'}
         return {'plan': self._job.plan.to_data()}
 
     def _end_run(self, *, forget: bool) -> dict[str, Any]:
-        stopped = 0
+        stopped = ''
         if self._job is not None and not self._over:
-            stopped = 1
+            stopped = self._job.plan.test
             self._job.stop()
-        if forget and self._over:
+        self._purged = self._purged or forget
+        if self._purged and self._over:
             self._job = None
         return {'stopped': stopped}
 
@@ -160,6 +163,11 @@ class Broker:
             logger.warning('%s: %s', job.plan.test, error)
         finally:
             self._over = True
+            for name, runner in self._runners.items():
+                if runner.follows:
+                    self._send(name, messages.STATE, self._state(job))
+            if self._purged:
+                self._job = None
         logger.info('%s is over: %d hits', job.plan.test, job.stats.hits)
 
     def _state(self, job: Job) -> dict[str, Any]:

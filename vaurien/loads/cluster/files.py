@@ -15,7 +15,18 @@ from vaurien.errors import ConfigError
 #: The most bytes that travel, packed.
 MAX_PACKED = 64 * 1024 * 1024
 #: What no test needs: caches, repositories, environments.
-SKIPPED = {'__pycache__', '.git', '.hg', '.svn', '.tox', '.nox', '.mypy_cache', '.pytest_cache', '.ruff_cache', 'node_modules'}
+SKIPPED = {
+    '__pycache__',
+    '.git',
+    '.hg',
+    '.svn',
+    '.tox',
+    '.nox',
+    '.mypy_cache',
+    '.pytest_cache',
+    '.ruff_cache',
+    'node_modules',
+}
 #: Modules that every agent has, or that are no files of a test.
 OWN = {'vaurien', 'loads', '__main__'}
 
@@ -71,7 +82,9 @@ def find_matching(patterns: Sequence[str], root: Path) -> list[Path]:
 
 def find_named(command: str, test: str, root: Path) -> list[Path]:
     """The words of a command that are files here."""
-    return [root / word for word in (*shlex.split(command), test) if not Path(word).is_absolute() and _is_inside(word, root)]
+    return [
+        root / word for word in (*shlex.split(command), test) if not Path(word).is_absolute() and _is_inside(word, root)
+    ]
 
 
 def _is_inside(word: str, root: Path) -> bool:
@@ -84,7 +97,11 @@ def _top(name: str, root: Path) -> Path | None:
     if not file or not Path(file).is_relative_to(root):
         return None
     inside = Path(file).relative_to(root).parts
-    if name.partition('.')[0] in OWN or 'site-packages' in inside or len(inside) != len(name.split('.')) + (inside[-1] == '__init__.py'):
+    if (
+        name.partition('.')[0] in OWN
+        or 'site-packages' in inside
+        or len(inside) != len(name.split('.')) + (inside[-1] == '__init__.py')
+    ):
         return None
     return root / inside[0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -52,7 +53,7 @@ class Job:
         runner.environment.stats.clear_all()
         try:
             self._gather()
-            self._order_all(messages.SETUP, lambda number: self._setup(number), messages.READY, 'setting up')
+            self._order_all(messages.SETUP, self._setup, messages.READY, 'setting up')
             if self._failures:
                 raise self._failures[0]
             self.started = time.time()
@@ -60,7 +61,7 @@ class Job:
                 if not self.interrupted:
                     content = msgspec.to_builtins(cycle)
                     runner.update_state('running')
-                    self._order_all(messages.CYCLE, lambda number, content=content: content, messages.DONE, '')
+                    self._order_all(messages.CYCLE, partial(_same, content), messages.DONE, '')
             self.ended = time.time()
         finally:
             self._end()
@@ -94,7 +95,9 @@ class Job:
             agent.busy = True
             self.members[agent.client_id] = agent
             self.names.append(agent.name)
-        strangers = [agent.name for agent in self.members.values() if agent.about.get('no_patching') != self.plan.no_patching]
+        strangers = [
+            agent.name for agent in self.members.values() if agent.about.get('no_patching') != self.plan.no_patching
+        ]
         if strangers:
             flag = 'with' if self.plan.no_patching else 'without'
             raise SetupError(f'{", ".join(strangers)}: start agents {flag} --no-patching, as the runner is')
@@ -156,3 +159,7 @@ class Job:
     def _on_report(self, client_id: str, data: dict[str, Any]) -> None:
         if client_id in self.members and 'loads' in data:
             self.stats.add(TestStats.from_data(data['loads']))
+
+
+def _same(content: Any, number: int) -> Any:
+    return content

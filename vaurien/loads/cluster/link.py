@@ -31,7 +31,9 @@ class Link:
         self.address = address
         self._name = f'runner-{uuid.uuid4().hex}'
         self._heard: Queue[Message] = Queue()
-        self._client = rpc.Client(messages.bindable(messages.resolve(address, what='--broker')), address.port, self._name)
+        self._client = rpc.Client(
+            messages.bindable(messages.resolve(address, what='--broker')), address.port, self._name
+        )
         self._greenlets = Group()
         self._greenlets.spawn(self._listen)
         nonce = messages.make_nonce()
@@ -69,16 +71,17 @@ class Link:
         """The next message of that kind; others that come before it are dropped. Raises `TimeoutError`."""
         with gevent.Timeout(timeout, TimeoutError):
             while True:
-                message = self._heard.get()
+                message: Message = self._heard.get()
                 if message.type == kind:
                     return message
 
     def next(self, timeout: float) -> Message | None:
         """The next message; None if there is none in that time."""
         try:
-            return self._heard.get(timeout=timeout)
+            message: Message = self._heard.get(timeout=timeout)
         except Empty:
             return None
+        return message
 
     def close(self) -> None:
         """Send what is left to be sent, and leave."""

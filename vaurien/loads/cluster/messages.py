@@ -1,7 +1,7 @@
 """What masters, agents and brokers say to each other, and how they know whom to believe.
 
-An agent runs code that it is sent, so each order is sealed: an HMAC over its kind, whom it is for, a nonce that this one
-chose, its number and its content. Nobody who does not know the secret can make one, nor play one back. Nothing is
+An agent runs code that it is sent, so each order is sealed: an HMAC over its kind, whom it is for, a nonce that this
+one chose, its number and its content. Nobody who does not know the secret can make one, nor play one back. Nothing is
 encrypted.
 """
 
@@ -103,7 +103,8 @@ def resolve(address: Address, *, what: str) -> str:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise ConfigError(f'cannot resolve {address.host}: {error.strerror}', what) from None
-    return str(found[0][4][0])
+    # A name may have numbers of both kinds: everybody is to take the same.
+    return str(min(found, key=lambda one: one[0] != socket.AF_INET)[4][0])
 
 
 def demand_secret(address: Address, secret: str, *, what: str) -> None:

@@ -58,13 +58,16 @@ class ClusterRun(Run):
         address = Address('127.0.0.1', self._master.port)
         for number in range(self.plan.agents):
             name = f'local-{number + 1}'
-            self._workers.append(WorkerProcess(address, name, self._secret, no_patching=self.plan.no_patching, quiet=True))
+            self._workers.append(
+                WorkerProcess(address, name, self._secret, no_patching=self.plan.no_patching, quiet=True)
+            )
 
     def _follow(self) -> None:
         while True:
             self._note()
-            if self.started is None and any(worker.process.poll() for worker in self._workers):
-                self._job.fail(SetupError('an agent could not be started: see above'))
+            for worker in self._workers:
+                if worker.process.poll() is not None and not self._master.drop(worker.name) and self.started is None:
+                    self._job.fail(SetupError(f'agent {worker.name} could not be started: see above'))
             gevent.sleep(INTERVAL)
 
     def _note(self) -> None:

@@ -18,7 +18,7 @@ STOP_TIMEOUT = 6.0
 #: Seconds before another worker, after one that has ended on its own account.
 PAUSE = 0.2
 #: Likewise after one that has failed.
-PAUSE_FAILED = 3.0
+PAUSE_FAILED = 1.0
 
 
 class WorkerProcess:
@@ -42,7 +42,7 @@ class WorkerProcess:
         flags += ['--no-patching'] * no_patching + ['--quiet'] * quiet
         environment = {**os.environ, SECRET: secret, 'PYTHONSAFEPATH': '1'}
         self.process = subprocess.Popen(
-            [sys.executable, '-m', 'vaurien.loads.cluster.worker', *flags],
+            [sys.executable, '-m', 'vaurien.loads.cluster', *flags],
             stdin=subprocess.PIPE,  # it ends when this end is closed, as it is if this process is killed
             stdout=sys.stderr,
             env=environment,
@@ -70,7 +70,10 @@ class Supervisor:
     """An agent: one worker after the other."""
 
     def __init__(self, address: Address, name: str, secret: str, *, no_patching: bool = False) -> None:
-        self._make = lambda host: WorkerProcess(address, name, secret, host=host, no_patching=no_patching)
+        self._address = address
+        self._name = name
+        self._secret = secret
+        self._no_patching = no_patching
         self._ended = threading.Event()
         self._worker: WorkerProcess | None = None
 
@@ -78,7 +81,9 @@ class Supervisor:
         """Until `end`."""
         host = uuid.uuid4().hex
         while not self._ended.is_set():
-            self._worker = self._make(host)
+            self._worker = WorkerProcess(
+                self._address, self._name, self._secret, host=host, no_patching=self._no_patching
+            )
             if self._ended.is_set():  # meanwhile
                 self._worker.process.terminate()
             status = self._worker.process.wait()

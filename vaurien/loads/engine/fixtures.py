@@ -27,7 +27,7 @@ class Fixtures:
         if getattr(case, '__unittest_skip__', False):  # each run of the test says so
             return
         try:
-            self._undo.append(unittest.doModuleCleanups)
+            self._undo.append(unittest.case.doModuleCleanups)
             _call(getattr(self._module, 'setUpModule', None))
             self._undo.append(lambda: _call(getattr(self._module, 'tearDownModule', None)))
             self._undo.append(case.doClassCleanups)
@@ -49,7 +49,8 @@ class Fixtures:
             except Exception:  # whatever somebody's tear-down raises
                 failures.append(traceback.format_exc())
         failures += [
-            ''.join(traceback.format_exception(*exc_info)) for exc_info in getattr(self._case, 'tearDown_exceptions', [])
+            ''.join(traceback.format_exception(*exc_info))
+            for exc_info in getattr(self._case, 'tearDown_exceptions', [])
         ]
         return failures
 

@@ -31,7 +31,9 @@ CLEAN_UP = 3.0
 class Process:
     """Set up once, then as many cycles as the plan has, then torn down."""
 
-    def __init__(self, environment: Environment, runner: Runner, plan: Plan, *, agent: str = '', number: int = 0) -> None:
+    def __init__(
+        self, environment: Environment, runner: Runner, plan: Plan, *, agent: str = '', number: int = 0
+    ) -> None:
         """*agent* is the name of this process among others, *number* says the how-manieth it is."""
         self.plan = plan
         self.stats = TestStats()

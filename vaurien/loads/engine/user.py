@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from time import monotonic, perf_counter
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from locust import User
 from locust.exception import StopUser
@@ -36,11 +36,11 @@ def one_hit(user: LoadsUser) -> None:
     user.hit()
 
 
-class LoadsUser(User):  # type: ignore[misc]  # its metaclass is not typed
+class LoadsUser(User):
     """Made anew for each cycle; `Process` gives the class the process it belongs to."""
 
     abstract = True
-    tasks: ClassVar[list[Any]] = [one_hit]
+    tasks = [one_hit]
     process: ClassVar[Process]
 
     def __init__(self, environment: Environment) -> None:

@@ -8,5 +8,7 @@ from vaurien.loads.outputs.json import JSON
 from vaurien.loads.outputs.null import Null
 from vaurien.loads.outputs.stdout import Stdout
 
+__all__ = ['OUTPUTS', 'Output']
+
 #: Those that ``--output`` can name.
 OUTPUTS: dict[str, type[Output]] = {one.name: one for one in (Stdout, Null, File, JSON, CSV, HTML)}

@@ -46,11 +46,11 @@ class InfluxDB(Output):
         self._failed = False
 
     def start(self, run: Run) -> None:
-        from influxdb_client import InfluxDBClient
+        from influxdb_client.client.influxdb_client import InfluxDBClient
         from influxdb_client.client.write_api import SYNCHRONOUS
 
         token = os.environ.get(TOKEN, '')
-        self._client = InfluxDBClient(self._url, token, org=self._org, timeout=int(1000 * TIMEOUT))
+        self._client = InfluxDBClient(self._url, token, org=self._org, timeout=int(1000 * TIMEOUT), retries=False)
         self._api = self._client.write_api(write_options=SYNCHRONOUS)
 
     def tick(self, run: Run) -> None:
@@ -71,7 +71,7 @@ class InfluxDB(Output):
         self._client.close()
 
     def _points(self, run: Run) -> list[Any]:
-        from influxdb_client import Point
+        from influxdb_client.client.write.point import Point
 
         delta = self._deltas.take(run)
         now = int(run.now())

@@ -1,0 +1,179 @@
+"""``loads-runner`` on one machine: exactly as many hits as asked for, and what became of them."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+import pytest
+
+from tests.loads.conftest import Shop, StartLoads
+from tests.servers import TIMEOUT
+
+
+def test_the_example_of_the_seed(shop: Shop) -> None:
+    done = shop.run('example.TestWebSite.test_es')
+    assert (done.status, done.err) == (0, '')
+    labels = r"""\[={47}\]  100%
+
+Hits: 1
+Started: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d
+Duration: \d+\.\d\d seconds
+Approximate Average RPS: \d+
+Average request time: \d+\.\d\ds
+Opened web sockets: 0
+Bytes received via web sockets: 0
+
+Success: 1
+Errors: 0
+Failures: 0
+"""
+    assert re.match(labels, done.out), done
+
+
+def test_the_web_sockets_of_the_seed(shop: Shop) -> None:
+    done = shop.run('example.TestWebSite.test_something', '-u', '3', '--hits', '2')
+    assert (done.status, done.counts()) == (0, (6, 6, 0, 0)), done
+    assert done.number('Opened web sockets') == 6
+    assert done.number('Bytes received via web sockets') == 6 * len('somethinghappened')
+
+
+@pytest.mark.parametrize(
+    ('flags', 'hits'),
+    [
+        ('-u 30 --hits 4', 120),
+        ('-u 1:2:3 --hits 20', 120),
+        ('-u 2:3 --hits 4:6', 2 * 4 + 2 * 6 + 3 * 4 + 3 * 6),
+    ],
+)
+def test_exactly_so_many_hits(shop: Shop, flags: str, hits: int) -> None:
+    done = shop.run('shop.TestShop.test_order', *flags.split())
+    assert (done.status, done.counts()) == (0, (hits, hits, 0, 0)), done
+    assert shop.counted('orders') == hits
+    assert done.number('orders') == hits
+
+
+def test_a_duration(shop: Shop) -> None:
+    done = shop.run('shop.TestShop.test_slow', '-u', '4', '-d', '1')
+    assert done.status == 0, done
+    assert 1 <= done.number('Duration') < 1 + TIMEOUT
+    assert 4 <= done.number('Hits') <= 4 * 6
+    assert done.number('Hits') == done.number('Success')
+
+
+def test_a_hit_that_outlasts_the_duration_is_cut_off(shop: Shop) -> None:
+    done = shop.run('shop.TestShop.test_endless', '-u', '2', '-d', '0.5')
+    assert (done.status, done.counts()) == (0, (0, 0, 0, 0)), done
+    assert done.number('Cut off') == 2
+    assert done.number('Duration') < 0.5 + 1 + TIMEOUT
+
+
+#: By test: hits, successes, errors and failures of three hits, the exit status, something that is said.
+OUTCOMES = {
+    'test_success': ((3, 3, 0, 0), 0, ''),
+    'test_failure': ((3, 0, 0, 3), 1, '3 x failure: AssertionError: 1 != 2'),
+    'test_error': ((3, 0, 3, 0), 1, '3 x error: RuntimeError: out of order'),
+    'test_exit': ((3, 0, 3, 0), 1, '3 x error: SystemExit: 3'),
+    'test_skip': ((3, 0, 0, 0), 0, 'Skipped: 3'),
+    'test_skipped': ((3, 0, 0, 0), 0, 'Skipped: 3'),
+    'test_expected_failure': ((3, 3, 0, 0), 0, ''),
+    'test_unexpected_success': ((3, 0, 0, 3), 1, 'succeeds, unexpectedly'),
+    'test_parts': ((3, 0, 0, 3), 1, '3 x failure: AssertionError: 3 unexpectedly found in (1, 3)'),
+    'test_skipped_part': ((3, 3, 0, 0), 0, ''),
+}
+
+
+def test_outcomes(shop: Shop) -> None:
+    ends = shop.run_all([f'shop.TestOutcomes.{test}', '--hits', '3'] for test in OUTCOMES)
+    for (test, (counts, status, said)), done in zip(OUTCOMES.items(), ends, strict=True):
+        assert (test, done.status, done.counts()) == (test, status, counts), done
+        assert said in done.out
+    hits = 3 * (len(OUTCOMES) - 1)  # less the one that is skipped before its set-up
+    assert [word for word in shop.noted() if word != 'test'] == hits * ['setUp', 'tearDown', 'cleanup']
+
+
+def test_the_first_traceback_is_shown(shop: Shop) -> None:
+    done = shop.run('shop.TestOutcomes.test_error', '-u', '5', '--hits', '4')
+    assert done.out.count('Traceback') == 1
+    assert "raise RuntimeError('out of order')" in done.out
+    assert 'unittest/case.py' not in done.out
+
+
+def test_fixtures_of_the_class_run_once(shop: Shop) -> None:
+    done = shop.run('shop.TestFixtures.test_ready', '-u', '2:3', '--hits', '2')
+    assert (done.status, done.counts()) == (0, (10, 10, 0, 0)), done
+    assert shop.noted() == ['setUpClass', *10 * ['test'], 'tearDownClass']
+
+
+def test_a_class_that_skips_all(shop: Shop) -> None:
+    done = shop.run('shop.TestSkippedClass.test_one', '--hits', '2')
+    assert (done.status, done.number('Skipped'), shop.noted()) == (0, 2, []), done
+
+
+def test_a_class_that_cannot_be_set_up(shop: Shop) -> None:
+    done = shop.run('shop.TestBrokenClass.test_one')
+    assert (done.status, done.out) == (1, ''), done
+    assert 'in setUpClass' in done.err
+    last = done.err.splitlines()[-1]
+    assert last == "loads-runner: error: setting up TestBrokenClass failed: RuntimeError('no database')"
+
+
+def test_a_class_that_cannot_be_torn_down(shop: Shop) -> None:
+    done = shop.run('shop.TestLeftBroken.test_one')
+    assert (done.status, done.counts()) == (1, (1, 1, 0, 0)), done
+    assert 'after the last hit: RuntimeError: cannot clean up' in done.out
+
+
+def test_a_closed_port_is_an_error(shop: Shop) -> None:
+    done = shop.run('shop.TestShop.test_closed_port', '-u', '5', '--hits', '2')
+    assert (done.status, done.counts()) == (1, (10, 0, 10, 0)), done
+    assert 'Connection refused' in done.out
+    assert re.search(r'10 x GET /: ConnectionError', done.out), done
+
+
+@pytest.mark.parametrize('test', ['test_app', 'test_fast', 'test_another_server'])
+def test_clients(shop: Shop, test: str) -> None:
+    done = shop.run(f'shop.TestShop.{test}', '-u', '3', '--hits', '3')
+    assert (done.status, done.counts()) == (0, (9, 9, 0, 0)), done
+    assert re.search(r'GET /ok +9 ', done.out)
+
+
+def test_server_url_takes_the_place_of_the_class_s(shop: Shop) -> None:
+    shop.environment['SERVER'] = shop.environment['CLOSED']
+    done = shop.run('shop.TestShop.test_app', '--server-url', shop.nginx.url)
+    assert done.status == 0, done
+
+
+def test_requests_by_name(shop: Shop) -> None:
+    done = shop.run('shop.TestShop.test_names', '--hits', '2')
+    assert re.search(r'^  GET /ok +6 ', done.out, re.MULTILINE), done
+    assert re.search(r'^  GET an upload +6 ', done.out, re.MULTILINE), done
+
+
+def test_ctrl_c(shop: Shop, start: StartLoads) -> None:
+    runner = start('loads-runner', 'shop.TestShop.test_endless', '-u', '3', '--hits', '2', '--quiet')
+    while shop.counted('begun') < 3:
+        assert runner.process.poll() is None, runner.said()
+    runner.signal(signal.SIGINT)
+    done = runner.wait()
+    assert (done.status, done.counts()) == (130, (0, 0, 0, 0)), done
+    assert 'Interrupted' in done.out
+    assert done.number('Cut off') == 3
+    assert 'Traceback' not in done.out + done.err
+
+
+def test_cut_off_hits_are_cleaned_up(shop: Shop) -> None:
+    done = shop.run('shop.TestShop.test_stubborn', '-u', '2', '-d', '0.3')
+    assert done.number('Cut off') == 2, done
+    assert shop.noted() == 2 * ['cleaned up']
+
+
+def test_users_take_turns_without_patching(shop: Shop) -> None:
+    done = shop.run('shop.TestShop.test_slow', '-u', '3', '--hits', '1', '--no-patching')
+    assert (done.status, done.counts()) == (0, (3, 3, 0, 0)), done
+    assert done.number('Duration') >= 0.6
+
+
+def test_progress_and_quiet(shop: Shop, start: StartLoads) -> None:
+    done = shop.run('shop.TestShop.test_slow', '--quiet', '--output', 'null')
+    assert (done.status, done.out, done.err) == (0, '', '')
