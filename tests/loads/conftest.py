@@ -71,6 +71,8 @@ class Shop:
                 (folder / path.name).write_text(text.replace('ws://localhost:9000', websocket_server))
             elif path.is_dir() and path.name != '__pycache__':
                 shutil.copytree(path, folder / path.name, ignore=shutil.ignore_patterns('__pycache__'))
+            elif path.is_file():
+                shutil.copy(path, folder)
         self.environment = {
             'SERVER': nginx.url,
             'OTHER': nginx.url,

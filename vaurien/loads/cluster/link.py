@@ -20,7 +20,7 @@ from vaurien.loads.cluster.messages import Seal
 
 #: Seconds for a connection, and for an answer.
 CONNECT_TIMEOUT = 3.0
-ANSWER_TIMEOUT = 6.0
+ANSWER_TIMEOUT = 4.0
 
 
 class Link:

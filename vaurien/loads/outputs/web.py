@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from typing import TYPE_CHECKING, Any
+
+import gevent
+from flask import jsonify, request
+from gevent.pool import Group
 
 from vaurien.errors import StartError
 from vaurien.loads.outputs.base import Output
@@ -24,14 +29,12 @@ class WebPage(Output):
         super().__init__()
         self._port = port
         self._quiet = quiet
+        self._greenlets = Group()
 
     def start(self, run: Run) -> None:
-        import gevent
-        from gevent.socket import socket
-
-        with socket() as probe:  # the page's own greenlet would die of it, unseen
+        with socket.socket() as probe:  # the page's own greenlet would die of it, unseen
             try:
-                probe.setsockopt(1, 2, 1)  # SO_REUSEADDR, as the page has it
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the page has it
                 probe.bind((HOST, self._port))
             except OSError as error:
                 raise StartError(f'cannot listen on {HOST}:{self._port}: {error.strerror}') from None
@@ -51,13 +54,9 @@ class WebPage(Output):
 
     def _guard(self, run: Run) -> Any:
         """What changes something is the run's affair."""
-        from flask import jsonify, request
-
         if request.method == 'GET' and request.path != '/stats/reset':
             return None
         if request.path != '/stop':
             return jsonify({'success': False, 'message': 'loads-runner decides on that'}), 403
-        import gevent.hub
-
-        gevent.hub.get_hub().loop.run_callback(run.stop)
+        self._greenlets.spawn(run.stop)
         return jsonify({'success': True, 'message': 'Test stopped'})
