@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -17,12 +17,15 @@ import psutil
 from tests.commands import SCRIPTS
 from tests.servers import TIMEOUT
 
+#: Seconds for a run to its end.
+WAIT = 10 * TIMEOUT
 
-def run(command: str, *flags: str, cwd: Path, timeout: float = 8 * TIMEOUT, **environment: str) -> Done:
+
+def run(command: str, *flags: str, cwd: Path, environment: Mapping[str, str] | None = None) -> Done:
     """Run a command to its end."""
-    started = Started(command, *flags, cwd=cwd, **environment)
+    started = Started(command, *flags, cwd=cwd, environment=environment or {})
     try:
-        return started.wait(timeout)
+        return started.wait()
     finally:
         started.kill()
 
@@ -46,13 +49,14 @@ class Done:
 
     def counts(self) -> tuple[int, int, int, int]:
         """Hits, successes, errors and failures."""
-        return tuple(int(self.number(label)) for label in ('Hits', 'Success', 'Errors', 'Failures'))  # type: ignore[return-value]
+        hits, success, errors, failures = (int(self.number(one)) for one in ('Hits', 'Success', 'Errors', 'Failures'))
+        return hits, success, errors, failures
 
 
 class Started:
     """A command that runs."""
 
-    def __init__(self, command: str, *flags: str, cwd: Path, **environment: str) -> None:
+    def __init__(self, command: str, *flags: str, cwd: Path, environment: Mapping[str, str]) -> None:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(('LOADS_', 'INFLUXDB_'))}
         self.process = subprocess.Popen(
             [str(SCRIPTS / command), *flags],
@@ -92,9 +96,9 @@ class Started:
         """Send it a signal."""
         self.process.send_signal(number)
 
-    def wait(self, timeout: float = 8 * TIMEOUT) -> Done:
+    def wait(self) -> Done:
         """Its end."""
-        status = self.process.wait(timeout)
+        status = self.process.wait(WAIT)
         for reader in self._readers:
             reader.join(TIMEOUT)
         return Done(status, ''.join(self._said['out']), ''.join(self._said['err']))

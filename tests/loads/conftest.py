@@ -24,6 +24,7 @@ from tests.servers import HOST, TIMEOUT, Server, free_port
 ROOT = Path(__file__).parent.parent.parent
 CASES = Path(__file__).parent / 'cases'
 
+collect_ignore = ['cases']
 if sys.version_info < (3, 11):
     collect_ignore_glob = ['test_*.py']  # Locust is for 3.11 and later
 
@@ -85,7 +86,7 @@ class Shop:
 
     def run(self, *flags: str, **environment: str) -> Done:
         """``loads-runner`` in the folder, to its end."""
-        return run('loads-runner', *flags, cwd=self.folder, **self.environment, **environment)
+        return run('loads-runner', *flags, cwd=self.folder, environment={**self.environment, **environment})
 
     def run_all(self, lines: Iterable[Sequence[str]]) -> list[Done]:
         """``loads-runner`` for several command lines, one after the other in one process."""
@@ -131,7 +132,7 @@ def start(shop: Shop) -> Iterator[StartLoads]:
     with ExitStack() as stack:
 
         def start_one(command: str, *flags: str, cwd: Path = shop.folder, **environment: str) -> Started:
-            started = Started(command, *flags, cwd=cwd, **{**shop.environment, **environment})
+            started = Started(command, *flags, cwd=cwd, environment={**shop.environment, **environment})
             stack.callback(started.kill)
             return started
 

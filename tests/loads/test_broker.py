@@ -76,7 +76,7 @@ def test_a_broker_that_is_restarted(shop: Shop, cluster: Cluster) -> None:
     cluster.broker.signal(signal.SIGKILL)
     cluster.broker.wait()
     cluster.start_broker()
-    done = shop.run(*cluster.flags(TEST, '--agents', '2'), timeout=4 * TIMEOUT + 15)
+    done = shop.run(*cluster.flags(TEST, '--agents', '2'))
     assert (done.status, done.counts()) == (0, (2, 2, 0, 0)), done
 
 

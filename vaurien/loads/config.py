@@ -61,6 +61,7 @@ def build(*sources: Source) -> Settings:
             raise ConfigError('give hits or a duration, not both', source.place(given['duration'][0]))
         if given.keys() & {'hits', 'duration'}:
             values['hits'] = values['duration'] = None
+        asked: set[str] = set()
         for name, (key, value) in given.items():
             try:
                 if name == 'fqn':
@@ -70,8 +71,11 @@ def build(*sources: Source) -> Settings:
                 else:
                     output, option, read_option = _read_output_option(name, value, text=source.text)
                     outputs.setdefault(output, {})[option] = read_option
+                    asked.add(output)
             except ConfigError as error:
                 raise type(error)(error.description, source.place(key)) from None
+        for name in asked - set(values['output']):
+            raise ConfigError(f'options of {name!r}, which is not among the outputs: --output {name}', '--output')
     settings = Settings(fqn, values, outputs)
     check(settings)
     return settings
@@ -85,9 +89,6 @@ def check(settings: Settings) -> None:
     for name in settings.output:
         if name not in OUTPUTS:
             raise ConfigError(f'unknown output {name!r}, {did_you_mean(name, list(OUTPUTS))}', '--output')
-    for name in settings.output_options:
-        if name not in settings.output:
-            raise ConfigError(f'options of {name!r}, which is not among the outputs: --output {name}', '--output')
     if questions:
         return
     if not settings.fqn:

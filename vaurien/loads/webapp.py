@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import IO, Any
 
 import requests
-import webtest
-import wsgiproxy
+
+with warnings.catch_warnings():
+    warnings.simplefilter('ignore', DeprecationWarning)  # WebOb, below both, has `cgi`
+    import webtest
+    import wsgiproxy
 
 #: Headers of a response that do not fit its body any more once requests has decoded that.
 DECODED = ('content-encoding', 'content-length', 'transfer-encoding')
