@@ -94,7 +94,7 @@ def test_the_live_page(shop: Shop, start: StartLoads) -> None:
 
 def test_a_page_that_cannot_be(shop: Shop) -> None:
     done = shop.run('shop.TestShop.test_order', '--web-port', str(shop.nginx.port))
-    said = f'loads-runner: error: cannot listen on {HOST}:{shop.nginx.port}: Address already in use\n'
+    said = f'loads-runner: error: cannot listen on {HOST}:{shop.nginx.port}: address already in use\n'
     assert (done.status, done.out, done.err) == (1, '', said)
 
 

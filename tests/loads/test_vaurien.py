@@ -81,4 +81,4 @@ def test_an_address_of_its_own(shop: Shop) -> None:
     taken = f'proxy={shop.nginx.address} backend={shop.nginx.address} behavior=error'
     refused = shop.run('faulty.TestFaults.test_hidden', '--vaurien', taken)
     assert (refused.status, refused.out) == (1, '')
-    assert refused.err == f'loads-runner: error: cannot listen on {shop.nginx.address}: Address already in use\n'
+    assert refused.err == f'loads-runner: error: cannot listen on {shop.nginx.address}: address already in use\n'

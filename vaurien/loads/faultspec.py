@@ -11,7 +11,10 @@ from vaurien.errors import ConfigError
 from vaurien.settings import Settings
 
 #: What makes no sense for a proxy that lives in another process, or elsewhere.
-REFUSED = ('config', 'demo', 'help', 'version', 'http', 'http-host', 'http-port', 'log-level', 'log-output')
+REFUSED = (
+    *('config', 'demo', 'help', 'version', 'log-level', 'log-output', 'server', 'toxiproxy-config'),
+    *('http', 'http-host', 'http-port', 'api-host', 'api-token'),
+)
 
 _WORD = re.compile(r'(?P<name>[a-z][\w-]*)=')
 

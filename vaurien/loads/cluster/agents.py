@@ -63,7 +63,7 @@ class Agents:
         try:
             self.runner: MasterRunner = environment.create_master_runner(host, address.port)
         except (RPCError, SystemExit) as error:
-            raise StartError(f'cannot listen on {address}: {error.__context__ or error}') from None
+            raise StartError.of(_reason(error), address) from None
         self._greenlets = Group()
         self._greenlets.spawn(self._watch)
         self.runner.register_message(messages.HELLO, self._on_hello)
@@ -131,3 +131,10 @@ class Agents:
         # Locust would, a minute later, begin a run of its own without it.
         self.runner.clients.pop(agent.client_id, None)
         self.on_change(agent)
+
+
+def _reason(error: BaseException | None) -> OSError:
+    """What ZeroMQ said, below what Locust makes of it."""
+    while error is not None and not getattr(error, 'errno', 0):
+        error = error.__context__
+    return OSError(getattr(error, 'errno', 0), 'Locust cannot')

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from vaurien.engine.proxy import ProxyServer
+from vaurien.errors import StartError
 from vaurien.loads.engine.user import current_user
-from vaurien.loads.errors import SetupError
 from vaurien.loads.faultspec import proxied_url, read_words
 from vaurien.loads.stats import Met, Outcome, TestStats
-from vaurien.selector import Armed, Draws, Selector
+from vaurien.selector import Armed, Describe, Draws, Selector
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +61,7 @@ class FaultProxy:
         try:
             self._server.start()
         except OSError as error:
-            raise SetupError(f'cannot listen on {self._server.address}: {error.strerror}') from None
+            raise StartError.of(error, self._server.address) from None
         self._connect = socket.socket.connect
         socket.socket.connect = self._noting(self._connect)  # type: ignore[method-assign]
         return self
@@ -168,16 +168,17 @@ class _Server(ProxyServer):
         super().on_closed(link)
         self._owner.on_closed(self._link_ports.pop(link.number))
 
-    def prepare_fault(self, link: Link, exchange: int, behavior: Dummy, protocol: BaseProtocol) -> None:
-        super().prepare_fault(link, exchange, behavior, protocol)
-        request = self.describe(protocol, protocol.request)
-        self._owner.on_fault(self._link_ports[link.number], behavior.name, request)
+    def prepare_fault(self, link: Link, exchange: int, behavior: Dummy, protocol: BaseProtocol) -> str:
+        text = super().prepare_fault(link, exchange, behavior, protocol)
+        self._owner.on_fault(self._link_ports[link.number], behavior.name, text)
+        return text
 
-    def on_request(self, link: int, request: bytes, describe: Callable[[bytes], str]) -> None:
+    def on_request(self, link: int, request: bytes, describe: Describe) -> None:
         """A request has come, by whatever link: is it one that was hit before?"""
         meeting = self._owner.meeting(self._link_ports[link])
         if meeting is not None and meeting.requests and not meeting.retried:
-            meeting.retried = describe(request) in meeting.requests
+            text, _ = describe(request)
+            meeting.retried = text in meeting.requests
 
 
 class _Selector(Selector):
@@ -199,8 +200,9 @@ class _Draws(Draws):
         self._server = selector.server
         self.reads = True
 
-    def draw(self, exchange: int, request: bytes = b'', describe: Callable[[bytes], str] = repr) -> Armed | None:
-        self._server.on_request(self._link, request, describe)
+    def draw(self, exchange: int, request: bytes = b'', describe: Describe | None = None) -> Armed | None:
+        if describe is not None:
+            self._server.on_request(self._link, request, describe)
         armed = super().draw(exchange, request, describe)
         self.quiet_until = 0
         return armed

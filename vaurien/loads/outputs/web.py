@@ -37,7 +37,7 @@ class WebPage(Output):
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the page has it
                 probe.bind((HOST, self._port))
             except OSError as error:
-                raise StartError(f'cannot listen on {HOST}:{self._port}: {error.strerror}') from None
+                raise StartError.of(error, f'{HOST}:{self._port}') from None
             self._port = probe.getsockname()[1]
         self._page: Any = run.environment.create_web_ui(HOST, self._port, delayed_start=True)
         self._page.app.before_request(lambda: self._guard(run))
