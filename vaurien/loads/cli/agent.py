@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import socket
@@ -31,16 +32,8 @@ Each run has a process and a folder of its own, of which nothing is left. Ctrl-C
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with *argv* (without the command's name) and return its exit status: 0, or 2 for a mistake."""
-    parser = make_service_parser('loads-agent', DESCRIPTION, EPILOG)
-    parser.add_argument(
-        '--broker', metavar='HOST:PORT', default=str(messages.DEFAULT_BROKER), help='where to connect (%(default)s)'
-    )
-    parser.add_argument(
-        '--name', default=f'{socket.gethostname()}-{os.getpid()}', help='how it is called (%(default)s)'
-    )
-    parser.add_argument('--no-patching', action='store_true', help='for runs of loads-runner --no-patching')
     try:
-        arguments = parser.parse_args(argv)
+        arguments = make_parser().parse_args(argv)
         address = Address.parse(arguments.broker)
         secret = arguments.secret or os.environ.get(messages.SECRET, '')
         messages.demand_secret(address, secret, what='--broker')
@@ -57,3 +50,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f'{arguments.name}: for the broker at {address}, Ctrl-C ends', file=sys.stderr, flush=True)
     supervisor.run()
     return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of its flags."""
+    parser = make_service_parser('loads-agent', DESCRIPTION, EPILOG)
+    parser.add_argument(
+        '--broker', metavar='HOST:PORT', default=str(messages.DEFAULT_BROKER), help='where to connect (%(default)s)'
+    )
+    parser.add_argument(
+        '--name', default=f'{socket.gethostname()}-{os.getpid()}', help='how it is called (%(default)s)'
+    )
+    parser.add_argument('--no-patching', action='store_true', help='for runs of loads-runner --no-patching')
+    return parser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import signal
@@ -38,12 +39,8 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with *argv* (without the command's name); its exit status: 0, 1 if it cannot start, 2."""
-    parser = make_service_parser('loads-broker', DESCRIPTION, EPILOG)
-    parser.add_argument(
-        '--bind', metavar='HOST:PORT', default=str(messages.DEFAULT_BROKER), help='where to listen (%(default)s)'
-    )
     try:
-        arguments = parser.parse_args(argv)
+        arguments = make_parser().parse_args(argv)
         address = Address.parse(arguments.bind)
         secret = arguments.secret or os.environ.get(messages.SECRET, '')
         messages.demand_secret(address, secret, what='--bind')
@@ -55,6 +52,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except StartError as error:
         return fail('loads-broker', error, 1)
     return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of its flags."""
+    parser = make_service_parser('loads-broker', DESCRIPTION, EPILOG)
+    parser.add_argument(
+        '--bind', metavar='HOST:PORT', default=str(messages.DEFAULT_BROKER), help='where to listen (%(default)s)'
+    )
+    return parser
 
 
 def serve(address: Address, secret: str) -> None:
