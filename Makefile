@@ -35,7 +35,7 @@ lint: $(VENV)/.develop
 	@$(MAKE) --no-print-directory types
 
 types: $(VENV)/.develop
-	$(BIN)/mypy -p vaurien -p tests -p benchmarks
+	$(BIN)/mypy -p vaurien -p loads -p tests -p benchmarks
 
 format: $(VENV)/.develop
 	$(BIN)/ruff check --fix .

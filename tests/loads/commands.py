@@ -76,7 +76,7 @@ class Started:
         for reader in self._readers:
             reader.start()
 
-    def wait_for(self, pattern: str, timeout: float = 4 * TIMEOUT) -> re.Match[str]:
+    def wait_for(self, pattern: str, timeout: float = 6 * TIMEOUT) -> re.Match[str]:
         """What is found of *pattern* in anything said so far, or until then."""
 
         def found() -> re.Match[str] | None:
@@ -120,7 +120,7 @@ class Started:
                     self._changed.notify_all()
 
 
-def wait_until(done: Callable[[], object], timeout: float = 4 * TIMEOUT) -> None:
+def wait_until(done: Callable[[], object], timeout: float = 6 * TIMEOUT) -> None:
     deadline = time.monotonic() + timeout
     while not done():
         assert time.monotonic() < deadline

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
@@ -110,6 +110,16 @@ class Shop:
         with redis.Redis(self.redis.host, self.redis.port) as server:
             return int(server.get(f'{self.key}:{key}') or 0)
 
+    def open_gate(self) -> None:
+        """Let `test_gated` go on."""
+        with redis.Redis(self.redis.host, self.redis.port) as server:
+            server.set(f'{self.key}:open', 'yes')
+
+    def forget(self) -> None:
+        """Begin counting anew, with the gate closed."""
+        with redis.Redis(self.redis.host, self.redis.port) as server:
+            server.delete(*(f'{self.key}:{key}' for key in ('open', 'far', 'slowly', 'waiting')))
+
     def noted(self) -> list[str]:
         """What the tests noted, in order."""
         return self.notes.read_text().split('\n')[:-1] if self.notes.exists() else []
@@ -118,49 +128,58 @@ class Shop:
 @pytest.fixture
 def shop(tmp_path: Path, nginx: Server, redis_server: Server, websocket_server: str) -> Shop:
     """A folder of its own for each test."""
-    folder = tmp_path / 'shop'
-    folder.mkdir()
-    return Shop(folder, nginx, redis_server, websocket_server)
+    return make_shop(tmp_path, nginx, redis_server, websocket_server)
 
 
-StartLoads = Callable[..., Started]
+def make_shop(folder: Path, nginx: Server, redis_server: Server, websocket_server: str) -> Shop:
+    """The tests in one folder; where processes make theirs is another one."""
+    for name in ('shop', 'scratch'):
+        (folder / name).mkdir()
+    shop = Shop(folder / 'shop', nginx, redis_server, websocket_server)
+    shop.environment['TMPDIR'] = str(folder / 'scratch')
+    return shop
 
 
-@pytest.fixture
-def start(shop: Shop) -> Iterator[StartLoads]:
-    """Starts a command in the folder of the shop (or in ``cwd``); it ends with the test at the latest."""
-    with ExitStack() as stack:
+class Starter:
+    """Starts commands; they end with the block at the latest."""
 
-        def start_one(command: str, *flags: str, cwd: Path = shop.folder, **environment: str) -> Started:
-            started = Started(command, *flags, cwd=cwd, environment={**shop.environment, **environment})
-            stack.callback(started.kill)
-            return started
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self._stack = ExitStack()
 
-        yield start_one
+    def __enter__(self) -> Starter:
+        return self
 
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
 
-StartAgents = Callable[..., list[Started]]
-
-
-@pytest.fixture
-def scratch(shop: Shop, tmp_path: Path) -> Path:
-    """Where agents have their folders."""
-    folder = tmp_path / 'scratch'
-    folder.mkdir()
-    shop.environment['TMPDIR'] = str(folder)
-    return folder
-
-
-@pytest.fixture
-def agents(start: StartLoads, tmp_path: Path, scratch: Path) -> StartAgents:
-    """Starts agents, each in an empty folder of its own."""
-
-    def start_agents(port: int, *names: str, **environment: str) -> list[Started]:
-        started = []
-        for name in names:
-            (tmp_path / name).mkdir(exist_ok=True)
-            flags = ('--broker', f'{HOST}:{port}', '--name', name)
-            started.append(start('loads-agent', *flags, cwd=tmp_path / name, **environment))
+    def __call__(self, command: str, *flags: str, cwd: Path | None = None, **environment: str) -> Started:
+        """A command, in the folder of the shop unless *cwd* is another one."""
+        started = Started(
+            command, *flags, cwd=cwd or self.shop.folder, environment={**self.shop.environment, **environment}
+        )
+        self._stack.callback(started.kill)
         return started
 
-    return start_agents
+    def agents(self, port: int, *names: str, **environment: str) -> list[Started]:
+        """Agents for the broker at that port, each in an empty folder of its own."""
+        started = []
+        for name in names:
+            folder = self.shop.folder.parent / name
+            folder.mkdir()
+            flags = ('--broker', f'{HOST}:{port}', '--name', name)
+            started.append(self('loads-agent', *flags, cwd=folder, **environment))
+        return started
+
+
+@pytest.fixture
+def start(shop: Shop) -> Iterator[Starter]:
+    """Starts commands, which end with the test at the latest."""
+    with Starter(shop) as starter:
+        yield starter
+
+
+@pytest.fixture
+def scratch(shop: Shop) -> Path:
+    """Where processes make folders of their own."""
+    return shop.folder.parent / 'scratch'

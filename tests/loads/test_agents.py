@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.loads.commands import wait_until, workers
-from tests.loads.conftest import Shop, StartAgents, StartLoads
+from tests.loads.conftest import Shop, Starter
 from tests.servers import HOST, TIMEOUT, free_port
 
 
@@ -24,18 +24,19 @@ def test_agents_of_the_runner(shop: Shop, scratch: Path) -> None:
     assert list(scratch.iterdir()) == []
 
 
-def test_failures_on_agents(shop: Shop, scratch: Path) -> None:
-    done = shop.run('far.test_far.TestFar.test_fails', '-u', '3', '--hits', '5', '--agents', '2')
-    assert (done.status, done.counts()) == (1, (30, 0, 30, 0)), done
-    assert '30 x error: RuntimeError: on an agent' in done.out
-    assert done.out.count('Traceback') == 1
-
-
-def test_a_duration_on_agents(shop: Shop, scratch: Path) -> None:
-    done = shop.run('far.test_far.TestFar.test_slowly', '-u', '2', '-d', '1', '--agents', '2')
-    assert done.status == 0, done
-    assert done.number('Hits') >= 4
-    assert 1 <= done.number('Duration') < 1 + TIMEOUT
+def test_failures_and_durations(shop: Shop) -> None:
+    failed, lasted = shop.run_all(
+        [
+            ['far.test_far.TestFar.test_fails', '-u', '3', '--hits', '5', '--agents', '2'],
+            ['far.test_far.TestFar.test_slowly', '-u', '2', '-d', '1', '--agents', '1'],
+        ]
+    )
+    assert (failed.status, failed.counts()) == (1, (30, 0, 30, 0)), failed
+    assert '30 x error: RuntimeError: on an agent' in failed.out
+    assert failed.out.count('Traceback') == 1
+    assert lasted.status == 0, lasted
+    assert lasted.number('Hits') >= 2
+    assert 1 <= lasted.number('Duration') < 1 + TIMEOUT
 
 
 def test_an_import_that_fails_on_an_agent(shop: Shop, scratch: Path) -> None:
@@ -50,10 +51,9 @@ def test_an_import_that_fails_on_an_agent(shop: Shop, scratch: Path) -> None:
 
 def test_files_that_travel(shop: Shop, scratch: Path) -> None:
     (shop.folder / 'notes.md').write_text('included\n')
-    included = shop.run('far.test_far.TestFar.test_included', '-a', '1', '--include-file', '*.md')
-    assert included.status == 0, included
-    everything = shop.run('far.test_far.TestFar.test_included', '-a', '1', '--test-dir', '.')
-    assert everything.status == 0, everything
+    test = ['far.test_far.TestFar.test_included', '-a', '1']
+    for done in shop.run_all([[*test, '--include-file', '*.md'], [*test, '--test-dir', '.']]):
+        assert done.status == 0, done
 
 
 def test_requirements_of_the_test(shop: Shop, scratch: Path, tmp_path: Path) -> None:
@@ -65,15 +65,15 @@ def test_requirements_of_the_test(shop: Shop, scratch: Path, tmp_path: Path) -> 
         archive.writestr(f'{info}/WHEEL', 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n')
         archive.writestr(f'{info}/RECORD', '')
     test = 'far.test_far.TestFar.test_dependency'
-    done = shop.run(test, '-a', '1', '--python-dep', str(wheel))
+    missing = tmp_path / 'no_such-1.0-py3-none-any.whl'
+    done, failed = shop.run_all([test, '-a', '1', '--python-dep', str(path)] for path in (wheel, missing))
     assert (done.status, done.counts()) == (0, (1, 1, 0, 0)), done
     assert list(scratch.iterdir()) == []
-    failed = shop.run(test, '-a', '1', '--python-dep', str(tmp_path / 'no_such-1.0-py3-none-any.whl'))
     assert failed.status == 1
-    assert 'agent local-1: pip cannot install' in failed.err.splitlines()[-1]
+    assert 'agent local-1: pip cannot install' in failed.err.strip().splitlines()[-1]
 
 
-def test_ctrl_c_with_agents(shop: Shop, start: StartLoads, scratch: Path) -> None:
+def test_ctrl_c_with_agents(shop: Shop, start: Starter, scratch: Path) -> None:
     runner = start('loads-runner', 'far.test_far.TestFar.test_slowly', '-u', '2', '--hits', '1000', '--agents', '2')
     wait_until(lambda: shop.counted('slowly') > 10)
     runner.signal(signal.SIGINT)
@@ -86,7 +86,7 @@ def test_ctrl_c_with_agents(shop: Shop, start: StartLoads, scratch: Path) -> Non
     assert (workers(scratch), list(scratch.iterdir())) == ([], [])
 
 
-def test_a_runner_that_dies_takes_its_agents_along(shop: Shop, start: StartLoads, scratch: Path) -> None:
+def test_a_runner_that_dies_takes_its_agents_along(shop: Shop, start: Starter, scratch: Path) -> None:
     runner = start('loads-runner', 'far.test_far.TestFar.test_slowly', '-u', '2', '--hits', '1000', '--agents', '2')
     wait_until(lambda: shop.counted('slowly') > 10)
     runner.signal(signal.SIGKILL)
@@ -94,7 +94,7 @@ def test_a_runner_that_dies_takes_its_agents_along(shop: Shop, start: StartLoads
     wait_until(lambda: not list(scratch.iterdir()))
 
 
-def test_an_agent_of_the_runner_that_dies(shop: Shop, start: StartLoads, scratch: Path) -> None:
+def test_an_agent_of_the_runner_that_dies(shop: Shop, start: Starter, scratch: Path) -> None:
     runner = start('loads-runner', 'far.test_far.TestFar.test_slowly', '-u', '2', '--hits', '30', '--agents', '2')
     wait_until(lambda: shop.counted('slowly') > 10)
     (one,) = [process for process in workers(scratch) if 'local-1' in process.cmdline()]
@@ -106,15 +106,15 @@ def test_an_agent_of_the_runner_that_dies(shop: Shop, start: StartLoads, scratch
     assert done.number('Hits') + done.number('Missing') == 120
 
 
-def test_agents_elsewhere(shop: Shop, start: StartLoads, agents: StartAgents, scratch: Path, tmp_path: Path) -> None:
+def test_agents_elsewhere(shop: Shop, start: Starter, scratch: Path, tmp_path: Path) -> None:
     port = free_port()
     runner = start(
         'loads-runner', *['far.test_far.TestFar.test_far', '-u', '3', '--hits', '2', '-a', '2'], '-b', f'{HOST}:{port}'
     )
     runner.wait_for('waiting for 2 agents, there are 0: none yet')
-    started = agents(port, 'alpha')
+    started = start.agents(port, 'alpha')
     runner.wait_for('waiting for 2 agents, there are 1: alpha')
-    started += agents(port, 'beta')
+    started += start.agents(port, 'beta')
     done = runner.wait()
     assert (done.status, done.counts()) == (0, (12, 12, 0, 0)), done
     assert [list((tmp_path / name).iterdir()) for name in ('alpha', 'beta')] == [[], []]
@@ -128,11 +128,9 @@ def test_agents_elsewhere(shop: Shop, start: StartLoads, agents: StartAgents, sc
 
 
 @pytest.mark.parametrize('who', ['the agent', 'its worker'])
-def test_an_agent_killed_in_the_middle(
-    shop: Shop, start: StartLoads, agents: StartAgents, scratch: Path, who: str
-) -> None:
+def test_an_agent_killed_in_the_middle(shop: Shop, start: Starter, scratch: Path, who: str) -> None:
     port = free_port()
-    alpha, _ = agents(port, 'alpha', 'beta')
+    alpha, _ = start.agents(port, 'alpha', 'beta')
     flags = ['-u', '2', '--hits', '30', '-a', '2', '--quiet']
     runner = start('loads-runner', 'far.test_far.TestFar.test_slowly', *flags, '-b', f'{HOST}:{port}')
     wait_until(lambda: shop.counted('slowly') > 10)
@@ -144,13 +142,13 @@ def test_an_agent_killed_in_the_middle(
     assert 60 <= done.number('Hits') < 120
 
 
-def test_secrets(shop: Shop, start: StartLoads, agents: StartAgents, scratch: Path) -> None:
+def test_secrets(shop: Shop, start: Starter, scratch: Path) -> None:
     port = free_port()
-    (stranger,) = agents(port, 'stranger', LOADS_SECRET='a guess')
+    (stranger,) = start.agents(port, 'stranger', LOADS_SECRET='a guess')
     flags = ['far.test_far.TestFar.test_far', '-a', '1', '-b', f'{HOST}:{port}']
     runner = start('loads-runner', *flags, LOADS_SECRET='the right one')
     stranger.wait_for('stranger: refused: the broker has another --secret')
     runner.wait_for('agent stranger has another secret, and is not let in')
-    agents(port, 'friend', LOADS_SECRET='the right one')
+    start.agents(port, 'friend', LOADS_SECRET='the right one')
     done = runner.wait()
     assert (done.status, done.counts()) == (0, (1, 1, 0, 0)), done

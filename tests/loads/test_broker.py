@@ -4,45 +4,67 @@ from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.loads.commands import Started, wait_until
-from tests.loads.conftest import Shop, StartAgents, StartLoads
-from tests.servers import HOST, TIMEOUT, free_port
+from tests.loads.conftest import Shop, Starter, make_shop
+from tests.servers import HOST, TIMEOUT, Server, free_port
 
 TEST = 'far.test_far.TestFar.test_far'
 SLOW = 'far.test_far.TestFar.test_slowly'
+GATED = 'far.test_far.TestFar.test_gated'
 
 
 class Cluster:
-    """A broker, and agents by name."""
+    """A broker, and the agents alpha and beta."""
 
-    def __init__(self, shop: Shop, start: StartLoads, agents: StartAgents, *names: str) -> None:
-        self.shop = shop
+    def __init__(self, start: Starter) -> None:
         self.start = start
+        self.shop = start.shop
         self.port = free_port()
         self.broker = self.start_broker()
-        self.agents = agents(self.port, *names)
-        for name in names:
+        self.agents = start.agents(self.port, 'alpha', 'beta')
+        for name in ('alpha', 'beta'):
             self.broker.wait_for(f'agent {name} is here')
 
     def start_broker(self) -> Started:
+        """Start it, or another one at the same address."""
         broker = self.start('loads-broker', '--bind', f'{HOST}:{self.port}')
         broker.wait_for('loads-broker 2.0.0: .*, Ctrl-C ends')
         return broker
 
     def flags(self, *flags: str) -> list[str]:
+        """For this broker."""
         return [*flags, '--broker', f'{HOST}:{self.port}']
 
 
+@pytest.fixture(scope='module')
+def standing(
+    tmp_path_factory: pytest.TempPathFactory, nginx: Server, redis_server: Server, websocket_server: str
+) -> Iterator[Cluster]:
+    """One for all tests."""
+    shop = make_shop(tmp_path_factory.mktemp('cluster'), nginx, redis_server, websocket_server)
+    with Starter(shop) as start:
+        yield Cluster(start)
+
+
 @pytest.fixture
-def cluster(shop: Shop, start: StartLoads, agents: StartAgents) -> Cluster:
-    return Cluster(shop, start, agents, 'alpha', 'beta')
+def cluster(standing: Cluster) -> Cluster:
+    """Nothing runs on it, and nothing was counted."""
+    standing.shop.forget()
+    return standing
 
 
-def test_runs_one_after_the_other(shop: Shop, cluster: Cluster, scratch: Path) -> None:
+@pytest.fixture
+def shop(cluster: Cluster) -> Shop:
+    """The folder that everything is started in."""
+    return cluster.shop
+
+
+def test_runs_one_after_the_other(shop: Shop, cluster: Cluster) -> None:
     pinged, checked, done, failed, last = shop.run_all(
         [
             cluster.flags('--ping-broker'),
@@ -63,35 +85,34 @@ def test_runs_one_after_the_other(shop: Shop, cluster: Cluster, scratch: Path) -
     assert re.search(r'^  GET far +12 ', done.out, re.MULTILINE)
     assert (failed.status, failed.counts()) == (1, (1, 0, 1, 0)), failed
     assert 'last run: far.test_far.TestFar.test_fails' in last.out
-    cluster.broker.signal(signal.SIGINT)
-    assert cluster.broker.wait().status == 0
-    for agent in cluster.agents:
-        agent.signal(signal.SIGTERM)
-        assert agent.wait().status == 0
-    assert list(scratch.iterdir()) == []
 
 
 def test_a_broker_that_is_restarted(shop: Shop, cluster: Cluster) -> None:
-    assert shop.run(*cluster.flags(TEST, '--agents', '2')).status == 0
     cluster.broker.signal(signal.SIGKILL)
     cluster.broker.wait()
-    cluster.start_broker()
+    cluster.broker = cluster.start_broker()
     done = shop.run(*cluster.flags(TEST, '--agents', '2'))
     assert (done.status, done.counts()) == (0, (2, 2, 0, 0)), done
 
 
 def test_detach_and_attach(shop: Shop, cluster: Cluster) -> None:
-    left = shop.run(*cluster.flags(SLOW, '-u', '2', '--hits', '20', '--agents', '2', '--detach'))
-    assert (left.status, left.err) == (0, '')
+    left, busy = shop.run_all(
+        [
+            cluster.flags(GATED, '-u', '2', '--hits', '2', '--agents', '2', '--detach'),
+            cluster.flags(TEST, '--agents', '1'),
+        ]
+    )
+    assert (left.status, left.err.strip()) == (0, '')
     assert left.out == f'left with the broker: loads-runner --attach --broker {HOST}:{cluster.port} follows it\n'
-    busy = shop.run(*cluster.flags(TEST, '--agents', '1'))
-    assert busy.status == 1
-    assert busy.err.startswith(f'loads-runner: error: the broker is busy with {SLOW}: --attach follows it')
-    followed = shop.run(*cluster.flags('--attach'))
-    assert (followed.status, followed.counts()) == (0, (80, 80, 0, 0)), followed
-    assert shop.counted('slowly') == 80
+    assert busy.status == 1, busy
+    assert busy.err.strip().startswith(f'loads-runner: error: the broker is busy with {GATED}: --attach follows it')
+    follower = cluster.start('loads-runner', *cluster.flags('--attach'))
+    wait_until(lambda: shop.counted('waiting') >= 4)
+    shop.open_gate()
+    followed = follower.wait()
+    assert (followed.status, followed.counts()) == (0, (8, 8, 0, 0)), followed
     again = shop.run(*cluster.flags('--attach'))
-    assert (again.status, again.counts()) == (0, (80, 80, 0, 0)), again
+    assert (again.status, again.counts()) == (0, (8, 8, 0, 0)), again
 
 
 def test_leaving_and_purging(shop: Shop, cluster: Cluster) -> None:
@@ -102,47 +123,66 @@ def test_leaving_and_purging(shop: Shop, cluster: Cluster) -> None:
     assert follower.wait().status == 130
     before = shop.counted('slowly')
     wait_until(lambda: shop.counted('slowly') > before)
-    purged = shop.run(*cluster.flags('--purge-broker'))
+    purged, nothing = shop.run_all([cluster.flags('--purge-broker'), cluster.flags('--attach')])
     assert (purged.status, purged.out) == (0, f'stopped {SLOW}, results forgotten\n')
-    nothing = shop.run(*cluster.flags('--attach'))
-    assert (nothing.status, nothing.err) == (1, 'loads-runner: error: the broker has no run\n')
+    assert (nothing.status, nothing.err.strip()) == (1, 'loads-runner: error: the broker has no run')
 
 
-def test_a_runner_that_dies_stops_its_run(shop: Shop, cluster: Cluster) -> None:
-    runner = cluster.start('loads-runner', *cluster.flags(SLOW, '--hits', '1000', '--agents', '2'))
+@pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGKILL])
+def test_a_runner_that_ends_stops_its_run(shop: Shop, cluster: Cluster, how: signal.Signals) -> None:
+    flags = cluster.flags(SLOW, '--hits', '1000', '--agents', '2', '--quiet')
+    runner = cluster.start('loads-runner', *flags)
     wait_until(lambda: shop.counted('slowly') > 4)
-    runner.signal(signal.SIGKILL)
-    cluster.broker.wait_for(f'{SLOW} is over', 10 + TIMEOUT)
+    runner.signal(how)
+    done = runner.wait()
+    if how == signal.SIGINT:
+        assert done.status == 130, done
+        assert done.number('Hits') > 0
+        assert 'Interrupted' in done.out
+    wait_until(lambda: is_idle(cluster), 10 + 4 * TIMEOUT)
     count = shop.counted('slowly')
-    assert shop.run(*cluster.flags('--ping-broker')).status == 0
+    assert is_idle(cluster)
     assert shop.counted('slowly') == count
 
 
-def test_ctrl_c_stops_a_run_of_the_broker(shop: Shop, cluster: Cluster) -> None:
-    runner = cluster.start('loads-runner', *cluster.flags(SLOW, '--hits', '1000', '--agents', '2', '--quiet'))
-    wait_until(lambda: shop.counted('slowly') > 4)
-    runner.signal(signal.SIGINT)
-    done = runner.wait()
-    assert done.status == 130, done
-    assert done.number('Hits') > 0
-    assert 'Interrupted' in done.out
+def is_idle(cluster: Cluster) -> bool:
+    return 'last run:' in cluster.shop.run(*cluster.flags('--ping-broker')).out
 
 
 def test_where_no_broker_is(shop: Shop) -> None:
-    address = f'{HOST}:{free_port()}'
+    nowhere, elsewhere = f'{HOST}:{free_port()}', shop.redis.address
     flags = ('--ping-broker', '--check-cluster', '--attach', '--purge-broker')
-    for done in shop.run_all([flag, '--broker', address] for flag in flags):
-        assert (done.status, done.err.strip()) == (1, f'loads-runner: error: no broker at {address}')
-    redis = shop.redis.address
-    done = shop.run('--ping-broker', '--broker', redis)
-    said = f'loads-runner: error: what listens at {redis} is no loads-broker, or runs a test of its own\n'
-    assert (done.status, done.err) == (1, said)
+    lines = [*([flag, '--broker', nowhere] for flag in flags), ['--ping-broker', '--broker', elsewhere]]
+    *missing, other = shop.run_all(lines)
+    for done in missing:
+        assert (done.status, done.err.strip()) == (1, f'loads-runner: error: no broker at {nowhere}')
+    said = f'loads-runner: error: what listens at {elsewhere} is no loads-broker, or runs a test of its own'
+    assert (other.status, other.err.strip()) == (1, said)
 
 
-def test_the_secret_of_the_broker(shop: Shop, start: StartLoads, agents: StartAgents) -> None:
-    shop.environment['LOADS_SECRET'] = 'the right one'
-    cluster = Cluster(shop, start, agents, 'alpha')
-    assert shop.run(*cluster.flags(TEST, '--agents', '1')).status == 0
-    wrong = shop.run(*cluster.flags(TEST, '--agents', '1', '--secret', 'a guess'))
-    said = f'loads-runner: error: the broker at {HOST}:{cluster.port} has another --secret\n'
-    assert (wrong.status, wrong.err) == (1, said)
+def test_an_address_that_is_taken(shop: Shop, start: Starter) -> None:
+    address = shop.redis.address
+    done = start('loads-broker', '--bind', address).wait()
+    assert (done.status, done.err) == (1, f'loads-broker: error: cannot listen on {address}: address already in use\n')
+
+
+def test_the_secret_of_the_broker(shop: Shop, start: Starter) -> None:
+    port = free_port()
+    broker = start('loads-broker', '--bind', f'{HOST}:{port}', LOADS_SECRET='the right one')
+    broker.wait_for('Ctrl-C ends')
+    flags = ['--ping-broker', '--broker', f'{HOST}:{port}', '--secret']
+    right, wrong = shop.run_all([[*flags, 'the right one'], [*flags, 'a guess']])
+    assert right.status == 0, right
+    said = f'loads-runner: error: the broker at {HOST}:{port} has another --secret'
+    assert (wrong.status, wrong.err.strip()) == (1, said)
+
+
+def test_the_end(cluster: Cluster) -> None:
+    """The last: everything ends in order, and leaves nothing."""
+    cluster.broker.signal(signal.SIGINT)
+    assert cluster.broker.wait().status == 0
+    for agent in cluster.agents:
+        agent.signal(signal.SIGTERM)
+        assert agent.wait().status == 0
+    scratch: Path = cluster.shop.folder.parent / 'scratch'
+    assert list(scratch.iterdir()) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from tests.loads.commands import wait_until
-from tests.loads.conftest import Shop, StartLoads
+from tests.loads.conftest import Shop, Starter
 
 RUNNER = ('--test-runner', './script.sh {test}')
 
@@ -48,7 +48,7 @@ def test_commands_on_agents(shop: Shop, scratch: Path) -> None:
     assert sorted(shop.noted()) == ['0 0 local-1 ', '1 0 local-1 ', '2 0 local-2 ', '3 0 local-2 ']
 
 
-def test_ctrl_c_ends_commands(shop: Shop, start: StartLoads) -> None:
+def test_ctrl_c_ends_commands(shop: Shop, start: Starter) -> None:
     runner = start('loads-runner', 'endless', '-u', '2', *RUNNER)
     wait_until(lambda: len(shop.noted()) == 2)
     children = psutil.Process(runner.process.pid).children(recursive=True)

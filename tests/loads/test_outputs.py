@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.loads.conftest import Shop, StartLoads
+from tests.loads.conftest import Shop, Starter
 from tests.servers import HOST, TIMEOUT, free_port
 
 
@@ -75,7 +75,7 @@ def test_errors_are_exceptions_of_locust(shop: Shop) -> None:
     assert (row['Count'], row['Message']) == ('3', 'error: RuntimeError: out of order')
 
 
-def test_the_live_page(shop: Shop, start: StartLoads) -> None:
+def test_the_live_page(shop: Shop, start: Starter) -> None:
     port = free_port()
     runner = start('loads-runner', *['shop.TestShop.test_order', '-u', '4', '-d', '100', '--web-port'], str(port))
     url = runner.wait_for('live page: (http://.*)')[1]

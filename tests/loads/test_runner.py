@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 import signal
 
-import pytest
-
-from tests.loads.conftest import Shop, StartLoads
+from tests.loads.conftest import Shop, Starter
 from tests.servers import TIMEOUT
 
 
@@ -38,34 +36,36 @@ def test_the_web_sockets_of_the_seed(shop: Shop) -> None:
     assert done.number('Bytes received via web sockets') == 6 * len('somethinghappened')
 
 
-@pytest.mark.parametrize(
-    ('flags', 'hits'),
-    [
-        ('-u 30 --hits 4', 120),
-        ('-u 1:2:3 --hits 20', 120),
-        ('-u 2:3 --hits 4:6', 2 * 4 + 2 * 6 + 3 * 4 + 3 * 6),
-    ],
-)
-def test_exactly_so_many_hits(shop: Shop, flags: str, hits: int) -> None:
-    done = shop.run('shop.TestShop.test_order', *flags.split())
-    assert (done.status, done.counts()) == (0, (hits, hits, 0, 0)), done
-    assert shop.counted('orders') == hits
-    assert done.number('orders') == hits
+def test_exactly_so_many_hits(shop: Shop) -> None:
+    lines = {
+        '-u 30 --hits 4': 30 * 4,
+        '-u 1:2:3 --hits 20': (1 + 2 + 3) * 20,
+        '-u 2:3 --hits 4:6': 2 * 4 + 2 * 6 + 3 * 4 + 3 * 6,
+    }
+    ends = shop.run_all(['shop.TestShop.test_order', *flags.split()] for flags in lines)
+    for (flags, hits), done in zip(lines.items(), ends, strict=True):
+        assert (flags, done.status, done.counts()) == (flags, 0, (hits, hits, 0, 0)), done
+        assert done.number('orders') == hits
+    assert shop.counted('orders') == sum(lines.values())
 
 
-def test_a_duration(shop: Shop) -> None:
-    done = shop.run('shop.TestShop.test_slow', '-u', '4', '-d', '1')
-    assert done.status == 0, done
-    assert 1 <= done.number('Duration') < 1 + TIMEOUT
-    assert 4 <= done.number('Hits') <= 4 * 6
-    assert done.number('Hits') == done.number('Success')
-
-
-def test_a_hit_that_outlasts_the_duration_is_cut_off(shop: Shop) -> None:
-    done = shop.run('shop.TestShop.test_endless', '-u', '2', '-d', '0.5')
-    assert (done.status, done.counts()) == (0, (0, 0, 0, 0)), done
-    assert done.number('Cut off') == 2
-    assert done.number('Duration') < 0.5 + 1 + TIMEOUT
+def test_durations(shop: Shop) -> None:
+    slow, endless, stubborn = shop.run_all(
+        [
+            ['shop.TestShop.test_slow', '-u', '4', '-d', '1'],
+            ['shop.TestShop.test_endless', '-u', '2', '-d', '0.5'],
+            ['shop.TestShop.test_stubborn', '-u', '2', '-d', '0.3'],
+        ]
+    )
+    assert slow.status == 0, slow
+    assert 1 <= slow.number('Duration') < 1 + TIMEOUT
+    assert 4 <= slow.number('Hits') <= 4 * 6
+    assert slow.number('Hits') == slow.number('Success')
+    for cut in (endless, stubborn):
+        assert (cut.status, cut.counts()) == (0, (0, 0, 0, 0)), cut
+        assert cut.number('Cut off') == 2
+        assert cut.number('Duration') < 0.5 + 1 + TIMEOUT
+    assert shop.noted() == 2 * ['cleaned up']
 
 
 #: By test: hits, successes, errors and failures of three hits, the exit status, something that is said.
@@ -92,53 +92,46 @@ def test_outcomes(shop: Shop) -> None:
     assert [word for word in shop.noted() if word != 'test'] == hits * ['setUp', 'tearDown', 'cleanup']
 
 
-def test_the_first_traceback_is_shown(shop: Shop) -> None:
-    done = shop.run('shop.TestOutcomes.test_error', '-u', '5', '--hits', '4')
-    assert done.out.count('Traceback') == 1
-    assert "raise RuntimeError('out of order')" in done.out
-    assert 'unittest/case.py' not in done.out
-
-
-def test_fixtures_of_the_class_run_once(shop: Shop) -> None:
-    done = shop.run('shop.TestFixtures.test_ready', '-u', '2:3', '--hits', '2')
-    assert (done.status, done.counts()) == (0, (10, 10, 0, 0)), done
+def test_fixtures_of_the_class(shop: Shop) -> None:
+    ready, skipped, broken, left = shop.run_all(
+        [
+            ['shop.TestFixtures.test_ready', '-u', '2:3', '--hits', '2'],
+            ['shop.TestSkippedClass.test_one', '--hits', '2'],
+            ['shop.TestBrokenClass.test_one'],
+            ['shop.TestLeftBroken.test_one'],
+        ]
+    )
+    assert (ready.status, ready.counts()) == (0, (10, 10, 0, 0)), ready
     assert shop.noted() == ['setUpClass', *10 * ['test'], 'tearDownClass']
-
-
-def test_a_class_that_skips_all(shop: Shop) -> None:
-    done = shop.run('shop.TestSkippedClass.test_one', '--hits', '2')
-    assert (done.status, done.number('Skipped'), shop.noted()) == (0, 2, []), done
-
-
-def test_a_class_that_cannot_be_set_up(shop: Shop) -> None:
-    done = shop.run('shop.TestBrokenClass.test_one')
-    assert (done.status, done.out) == (1, ''), done
-    assert 'in setUpClass' in done.err
-    last = done.err.splitlines()[-1]
+    assert (skipped.status, skipped.number('Skipped')) == (0, 2), skipped
+    assert (broken.status, broken.out) == (1, ''), broken
+    assert 'in setUpClass' in broken.err
+    last = broken.err.strip().splitlines()[-1]
     assert last == "loads-runner: error: setting up TestBrokenClass failed: RuntimeError('no database')"
+    assert (left.status, left.counts()) == (1, (1, 1, 0, 0)), left
+    assert 'after the last hit: RuntimeError: cannot clean up' in left.out
 
 
-def test_a_class_that_cannot_be_torn_down(shop: Shop) -> None:
-    done = shop.run('shop.TestLeftBroken.test_one')
-    assert (done.status, done.counts()) == (1, (1, 1, 0, 0)), done
-    assert 'after the last hit: RuntimeError: cannot clean up' in done.out
+def test_what_went_wrong_is_told(shop: Shop) -> None:
+    error, closed = shop.run_all(
+        [
+            ['shop.TestOutcomes.test_error', '-u', '5', '--hits', '4'],
+            ['shop.TestShop.test_closed_port', '-u', '5', '--hits', '2'],
+        ]
+    )
+    assert error.out.count('Traceback') == 1
+    assert "raise RuntimeError('out of order')" in error.out
+    assert 'unittest/case.py' not in error.out
+    assert (closed.status, closed.counts()) == (1, (10, 0, 10, 0)), closed
+    assert 'Connection refused' in closed.out
+    assert re.search(r'10 x GET /: ConnectionError', closed.out), closed
 
 
-def test_a_closed_port_is_an_error(shop: Shop) -> None:
-    done = shop.run('shop.TestShop.test_closed_port', '-u', '5', '--hits', '2')
-    assert (done.status, done.counts()) == (1, (10, 0, 10, 0)), done
-    assert 'Connection refused' in done.out
-    assert re.search(r'10 x GET /: ConnectionError', done.out), done
-
-
-@pytest.mark.parametrize('test', ['test_app', 'test_fast', 'test_another_server'])
-def test_clients(shop: Shop, test: str) -> None:
-    done = shop.run(f'shop.TestShop.{test}', '-u', '3', '--hits', '3')
-    assert (done.status, done.counts()) == (0, (9, 9, 0, 0)), done
-    assert re.search(r'GET /ok +9 ', done.out)
-
-
-def test_server_url_takes_the_place_of_the_class_s(shop: Shop) -> None:
+def test_clients(shop: Shop) -> None:
+    tests = ('test_app', 'test_fast', 'test_another_server')
+    for done in shop.run_all([f'shop.TestShop.{test}', '-u', '3', '--hits', '3'] for test in tests):
+        assert (done.status, done.counts()) == (0, (9, 9, 0, 0)), done
+        assert re.search(r'GET /ok +9 ', done.out)
     shop.environment['SERVER'] = shop.environment['CLOSED']
     done = shop.run('shop.TestShop.test_app', '--server-url', shop.nginx.url)
     assert done.status == 0, done
@@ -150,7 +143,7 @@ def test_requests_by_name(shop: Shop) -> None:
     assert re.search(r'^  GET an upload +6 ', done.out, re.MULTILINE), done
 
 
-def test_ctrl_c(shop: Shop, start: StartLoads) -> None:
+def test_ctrl_c(shop: Shop, start: Starter) -> None:
     runner = start('loads-runner', 'shop.TestShop.test_endless', '-u', '3', '--hits', '2', '--quiet')
     while shop.counted('begun') < 3:
         assert runner.process.poll() is None, runner.said()
@@ -162,18 +155,12 @@ def test_ctrl_c(shop: Shop, start: StartLoads) -> None:
     assert 'Traceback' not in done.out + done.err
 
 
-def test_cut_off_hits_are_cleaned_up(shop: Shop) -> None:
-    done = shop.run('shop.TestShop.test_stubborn', '-u', '2', '-d', '0.3')
-    assert done.number('Cut off') == 2, done
-    assert shop.noted() == 2 * ['cleaned up']
-
-
 def test_users_take_turns_without_patching(shop: Shop) -> None:
     done = shop.run('shop.TestShop.test_slow', '-u', '3', '--hits', '1', '--no-patching')
     assert (done.status, done.counts()) == (0, (3, 3, 0, 0)), done
     assert done.number('Duration') >= 0.6
 
 
-def test_progress_and_quiet(shop: Shop, start: StartLoads) -> None:
+def test_nothing_at_all(shop: Shop) -> None:
     done = shop.run('shop.TestShop.test_slow', '--quiet', '--output', 'null')
     assert (done.status, done.out, done.err) == (0, '', '')

@@ -16,7 +16,7 @@ from vaurien.loads.find import find_test
 from vaurien.loads.plan import Cycle, Plan
 
 if TYPE_CHECKING:
-    from vaurien.loads.run import Run
+    from vaurien.loads.engine.run import Run
     from vaurien.loads.settings import Settings
 
 #: The test of ``--check-cluster``; every agent has it.

@@ -23,7 +23,7 @@ from vaurien.loads.outputs import OUTPUTS, Output
 from vaurien.loads.plan import Plan
 
 if TYPE_CHECKING:
-    from vaurien.loads.run import Run
+    from vaurien.loads.engine.run import Run
     from vaurien.loads.settings import Settings
 
 #: Seconds between two looks of the outputs.

@@ -11,7 +11,7 @@ import gevent
 from vaurien.loads.summary import draw_bar
 
 if TYPE_CHECKING:
-    from vaurien.loads.run import Run
+    from vaurien.loads.engine.run import Run
 
 #: Seconds between two pictures, and between two lines where nobody looks.
 REFRESH = 0.2

@@ -9,9 +9,9 @@ from locust.runners import LocalRunner
 from locust.stats import setup_distributed_stats_event_listeners
 
 from vaurien.loads.cluster import messages
+from vaurien.loads.engine.run import Run
 from vaurien.loads.errors import SetupError
 from vaurien.loads.plan import Plan
-from vaurien.loads.run import Run
 from vaurien.loads.stats import TestStats
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vaurien.loads.engine.process import Process
-from vaurien.loads.run import Run
+from vaurien.loads.engine.run import Run
 
 if TYPE_CHECKING:
     from vaurien.loads.plan import Plan

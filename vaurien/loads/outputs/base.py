@@ -9,8 +9,8 @@ from vaurien.errors import ConfigError
 from vaurien.options import Configurable
 
 if TYPE_CHECKING:
+    from vaurien.loads.engine.run import Run
     from vaurien.loads.report import Report
-    from vaurien.loads.run import Run
 
 
 class Output(Configurable):

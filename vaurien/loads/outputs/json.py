@@ -11,8 +11,8 @@ from vaurien.cli.output import say
 from vaurien.loads.outputs.base import Output, check_writable
 
 if TYPE_CHECKING:
+    from vaurien.loads.engine.run import Run
     from vaurien.loads.report import Report
-    from vaurien.loads.run import Run
 
 
 class JSON(Output):

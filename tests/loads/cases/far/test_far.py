@@ -31,6 +31,14 @@ class TestFar(TestCase):
         self.session.get(f'{os.environ["SERVER"]}/ok')
         time.sleep(0.1)
 
+    def test_gated(self):
+        """Lasts until somebody opens the gate."""
+        host, port = os.environ['REDIS'].split(':')
+        count('waiting')
+        with redis.Redis(host, int(port)) as server:
+            while not server.get(f'{os.environ["KEY"]}:open'):
+                time.sleep(0.05)
+
     def test_included(self):
         self.assertEqual(Path('notes.md').read_text(), 'included\n')
 
