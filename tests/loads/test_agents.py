@@ -127,6 +127,16 @@ def test_agents_elsewhere(shop: Shop, start: Starter, scratch: Path, tmp_path: P
     assert list(scratch.iterdir()) == []
 
 
+def test_a_runner_that_dies_is_missed_elsewhere(shop: Shop, start: Starter) -> None:
+    port = free_port()
+    flags = ['-u', '1', '--hits', '1000', '-a', '1', '-b']
+    runner = start('loads-runner', 'far.test_far.TestFar.test_slowly', *flags, f'{HOST}:{port}')
+    (agent,) = start.agents(port, 'alpha')
+    wait_until(lambda: shop.counted('slowly') > 2)
+    runner.signal(signal.SIGKILL)
+    agent.wait_for('alpha: the broker has gone', 10)
+
+
 @pytest.mark.parametrize('who', ['the agent', 'its worker'])
 def test_an_agent_killed_in_the_middle(shop: Shop, start: Starter, scratch: Path, who: str) -> None:
     port = free_port()

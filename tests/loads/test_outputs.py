@@ -86,7 +86,10 @@ def test_the_live_page(shop: Shop, start: Starter) -> None:
     refused = requests.post(f'{url}/swarm', data={'user_count': 9, 'spawn_rate': 9}, timeout=TIMEOUT)
     assert refused.status_code == 403
     assert requests.get(f'{url}/stats/reset', timeout=TIMEOUT).status_code == 403
-    assert requests.post(f'{url}/stop', timeout=TIMEOUT).json()['success']
+    foreign = {'Origin': 'http://example.com'}
+    assert requests.post(f'{url}/stop', headers=foreign, timeout=TIMEOUT).status_code == 403
+    assert requests.get(url, headers={'Host': 'example.com'}, timeout=TIMEOUT).status_code == 403
+    assert requests.post(f'{url}/stop', headers={'Origin': url}, timeout=TIMEOUT).json()['success']
     done = runner.wait()
     assert done.status == 130, done
     assert done.number('Hits') > 0

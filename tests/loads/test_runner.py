@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
 import signal
+import subprocess
+from contextlib import suppress
+from pathlib import Path
 
+from tests.commands import SCRIPTS
 from tests.loads.conftest import Shop, Starter
 from tests.servers import TIMEOUT
 
@@ -164,3 +170,24 @@ def test_users_take_turns_without_patching(shop: Shop) -> None:
 def test_nothing_at_all(shop: Shop) -> None:
     done = shop.run('shop.TestShop.test_slow', '--quiet', '--output', 'null')
     assert (done.status, done.out, done.err) == (0, '', '')
+
+
+def test_the_bar_on_a_terminal(shop: Shop) -> None:
+    master, slave = pty.openpty()
+    with Path(f'/proc/self/fd/{slave}').open('w') as terminal:
+        process = subprocess.Popen(
+            [str(SCRIPTS / 'loads-runner'), 'shop.TestShop.test_slow', '-u', '2', '--hits', '3'],
+            cwd=shop.folder,
+            env={**os.environ, **shop.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=terminal,
+        )
+    os.close(slave)
+    shown = b''
+    with suppress(OSError):  # that is how the end of a terminal looks
+        while data := os.read(master, 65536):
+            shown += data
+    os.close(master)
+    assert process.wait(TIMEOUT) == 0
+    assert re.search(rb'\r\x1b\[K\[=* *\]  +\d+%  \d hits, 2 users', shown), shown
+    assert b'\r\x1b[K[' + 47 * b'=' + b']  100%\r\n\r\nHits: 6\r\n' in shown

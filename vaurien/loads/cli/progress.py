@@ -13,6 +13,8 @@ from vaurien.loads.summary import draw_bar
 if TYPE_CHECKING:
     from vaurien.loads.engine.run import Run
 
+#: Seconds that something is waited for before that is told.
+PATIENCE = 0.5
 #: Seconds between two pictures, and between two lines where nobody looks.
 REFRESH = 0.2
 LINE_EVERY = 10.0
@@ -30,12 +32,15 @@ class Progress:
 
     def show(self) -> None:
         """Until killed."""
-        said = time.monotonic()
+        said = since = time.monotonic()
+        waiting = ''
         while not self._quiet:
             run = self._run
-            if run.waiting and run.waiting != self._told:
-                self._told = run.waiting
-                print(f'{run.waiting} (Ctrl-C ends)', file=sys.stderr, flush=True)
+            if run.waiting != waiting:
+                waiting, since = run.waiting, time.monotonic()
+            if waiting not in ('', self._told) and time.monotonic() - since > PATIENCE:
+                self._told = waiting
+                print(f'{waiting} (Ctrl-C ends)', file=sys.stderr, flush=True)
             if run.started is not None:
                 if self._is_bar:
                     self._draw()

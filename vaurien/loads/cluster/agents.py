@@ -12,6 +12,7 @@ from gevent.pool import Group
 from locust.exception import RPCError
 from locust.runners import STATE_MISSING
 
+from vaurien import __version__
 from vaurien.errors import StartError
 from vaurien.loads.cluster import messages
 from vaurien.loads.cluster.messages import Seal
@@ -102,6 +103,10 @@ class Agents:
         if not messages.is_proved(about.get('proof'), self.secret, messages.HELLO, msg.node_id, nonce):
             logger.warning('agent %s has another secret, and is not let in', name or msg.node_id)
             self.runner.send_message(messages.REFUSED, {'why': 'the broker has another --secret'}, msg.node_id)
+            return
+        if about.get('version') != __version__:
+            logger.warning('agent %s is of version %s, and is not let in', name, about.get('version'))
+            self.runner.send_message(messages.REFUSED, {'why': f'the broker is of version {__version__}'}, msg.node_id)
             return
         for agent in [agent for agent in self.present.values() if agent.host == host]:
             self._lose(agent)

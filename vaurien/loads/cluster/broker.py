@@ -118,7 +118,7 @@ class Broker:
 
     def _on_poll(self, environment: Any, msg: Message) -> None:
         runner = self._runners.get(msg.node_id)
-        if runner is not None and self._job is not None:
+        if runner is not None and runner.follows and self._job is not None:
             runner.heard = time.monotonic()
             self._send(msg.node_id, messages.STATE, self._state(self._job))
 

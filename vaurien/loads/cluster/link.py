@@ -46,6 +46,11 @@ class Link:
         if not messages.is_proved(self.about['proof'], secret, messages.PONG, self._name, nonce, self.about['nonce']):
             self.close()
             raise StartError(f'the broker at {address} has another --secret')
+        if self.about['version'] != __version__:
+            self.close()
+            raise StartError(
+                f'the broker at {address} is of version {self.about["version"]}, and this is {__version__}'
+            )
         self._seal = Seal(secret, self._name, self.about['nonce'])
 
     def order(self, kind: str, content: Any = None) -> None:

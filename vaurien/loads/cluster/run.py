@@ -72,4 +72,5 @@ class ClusterRun(Run):
 
     def _note(self) -> None:
         job = self._job
-        self.waiting, self.started, self.ended = job.waiting, job.started, job.ended
+        self.started, self.ended = job.started, job.ended
+        self.waiting = f'starting {self.plan.agents} agents' if self._own and not job.names else job.waiting

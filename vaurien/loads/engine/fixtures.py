@@ -35,7 +35,7 @@ class Fixtures:
             self._undo.append(case.tearDownClass)
         except unittest.SkipTest:
             self.skipped = True
-        except Exception as error:  # whatever somebody's set-up raises
+        except (Exception, SystemExit) as error:  # whatever somebody's set-up raises
             details = traceback.format_exc()
             self.tear_down()
             raise SetupError(f'setting up {case.__qualname__} failed: {error!r}', details) from None
@@ -46,7 +46,7 @@ class Fixtures:
         while self._undo:
             try:
                 self._undo.pop()()
-            except Exception:  # whatever somebody's tear-down raises
+            except (Exception, SystemExit):  # whatever somebody's tear-down raises
                 failures.append(traceback.format_exc())
         failures += [
             ''.join(traceback.format_exception(*exc_info))

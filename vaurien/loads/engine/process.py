@@ -56,10 +56,10 @@ class Process:
         plan = self.plan
         try:
             if plan.server_url:
-                os.environ[SERVER_URL] = plan.server_url
+                self._set_server_url(plan.server_url)
             if plan.vaurien:
                 self.fault_proxy = self._stack.enter_context(FaultProxy(plan, self.stats))
-                os.environ[SERVER_URL] = self.fault_proxy.url
+                self._set_server_url(self.fault_proxy.url)
             if not plan.test_runner:
                 self._test = find_test(plan.test)
                 fixtures = Fixtures(self._test)
@@ -98,6 +98,10 @@ class Process:
     def tear_down(self) -> None:
         """Undo `set_up`."""
         self._stack.close()
+
+    def _set_server_url(self, url: str) -> None:
+        self._stack.callback(os.environ.__setitem__, SERVER_URL, os.environ.get(SERVER_URL, ''))
+        os.environ[SERVER_URL] = url
 
     def _tear_down(self, fixtures: Fixtures) -> None:
         for told in fixtures.tear_down():

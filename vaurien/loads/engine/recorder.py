@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from vaurien.loads.stats import TestStats
 
-#: Names of requests that are kept apart.
+#: Names of requests, and kinds of failed ones, that are kept apart.
 MAX_NAMES = 1000
 
 
@@ -32,6 +32,8 @@ class EngineRecorder(Recorder):
 
     def fire(self, **request: Any) -> None:
         request['name'] = self._bound(_path(request['name']), request['request_type'])
+        if request['exception'] is not None and len(self._entries.errors) >= MAX_NAMES:
+            request['exception'] = OTHERS
         self._event.fire(**request)
 
     def count(self, name: str, count: int) -> None:

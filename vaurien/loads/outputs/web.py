@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import gevent
 from flask import jsonify, request
@@ -53,7 +54,10 @@ class WebPage(Output):
         self._page.stop()
 
     def _guard(self, run: Run) -> Any:
-        """What changes something is the run's affair."""
+        """What changes something is the run's affair, and not that of other people's pages."""
+        origin = urlsplit(request.headers.get('Origin', '')).netloc
+        if request.host.partition(':')[0] not in ('localhost', HOST) or origin not in ('', request.host):
+            return jsonify({'success': False, 'message': 'only for this page'}), 403
         if request.method == 'GET' and request.path != '/stats/reset':
             return None
         if request.path != '/stop':
