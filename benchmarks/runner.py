@@ -99,16 +99,20 @@ def compare_speed(url: str, rounds: int) -> Iterator[str]:
 
 
 def compare_agents(url: str, rounds: int) -> Iterator[str]:
-    """Requests per second by number of agents, and how much more two do than one."""
+    """Requests by number of agents. Two processors that are idle otherwise do twice what a CPU second does, at most."""
     rates: dict[int, list[float]] = {1: [], 2: []}
+    slopes: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(rounds):
-        for agents, seen in rates.items():
-            cost = loads_runner('test_session', url, LONG, '--agents', str(agents))
-            seen.append(cost.requests / cost.wall)
-    for agents, seen in rates.items():
-        yield f'{agents} agents{statistics.median(seen):10.0f} per second'
-    gains = [two / one for one, two in zip(rates[1], rates[2], strict=True)]
-    yield f'gain{statistics.median(gains):8.2f} (best {max(gains):.2f})'
+        for agents in rates:
+            short, long = (loads_runner('test_session', url, one, '--agents', str(agents)) for one in (SHORT, LONG))
+            rates[agents].append(long.requests / long.wall)
+            slopes[agents].append((long.requests - short.requests) / (long.cpu - short.cpu))
+    for agents in rates:
+        rate, slope_ = statistics.median(rates[agents]), statistics.median(slopes[agents])
+        yield f'{agents} agents{rate:10.0f} per second{slope_:10.0f} per CPU second'
+    for label, seen, times in (('per second', rates, 1), ('twice per CPU second', slopes, 2)):
+        gains = [times * two / one for one, two in zip(seen[1], seen[2], strict=True)]
+        yield f'gain{statistics.median(gains):8.2f} {label} (best {max(gains):.2f})'
 
 
 def weigh_users(url: str, rounds: int) -> Iterator[str]:

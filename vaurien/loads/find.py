@@ -24,11 +24,6 @@ class Test(NamedTuple):
     case: type[unittest.TestCase]
     method: str
 
-    @property
-    def name(self) -> str:
-        """``example.TestWebSite.test_es``."""
-        return f'{self.case.__module__}.{self.case.__qualname__}.{self.method}'
-
 
 def find_test(name: str) -> Test:
     """Import the test's module; raises `ConfigError` for a wrong name, `SetupError` if the import fails."""

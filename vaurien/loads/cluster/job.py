@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -53,15 +51,15 @@ class Job:
         runner.environment.stats.clear_all()
         try:
             self._gather()
-            self._order_all(messages.SETUP, self._setup, messages.READY, 'setting up')
+            setup = {'plan': self.plan.to_data(), 'files': self._files}
+            self._order_all(messages.SETUP, setup, messages.READY, 'setting up')
             if self._failures:
                 raise self._failures[0]
             self.started = time.time()
             for cycle in self.plan.cycles:
                 if not self.interrupted:
-                    content = msgspec.to_builtins(cycle)
                     runner.update_state('running')
-                    self._order_all(messages.CYCLE, partial(_same, content), messages.DONE, '')
+                    self._order_all(messages.CYCLE, msgspec.to_builtins(cycle), messages.DONE)
             self.ended = time.time()
         finally:
             self._end()
@@ -102,14 +100,11 @@ class Job:
             flag = 'with' if self.plan.no_patching else 'without'
             raise SetupError(f'{", ".join(strangers)}: start agents {flag} --no-patching, as the runner is')
 
-    def _setup(self, number: int) -> Any:
-        return {'plan': self.plan.to_data(), 'files': self._files, 'number': number}
-
-    def _order_all(self, kind: str, content: Callable[[int], Any], answer: str, waiting: str) -> None:
-        """Give every member an order and wait until each has given its answer, failed, or is lost."""
+    def _order_all(self, kind: str, content: dict[str, Any], answer: str, waiting: str = '') -> None:
+        """Give every member an order, and its number; wait until each has given its answer, failed, or is lost."""
         self._said.clear()
         for client_id, agent in list(self.members.items()):
-            self._agents.order(agent, kind, content(self.names.index(agent.name)))
+            self._agents.order(agent, kind, {**content, 'number': self.names.index(agent.name)})
             self._said[client_id] = ''
         self.waiting = waiting
         deadline = None
@@ -159,7 +154,3 @@ class Job:
     def _on_report(self, client_id: str, data: dict[str, Any]) -> None:
         if client_id in self.members and 'loads' in data:
             self.stats.add(TestStats.from_data(data['loads']))
-
-
-def _same(content: Any, number: int) -> Any:
-    return content

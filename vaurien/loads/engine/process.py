@@ -12,7 +12,7 @@ from vaurien.loads.engine.case_hits import CaseHits, SkippedHits
 from vaurien.loads.engine.command_hits import CommandHits
 from vaurien.loads.engine.fault_proxy import FaultProxy
 from vaurien.loads.engine.fixtures import Fixtures
-from vaurien.loads.engine.user import Hits, LoadsUser, is_late
+from vaurien.loads.engine.user import Hits, LoadsUser
 from vaurien.loads.find import Test, find_test
 from vaurien.loads.stats import TestStats
 
@@ -117,7 +117,9 @@ class Process:
 
     def is_over(self, done: int) -> bool:
         """Whether a user that has run the test *done* times has done its part."""
-        return self._stopped or (self._hits is not None and done >= self._hits) or is_late(self._deadline)
+        if self._stopped or (self._hits is not None and done >= self._hits):
+            return True
+        return self._deadline is not None and monotonic() >= self._deadline
 
     def make_hits(self, user: LoadsUser) -> Hits:
         """What that user does."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from time import monotonic, perf_counter
+from time import perf_counter
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from locust import User
@@ -74,8 +74,3 @@ class LoadsUser(User):
     def on_stop(self) -> None:
         if self._hits is not None:
             self._hits.close()
-
-
-def is_late(deadline: float | None) -> bool:
-    """Whether that time of `time.monotonic` has come."""
-    return deadline is not None and monotonic() >= deadline
