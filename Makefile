@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 METADATA := setup.cfg pyproject.toml
 
-.PHONY: help demo test lint types format fuzz docs bench clean
+.PHONY: help demo test lint types format fuzz docs bench bench-loads clean
 
 help:
 	@echo 'make demo    install, then show faults on a live backend'
@@ -18,6 +18,7 @@ help:
 	@echo 'make fuzz    feed the protocols arbitrary bytes, for longer than the tests do'
 	@echo 'make docs    write the reference tables of docs/ anew from the code'
 	@echo 'make bench   compare with HAProxy (ARGS="--quick", "--only idle")'
+	@echo 'make bench-loads  measure loads-runner beside plain Locust (ARGS="speed")'
 	@echo 'make clean   remove the environment and the caches'
 
 demo: $(VENV)/.runtime
@@ -34,7 +35,7 @@ lint: $(VENV)/.develop
 	@$(MAKE) --no-print-directory types
 
 types: $(VENV)/.develop
-	$(BIN)/mypy -p vaurien -p tests -p benchmarks
+	$(BIN)/mypy -p vaurien -p loads -p tests -p benchmarks
 
 format: $(VENV)/.develop
 	$(BIN)/ruff check --fix .
@@ -50,6 +51,10 @@ bench: $(VENV)/.develop
 	@scripts/install-servers redis-server redis-benchmark nginx haproxy wrk iperf3 memcached mariadbd mariadb-slap postgres
 	$(BIN)/python -m benchmarks $(ARGS)
 
+bench-loads: $(VENV)/.develop
+	@scripts/install-servers nginx
+	$(BIN)/python -m benchmarks.runner $(ARGS)
+
 clean:
 	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
@@ -62,5 +67,5 @@ $(VENV)/.runtime: $(METADATA) | $(BIN)/python
 	@touch $@
 
 $(VENV)/.develop: $(METADATA) | $(BIN)/python
-	$(PIP) --editable '.[test,lint]'
+	$(PIP) --editable '.[test,lint,loads]'
 	@touch $@ $(VENV)/.runtime

@@ -21,6 +21,9 @@ from vaurien.aim import Ordinals, Pattern
 from vaurien.cli.flags import GROUPS
 from vaurien.config import REGISTRIES, SETTINGS
 from vaurien.headers import Headers
+from vaurien.loads.outputs import OUTPUTS
+from vaurien.loads.settings import GROUPS as LOADS_GROUPS
+from vaurien.loads.settings import Counts, Place, Words
 from vaurien.options import Line, Option
 from vaurien.settings import Settings
 from vaurien.toxics import Toxic
@@ -56,6 +59,10 @@ NAMES = {
     tuple[str, ...]: 'names',
     tuple[ToxicEntry, ...]: 'toxics',
     NoneType: 'none',
+    Counts: '`10`, or `10:20:30`',
+    Place: '`host:port`',
+    Words: '`name=value`, and more',
+    list[str]: 'texts',
 }
 
 
@@ -74,9 +81,11 @@ def main(argv: Sequence[str]) -> int:
 
 
 def make(what: str) -> str:
-    """The text of one region: ``aim``, ``behavior delay``, ``protocol http``, ``driver http``, ``settings``."""
+    """The text of one region: ``aim``, ``behavior delay``, ``driver http``, ``settings``, ``loads``, …"""
     if what == 'settings':
         return make_settings()
+    if what == 'loads':
+        return make_loads()
     if what == 'aim':
         return f'\n{make_options("behavior", "NAME", REGISTRIES["behavior"].base.options)}\n'
     kind, _, name = what.partition(' ')
@@ -132,6 +141,21 @@ def make_settings() -> str:
     return '\n'.join(['', '| key | value | default | |', '|---|---|---|---|', *rows, '', ''])
 
 
+def make_loads() -> str:
+    """A table of the keys of ``[loads]``."""
+    rows = []
+    for title, settings in LOADS_GROUPS.items():
+        rows.append(f'| **{title}** | | | |')
+        for name, setting in settings.items():
+            default = spell_default(', '.join(setting.default) if setting.type == list[str] else setting.default)
+            rows.append(f'| `{name}` | {spell_type(setting.type)} | {default} | {setting.help} |')
+    for output, one in OUTPUTS.items():
+        for option, (text, type_, default) in one.options.items():
+            name = f'`output_{output}_{option}`'
+            rows.append(f'| {name} | {spell_type(type_)} | {spell_default(default)} | {text[0].lower()}{text[1:]} |')
+    return '\n'.join(['', '| key | value | default | |', '|---|---|---|---|', *rows, '', ''])
+
+
 def spell_type(type_: Any) -> str:
     """A type for people: ``whole number from 400 to 599, or none``."""
     inner = get_args(type_)
@@ -157,7 +181,7 @@ def spell_bounds(bounds: Meta) -> str:
 
 def spell_default(default: Any) -> str:
     """A default as it is written."""
-    if default is None:
+    if default is None or default == '':
         return 'none'
     return f'`{str(default).lower() if isinstance(default, bool) else default}`'
 

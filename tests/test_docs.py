@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
@@ -23,6 +24,7 @@ from tests.servers import TIMEOUT, Server, free_port
 from vaurien.behaviors import Behavior
 from vaurien.cli.flags import parse
 from vaurien.conntest.flags import parse as parse_conntest
+from vaurien.loads.cli import agent, broker, flags
 from vaurien.protocols import Protocol
 from vaurien.tcpgoon import flags as tcpgoon
 from vaurien.tcpgoon.escapes import unescape
@@ -60,7 +62,12 @@ def shell_lines(command: str) -> list[list[str]]:
     """Every command line in the pages that begins with that word, as words."""
     scripts = [block.text.replace('\\\n', '') for page in PAGES for block in blocks(page, 'sh')]
     lines = [line for script in scripts for line in script.splitlines()]
-    return [words[1:] for words in map(shlex.split, lines) if words[0] == command]
+    return [words[1:] for words in map(command_of, lines) if words[0] == command]
+
+
+def command_of(line: str) -> list[str]:
+    """The words of a line, less what is set in its environment."""
+    return shlex.split(re.sub(r'^(?:[A-Z_]+=\S+ )+', '', line))
 
 
 def as_ids(lines: list[list[str]]) -> list[str]:
@@ -127,7 +134,7 @@ def test_links_lead_somewhere(page: str) -> None:
 @pytest.mark.parametrize('page', PAGES)
 def test_python_is_in_files_that_are_run(page: str) -> None:
     assert all(block.file for block in blocks(page, 'python'))
-    assert not blocks(page, 'python') or page in RUN_PAGES
+    assert not blocks(page, 'python') or page in {*RUN_PAGES, 'loads.md'}  # the latter by `tests.loads.test_page`
 
 
 @pytest.mark.usefixtures('_registries')
@@ -356,3 +363,17 @@ def test_command_lines_to_a_running_proxy_work(page: str, script: str, controlle
             here, capture_output=True, text=True, timeout=TIMEOUT, env={**os.environ, 'no_proxy': '*'}
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize('words', shell_lines('loads-runner'), ids=as_ids(shell_lines('loads-runner')))
+def test_loads_runner_lines_are_right(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT / 'examples' / 'loads')
+    flags.parse(words)
+
+
+@pytest.mark.parametrize('command', [agent, broker])
+def test_lines_of_agents_and_brokers_are_right(command: ModuleType) -> None:
+    lines = shell_lines(f'loads-{command.__name__.rpartition(".")[2]}')
+    assert lines
+    for words in lines:
+        command.make_parser().parse_args(words)

@@ -280,14 +280,18 @@ class ProxyServer:
         armed.hits += due
         return due and behavior.name != 'dummy'
 
-    def prepare_fault(self, link: Link, exchange: int, behavior: Dummy, protocol: BaseProtocol) -> None:
-        """A behavior is about to begin on the request that *link* holds: count it, log it, hand chance to it."""
+    def prepare_fault(self, link: Link, exchange: int, behavior: Dummy, protocol: BaseProtocol) -> str:
+        """A behavior is about to begin on the request that *link* holds: count it, log it, hand chance to it.
+
+        The text of the request.
+        """
         self._fault_counts[behavior.name] += 1
         protocol.request = bytes(link.up.held)
         protocol.draw_from(f'{self.seed}/{link.number}/{exchange}')
         text, _ = self.describe(protocol, link.up.position, protocol.request)
         # The rest in a moment: what it takes is not to make a delay longer.
         self.loop.run_callback(self._note_fault, time(), link.number, exchange, behavior, text)
+        return text
 
     def _note_fault(self, now: float, link: int, exchange: int, behavior: Dummy, text: str) -> None:
         logger.info('link %d exchange %d: %s on %s', link, exchange, behavior.name, text)

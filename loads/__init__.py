@@ -1,0 +1,1 @@
+"""The import path of Loads: everything is in `vaurien.loads`."""

@@ -1,0 +1,3 @@
+"""A module that tests import from beside them."""
+
+WORD = 'from the helper'

@@ -1,0 +1,185 @@
+"""What the tests of loads-runner need: a folder with tests, a web-socket server, and the commands."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import redis
+from websockets.sync.server import ServerConnection, serve
+from websockets.typing import Subprotocol
+
+from tests.loads.commands import Done, Started, run
+from tests.loads.several import END
+from tests.servers import HOST, TIMEOUT, Server, free_port
+
+ROOT = Path(__file__).parent.parent.parent
+CASES = Path(__file__).parent / 'cases'
+
+collect_ignore = ['cases']
+if sys.version_info < (3, 11):
+    collect_ignore_glob = ['test_*.py']  # Locust is for 3.11 and later
+
+
+def echo(connection: ServerConnection) -> None:
+    """Send every message back; at /shut, close after the first; at /burst, send 3 at once."""
+    path = connection.request.path if connection.request else ''
+    if path == '/burst':
+        for number in range(3):
+            connection.send(f'message {number}')
+    for message in connection:
+        connection.send(message)
+        if path == '/shut':
+            return
+
+
+def choose(connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """The subprotocol of a connection."""
+    return Subprotocol('chat') if 'chat' in offered else None
+
+
+@pytest.fixture(scope='session')
+def websocket_server() -> Iterator[str]:
+    """``ws://host:port`` of a server that echoes; it knows the subprotocol ``chat``."""
+    with serve(echo, HOST, 0, select_subprotocol=choose) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f'ws://{HOST}:{server.socket.getsockname()[1]}'
+        server.shutdown()
+        thread.join()
+
+
+class Shop:
+    """A folder with the tests of `cases`, and the servers that they speak to."""
+
+    def __init__(self, folder: Path, nginx: Server, redis_server: Server, websocket_server: str) -> None:
+        self.folder = folder
+        self.key = uuid4().hex
+        self.redis = redis_server
+        self.nginx = nginx
+        self.notes = folder / 'notes.txt'
+        for path in CASES.iterdir():
+            if path.suffix == '.py':
+                text = path.read_text().replace('http://localhost:9200', nginx.url)
+                (folder / path.name).write_text(text.replace('ws://localhost:9000', websocket_server))
+            elif path.is_dir() and path.name != '__pycache__':
+                shutil.copytree(path, folder / path.name, ignore=shutil.ignore_patterns('__pycache__'))
+            elif path.is_file():
+                shutil.copy(path, folder)
+        self.environment = {
+            'SERVER': nginx.url,
+            'OTHER': nginx.url,
+            'CLOSED': f'http://{HOST}:{free_port()}',
+            'WEBSOCKET': websocket_server,
+            'REDIS': redis_server.address,
+            'KEY': self.key,
+            'NOTES': str(self.notes),
+        }
+
+    def run(self, *flags: str, **environment: str) -> Done:
+        """``loads-runner`` in the folder, to its end."""
+        return run('loads-runner', *flags, cwd=self.folder, environment={**self.environment, **environment})
+
+    def run_all(self, lines: Iterable[Sequence[str]]) -> list[Done]:
+        """``loads-runner`` for several command lines, one after the other in one process."""
+        script = f'from tests.loads.several import main; main({list(map(list, lines))!r})'
+        environment = {**os.environ, **self.environment, 'PYTHONPATH': str(ROOT)}
+        done = subprocess.run(
+            [sys.executable, '-P', '-c', script],
+            cwd=self.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=8 * TIMEOUT,
+        )
+        assert done.returncode == 0, done
+        parts = zip(done.stdout.split(END)[:-1], done.stderr.split(END)[:-1], strict=True)
+        return [Done(int(out.rpartition('\n')[2]), out.rpartition('\n')[0], err) for out, err in parts]
+
+    def counted(self, key: str) -> int:
+        """What the server counted."""
+        with redis.Redis(self.redis.host, self.redis.port) as server:
+            return int(server.get(f'{self.key}:{key}') or 0)
+
+    def open_gate(self) -> None:
+        """Let `test_gated` go on."""
+        with redis.Redis(self.redis.host, self.redis.port) as server:
+            server.set(f'{self.key}:open', 'yes')
+
+    def forget(self) -> None:
+        """Begin counting anew, with the gate closed."""
+        with redis.Redis(self.redis.host, self.redis.port) as server:
+            server.delete(*(f'{self.key}:{key}' for key in ('open', 'far', 'slowly', 'waiting')))
+
+    def noted(self) -> list[str]:
+        """What the tests noted, in order."""
+        return self.notes.read_text().split('\n')[:-1] if self.notes.exists() else []
+
+
+@pytest.fixture
+def shop(tmp_path: Path, nginx: Server, redis_server: Server, websocket_server: str) -> Shop:
+    """A folder of its own for each test."""
+    return make_shop(tmp_path, nginx, redis_server, websocket_server)
+
+
+def make_shop(folder: Path, nginx: Server, redis_server: Server, websocket_server: str) -> Shop:
+    """The tests in one folder; where processes make theirs is another one."""
+    for name in ('shop', 'scratch'):
+        (folder / name).mkdir()
+    shop = Shop(folder / 'shop', nginx, redis_server, websocket_server)
+    shop.environment['TMPDIR'] = str(folder / 'scratch')
+    return shop
+
+
+class Starter:
+    """Starts commands; they end with the block at the latest."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Starter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def __call__(self, command: str, *flags: str, cwd: Path | None = None, **environment: str) -> Started:
+        """A command, in the folder of the shop unless *cwd* is another one."""
+        started = Started(
+            command, *flags, cwd=cwd or self.shop.folder, environment={**self.shop.environment, **environment}
+        )
+        self._stack.callback(started.kill)
+        return started
+
+    def agents(self, port: int, *names: str, **environment: str) -> list[Started]:
+        """Agents for the broker at that port, each in an empty folder of its own."""
+        started = []
+        for name in names:
+            folder = self.shop.folder.parent / name
+            folder.mkdir()
+            flags = ('--broker', f'{HOST}:{port}', '--name', name)
+            started.append(self('loads-agent', *flags, cwd=folder, **environment))
+        return started
+
+
+@pytest.fixture
+def start(shop: Shop) -> Iterator[Starter]:
+    """Starts commands, which end with the test at the latest."""
+    with Starter(shop) as starter:
+        yield starter
+
+
+@pytest.fixture
+def scratch(shop: Shop) -> Path:
+    """Where processes make folders of their own."""
+    return shop.folder.parent / 'scratch'

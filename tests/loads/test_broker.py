@@ -1,0 +1,188 @@
+"""``loads-broker``: a cluster that stands between runs."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.loads.commands import Started, wait_until
+from tests.loads.conftest import Shop, Starter, make_shop
+from tests.servers import HOST, TIMEOUT, Server, free_port
+
+TEST = 'far.test_far.TestFar.test_far'
+SLOW = 'far.test_far.TestFar.test_slowly'
+GATED = 'far.test_far.TestFar.test_gated'
+
+
+class Cluster:
+    """A broker, and the agents alpha and beta."""
+
+    def __init__(self, start: Starter) -> None:
+        self.start = start
+        self.shop = start.shop
+        self.port = free_port()
+        self.broker = self.start_broker()
+        self.agents = start.agents(self.port, 'alpha', 'beta')
+        for name in ('alpha', 'beta'):
+            self.broker.wait_for(f'agent {name} is here')
+
+    def start_broker(self) -> Started:
+        """Start it, or another one at the same address."""
+        broker = self.start('loads-broker', '--bind', f'{HOST}:{self.port}')
+        broker.wait_for('loads-broker 2.0.0: .*, Ctrl-C ends')
+        return broker
+
+    def flags(self, *flags: str) -> list[str]:
+        """For this broker."""
+        return [*flags, '--broker', f'{HOST}:{self.port}']
+
+
+@pytest.fixture(scope='module')
+def standing(
+    tmp_path_factory: pytest.TempPathFactory, nginx: Server, redis_server: Server, websocket_server: str
+) -> Iterator[Cluster]:
+    """One for all tests."""
+    shop = make_shop(tmp_path_factory.mktemp('cluster'), nginx, redis_server, websocket_server)
+    with Starter(shop) as start:
+        yield Cluster(start)
+
+
+@pytest.fixture
+def cluster(standing: Cluster) -> Cluster:
+    """Nothing runs on it, and nothing was counted."""
+    standing.shop.forget()
+    return standing
+
+
+@pytest.fixture
+def shop(cluster: Cluster) -> Shop:
+    """The folder that everything is started in."""
+    return cluster.shop
+
+
+def test_runs_one_after_the_other(shop: Shop, cluster: Cluster) -> None:
+    pinged, checked, done, failed, last = shop.run_all(
+        [
+            cluster.flags('--ping-broker'),
+            cluster.flags('--check-cluster'),
+            cluster.flags(TEST, '-u', '3', '--hits', '2', '--agents', '2', '--output', 'stdout,json'),
+            cluster.flags('far.test_far.TestFar.test_fails', '--agents', '1'),
+            cluster.flags('--ping-broker'),
+        ]
+    )
+    first, second, *there = pinged.out.splitlines()
+    assert first == f'loads-broker 2.0.0 at {HOST}:{cluster.port}, process {cluster.broker.process.pid}'
+    assert second == 'agents: 2'
+    assert all(re.fullmatch(r'  (alpha|beta): idle, Python [\d.]+, vaurien 2\.0\.0', line) for line in there), pinged
+    assert checked.status == 0, checked
+    assert sorted(checked.out.splitlines()[-2:]) == ['alpha: ok', 'beta: ok']
+    assert (done.status, done.counts()) == (0, (12, 12, 0, 0)), done
+    assert shop.counted('far') == done.number('far') == 12
+    assert re.search(r'^  GET far +12 ', done.out, re.MULTILINE)
+    assert (failed.status, failed.counts()) == (1, (1, 0, 1, 0)), failed
+    assert 'last run: far.test_far.TestFar.test_fails' in last.out
+
+
+def test_a_broker_that_is_restarted(shop: Shop, cluster: Cluster) -> None:
+    cluster.broker.signal(signal.SIGKILL)
+    cluster.broker.wait()
+    cluster.broker = cluster.start_broker()
+    done = shop.run(*cluster.flags(TEST, '--agents', '2'))
+    assert (done.status, done.counts()) == (0, (2, 2, 0, 0)), done
+
+
+def test_detach_and_attach(shop: Shop, cluster: Cluster) -> None:
+    left, busy = shop.run_all(
+        [
+            cluster.flags(GATED, '-u', '2', '--hits', '2', '--agents', '2', '--detach'),
+            cluster.flags(TEST, '--agents', '1'),
+        ]
+    )
+    assert (left.status, left.err.strip()) == (0, '')
+    assert left.out == f'left with the broker: loads-runner --attach --broker {HOST}:{cluster.port} follows it\n'
+    assert busy.status == 1, busy
+    assert busy.err.strip().startswith(f'loads-runner: error: the broker is busy with {GATED}: --attach follows it')
+    follower = cluster.start('loads-runner', *cluster.flags('--attach'))
+    wait_until(lambda: shop.counted('waiting') >= 4)
+    shop.open_gate()
+    followed = follower.wait()
+    assert (followed.status, followed.counts()) == (0, (8, 8, 0, 0)), followed
+    again = shop.run(*cluster.flags('--attach'))
+    assert (again.status, again.counts()) == (0, (8, 8, 0, 0)), again
+
+
+def test_leaving_and_purging(shop: Shop, cluster: Cluster) -> None:
+    shop.run(*cluster.flags(SLOW, '--hits', '1000', '--agents', '1', '--detach'))
+    follower = cluster.start('loads-runner', *cluster.flags('--attach'))
+    wait_until(lambda: shop.counted('slowly') > 10)
+    follower.signal(signal.SIGINT)
+    assert follower.wait().status == 130
+    before = shop.counted('slowly')
+    wait_until(lambda: shop.counted('slowly') > before)
+    purged, nothing = shop.run_all([cluster.flags('--purge-broker'), cluster.flags('--attach')])
+    assert (purged.status, purged.out) == (0, f'stopped {SLOW}, results forgotten\n')
+    assert (nothing.status, nothing.err.strip()) == (1, 'loads-runner: error: the broker has no run')
+
+
+@pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGKILL])
+def test_a_runner_that_ends_stops_its_run(shop: Shop, cluster: Cluster, how: signal.Signals) -> None:
+    flags = cluster.flags(SLOW, '--hits', '1000', '--agents', '2', '--quiet')
+    runner = cluster.start('loads-runner', *flags)
+    wait_until(lambda: shop.counted('slowly') > 4)
+    runner.signal(how)
+    done = runner.wait()
+    if how == signal.SIGINT:
+        assert done.status == 130, done
+        assert done.number('Hits') > 0
+        assert 'Interrupted' in done.out
+    wait_until(lambda: is_idle(cluster), 10 + 4 * TIMEOUT)
+    count = shop.counted('slowly')
+    assert is_idle(cluster)
+    assert shop.counted('slowly') == count
+
+
+def is_idle(cluster: Cluster) -> bool:
+    return 'last run:' in cluster.shop.run(*cluster.flags('--ping-broker')).out
+
+
+def test_where_no_broker_is(shop: Shop) -> None:
+    nowhere, elsewhere = f'{HOST}:{free_port()}', shop.redis.address
+    flags = ('--ping-broker', '--check-cluster', '--attach', '--purge-broker')
+    lines = [*([flag, '--broker', nowhere] for flag in flags), ['--ping-broker', '--broker', elsewhere]]
+    *missing, other = shop.run_all(lines)
+    for done in missing:
+        assert (done.status, done.err.strip()) == (1, f'loads-runner: error: no broker at {nowhere}')
+    said = f'loads-runner: error: what listens at {elsewhere} is no loads-broker, or runs a test of its own'
+    assert (other.status, other.err.strip()) == (1, said)
+
+
+def test_an_address_that_is_taken(shop: Shop, start: Starter) -> None:
+    address = shop.redis.address
+    done = start('loads-broker', '--bind', address).wait()
+    assert (done.status, done.err) == (1, f'loads-broker: error: cannot listen on {address}: address already in use\n')
+
+
+def test_the_secret_of_the_broker(shop: Shop, start: Starter) -> None:
+    port = free_port()
+    broker = start('loads-broker', '--bind', f'{HOST}:{port}', LOADS_SECRET='the right one')
+    broker.wait_for('Ctrl-C ends')
+    flags = ['--ping-broker', '--broker', f'{HOST}:{port}', '--secret']
+    right, wrong = shop.run_all([[*flags, 'the right one'], [*flags, 'a guess']])
+    assert right.status == 0, right
+    said = f'loads-runner: error: the broker at {HOST}:{port} has another --secret'
+    assert (wrong.status, wrong.err.strip()) == (1, said)
+
+
+def test_the_end(cluster: Cluster) -> None:
+    """The last: everything ends in order, and leaves nothing."""
+    cluster.broker.signal(signal.SIGINT)
+    assert cluster.broker.wait().status == 0
+    for agent in cluster.agents:
+        agent.signal(signal.SIGTERM)
+        assert agent.wait().status == 0
+    scratch: Path = cluster.shop.folder.parent / 'scratch'
+    assert list(scratch.iterdir()) == []

@@ -1,0 +1,156 @@
+"""What the user got wrong is one line and exit status 2, and nothing is run."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.loads.commands import run
+from tests.loads.conftest import Shop
+from vaurien.loads.cli.flags import EPILOG, parse
+
+#: Command lines, and what is said of each.
+MISTAKES = [
+    ('', 'what is to be run? Expected the name of a test'),
+    ('--user 3', 'unknown flag --user, did you mean --users?'),
+    ('shop.TestShop.test_order more', "unexpected argument 'more', see --help"),
+    ('shoop.TestShop.test_order', "no module 'shoop' in "),
+    ('shoop.TestShop.test_order', "did you mean 'shop'?"),
+    ('shop.TestShpo.test_order', "shop has no test case 'TestShpo', did you mean 'TestShop'?"),
+    ('shop.TestShop.test_ordre', "TestShop has no test 'test_ordre', did you mean 'test_order'?"),
+    ('shop.TestShop', "'shop.TestShop' is a test case: name one of its tests, shop.TestShop.test_another_server, "),
+    ('shop', "'shop' is a module: name one of its tests, shop.TestShop, "),
+    ('shop.NoTests', 'but it has none'),
+    ('shop.note.x', 'shop.note is no test case: expected a subclass of unittest.TestCase'),
+    ('shop.py', "'shop.py' is a path: expected a dotted name, such as shop"),
+    ('my-shop.Test.test', "'my-shop.Test.test' is no name of a test"),
+    ('shop.TestAsync.test_one', 'TestAsync.test_one is async, which cannot be run as load: its users run as greenlets'),
+    ('shop.TestAsyncio.test_one', 'TestAsyncio is an IsolatedAsyncioTestCase, which cannot be run as load'),
+    ('shop.TestShop.test_order -u 0', "--users: expected a number from 1 on, or several, such as 10:20:30, got '0'"),
+    ('shop.TestShop.test_order -u many', '--users: expected a number'),
+    ('shop.TestShop.test_order --hits 3:', '--hits: expected a number'),
+    ('shop.TestShop.test_order -d 0', '--duration: expected float > 0'),
+    ('shop.TestShop.test_order -d 1 --hits 2', '--duration: give hits or a duration, not both'),
+    ('shop.TestShop.test_order --agents none', '--agents: expected int'),
+    ('shop.TestShop.test_order --broker localhost', "--broker: 'localhost' is not an address"),
+    ('shop.TestShop.test_order --broker localhost:1', '--broker: say how many agents: see --agents'),
+    ('shop.TestShop.test_order --broker 192.0.2.1:5557 -a 1', '--broker: 192.0.2.1:5557 is no loopback address'),
+    ('shop.TestShop.test_order --python-dep x', '--python-dep: only agents install anything: see --agents'),
+    ('shop.TestShop.test_order --include-file x', '--include-file: only agents are sent files: see --agents'),
+    ('shop.TestShop.test_order -a 1 --include-file x', "--include-file: 'x' matches nothing in"),
+    ('shop.TestShop.test_order -a 1 --include-file ../x', "--include-file: '../x' leads out of"),
+    ('shop.TestShop.test_order --detach', '--detach: there has to be a broker to leave the run with: see --broker'),
+    ('--attach --ping-broker', 'one at a time: --attach, --ping-broker'),
+    ('shop.TestShop.test_order --output jsno', "--output: unknown output 'jsno', did you mean 'json'?"),
+    (
+        'shop.TestShop.test_order --output-json-filename x',
+        "--output: options of 'json', which is not among the outputs",
+    ),
+    ('shop.TestShop.test_order --output file --output-file-filename no/where', 'cannot write no/where: No such file'),
+    ('shop.TestShop.test_order --test-dir nowhere', '--test-dir: cannot enter nowhere: No such file or directory'),
+    ('x --test-runner "\'"', '--test-runner: "\'" is no command'),
+    ('shop.TestShop.test_order --statsd here', "--statsd: 'here' is not an address"),
+    ('shop.TestShop.test_order --influxdb localhost', '--influxdb: expected http://HOST:PORT/?org=ORG&bucket=BUCKET'),
+    ('shop.TestShop.test_order --web-port 99999', '--web-port: expected int <= 65535'),
+    ('shop.TestShop.test_order --vaurien behavior', "--vaurien: 'behavior' is no setting: expected name=value"),
+    ('shop.TestShop.test_order --vaurien behavior=error', '--vaurien: needs a backend=HOST:PORT, or --server-url'),
+    ('shop.TestShop.test_order --vaurien "backend=a:1 behavior=eror"', "--vaurien.behavior: unknown behavior 'eror'"),
+    ('shop.TestShop.test_order --vaurien "backend=a:1 http=yes"', "--vaurien: 'http' cannot be given here"),
+    ('shop.TestShop.test_order --vaurien backend=a:1 --no-patching', '--vaurien: a proxy needs the standard library'),
+    ('--config nowhere.ini', 'nowhere.ini: cannot read it: No such file or directory'),
+]
+
+
+def test_mistakes(shop: Shop) -> None:
+    import shlex
+
+    ends = shop.run_all(shlex.split(line) for line, _ in MISTAKES)
+    for (line, said), done in zip(MISTAKES, ends, strict=True):
+        assert (line, done.status, done.out) == (line, 2, ''), done
+        assert re.fullmatch(f'loads-runner: error: .*{re.escape(said)}.*\n', done.err), (line, done.err)
+
+
+CONFIGS = [
+    (
+        'loads.ini',
+        '[loads]\nfqn = shop.TestShop.test_order\nusers = none\n',
+        'loads.ini:3: loads.users: expected a number',
+    ),
+    ('loads.ini', '[loads]\nuser = 1\n', "loads.ini:2: loads.user: no such setting, did you mean 'users'?"),
+    ('loads.ini', '[load]\nusers = 1\n', "loads.ini: unknown section 'load', did you mean 'loads'?"),
+    (
+        'loads.ini',
+        '[loads]\nhits = 1\nduration = 2\n',
+        'loads.ini:3: loads.duration: give hits or a duration, not both',
+    ),
+    ('loads.ini', '[loads]\noutput_csv_name = x\n', "did you mean 'output_csv_prefix'?"),
+    ('loads.toml', '[loads]\nagents = "2"\n', "loads.toml: loads.agents: expected int, got '2'"),
+    ('loads.yaml', 'loads:\n  output: [stdout, jsn]\n', "unknown output 'jsn', did you mean 'json'?"),
+    ('loads.yaml', 'loads: 3\n', 'loads.yaml:1: loads: expected keys and values, got 3'),
+    ('loads.yaml', '- loads\n', "loads.yaml: expected keys and values, got ['loads']"),
+]
+
+
+@pytest.mark.parametrize(('name', 'text', 'said'), CONFIGS)
+def test_mistakes_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str, said: str) -> None:
+    (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Exception, match=re.escape(said)):
+        parse(['--config', name])
+
+
+def test_a_module_that_cannot_be_imported(tmp_path: Path) -> None:
+    (tmp_path / 'broken.py').write_text('import no_such_thing\n')
+    done = run('loads-runner', 'broken.Test.test', cwd=tmp_path)
+    assert (done.status, done.out) == (1, '')
+    *trace, last = done.err.splitlines()
+    assert last == "loads-runner: error: cannot import broken: ModuleNotFoundError: No module named 'no_such_thing'"
+    assert trace[0] == 'Traceback (most recent call last):'
+    assert 'broken.py", line 1' in trace[1]
+
+
+@pytest.mark.parametrize('command', ['loads-runner', 'loads-agent', 'loads-broker'])
+def test_help_and_version(tmp_path: Path, command: str) -> None:
+    helped = run(command, '--help', cwd=tmp_path)
+    assert (helped.status, helped.err) == (0, '')
+    assert 'examples:' in helped.out
+    assert max(map(len, helped.out.splitlines())) <= 120
+    assert run(command, '--version', cwd=tmp_path).out == f'{command} 2.0.0\n'
+
+
+@pytest.mark.parametrize(
+    ('command', 'flags', 'said'),
+    [
+        ('loads-agent', '--broker 192.0.2.1:5557', '--broker: 192.0.2.1:5557 is no loopback address'),
+        ('loads-agent', '--broker here', "'here' is not an address"),
+        ('loads-broker', '--bind 0.0.0.0:5557', '--bind: 0.0.0.0:5557 is no loopback address'),
+        ('loads-broker', '--port 1', 'unrecognized arguments: --port 1'),
+    ],
+)
+def test_mistakes_of_agents_and_brokers(tmp_path: Path, command: str, flags: str, said: str) -> None:
+    done = run(command, *flags.split(), cwd=tmp_path)
+    assert (done.status, done.out) == (2, '')
+    assert re.fullmatch(f'{command}: error: .*{re.escape(said)}.*\n', done.err), done
+
+
+def test_the_examples_of_the_help_are_right() -> None:
+    import shlex
+
+    lines = re.findall(r'^  loads-runner (.*)$', EPILOG, re.MULTILINE)
+    assert len(lines) == 9
+    for line in lines:
+        if '--config' not in line:
+            parse(shlex.split(line))
+
+
+def test_no_engine_for_the_help() -> None:
+    import subprocess
+
+    script = (
+        'import sys; from vaurien.loads.cli.runner import main\ntry: main(["--help"])\nfinally: print(*sys.modules)'
+    )
+    done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True)
+    assert not {'locust', 'gevent', 'requests'} & set(done.stdout.split())

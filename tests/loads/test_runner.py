@@ -1,0 +1,193 @@
+"""``loads-runner`` on one machine: exactly as many hits as asked for, and what became of them."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import signal
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+from tests.commands import SCRIPTS
+from tests.loads.conftest import Shop, Starter
+from tests.servers import TIMEOUT
+
+
+def test_the_example_of_the_seed(shop: Shop) -> None:
+    done = shop.run('example.TestWebSite.test_es')
+    assert (done.status, done.err) == (0, '')
+    labels = r"""\[={47}\]  100%
+
+Hits: 1
+Started: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d
+Duration: \d+\.\d\d seconds
+Approximate Average RPS: \d+
+Average request time: \d+\.\d\ds
+Opened web sockets: 0
+Bytes received via web sockets: 0
+
+Success: 1
+Errors: 0
+Failures: 0
+"""
+    assert re.match(labels, done.out), done
+
+
+def test_the_web_sockets_of_the_seed(shop: Shop) -> None:
+    done = shop.run('example.TestWebSite.test_something', '-u', '3', '--hits', '2')
+    assert (done.status, done.counts()) == (0, (6, 6, 0, 0)), done
+    assert done.number('Opened web sockets') == 6
+    assert done.number('Bytes received via web sockets') == 6 * len('somethinghappened')
+
+
+def test_exactly_so_many_hits(shop: Shop) -> None:
+    lines = {
+        '-u 30 --hits 4': 30 * 4,
+        '-u 1:2:3 --hits 20': (1 + 2 + 3) * 20,
+        '-u 2:3 --hits 4:6': 2 * 4 + 2 * 6 + 3 * 4 + 3 * 6,
+    }
+    ends = shop.run_all(['shop.TestShop.test_order', *flags.split()] for flags in lines)
+    for (flags, hits), done in zip(lines.items(), ends, strict=True):
+        assert (flags, done.status, done.counts()) == (flags, 0, (hits, hits, 0, 0)), done
+        assert done.number('orders') == hits
+    assert shop.counted('orders') == sum(lines.values())
+
+
+def test_durations(shop: Shop) -> None:
+    slow, endless, stubborn = shop.run_all(
+        [
+            ['shop.TestShop.test_slow', '-u', '4', '-d', '1'],
+            ['shop.TestShop.test_endless', '-u', '2', '-d', '0.5'],
+            ['shop.TestShop.test_stubborn', '-u', '2', '-d', '0.3'],
+        ]
+    )
+    assert slow.status == 0, slow
+    assert 1 <= slow.number('Duration') < 1 + TIMEOUT
+    assert 4 <= slow.number('Hits') <= 4 * 6
+    assert slow.number('Hits') == slow.number('Success')
+    for cut in (endless, stubborn):
+        assert (cut.status, cut.counts()) == (0, (0, 0, 0, 0)), cut
+        assert cut.number('Cut off') == 2
+        assert cut.number('Duration') < 0.5 + 1 + TIMEOUT
+    assert shop.noted() == 2 * ['cleaned up']
+
+
+#: By test: hits, successes, errors and failures of three hits, the exit status, something that is said.
+OUTCOMES = {
+    'test_success': ((3, 3, 0, 0), 0, ''),
+    'test_failure': ((3, 0, 0, 3), 1, '3 x failure: AssertionError: 1 != 2'),
+    'test_error': ((3, 0, 3, 0), 1, '3 x error: RuntimeError: out of order'),
+    'test_exit': ((3, 0, 3, 0), 1, '3 x error: SystemExit: 3'),
+    'test_skip': ((3, 0, 0, 0), 0, 'Skipped: 3'),
+    'test_skipped': ((3, 0, 0, 0), 0, 'Skipped: 3'),
+    'test_expected_failure': ((3, 3, 0, 0), 0, ''),
+    'test_unexpected_success': ((3, 0, 0, 3), 1, 'succeeds, unexpectedly'),
+    'test_parts': ((3, 0, 0, 3), 1, '3 x failure: AssertionError: 3 unexpectedly found in (1, 3)'),
+    'test_skipped_part': ((3, 3, 0, 0), 0, ''),
+}
+
+
+def test_outcomes(shop: Shop) -> None:
+    ends = shop.run_all([f'shop.TestOutcomes.{test}', '--hits', '3'] for test in OUTCOMES)
+    for (test, (counts, status, said)), done in zip(OUTCOMES.items(), ends, strict=True):
+        assert (test, done.status, done.counts()) == (test, status, counts), done
+        assert said in done.out
+    hits = 3 * (len(OUTCOMES) - 1)  # less the one that is skipped before its set-up
+    assert [word for word in shop.noted() if word != 'test'] == hits * ['setUp', 'tearDown', 'cleanup']
+
+
+def test_fixtures_of_the_class(shop: Shop) -> None:
+    ready, skipped, broken, left = shop.run_all(
+        [
+            ['shop.TestFixtures.test_ready', '-u', '2:3', '--hits', '2'],
+            ['shop.TestSkippedClass.test_one', '--hits', '2'],
+            ['shop.TestBrokenClass.test_one'],
+            ['shop.TestLeftBroken.test_one'],
+        ]
+    )
+    assert (ready.status, ready.counts()) == (0, (10, 10, 0, 0)), ready
+    assert shop.noted() == ['setUpClass', *10 * ['test'], 'tearDownClass']
+    assert (skipped.status, skipped.number('Skipped')) == (0, 2), skipped
+    assert (broken.status, broken.out) == (1, ''), broken
+    assert 'in setUpClass' in broken.err
+    last = broken.err.strip().splitlines()[-1]
+    assert last == "loads-runner: error: setting up TestBrokenClass failed: RuntimeError('no database')"
+    assert (left.status, left.counts()) == (1, (1, 1, 0, 0)), left
+    assert 'after the last hit: RuntimeError: cannot clean up' in left.out
+
+
+def test_what_went_wrong_is_told(shop: Shop) -> None:
+    error, closed = shop.run_all(
+        [
+            ['shop.TestOutcomes.test_error', '-u', '5', '--hits', '4'],
+            ['shop.TestShop.test_closed_port', '-u', '5', '--hits', '2'],
+        ]
+    )
+    assert error.out.count('Traceback') == 1
+    assert "raise RuntimeError('out of order')" in error.out
+    assert 'unittest/case.py' not in error.out
+    assert (closed.status, closed.counts()) == (1, (10, 0, 10, 0)), closed
+    assert 'Connection refused' in closed.out
+    assert re.search(r'10 x GET /: ConnectionError', closed.out), closed
+
+
+def test_clients(shop: Shop) -> None:
+    tests = ('test_app', 'test_fast', 'test_another_server')
+    for done in shop.run_all([f'shop.TestShop.{test}', '-u', '3', '--hits', '3'] for test in tests):
+        assert (done.status, done.counts()) == (0, (9, 9, 0, 0)), done
+        assert re.search(r'GET /ok +9 ', done.out)
+    shop.environment['SERVER'] = shop.environment['CLOSED']
+    done = shop.run('shop.TestShop.test_app', '--server-url', shop.nginx.url)
+    assert done.status == 0, done
+
+
+def test_requests_by_name(shop: Shop) -> None:
+    done = shop.run('shop.TestShop.test_names', '--hits', '2')
+    assert re.search(r'^  GET /ok +6 ', done.out, re.MULTILINE), done
+    assert re.search(r'^  GET an upload +6 ', done.out, re.MULTILINE), done
+
+
+def test_ctrl_c(shop: Shop, start: Starter) -> None:
+    runner = start('loads-runner', 'shop.TestShop.test_endless', '-u', '3', '--hits', '2', '--quiet')
+    while shop.counted('begun') < 3:
+        assert runner.process.poll() is None, runner.said()
+    runner.signal(signal.SIGINT)
+    done = runner.wait()
+    assert (done.status, done.counts()) == (130, (0, 0, 0, 0)), done
+    assert 'Interrupted' in done.out
+    assert done.number('Cut off') == 3
+    assert 'Traceback' not in done.out + done.err
+
+
+def test_users_take_turns_without_patching(shop: Shop) -> None:
+    done = shop.run('shop.TestShop.test_slow', '-u', '3', '--hits', '1', '--no-patching')
+    assert (done.status, done.counts()) == (0, (3, 3, 0, 0)), done
+    assert done.number('Duration') >= 0.6
+
+
+def test_nothing_at_all(shop: Shop) -> None:
+    done = shop.run('shop.TestShop.test_slow', '--quiet', '--output', 'null')
+    assert (done.status, done.out, done.err) == (0, '', '')
+
+
+def test_the_bar_on_a_terminal(shop: Shop) -> None:
+    master, slave = pty.openpty()
+    with Path(f'/proc/self/fd/{slave}').open('w') as terminal:
+        process = subprocess.Popen(
+            [str(SCRIPTS / 'loads-runner'), 'shop.TestShop.test_slow', '-u', '2', '--hits', '3'],
+            cwd=shop.folder,
+            env={**os.environ, **shop.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=terminal,
+        )
+    os.close(slave)
+    shown = b''
+    with suppress(OSError):  # that is how the end of a terminal looks
+        while data := os.read(master, 65536):
+            shown += data
+    os.close(master)
+    assert process.wait(TIMEOUT) == 0
+    assert re.search(rb'\r\x1b\[K\[=* *\]  +\d+%  \d hits, 2 users', shown), shown
+    assert b'\r\x1b[K[' + 47 * b'=' + b']  100%\r\n\r\nHits: 6\r\n' in shown

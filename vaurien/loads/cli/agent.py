@@ -1,0 +1,65 @@
+"""The command ``loads-agent``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+
+from vaurien.address import Address
+from vaurien.cli.output import fail
+from vaurien.errors import ConfigError, StartError
+from vaurien.loads.cli.service import make_service_parser
+from vaurien.loads.cluster import messages
+from vaurien.loads.engine.patching import check_engine
+
+DESCRIPTION = """\
+Wait for runs and carry them out: the process that has the users of loads-runner.
+It connects to a broker, or to a runner that waits for agents at that address, and runs the code that it is sent."""
+
+EPILOG = """\
+examples:
+  loads-agent
+      for a loads-broker, or a loads-runner --broker localhost:5557, on this machine
+  LOADS_SECRET=... loads-agent --broker 192.0.2.7:5557 --name alpha
+      for one elsewhere: all of them have the same secret
+
+Each run has a process and a folder of its own, of which nothing is left. Ctrl-C ends it."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with *argv* (without the command's name) and return its exit status: 0, or 2 for a mistake."""
+    try:
+        arguments = make_parser().parse_args(argv)
+        address = Address.parse(arguments.broker)
+        secret = arguments.secret or os.environ.get(messages.SECRET, '')
+        messages.demand_secret(address, secret, what='--broker')
+        check_engine()
+    except ConfigError as error:
+        return fail('loads-agent', error, 2)
+    except StartError as error:
+        return fail('loads-agent', error, 1)
+    from vaurien.loads.cluster.supervisor import Supervisor
+
+    supervisor = Supervisor(address, arguments.name, secret, no_patching=arguments.no_patching)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda signum, frame: supervisor.end())
+    print(f'{arguments.name}: for the broker at {address}, Ctrl-C ends', file=sys.stderr, flush=True)
+    supervisor.run()
+    return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of its flags."""
+    parser = make_service_parser('loads-agent', DESCRIPTION, EPILOG)
+    parser.add_argument(
+        '--broker', metavar='HOST:PORT', default=str(messages.DEFAULT_BROKER), help='where to connect (%(default)s)'
+    )
+    parser.add_argument(
+        '--name', default=f'{socket.gethostname()}-{os.getpid()}', help='how it is called (%(default)s)'
+    )
+    parser.add_argument('--no-patching', action='store_true', help='for runs of loads-runner --no-patching')
+    return parser

@@ -1,0 +1,82 @@
+"""The command ``loads-broker``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vaurien import __version__, log
+from vaurien.address import Address
+from vaurien.cli.output import fail
+from vaurien.errors import ConfigError, StartError
+from vaurien.loads.cli.service import make_service_parser
+from vaurien.loads.cluster import messages
+from vaurien.loads.engine.patching import prepare
+
+if TYPE_CHECKING:
+    pass
+
+DESCRIPTION = """\
+Keep a cluster standing between runs of loads-runner: agents connect here and wait.
+One run at a time; runners can leave it (--detach) and come back to it (--attach)."""
+
+EPILOG = """\
+examples:
+  loads-broker
+      for agents and runners on this machine
+  LOADS_SECRET=... loads-broker --bind 0.0.0.0:5557
+      for others, too: all of them have the same secret
+
+  loads-agent --broker HOST:5557                                   brings an agent
+  loads-runner --ping-broker --broker HOST:5557                    tells who is there
+  loads-runner example.TestWebSite.test_es --agents 5 --broker HOST:5557"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with *argv* (without the command's name); its exit status: 0, 1 if it cannot start, 2."""
+    try:
+        arguments = make_parser().parse_args(argv)
+        address = Address.parse(arguments.bind)
+        secret = arguments.secret or os.environ.get(messages.SECRET, '')
+        messages.demand_secret(address, secret, what='--bind')
+        prepare()
+        del sys.argv[1:]
+        serve(address, secret)
+    except ConfigError as error:
+        return fail('loads-broker', error, 2)
+    except StartError as error:
+        return fail('loads-broker', error, 1)
+    return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of its flags."""
+    parser = make_service_parser('loads-broker', DESCRIPTION, EPILOG)
+    parser.add_argument(
+        '--bind', metavar='HOST:PORT', default=str(messages.DEFAULT_BROKER), help='where to listen (%(default)s)'
+    )
+    return parser
+
+
+def serve(address: Address, secret: str) -> None:
+    """Until SIGINT or SIGTERM; raises `StartError`."""
+    import gevent
+    from gevent.event import Event
+
+    from vaurien.loads.cluster.broker import Broker
+
+    log.set_up('info', '-')
+    logging.getLogger('locust').setLevel('WARNING')  # it names agents by their connections
+    ended = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        gevent.signal_handler(number, ended.set)
+    broker = Broker(address, secret)
+    here = Address(address.host, broker.agents.port)
+    print(f'loads-broker {__version__}: {here}, Ctrl-C ends', file=sys.stderr, flush=True)
+    ended.wait()
+    broker.stop()

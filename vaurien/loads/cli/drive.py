@@ -1,0 +1,161 @@
+"""Carry out what the settings say: make the run, show its progress, bring its results where they belong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gevent
+from gevent.pool import Group
+
+from vaurien import log
+from vaurien.errors import ConfigError
+from vaurien.loads.cli import cluster
+from vaurien.loads.cli.progress import Progress
+from vaurien.loads.engine.command_hits import split_command
+from vaurien.loads.faultspec import read_words
+from vaurien.loads.outputs import OUTPUTS, Output
+from vaurien.loads.plan import Plan
+
+if TYPE_CHECKING:
+    from vaurien.loads.engine.run import Run
+    from vaurien.loads.settings import Settings
+
+#: Seconds between two looks of the outputs.
+TICK = 1.0
+
+
+def drive(settings: Settings) -> int:
+    """Do it, and give the exit status. Raises `ConfigError`, `SetupError` or `StartError`."""
+    log.set_up('warning', '-')
+    secret = settings.secret or os.environ.get('LOADS_SECRET', '')
+    if settings.ping_broker or settings.purge_broker:
+        return cluster.ask(settings, secret)
+    if settings.check_cluster:
+        return cluster.check(settings, secret)
+    if settings.attach:
+        return follow(cluster.attach(settings, secret), settings)
+    enter(settings.test_dir)
+    plan = make_plan(settings)
+    if not plan.agents:
+        from vaurien.loads.engine.local import LocalRun
+
+        return follow(LocalRun(plan), settings)
+    run = cluster.begin(plan, settings, secret)
+    return follow(run, settings) if run is not None else 0
+
+
+def enter(test_dir: str) -> None:
+    """Go where the test is, and let it be imported from there."""
+    try:
+        os.chdir(test_dir or '.')
+    except OSError as error:
+        raise ConfigError(f'cannot enter {test_dir}: {error.strerror}', '--test-dir') from None
+    sys.path.insert(0, str(Path.cwd()))
+
+
+def make_plan(settings: Settings) -> Plan:
+    """What the settings come to; raises `ConfigError`."""
+    if settings.test_runner:
+        try:
+            split_command(settings.test_runner, settings.fqn)
+        except ConfigError as error:
+            raise ConfigError(error.description, '--test-runner') from None
+    words = settings.vaurien.words if settings.vaurien else ()
+    if settings.vaurien:
+        try:
+            read_words(words, settings.server_url)
+        except ConfigError as error:
+            raise error.within('--vaurien') from None
+    return Plan(
+        test=settings.fqn,
+        cycles=settings.cycles(),
+        agents=settings.agents or 0,
+        server_url=settings.server_url,
+        test_runner=settings.test_runner,
+        vaurien=words,
+        python_dep=tuple(settings.python_dep),
+        no_patching=settings.no_patching,
+        project_name=settings.project_name,
+        user_id=settings.user_id,
+    )
+
+
+def follow(run: Run, settings: Settings) -> int:
+    """Execute a run, or follow it; its exit status."""
+    outputs = make_outputs(settings)
+    progress = Progress(run, is_bar='stdout' in settings.output and not settings.quiet, quiet=settings.quiet)
+    greenlets = Group()
+    for output in outputs:
+        output.start(run)
+    with _stopping(run):
+        greenlets.spawn(progress.show)
+        greenlets.spawn(_tick, run, outputs)
+        try:
+            run.execute()
+        finally:
+            greenlets.kill()
+            progress.clear()
+    report = run.report()
+    for output in outputs:
+        output.finish(run, report)
+    return report.status
+
+
+def make_outputs(settings: Settings) -> list[Output]:
+    """Those that are asked for; raises `ConfigError`."""
+    outputs = []
+    for name in dict.fromkeys(settings.output):
+        options = OUTPUTS[name].resolve(settings.output_options.get(name, {}))
+        outputs.append(OUTPUTS[name](options))
+    if settings.statsd:
+        from vaurien.loads.outputs.statsd import StatsD
+
+        outputs.append(StatsD(settings.statsd.address))
+    if settings.influxdb:
+        from vaurien.loads.outputs.influxdb import InfluxDB
+
+        try:
+            outputs.append(InfluxDB(settings.influxdb))
+        except ConfigError as error:
+            raise error.within('--influxdb') from None
+    if settings.web_port is not None:
+        from vaurien.loads.outputs.web import WebPage
+
+        outputs.append(WebPage(settings.web_port, quiet=settings.quiet))
+    return outputs
+
+
+def _tick(run: Run, outputs: list[Output]) -> None:
+    while True:
+        gevent.sleep(TICK)
+        if run.started is not None:
+            run.publish_problems()
+            for output in outputs:
+                output.tick(run)
+
+
+@contextmanager
+def _stopping(run: Run) -> Iterator[None]:
+    """SIGINT and SIGTERM stop the run; a second one ends the process at once."""
+    loop = gevent.get_hub().loop
+    stopping = Group()
+
+    def on_signal(signum: int, frame: object) -> None:
+        # A plain handler: in unpatched runs, the event loop has no say for long.
+        if run.interrupted:
+            os._exit(128 + signum)
+        run.interrupted = True
+        loop.run_callback_threadsafe(stopping.spawn, run.stop)
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

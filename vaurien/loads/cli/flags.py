@@ -1,0 +1,124 @@
+"""The flags of ``loads-runner``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from vaurien import __version__
+from vaurien.errors import ConfigError
+from vaurien.loads.config import Source, build, read
+from vaurien.loads.outputs import OUTPUTS
+from vaurien.loads.settings import GROUPS, Setting, Settings
+
+USAGE = 'loads-runner [TEST] [-u N] [--hits N | -d SECONDS] [--agents N] [flags]'
+
+DESCRIPTION = """\
+Run a functional test as load: many users at a time, on this machine or on many, with Locust as the engine.
+TEST is a method of a unittest case: module.Class.test_method."""
+
+EPILOG = """\
+examples:
+  loads-runner example.TestWebSite.test_es
+      once, to see that it works
+  loads-runner example.TestWebSite.test_es -u 100 --hits 10
+      100 users, each of which runs it ten times
+  loads-runner example.TestWebSite.test_es -u 10:20:30 --hits 20
+      10 users, then 20, then 30
+  loads-runner example.TestWebSite.test_es -u 50 -d 30 --output stdout --output html
+      50 users for half a minute, and a report with charts in loads.html
+  loads-runner example.TestWebSite.test_something --agents 5
+      five processes on this machine
+  loads-runner example.TestWebSite.test_something --agents 5 --broker 192.0.2.7:5557
+      five agents that were started elsewhere, with loads-agent --broker 192.0.2.7:5557
+  loads-runner checkout.js -u 20 --hits 5 --test-runner 'node {test}'
+      any command as the test: its exit status is the result
+  loads-runner example.TestWebSite.test_es -u 10 -d 60 --vaurien 'protocol=http backend=localhost:9200 behavior=5:error'
+      with faults on the way to the server
+  loads-runner --config loads.ini
+      the same from a file: [loads] in INI, TOML or YAML; flags win over it
+
+The exit status is 0 if all is well, 1 for errors, failures, lost agents or missing hits, 2 for a mistake in what was
+asked for, 130 if interrupted; the summary of what there was until then is printed all the same."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises `ConfigError` instead of leaving."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(message.removeprefix('argument '))
+
+
+def parse(argv: Sequence[str]) -> Settings:
+    """Read flags, and the file that ``--config`` names; raises `ConfigError`, and `SystemExit` after ``--help``."""
+    parser = make_parser()
+    given, unknown = parser.parse_known_args(argv)
+    if unknown:
+        refuse(unknown[0].partition('=')[0], parser)
+    values = vars(given)
+    path = values.pop('config', None)
+    sources = [read(path)] if path is not None else []
+    return build(*sources, Source(values, _flag, text=True))
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of everything."""
+    parser = Parser(
+        prog='loads-runner',
+        usage=USAGE,
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('fqn', nargs='?', metavar='TEST', default=argparse.SUPPRESS, help='the name of the test')
+    parser.add_argument('--version', action='version', version=f'loads-runner {__version__}')
+    parser.add_argument(
+        '--config', metavar='FILE', default=argparse.SUPPRESS, help='read settings from .ini, .toml or .yaml'
+    )
+    for title, settings in GROUPS.items():
+        group = parser.add_argument_group(title)
+        for name, setting in settings.items():
+            _add_flag(group, name, setting)
+    group = parser.add_argument_group('options of outputs')
+    for output, one in OUTPUTS.items():
+        for option, (text, type_, default) in one.options.items():
+            _add_flag(group, f'output_{output}_{option}', Setting(text, type_, default, 'PATH'))
+    return parser
+
+
+def _add_flag(group: argparse._ArgumentGroup, name: str, setting: Setting) -> None:
+    text, default = setting.help.replace('%', '%%'), setting.default
+    if default and default is not True:
+        text = f'{text} (default {", ".join(default) if isinstance(default, list) else default})'
+    options: dict[str, Any] = {'metavar': setting.placeholder}
+    if setting.type is bool:
+        options = {'action': 'store_const', 'const': 'true'}
+    elif setting.type == list[str]:
+        options['action'] = _Extend
+    flags = [setting.short, _flag(name)] if setting.short else [_flag(name)]
+    group.add_argument(*flags, dest=name, default=argparse.SUPPRESS, help=text, **options)
+
+
+class _Extend(argparse.Action):
+    """Each time the flag is given, one more; for outputs and the like, commas separate as well."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        split = values.split(',') if self.dest == 'output' else [values]
+        setattr(namespace, self.dest, [*getattr(namespace, self.dest, []), *split])
+
+
+def _flag(name: str) -> str:
+    return '--' + name.replace('_', '-')
+
+
+def refuse(word: str, parser: argparse.ArgumentParser) -> NoReturn:
+    """Raise `ConfigError` for a word that no flag takes."""
+    if not word.startswith('-'):
+        raise ConfigError(f'unexpected argument {word!r}, see --help')
+    near = get_close_matches(word, list(parser._option_string_actions), n=1)
+    raise ConfigError(f'unknown flag {word}, did you mean {near[0]}?' if near else f'unknown flag {word}, see --help')

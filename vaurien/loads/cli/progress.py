@@ -1,0 +1,67 @@
+"""How far it is, while it goes on."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import gevent
+
+from vaurien.loads.summary import draw_bar
+
+if TYPE_CHECKING:
+    from vaurien.loads.engine.run import Run
+
+#: Seconds that something is waited for before that is told.
+PATIENCE = 0.5
+#: Seconds between two pictures, and between two lines where nobody looks.
+REFRESH = 0.2
+LINE_EVERY = 10.0
+
+
+class Progress:
+    """A bar on a terminal, a line now and then in a file; what is waited for, whenever that changes."""
+
+    def __init__(self, run: Run, *, is_bar: bool, quiet: bool) -> None:
+        self._run = run
+        self._is_bar = is_bar and sys.stdout.isatty()
+        self._quiet = quiet
+        self._drawn = False
+        self._told = ''
+
+    def show(self) -> None:
+        """Until killed."""
+        said = since = time.monotonic()
+        waiting = ''
+        while not self._quiet:
+            run = self._run
+            if run.waiting != waiting:
+                waiting, since = run.waiting, time.monotonic()
+            if waiting not in ('', self._told) and time.monotonic() - since > PATIENCE:
+                self._told = waiting
+                print(f'{waiting} (Ctrl-C ends)', file=sys.stderr, flush=True)
+            if run.started is not None:
+                if self._is_bar:
+                    self._draw()
+                elif time.monotonic() - said > LINE_EVERY:
+                    said = time.monotonic()
+                    self._tell()
+            gevent.sleep(REFRESH)
+
+    def clear(self) -> None:
+        """Make room for the summary."""
+        if self._drawn:
+            sys.stdout.write('\r\x1b[K')
+
+    def _draw(self) -> None:
+        self._drawn = True
+        run = self._run
+        told = f'{draw_bar(run.progress())}  {run.stats.hits} hits, {run.users} users'
+        sys.stdout.write(f'\r\x1b[K{told}')
+        sys.stdout.flush()
+
+    def _tell(self) -> None:
+        run = self._run
+        done = f'{100 * run.progress():.0f}%, {run.stats.hits} hits, {run.users} users, {run.duration:.0f} s'
+        print(f'{done}, {run.stats.error} errors, {run.stats.failure} failures', file=sys.stderr, flush=True)

@@ -1,0 +1,60 @@
+"""``python -m vaurien.loads.cluster``: the process of an agent that has the users, as `supervisor` starts it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from vaurien import log
+from vaurien.address import Address
+from vaurien.errors import VaurienError
+from vaurien.loads.case import SERVER_URL
+from vaurien.loads.cluster.messages import SECRET
+from vaurien.loads.engine.patching import prepare
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do one run and leave."""
+    parser = argparse.ArgumentParser('agent')
+    parser.add_argument('--broker', type=Address.parse)
+    parser.add_argument('--name')
+    parser.add_argument('--host')
+    parser.add_argument('--directory', type=Path)
+    parser.add_argument('--no-patching', action='store_true')
+    parser.add_argument('--quiet', action='store_true')
+    arguments = parser.parse_args(argv)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it decides
+    secret = os.environ.pop(SECRET, '')  # not for the test to see, nor the next two
+    for name in ('PYTHONSAFEPATH', SERVER_URL):
+        os.environ.pop(name, None)
+    del sys.argv[1:]
+    prepare(no_patching=arguments.no_patching)
+    import gevent
+
+    from vaurien.loads.cluster.worker import Worker
+
+    log.set_up('error', '-')
+    worker = Worker(
+        arguments.name,
+        arguments.host,
+        arguments.directory,
+        secret,
+        no_patching=arguments.no_patching,
+        quiet=arguments.quiet,
+    )
+    gevent.signal_handler(signal.SIGTERM, worker.leave, 'told to leave')
+    try:
+        worker.connect(arguments.broker)
+    except (ConnectionError, VaurienError) as error:
+        print(f'{arguments.name}: no broker at {arguments.broker}: {error}', file=sys.stderr)
+        return 1
+    worker.serve()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""The files of a test, packed in one place and unpacked in another."""
+
+from __future__ import annotations
+
+import io
+import os
+import shlex
+import sys
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from vaurien.errors import ConfigError
+
+#: The most bytes that travel, packed.
+MAX_PACKED = 64 * 1024 * 1024
+#: What no test needs: caches, repositories, environments.
+SKIPPED = {
+    '__pycache__',
+    '.git',
+    '.hg',
+    '.svn',
+    '.tox',
+    '.nox',
+    '.mypy_cache',
+    '.pytest_cache',
+    '.ruff_cache',
+    'node_modules',
+}
+#: Modules that every agent has, or that are no files of a test.
+OWN = {'vaurien', 'loads', '__main__'}
+
+
+def pack(paths: Sequence[Path], root: Path) -> bytes:
+    """Those files, and all that is in those folders, as a zip with names from *root* on; raises `ConfigError`."""
+    packed = io.BytesIO()
+    seen = set()
+    with zipfile.ZipFile(packed, 'w', zipfile.ZIP_DEFLATED) as archive:
+        for file in (file for path in paths for file in sorted(_walk(path))):
+            name = os.path.relpath(file, root)
+            if name in seen:
+                continue
+            seen.add(name)
+            try:
+                archive.write(file, name)
+            except (OSError, ValueError) as error:  # the latter: from before 1980
+                raise ConfigError(f'cannot read {file}: {error}') from None
+            if packed.tell() > MAX_PACKED:
+                raise ConfigError(
+                    f'the files of the test come to more than {MAX_PACKED >> 20} MiB: '
+                    'choose with --test-dir and --include-file what travels'
+                )
+    return packed.getvalue()
+
+
+def unpack(packed: bytes, directory: Path) -> None:
+    """Write what was packed, modes included; a name that leads out of *directory* is bent back into it."""
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        for info in archive.infolist():
+            path = archive.extract(info, directory)
+            os.chmod(path, (info.external_attr >> 16) & 0o777 | 0o600)  # noqa: PTH101
+
+
+def find_loaded(module: str, root: Path) -> list[Path]:
+    """The package or file that *module* is in, and those of all other modules from *root* that it has imported."""
+    found = [_top(name, root) for name in (module, *list(sys.modules))]
+    return list(dict.fromkeys(path for path in found if path is not None))
+
+
+def find_matching(patterns: Sequence[str], root: Path) -> list[Path]:
+    """What glob patterns match; raises `ConfigError` for one that matches nothing, or that leads elsewhere."""
+    found: list[Path] = []
+    for pattern in patterns:
+        if Path(pattern).is_absolute() or '..' in Path(pattern).parts:
+            raise ConfigError(f'{pattern!r} leads out of {root}: see --test-dir', '--include-file')
+        matched = sorted(root.glob(pattern))
+        if not matched:
+            raise ConfigError(f'{pattern!r} matches nothing in {root}', '--include-file')
+        found += matched
+    return found
+
+
+def find_named(command: str, test: str, root: Path) -> list[Path]:
+    """The words of a command that are files here."""
+    return [
+        root / word for word in (*shlex.split(command), test) if not Path(word).is_absolute() and _is_inside(word, root)
+    ]
+
+
+def _is_inside(word: str, root: Path) -> bool:
+    return '..' not in Path(word).parts and (root / word).is_file()
+
+
+def _top(name: str, root: Path) -> Path | None:
+    """What of *root* a module belongs to: a folder right in it, or a file."""
+    file = getattr(sys.modules.get(name), '__file__', None)
+    if not file or not Path(file).is_relative_to(root):
+        return None
+    inside = Path(file).relative_to(root).parts
+    if (
+        name.partition('.')[0] in OWN
+        or 'site-packages' in inside
+        or len(inside) != len(name.split('.')) + (inside[-1] == '__init__.py')
+    ):
+        return None
+    return root / inside[0]
+
+
+def _walk(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+        return
+    for folder, folders, files in os.walk(path):
+        kept = [name for name in folders if name not in SKIPPED and not Path(folder, name, 'pyvenv.cfg').exists()]
+        folders[:] = sorted(kept)
+        yield from (Path(folder, name) for name in files if not name.endswith('.pyc'))

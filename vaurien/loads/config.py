@@ -1,0 +1,114 @@
+"""From what people write to `Settings`: the section ``[loads]`` of a file, flags over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from vaurien.configfile import read_document
+from vaurien.errors import ConfigError, OptionError
+from vaurien.loads.outputs import OUTPUTS
+from vaurien.loads.settings import QUESTIONS, SETTINGS, Settings, read_value
+from vaurien.options import convert, did_you_mean
+
+#: Settings that mean nothing without another one.
+NEEDS = (
+    ('broker', 'agents', 'say how many agents'),
+    ('python_dep', 'agents', 'only agents install anything'),
+    ('include_file', 'agents', 'only agents are sent files'),
+    ('detach', 'broker', 'there has to be a broker to leave the run with'),
+)
+
+
+class Source(NamedTuple):
+    """Values by key as they were written, and where."""
+
+    values: Mapping[str, Any]
+    #: From a key to the place to name in a message.
+    place: Callable[[str], str]
+    #: Whether every value is a text, to be read as what it spells.
+    text: bool
+
+
+def read(path: str) -> Source:
+    """The values in a file; raises `ConfigError`."""
+    tree, lines, text = read_document(path)
+
+    def place(key: str) -> str:
+        dotted = f'loads.{key}' if key else 'loads'
+        line = f':{lines[dotted]}' if dotted in lines else ''
+        return f'{path}{line}: {dotted}'
+
+    if tree is not None and not isinstance(tree, dict):
+        raise ConfigError(f'expected keys and values, got {tree!r}', path)
+    for section in tree or {}:
+        if section != 'loads':
+            raise ConfigError(f'unknown section {section!r}, {did_you_mean(str(section), ["loads"])}', path)
+    values = (tree or {}).get('loads') or {}
+    if not isinstance(values, dict):
+        raise ConfigError(f'expected keys and values, got {values!r}', place(''))
+    return Source({str(key): value for key, value in values.items()}, place, text)
+
+
+def build(*sources: Source) -> Settings:
+    """The settings that *sources* make, a later one before an earlier one; raises `ConfigError`."""
+    values = {name: setting.default for name, setting in SETTINGS.items()}
+    outputs: dict[str, dict[str, Any]] = {}
+    fqn = ''
+    for source in sources:
+        given = {key.replace('-', '_'): (key, value) for key, value in source.values.items()}
+        if {'hits', 'duration'} <= given.keys():
+            raise ConfigError('give hits or a duration, not both', source.place(given['duration'][0]))
+        if given.keys() & {'hits', 'duration'}:
+            values['hits'] = values['duration'] = None
+        asked: set[str] = set()
+        for name, (key, value) in given.items():
+            try:
+                if name == 'fqn':
+                    fqn = convert(value, str)
+                elif name in SETTINGS:
+                    values[name] = read_value(name, value, text=source.text)
+                else:
+                    output, option, read_option = _read_output_option(name, value, text=source.text)
+                    outputs.setdefault(output, {})[option] = read_option
+                    asked.add(output)
+            except ConfigError as error:
+                raise type(error)(error.description, source.place(key)) from None
+        for name in asked - set(values['output']):
+            raise ConfigError(f'options of {name!r}, which is not among the outputs: --output {name}', '--output')
+    settings = Settings(fqn, values, outputs)
+    check(settings)
+    return settings
+
+
+def check(settings: Settings) -> None:
+    """Raises `ConfigError` for what does not go together."""
+    questions = [name for name in QUESTIONS if settings.values[name]]
+    if len(questions) > 1:
+        raise ConfigError(f'one at a time: {", ".join(map(_flag, questions))}')
+    for name in settings.output:
+        if name not in OUTPUTS:
+            raise ConfigError(f'unknown output {name!r}, {did_you_mean(name, list(OUTPUTS))}', '--output')
+    if questions:
+        return
+    if not settings.fqn:
+        raise ConfigError('what is to be run? Expected the name of a test, such as example.TestWebSite.test_es')
+    for needy, needed, why in NEEDS:
+        if settings.values[needy] and not settings.values[needed]:
+            raise ConfigError(f'{why}: see {_flag(needed)}', _flag(needy))
+    if settings.vaurien and settings.no_patching:
+        raise ConfigError('a proxy needs the standard library patched: not with --no-patching', '--vaurien')
+
+
+def _flag(name: str) -> str:
+    return f'--{name.replace("_", "-")}'
+
+
+def _read_output_option(name: str, value: Any, *, text: bool) -> tuple[str, str, Any]:
+    """The output, the option and the value of ``output_file_filename``."""
+    known = {f'output_{output}_{option}': (output, option) for output, one in OUTPUTS.items() for option in one.options}
+    if name not in known:
+        every = ['fqn', *SETTINGS, *known]
+        raise OptionError(f'no such setting, {did_you_mean(name, every)}')
+    output, option = known[name]
+    return output, option, OUTPUTS[output].check({option: value}, text=text)[option]

@@ -1,0 +1,39 @@
+"""What every output is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from vaurien.errors import ConfigError
+from vaurien.options import Configurable
+
+if TYPE_CHECKING:
+    from vaurien.loads.engine.run import Run
+    from vaurien.loads.report import Report
+
+
+class Output(Configurable):
+    """Takes a run's results somewhere. Its options are flags: ``--output-NAME-OPTION``."""
+
+    options: ClassVar[Mapping[str, Any]] = {}
+
+    def start(self, run: Run) -> None:
+        """The run is about to begin. Raises `ConfigError` where the results could not be taken."""
+
+    def tick(self, run: Run) -> None:
+        """A second has passed."""
+
+    def finish(self, run: Run, report: Report) -> None:
+        """The run is over, or interrupted."""
+
+
+def check_writable(path: str) -> None:
+    """Raises `ConfigError` before a long run, and not after it, if that file cannot be written."""
+    if path == '-':
+        return
+    try:
+        with open(path, 'a'):  # noqa: PTH123  # leaves what is there
+            pass
+    except OSError as error:
+        raise ConfigError(f'cannot write {path}: {error.strerror}') from None

@@ -1,0 +1,41 @@
+"""Locust's CSV files."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vaurien.loads.outputs.base import Output, check_writable
+
+if TYPE_CHECKING:
+    from vaurien.loads.engine.run import Run
+    from vaurien.loads.report import Report
+
+
+class CSV(Output):
+    """Locust's files: PREFIX_stats.csv, _stats_history.csv (a row a second), _failures.csv, _exceptions.csv."""
+
+    name = 'csv'
+    options = {'prefix': ('What the names of the files begin with', str, 'loads')}
+
+    def start(self, run: Run) -> None:
+        from locust.stats import PERCENTILES_TO_REPORT, StatsCSVFileWriter
+
+        prefix = self.option('prefix')
+        check_writable(f'{prefix}_stats.csv')
+        self._writer: Any = StatsCSVFileWriter(run.environment, PERCENTILES_TO_REPORT, prefix, full_history=True)
+        self._history = self._writer.stats_history_csv_writer
+        self._history.writerow(self._writer.stats_history_csv_columns)
+
+    def tick(self, run: Run) -> None:
+        self._writer._stats_history_data_rows(self._history, run.now())
+        self._writer.stats_history_flush()
+
+    def finish(self, run: Run, report: Report) -> None:
+        self.tick(run)
+        self._writer.close_files()
+        for kind in ('requests', 'failures', 'exceptions'):
+            path = f'{self.option("prefix")}_{"stats" if kind == "requests" else kind}.csv'
+            with Path(path).open('w', newline='', encoding='utf-8') as file:
+                getattr(self._writer, f'{kind}_csv')(csv.writer(file))

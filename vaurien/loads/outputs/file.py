@@ -1,0 +1,26 @@
+"""The summary in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vaurien.loads.outputs.base import Output, check_writable
+from vaurien.loads.summary import summarize
+
+if TYPE_CHECKING:
+    from vaurien.loads.engine.run import Run
+    from vaurien.loads.report import Report
+
+
+class File(Output):
+    """The summary, in a file."""
+
+    name = 'file'
+    options = {'filename': ('File to write', str, 'loads.txt')}
+
+    def start(self, run: Run) -> None:
+        check_writable(self.option('filename'))
+
+    def finish(self, run: Run, report: Report) -> None:
+        Path(self.option('filename')).write_text(summarize(report), encoding='utf-8')

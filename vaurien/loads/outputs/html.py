@@ -1,0 +1,32 @@
+"""Locust's HTML report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vaurien.loads.outputs.base import Output, check_writable
+
+if TYPE_CHECKING:
+    from vaurien.loads.engine.run import Run
+    from vaurien.loads.report import Report
+
+
+class HTML(Output):
+    """Locust's report, with charts, in one file."""
+
+    name = 'html'
+    options = {'filename': ('File to write', str, 'loads.html')}
+
+    def start(self, run: Run) -> None:
+        check_writable(self.option('filename'))
+
+    def tick(self, run: Run) -> None:
+        run.note_history()
+
+    def finish(self, run: Run, report: Report) -> None:
+        from locust.html import get_html_report
+
+        run.note_history()
+        page = get_html_report(run.environment, show_download_link=False)
+        Path(self.option('filename')).write_text(page, encoding='utf-8')

@@ -1,0 +1,32 @@
+"""The report as a JSON document."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from vaurien.cli.output import say
+from vaurien.loads.outputs.base import Output, check_writable
+
+if TYPE_CHECKING:
+    from vaurien.loads.engine.run import Run
+    from vaurien.loads.report import Report
+
+
+class JSON(Output):
+    """Everything, as a JSON document."""
+
+    name = 'json'
+    options = {'filename': ('File to write; - is standard output', str, 'loads.json')}
+
+    def start(self, run: Run) -> None:
+        check_writable(self.option('filename'))
+
+    def finish(self, run: Run, report: Report) -> None:
+        text = msgspec.json.format(msgspec.json.encode(report.to_data())).decode()
+        if self.option('filename') == '-':
+            say(text)
+        else:
+            Path(self.option('filename')).write_text(f'{text}\n', encoding='utf-8')

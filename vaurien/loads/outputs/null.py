@@ -1,0 +1,11 @@
+"""Nothing: the exit status is enough."""
+
+from __future__ import annotations
+
+from vaurien.loads.outputs.base import Output
+
+
+class Null(Output):
+    """Nothing at all."""
+
+    name = 'null'

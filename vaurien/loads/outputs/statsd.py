@@ -1,0 +1,64 @@
+"""Counters and timers to StatsD, while the run goes on."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from vaurien.address import Address
+from vaurien.errors import ConfigError
+from vaurien.loads.outputs.base import Output
+from vaurien.loads.outputs.deltas import Deltas
+
+if TYPE_CHECKING:
+    from vaurien.loads.engine.run import Run
+    from vaurien.loads.report import Report
+
+_UNSAFE = re.compile(r'[^A-Za-z0-9_-]+')
+
+
+class StatsD(Output):
+    """``loads.PROJECT.hits``, ``.request.GET_path`` and so on, over UDP, once a second."""
+
+    name = 'statsd'
+
+    def __init__(self, address: Address) -> None:
+        super().__init__()
+        self._address = address
+        self._deltas = Deltas()
+
+    def start(self, run: Run) -> None:
+        import statsd
+
+        prefix = '.'.join(filter(None, ('loads', clean(run.plan.project_name))))
+        try:
+            self._client = statsd.StatsClient(self._address.host, self._address.port, prefix=prefix)
+        except OSError as error:
+            raise ConfigError(f'{self._address}: {error.strerror}', '--statsd') from None
+
+    def tick(self, run: Run) -> None:
+        delta = self._deltas.take(run)
+        with self._client.pipeline() as packets:
+            for name, count in delta.counts.items():
+                if count:
+                    packets.incr(name, count)
+            for name, count in delta.counters.items():
+                if count:
+                    packets.incr(f'counter.{clean(name)}', count)
+            for (method, name), times in delta.requests.items():
+                for milliseconds, count in times.items():
+                    for _ in range(count):
+                        packets.timing(f'request.{clean(f"{method} {name}")}', milliseconds)
+            for (method, name), count in delta.failed.items():
+                if count:
+                    packets.incr(f'failed.{clean(f"{method} {name}")}', count)
+            packets.gauge('users', run.users)
+
+    def finish(self, run: Run, report: Report) -> None:
+        self.tick(run)
+        self._client.close()
+
+
+def clean(name: str) -> str:
+    """*name* as one step of a dotted name."""
+    return _UNSAFE.sub('_', name).strip('_')

@@ -1,0 +1,22 @@
+"""The summary on standard output."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vaurien.cli.output import say
+from vaurien.loads.outputs.base import Output
+from vaurien.loads.summary import draw_bar, summarize
+
+if TYPE_CHECKING:
+    from vaurien.loads.engine.run import Run
+    from vaurien.loads.report import Report
+
+
+class Stdout(Output):
+    """The progress bar and the summary, on standard output."""
+
+    name = 'stdout'
+
+    def finish(self, run: Run, report: Report) -> None:
+        say(f'{draw_bar(run.progress())}\n\n{summarize(report).rstrip()}')

@@ -1,0 +1,123 @@
+"""What a run came to: everything a summary shows, as data, and the exit status that follows from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from vaurien.loads.plan import Plan
+from vaurien.loads.stats import TestStats, percentile
+
+#: The shares of which the times are told.
+PERCENTILES = {'50%': 0.5, '90%': 0.9, '95%': 0.95, '99%': 0.99, '100%': 1.0}
+
+#: Exit statuses: clean; something was wrong; interrupted (128 + SIGINT).
+CLEAN, WRONG, INTERRUPTED = 0, 1, 130
+
+
+class Requests(msgspec.Struct, frozen=True):
+    """All requests of one name and method, or of all; times in milliseconds."""
+
+    method: str
+    name: str
+    count: int
+    failed: int
+    average: float
+    percentiles: dict[str, int]
+
+
+class RequestError(msgspec.Struct, frozen=True):
+    """A kind of failed request."""
+
+    method: str
+    name: str
+    error: str
+    count: int
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """The whole of a run, or what there is of it so far."""
+
+    plan: Plan
+    #: Seconds since the epoch.
+    started: float
+    #: Seconds from the start of the first cycle to the end of the last.
+    duration: float
+    stats: TestStats
+    #: All together, then by name.
+    total: Requests
+    requests: list[Requests]
+    request_errors: list[RequestError]
+    agents: list[str] = msgspec.field(default_factory=list)
+    lost: list[str] = msgspec.field(default_factory=list)
+    interrupted: bool = False
+
+    @property
+    def rps(self) -> float:
+        """Requests per second."""
+        return self.total.count / self.duration if self.duration else 0.0
+
+    @property
+    def missing(self) -> int:
+        """Hits that should have been."""
+        return 0 if self.plan.hits is None else max(0, self.plan.hits - self.stats.hits)
+
+    @property
+    def has_problems(self) -> bool:
+        """Whether anything was an error or a failure, also if it belongs to no hit."""
+        kinds = {problem.kind for problem in self.stats.problems.values()}
+        return bool(self.stats.error or self.stats.failure or kinds & {'error', 'failure'})
+
+    @property
+    def status(self) -> int:
+        """The exit status."""
+        if self.interrupted:
+            return INTERRUPTED
+        return WRONG if self.has_problems or self.missing or self.lost else CLEAN
+
+    def hit_percentiles(self) -> dict[str, int]:
+        """Times of hits in milliseconds."""
+        return {label: percentile(self.stats.times, share) for label, share in PERCENTILES.items()}
+
+    def to_data(self) -> dict[str, Any]:
+        """As plain values: the JSON document of the docs."""
+        stats = self.stats
+        return {
+            'test': self.plan.test,
+            'plan': msgspec.to_builtins(self.plan),
+            'status': self.status,
+            'interrupted': self.interrupted,
+            'started': self.started,
+            'duration': self.duration,
+            'hits': stats.hits,
+            'success': stats.success,
+            'errors': stats.error,
+            'failures': stats.failure,
+            'skipped': stats.skipped,
+            'cut_off': stats.cut,
+            'missing': self.missing,
+            'hit_times_ms': self.hit_percentiles(),
+            'rps': self.rps,
+            'total': msgspec.to_builtins(self.total),
+            'requests': msgspec.to_builtins(self.requests),
+            'request_errors': msgspec.to_builtins(self.request_errors),
+            'websockets': {'opened': stats.websockets, 'bytes_received': stats.websocket_bytes},
+            'counters': stats.counters,
+            'problems': msgspec.to_builtins(sorted(stats.problems.values(), key=lambda one: -one.count)),
+            'faults': {'injected': stats.faults, 'met': stats.met, 'stray': stats.stray_faults},
+            'agents': self.agents,
+            'lost': self.lost,
+        }
+
+
+def read_entry(entry: Any) -> Requests:
+    """What a `locust.stats.StatsEntry` holds."""
+    return Requests(
+        entry.method or '',
+        entry.name,
+        entry.num_requests,
+        entry.num_failures,
+        entry.avg_response_time,
+        {label: entry.get_response_time_percentile(share) for label, share in PERCENTILES.items()},
+    )

@@ -1,0 +1,106 @@
+"""A report as text, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from textwrap import indent
+
+from vaurien.loads.report import PERCENTILES, Report, Requests
+
+#: Names of requests, and kinds of problems, that are shown; the JSON output has all.
+SHOWN = 20
+#: Characters inside the progress bar.
+WIDTH = 47
+#: Columns of a name in a table.
+NAME_WIDTH = 40
+
+
+def draw_bar(share: float) -> str:
+    """``[=======      ]  58%``."""
+    share = min(max(share, 0.0), 1.0)
+    return f'[{"=" * int(share * WIDTH):{WIDTH}}] {int(share * 100):4}%'
+
+
+def summarize(report: Report) -> str:
+    """Everything worth knowing, in the order of Loads."""
+    parts = [_tell_counts(report), *_tell_ends(report), _tell_times(report), *_tell_faults(report)]
+    return '\n\n'.join([*parts, *_tell_problems(report)]) + '\n'
+
+
+def _tell_counts(report: Report) -> str:
+    stats = report.stats
+    started = datetime.fromtimestamp(report.started).strftime('%Y-%m-%d %H:%M:%S')
+    lines = [
+        f'Hits: {stats.hits}',
+        f'Started: {started}',
+        f'Duration: {report.duration:.2f} seconds',
+        f'Approximate Average RPS: {report.rps:.0f}',
+        f'Average request time: {report.total.average / 1000:.2f}s',
+        f'Opened web sockets: {stats.websockets}',
+        f'Bytes received via web sockets: {stats.websocket_bytes}',
+        '',
+        f'Success: {stats.success}',
+        f'Errors: {stats.error}',
+        f'Failures: {stats.failure}',
+    ]
+    return '\n'.join(lines)
+
+
+def _tell_ends(report: Report) -> Iterator[str]:
+    stats = report.stats
+    counted = [('Skipped', stats.skipped), ('Cut off', stats.cut), ('Missing', report.missing)]
+    lines = [f'{label}: {count}' for label, count in counted if count]
+    if report.lost:
+        lines.append(f'Lost agents: {", ".join(report.lost)}')
+    if report.interrupted:
+        lines.append('Interrupted: this is what there is so far')
+    if lines:
+        yield '\n'.join(lines)
+    if stats.counters:
+        yield '\n'.join(['Counters:', *(f'  {name}: {count}' for name, count in sorted(stats.counters.items()))])
+
+
+def _tell_times(report: Report) -> str:
+    head = ''.join(f'{label:>8}' for label in PERCENTILES)
+    hits = ''.join(f'{milliseconds:8}' for milliseconds in report.hit_percentiles().values())
+    lines = [f'{"Times in ms":{NAME_WIDTH}}{"count":>8}{"failed":>8}{head}']
+    lines.append(f'{"hits":{NAME_WIDTH}}{report.stats.hits:8}{report.stats.error + report.stats.failure:8}{hits}')
+    if report.total.count:
+        lines.append(_row('requests', report.total))
+        requests = sorted(report.requests, key=lambda one: -one.count)
+        lines += [_row(f'  {one.method} {one.name}', one) for one in requests[:SHOWN]]
+        if len(requests) > SHOWN:
+            lines.append(f'  … and {len(requests) - SHOWN} more')
+    return '\n'.join(lines)
+
+
+def _row(name: str, requests: Requests) -> str:
+    name = name if len(name) <= NAME_WIDTH else f'{name[: NAME_WIDTH - 1]}…'
+    times = ''.join(f'{milliseconds:8}' for milliseconds in requests.percentiles.values())
+    return f'{name:{NAME_WIDTH}}{requests.count:8}{requests.failed:8}{times}'
+
+
+def _tell_faults(report: Report) -> Iterator[str]:
+    stats = report.stats
+    if not report.plan.vaurien:
+        return
+    injected = ', '.join(f'{count} {name}' for name, count in sorted(stats.faults.items())) or 'none'
+    met = ', '.join(f'{stats.met.get(how, 0)} {how}' for how in ('answered', 'retried', 'failed'))
+    lines = [f'Faults injected: {injected}', f'Hits that met one: {sum(stats.met.values())} ({met})']
+    if stats.stray_faults:
+        lines.append(f'Faults outside of any hit: {stats.stray_faults}')
+    yield '\n'.join(lines)
+
+
+def _tell_problems(report: Report) -> Iterator[str]:
+    problems = sorted(report.stats.problems.values(), key=lambda one: -one.count)
+    for problem in problems[:SHOWN]:
+        head = f'{problem.count} x {problem.kind}: {problem.message}'
+        yield '\n'.join([head, indent(problem.traceback, '    ')]).rstrip()
+    if len(problems) > SHOWN:
+        yield f'… and {len(problems) - SHOWN} more kinds'
+    errors = sorted(report.request_errors, key=lambda one: -one.count)[:SHOWN]
+    if errors:
+        told = [f'  {one.count} x {one.method} {one.name}: {one.error}' for one in errors]
+        yield '\n'.join(['Failed requests:', *told])
