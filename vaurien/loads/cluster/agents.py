@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -142,4 +143,5 @@ def _reason(error: BaseException | None) -> OSError:
     """What ZeroMQ said, below what Locust makes of it."""
     while error is not None and not getattr(error, 'errno', 0):
         error = error.__context__
-    return OSError(getattr(error, 'errno', 0), 'Locust cannot')
+    number = getattr(error, 'errno', 0)
+    return OSError(number, os.strerror(number))

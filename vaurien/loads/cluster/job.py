@@ -89,7 +89,7 @@ class Job:
             raise self._failures[0]
         if self.interrupted:
             return
-        for agent in self._agents.idle()[:wanted]:
+        for agent in sorted(self._agents.idle()[:wanted], key=lambda agent: agent.name):
             agent.busy = True
             self.members[agent.client_id] = agent
             self.names.append(agent.name)
