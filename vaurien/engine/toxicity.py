@@ -94,6 +94,7 @@ class Toxics:
             chance=f'{self._proxy.seed}/{number}/{entry.name}',
             now=now,
             fresh=number > self._born[entry.name],
+            meter=self._proxy.tally.meters['toxic', entry.name],
         )
         stage.toxicity = entry.toxicity
         stage.draw(now)
