@@ -22,7 +22,7 @@ from vaurien.registry import Registry
 from vaurien.toxicspec import make_toxic, parse_toxics
 
 #: All, with what makes them do something.
-TOXICS: dict[str, dict[str, float]] = {
+TOXICS: dict[str, dict[str, Any]] = {
     'bandwidth': {'rate': 1},
     'corrupt': {'probability': 0.5},
     'duplicate': {'probability': 0.5},

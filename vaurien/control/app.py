@@ -18,6 +18,7 @@ from vaurien.arming import Entry, format_behaviors
 from vaurien.behaviors import Behavior
 from vaurien.control import refusal, toxiproxy
 from vaurien.control.body import read_arming, read_backend
+from vaurien.control.metrics import MetricsApp
 from vaurien.engine.proxies import Proxies
 from vaurien.errors import ConfigError, PluginError, VaurienError
 from vaurien.faults import FaultLog
@@ -220,6 +221,7 @@ def make_app(proxies: Proxies, guard: Guard) -> falcon.App[falcon.Request, falco
     others = toxiproxy.ToxiproxyApp(proxies)
     for path, suffix in toxiproxy.ROUTES.items():
         app.add_route(path, others, suffix=suffix)
+    app.add_route('/metrics', MetricsApp(proxies))
     return app
 
 

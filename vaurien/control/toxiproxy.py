@@ -195,6 +195,11 @@ def begin(req: falcon.Request, resp: falcon.Response, params: Mapping[str, Any])
         raise falcon.HTTPNotFound
     if not hasattr(ToxiproxyApp, f'on_{req.method.lower()}_{ROUTES[str(req.uri_template)]}'):
         raise falcon.HTTPMethodNotAllowed([])
+    receive(req, resp)
+
+
+def receive(req: falcon.Request, resp: falcon.Response) -> None:
+    """What every answer has that a responder gives; raises `BrowserRefusal`."""
     resp.set_header('X-Toxiproxy-Request-Id', secrets.token_hex(10))
     if (req.user_agent or '').startswith(BROWSER):
         raise BrowserRefusal
