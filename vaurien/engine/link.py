@@ -19,6 +19,7 @@ from vaurien.engine.stream import Stream
 from vaurien.engine.tally import Counts
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.tcp import TCP
+from vaurien.status import LinkStatus
 
 if TYPE_CHECKING:
     from _socket import socket
@@ -264,8 +265,8 @@ class Link:
             return True
         return _silence(self.client) < _silence(self.backend)
 
-    def status(self) -> dict[str, Any]:
-        """Everything about it, ready for JSON; times in seconds."""
+    def status(self) -> LinkStatus:
+        """Everything about it."""
         counts = self.counts()
         return {
             'id': self.number,

@@ -30,6 +30,7 @@ from vaurien.faults import Fault, FaultLog
 from vaurien.protocols import Protocol
 from vaurien.selector import Armed, Selector
 from vaurien.settings import ProxySettings
+from vaurien.status import ArmedStatus, LimitsStatus, ProxyStatus
 
 if TYPE_CHECKING:
     from _socket import socket
@@ -347,9 +348,15 @@ class ProxyServer:
 
     # Telling
 
-    def status(self) -> dict[str, Any]:
-        """Everything about the running proxy, ready for JSON; times in seconds."""
+    def status(self) -> ProxyStatus:
+        """Everything about the running proxy."""
         settings, counts = self.settings, self.tally.counts()
+        limits: LimitsStatus = {
+            'timeout': settings.timeout,
+            'idle_timeout': settings.idle_timeout,
+            'backlog': settings.backlog,
+            'max_links': settings.max_links,
+        }
         return {
             'version': __version__,
             'pid': os.getpid(),
@@ -364,7 +371,7 @@ class ProxyServer:
             'behaviors': [self._tell(entry, at_work) for entry, at_work in zip(self.armed, self._at_work, strict=True)],
             'toxics': [status_of(entry) for entry in self.toxics],
             'seed': self.seed,
-            'settings': {name: getattr(settings, name) for name in ('timeout', 'idle_timeout', 'backlog', 'max_links')},
+            'settings': limits,
             'links': {'open': len(self.links), 'total': self.links_total},
             'exchanges': counts.exchanges,
             'bytes': {'upstream': counts.upstream_received, 'downstream': counts.downstream_received},
@@ -372,7 +379,11 @@ class ProxyServer:
         }
 
     @staticmethod
-    def _tell(entry: Entry, at_work: Armed) -> dict[str, Any]:
-        counts = {'matched': at_work.matched, 'hits': at_work.hits}
-        told: dict[str, Any] = to_builtins(entry, enc_hook=str)
-        return told | counts
+    def _tell(entry: Entry, at_work: Armed) -> ArmedStatus:
+        return {
+            'name': entry.name,
+            'percent': entry.percent,
+            'options': to_builtins(entry.options, enc_hook=str),
+            'matched': at_work.matched,
+            'hits': at_work.hits,
+        }
