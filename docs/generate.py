@@ -20,6 +20,7 @@ from vaurien.address import Address
 from vaurien.aim import Ordinals, Pattern
 from vaurien.cli.flags import GROUPS
 from vaurien.config import REGISTRIES, SETTINGS
+from vaurien.control.metrics import FAMILIES, make_registry
 from vaurien.headers import Headers
 from vaurien.loads.outputs import OUTPUTS
 from vaurien.loads.settings import GROUPS as LOADS_GROUPS
@@ -81,11 +82,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 def make(what: str) -> str:
-    """The text of one region: ``aim``, ``behavior delay``, ``driver http``, ``settings``, ``loads``, …"""
+    """The text of one region: ``aim``, ``behavior delay``, ``driver http``, ``settings``, ``metrics``, …"""
     if what == 'settings':
         return make_settings()
     if what == 'loads':
         return make_loads()
+    if what == 'metrics':
+        return make_metrics()
     if what == 'aim':
         return f'\n{make_options("behavior", "NAME", REGISTRIES["behavior"].base.options)}\n'
     kind, _, name = what.partition(' ')
@@ -154,6 +157,19 @@ def make_loads() -> str:
             name = f'`output_{output}_{option}`'
             rows.append(f'| {name} | {spell_type(type_)} | {spell_default(default)} | {text[0].lower()}{text[1:]} |')
     return '\n'.join(['', '| key | value | default | |', '|---|---|---|---|', *rows, '', ''])
+
+
+def make_metrics() -> str:
+    """A table of what ``GET /metrics`` gives."""
+    labels = {family.name: family.labels for family in FAMILIES}
+    rows = []
+    for metric in make_registry({}).collect():
+        name = f'{metric.name}_total' if metric.type == 'counter' else metric.name
+        named = labels.get(name) or [label for sample in metric.samples for label in sample.labels]
+        rows.append(
+            f'| `{name}` | {metric.type} | {", ".join(f"`{label}`" for label in named)} | {metric.documentation} |'
+        )
+    return '\n'.join(['', '| metric | type | labels | |', '|---|---|---|---|', *rows, '', ''])
 
 
 def spell_type(type_: Any) -> str:

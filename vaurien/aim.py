@@ -20,6 +20,8 @@ class Pattern(Parsed):
     regular expression for any part of it (``/^(GET|HEAD) /``).
     """
 
+    schema = {'type': 'string', 'minLength': 1}
+
     @classmethod
     def parse(cls, value: Any) -> Pattern:
         """Check that it is one; raises ValueError."""
@@ -56,6 +58,13 @@ class Pattern(Parsed):
 
 class Ordinals(Parsed):
     """Which of the things that are counted from one: ``3``, ``1-2``, ``5+``, ``every 10``."""
+
+    schema = {
+        'anyOf': [
+            {'type': 'integer', 'minimum': 1},
+            {'type': 'string', 'pattern': r'^(every +[1-9][0-9]*|[1-9][0-9]*(\+|-[1-9][0-9]*)?)$'},
+        ]
+    }
 
     def __init__(self, text: str, numbers: range) -> None:
         super().__init__(text)

@@ -25,6 +25,7 @@ from vaurien.address import Address
 from vaurien.arming import parse_behaviors
 from vaurien.engine.proxy import ProxyServer
 from vaurien.settings import Settings
+from vaurien.status import ProxyStatus
 
 if TYPE_CHECKING:
     import requests
@@ -97,7 +98,7 @@ def main() -> int:
     return 0
 
 
-def draw(seen: Seen, status: dict[str, Any]) -> RenderableType:
+def draw(seen: Seen, status: ProxyStatus) -> RenderableType:
     """What the clients saw and what the proxy did, as two tables."""
     answers = Table(title='What the clients see', title_justify='left', min_width=WIDTH)
     for heading in ('status', 'requests', 'share', 'p50', 'p95', 'max'):

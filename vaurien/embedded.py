@@ -19,6 +19,7 @@ from vaurien.engine.toxicity import ToxicNameError, status_of
 from vaurien.errors import ConfigError
 from vaurien.faults import Fault
 from vaurien.settings import Settings
+from vaurien.status import LinkStatus, ProxyStatus, ToxicStatus
 from vaurien.toxicspec import ToxicEntry, change_toxic, make_toxic
 
 Result = TypeVar('Result')
@@ -132,13 +133,13 @@ class Proxy:
             if self._server is not None:
                 self._arm(before)
 
-    def toxics(self) -> list[dict[str, Any]]:
+    def toxics(self) -> list[ToxicStatus]:
         """What is on its streams, those of the upstream first: type, name, stream, toxicity and attributes of each."""
         return self._call(lambda server: [status_of(entry) for entry in server.toxics])
 
     def add_toxic(
         self, type_: str, *, stream: str = 'downstream', toxicity: float = 1.0, name: str = '', **attributes: Any
-    ) -> dict[str, Any]:
+    ) -> ToxicStatus:
         """Put a toxic on a stream, behind those that there are: ``add_toxic('latency', latency=200)``.
 
         *toxicity*: the probability that a link gets it; *name*: ``latency_downstream`` if none is given. Returns the
@@ -148,7 +149,7 @@ class Proxy:
         self._call(lambda server: server.toxics.add(entry))
         return status_of(entry)
 
-    def update_toxic(self, name: str, *, toxicity: float | None = None, **attributes: Any) -> dict[str, Any]:
+    def update_toxic(self, name: str, *, toxicity: float | None = None, **attributes: Any) -> ToxicStatus:
         """Change what is given of the toxic of that name, on live links too; returns it with all of its attributes.
 
         Raises `ConfigError`.
@@ -178,11 +179,11 @@ class Proxy:
                 with suppress(ToxicNameError):
                     self.remove_toxic(added['name'])
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> ProxyStatus:
         """Everything about the running proxy, as ``GET /status`` gives it."""
         return self._call(lambda server: server.status())
 
-    def links(self) -> list[dict[str, Any]]:
+    def links(self) -> list[LinkStatus]:
         """Those that are open, as ``GET /links`` gives them."""
         return self._call(lambda server: [link.status() for link in server.links.values()])
 

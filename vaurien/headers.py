@@ -17,6 +17,8 @@ _FRAMING = {'connection', 'content-length', 'transfer-encoding'}
 class Headers(Parsed):
     """Names and values, in order; a name may be there several times."""
 
+    schema = {'anyOf': [{'type': 'object', 'additionalProperties': {'type': 'string'}}, {'type': 'string'}]}
+
     def __init__(self, *fields: tuple[str, str]) -> None:
         super().__init__('\n'.join(f'{name}: {value}' for name, value in fields))
         self.fields = fields

@@ -28,6 +28,9 @@ Line = Annotated[str, msgspec.Meta(pattern='^[ -~]+$', max_length=400)]
 class Parsed:
     """A value that is written as a text; equal to another one with the same text. Subclasses give `parse`."""
 
+    #: What is given for it in JSON (https://json-schema.org/draft/2020-12).
+    schema: ClassVar[Mapping[str, Any]] = {'type': 'string'}
+
     def __init__(self, text: str) -> None:
         self.text = text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -11,6 +12,8 @@ from vaurien.errors import PluginError
 from vaurien.options import Configurable, did_you_mean
 
 Plugin = TypeVar('Plugin', bound=Configurable)
+
+logger = logging.getLogger(__name__)
 
 #: What a name may be: it stands in flags, in ``20:error,10:delay`` and in section names.
 NAME = re.compile(r'[A-Za-z0-9][\w-]*', re.ASCII)
@@ -73,6 +76,16 @@ class Registry(Generic[Plugin]):
                 raise PluginError(f'unknown {self.kind} {name!r}, {did_you_mean(name, self.names())}')
             self._loaded[name] = self._named(load_callable(reference), name)
         return self._loaded[name]
+
+    def usable(self) -> dict[str, type[Plugin]]:
+        """Every class that can be had, by name: a broken plug-in harms nobody who does not use it."""
+        found = {}
+        for name in self.names():
+            try:
+                found[name] = self.get(name)
+            except PluginError as error:
+                logger.warning('%s %s is left out: %s', self.kind, name, error)
+        return found
 
     def _named(self, plugin: Any, name: str) -> type[Plugin]:
         """*plugin* with that name on it, so that a class forgetting its own does not pass for its base class."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from vaurien.arming import Entry
 from vaurien.cli.run import describe_armed, human_bytes, summarize
+from vaurien.status import ProxyStatus
 
 
 @pytest.mark.parametrize(
@@ -59,4 +60,5 @@ def test_the_summary(faults: dict[str, int], text: str) -> None:
         'bytes': {'upstream': 1234, 'downstream': 5},
         'faults': faults,
     }
-    assert summarize(status) == f'links: 10, exchanges: 123, upstream: 1.2 kB, downstream: 5 B\n{text}'
+    said = summarize(cast(ProxyStatus, status))
+    assert said == f'links: 10, exchanges: 123, upstream: 1.2 kB, downstream: 5 B\n{text}'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gevent.event import Event
 
@@ -18,6 +18,7 @@ from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import ConfigError, StartError
 from vaurien.settings import ONLY, Settings
+from vaurien.status import ProxyStatus
 from vaurien.toxicspec import format_toxic
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _describe(entry: Entry) -> str:
     return f'{entry.percent:g}% {entry.name}{options}'
 
 
-def summarize(status: dict[str, Any], *, alone: bool = True) -> str:
+def summarize(status: ProxyStatus, *, alone: bool = True) -> str:
     """What is printed of a proxy at the end; with its name, unless it is *alone*."""
     faults = ', '.join(f'{count} {name}' for name, count in sorted(status['faults'].items())) or 'none'
     moved = status['bytes']

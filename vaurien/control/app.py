@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from posixpath import normpath
 from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, Protocol, Union, get_args, get_origin
@@ -17,19 +17,30 @@ from vaurien.address import Address
 from vaurien.arming import Entry, format_behaviors
 from vaurien.behaviors import Behavior
 from vaurien.control import refusal, toxiproxy
+from vaurien.control.answers import (
+    BackendAnswer,
+    BehaviorAnswer,
+    BehaviorsAnswer,
+    Done,
+    Failure,
+    FaultsAnswer,
+    LinksAnswer,
+    Location,
+    OptionAnswer,
+)
 from vaurien.control.body import read_arming, read_backend
-from vaurien.engine.proxies import Proxies
-from vaurien.errors import ConfigError, PluginError, VaurienError
+from vaurien.errors import ConfigError, VaurienError
 from vaurien.faults import FaultLog
 from vaurien.options import did_you_mean
 from vaurien.protocols import Protocol as Protocols
 from vaurien.settings import ProxySettings
+from vaurien.status import LinkStatus
 from vaurien.web.body import read_object
 from vaurien.web.guard import Guard
 
 logger = logging.getLogger(__name__)
 
-DONE = {'status': 'ok'}
+DONE: Done = {'status': 'ok'}
 #: What a body looks like.
 EXAMPLE = '{"name": "delay"}'
 
@@ -66,15 +77,15 @@ class Controlled(Protocol):
     def links(self) -> Mapping[int, ControlledLink]:
         """Those that are open, by number."""
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> Mapping[str, object]:
         """Everything about it, ready for JSON."""
 
 
 class ControlledLink(Protocol):
     """The part of a link that the API needs."""
 
-    def status(self) -> dict[str, Any]:
-        """Everything about it, ready for JSON."""
+    def status(self) -> LinkStatus:
+        """Everything about it."""
 
     def close(self) -> None:
         """Close both connections."""
@@ -84,7 +95,7 @@ class Answer(NamedTuple):
     """What an error becomes: the HTTP status, where the fault lies, and a text in place of the error's own."""
 
     status: str
-    location: str
+    location: Location
     description: str = ''
 
 
@@ -104,11 +115,19 @@ ANSWERS: dict[type[Exception], Answer] = {
     falcon.HTTPBadRequest: Answer(falcon.HTTP_400, 'method', 'there is no such method'),
     falcon.HTTPUnauthorized: Answer(falcon.HTTP_401, 'header'),
     falcon.HTTPForbidden: Answer(falcon.HTTP_403, 'header'),
-    falcon.HTTPNotFound: Answer(falcon.HTTP_404, 'path', f'there are /{", /".join((*ROUTES, "behaviors"))}'),
+    falcon.HTTPNotFound: Answer(falcon.HTTP_404, 'path', f'there are /{", /".join(ROUTES)}: see /openapi.json'),
     falcon.HTTPMethodNotAllowed: Answer(falcon.HTTP_405, 'method', 'not allowed here, see the header Allow'),
     falcon.HTTPContentTooLarge: Answer(falcon.HTTP_413, 'body'),
     Exception: Answer(falcon.HTTP_500, 'path', 'an error of the proxy itself, whose log says more'),
 }
+
+
+class Route(NamedTuple):
+    """A path, as falcon writes it, and the responders for its methods: ``on_get``, or ``on_get_SUFFIX``."""
+
+    path: str
+    resource: object
+    suffix: str | None = None
 
 
 class ControlApp:
@@ -130,7 +149,7 @@ class ControlApp:
 
     def on_get_behavior(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """What is armed, as the text that arms it."""
-        _send(resp, {'behavior': format_behaviors(self._find(name).armed)})
+        _send(resp, BehaviorAnswer(behavior=format_behaviors(self._find(name).armed)))
 
     def on_put_behavior(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Arm something else."""
@@ -143,11 +162,11 @@ class ControlApp:
     def on_get_behaviors(self, req: falcon.Request, resp: falcon.Response) -> None:
         """What can be armed, and its options."""
         options = list_options()
-        _send(resp, {'behaviors': list(options), 'options': options})
+        _send(resp, BehaviorsAnswer(behaviors=list(options), options=options))
 
     def on_get_backend(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Where the proxy's links go."""
-        _send(resp, {'backend': str(self._find(name).backend)})
+        _send(resp, BackendAnswer(backend=str(self._find(name).backend)))
 
     def on_put_backend(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Send them elsewhere."""
@@ -160,7 +179,7 @@ class ControlApp:
 
     def on_get_faults(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """The last faults, the oldest first."""
-        _send(resp, {'faults': self._find(name).faults.last()})
+        _send(resp, FaultsAnswer(faults=self._find(name).faults.last()))
 
     def on_delete_faults(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Forget them."""
@@ -169,7 +188,7 @@ class ControlApp:
 
     def on_get_links(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """The links that are open."""
-        _send(resp, {'links': [link.status() for link in self._find(name).links.values()]})
+        _send(resp, LinksAnswer(links=[link.status() for link in self._find(name).links.values()]))
 
     def on_delete_link(self, req: falcon.Request, resp: falcon.Response, number: int, name: str = '') -> None:
         """Cut one."""
@@ -202,8 +221,8 @@ class Manners:
         resp.set_header('X-Vaurien-Version', __version__)
 
 
-def make_app(proxies: Proxies, guard: Guard) -> falcon.App[falcon.Request, falcon.Response]:
-    """The WSGI application that controls *proxies*, for those whom *guard* lets in."""
+def make_app(routes: Iterable[Route], guard: Guard) -> falcon.App[falcon.Request, falcon.Response]:
+    """The WSGI application with these routes, for those whom *guard* lets in."""
     middleware: list[Any] = [guard, Manners()]
     app = falcon.App(middleware=middleware)
     app.resp_options.default_media_type = None  # type: ignore[assignment]  # what has no body has no type
@@ -211,15 +230,8 @@ def make_app(proxies: Proxies, guard: Guard) -> falcon.App[falcon.Request, falco
     app.add_error_handler(refusal.BrowserRefusal, refusal.answer_browser)
     app.add_error_handler(falcon.HTTPError, _on_error)
     app.add_error_handler(Exception, _on_error)
-    responders = ControlApp(proxies)
-    app.add_route('/behaviors', responders, suffix='behaviors')
-    for prefix in ('', '/proxies/{name}'):
-        for name in ROUTES:
-            app.add_route(f'{prefix}/{name}', responders, suffix=name)
-        app.add_route(f'{prefix}/links/{{number:int}}', responders, suffix='link')
-    others = toxiproxy.ToxiproxyApp(proxies)
-    for path, suffix in toxiproxy.ROUTES.items():
-        app.add_route(path, others, suffix=suffix)
+    for path, resource, suffix in routes:
+        app.add_route(path, resource, suffix=suffix)
     return app
 
 
@@ -228,30 +240,24 @@ def find_answer(error: Exception) -> Answer:
     return next(ANSWERS[base] for base in type(error).__mro__ if base in ANSWERS)
 
 
-def encode_error(location: str, name: str, description: str) -> bytes:
+def encode_error(location: Location, name: str, description: str) -> bytes:
     """The body of every refusal."""
-    error = {'location': location, 'name': name, 'description': description}
-    return msgspec.json.encode({'status': 'error', 'errors': [error]})
+    failure: Failure = {
+        'status': 'error',
+        'errors': [{'location': location, 'name': name, 'description': description}],
+    }
+    return msgspec.json.encode(failure)
 
 
-def list_options() -> dict[str, dict[str, dict[str, Any]]]:
+def list_options() -> dict[str, dict[str, OptionAnswer]]:
     """Every behavior that can be armed, with its options: help, type and default."""
     return {
         name: {
             option: {'help': text, 'type': _type_name(type_), 'default': default}
             for option, (text, type_, default) in behavior.all_options().items()
         }
-        for name in Behavior.names()
-        if (behavior := _load(name))
+        for name, behavior in Behavior.usable().items()
     }
-
-
-def _load(name: str) -> Any:
-    try:
-        return Behavior.get(name)
-    except PluginError as error:  # a broken plug-in harms nobody who does not use it
-        logger.warning('behavior %s is left out: %s', name, error)
-        return None
 
 
 def _type_name(type_: Any) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from vaurien.address import Address
 from vaurien.control.app import encode_error, make_app
+from vaurien.control.routes import make_routes
 from vaurien.engine.proxies import Proxies
 from vaurien.web.guard import Guard
 from vaurien.web.server import App, Malformed, WebServer
@@ -31,4 +32,4 @@ class ControlServer(WebServer):
 
     def make_app(self, bound: str) -> App:
         """The API, for those who may ask."""
-        return make_app(self._proxies, Guard(self.wanted.host, bound, self._hosts, self._token))
+        return make_app(make_routes(self._proxies), Guard(self.wanted.host, bound, self._hosts, self._token))

@@ -15,12 +15,14 @@ import falcon
 import msgspec
 
 from vaurien import gojson
+from vaurien.control.answers import ProxyAnswer
 from vaurien.control.lifecycle import Lifecycle, ProxyChange
 from vaurien.control.refusal import BrowserRefusal, Refusal
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import ConfigError
 from vaurien.protocols import Protocol
+from vaurien.status import ToxicStatus
 from vaurien.toxics import Toxic
 from vaurien.toxicspec import STREAMS, ToxicEntry
 from vaurien.toxiproxy import ProxyFields
@@ -92,7 +94,7 @@ class ToxiproxyApp:
 
     def on_post_populate(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Have proxies like these: create, replace, or leave alone."""
-        done: list[Mapping[str, Any]] = []
+        done: list[ProxyAnswer] = []
         try:
             entries: list[ProxyFields] = read_body(req, list[ProxyFields])
             for i, fields in enumerate(entries, 1):
@@ -195,6 +197,11 @@ def begin(req: falcon.Request, resp: falcon.Response, params: Mapping[str, Any])
         raise falcon.HTTPNotFound
     if not hasattr(ToxiproxyApp, f'on_{req.method.lower()}_{ROUTES[str(req.uri_template)]}'):
         raise falcon.HTTPMethodNotAllowed([])
+    receive(req, resp)
+
+
+def receive(req: falcon.Request, resp: falcon.Response) -> None:
+    """What every answer has that a responder gives; raises `BrowserRefusal`."""
     resp.set_header('X-Toxiproxy-Request-Id', secrets.token_hex(10))
     if (req.user_agent or '').startswith(BROWSER):
         raise BrowserRefusal
@@ -242,9 +249,9 @@ def read_attributes(type_: str, before: Mapping[str, Any], given: Mapping[str, A
         raise Refusal(400, f'bad request body: attributes.{error}') from None
 
 
-def tell_proxy(proxy: ProxyServer) -> dict[str, Any]:
+def tell_proxy(proxy: ProxyServer) -> ProxyAnswer:
     """A proxy as the API shows it."""
-    told = {
+    told: ProxyAnswer = {
         'name': proxy.name,
         'listen': proxy.listen,
         'upstream': proxy.upstream,
@@ -256,7 +263,7 @@ def tell_proxy(proxy: ProxyServer) -> dict[str, Any]:
     return told
 
 
-def tell_toxic(entry: ToxicEntry) -> dict[str, Any]:
+def tell_toxic(entry: ToxicEntry) -> ToxicStatus:
     """A toxic as the API shows it: what Toxiproxy does not have, only where it is set."""
     return {
         'attributes': {name: gojson.as_number(value) for name, value in entry.attributes.items() if value is not None},

@@ -21,11 +21,13 @@ class Chain:
     in the first stage: a slow one holds back whoever sends.
     """
 
-    __slots__ = ('_advancing', '_alarm', '_ending', '_resetting', 'stages', 'stream')
+    __slots__ = ('_advancing', '_alarm', '_ending', '_resetting', 'owed', 'stages', 'stream')
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self.stages: list[BaseToxic] = []
+        #: Bytes that went in and did not come out: they wait, or are gone.
+        self.owed = 0
         self._alarm: Alarm | None = None
         self._advancing = False
         self._ending = False
@@ -48,6 +50,8 @@ class Chain:
 
     def send(self, item: Item) -> None:
         """Take a chunk, or the end of the stream; nothing after that."""
+        if isinstance(item, bytes):
+            self.owed += len(item)
         if self._ending or not item:
             return
         self._ending = isinstance(item, Ending)
@@ -150,6 +154,7 @@ class Chain:
         elif item is Ending.RESET:
             stream.link.reset()
         else:
+            self.owed -= len(item)
             stream.send(item, past_toxics=True)
 
     def _set_alarm(self) -> None:

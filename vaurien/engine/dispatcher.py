@@ -247,9 +247,15 @@ class Dispatcher:
         """A behavior is about to read; only one runs at a time."""
 
     def on_touched(self) -> None:
-        """A behavior has read or written."""
+        """A behavior has read, or is about to write."""
         if self.exchange is not None:
             self.exchange.touched = True
+
+    def on_written(self, stream: Stream) -> None:
+        """A behavior is about to write."""
+        self.on_touched()
+        if self.exchange is not None and stream is self.link.down:
+            self.exchange.note_passing()
 
     def is_exhausted(self, stream: Stream) -> bool:
         """Whether a reader waits in vain though the stream has not ended: the reply has."""

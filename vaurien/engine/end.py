@@ -71,8 +71,8 @@ class End:
         self._check_open()
         if self._outbound.is_ending:
             raise BrokenPipeError('this end was shut down')
-        self._traffic.on_touched()
-        self._outbound.send(data)
+        self._traffic.on_written(self._outbound)
+        self._outbound.inject(data)
         with self._patience():
             while not (self._outbound.takes_more or self._link.closed):
                 self._link.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from gevent import Greenlet, GreenletExit, getcurrent
@@ -45,6 +46,9 @@ class Exchange:
         self.touched = False
         self._counted = greeting
         self.expects_reply = expects_reply
+        #: For how many seconds the request, or the reply, was held; since when it is, if it is.
+        self._held = 0.0
+        self._held_since: float | None = None
 
     def begin(self) -> None:
         """Start the behavior, in a greenlet."""
@@ -72,6 +76,16 @@ class Exchange:
             self._counted = True
             self.owner.asked += not self.reply_ended
 
+    def note_passing(self) -> None:
+        """What was held goes on, or something goes in its place."""
+        if self._held_since is not None:
+            self._held += monotonic() - self._held_since
+            self._held_since = None
+
+    def _note_holding(self) -> None:
+        if self._held_since is None:
+            self._held_since = monotonic()
+
     # What the dispatcher reports
 
     def on_upstream(self) -> None:
@@ -85,6 +99,8 @@ class Exchange:
         """More of the backend's bytes have arrived."""
         if self.link.down.holding:
             self.link.down.release_interim()
+            if self.sending and self.link.down.held:
+                self._note_holding()
         if not (self.sending or self.greeting):
             return
         for kind, _ in marks:
@@ -108,6 +124,7 @@ class Exchange:
 
     def _run(self) -> None:
         behavior = self.behavior
+        self._note_holding()
         try:
             if self._step(behavior.on_before_handle) is False:
                 self._drop_request()
@@ -123,6 +140,9 @@ class Exchange:
         except (Exception, SystemExit) as error:  # whatever somebody's behavior raises
             self.link.proxy.warn_failed(behavior, error)
             self._give_up()
+        finally:
+            self.note_passing()
+            self.link.proxy.tally.meters['behavior', behavior.name].note_held(self._held)
         self.owner.on_exchange_over(self)
 
     def _give_up(self) -> None:
@@ -153,6 +173,7 @@ class Exchange:
         self._send_request(wait=between or after)
         if between and not link.closed:
             self._step(self.behavior.on_between_handle)
+        self.note_passing()
         link.down.release()
         if after and not link.closed:
             self._await_reply()
@@ -160,6 +181,7 @@ class Exchange:
 
     def _send_request(self, *, wait: bool) -> None:
         self.count_request()
+        self.note_passing()
         self.sending = True
         if not self.request_ended:
             self._send_held()

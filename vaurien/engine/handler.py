@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from gevent import Greenlet, getcurrent
@@ -31,6 +32,7 @@ class Handler:
         '_draws',
         '_greenlets',
         '_has_read_reply',
+        '_held',
         '_in_behavior',
         '_stands_back',
         'exchanges',
@@ -48,6 +50,8 @@ class Handler:
         self._in_behavior = False
         self._behavior: str | None = None
         self._stands_back = False
+        #: For how many seconds the behavior has held the exchange.
+        self._held = 0.0
         #: Whether ``_handle`` itself has read from its *dest*: no more comes for the behavior.
         self._has_read_reply = False
         for stream in (link.up, link.down):
@@ -120,7 +124,10 @@ class Handler:
             self._has_read_reply = self._has_read_reply or not self._in_behavior
 
     def on_touched(self) -> None:
-        """An end was read or written: nothing is undone here anyway."""
+        """An end was read: nothing is undone here anyway."""
+
+    def on_written(self, stream: Stream) -> None:
+        """Nor where one is about to be written."""
 
     def is_exhausted(self, stream: Stream) -> bool:
         """Whether a behavior waits in vain though the stream has not ended."""
@@ -171,16 +178,31 @@ class Handler:
         """A call with bytes of the client's, and the behavior that it draws."""
         self._has_read_reply = False
         behavior = self._draw()
+        if behavior is None:
+            return self.protocol._handle(source, dest, True)
+        self._held = 0.0
+        try:
+            return self._apply(behavior, source, dest)
+        finally:
+            self.link.proxy.tally.meters['behavior', behavior.name].note_held(self._held)
+
+    def _apply(self, behavior: Dummy, source: End, dest: End) -> bool | None:
         result, is_handled = None, False
         with suppress(Released):
-            if behavior is not None and self._step(behavior, 'on_before_handle', source, dest) is False:
+            if self._hold(behavior, 'on_before_handle', source, dest) is False:
                 self.link.up.drop()
                 return None
             result, is_handled = self.protocol._handle(source, dest, True), True
-            if behavior is not None:
-                self._step(behavior, 'on_between_handle', source, dest)
-                self._step(behavior, 'on_after_handle', source, dest)
+            self._hold(behavior, 'on_between_handle', source, dest)
+            self._step(behavior, 'on_after_handle', source, dest)
         return result if is_handled else self.protocol._handle(source, dest, True)
+
+    def _hold(self, behavior: Dummy, name: str, source: End, dest: End) -> bool | None:
+        began = monotonic()
+        try:
+            return self._step(behavior, name, source, dest)
+        finally:
+            self._held += monotonic() - began
 
     def _progress(self) -> tuple[int | bool, ...]:
         up, down = self.link.up, self.link.down

@@ -16,8 +16,10 @@ from vaurien.engine.dialer import Dialer, begin_connecting
 from vaurien.engine.dispatcher import Dispatcher
 from vaurien.engine.handler import Handler
 from vaurien.engine.stream import Stream
+from vaurien.engine.tally import Counts
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.tcp import TCP
+from vaurien.status import LinkStatus
 
 if TYPE_CHECKING:
     from _socket import socket
@@ -133,14 +135,21 @@ class Link:
             self.traffic.rearm()
             if isinstance(self.traffic, Dispatcher) and self.traffic.is_superfluous():
                 self.up.chunks = self.traffic.exchanges
-                self.traffic = None
+                self._direct(None)
                 self.up.untap()
                 self.down.untap()
         elif self.proxy.selector is not None:
             for stream in (self.up, self.down):
                 if stream.splice is not None:
                     stream.splice.leave()
-            self.traffic = Dispatcher(self, self.opaque_protocol(), exchanges=self.up.chunks)
+            self._direct(Dispatcher(self, self.opaque_protocol(), exchanges=self.up.chunks))
+
+    def _direct(self, traffic: Dispatcher | None) -> None:
+        """Have it look at the bytes, or nothing; what was sent stays what it is."""
+        before = self.up.through, self.down.through
+        self.traffic = traffic
+        for stream, through in zip((self.up, self.down), before, strict=True):
+            stream.surplus += through - stream.through
 
     def draws(self) -> Draws | None:
         """What the link's exchanges draw; None while nothing is armed."""
@@ -256,16 +265,16 @@ class Link:
             return True
         return _silence(self.client) < _silence(self.backend)
 
-    def status(self) -> dict[str, Any]:
-        """Everything about it, ready for JSON; times in seconds."""
-        exchanges, upstream, downstream = self.counts()
+    def status(self) -> LinkStatus:
+        """Everything about it."""
+        counts = self.counts()
         return {
             'id': self.number,
             'client': _peer_of(self.client),
             'backend': _peer_of(self.backend) if self._dialer is None else None,
             'age': round(monotonic() - self._began, 3),
-            'bytes': {'upstream': upstream, 'downstream': downstream},
-            'exchanges': exchanges,
+            'bytes': {'upstream': counts.upstream_received, 'downstream': counts.downstream_received},
+            'exchanges': counts.exchanges,
             'behavior': None if self.traffic is None else self.traffic.doing,
             'toxics': self._list_toxics(),
         }
@@ -276,12 +285,13 @@ class Link:
         chains = [stream.chain for stream in (self.up, self.down) if stream.chain is not None]
         return [stage.label for chain in chains for stage in chain.stages if stage.applied]
 
-    def counts(self) -> tuple[int, int, int]:
-        """Exchanges opened, bytes received from the client, bytes received from the backend."""
+    def counts(self) -> Counts:
+        """What has gone over it until now."""
         if not self.joined:
-            return 0, 0, 0
-        exchanges = self.up.chunks if self.traffic is None else self.traffic.exchanges
-        return exchanges, self.up.received, self.down.received
+            return Counts()
+        up, down = self.up, self.down
+        exchanges = up.chunks if self.traffic is None else self.traffic.exchanges
+        return Counts(exchanges, up.received, up.sent, down.received, down.sent)
 
     # Who waits
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic, perf_counter, time
@@ -24,12 +23,14 @@ from vaurien.engine.link import Link
 from vaurien.engine.listener import Listener
 from vaurien.engine.resolver import Resolver
 from vaurien.engine.stream import CHUNK
+from vaurien.engine.tally import Tally
 from vaurien.engine.toxicity import Toxics, status_of
 from vaurien.errors import ConfigError
 from vaurien.faults import Fault, FaultLog
 from vaurien.protocols import Protocol
 from vaurien.selector import Armed, Selector
 from vaurien.settings import ProxySettings
+from vaurien.status import ArmedStatus, LimitsStatus, ProxyStatus
 
 if TYPE_CHECKING:
     from _socket import socket
@@ -71,14 +72,11 @@ class ProxyServer:
         self.resolver = Resolver(self, settings.backend)
         self.links: dict[int, Link] = {}
         self.links_total = 0
+        self.tally = Tally(self.links)
         self.toxics = Toxics(self)
         self.faults = FaultLog()
-        self._fault_counts: Counter[str] = Counter()
         #: Streams read into this: a chunk is sent on, or copied, before the next callback of the same loop runs.
         self.buffer = memoryview(bytearray(CHUNK))
-        self._exchanges = 0
-        self._upstream_bytes = 0
-        self._downstream_bytes = 0
         self._began = monotonic()
         self._greenlets = Group()
         self._listener: Listener | None = None
@@ -217,10 +215,7 @@ class ProxyServer:
     def on_closed(self, link: Link) -> None:
         """A link has closed: keep its counts."""
         del self.links[link.number]
-        exchanges, upstream, downstream = link.counts()
-        self._exchanges += exchanges
-        self._upstream_bytes += upstream
-        self._downstream_bytes += downstream
+        self.tally.note_closed(link)
         if self.settings.max_links is not None and self._listener is not None:
             self._listener.resume()
 
@@ -236,18 +231,23 @@ class ProxyServer:
 
     def note_unreachable(self, link: Link, reason: str) -> None:
         """A link found no address of the backend that accepts."""
+        self.tally.connect_failures += 1
         logger.warning('link %d: cannot connect to %s: %s', link.number, self.backend, reason)
 
     def _watch_idle(self, seconds: float) -> None:
         seen: dict[Link, int] = {}
 
+        def received(link: Link) -> int:
+            counts = link.counts()
+            return counts.upstream_received + counts.downstream_received
+
         def look() -> None:
             nonlocal seen
-            idle = [link for link in self.links.values() if seen.get(link) == sum(link.counts()[1:])]
+            idle = [link for link in self.links.values() if seen.get(link) == received(link)]
             for link in idle:
                 logger.info('link %d: nothing moved for %g s, closed', link.number, seconds)
                 link.close()
-            seen = {link: sum(link.counts()[1:]) for link in self.links.values()}
+            seen = {link: received(link) for link in self.links.values()}
 
         self._idle_timer = self.loop.timer(seconds, seconds)
         self._idle_timer.start(look)
@@ -285,7 +285,7 @@ class ProxyServer:
 
         The text of the request.
         """
-        self._fault_counts[behavior.name] += 1
+        self.tally.meters['behavior', behavior.name].hits += 1
         protocol.request = bytes(link.up.held)
         protocol.draw_from(f'{self.seed}/{link.number}/{exchange}')
         text, _ = self.describe(protocol, link.up.position, protocol.request)
@@ -348,9 +348,15 @@ class ProxyServer:
 
     # Telling
 
-    def status(self) -> dict[str, Any]:
-        """Everything about the running proxy, ready for JSON; times in seconds."""
-        settings, counts = self.settings, [link.counts() for link in self.links.values()]
+    def status(self) -> ProxyStatus:
+        """Everything about the running proxy."""
+        settings, counts = self.settings, self.tally.counts()
+        limits: LimitsStatus = {
+            'timeout': settings.timeout,
+            'idle_timeout': settings.idle_timeout,
+            'backlog': settings.backlog,
+            'max_links': settings.max_links,
+        }
         return {
             'version': __version__,
             'pid': os.getpid(),
@@ -365,18 +371,19 @@ class ProxyServer:
             'behaviors': [self._tell(entry, at_work) for entry, at_work in zip(self.armed, self._at_work, strict=True)],
             'toxics': [status_of(entry) for entry in self.toxics],
             'seed': self.seed,
-            'settings': {name: getattr(settings, name) for name in ('timeout', 'idle_timeout', 'backlog', 'max_links')},
+            'settings': limits,
             'links': {'open': len(self.links), 'total': self.links_total},
-            'exchanges': self._exchanges + sum(exchanges for exchanges, _, _ in counts),
-            'bytes': {
-                'upstream': self._upstream_bytes + sum(upstream for _, upstream, _ in counts),
-                'downstream': self._downstream_bytes + sum(downstream for _, _, downstream in counts),
-            },
-            'faults': dict(self._fault_counts),
+            'exchanges': counts.exchanges,
+            'bytes': {'upstream': counts.upstream_received, 'downstream': counts.downstream_received},
+            'faults': self.tally.behavior_hits(),
         }
 
     @staticmethod
-    def _tell(entry: Entry, at_work: Armed) -> dict[str, Any]:
-        counts = {'matched': at_work.matched, 'hits': at_work.hits}
-        told: dict[str, Any] = to_builtins(entry, enc_hook=str)
-        return told | counts
+    def _tell(entry: Entry, at_work: Armed) -> ArmedStatus:
+        return {
+            'name': entry.name,
+            'percent': entry.percent,
+            'options': to_builtins(entry.options, enc_hook=str),
+            'matched': at_work.matched,
+            'hits': at_work.hits,
+        }

@@ -58,6 +58,7 @@ class Stream:
         'sink',
         'source',
         'splice',
+        'surplus',
         'tap',
         'unsent',
         'writer',
@@ -89,11 +90,29 @@ class Stream:
         self.splice: Splice | None = None
         #: The toxics, if there are any, that what is sent goes through.
         self.chain: Chain | None = None
+        #: What `sent` has beyond the bytes that went through: those that behaviors wrote, less those that were dropped.
+        self.surplus = 0
 
     def carry_on(self, before: Stream) -> None:
         """Continue where another stream was when nothing was under way, between other sockets."""
         self.tap, self.position = before.tap, before.position
         self.received, self.chunks = before.received, before.chunks
+        self.surplus = before.sent - before.through
+
+    @property
+    def through(self) -> int:
+        """Bytes that have arrived and are not held: where messages matter, as the protocol has left them."""
+        return self.received if self.link.traffic is None else self.position
+
+    @property
+    def sent(self) -> int:
+        """Bytes that the sink has taken. Nothing is counted for it as they pass."""
+        waiting = 0 if self.unsent is None else len(self.unsent)
+        if self.splice is not None:
+            waiting += self.splice.inside
+        if self.chain is not None:
+            waiting += self.chain.owed
+        return self.through + self.surplus - waiting
 
     def enchain(self) -> Chain:
         """The chain of its toxics; made where there is none: bytes are looked at from here."""
@@ -108,7 +127,9 @@ class Stream:
 
     def unchain(self) -> None:
         """There are no more toxics: bytes go straight through again, unless something else looks at them."""
-        self.chain = None
+        if self.chain is not None:
+            self.surplus -= self.chain.owed
+            self.chain = None
         self.buffer = self.link.proxy.buffer
         if self.link.traffic is None:
             self.untap()
@@ -147,6 +168,7 @@ class Stream:
             if watcher is not None:
                 watcher.close()
         if self.splice is not None:
+            self.surplus -= self.splice.inside
             self.splice.close()
             self.splice = None
         if self.chain is not None:
@@ -180,7 +202,7 @@ class Stream:
         except BlockingIOError:
             sent = 0
         except OSError:
-            self.link.on_reset(self.sink)
+            self._lose(count)
             return
         if sent < count:
             self._block(bytearray(self.buffer[sent:count]))
@@ -221,9 +243,12 @@ class Stream:
     def abandon(self) -> None:
         """The sink is broken: forget what it did not take."""
         if self.splice is not None:
+            self.surplus -= self.splice.inside
             self.splice.close()
             self.splice = None
-        self.unsent = None
+        if self.unsent is not None:
+            self.surplus -= len(self.unsent)
+            self.unsent = None
         if self.writer is not None:
             self.writer.stop()
 
@@ -258,6 +283,7 @@ class Stream:
             self.chain.send(bytes(data))
             return
         if self.finished:
+            self.surplus -= len(data)
             return
         if self.unsent is not None:
             self.unsent += data
@@ -271,10 +297,20 @@ class Stream:
         except BlockingIOError:
             sent = 0
         except OSError:
-            self.link.on_reset(self.sink)
+            self._lose(len(data))
             return
         if sent < len(data):
             self._block(bytearray(memoryview(data)[sent:]))
+
+    def inject(self, data: bytes) -> None:
+        """Send what did not come from the source."""
+        self.surplus += len(data)
+        self.send(data)
+
+    def _lose(self, count: int) -> None:
+        """The sink is broken, and so many bytes did not get there."""
+        self.surplus -= count
+        self.link.on_reset(self.sink)
 
     def _block(self, rest: bytearray) -> None:
         self.unsent = rest
@@ -362,6 +398,7 @@ class Stream:
         data = bytes(self.held[:size])
         del self.held[:size]
         self.position += size
+        self.surplus -= size
         for kind in self._marks_passed():
             if self.link.traffic is not None:
                 self.link.traffic.on_taken(self, kind)
@@ -400,6 +437,7 @@ class Stream:
         """Forget all that is held, and hold no more."""
         self.holding = False
         self.position += len(self.held)
+        self.surplus -= len(self.held)
         self.held.clear()
         self.marks.clear()
         self.settle()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vaurien.errors import ConfigError
+from vaurien.status import ToxicStatus
 from vaurien.toxics import Toxic
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class Toxics:
             chance=f'{self._proxy.seed}/{number}/{entry.name}',
             now=now,
             fresh=number > self._born[entry.name],
+            meter=self._proxy.tally.meters['toxic', entry.name],
         )
         stage.toxicity = entry.toxicity
         stage.draw(now)
@@ -110,7 +112,7 @@ class Toxics:
                     yield stream, stage
 
 
-def status_of(entry: ToxicEntry) -> dict[str, Any]:
+def status_of(entry: ToxicEntry) -> ToxicStatus:
     """An entry, ready for JSON: attributes that are not set are left out."""
     attributes = {name: value for name, value in entry.attributes.items() if value is not None}
     return {

@@ -16,10 +16,15 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
+from vaurien.meter import Meter
 from vaurien.options import Configurable
 
 #: A whole number as the API has it: signed, of 64 bits.
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+
+
+#: Seconds. What stays for less was not held: so long it takes to get here from the stage before.
+BRIEF = 0.0005
 
 
 class Ending(enum.Enum):
@@ -56,14 +61,20 @@ class BaseToxic(Configurable):
         chance: str = '',
         now: float = 0.0,
         fresh: bool = True,
+        meter: Meter | None = None,
     ) -> None:
         """*name*: of the proxy's toxic that this is a stage of; *chance*: what randomness is drawn from; *fresh*: the
-        link was opened while the toxic was there.
+        link was opened while the toxic was there; *meter*: what counts the chunks that were held, changed or dropped.
         """
         super().__init__(values)
         self.label = name
         self._chance = chance
         self.fresh = fresh
+        self._meter = Meter() if meter is None else meter
+        #: Chunks taken out; of the last one, when it arrived, and whether it was counted.
+        self._taken = 0
+        self._last: tuple[float, Item | None] = (now, None)
+        self._is_counted = False
         #: Since when it is on this link.
         self.since = now
         #: Chunks that wait, and when each arrived.
@@ -100,6 +111,10 @@ class BaseToxic(Configurable):
         before, toxicity = self.applied, self.toxicity
         self.applied = toxicity >= 1 or (toxicity > 0 and self.random.random() < toxicity)
         if before and not self.applied:
+            for arrived, _ in self.queue:
+                if now - arrived >= BRIEF:
+                    self._meter.hits += 1
+                    self._meter.note_held(now - arrived)
             self.queue.extend([(now, item) for item in self.leave(now)])
 
     def feed(self, item: Item, now: float) -> None:
@@ -109,9 +124,24 @@ class BaseToxic(Configurable):
     def step(self, now: float) -> Item | None:
         """What goes on now; None: nothing does before it is `due`."""
         self.due = inf
-        if self.applied:
-            return self.emit(now)
-        return self.pop() if self.queue else None
+        if not self.applied:
+            return self.pop() if self.queue else None
+        before = self._taken
+        item = self.emit(now)
+        self._measure(item, self._taken - before, now)
+        return item
+
+    def _measure(self, item: Item | None, taken: int, now: float) -> None:
+        """Count the chunks *taken*, but not one that goes on at once as it came, and how long what goes on was held."""
+        arrived, last = self._last
+        if taken:
+            self._is_counted = item != last or now - arrived >= BRIEF
+            self._meter.hits += taken - 1 + self._is_counted
+        elif item is not None and not self._is_counted:
+            self._is_counted = True
+            self._meter.hits += 1
+        if self._is_counted and item is not None and (item == last or isinstance(item, bytes)):
+            self._meter.note_held(now - arrived)
 
     def emit(self, now: float) -> Item | None:
         """What goes on now; None: nothing, and `due` is when to ask again."""
@@ -131,7 +161,10 @@ class BaseToxic(Configurable):
     def pop(self) -> Item:
         """Take out the first one that waits."""
         self._head_due = None
-        item = self.queue.popleft()[1]
+        self._last = self.queue.popleft()
+        self._taken += 1
+        item = self._last[1]
+        assert item is not None
         self.ended = self.ended or isinstance(item, Ending)
         return item
 

@@ -1,0 +1,73 @@
+"""What schemathesis may do to the command that it tries, loaded by it: see schemathesis.toml."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+import requests
+import schemathesis
+
+from tests.behaviors.waiting import eventually
+from tests.servers import HOST, TIMEOUT
+
+#: The proxy that is there at the start, and stays.
+PROXY = 'vaurien'
+#: Its backend, which stays the same, and the URL of the control API: variables of the environment.
+BACKEND, API = 'VAURIEN_TEST_BACKEND', 'VAURIEN_TEST_API'
+
+#: Their links are there to be cut.
+clients: list[socket.socket] = []
+
+
+@schemathesis.hook
+def filter_body(context: schemathesis.HookContext, body: Any) -> bool:
+    """Of names that differ in case alone the last one counts, of which no schema knows."""
+    if isinstance(body, list):
+        return all(filter_body(context, item) for item in body)
+    if not isinstance(body, dict):
+        return True
+    names = {name.lower() for name in body}
+    return len(names) == len(body) and all(filter_body(context, value) for value in body.values())
+
+
+@schemathesis.hook
+def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, Any]) -> None:
+    """Keep what is tried on this machine, and let it meet a proxy and links that are there."""
+    for body in case.body if isinstance(case.body, list) else [case.body]:
+        if isinstance(body, dict):
+            restrain(body, creates=case.method == 'POST' and case.path in ('/proxies', '/populate'))
+    given = case.path_parameters
+    if case.method != 'GET' and case.path == '/proxies/{name}' and given.get('name') == PROXY:
+        given['name'] = 'spare'
+    if case.path.endswith('/links/{number}') and str(given.get('number')).isdigit():
+        given['number'] = open_link()
+    if case.path.endswith('/toxics/{toxic}'):
+        ask('POST', 'toxics', type='latency')  # unless it is there
+
+
+def restrain(body: dict[str, Any], *, creates: bool) -> None:
+    """Let a proxy listen on a free port of loopback, whatever text it has; what is no text is to be refused."""
+    if creates and body.get('listen') is None:
+        body['listen'] = ''
+    for key, value in body.items():
+        if key.lower() == 'listen' and isinstance(value, str):
+            body[key] = f'{HOST}:0'
+        if key == 'backend' and isinstance(value, str) and ':' in value:
+            body[key] = os.environ[BACKEND]
+
+
+def open_link() -> int:
+    """The number of another link."""
+    before = ask('GET', 'status')
+    host, _, port = before['proxy'].rpartition(':')
+    clients.append(socket.create_connection((host, int(port)), TIMEOUT))
+    total: int = before['links']['total']
+    eventually(lambda: ask('GET', 'status')['links']['total'] > total)
+    return total + 1
+
+
+def ask(method: str, path: str, **body: Any) -> Any:
+    """Something of that proxy."""
+    return requests.request(method, f'{os.environ[API]}/proxies/{PROXY}/{path}', json=body, timeout=TIMEOUT).json()

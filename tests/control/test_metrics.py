@@ -1,0 +1,232 @@
+"""``/metrics`` of the running command, read by the parser of Prometheus' own client."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.behaviors.waiting import eventually
+from tests.commands import Command, StartCommand
+from tests.peers import Peer, RawBackend
+from tests.servers import HOST, TIMEOUT, free_port
+from vaurien import __version__
+from vaurien.control.metrics import CONTENT_TYPE, FAMILIES
+
+DASHBOARD = Path(__file__).parent.parent.parent / 'examples' / 'grafana' / 'vaurien.json'
+#: The names of metrics in a query.
+NAMES = re.compile(r'\b(?:vaurien|toxiproxy|process)_\w+')
+#: What a query groups by or selects by.
+LABELS = re.compile(r'by \((?P<by>[^)]*)\)|\b(?P<selected>\w+)=')
+
+
+class Scraped:
+    """One answer of ``GET /metrics``."""
+
+    def __init__(self, text: str) -> None:
+        self.samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+
+    def value(self, name: str, /, **labels: str) -> float | None:
+        """Of the only series that has these labels, among others; None: there is none."""
+        found = [one.value for one in self.samples if one.name == name and labels.items() <= one.labels.items()]
+        assert len(found) < 2, found
+        return found[0] if found else None
+
+    def labels(self, name: str) -> list[Mapping[str, str]]:
+        """Of every series."""
+        return [one.labels for one in self.samples if one.name == name]
+
+
+def url(command: Command, path: str = '/metrics') -> str:
+    return f'http://{HOST}:{command.control_port}{path}'
+
+
+def scrape(command: Command) -> Scraped:
+    response = requests.get(url(command), timeout=TIMEOUT)
+    assert response.status_code == 200
+    return Scraped(response.text)
+
+
+def post(command: Command, path: str, **body: object) -> None:
+    response = requests.post(url(command, path), json=body, timeout=TIMEOUT)
+    assert response.ok, response.text
+
+
+@pytest.fixture
+def command(vaurien_command: StartCommand, echo_server: RawBackend) -> Command:
+    """In front of the echo server."""
+    return vaurien_command('--backend', echo_server.address, '--http')
+
+
+@pytest.fixture
+def client(command: Command) -> Iterator[Peer]:
+    with Peer.connect(command.port) as client:
+        yield client
+
+
+def exchange(client: Peer, times: int = 1) -> None:
+    for _ in range(times):
+        client.send(b'ping')
+        assert client.recv_exactly(4) == b'ping'
+
+
+class TestBytes:
+    """The two counters of Toxiproxy."""
+
+    RECEIVED, SENT = 'toxiproxy_proxy_received_bytes_total', 'toxiproxy_proxy_sent_bytes_total'
+
+    def test_they_are_up_to_date_while_a_link_is_open(self, command: Command, client: Peer) -> None:
+        for exchanges in (1, 2):
+            exchange(client)
+            scraped = scrape(command)
+            for name in (self.RECEIVED, self.SENT):
+                for direction in ('upstream', 'downstream'):
+                    assert scraped.value(name, direction=direction) == 4 * exchanges
+
+    def test_they_keep_what_was(self, command: Command, client: Peer) -> None:
+        exchange(client)
+        client.close()
+        eventually(lambda: scrape(command).value('vaurien_links_open') == 0)
+        assert scrape(command).value(self.SENT, direction='downstream') == 4
+
+    def test_their_labels(self, command: Command, echo_server: RawBackend) -> None:
+        for name in (self.RECEIVED, self.SENT):
+            assert scrape(command).labels(name) == [
+                {
+                    'direction': direction,
+                    'listener': command.address,
+                    'proxy': 'vaurien',
+                    'upstream': echo_server.address,
+                }
+                for direction in ('upstream', 'downstream')
+            ]
+
+    def test_received_is_before_toxics_and_sent_is_after(self, command: Command, client: Peer) -> None:
+        post(command, '/proxies/vaurien/toxics', type='limit_data', stream='upstream', attributes={'bytes': 6})
+        client.send(b'ping pong')
+        assert client.recv_all() == b''
+        scraped = scrape(command)
+        assert scraped.value(self.RECEIVED, direction='upstream') == 9
+        assert scraped.value(self.SENT, direction='upstream') == 6
+
+
+class TestOwn:
+    def test_links_and_exchanges(self, command: Command, client: Peer) -> None:
+        exchange(client, 3)
+        with Peer.connect(command.port) as other:
+            exchange(other)
+            scraped = scrape(command)
+            assert scraped.value('vaurien_links_open', proxy='vaurien') == 2
+            assert scraped.value('vaurien_links_total', proxy='vaurien') == 2
+            assert scraped.value('vaurien_exchanges_total', proxy='vaurien') == 4
+
+    def test_faults_and_how_long_they_held(self, command: Command, client: Peer) -> None:
+        put = requests.put(url(command, '/behavior'), json={'name': 'delay', 'sleep': 0.06}, timeout=TIMEOUT)
+        assert put.ok
+        post(command, '/proxies/vaurien/toxics', type='latency', name='far', attributes={'latency': 30})
+        exchange(client, 2)
+        scraped = scrape(command)
+        for kind, name, seconds, quicker in (('behavior', 'delay', 0.06, '0.05'), ('toxic', 'far', 0.03, '0.025')):
+            labels = {'proxy': 'vaurien', 'kind': kind, 'name': name}
+            assert scraped.value('vaurien_faults_total', **labels) == 2
+            assert scraped.value('vaurien_added_latency_seconds_count', **labels) == 2
+            total = scraped.value('vaurien_added_latency_seconds_sum', **labels)
+            assert total is not None
+            assert 2 * seconds <= total < TIMEOUT
+            assert scraped.value('vaurien_added_latency_seconds_bucket', le=quicker, **labels) == 0
+            assert scraped.value('vaurien_added_latency_seconds_bucket', le='+Inf', **labels) == 2
+
+    def test_connect_failures(self, vaurien_command: StartCommand) -> None:
+        command = vaurien_command('--backend', f'{HOST}:{free_port()}', '--http')
+        assert scrape(command).value('vaurien_connect_failures_total') == 0
+        with suppress(ConnectionError), Peer.connect(command.port) as client:
+            assert client.recv() == b''
+        eventually(lambda: scrape(command).value('vaurien_connect_failures_total', proxy='vaurien') == 1)
+
+    def test_what_runs(self, command: Command) -> None:
+        scraped = scrape(command)
+        (build,) = scraped.labels('vaurien_build_info')
+        assert build['version'] == __version__
+        assert (scraped.value('process_open_fds') or 0) > 3
+        assert (scraped.value('process_resident_memory_bytes') or 0) > 1e6
+
+
+class TestProxies:
+    def test_each_has_its_series_until_it_is_gone(self, command: Command, echo_server: RawBackend) -> None:
+        for _ in (1, 2):  # another one of that name begins anew
+            post(command, '/proxies', name='other', listen=f'{HOST}:0', upstream=echo_server.address)
+            post(command, '/proxies/other/toxics', type='duplicate')
+            listen = requests.get(url(command, '/proxies/other'), timeout=TIMEOUT).json()['listen']
+            with Peer.connect(int(listen.rpartition(':')[2])) as client:
+                client.send(b'ping')
+                assert client.recv_exactly(8) == b'pingping'
+            scraped = scrape(command)
+            assert scraped.value('vaurien_links_total', proxy='other') == 1
+            assert scraped.value('vaurien_faults_total', proxy='other', name='duplicate_downstream') == 1
+            assert scraped.value('toxiproxy_proxy_sent_bytes_total', listener=listen, direction='downstream') == 8
+            assert scraped.value('vaurien_links_total', proxy='vaurien') == 0
+            assert requests.delete(url(command, '/proxies/other'), timeout=TIMEOUT).status_code == 204
+            assert {one.labels.get('proxy', 'vaurien') for one in scrape(command).samples} == {'vaurien'}
+
+    def test_none(self, command: Command) -> None:
+        assert requests.delete(url(command, '/proxies/vaurien'), timeout=TIMEOUT).ok
+        assert scrape(command).labels('vaurien_links_open') == []
+
+    def test_a_name_of_any_letters(self, command: Command) -> None:
+        name = 'a "b"\n\\c\u2028\xe9'
+        post(command, '/proxies', name=name, listen=f'{HOST}:0', upstream='nowhere:1')
+        assert scrape(command).value('vaurien_links_open', proxy=name) == 0
+
+
+class TestAnswer:
+    def test_any_method_will_do(self, command: Command) -> None:
+        for method in ('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'):
+            response = requests.request(method, url(command), timeout=TIMEOUT)
+            assert response.status_code == 200
+            assert response.headers['Content-Type'] == CONTENT_TYPE == 'text/plain; version=0.0.4; charset=utf-8'
+            assert len(response.headers['X-Toxiproxy-Request-Id']) == 20
+            assert ('vaurien_links_open' in response.text) is (method != 'HEAD')
+
+    def test_no_browser_is_answered(self, command: Command) -> None:
+        response = requests.get(url(command), headers={'User-Agent': 'Mozilla/5.0'}, timeout=TIMEOUT)
+        assert (response.status_code, response.text) == (403, 'User agent not allowed\n')
+
+    def test_the_token_is_asked_for(self, vaurien_command: StartCommand, echo_server: RawBackend) -> None:
+        command = vaurien_command('--backend', echo_server.address, '--http', '--api-token', 'secret')
+        assert requests.get(url(command), timeout=TIMEOUT).status_code == 401
+        authorized = {'Authorization': 'Bearer secret'}
+        assert requests.get(url(command), headers=authorized, timeout=TIMEOUT).status_code == 200
+
+
+class TestNames:
+    """As https://prometheus.io/docs/practices/naming/ has them."""
+
+    def test_ours(self) -> None:
+        for family in FAMILIES:
+            assert family.name.startswith(('vaurien_', 'toxiproxy_'))
+            assert family.name.endswith('_total') == (family.make().type == 'counter')
+            assert family.help.endswith('.')
+            assert 'proxy' in family.labels
+
+    def test_the_dashboard_asks_for_nothing_else(self, command: Command, client: Peer) -> None:
+        post(command, '/proxies/vaurien/toxics', type='duplicate')
+        client.send(b'ping')
+        client.recv_exactly(8)
+        scraped = scrape(command)
+        dashboard = json.loads(DASHBOARD.read_text())
+        queries = [target['expr'] for panel in dashboard['panels'] for target in panel['targets']]
+        queries += [variable['definition'] for variable in dashboard['templating']['list'] if 'definition' in variable]
+        assert len(queries) > len(FAMILIES)
+        asked_for = {name for query in queries for name in NAMES.findall(query)}
+        assert asked_for <= {one.name for one in scraped.samples}
+        assert {family.name for family in FAMILIES} <= {name.removesuffix('_bucket') for name in asked_for}
+        found = [''.join(groups) for query in queries for groups in LABELS.findall(query)]
+        labels = {label.strip() for text in found for label in text.split(',')}
+        of_prometheus = {'instance', 'job'}
+        assert labels <= {label for one in scraped.samples for label in one.labels} | of_prometheus

@@ -1,0 +1,196 @@
+"""``/openapi.json`` is the API of the running command: schemathesis tries what it describes, and finds nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, cast
+
+import falcon
+import falcon.inspect
+import msgspec
+import pytest
+import requests
+from falcon.routing import map_http_methods
+
+from tests.commands import SCRIPTS, Command
+from tests.control.schemathesis_hooks import API, BACKEND, PROXY
+from tests.peers import Peer, RawBackend
+from tests.servers import HOST, TIMEOUT
+from vaurien import __version__
+from vaurien.behaviors import Behavior
+from vaurien.control.app import make_app
+from vaurien.control.openapi import OPERATIONS, REFUSALS
+from vaurien.control.routes import make_routes
+from vaurien.engine.proxies import Proxies
+from vaurien.toxics import Toxic
+from vaurien.web.guard import Guard
+
+CONFIG = Path(__file__).parent / 'schemathesis.toml'
+ROOT = CONFIG.parent.parent.parent
+
+
+def wait(peer: Peer) -> None:
+    """Say nothing, for long enough."""
+    with suppress(OSError):
+        peer.recv()
+
+
+@pytest.fixture(scope='module')
+def backend() -> Iterator[RawBackend]:
+    backend = RawBackend().serve(wait)
+    yield backend
+    backend.close()
+
+
+@pytest.fixture(scope='module')
+def command(backend: RawBackend) -> Iterator[Command]:
+    """In front of a backend."""
+    command = Command('--backend', backend.address, '--http')
+    yield command
+    command.kill()
+
+
+@pytest.fixture(scope='module')
+def api(command: Command) -> str:
+    return f'http://{HOST}:{command.control_port}'
+
+
+@pytest.fixture(scope='module')
+def document(api: str) -> Any:
+    response = requests.get(f'{api}/openapi.json', timeout=TIMEOUT)
+    assert (response.status_code, response.headers['Content-Type']) == (200, 'application/json')
+    return response.json()
+
+
+def references(value: Any) -> Iterator[str]:
+    """Every ``$ref`` in it."""
+    if isinstance(value, dict):
+        yield from [value['$ref']] if '$ref' in value else []
+        for inner in value.values():
+            yield from references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from references(inner)
+
+
+class TestDocument:
+    def test_what_it_is(self, document: Any) -> None:
+        assert document['openapi'] == '3.1.0'
+        assert document['info']['version'] == __version__
+
+    def test_it_has_every_path_and_method_that_there_is(self, document: Any) -> None:
+        app = make_app(make_routes(Proxies([])), Guard(HOST, HOST))
+        served = {
+            (re.sub(r':\w+}', '}', route.path), method.method.lower())
+            for route in falcon.inspect.inspect_routes(app)
+            for method in route.methods
+            if not method.internal
+        }
+        described = {
+            (path, method)
+            for path, methods in document['paths'].items()
+            for method in methods
+            if method != 'parameters'
+        }
+        assert described == served
+
+    def test_nothing_is_described_that_is_not_there(self) -> None:
+        used: set[Any] = set()
+        for route in make_routes(Proxies([])):
+            responders: Any = map_http_methods(route.resource, suffix=route.suffix).values()
+            used.update(responder.__func__ for responder in responders)
+        assert set(OPERATIONS) == used
+        assert {operation.api for operation in OPERATIONS.values()} == set(REFUSALS)
+
+    def test_every_reference_leads_somewhere(self, document: Any) -> None:
+        found = set(references(document))
+        assert found
+        for reference in found:
+            part = document
+            for key in reference.removeprefix('#/').split('/'):
+                part = part[key]
+        unused = {f'#/components/schemas/{name}' for name in document['components']['schemas']} - found
+        assert not unused
+
+    def test_every_option_is_in_it(self, document: Any) -> None:
+        schemas = document['components']['schemas']
+        for name in Behavior.names():
+            for kind in ('arm', 'entry'):
+                properties = schemas[f'{kind}_{name}']['properties']
+                assert set(Behavior.get(name).all_options()) <= set(properties)
+        for name in Toxic.names():
+            assert set(schemas[f'attributes_{name}']['properties']) == set(Toxic.get(name).all_options())
+        assert schemas['arm_delay']['properties']['sleep'] == {
+            'type': 'number',
+            'minimum': 0,
+            'description': 'Seconds to wait',
+            'default': 1.0,
+        }
+
+    def test_operations_are_told_apart(self, document: Any) -> None:
+        names = [
+            operation['operationId']
+            for methods in document['paths'].values()
+            for method, operation in methods.items()
+            if method != 'parameters'
+        ]
+        assert len(set(names)) == len(names) > 30
+        assert 'post_proxies_name_toxics' in names
+
+    def test_where_a_name_leads(self, document: Any) -> None:
+        created = document['paths']['/proxies/{name}/toxics']['post']['responses']['200']
+        assert created['links']['delete_proxies_name_toxics_toxic'] == {
+            'operationId': 'delete_proxies_name_toxics_toxic',
+            'parameters': {'name': '$request.path.name', 'toxic': '$response.body#/name'},
+        }
+
+    def test_what_is_plain_text_with_json_in_it(self, document: Any, api: str) -> None:
+        refusal = document['components']['responses']['toxiproxy_400']['content']
+        (content,) = refusal.items()
+        response = requests.post(f'{api}/proxies', data='{', timeout=TIMEOUT)
+        assert response.headers['Content-Type'] == content[0] == 'text/plain; charset=utf-8'
+        assert content[1]['schema']['contentMediaType'] == 'application/json'
+        assert content[1]['schema']['contentSchema'] == {'$ref': '#/components/schemas/RefusalAnswer'}
+        assert set(response.json()) == set(document['components']['schemas']['RefusalAnswer']['required'])
+
+    def test_a_plugin_is_in_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Slow(Behavior.get('delay')):  # type: ignore[misc]
+            name = 'slow'
+            options = {'by': ('How slow', list[int], [1])}
+
+        monkeypatch.setattr(Behavior, '_registered', {**Behavior._registered, 'slow': Slow})
+        monkeypatch.setattr(Behavior, '_references', {**Behavior._installed(), 'broken': 'no_such:Thing'})
+        routes = make_routes(Proxies([]))
+        response = falcon.Response()
+        cast(Any, routes[-1].resource).on_get(None, response)
+        schemas = msgspec.json.decode(response.data or b'')['components']['schemas']
+        assert schemas['arm_slow']['properties']['by']['items'] == {'type': 'integer'}
+        assert 'sleep' in schemas['arm_slow']['properties']
+        assert 'arm_broken' not in schemas
+
+
+@pytest.mark.timeout(30 * TIMEOUT)
+def test_schemathesis_finds_nothing(command: Command, api: str, backend: RawBackend, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [str(SCRIPTS / 'schemathesis'), '--config-file', str(CONFIG), '--no-color', 'run', f'{api}/openapi.json'],
+        cwd=tmp_path,
+        env={**os.environ, 'PYTHONPATH': str(ROOT), 'no_proxy': '*', API: api, BACKEND: backend.address},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=24 * TIMEOUT,
+    )
+    assert done.returncode == 0, done.stdout
+    assert 'No issues found' in done.stdout
+    names = requests.get(f'{api}/proxies', timeout=TIMEOUT).json()
+    assert PROXY in names
+    assert len(names) > 1, 'it has created some'
+    code, _, log = command.stop()
+    assert code == 0
+    assert 'Traceback' not in log
