@@ -41,10 +41,11 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any],
     given = case.path_parameters
     if case.method != 'GET' and case.path == '/proxies/{name}' and given.get('name') == PROXY:
         given['name'] = 'spare'
+        ask('POST', 'proxies', name='spare', listen=f'{HOST}:0', upstream=os.environ[BACKEND])  # unless it is there
     if case.path.endswith('/links/{number}') and str(given.get('number')).isdigit():
         given['number'] = open_link()
     if case.path.endswith('/toxics/{toxic}'):
-        ask('POST', 'toxics', type='latency')  # unless it is there
+        ask('POST', f'proxies/{PROXY}/toxics', type='latency')  # likewise
 
 
 def restrain(body: dict[str, Any], *, creates: bool) -> None:
@@ -60,14 +61,14 @@ def restrain(body: dict[str, Any], *, creates: bool) -> None:
 
 def open_link() -> int:
     """The number of another link."""
-    before = ask('GET', 'status')
+    before = ask('GET', f'proxies/{PROXY}/status')
     host, _, port = before['proxy'].rpartition(':')
     clients.append(socket.create_connection((host, int(port)), TIMEOUT))
     total: int = before['links']['total']
-    eventually(lambda: ask('GET', 'status')['links']['total'] > total)
+    eventually(lambda: ask('GET', f'proxies/{PROXY}/status')['links']['total'] > total)
     return total + 1
 
 
 def ask(method: str, path: str, **body: Any) -> Any:
-    """Something of that proxy."""
-    return requests.request(method, f'{os.environ[API]}/proxies/{PROXY}/{path}', json=body, timeout=TIMEOUT).json()
+    """What the API answers."""
+    return requests.request(method, f'{os.environ[API]}/{path}', json=body, timeout=TIMEOUT).json()

@@ -187,7 +187,6 @@ def test_schemathesis_finds_nothing(command: Command, api: str, backend: RawBack
         timeout=24 * TIMEOUT,
     )
     assert done.returncode == 0, done.stdout
-    assert 'No issues found' in done.stdout
     names = requests.get(f'{api}/proxies', timeout=TIMEOUT).json()
     assert PROXY in names
     assert len(names) > 1, 'it has created some'

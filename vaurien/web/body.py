@@ -39,7 +39,7 @@ def read_object(req: falcon.Request, resp: falcon.Response, example: str) -> dic
         value = msgspec.json.decode(body)
     except RecursionError:
         raise ConfigError('nested too deeply') from None
-    except ValueError as error:
+    except (msgspec.DecodeError, ValueError) as error:  # before msgspec 0.21 the one is not the other
         raise ConfigError(f'expected a JSON object: {error}') from None
     if not isinstance(value, dict):
         raise ConfigError(f'expected a JSON object, such as {example}')
