@@ -139,7 +139,7 @@ def make_settings() -> str:
         rows.append(f'| **{title}** | | | |')
         for name, _, text in flags:
             field = name.replace('-', '_')
-            default = spell_default(getattr(defaults, field, 'dummy'))
+            default = spell_default('dummy' if name == 'behavior' else getattr(defaults, field, None))
             rows.append(f'| `{name}` | {spell_type(SETTINGS[field])} | {default} | {text} |')
     return '\n'.join(['', '| key | value | default | |', '|---|---|---|---|', *rows, '', ''])
 
@@ -197,7 +197,7 @@ def spell_bounds(bounds: Meta) -> str:
 
 def spell_default(default: Any) -> str:
     """A default as it is written."""
-    if default is None or default == '':
+    if default in (None, (), ''):
         return 'none'
     return f'`{str(default).lower() if isinstance(default, bool) else default}`'
 
