@@ -49,6 +49,9 @@ NOTHING: Sequence[Mark] = ()
 MAX_HEAD = 64 * 1024
 
 
+#: The most characters of a request's text, which are what a log line and a pattern have use for.
+TEXT_MAX = 200
+
 #: The text of an error that is not given another one.
 INJECTED = 'injected by vaurien'
 
@@ -124,6 +127,11 @@ class BaseProtocol(Configurable):
         """The backend will send no more: give the marks this brings."""
         return NOTHING
 
+    def _refuse(self, reason: ValueError, position: int, marks: list[Mark]) -> None:
+        """What came does not parse: framing ends at *position*, with a warning."""
+        self.opaque = f'!{reason}'
+        marks.append((OPAQUE, position))
+
     def withdraw(self) -> None:
         """The oldest request without a reply never reached the backend: do not expect its reply."""
 
@@ -167,3 +175,8 @@ class BaseProtocol(Configurable):
         ``False`` ends the link.
         """
         raise NotImplementedError
+
+
+def escape(data: bytes) -> str:
+    """*data* as printable text."""
+    return repr(data)[2:-1]

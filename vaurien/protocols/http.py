@@ -29,14 +29,15 @@ from vaurien.protocols.base import (
     OPAQUE,
     REPLY,
     REQUEST,
+    TEXT_MAX,
     BaseProtocol,
     ErrorReply,
     Mark,
+    escape,
 )
 
 CRLF = b'\r\n'
 HEAD_END = CRLF + CRLF
-_TEXT_MAX = 200
 _METHOD_AND_TARGET = re.compile(rb'[\r\n]*([^ \r\n]*(?: [^ \r\n]*)?)')
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _DEFAULT_PORT = ':80'
@@ -133,7 +134,7 @@ class _Body(Lines):
         if self.chunk_line == 'size':
             size = _CHUNK_SIZE.fullmatch(line)
             if size is None:
-                raise ValueError(f'a chunk of size {_escape(line[:20])!r}')
+                raise ValueError(f'a chunk of size {escape(line[:20])!r}')
             self.left = int(size[1], 16)
             self.chunk_line = 'end' if self.left else 'trailer'
         elif self.chunk_line == 'end':
@@ -143,7 +144,7 @@ class _Body(Lines):
         elif not line:
             self.open = False
         elif not _TRAILER.fullmatch(line):
-            raise ValueError(f'a trailer {_escape(line[:20])!r}')
+            raise ValueError(f'a trailer {escape(line[:20])!r}')
 
 
 class HTTP(BaseProtocol):
@@ -403,14 +404,10 @@ class HTTP(BaseProtocol):
         if self._outstanding:
             self._outstanding.popleft()
 
-    def _refuse(self, reason: ValueError, position: int, marks: list[Mark]) -> None:
-        self.opaque = f'!{reason}'
-        marks.append((OPAQUE, position))
-
     def describe(self, request: bytes) -> str:
         """Method and target as sent (``GET /orders/7``), escaped."""
         words = _METHOD_AND_TARGET.match(request)
-        return _escape(words[1])[:_TEXT_MAX] if words else ''
+        return escape(words[1])[:TEXT_MAX] if words else ''
 
     def error(
         self,
@@ -511,8 +508,4 @@ def _request_line(request: bytes) -> bytes:
 
 def _upgrade(head: bytes) -> str:
     upgrade = _UPGRADE.search(head)
-    return f'upgrade to {_escape(upgrade[1].strip().lower())}' if upgrade else 'upgrade'
-
-
-def _escape(data: bytes) -> str:
-    return repr(data)[2:-1]
+    return f'upgrade to {escape(upgrade[1].strip().lower())}' if upgrade else 'upgrade'

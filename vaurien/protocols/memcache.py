@@ -372,10 +372,6 @@ class Memcache(BaseProtocol):
         if self._outstanding:
             self._outstanding.popleft()
 
-    def _refuse(self, reason: ValueError, position: int, marks: list[Mark]) -> None:
-        self.opaque = f'!{reason}'
-        marks.append((OPAQUE, position))
-
     def describe(self, request: bytes) -> str:
         """Command and first key (``get user:1``), escaped. A block of data, which may be a password, is not read."""
         if request.startswith(binary.MAGIC):

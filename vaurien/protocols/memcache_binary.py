@@ -8,7 +8,8 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from vaurien.protocols.base import INTERIM, MAX_HEAD, REPLY, ErrorReply
+from vaurien.protocols import base
+from vaurien.protocols.base import INTERIM, MAX_HEAD, REPLY, TEXT_MAX, ErrorReply
 
 MAGIC = b'\x80'
 _REPLY_MAGIC = 0x81
@@ -20,7 +21,6 @@ _ERROR_HEADER = struct.Struct('>BBxxxxHI4s8x')
 #: Wiki, "Response Status".
 _INTERNAL_ERROR = 0x84
 _STATUSES = {'out of memory': 0x82, 'busy': 0x85, 'temporary failure': 0x86}
-_TEXT_MAX = 200
 
 #: Wiki, "Command Opcodes", by the names of the text protocol; two that only the servers' source has: gatk, gatkq.
 _OPCODES = (
@@ -106,4 +106,4 @@ def error(request: bytes, message: str) -> ErrorReply:
 
 def escape(data: bytes) -> str:
     """*data* as text of a bounded length."""
-    return repr(data[:_TEXT_MAX])[2:-1][:_TEXT_MAX]
+    return base.escape(data[:TEXT_MAX])[:TEXT_MAX]

@@ -23,6 +23,7 @@ from vaurien.protocols.base import (
     PROMPT,
     REPLY,
     REQUEST,
+    TEXT_MAX,
     UNANSWERED,
     BaseProtocol,
     ErrorReply,
@@ -33,7 +34,6 @@ from vaurien.protocols.statements import Statements
 
 #: The most of a request that is its head. A login fits in; of a statement, more than is ever shown.
 _HEAD_MAX = 1024
-_TEXT_MAX = 200
 #: Above this many bytes a reply is walked at once, not first tried for being small.
 _SMALL_MAX = 4 * 1024
 #: No table, and no result, has so many columns.
@@ -517,7 +517,7 @@ def _line(*words: str | bytes) -> str:
     text = ' '.join(text.split())
     if not text.isprintable():
         text = ''.join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-    return text[:_TEXT_MAX]
+    return text[:TEXT_MAX]
 
 
 def _show(*words: str | bytes) -> str:

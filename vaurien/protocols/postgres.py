@@ -24,6 +24,7 @@ from vaurien.protocols.base import (
     PROMPT,
     REPLY,
     REQUEST,
+    TEXT_MAX,
     UNANSWERED,
     BaseProtocol,
     ErrorReply,
@@ -31,8 +32,7 @@ from vaurien.protocols.base import (
 )
 from vaurien.protocols.statements import Statements
 
-_TEXT_MAX = 200
-#: So much of a large message is its head: enough for any text of `_TEXT_MAX` characters.
+#: So much of a large message is its head: enough for any text of `TEXT_MAX` characters.
 _HEAD_MAX = 1024
 #: The longest startup packet (MAX_STARTUP_PACKET_LENGTH) and message (MaxAllocSize) PostgreSQL takes.
 _STARTUP_MAX = 10_000
@@ -466,10 +466,6 @@ class Postgres(BaseProtocol):
         if self._outstanding:
             self._outstanding.popleft()
 
-    def _refuse(self, reason: ValueError, position: int, marks: list[Mark]) -> None:
-        self.opaque = f'!{reason}'
-        marks.append((OPAQUE, position))
-
     # Texts and errors
 
     def on_reached(self, position: int) -> None:
@@ -559,11 +555,11 @@ def _describe_packet(packet: bytes) -> str:
 
 
 def _printable(text: str) -> str:
-    """*text* on one line, escaped, at most `_TEXT_MAX` characters, and nothing that follows on a sign of a secret."""
+    """*text* on one line, escaped, at most `TEXT_MAX` characters, and nothing that follows on a sign of a secret."""
     text = ' '.join(text.split())
     sign = _SECRET.search(text)
     if sign:
         text = text[: sign.end()]
     if not text.isprintable():
-        text = ''.join(char if char.isprintable() else ascii(char)[1:-1] for char in text[:_TEXT_MAX])
-    return text[:_TEXT_MAX]
+        text = ''.join(char if char.isprintable() else ascii(char)[1:-1] for char in text[:TEXT_MAX])
+    return text[:TEXT_MAX]

@@ -23,10 +23,12 @@ from vaurien.protocols.base import (
     OPAQUE,
     REPLY,
     REQUEST,
+    TEXT_MAX,
     UNANSWERED,
     BaseProtocol,
     ErrorReply,
     Mark,
+    escape,
 )
 
 CRLF = b'\r\n'
@@ -54,7 +56,6 @@ _MESSAGES = {
 }
 _REDIRECTIONS = {'MOVED', 'ASK'}
 _REDIRECTION = re.compile(r'[A-Z]+ \d+ \S*:\d+')
-_TEXT_MAX = 200
 #: Above this many bytes a chunk is walked, not cut up: it may be one large value.
 _PLAIN_MAX = 4 * 1024
 #: The longest length line: a type, a sign and 18 digits.
@@ -170,7 +171,7 @@ class _Values(Lines):
             return
         type_ = self.types.get(line[:1])
         if type_ is None:
-            raise ValueError(f'a value of type {_escape(line[:1])!r}')
+            raise ValueError(f'a value of type {escape(line[:1])!r}')
         if type_ is _LINE or (line in _NULLS and self.types is _REPLY_TYPES):
             self.awaited -= 1
             return
@@ -459,10 +460,6 @@ class Redis(BaseProtocol):
         if self._outstanding:
             self._outstanding.popleft()
 
-    def _refuse(self, reason: ValueError, position: int, marks: list[Mark]) -> None:
-        self.opaque = f'!{reason}'
-        marks.append((OPAQUE, position))
-
     def describe(self, request: bytes) -> str:
         """Command and first argument (``SET user:1``), escaped; commands that carry secrets alone."""
         parts = request.split(CRLF, 5)
@@ -470,7 +467,7 @@ class Redis(BaseProtocol):
         if len(parts) == 6 and parts[0] in _SEVERAL and _SIZES.get(parts[1]) == len(parts[2]):
             name = parts[2].upper()
             if name not in _SECRET and _SIZES.get(parts[3]) == len(parts[4]):
-                return _escape(b'%b %b' % (name, parts[4]))[:_TEXT_MAX]
+                return escape(b'%b %b' % (name, parts[4]))[:TEXT_MAX]
         try:
             head = _read_head(request, 0)
         except ValueError:
@@ -479,7 +476,7 @@ class Redis(BaseProtocol):
             return super().describe(request)
         name = head.words[0].upper()
         words = [name] if name in _SECRET else [name, *head.words[1:2]]
-        return _escape(b' '.join(word[:_TEXT_MAX] for word in words))[:_TEXT_MAX]
+        return escape(b' '.join(word[:TEXT_MAX] for word in words))[:TEXT_MAX]
 
     @classmethod
     def check_error(cls, choice: Mapping[str, Any]) -> None:
@@ -495,14 +492,10 @@ class Redis(BaseProtocol):
         return ErrorReply(f'-{"" if _KIND.match(text) else "ERR "}{text}\r\n'.encode())
 
 
-def _escape(data: bytes) -> str:
-    return repr(data)[2:-1]
-
-
 def _length(line: bytes) -> int:
     """The number after the type of *line*; raises ValueError."""
     if not _NUMBER.fullmatch(line, 1):
-        raise ValueError(f'a length of {_escape(line[1:_LENGTH_MAX])!r}')
+        raise ValueError(f'a length of {escape(line[1:_LENGTH_MAX])!r}')
     return int(line[1:])
 
 
@@ -528,7 +521,7 @@ def _read_array(data: bytes, i: int, begin: int) -> _Head | None:
     if line is None:
         return None
     if not _COUNT.fullmatch(line):
-        raise ValueError(f'a count of {_escape(line[1:])!r}')
+        raise ValueError(f'a count of {escape(line[1:])!r}')
     length = int(line[1:])
     words: list[bytes] = []
     # The mode of CLIENT REPLY is part of its head, because it decides whether there is a reply.
@@ -537,7 +530,7 @@ def _read_array(data: bytes, i: int, begin: int) -> _Head | None:
         if line is None:
             return None
         if line[:1] != b'$':
-            raise ValueError(f'an argument of type {_escape(line[:1])!r}')
+            raise ValueError(f'an argument of type {escape(line[:1])!r}')
         size = _length(line)
         at = start + size + 2
         if at - begin > MAX_HEAD:
@@ -556,7 +549,7 @@ def _read_length_line(data: bytes, i: int) -> tuple[bytes | None, int]:
     if end >= 0:
         return data[i:end], end + 2
     if len(data) - i > _LENGTH_MAX + 1:
-        raise ValueError(f'a length of {_escape(data[i + 1 : i + _LENGTH_MAX])!r}')
+        raise ValueError(f'a length of {escape(data[i + 1 : i + _LENGTH_MAX])!r}')
     return None, i
 
 
@@ -564,7 +557,7 @@ def _read_inline(data: bytes, i: int) -> _Head | None:
     """An inline command, which its line ends; what does not begin as text is none (a TLS handshake, say)."""
     first = data[i : i + 1]
     if not (first.isspace() or b' ' < first < b'\x7f'):
-        raise ValueError(f'a request that begins with {_escape(data[i : i + 8])!r}')
+        raise ValueError(f'a request that begins with {escape(data[i : i + 8])!r}')
     end = data.find(b'\n', i) + 1
     if not end:
         return None

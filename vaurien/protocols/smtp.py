@@ -23,9 +23,11 @@ from vaurien.protocols.base import (
     PROMPT,
     REPLY,
     REQUEST,
+    TEXT_MAX,
     BaseProtocol,
     ErrorReply,
     Mark,
+    escape,
 )
 
 CRLF = b'\r\n'
@@ -34,7 +36,6 @@ CRLF = b'\r\n'
 _END_OF_DATA = b'\r\n.\r\n'
 _BORDER = len(_END_OF_DATA) - 1
 _GO_AHEAD = b'354 End data with <CR><LF>.<CR><LF>\r\n'
-_TEXT_MAX = 200
 
 # What the client's next bytes are: a command; nothing yet, because the reply to DATA or AUTH decides what they will be;
 # the lines of a message; the answer to a challenge; a chunk of a message.
@@ -215,7 +216,7 @@ class SMTP(BaseProtocol):
                     if len(self._line) < 4:
                         break
                     if self._line not in _LINES:
-                        raise ValueError(f'a reply that begins with {_escape(self._line)!r}')
+                        raise ValueError(f'a reply that begins with {escape(self._line)!r}')
                 end = data.find(b'\n', i) + 1
                 if not end:
                     break
@@ -264,10 +265,6 @@ class SMTP(BaseProtocol):
         if self._outstanding and self._outstanding.popleft() in (_TO_DATA, _TO_AUTH):
             self._mode = _COMMANDS
 
-    def _refuse(self, reason: ValueError, position: int, marks: list[Mark]) -> None:
-        self.opaque = f'!{reason}'
-        marks.append((OPAQUE, position))
-
     def describe(self, request: bytes) -> str:
         """The command line (``RCPT TO:<a@example.com>``), escaped; AUTH with its mechanism alone."""
         if not request:
@@ -280,7 +277,7 @@ class SMTP(BaseProtocol):
         elif verb not in _SHOWN:
             return super().describe(request)
         line = _PATH.sub(lambda match: match[0].upper(), b' '.join([verb, *arguments]))
-        return _escape(line[:_TEXT_MAX].rstrip())[:_TEXT_MAX]
+        return escape(line[:TEXT_MAX].rstrip())[:TEXT_MAX]
 
     def error(self, code: int = 0, message: str = INJECTED) -> ErrorReply:
         """A reply with *code*, 451 by default; to DATA, once the message was sent. An enhanced code goes before
@@ -302,10 +299,6 @@ class SMTP(BaseProtocol):
         return ErrorReply(f'{code} {enhanced}{message}\r\n'.encode(), closes, prompt)
 
 
-def _escape(data: bytes) -> str:
-    return repr(data)[2:-1]
-
-
 def _verb(request: bytes) -> bytes:
     return b''.join(request.partition(b'\n')[0].split(None, 1)[:1]).upper()
 
@@ -313,7 +306,7 @@ def _verb(request: bytes) -> bytes:
 def _command_end(data: bytes, i: int) -> int:
     """Where the command at *i* ends; 0: it is not complete. Raises ValueError where that can be none."""
     if not (data[i : i + 1].isspace() or b' ' < data[i : i + 1] < b'\x7f'):
-        raise ValueError(f'a command that begins with {_escape(data[i : i + 1])!r}')
+        raise ValueError(f'a command that begins with {escape(data[i : i + 1])!r}')
     end = data.find(b'\n', i) + 1
     if (end or len(data)) - i > MAX_HEAD:
         raise ValueError(f'a command of more than {MAX_HEAD} bytes')
