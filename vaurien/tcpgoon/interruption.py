@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import gevent
+from vaurien.cli.signals import on_end
 
 
 @contextmanager
 def interruptible(end: Callable[[], None]) -> Iterator[None]:
     """Within the block, have the first signal call *end*."""
-    happened = False
-
-    def on_signal() -> None:
-        nonlocal happened
-        if happened:
-            os._exit(1)
-        happened = True
-        end()
-
-    watchers = [gevent.signal_handler(signum, on_signal) for signum in (signal.SIGINT, signal.SIGTERM)]
+    watchers = on_end(end, status=1)
     try:
         yield
     finally:
