@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from math import ceil
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from rich.table import Table
 from vaurien.address import Address
 from vaurien.arming import parse_behaviors
 from vaurien.engine.proxy import ProxyServer
+from vaurien.ranks import percentiles
 from vaurien.settings import Settings
 from vaurien.status import ProxyStatus
 
@@ -183,11 +183,11 @@ def _count(count: int, total: int) -> tuple[str, str]:
     return str(count), f'{100 * count / total:.1f} %' if total else ''
 
 
-def _spread(seconds: list[float]) -> Iterator[str]:
+def _spread(seconds: list[float]) -> tuple[str, ...]:
     """Median, 95th percentile and maximum, by nearest rank."""
-    ranked = sorted(seconds)
-    for share in (0.5, 0.95, 1):
-        yield f'{1000 * ranked[ceil(share * len(ranked)) - 1]:.0f} ms' if ranked else ''
+    if not seconds:
+        return ('', '', '')
+    return tuple(f'{1000 * second:.0f} ms' for second in percentiles(sorted(seconds), 50, 95, 100))
 
 
 def _find(command: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
 from typing import NamedTuple
+
+from vaurien.ranks import percentiles
 
 
 class Spread(NamedTuple):
@@ -23,7 +24,7 @@ class Spread(NamedTuple):
         if not times:
             return None
         ranked = sorted(times)
-        p50, p90, p99 = (ranked[ceil(percent * len(ranked) / 100) - 1] for percent in (50, 90, 99))
+        p50, p90, p99 = percentiles(ranked, 50, 90, 99)
         return cls(sum(ranked) // len(ranked), ranked[0], p50, p90, p99, ranked[-1])
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 from statistics import fmean, pstdev
+
+from vaurien.ranks import percentiles
 
 
 @dataclass(frozen=True)
@@ -28,5 +29,5 @@ class Spread:
             return None
         ranked = sorted(seconds)
         average = fmean(ranked)
-        percentiles = (ranked[ceil(percent * len(ranked) / 100) - 1] for percent in (50, 90, 99))
-        return cls(len(ranked), ranked[0], average, ranked[-1], pstdev(ranked, average), *percentiles)
+        deviation = pstdev(ranked, average)
+        return cls(len(ranked), ranked[0], average, ranked[-1], deviation, *percentiles(ranked, 50, 90, 99))
