@@ -9,6 +9,7 @@ from types import NoneType
 from typing import Annotated, Any, Literal, NamedTuple, NoReturn, get_args, get_origin
 
 from vaurien import __version__
+from vaurien.cli.parser import STYLE
 from vaurien.config import (
     CLASSIC,
     REGISTRIES,
@@ -116,8 +117,7 @@ def make_parser() -> argparse.ArgumentParser:
         usage=USAGE,
         description=DESCRIPTION,
         epilog=EPILOG,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        **STYLE,
     )
     parser.add_argument('--version', action='version', version=f'vaurien {__version__}')
     parser.add_argument('--config', metavar='FILE', help='read settings from .ini, .toml or .yaml')

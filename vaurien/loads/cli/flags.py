@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from vaurien import __version__
+from vaurien.cli.parser import STYLE
 from vaurien.errors import ConfigError
 from vaurien.loads.config import Source, build, read
 from vaurien.loads.outputs import OUTPUTS
@@ -70,8 +71,7 @@ def make_parser() -> argparse.ArgumentParser:
         usage=USAGE,
         description=DESCRIPTION,
         epilog=EPILOG,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        **STYLE,
     )
     parser.add_argument('fqn', nargs='?', metavar='TEST', default=argparse.SUPPRESS, help='the name of the test')
     parser.add_argument('--version', action='version', version=f'loads-runner {__version__}')

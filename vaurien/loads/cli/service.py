@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from vaurien import __version__
+from vaurien.cli.parser import STYLE
 from vaurien.loads.cli.flags import Parser
 from vaurien.loads.cluster.messages import SECRET
 
@@ -15,8 +16,7 @@ def make_service_parser(command: str, description: str, epilog: str) -> argparse
         prog=command,
         description=description,
         epilog=epilog,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        **STYLE,
     )
     parser.add_argument('--version', action='version', version=f'{command} {__version__}')
     parser.add_argument(
