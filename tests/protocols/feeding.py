@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
+from hypothesis import strategies as st
+
 from vaurien.protocols.base import END, HEAD, OPAQUE, REQUEST, UNANSWERED, BaseProtocol, Mark
 
 
@@ -129,3 +131,13 @@ def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
     """*data*, cut at *places* (taken modulo its length)."""
     edges = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
     return [data[begin:end] for begin, end in pairwise(edges)]
+
+
+@st.composite
+def anything(draw: st.DrawFn, fragments: st.SearchStrategy[bytes], *, pieces: int = 6, changes: int = 3) -> bytes:
+    """At most so many *pieces* of what makes sense, and so many *changes* to them that do not."""
+    data = bytearray(b''.join(draw(st.lists(fragments, max_size=pieces))))
+    for _ in range(draw(st.integers(0, changes))):
+        i = draw(st.integers(0, len(data)))
+        data[i : i + draw(st.integers(0, 3))] = draw(st.binary(max_size=3))
+    return bytes(data)

@@ -509,18 +509,10 @@ def test_replies_cut_anywhere(case: tuple[bytes, list[bytes]], places: list[int]
 watches = st.sampled_from([b'watch fetchers\r\n', b'OK\r\n', b'MN\r\n', b'HD Ox\r\n', b'HD\r\n', b'quit\r\n'])
 requests = st.one_of(text_requests, binary_requests).map(lambda given: given[0])
 fragments = st.one_of(requests, text_replies, binary_replies, watches, st.binary(max_size=8))
+anything = feeding.anything(fragments)
 
 
-@st.composite
-def anything(draw: st.DrawFn) -> bytes:
-    data = bytearray(b''.join(draw(st.lists(fragments, max_size=6))))
-    for _ in range(draw(st.integers(0, 3))):
-        i = draw(st.integers(0, len(data)))
-        data[i : i + draw(st.integers(0, 3))] = draw(st.binary(max_size=3))
-    return bytes(data)
-
-
-@given(anything(), cuts)
+@given(anything, cuts)
 def test_any_bytes_upstream(data: bytes, places: list[int]) -> None:
     whole, marks = feeding.upstream(Memcache(), [data])
     assert whole == data
@@ -529,7 +521,7 @@ def test_any_bytes_upstream(data: bytes, places: list[int]) -> None:
     assert feeding.uncut(marks_of_cut) == feeding.uncut(marks)
 
 
-@given(anything(), cuts, st.lists(st.one_of(requests, watches), max_size=6))
+@given(anything, cuts, st.lists(st.one_of(requests, watches), max_size=6))
 def test_any_bytes_downstream(data: bytes, places: list[int], before: list[bytes]) -> None:
     protocols = [Memcache(), Memcache()]
     for protocol in protocols:
@@ -566,7 +558,7 @@ class TestDescribe:
     def test_table(self, request_: bytes, text: str) -> None:
         assert Memcache().describe(request_) == text
 
-    @given(st.one_of(st.binary(), anything()))
+    @given(st.one_of(st.binary(), anything))
     def test_printable_and_short(self, request_: bytes) -> None:
         text = Memcache().describe(request_)
         assert text.isprintable()

@@ -682,18 +682,10 @@ fragments = st.one_of(
     ),
     st.binary(max_size=8),
 )
+anything = feeding.anything(fragments)
 
 
-@st.composite
-def anything(draw: st.DrawFn) -> bytes:
-    data = bytearray(b''.join(draw(st.lists(fragments, max_size=6))))
-    for _ in range(draw(st.integers(0, 3))):
-        i = draw(st.integers(0, len(data)))
-        data[i : i + draw(st.integers(0, 3))] = draw(st.binary(max_size=3))
-    return bytes(data)
-
-
-@given(anything(), cuts, st.sampled_from([b'', LOGIN]))
+@given(anything, cuts, st.sampled_from([b'', LOGIN]))
 def test_any_bytes_upstream(data: bytes, places: list[int], before: bytes) -> None:
     whole, marks = feeding.upstream(MySQL(), [before + data])
     assert whole == before + data
@@ -703,7 +695,7 @@ def test_any_bytes_upstream(data: bytes, places: list[int], before: bytes) -> No
 
 
 @given(
-    anything(),
+    anything,
     cuts,
     st.lists(st.one_of(requests, st.sampled_from([EXECUTE, FIELDS, ANSWERED['change user']])), max_size=6),
     st.sampled_from([PLAIN, CACHE, PLAIN | CLIENT_DEPRECATE_EOF, PLAIN | CLIENT_OPTIONAL_METADATA]),
@@ -781,7 +773,7 @@ class TestDescribe:
         protocol, _ = downstream([], flags=PLAIN | CLIENT_QUERY_ATTRIBUTES)
         assert protocol.describe(command(3, attributes + b'SELECT 1')) == shown
 
-    @given(st.one_of(st.binary(), anything()))
+    @given(st.one_of(st.binary(), anything))
     def test_printable_and_short(self, request_: bytes) -> None:
         shown = MySQL().describe(request_)
         assert shown == '' or shown.isprintable()

@@ -447,18 +447,10 @@ def test_replies_cut_anywhere(talk: list[tuple[bytes, bytes]], places: list[int]
 
 specials = [START, SSL, CANCEL, TERMINATE, COPY_DATA, COPY_DONE, PASSWORD, COPY_IN, COPY_BOTH, authentication(3)]
 fragments = st.one_of(requests, replies, st.sampled_from(specials), steps, st.binary(max_size=8))
+anything = feeding.anything(fragments)
 
 
-@st.composite
-def anything(draw: st.DrawFn) -> bytes:
-    data = bytearray(b''.join(draw(st.lists(fragments, max_size=6))))
-    for _ in range(draw(st.integers(0, 3))):
-        i = draw(st.integers(0, len(data)))
-        data[i : i + draw(st.integers(0, 3))] = draw(st.binary(max_size=3))
-    return bytes(data)
-
-
-@given(st.sampled_from([b'', START, SSL]), anything(), cuts)
+@given(st.sampled_from([b'', START, SSL]), anything, cuts)
 def test_any_bytes_upstream(first: bytes, data: bytes, places: list[int]) -> None:
     data = first + data
     whole, marks = sent([data])
@@ -466,7 +458,7 @@ def test_any_bytes_upstream(first: bytes, data: bytes, places: list[int]) -> Non
     assert sent(feeding.cut(data, places)) == (data, marks)
 
 
-@given(anything(), cuts, st.lists(st.one_of(requests, steps), max_size=6), st.sampled_from([b'', START, SSL]))
+@given(anything, cuts, st.lists(st.one_of(requests, steps), max_size=6), st.sampled_from([b'', START, SSL]))
 def test_any_bytes_downstream(data: bytes, places: list[int], before: list[bytes], first: bytes) -> None:
     protocols = [Postgres(), Postgres()] if first else [asked(), asked()]
     for protocol in protocols:
@@ -475,7 +467,7 @@ def test_any_bytes_downstream(data: bytes, places: list[int], before: list[bytes
     assert feeding.downstream(protocols[1], feeding.cut(data, places)) == marks
 
 
-@given(st.lists(st.tuples(st.booleans(), anything()), max_size=8))
+@given(st.lists(st.tuples(st.booleans(), anything), max_size=8))
 def test_both_streams_by_turns(chunks: list[tuple[bool, bytes]]) -> None:
     protocol = asked()
     given_back = bytearray()
@@ -538,7 +530,7 @@ class TestDescribe:
     def test_table(self, request_: bytes, text: str) -> None:
         assert Postgres().describe(request_) == text.rstrip()
 
-    @given(st.one_of(st.binary(), anything()))
+    @given(st.one_of(st.binary(), anything))
     def test_printable_and_short(self, request_: bytes) -> None:
         text = Postgres().describe(request_)
         assert text.isprintable()

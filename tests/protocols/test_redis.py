@@ -488,18 +488,10 @@ specials = st.sampled_from(
 )
 confirmed = st.sampled_from([request for request, _, _ in ENDINGS] + [command('UNSUBSCRIBE', 'a', 'b')])
 fragments = st.one_of(requests, replies, specials, confirmed, st.binary(max_size=8))
+anything = feeding.anything(fragments)
 
 
-@st.composite
-def anything(draw: st.DrawFn) -> bytes:
-    data = bytearray(b''.join(draw(st.lists(fragments, max_size=6))))
-    for _ in range(draw(st.integers(0, 3))):
-        i = draw(st.integers(0, len(data)))
-        data[i : i + draw(st.integers(0, 3))] = draw(st.binary(max_size=3))
-    return bytes(data)
-
-
-@given(anything(), cuts)
+@given(anything, cuts)
 def test_any_bytes_upstream(data: bytes, places: list[int]) -> None:
     whole, marks = feeding.upstream(Redis(), [data])
     assert whole == data
@@ -508,7 +500,7 @@ def test_any_bytes_upstream(data: bytes, places: list[int]) -> None:
     assert feeding.uncut(marks_of_cut) == feeding.uncut(marks)
 
 
-@given(anything(), cuts, st.lists(st.one_of(requests, specials, confirmed), max_size=6))
+@given(anything, cuts, st.lists(st.one_of(requests, specials, confirmed), max_size=6))
 def test_any_bytes_downstream(data: bytes, places: list[int], before: list[bytes]) -> None:
     protocols = [Redis(), Redis()]
     for protocol in protocols:
@@ -543,7 +535,7 @@ class TestDescribe:
     def test_table(self, request_: bytes, text: str) -> None:
         assert Redis().describe(request_) == text
 
-    @given(st.one_of(st.binary(), anything()))
+    @given(st.one_of(st.binary(), anything))
     def test_printable_and_short(self, request_: bytes) -> None:
         text = Redis().describe(request_)
         assert text == '' or text.isprintable()

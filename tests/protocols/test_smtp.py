@@ -587,18 +587,10 @@ fragments = st.one_of(
     st.sampled_from([line for line, _, _, _ in ENDINGS] + [reply for _, reply, _, _ in ENDINGS]),
     st.binary(max_size=8),
 )
+anything = feeding.anything(fragments, pieces=5, changes=2)
 
 
-@st.composite
-def anything(draw: st.DrawFn) -> bytes:
-    data = bytearray(b''.join(draw(st.lists(fragments, max_size=5))))
-    for _ in range(draw(st.integers(0, 2))):
-        i = draw(st.integers(0, len(data)))
-        data[i : i + draw(st.integers(0, 3))] = draw(st.binary(max_size=3))
-    return bytes(data)
-
-
-@given(st.lists(st.tuples(st.booleans(), st.one_of(fragments, anything())), max_size=8), cuts)
+@given(st.lists(st.tuples(st.booleans(), st.one_of(fragments, anything)), max_size=8), cuts)
 @example([(True, DATA), (False, GO_AHEAD), (True, b'a\r\n.'), (False, b'421 x\r\n'), (True, b'\r\nNOOP\r\n')], [1])
 def test_any_bytes(turns: list[tuple[bool, bytes]], places: list[int]) -> None:
     dialogues = [Dialogue(), Dialogue(), Dialogue()]
@@ -658,7 +650,7 @@ class TestDescribe:
     def test_table(self, request_: bytes, text: str) -> None:
         assert SMTP().describe(request_) == text
 
-    @given(st.one_of(st.binary(), anything()))
+    @given(st.one_of(st.binary(), anything))
     def test_printable_and_short(self, request_: bytes) -> None:
         text = SMTP().describe(request_)
         assert text.isprintable()
