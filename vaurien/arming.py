@@ -56,8 +56,12 @@ def parse_behaviors(spec: Spec, options: Mapping[str, Mapping[str, Any]]) -> tup
     Raises `ConfigError` for a percent that is none or an entry that cannot be reached, `PluginError` for an unknown
     name, `OptionError` for a bad option.
     """
+    return _make_entries(read_spec(spec), options)
+
+
+def _make_entries(items: Sequence[Item], options: Mapping[str, Mapping[str, Any]]) -> tuple[Entry, ...]:
     entries = []
-    for item in read_spec(spec):
+    for item in items:
         given = {**options.get(item.name, {}), **item.options}
         try:
             entries.append(Entry(item.name, item.percent, Behavior.get(item.name).resolve(given)))
@@ -67,18 +71,19 @@ def parse_behaviors(spec: Spec, options: Mapping[str, Mapping[str, Any]]) -> tup
     return tuple(entries)
 
 
-def parse_armed(
-    spec: Spec, given: Mapping[str, Mapping[str, Any]], configured: Mapping[str, Mapping[str, Any]]
+def make_armed(
+    items: Sequence[Item], given: Mapping[str, Mapping[str, Any]], configured: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Entry, ...]:
-    """Like `parse_behaviors`, for a proxy that runs: options *given* now go before those it was *configured* with.
+    """The entries of what `read_spec` gave, for a proxy that runs.
 
-    Raises `OptionError` also for options of a behavior that is not in *spec*.
+    Options *given* now go before those it was *configured* with. Raises what `parse_behaviors` does, and `OptionError`
+    also for options of a behavior that is not among *items*.
     """
-    names = [item.name for item in read_spec(spec)]
+    names = [item.name for item in items]
     for name in given:
         if name not in names:
             raise OptionError(f'{name!r} is not among what is to be armed, {did_you_mean(name, names)}', name)
-    return parse_behaviors(spec, {name: {**configured.get(name, {}), **given.get(name, {})} for name in names})
+    return _make_entries(items, {name: {**configured.get(name, {}), **given.get(name, {})} for name in names})
 
 
 def sort_options(spec: Spec, options: dict[str, Any]) -> dict[str, Any]:

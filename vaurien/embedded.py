@@ -13,7 +13,7 @@ from gevent.event import Event
 from gevent.monkey import get_original
 
 from vaurien.address import Address
-from vaurien.arming import Entry, Spec, parse_armed, parse_behaviors, sort_options
+from vaurien.arming import Entry, Spec, make_armed, parse_behaviors, read_spec, sort_options
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.toxicity import ToxicNameError, status_of
 from vaurien.errors import ConfigError
@@ -120,7 +120,7 @@ class Proxy:
         ``set_behavior('delay', match='GET *', sleep=2)``; ``set_behavior('20:error,10:delay(match="GET *")')``;
         ``set_behavior([{'name': 'error', 'percent': 20}, {'name': 'delay', 'percent': 10, 'match': 'GET *'}])``.
         """
-        self._arm(parse_armed(behavior, sort_options(behavior, options), self._options))
+        self._arm(make_armed(read_spec(behavior), sort_options(behavior, options), self._options))
 
     @contextmanager
     def with_behavior(self, behavior: Spec, **options: Any) -> Iterator[Proxy]:

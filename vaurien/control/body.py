@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vaurien.address import Address
-from vaurien.arming import Entry, Spec, parse_armed, read_spec
+from vaurien.arming import Entry, make_armed, read_spec
 from vaurien.behaviors import Behavior
 from vaurien.errors import AddressError, ConfigError, OptionError
 from vaurien.options import did_you_mean
 from vaurien.protocols.base import BaseProtocol
 from vaurien.registry import NAME
+from vaurien.spec import Item
 
 
 def read_backend(body: Mapping[str, Any]) -> Address:
@@ -39,35 +40,36 @@ def read_arming(
     """
     fields = dict(body)
     if 'behaviors' in fields:
-        items = fields.pop('behaviors')
+        given_items = fields.pop('behaviors')
         _refuse_rest(fields, 'behaviors')
-        if not isinstance(items, list) or not items:
+        if not isinstance(given_items, list) or not given_items:
             raise ConfigError('expected a list of objects with name, percent and options', 'behaviors')
-        return _arm(items, {}, configured, 'behaviors')
+        return _arm(read_spec(given_items), {}, configured, 'behaviors')
     key = 'name' if 'name' in fields or 'behavior' not in fields else 'behavior'
     spec = _take_text(fields, key)
-    names = _read_names(spec, key)
+    items = _read_items(spec, key)
     if key == 'name' and NAME.fullmatch(spec):
         given = {spec: _check(spec, fields, protocol)}
     else:
         options = _as_object(fields.pop('options', {}), 'options')
+        names = [item.name for item in items]
         given = {name: _check_among(names, name, values, protocol) for name, values in options.items()}
         _refuse_rest(fields, key, 'options')
-    return _arm(spec, given, configured, key)
+    return _arm(items, given, configured, key)
 
 
 def _arm(
-    spec: Spec, given: Mapping[str, Mapping[str, Any]], configured: Mapping[str, Mapping[str, Any]], key: str
+    items: Sequence[Item], given: Mapping[str, Mapping[str, Any]], configured: Mapping[str, Mapping[str, Any]], key: str
 ) -> tuple[Entry, ...]:
     try:
-        return parse_armed(spec, given, configured)
+        return make_armed(items, given, configured)
     except ConfigError as error:
         raise error if error.path else error.within(key) from None
 
 
-def _read_names(spec: str, key: str) -> list[str]:
+def _read_items(spec: str, key: str) -> list[Item]:
     try:
-        return [item.name for item in read_spec(spec)]
+        return read_spec(spec)
     except ConfigError as error:
         raise error.within(key) from None
 
