@@ -6,8 +6,7 @@ import enum
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import connections, delays, idle, loads
-from benchmarks import contenders as c
+from benchmarks import connections, contenders as c, delays, idle, loads
 
 CPU_REQUEST = 'CPU µs per request'
 CPU_GB = 'CPU s per GB'

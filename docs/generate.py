@@ -17,20 +17,19 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from msgspec import Meta
 
 from vaurien.address import Address
-from vaurien.aim import Ordinals, Pattern
 from vaurien.cli.flags import GROUPS
-from vaurien.config import REGISTRIES, SETTINGS
+from vaurien.config.build import REGISTRIES, SETTINGS
 from vaurien.control.metrics import FAMILIES, make_registry
-from vaurien.headers import Headers
+from vaurien.framing.http_headers import Headers
 from vaurien.loads.outputs import OUTPUTS
-from vaurien.loads.settings import GROUPS as LOADS_GROUPS
-from vaurien.loads.settings import Counts, Place, Words
-from vaurien.options import Line, Option
+from vaurien.loads.settings import GROUPS as LOADS_GROUPS, Counts, Place, Words
+from vaurien.plugins.options import Line, Option
+from vaurien.rules.match import Ordinals, Pattern
+from vaurien.rules.toxics import ToxicEntry
 from vaurien.settings import Settings
 from vaurien.toxics import Toxic
 from vaurien.toxics.base import Int64
 from vaurien.toxics.packet_loss import Finite
-from vaurien.toxicspec import ToxicEntry
 
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))  # for the tests, which know what drivers raise

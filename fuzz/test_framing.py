@@ -7,12 +7,18 @@ says. Run with ``make fuzz``; FUZZ_EXAMPLES=100000 looks longer.
 
 from __future__ import annotations
 
-from tests.protocols.test_http import test_any_bytes_downstream as test_http_replies
-from tests.protocols.test_http import test_any_bytes_upstream as test_http_requests
-from tests.protocols.test_http import test_replies_end_where_h11_says, test_requests_end_where_h11_says
-from tests.protocols.test_redis import test_any_bytes_downstream as test_redis_replies
-from tests.protocols.test_redis import test_any_bytes_upstream as test_redis_requests
-from tests.protocols.test_redis import test_replies_cut_anywhere, test_requests_cut_anywhere
+from tests.protocols.test_http import (
+    test_any_bytes_downstream as test_http_replies,
+    test_any_bytes_upstream as test_http_requests,
+    test_replies_end_where_h11_says,
+    test_requests_end_where_h11_says,
+)
+from tests.protocols.test_redis import (
+    test_any_bytes_downstream as test_redis_replies,
+    test_any_bytes_upstream as test_redis_requests,
+    test_replies_cut_anywhere,
+    test_requests_cut_anywhere,
+)
 
 __all__ = [
     'test_http_replies',

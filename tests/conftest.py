@@ -11,6 +11,7 @@ from tests import servers
 from tests.commands import Command, StartCommand
 from tests.peers import RawBackend, echo
 from tests.servers import Server
+from tests.toxiproxy.asking import Toxiproxy
 
 
 @pytest.fixture(scope='session')
@@ -62,6 +63,28 @@ def raw_backend() -> Iterator[RawBackend]:
     backend = RawBackend()
     yield backend
     backend.close()
+
+
+@pytest.fixture(scope='session')
+def server() -> Iterator[Command]:
+    """``vaurien --server``, which must not complain of anything but backends that are not there, and ends well."""
+    command = Command('--server', '--log-level', 'error')
+    try:
+        yield command
+        assert command.stop()[::2] == (0, '')
+    finally:
+        command.kill()
+
+
+@pytest.fixture
+def toxiproxy(server: Command) -> Iterator[Toxiproxy]:
+    """Asks it. There is no proxy; in the end there may be some, and it must still be served."""
+    toxiproxy = Toxiproxy(server.api)
+    with toxiproxy.session:
+        toxiproxy.clear()
+        yield toxiproxy
+        toxiproxy.clear()
+        assert not server.log_lines
 
 
 @pytest.fixture

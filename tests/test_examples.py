@@ -17,8 +17,8 @@ from tests.commands import SCRIPTS, StartCommand
 from tests.peers import Peer, RawBackend
 from tests.servers import TIMEOUT, Server, free_port
 from vaurien.address import Address
-from vaurien.arming import parse_behaviors
 from vaurien.cli.flags import parse
+from vaurien.rules.behaviors import parse_behaviors
 from vaurien.settings import Settings
 
 EXAMPLES = Path(__file__).parent.parent / 'examples'

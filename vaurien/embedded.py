@@ -13,14 +13,14 @@ from gevent.event import Event
 from gevent.monkey import get_original
 
 from vaurien.address import Address
-from vaurien.arming import Entry, Spec, make_armed, parse_behaviors, read_spec, sort_options
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.toxicity import ToxicNameError, status_of
 from vaurien.errors import ConfigError
-from vaurien.faults import Fault
+from vaurien.records.faults import Fault
+from vaurien.records.status import LinkStatus, ProxyStatus, ToxicStatus
+from vaurien.rules.behaviors import Entry, Spec, make_armed, parse_behaviors, read_spec, sort_options
+from vaurien.rules.toxics import ToxicEntry, change_toxic, make_toxic
 from vaurien.settings import Settings
-from vaurien.status import LinkStatus, ProxyStatus, ToxicStatus
-from vaurien.toxicspec import ToxicEntry, change_toxic, make_toxic
 
 Result = TypeVar('Result')
 

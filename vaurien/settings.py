@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from vaurien.address import MAX_PORT, Address
-from vaurien.arming import Entry
-from vaurien.toxicspec import ToxicEntry
+from vaurien.rules.behaviors import Entry
+from vaurien.rules.toxics import ToxicEntry
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=1)]

@@ -15,10 +15,10 @@ from tests.behaviors.waiting import eventually
 from tests.peers import Peer
 from tests.servers import TIMEOUT, Server
 from vaurien import Proxy
-from vaurien.arming import parse_behaviors
 from vaurien.behaviors import Behavior
 from vaurien.engine.proxy import ProxyServer
-from vaurien.selector import Armed, Selector
+from vaurien.rules.behaviors import parse_behaviors
+from vaurien.rules.selector import Armed, Selector
 
 PASSES, ANSWERS, CLOSES, STAYS = 'passes', 'answers', 'closes', 'stays'
 

@@ -14,7 +14,7 @@ from tests.peers import Peer, RawBackend
 from tests.servers import HOST
 from vaurien.cli.ctl.faults import find_new, watch
 from vaurien.client import Client
-from vaurien.faults import KEPT, Fault
+from vaurien.records.faults import KEPT, Fault
 
 
 @pytest.fixture

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from vaurien.address import Address
-from vaurien.arming import parse_behaviors
 from vaurien.behaviors import Behavior
 from vaurien.behaviors.dummy import Dummy
 from vaurien.cli.flags import EPILOG, make_parser, parse
-from vaurien.config import CLASSIC, REGISTRIES, SETTINGS
+from vaurien.config.build import CLASSIC, REGISTRIES, SETTINGS
 from vaurien.errors import ConfigError, PluginError
 from vaurien.protocols import Protocol
+from vaurien.rules.behaviors import parse_behaviors
+from vaurien.rules.toxics import read_toxics
 from vaurien.settings import Settings
-from vaurien.toxicspec import read_toxics
 
 
 @pytest.fixture(autouse=True)
@@ -153,7 +153,7 @@ def test_flags_win_over_the_file_a_switch_too(tmp_path: Path) -> None:
 
 def test_a_plug_in_of_the_file_brings_flags(tmp_path: Path) -> None:
     path = tmp_path / 'vaurien.toml'
-    path.write_text("[behavior.slow]\ncallable = 'tests.plugins.delay:Delay'\nsleep = 3\n")
+    path.write_text("[behavior.slow]\ncallable = 'tests.samples.delay:Delay'\nsleep = 3\n")
     argv = ['--behavior', '20:slow', '--config', str(path)]
     assert parse(argv).settings.behavior_options == {'slow': {'sleep': 3}}
     assert parse([*argv, '--behavior-slow-sleep', '4']).settings.behavior_options == {'slow': {'sleep': 4}}
@@ -239,10 +239,10 @@ def test_two_options_of_one_flag() -> None:
 
 
 def test_a_broken_plug_in_harms_only_who_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(Behavior._installed(), 'broken', 'tests.plugins.nothing:Broken')
+    monkeypatch.setitem(Behavior._installed(), 'broken', 'tests.samples.nothing:Broken')
     assert parse(['--behavior', 'delay']).settings.behaviors
-    assert "cannot load 'tests.plugins.nothing:Broken'" in ' '.join(make_parser().format_help().split())
-    assert refused('--behavior', 'broken').startswith("--behavior: cannot load 'tests.plugins.nothing:Broken'")
+    assert "cannot load 'tests.samples.nothing:Broken'" in ' '.join(make_parser().format_help().split())
+    assert refused('--behavior', 'broken').startswith("--behavior: cannot load 'tests.samples.nothing:Broken'")
 
 
 def test_percent_signs_in_a_help_text() -> None:

@@ -239,7 +239,7 @@ def test_a_behavior_of_somebodys_that_sleeps_delays_nobody_else(
     path = tmp_path / 'vaurien.ini'
     path.write_text(
         f'[vaurien]\nproxy = {HOST}:0\nbackend = {echo_server.address}\nbehavior = slow\n'
-        '[behavior:slow]\ncallable = tests.plugins.delay:Delay\nsleep = 1\n'
+        '[behavior:slow]\ncallable = tests.samples.delay:Delay\nsleep = 1\n'
     )
     command = vaurien_command('--config', str(path))
     clients = [Peer.connect(command.port) for _ in range(5)]

@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import pytest
 
-from vaurien.arming import Entry
 from vaurien.cli.run import describe_armed, human_bytes, summarize
-from vaurien.status import ProxyStatus
+from vaurien.records.status import ProxyStatus
+from vaurien.rules.behaviors import Entry
 
 
 @pytest.mark.parametrize(

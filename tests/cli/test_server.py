@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.commands import Command, StartCommand, run
-from tests.control.toxiproxy import Toxiproxy
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST
+from tests.toxiproxy.asking import Toxiproxy
 from vaurien import __version__
 
 

@@ -11,8 +11,7 @@ import pytest
 
 from tests.commands import SCRIPTS
 from tests.conntest.serving import Server
-from tests.servers import TIMEOUT
-from tests.servers import Server as WebServer
+from tests.servers import TIMEOUT, Server as WebServer
 
 ROOT = Path(__file__).parent.parent.parent
 

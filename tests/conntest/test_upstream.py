@@ -9,8 +9,7 @@ import pytest
 
 from tests.conntest.serving import Server, StartServer
 from tests.peers import Peer, RawBackend
-from tests.servers import HOST, TIMEOUT, free_port
-from tests.servers import Server as WebServer
+from tests.servers import HOST, TIMEOUT, Server as WebServer, free_port
 
 MS = 1_000_000
 

@@ -12,10 +12,10 @@ from gevent.event import Event
 
 from tests.servers import HOST, TIMEOUT
 from vaurien.address import Address
-from vaurien.arming import Entry, format_behaviors
 from vaurien.control.app import ControlledLink
 from vaurien.control.server import ControlServer
-from vaurien.faults import FaultLog
+from vaurien.records.faults import FaultLog
+from vaurien.rules.behaviors import Entry, format_behaviors
 from vaurien.settings import ONLY, Settings
 
 

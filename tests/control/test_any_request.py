@@ -6,14 +6,13 @@ import json
 from contextlib import suppress
 from typing import Any
 
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from tests.commands import StartCommand
-from tests.control.test_toxics import DEFAULTS
-from tests.control.toxiproxy import NOWHERE, Toxiproxy, connect
 from tests.peers import RawBackend
 from tests.servers import HOST
+from tests.toxiproxy.asking import NOWHERE, Toxiproxy, connect
+from tests.toxiproxy.test_toxics import DEFAULTS
 
 #: What may be asked for, the mistakes among it.
 NAMES = st.sampled_from(['a', 'b', 'A', '', '/', '..', 'é\0', '\ud800'])

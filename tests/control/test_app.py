@@ -12,7 +12,6 @@ import pytest
 from tests.arming import UNAIMED
 from tests.control.api import Api
 from tests.control.fake import ServedProxy
-from vaurien.arming import Entry
 from vaurien.behaviors import Behavior
 from vaurien.control.app import (
     ANSWERS,
@@ -24,7 +23,8 @@ from vaurien.control.app import (
 )
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import AddressError, ConfigError, OptionError, PluginError, VaurienError
-from vaurien.faults import Fault
+from vaurien.records.faults import Fault
+from vaurien.rules.behaviors import Entry
 from vaurien.settings import Settings
 
 

@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from tests.behaviors.waiting import eventually
-from tests.control.toxiproxy import NOWHERE, Toxiproxy, connect, path_of
 from tests.peers import RawBackend
+from tests.toxiproxy.asking import NOWHERE, Toxiproxy, connect, path_of
 
 ROUTES = ('behavior', 'backend', 'faults', 'links', 'status')
 

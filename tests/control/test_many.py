@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.commands import Command
-from tests.control.toxiproxy import Toxiproxy, connect
 from tests.peers import Peer, RawBackend
+from tests.toxiproxy.asking import Toxiproxy, connect
 
 PROXIES = 200
 LINKS = 50

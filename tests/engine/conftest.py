@@ -9,9 +9,9 @@ import pytest
 from tests.engine import talk
 from vaurien.behaviors import Behavior
 from vaurien.behaviors.dummy import Dummy
+from vaurien.plugins.registry import Registry
 from vaurien.protocols import Protocol
 from vaurien.protocols.base import BaseProtocol
-from vaurien.registry import Registry
 
 
 @pytest.fixture(autouse=True)

@@ -21,19 +21,19 @@ from tests.engine.talk import LANGUAGES, PATTERN, Language, connect, inside, joi
 from tests.engine.test_splice import Transfer
 from tests.engine.test_stream import Flow
 from tests.peers import Peer, RawBackend
-from tests.plugins.minitel import MinitelProtocol
+from tests.samples.minitel import MinitelProtocol
 from tests.servers import HOST, LARGE, TIMEOUT, Server
 from vaurien.behaviors.dummy import Dummy
 from vaurien.clock import Clock
 from vaurien.embedded import Proxy
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.stream import TOXIC_CHUNK, Stream
+from vaurien.plugins.registry import Registry
 from vaurien.protocols.base import BaseProtocol
-from vaurien.registry import Registry
+from vaurien.rules.toxics import ToxicEntry, make_toxic
 from vaurien.toxics import Toxic
 from vaurien.toxics.base import BaseToxic, Item
 from vaurien.toxics.latency import Latency
-from vaurien.toxicspec import ToxicEntry, make_toxic
 
 #: As long as it takes: what only ends because something ends it, in milliseconds.
 FOR_EVER = int(100 * TIMEOUT * 1000)

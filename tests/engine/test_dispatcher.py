@@ -26,10 +26,10 @@ from vaurien.engine import stream
 from vaurien.engine.dispatcher import Dispatcher
 from vaurien.engine.end import End
 from vaurien.engine.proxy import ProxyServer
+from vaurien.plugins.registry import Registry
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.http import HTTP
 from vaurien.protocols.redis import Redis
-from vaurien.registry import Registry
 
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 HEAD_END = b'\r\n\r\n'

@@ -17,8 +17,8 @@ from tests.peers import RawBackend
 from tests.servers import TIMEOUT
 from vaurien.behaviors.dummy import Dummy
 from vaurien.engine.end import End
+from vaurien.plugins.registry import Registry
 from vaurien.protocols.base import BaseProtocol
-from vaurien.registry import Registry
 
 Step = Callable[[BaseProtocol, End, End], Any]
 

@@ -17,10 +17,10 @@ from tests.peers import Peer, RawBackend
 from vaurien.behaviors.dummy import Dummy
 from vaurien.embedded import Proxy
 from vaurien.engine.end import End
+from vaurien.plugins.registry import Registry
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.http import HTTP
 from vaurien.protocols.tcp import TCP
-from vaurien.registry import Registry
 
 Handle = Callable[[Any, End, End, bool], Any]
 Make = Callable[..., Proxy]

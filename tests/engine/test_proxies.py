@@ -14,13 +14,13 @@ from gevent.pool import Group
 from tests.loop import in_loop
 from tests.servers import HOST, TIMEOUT
 from vaurien.address import Address
-from vaurien.arming import parse_behaviors
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import ConfigError, StartError
-from vaurien.faults import Fault
+from vaurien.records.faults import Fault
+from vaurien.rules.behaviors import parse_behaviors
+from vaurien.rules.toxics import make_toxic
 from vaurien.settings import ProxySettings
-from vaurien.toxicspec import make_toxic
 
 
 def settings(name: str, port: int = 0, **fields: object) -> ProxySettings:

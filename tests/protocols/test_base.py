@@ -9,14 +9,14 @@ from random import Random
 
 import pytest
 
-import vaurien.lines
+import vaurien.framing
 import vaurien.protocols
-from vaurien.lines import Lines
+from vaurien.framing.lines import Lines
 from vaurien.protocols import Protocol
 from vaurien.protocols.base import MAX_HEAD, NOTHING, BaseProtocol
 
 FOLDER = Path(vaurien.protocols.__file__).parent
-SANS_IO = sorted([*FOLDER.glob('*.py'), Path(vaurien.lines.__file__)])
+SANS_IO = sorted([*FOLDER.glob('*.py'), *Path(vaurien.framing.__file__).parent.glob('*.py')])
 OF_THE_WORLD = {'socket', 'select', 'selectors', 'ssl', 'gevent', 'asyncio', 'threading', 'time', 'datetime'}
 
 

@@ -7,11 +7,10 @@ from random import Random
 
 import h11
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.protocols import feeding
-from vaurien.headers import Headers
+from vaurien.framing.http_headers import Headers
 from vaurien.protocols.base import END, HEAD, INTERIM, MAX_HEAD, OPAQUE, REPLY, REQUEST
 from vaurien.protocols.http import HTTP
 

@@ -6,25 +6,10 @@ import tracemalloc
 from collections.abc import Iterable, Sequence
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.protocols import feeding
-from vaurien.protocols.base import (
-    END,
-    GREETING,
-    HEAD,
-    INTERIM,
-    MAX_HEAD,
-    OPAQUE,
-    PROMPT,
-    REPLY,
-    REQUEST,
-    UNANSWERED,
-    Mark,
-)
-from vaurien.protocols.mysql import MySQL
-from vaurien.protocols.mysql_packets import (
+from vaurien.framing.mysql_packets import (
     CLIENT_COMPRESS,
     CLIENT_CONNECT_WITH_DB,
     CLIENT_DEPRECATE_EOF,
@@ -41,6 +26,20 @@ from vaurien.protocols.mysql_packets import (
     MAX_PACKET,
     MORE_RESULTS,
 )
+from vaurien.protocols.base import (
+    END,
+    GREETING,
+    HEAD,
+    INTERIM,
+    MAX_HEAD,
+    OPAQUE,
+    PROMPT,
+    REPLY,
+    REQUEST,
+    UNANSWERED,
+    Mark,
+)
+from vaurien.protocols.mysql import MySQL
 
 #: What every connection here can do.
 PLAIN = CLIENT_MYSQL | CLIENT_PROTOCOL_41 | CLIENT_SECURE_CONNECTION | CLIENT_CONNECT_WITH_DB

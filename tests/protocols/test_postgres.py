@@ -7,8 +7,7 @@ import tracemalloc
 from itertools import accumulate
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.protocols import feeding
 from vaurien.protocols.base import (

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from msgspec import Meta
 
-from vaurien.aim import Ordinals, Pattern
-from vaurien.options import Configurable, Option
+from vaurien.plugins.options import Configurable, Option
+from vaurien.rules.match import Ordinals, Pattern
 
 if TYPE_CHECKING:
     from vaurien.engine.end import End

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from msgspec import Meta
 
 from vaurien.behaviors.dummy import Dummy
-from vaurien.headers import Headers
-from vaurien.options import Line, Option
+from vaurien.framing.http_headers import Headers
+from vaurien.plugins.options import Line, Option
 
 if TYPE_CHECKING:
     from vaurien.engine.end import End

@@ -9,8 +9,7 @@ from types import NoneType
 from typing import Annotated, Any, Literal, NamedTuple, NoReturn, get_args, get_origin
 
 from vaurien import __version__
-from vaurien.cli.parser import STYLE
-from vaurien.config import (
+from vaurien.config.build import (
     CLASSIC,
     REGISTRIES,
     SERVER_PORT,
@@ -22,8 +21,9 @@ from vaurien.config import (
     read,
     register,
 )
+from vaurien.console.parser import STYLE
 from vaurien.errors import ConfigError, PluginError
-from vaurien.options import Configurable
+from vaurien.plugins.options import Configurable
 from vaurien.settings import Settings
 
 USAGE = 'vaurien [--proxy HOST:PORT] [--backend HOST:PORT] [--protocol NAME] [--behavior PERCENT:NAME,...] [flags]'

@@ -22,6 +22,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:  # before there is anything to end in order
         return 130
     finally:
-        from vaurien.cli.output import flush
+        from vaurien.console.output import flush
 
         flush()

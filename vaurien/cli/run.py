@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 
 from gevent.event import Event
 
-from vaurien import __version__, log
+from vaurien import __version__
 from vaurien.address import Address
-from vaurien.arming import Entry
 from vaurien.cli.flags import parse
-from vaurien.cli.output import fail, say
-from vaurien.cli.signals import on_end
+from vaurien.console import log
+from vaurien.console.output import fail, say
+from vaurien.console.signals import on_end
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import ConfigError, StartError
+from vaurien.records.status import ProxyStatus
+from vaurien.rules.behaviors import Entry
+from vaurien.rules.toxics import format_toxic
 from vaurien.settings import ONLY, Settings
-from vaurien.status import ProxyStatus
-from vaurien.toxicspec import format_toxic
 
 if TYPE_CHECKING:
     from vaurien.control.server import ControlServer
@@ -48,7 +49,7 @@ def run(argv: Sequence[str]) -> int:
 
 def show_demo() -> int:
     """Run the demonstration and return its exit status."""
-    from vaurien import demo
+    from vaurien.cli import demo
 
     return demo.main()
 

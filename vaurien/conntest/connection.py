@@ -15,7 +15,7 @@ from urllib.parse import SplitResult
 import gevent
 
 from vaurien import __version__
-from vaurien.reason import find_reason
+from vaurien.errors import find_reason
 
 #: Seconds after which an unused connection is closed: a server that gives up on it at the moment it is used again
 #: would look like a failure. Those of this package do so after 30, nginx after 75.

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import msgspec
 
 from vaurien import __version__
-from vaurien.cli.parser import STYLE, Parser
 from vaurien.conntest.plan import Plan
+from vaurien.console.parser import STYLE, Parser
 from vaurien.errors import ConfigError, OptionError
-from vaurien.options import convert
+from vaurien.plugins.options import convert
 from vaurien.settings import Count, Port, Seconds
 
 DESCRIPTION = (

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from vaurien.cli.output import fail, flush
 from vaurien.conntest.flags import parse
+from vaurien.console.output import fail, flush
 from vaurien.errors import ConfigError, RemoteError, StartError
 
 #: The module whose ``command`` does what was asked.

@@ -10,7 +10,7 @@ import msgspec
 from vaurien.conntest.messages import Count
 from vaurien.conntest.urls import check_url
 from vaurien.errors import ConfigError, OptionError
-from vaurien.options import convert, did_you_mean
+from vaurien.plugins.options import convert, did_you_mean
 
 #: Nanoseconds, up to a day.
 ClientDelay = Annotated[int, msgspec.Meta(ge=0, le=86_400_000_000_000)]

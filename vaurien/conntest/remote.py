@@ -17,8 +17,7 @@ from urllib3.exceptions import HTTPError
 from vaurien.conntest.messages import RunGroup
 from vaurien.conntest.plan import Plan
 from vaurien.conntest.urls import check_url
-from vaurien.errors import ConfigError, RemoteError
-from vaurien.reason import find_reason
+from vaurien.errors import ConfigError, RemoteError, find_reason
 
 #: Seconds to connect, and then for the next bytes of an answer.
 TIMEOUT = 30.0

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import gevent
 
-from vaurien.cli.output import fail, say
-from vaurien.cli.signals import on_end
 from vaurien.clock import Clock
 from vaurien.conntest.client import Client
 from vaurien.conntest.connection import Connection
@@ -21,6 +19,8 @@ from vaurien.conntest.progress import watch
 from vaurien.conntest.remote import Remote
 from vaurien.conntest.report import make_report, write_report
 from vaurien.conntest.summary import summarize
+from vaurien.console.output import fail, say
+from vaurien.console.signals import on_end
 from vaurien.errors import ConfigError, RemoteError
 
 #: Ended by Ctrl-C, as shells tell it.

@@ -7,15 +7,16 @@ import argparse
 import gevent
 from gevent.event import Event
 
-from vaurien import __version__, log
+from vaurien import __version__
 from vaurien.address import Address
-from vaurien.cli.output import say
-from vaurien.cli.signals import on_end
 from vaurien.clock import Clock
 from vaurien.conntest.app import Responders, make_app
 from vaurien.conntest.descriptors import SPARE, allow_descriptors
 from vaurien.conntest.store import Store
 from vaurien.conntest.upstream import Upstream
+from vaurien.console import log
+from vaurien.console.output import say
+from vaurien.console.signals import on_end
 from vaurien.errors import StartError
 from vaurien.web.guard import Guard
 from vaurien.web.server import App, Malformed, WebServer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from vaurien.ranks import percentiles
+from vaurien.console.percentiles import percentiles
 
 
 class Spread(NamedTuple):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 
-from vaurien.cli.output import say
 from vaurien.conntest.messages import Report
 from vaurien.conntest.report import read_report, times_of
 from vaurien.conntest.spread import Spread, format_ms
+from vaurien.console.output import say
 
 
 def command(given: argparse.Namespace) -> int:

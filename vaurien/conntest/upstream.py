@@ -9,7 +9,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from vaurien.conntest.moments import SECOND, Stopwatch
-from vaurien.reason import find_reason
+from vaurien.errors import find_reason
 
 #: The most bytes of an answer that are read, for its connection to be used again. One that is longer, or that does not
 #: tell, may have no end: its connection is closed.

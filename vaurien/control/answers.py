@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
-from vaurien.faults import Fault
-from vaurien.status import LinkStatus, ToxicStatus
+from vaurien.records.faults import Fault
+from vaurien.records.status import LinkStatus
 
 
 class Done(TypedDict):
@@ -70,43 +70,3 @@ class Failure(TypedDict):
 
     status: Literal['error']
     errors: list[Mistake]
-
-
-class VersionAnswer(TypedDict):
-    """The level of Toxiproxy's API."""
-
-    version: str
-
-
-class _ProxyAnswer(TypedDict):
-    name: str
-    listen: str
-    upstream: str
-    enabled: bool
-    toxics: list[ToxicStatus]
-
-
-class ProxyAnswer(_ProxyAnswer, total=False):
-    """A proxy, as Toxiproxy's API shows it; the protocol, where that is not tcp."""
-
-    protocol: str
-
-
-class PopulateAnswer(TypedDict):
-    """The proxies that were asked for, in their order."""
-
-    proxies: list[ProxyAnswer]
-
-
-class RefusalAnswer(TypedDict):
-    """A request that Toxiproxy's API refuses."""
-
-    error: str
-    #: The same as that of HTTP.
-    status: int
-
-
-class PopulateRefusal(RefusalAnswer):
-    """What was done before it failed."""
-
-    proxies: list[ProxyAnswer] | None

@@ -14,9 +14,7 @@ import msgspec
 
 from vaurien import __version__
 from vaurien.address import Address
-from vaurien.arming import Entry, format_behaviors
 from vaurien.behaviors import Behavior
-from vaurien.control import refusal, toxiproxy
 from vaurien.control.answers import (
     BackendAnswer,
     BehaviorAnswer,
@@ -30,11 +28,13 @@ from vaurien.control.answers import (
 )
 from vaurien.control.body import read_arming, read_backend
 from vaurien.errors import ConfigError, VaurienError
-from vaurien.faults import FaultLog
-from vaurien.options import did_you_mean
+from vaurien.plugins.options import did_you_mean
 from vaurien.protocols import Protocol as Protocols
+from vaurien.records.faults import FaultLog
+from vaurien.records.status import LinkStatus
+from vaurien.rules.behaviors import Entry, format_behaviors
 from vaurien.settings import ProxySettings
-from vaurien.status import LinkStatus
+from vaurien.toxiproxy import api as toxiproxy, refusal
 from vaurien.web.body import read_object
 from vaurien.web.guard import Guard
 

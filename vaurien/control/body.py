@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vaurien.address import Address
-from vaurien.arming import Entry, make_armed, read_spec
 from vaurien.behaviors import Behavior
 from vaurien.errors import AddressError, ConfigError, OptionError
-from vaurien.options import did_you_mean
+from vaurien.plugins.options import did_you_mean
+from vaurien.plugins.registry import NAME
 from vaurien.protocols.base import BaseProtocol
-from vaurien.registry import NAME
-from vaurien.spec import Item
+from vaurien.rules.behaviors import Entry, make_armed, read_spec
+from vaurien.rules.grammar import Item
 
 
 def read_backend(body: Mapping[str, Any]) -> Address:

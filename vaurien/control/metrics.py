@@ -17,9 +17,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from vaurien import __version__
-from vaurien.control import toxiproxy
 from vaurien.engine.proxy import ProxyServer
-from vaurien.engine.tally import Counts
+from vaurien.records.counters import Counts
+from vaurien.toxiproxy import api as toxiproxy
 
 #: The version of the text format that every Prometheus reads.
 CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'

@@ -26,18 +26,14 @@ from vaurien.control.answers import (
     Failure,
     FaultsAnswer,
     LinksAnswer,
-    PopulateAnswer,
-    PopulateRefusal,
-    ProxyAnswer,
-    RefusalAnswer,
-    VersionAnswer,
 )
 from vaurien.control.app import ControlApp, Route
 from vaurien.control.metrics import CONTENT_TYPE, MetricsApp
-from vaurien.control.refusal import PLAIN
 from vaurien.control.schemas import Schema, Schemas
-from vaurien.control.toxiproxy import LEVEL, ToxiproxyApp
-from vaurien.status import ProxyStatus, ToxicStatus
+from vaurien.records.status import ProxyStatus, ToxicStatus
+from vaurien.toxiproxy.answers import PopulateAnswer, PopulateRefusal, ProxyAnswer, RefusalAnswer, VersionAnswer
+from vaurien.toxiproxy.api import LEVEL, ToxiproxyApp
+from vaurien.toxiproxy.refusal import PLAIN
 
 JSON = falcon.MEDIA_JSON
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from vaurien.control import toxiproxy
 from vaurien.control.app import ROUTES, ControlApp, Route
 from vaurien.control.metrics import MetricsApp
 from vaurien.control.openapi import OpenApiApp
 from vaurien.engine.proxies import Proxies
+from vaurien.toxiproxy import api as toxiproxy
 
 
 def make_routes(proxies: Proxies) -> list[Route]:

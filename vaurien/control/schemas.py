@@ -14,14 +14,14 @@ import msgspec
 
 from vaurien.behaviors import Behavior
 from vaurien.control.answers import BackendAnswer
-from vaurien.control.lifecycle import ProxyChange
-from vaurien.control.toxiproxy import ToxicFields
-from vaurien.options import Option, Parsed
+from vaurien.plugins.options import Option, Parsed
 from vaurien.protocols import Protocol
+from vaurien.rules.toxics import STREAMS
 from vaurien.toxics import Toxic
 from vaurien.toxics.base import BaseToxic
-from vaurien.toxicspec import STREAMS
-from vaurien.toxiproxy import ProxyFields
+from vaurien.toxiproxy.api import ToxicFields
+from vaurien.toxiproxy.fields import ProxyFields
+from vaurien.toxiproxy.lifecycle import ProxyChange
 
 Schema = dict[str, Any]
 

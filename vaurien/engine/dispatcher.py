@@ -8,18 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vaurien.engine.exchange import Exchange
-from vaurien.protocols.base import (
-    END,
-    GREETING,
-    HEAD,
-    NOTHING,
-    OPAQUE,
-    REPLY,
-    REQUEST,
-    UNANSWERED,
-    BaseProtocol,
-    Mark,
-)
+from vaurien.framing.marks import END, GREETING, HEAD, NOTHING, OPAQUE, REPLY, REQUEST, UNANSWERED, Mark
+from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.tcp import TCP
 
 if TYPE_CHECKING:

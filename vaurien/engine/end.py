@@ -10,7 +10,7 @@ from gevent import Timeout
 
 if TYPE_CHECKING:
     from vaurien.engine.stream import Stream
-    from vaurien.protocols.base import ErrorReply
+    from vaurien.framing.error_reply import ErrorReply
 
 #: Seconds for a peer to close after it was answered and told that no more will come.
 LINGER = 5.0

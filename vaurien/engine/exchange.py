@@ -11,7 +11,7 @@ from gevent import Greenlet, GreenletExit, getcurrent
 from vaurien.behaviors.dummy import Dummy
 from vaurien.engine.end import End
 from vaurien.engine.stream import MAX_HELD
-from vaurien.protocols.base import END, HEAD, OPAQUE, PROMPT, REPLY, REQUEST, Mark
+from vaurien.framing.marks import END, HEAD, OPAQUE, PROMPT, REPLY, REQUEST, Mark
 
 if TYPE_CHECKING:
     from vaurien.engine.dispatcher import Dispatcher

@@ -16,16 +16,16 @@ from vaurien.engine.dialer import Dialer, begin_connecting
 from vaurien.engine.dispatcher import Dispatcher
 from vaurien.engine.handler import Handler
 from vaurien.engine.stream import Stream
-from vaurien.engine.tally import Counts
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.tcp import TCP
-from vaurien.status import LinkStatus
+from vaurien.records.counters import Counts
+from vaurien.records.status import LinkStatus
 
 if TYPE_CHECKING:
     from _socket import socket
 
     from vaurien.engine.proxy import ProxyServer
-    from vaurien.selector import Draws
+    from vaurien.rules.selector import Draws
 
 _RESET = struct.pack('ii', 1, 0)
 #: Where struct tcp_info of linux/tcp.h has tcpi_last_data_recv, in ms.

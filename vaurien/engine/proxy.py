@@ -16,28 +16,28 @@ from msgspec import to_builtins
 
 from vaurien import __version__
 from vaurien.address import Address
-from vaurien.arming import Entry, format_behaviors
 from vaurien.behaviors import Behavior
 from vaurien.clock import Alarm, Clock
 from vaurien.engine.link import Link
 from vaurien.engine.listener import Listener
 from vaurien.engine.resolver import Resolver
 from vaurien.engine.stream import CHUNK
-from vaurien.engine.tally import Tally
 from vaurien.engine.toxicity import Toxics, status_of
 from vaurien.errors import ConfigError
-from vaurien.faults import Fault, FaultLog
 from vaurien.protocols import Protocol
-from vaurien.selector import Armed, Selector
+from vaurien.records.counters import Tally
+from vaurien.records.faults import Fault, FaultLog
+from vaurien.records.status import ArmedStatus, LimitsStatus, ProxyStatus
+from vaurien.rules.behaviors import Entry, format_behaviors
+from vaurien.rules.selector import Armed, Selector
 from vaurien.settings import ProxySettings
-from vaurien.status import ArmedStatus, LimitsStatus, ProxyStatus
 
 if TYPE_CHECKING:
     from _socket import socket
 
     from vaurien.behaviors.dummy import Dummy
     from vaurien.engine.end import End
-    from vaurien.options import Configurable
+    from vaurien.plugins.options import Configurable
     from vaurien.protocols.base import BaseProtocol
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vaurien.engine.chain import Chain
 from vaurien.engine.splice import Splice
-from vaurien.protocols.base import INTERIM, NOTHING, PROMPT, Mark
+from vaurien.framing.marks import INTERIM, NOTHING, PROMPT, Mark
 from vaurien.toxics.base import Ending
 
 if TYPE_CHECKING:

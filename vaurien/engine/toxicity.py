@@ -7,15 +7,15 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from vaurien.errors import ConfigError
-from vaurien.status import ToxicStatus
+from vaurien.records.status import ToxicStatus
 from vaurien.toxics import Toxic
 
 if TYPE_CHECKING:
     from vaurien.engine.link import Link
     from vaurien.engine.proxy import ProxyServer
     from vaurien.engine.stream import Stream
+    from vaurien.rules.toxics import ToxicEntry
     from vaurien.toxics.base import BaseToxic
-    from vaurien.toxicspec import ToxicEntry
 
 UPSTREAM, DOWNSTREAM = 'upstream', 'downstream'
 

@@ -2,7 +2,7 @@
 
 case, session, webapp, websocket    what a test uses; none of them imports the engine
 recorder                            where these tell what happens
-engine/                             many users in one process, on Locust
+users/                              many users in one process, on Locust
 cluster/                            many processes: agents, and the broker between them and the runner
 outputs/                            where results go
 cli/                                the commands

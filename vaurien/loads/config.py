@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from vaurien.configfile import read_document
+from vaurien.config.files import read_document
 from vaurien.errors import ConfigError, OptionError
 from vaurien.loads.outputs import OUTPUTS
 from vaurien.loads.settings import QUESTIONS, SETTINGS, Settings, read_value
-from vaurien.options import convert, did_you_mean
+from vaurien.plugins.options import convert, did_you_mean
 
 #: Settings that mean nothing without another one.
 NEEDS = (

@@ -9,9 +9,9 @@ from msgspec import Meta
 
 from vaurien.address import Address
 from vaurien.errors import ConfigError, OptionError
-from vaurien.loads.faultspec import split_words
 from vaurien.loads.plan import Cycle
-from vaurien.options import Parsed, convert
+from vaurien.loads.vaurien_flag import split_words
+from vaurien.plugins.options import Parsed, convert
 
 Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]

@@ -11,60 +11,28 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from inspect import Parameter, signature
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vaurien.errors import OptionError
-from vaurien.options import Configurable
+from vaurien.framing.error_reply import INJECTED as INJECTED, ErrorReply as ErrorReply
+from vaurien.framing.head import MAX_HEAD as MAX_HEAD, TEXT_MAX as TEXT_MAX, escape as escape
+from vaurien.framing.marks import (
+    END as END,
+    GREETING as GREETING,
+    HEAD as HEAD,
+    INTERIM as INTERIM,
+    NOTHING as NOTHING,
+    OPAQUE as OPAQUE,
+    PROMPT as PROMPT,
+    REPLY as REPLY,
+    REQUEST as REQUEST,
+    UNANSWERED as UNANSWERED,
+    Mark as Mark,
+)
+from vaurien.plugins.options import Configurable
 
 if TYPE_CHECKING:
     from vaurien.engine.end import End
-
-#: Something happened at a position of a stream: kind, position.
-Mark = tuple[int, int]
-
-#: Upstream: a whole request ends here.
-REQUEST = 1
-#: Upstream: the head of a request ends here, its body goes on.
-HEAD = 2
-#: Upstream: the request whose head was marked ends here.
-END = 3
-#: Upstream: the request last opened gets no reply.
-UNANSWERED = 4
-#: Downstream: a reply ends here.
-REPLY = 5
-#: Downstream: something that is no reply ends here: a 1xx, a push.
-INTERIM = 6
-#: Downstream: the backend speaks first: an exchange is open whose request is empty; a REPLY mark ends it.
-GREETING = 8
-#: Downstream: the backend asks here for more of the oldest request, which goes on up to the next END.
-PROMPT = 9
-#: Either: framing ends here; what follows is opaque. `BaseProtocol.opaque` says why.
-OPAQUE = 7
-
-#: No mark at all, shared.
-NOTHING: Sequence[Mark] = ()
-
-#: The most bytes of an incomplete head that are held back; past it the link becomes opaque. The largest inline request
-#: Redis takes (PROTO_INLINE_MAX_SIZE), and above nginx's largest header (32 KiB) and Node's (16 KiB).
-MAX_HEAD = 64 * 1024
-
-
-#: The most characters of a request's text, which are what a log line and a pattern have use for.
-TEXT_MAX = 200
-
-#: The text of an error that is not given another one.
-INJECTED = 'injected by vaurien'
-
-
-class ErrorReply(NamedTuple):
-    """An error of the protocol: its bytes, and whether the connection is to be closed after them."""
-
-    data: bytes
-    closes: bool = False
-    #: What has the client send the rest of the request, where a server would refuse it only then.
-    prompt: bytes = b''
-    #: What comes before all that, where the client may wait for it in the middle of its request.
-    early: bytes = b''
 
 
 class BaseProtocol(Configurable):
@@ -175,8 +143,3 @@ class BaseProtocol(Configurable):
         ``False`` ends the link.
         """
         raise NotImplementedError
-
-
-def escape(data: bytes) -> str:
-    """*data* as printable text."""
-    return repr(data)[2:-1]

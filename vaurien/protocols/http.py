@@ -16,25 +16,13 @@ from typing import Any, ClassVar
 
 import httptools
 
-from vaurien.headers import Headers
-from vaurien.lines import Lines
-from vaurien.options import Option
-from vaurien.protocols.base import (
-    END,
-    HEAD,
-    INJECTED,
-    INTERIM,
-    MAX_HEAD,
-    NOTHING,
-    OPAQUE,
-    REPLY,
-    REQUEST,
-    TEXT_MAX,
-    BaseProtocol,
-    ErrorReply,
-    Mark,
-    escape,
-)
+from vaurien.framing.error_reply import INJECTED, ErrorReply
+from vaurien.framing.head import MAX_HEAD, TEXT_MAX, escape
+from vaurien.framing.http_headers import Headers
+from vaurien.framing.lines import Lines
+from vaurien.framing.marks import END, HEAD, INTERIM, NOTHING, OPAQUE, REPLY, REQUEST, Mark
+from vaurien.plugins.options import Option
+from vaurien.protocols.base import BaseProtocol
 
 CRLF = b'\r\n'
 HEAD_END = CRLF + CRLF

@@ -12,22 +12,12 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vaurien.protocols import memcache_binary as binary
-from vaurien.protocols.base import (
-    END,
-    HEAD,
-    INJECTED,
-    INTERIM,
-    MAX_HEAD,
-    OPAQUE,
-    REPLY,
-    REQUEST,
-    UNANSWERED,
-    BaseProtocol,
-    ErrorReply,
-    Mark,
-)
-from vaurien.protocols.memcache_binary import ANSWERED, QUIET, QUIT, SILENT, WATCH, Head, Part
+from vaurien.framing import memcache_binary as binary
+from vaurien.framing.error_reply import INJECTED, ErrorReply
+from vaurien.framing.head import MAX_HEAD
+from vaurien.framing.marks import END, HEAD, INTERIM, OPAQUE, REPLY, REQUEST, UNANSWERED, Mark
+from vaurien.framing.memcache_binary import ANSWERED, QUIET, QUIT, SILENT, WATCH, Head, Part
+from vaurien.protocols.base import BaseProtocol
 
 #: protocol.txt, "Error strings".
 _KIND = re.compile(r'ERROR$|(?:CLIENT|SERVER)_ERROR ')

@@ -11,26 +11,13 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vaurien.protocols import mysql_packets as packets
-from vaurien.protocols.base import (
-    END,
-    GREETING,
-    HEAD,
-    INJECTED,
-    INTERIM,
-    MAX_HEAD,
-    OPAQUE,
-    PROMPT,
-    REPLY,
-    REQUEST,
-    TEXT_MAX,
-    UNANSWERED,
-    BaseProtocol,
-    ErrorReply,
-    Mark,
-)
-from vaurien.protocols.mysql_packets import EOF, ERR, LOCAL_INFILE, MAX_PACKET, OK, Packets, peek
-from vaurien.protocols.statements import Statements
+from vaurien.framing import mysql_packets as packets
+from vaurien.framing.error_reply import INJECTED, ErrorReply
+from vaurien.framing.head import MAX_HEAD, TEXT_MAX
+from vaurien.framing.marks import END, GREETING, HEAD, INTERIM, OPAQUE, PROMPT, REPLY, REQUEST, UNANSWERED, Mark
+from vaurien.framing.mysql_packets import EOF, ERR, LOCAL_INFILE, MAX_PACKET, OK, Packets, peek
+from vaurien.framing.statements import Statements
+from vaurien.protocols.base import BaseProtocol
 
 #: The most of a request that is its head. A login fits in; of a statement, more than is ever shown.
 _HEAD_MAX = 1024

@@ -9,28 +9,15 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Sequence, Set as AbstractSet
 from struct import Struct
 from typing import Any
 
-from vaurien.protocols.base import (
-    END,
-    HEAD,
-    INJECTED,
-    INTERIM,
-    NOTHING,
-    OPAQUE,
-    PROMPT,
-    REPLY,
-    REQUEST,
-    TEXT_MAX,
-    UNANSWERED,
-    BaseProtocol,
-    ErrorReply,
-    Mark,
-)
-from vaurien.protocols.statements import Statements
+from vaurien.framing.error_reply import INJECTED, ErrorReply
+from vaurien.framing.head import TEXT_MAX
+from vaurien.framing.marks import END, HEAD, INTERIM, NOTHING, OPAQUE, PROMPT, REPLY, REQUEST, UNANSWERED, Mark
+from vaurien.framing.statements import Statements
+from vaurien.protocols.base import BaseProtocol
 
 #: So much of a large message is its head: enough for any text of `TEXT_MAX` characters.
 _HEAD_MAX = 1024

@@ -13,23 +13,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vaurien.errors import OptionError
-from vaurien.lines import Lines
-from vaurien.protocols.base import (
-    END,
-    HEAD,
-    INJECTED,
-    INTERIM,
-    MAX_HEAD,
-    OPAQUE,
-    REPLY,
-    REQUEST,
-    TEXT_MAX,
-    UNANSWERED,
-    BaseProtocol,
-    ErrorReply,
-    Mark,
-    escape,
-)
+from vaurien.framing.error_reply import INJECTED, ErrorReply
+from vaurien.framing.head import MAX_HEAD, TEXT_MAX, escape
+from vaurien.framing.lines import Lines
+from vaurien.framing.marks import END, HEAD, INTERIM, OPAQUE, REPLY, REQUEST, UNANSWERED, Mark
+from vaurien.protocols.base import BaseProtocol
 
 CRLF = b'\r\n'
 #: The kind of an error ("Simple errors"): its first word, in upper case.

@@ -11,24 +11,11 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vaurien.lines import Lines
-from vaurien.protocols.base import (
-    END,
-    GREETING,
-    HEAD,
-    INJECTED,
-    INTERIM,
-    MAX_HEAD,
-    OPAQUE,
-    PROMPT,
-    REPLY,
-    REQUEST,
-    TEXT_MAX,
-    BaseProtocol,
-    ErrorReply,
-    Mark,
-    escape,
-)
+from vaurien.framing.error_reply import INJECTED, ErrorReply
+from vaurien.framing.head import MAX_HEAD, TEXT_MAX, escape
+from vaurien.framing.lines import Lines
+from vaurien.framing.marks import END, GREETING, HEAD, INTERIM, OPAQUE, PROMPT, REPLY, REQUEST, Mark
+from vaurien.protocols.base import BaseProtocol
 
 CRLF = b'\r\n'
 #: Nothing else ends a message, no bare line feed either (RFC 5321, 4.1.1.4): to see an end where the backend sees none

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vaurien.protocols.base import GREETING, REPLY, REQUEST, BaseProtocol, Mark
+from vaurien.framing.marks import GREETING, REPLY, REQUEST, Mark
+from vaurien.protocols.base import BaseProtocol
 
 
 class TCP(BaseProtocol):

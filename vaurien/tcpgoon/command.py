@@ -11,8 +11,8 @@ from typing import TextIO
 
 import msgspec
 
-from vaurien import log
-from vaurien.cli.output import say
+from vaurien.console import log
+from vaurien.console.output import say
 from vaurien.tcpgoon.dialer import Dialer
 from vaurien.tcpgoon.display import make_display
 from vaurien.tcpgoon.interruption import interruptible

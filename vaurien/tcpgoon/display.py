@@ -6,7 +6,7 @@ import os
 from collections import deque
 from typing import Any, Protocol, TextIO
 
-from vaurien.cli.output import say
+from vaurien.console.output import say
 from vaurien.tcpgoon.dialer import Dialer
 from vaurien.tcpgoon.report import format_status
 from vaurien.tcpgoon.settings import Settings

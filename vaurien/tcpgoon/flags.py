@@ -14,7 +14,7 @@ from typing import Any, Generic, NamedTuple, NoReturn, TypeVar, get_type_hints
 import msgspec
 
 from vaurien.errors import ConfigError, OptionError
-from vaurien.options import convert
+from vaurien.plugins.options import convert
 from vaurien.tcpgoon.settings import ServerSettings, Settings
 
 SettingsType = TypeVar('SettingsType', bound=msgspec.Struct)

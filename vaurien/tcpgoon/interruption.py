@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from vaurien.cli.signals import on_end
+from vaurien.console.signals import on_end
 
 
 @contextmanager

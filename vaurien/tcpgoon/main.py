@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from vaurien import __version__
-from vaurien.cli.output import fail, flush, say
+from vaurien.console.output import fail, flush, say
 from vaurien.errors import ConfigError, VaurienError
 from vaurien.tcpgoon.flags import RUN, SERVER, parse
 

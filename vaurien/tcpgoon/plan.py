@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from vaurien.address import Address
 from vaurien.errors import ConfigError
-from vaurien.options import convert
+from vaurien.plugins.options import convert
 from vaurien.tcpgoon.escapes import unescape
 from vaurien.tcpgoon.handshake import Recipe
 from vaurien.tcpgoon.limits import check_ports, raise_descriptors

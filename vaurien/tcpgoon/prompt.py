@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from vaurien.address import Address
-from vaurien.cli.output import say
+from vaurien.console.output import say
 
 WIDTH = 69
 ANSWERS = {'y': True, 'yes': True, 'n': False, 'no': False, '': False}

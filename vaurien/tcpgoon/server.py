@@ -11,7 +11,7 @@ import gevent
 from gevent import get_hub
 from gevent.event import Event
 
-from vaurien.cli.output import say
+from vaurien.console.output import say
 from vaurien.errors import StartError
 from vaurien.tcpgoon.handshake import CHUNK, READ
 from vaurien.tcpgoon.limits import raise_descriptors

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, pstdev
 
-from vaurien.ranks import percentiles
+from vaurien.console.percentiles import percentiles
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What can be done to a stream of bytes, whatever they mean: one file per toxic."""
 
-from vaurien.registry import Registry
+from vaurien.plugins.registry import Registry
 from vaurien.toxics.base import BaseToxic
 
 #: Every toxic by name. ``Toxic.register(MyToxic)`` adds one.

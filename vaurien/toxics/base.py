@@ -16,8 +16,8 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
-from vaurien.meter import Meter
-from vaurien.options import Configurable
+from vaurien.plugins.options import Configurable
+from vaurien.records.histogram import Meter
 
 #: A whole number as the API has it: signed, of 64 bits.
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from vaurien.cli.ctl.command import Command
 from vaurien.cli.ctl.parser import parse, parse_host
-from vaurien.cli.output import fail, flush
 from vaurien.client import Client
+from vaurien.console.output import fail, flush
 from vaurien.errors import ConfigError, ControlError, UnreachableError
 
 #: Refusals with a remedy here, by their HTTP status.

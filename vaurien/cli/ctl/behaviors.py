@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from vaurien.cli.ctl.command import Command, argument
 from vaurien.cli.ctl.options import add_options, parse_options
-from vaurien.cli.output import say
 from vaurien.client import Client
+from vaurien.console.output import say
 
 SET_BEHAVIOR = """\
 Arm NAME for every exchange from the next one on, or several behaviors by weight: 20:error,10:delay.

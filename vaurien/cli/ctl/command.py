@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from vaurien.cli.output import say
 from vaurien.client import Client
+from vaurien.console.output import say
 
 
 class Argument(NamedTuple):

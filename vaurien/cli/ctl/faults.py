@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from vaurien.cli.ctl.command import Command, argument, spell_json
-from vaurien.cli.output import say, wait
 from vaurien.client import NOT_FOUND, Client
+from vaurien.console.output import say, wait
 from vaurien.errors import ControlError, UnreachableError
-from vaurien.faults import KEPT, Fault
+from vaurien.records.faults import KEPT, Fault
 
 #: Seconds between two looks for new ones.
 PAUSE = 0.25

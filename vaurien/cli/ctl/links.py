@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vaurien.cli.ctl.command import Command, argument
-from vaurien.cli.table import say_rows
 from vaurien.client import Client
+from vaurien.console.table import say_rows
 
 COLUMNS = ('id', 'client', 'backend', 'age', 'upstream', 'downstream', 'exchanges', 'behavior', 'toxics')
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vaurien.errors import OptionError
-from vaurien.spec import format_call, format_spec, parse_call, parse_spec
+from vaurien.rules.grammar import format_call, format_spec, parse_call, parse_spec
 
 
 def parse_options(words: Sequence[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from vaurien import __version__
 from vaurien.address import Address
 from vaurien.cli.ctl import behaviors, faults, links, proxies, status, toxics
 from vaurien.cli.ctl.command import Command
-from vaurien.cli.parser import STYLE, Parser
+from vaurien.console.parser import STYLE, Parser
 from vaurien.errors import AddressError, ConfigError
 
 DESCRIPTION = 'Ask or tell a running vaurien, one that was started with --http or --server.'

@@ -8,9 +8,9 @@ from typing import Any
 
 from vaurien.cli.ctl.command import Command, argument
 from vaurien.cli.ctl.toxics import PROXY, show_toxics
-from vaurien.cli.output import say
-from vaurien.cli.table import is_terminal, say_rows
 from vaurien.client import Client
+from vaurien.console.output import say
+from vaurien.console.table import is_terminal, say_rows
 
 #: As those who know Toxiproxy's command expect them, and what it does not have.
 COLUMNS = ('name', 'listen', 'upstream', 'enabled', 'toxics', 'protocol')

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from vaurien.cli.ctl.command import Command, spell_json
-from vaurien.cli.output import say
 from vaurien.client import Client
+from vaurien.console.output import say
 
 
 def get_status(client: Client, arguments: Namespace) -> dict[str, Any]:

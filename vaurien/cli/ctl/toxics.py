@@ -8,10 +8,10 @@ from typing import Any
 
 from vaurien.cli.ctl.command import Command, argument
 from vaurien.cli.ctl.options import add_attributes, parse_options
-from vaurien.cli.table import say_rows
 from vaurien.client import Client
+from vaurien.console.table import say_rows
 from vaurien.errors import ConfigError, OptionError
-from vaurien.options import did_you_mean
+from vaurien.plugins.options import did_you_mean
 
 COLUMNS = ('name', 'type', 'stream', 'toxicity', 'attributes')
 
@@ -32,7 +32,7 @@ TOXICITY = argument('--toxicity', metavar='P', type=float, help='the probability
 
 def add(client: Client, arguments: Namespace) -> dict[str, Any]:
     """Put one on; gives it."""
-    from vaurien.toxicspec import parse_toxics  # late: it looks for what is installed
+    from vaurien.rules.toxics import parse_toxics  # late: it looks for what is installed
 
     given = {'name': arguments.name, 'toxicity': arguments.toxicity}
     options = {name: value for name, value in given.items() if value is not None} | parse_options(arguments.options)

@@ -10,11 +10,11 @@ import sys
 from collections.abc import Sequence
 
 from vaurien.address import Address
-from vaurien.cli.output import fail
+from vaurien.console.output import fail
 from vaurien.errors import ConfigError, StartError
 from vaurien.loads.cli.service import make_service_parser
 from vaurien.loads.cluster import messages
-from vaurien.loads.engine.patching import check_engine
+from vaurien.loads.users.patching import check_engine
 
 DESCRIPTION = """\
 Wait for runs and carry them out: the process that has the users of loads-runner.

@@ -10,13 +10,14 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from vaurien import __version__, log
+from vaurien import __version__
 from vaurien.address import Address
-from vaurien.cli.output import fail
+from vaurien.console import log
+from vaurien.console.output import fail
 from vaurien.errors import ConfigError, StartError
 from vaurien.loads.cli.service import make_service_parser
 from vaurien.loads.cluster import messages
-from vaurien.loads.engine.patching import prepare
+from vaurien.loads.users.patching import prepare
 
 if TYPE_CHECKING:
     pass

@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vaurien.address import Address
-from vaurien.cli.output import say
+from vaurien.console.output import say
 from vaurien.errors import StartError
 from vaurien.loads.cluster import files, messages
-from vaurien.loads.cluster.link import Link, is_listening
+from vaurien.loads.cluster.broker_client import Link, is_listening
 from vaurien.loads.cluster.remote import RemoteRun
 from vaurien.loads.cluster.run import ClusterRun
-from vaurien.loads.find import find_test
+from vaurien.loads.discovery import find_test
 from vaurien.loads.plan import Cycle, Plan
 
 if TYPE_CHECKING:
-    from vaurien.loads.engine.run import Run
     from vaurien.loads.settings import Settings
+    from vaurien.loads.users.run import Run
 
 #: The test of ``--check-cluster``; every agent has it.
 CHECK = 'vaurien.loads.cluster.check.TestAgent.test_agent'

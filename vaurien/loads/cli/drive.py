@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 import gevent
 from gevent.pool import Group
 
-from vaurien import log
+from vaurien.console import log
 from vaurien.errors import ConfigError
 from vaurien.loads.cli import cluster
 from vaurien.loads.cli.progress import Progress
-from vaurien.loads.engine.command_hits import split_command
-from vaurien.loads.faultspec import read_words
 from vaurien.loads.outputs import OUTPUTS, Output
 from vaurien.loads.plan import Plan
+from vaurien.loads.users.command_hits import split_command
+from vaurien.loads.vaurien_flag import read_words
 
 if TYPE_CHECKING:
-    from vaurien.loads.engine.run import Run
     from vaurien.loads.settings import Settings
+    from vaurien.loads.users.run import Run
 
 #: Seconds between two looks of the outputs.
 TICK = 1.0
@@ -43,7 +43,7 @@ def drive(settings: Settings) -> int:
     enter(settings.test_dir)
     plan = make_plan(settings)
     if not plan.agents:
-        from vaurien.loads.engine.local import LocalRun
+        from vaurien.loads.users.local import LocalRun
 
         return follow(LocalRun(plan), settings)
     run = cluster.begin(plan, settings, secret)

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from vaurien import __version__
-from vaurien.cli.parser import STYLE
+from vaurien.console.parser import STYLE
 from vaurien.errors import ConfigError
 from vaurien.loads.config import Source, build, read
 from vaurien.loads.outputs import OUTPUTS

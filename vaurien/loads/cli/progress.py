@@ -11,7 +11,7 @@ import gevent
 from vaurien.loads.summary import draw_bar
 
 if TYPE_CHECKING:
-    from vaurien.loads.engine.run import Run
+    from vaurien.loads.users.run import Run
 
 #: Seconds that something is waited for before that is told.
 PATIENCE = 0.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from vaurien.cli.output import fail, flush
+from vaurien.console.output import fail, flush
 from vaurien.errors import ConfigError, StartError
 from vaurien.loads.cli.flags import parse
 from vaurien.loads.errors import SetupError
@@ -17,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     The engine, which patches the standard library, is imported only once the flags are read, and before anything that
     opens connections.
     """
-    from vaurien.loads.engine.patching import prepare
+    from vaurien.loads.users.patching import prepare
 
     try:
         settings = parse(sys.argv[1:] if argv is None else argv)

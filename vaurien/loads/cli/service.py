@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from vaurien import __version__
-from vaurien.cli.parser import STYLE
+from vaurien.console.parser import STYLE
 from vaurien.loads.cli.flags import Parser
 from vaurien.loads.cluster.messages import SECRET
 

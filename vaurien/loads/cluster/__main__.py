@@ -9,12 +9,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from vaurien import log
 from vaurien.address import Address
+from vaurien.console import log
 from vaurien.errors import VaurienError
 from vaurien.loads.case import SERVER_URL
 from vaurien.loads.cluster.messages import SECRET
-from vaurien.loads.engine.patching import prepare
+from vaurien.loads.users.patching import prepare
 
 
 def main(argv: Sequence[str] | None = None) -> int:

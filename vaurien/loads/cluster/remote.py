@@ -9,13 +9,13 @@ from locust.runners import LocalRunner
 from locust.stats import setup_distributed_stats_event_listeners
 
 from vaurien.loads.cluster import messages
-from vaurien.loads.engine.run import Run
 from vaurien.loads.errors import SetupError
 from vaurien.loads.plan import Plan
 from vaurien.loads.stats import TestStats
+from vaurien.loads.users.run import Run
 
 if TYPE_CHECKING:
-    from vaurien.loads.cluster.link import Link
+    from vaurien.loads.cluster.broker_client import Link
 
 #: Seconds between two looks; and without an answer, until the broker counts as gone.
 INTERVAL = 0.25

@@ -12,8 +12,8 @@ from vaurien.loads.cluster import messages
 from vaurien.loads.cluster.agents import Agents
 from vaurien.loads.cluster.job import Job
 from vaurien.loads.cluster.supervisor import WorkerProcess
-from vaurien.loads.engine.run import Run
 from vaurien.loads.errors import SetupError
+from vaurien.loads.users.run import Run
 
 if TYPE_CHECKING:
     from vaurien.loads.plan import Plan

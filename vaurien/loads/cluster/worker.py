@@ -26,9 +26,9 @@ from vaurien.address import Address
 from vaurien.errors import VaurienError
 from vaurien.loads.cluster import files, messages, requirements
 from vaurien.loads.cluster.messages import Seal, SealError
-from vaurien.loads.engine.process import Process
 from vaurien.loads.errors import SetupError
 from vaurien.loads.plan import Cycle, Plan
+from vaurien.loads.users.process import Process
 
 #: Seconds without a sign of life from the master after which the users are stopped.
 PATIENCE = 7.0

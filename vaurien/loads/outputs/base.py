@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vaurien.errors import ConfigError
-from vaurien.options import Configurable
+from vaurien.plugins.options import Configurable
 
 if TYPE_CHECKING:
-    from vaurien.loads.engine.run import Run
     from vaurien.loads.report import Report
+    from vaurien.loads.users.run import Run
 
 
 class Output(Configurable):

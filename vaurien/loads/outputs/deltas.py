@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from vaurien.loads.engine.run import Run
+    from vaurien.loads.users.run import Run
 
 
 class Delta(NamedTuple):

@@ -9,8 +9,8 @@ from vaurien.loads.outputs.base import Output, check_writable
 from vaurien.loads.summary import summarize
 
 if TYPE_CHECKING:
-    from vaurien.loads.engine.run import Run
     from vaurien.loads.report import Report
+    from vaurien.loads.users.run import Run
 
 
 class File(Output):

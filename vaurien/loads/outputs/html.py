@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from vaurien.loads.outputs.base import Output, check_writable
 
 if TYPE_CHECKING:
-    from vaurien.loads.engine.run import Run
     from vaurien.loads.report import Report
+    from vaurien.loads.users.run import Run
 
 
 class HTML(Output):

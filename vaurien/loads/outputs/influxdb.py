@@ -13,8 +13,8 @@ from vaurien.loads.outputs.deltas import Deltas
 from vaurien.loads.stats import percentile
 
 if TYPE_CHECKING:
-    from vaurien.loads.engine.run import Run
     from vaurien.loads.report import Report
+    from vaurien.loads.users.run import Run
 
 #: Where the token comes from: it is not to be seen in a list of processes.
 TOKEN = 'INFLUXDB_V2_TOKEN'

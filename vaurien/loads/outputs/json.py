@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from vaurien.cli.output import say
+from vaurien.console.output import say
 from vaurien.loads.outputs.base import Output, check_writable
 
 if TYPE_CHECKING:
-    from vaurien.loads.engine.run import Run
     from vaurien.loads.report import Report
+    from vaurien.loads.users.run import Run
 
 
 class JSON(Output):

@@ -11,8 +11,8 @@ from vaurien.loads.outputs.base import Output
 from vaurien.loads.outputs.deltas import Deltas
 
 if TYPE_CHECKING:
-    from vaurien.loads.engine.run import Run
     from vaurien.loads.report import Report
+    from vaurien.loads.users.run import Run
 
 _UNSAFE = re.compile(r'[^A-Za-z0-9_-]+')
 

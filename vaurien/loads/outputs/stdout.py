@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vaurien.cli.output import say
+from vaurien.console.output import say
 from vaurien.loads.outputs.base import Output
 from vaurien.loads.summary import draw_bar, summarize
 
 if TYPE_CHECKING:
-    from vaurien.loads.engine.run import Run
     from vaurien.loads.report import Report
+    from vaurien.loads.users.run import Run
 
 
 class Stdout(Output):

@@ -15,8 +15,8 @@ from vaurien.errors import StartError
 from vaurien.loads.outputs.base import Output
 
 if TYPE_CHECKING:
-    from vaurien.loads.engine.run import Run
     from vaurien.loads.report import Report
+    from vaurien.loads.users.run import Run
 
 HOST = '127.0.0.1'
 

@@ -1,0 +1,259 @@
+"""Sections of proxies, and files of Toxiproxy, become settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.config.test_build import flags, mistake, source_of
+from vaurien.address import Address
+from vaurien.config.build import PROXY_SETTINGS, build
+from vaurien.errors import ConfigError
+from vaurien.rules.behaviors import parse_behaviors
+from vaurien.rules.toxics import read_toxics
+from vaurien.settings import ProxySettings, Settings
+
+EVERYTHING = {
+    'ini': """\
+[vaurien]
+timeout = 5
+seed = 7
+[behavior:error]
+code = 503
+
+[proxy:redis]
+proxy = localhost:6380
+backend = localhost:6379
+protocol = redis
+behavior = 20:error
+toxics = latency(latency=200), slicer(name=cut, toxicity=0.5)@upstream
+enabled = no
+idle-timeout = 60
+backlog = 16
+max_links = 100
+seed = 8
+timeout = 2.5
+
+[proxy:db]
+backend = localhost:3306
+""",
+    'toml': """\
+[vaurien]
+timeout = 5
+seed = 7
+[behavior.error]
+code = 503
+
+[proxy.redis]
+proxy = 'localhost:6380'
+backend = 'localhost:6379'
+protocol = 'redis'
+behavior = '20:error'
+enabled = false
+idle-timeout = 60
+backlog = 16
+max_links = 100
+seed = 8
+timeout = 2.5
+[[proxy.redis.toxics]]
+type = 'latency'
+latency = 200
+[[proxy.redis.toxics]]
+type = 'slicer'
+name = 'cut'
+stream = 'upstream'
+toxicity = 0.5
+
+[proxy.db]
+backend = 'localhost:3306'
+""",
+    'yaml': """\
+vaurien: {timeout: 5, seed: 7}
+behavior:
+  error: {code: 503}
+proxy:
+  redis:
+    proxy: localhost:6380
+    backend: localhost:6379
+    protocol: redis
+    behavior: 20:error
+    toxics:
+    - latency(latency=200)
+    - {type: slicer, name: cut, stream: upstream, toxicity: 0.5}
+    enabled: no
+    idle-timeout: 60
+    backlog: 16
+    max_links: 100
+    seed: 8
+    timeout: 2.5
+  db:
+    backend: localhost:3306
+""",
+}
+
+
+@pytest.mark.parametrize('suffix', EVERYTHING)
+def test_every_setting_in_every_format(tmp_path: Path, suffix: str) -> None:
+    source = source_of(tmp_path, suffix, EVERYTHING[suffix])
+    keys = {key.replace('-', '_') for key in source.sections['proxy.redis']}
+    assert keys == set(PROXY_SETTINGS) - {'behaviors', 'options'}
+    options = {'error': {'code': 503}}
+    assert build(source) == Settings(
+        timeout=5.0,
+        seed=7,
+        behavior_options=options,
+        proxies=(
+            ProxySettings(
+                name='redis',
+                proxy=Address('localhost', 6380),
+                backend=Address('localhost', 6379),
+                protocol='redis',
+                behaviors=parse_behaviors('20:error', options),
+                behavior_options=options,
+                toxics=read_toxics('latency(latency=200), slicer(name=cut, toxicity=0.5)@upstream'),
+                enabled=False,
+                idle_timeout=60.0,
+                backlog=16,
+                max_links=100,
+                seed=8,
+                timeout=2.5,
+            ),
+            ProxySettings(
+                name='db',
+                proxy=Address('localhost', 0),
+                backend=Address('localhost', 3306),
+                behavior_options=options,
+                seed=7,
+                timeout=5.0,
+            ),
+        ),
+    )
+
+
+def test_what_is_said_for_all(tmp_path: Path) -> None:
+    """Behaviors, toxics and options, unless a proxy has its own."""
+    content = """\
+vaurien: {backend: 'localhost:1', protocol: http, behavior: 20:delay, toxics: latency}
+behavior:
+  delay: {sleep: 2}
+proxy:
+  plain:
+  own: {backend: 'localhost:2', protocol: tcp, behavior: hang, toxics: []}
+  tuned: {options: {delay: {before: no}}}
+"""
+    settings = build(source_of(tmp_path, 'yaml', content))
+    assert settings.proxies is not None
+    plain, own, tuned = settings.proxies
+    assert (plain.backend, plain.protocol, plain.toxics) == (('localhost', 1), 'http', read_toxics('latency'))
+    assert plain.behaviors == parse_behaviors('20:delay(sleep=2)', {})
+    assert (own.backend, own.protocol, own.toxics) == (('localhost', 2), 'tcp', ())
+    assert own.behaviors == parse_behaviors('hang', {})
+    assert tuned.behaviors == parse_behaviors('20:delay(sleep=2, before=false)', {})
+    assert tuned.behavior_options == {'delay': {'sleep': 2.0, 'before': False}}
+
+
+def test_flags_are_for_all(tmp_path: Path) -> None:
+    source = source_of(tmp_path, 'ini', '[proxy:a]\nseed = 1\n[proxy:b]\n')
+    settings = build(source, flags(vaurien={'seed': '2', 'behavior': '5:hang'}))
+    assert settings.proxies is not None
+    assert [proxy.seed for proxy in settings.proxies] == [1, 2]
+    assert all(proxy.behaviors == parse_behaviors('5:hang', {}) for proxy in settings.proxies)
+
+
+def test_a_name_may_be_anything(tmp_path: Path) -> None:
+    settings = build(source_of(tmp_path, 'yaml', 'proxy: {a b/ü.c: {backend: "localhost:1"}}'))
+    assert settings.proxies is not None
+    assert [proxy.name for proxy in settings.proxies] == ['a b/ü.c']
+
+
+@pytest.mark.parametrize(
+    ('suffix', 'content', 'said'),
+    [
+        ('ini', '[proxy]\nbackend = a:1\n', ":2: proxy.backend: expected keys and values, got 'a:1'"),
+        ('ini', '[proxi:a]\n', ':1: proxi: unknown section, known: behavior:NAME, protocol:NAME, proxy:NAME, vaurien'),
+        ('ini', '[proxy:a]\nbakend = a:1\n', ":2: proxy.a.bakend: no such setting, did you mean 'backend'?"),
+        ('ini', '[proxy:a]\nhttp = yes\n', ':2: proxy.a.http: no such setting'),
+        ('ini', '[proxy:a]\nbackend = a\n', ":2: proxy.a.backend: 'a' is not an address"),
+        ('ini', '[proxy:a]\nenabled = maybe\n', ":2: proxy.a.enabled: expected bool, got 'maybe'"),
+        ('ini', '[proxy:a]\nprotocol = rdis\n', ":2: proxy.a.protocol: unknown protocol 'rdis', did you mean 'redis'?"),
+        ('ini', '[proxy:a]\nbehavior = dely\n', ":2: proxy.a.behavior: unknown behavior 'dely'"),
+        ('ini', '[proxy:a]\ntoxics = latncy\n', ":2: proxy.a.toxics: unknown toxic 'latncy'"),
+        ('ini', '[vaurien]\nproxy = a:1\n[proxy:a]\n', ':2: vaurien.proxy: each proxy needs one of its own'),
+        ('ini', '[vaurien]\nenabled = no\n', ':2: vaurien.enabled: no such setting'),
+        ('toml', '[[proxy.a.toxics]]\ntype = "noop"\n' * 2, ": proxy.a.toxics: there are two toxics named 'noop_do"),
+        ('toml', '[[proxy.a.toxics]]\ntype = "latency"\nlatency = "1"\n', ': proxy.a.toxics[0].latency: expected int'),
+        ('yaml', 'proxy:\n  a: 7\n', ':2: proxy.a: expected keys and values, got 7'),
+        ('yaml', 'proxy:\n  a:\n    options: {dely: {}}\n', ":3: proxy.a.options: dely: unknown behavior 'dely'"),
+        ('yaml', 'proxy:\n  a:\n    options: {delay: {slep: 1}}\n', ':3: proxy.a.options: delay: slep: delay has no'),
+        ('yaml', 'proxy:\n  a:\n    toxics:\n    - noop\n    - {type: x}\n', ':5: proxy.a.toxics[1]: unknown toxic'),
+    ],
+)
+def test_mistakes(tmp_path: Path, suffix: str, content: str, said: str) -> None:
+    assert mistake(tmp_path, suffix, content).startswith(said)
+
+
+class TestToxiproxysFile:
+    def build(self, tmp_path: Path, content: str, *others: Any) -> tuple[ProxySettings, ...]:
+        path = tmp_path / 'proxies.json'
+        path.write_text(content)
+        settings = build(*others, flags(vaurien={'toxiproxy-config': str(path)}))
+        assert (settings.http, settings.http_port) == (True, 8474)
+        assert settings.proxies is not None
+        return settings.proxies
+
+    def test_what_is_in_it(self, tmp_path: Path) -> None:
+        content = """\
+[
+  {"name": "a", "listen": "[::1]:0", "upstream": "localhost:1", "what": []},
+  {"Name": "b", "upstream": "anything", "listen": "nowhere", "enabled": false, "toxics": null},
+  {"name": "c", "listen": "localhost:http", "upstream": "localhost:http", "protocol": "http", "enabled": null}
+] and more"""
+        a, b, c = self.build(tmp_path, content)
+        assert (a.name, a.proxy, a.backend, a.enabled) == ('a', ('::1', 0), ('localhost', 1), True)
+        assert (b.name, b.listen, b.upstream, b.enabled) == ('b', 'nowhere', 'anything', False)
+        assert (c.proxy, c.backend, c.protocol) == (('localhost', 80), ('localhost', 80), 'http')
+
+    def test_there_may_be_nothing_in_it(self, tmp_path: Path) -> None:
+        assert self.build(tmp_path, '[]') == ()
+
+    def test_it_stands_beside_sections(self, tmp_path: Path) -> None:
+        others = source_of(tmp_path, 'ini', '[vaurien]\nseed = 3\n[proxy:a]\n')
+        a, b = self.build(tmp_path, '[{"name": "b", "upstream": "localhost:1"}]', others)
+        assert ((a.name, a.seed), (b.name, b.seed)) == (('a', 3), ('b', 3))
+
+    @pytest.mark.parametrize(
+        ('content', 'said'),
+        [
+            ('', ': expected a JSON array of proxies: EOF'),
+            ('{}', ': expected a JSON array of proxies: Expected `array`, got `object`'),
+            ('[7]', ': expected a JSON array of proxies: Expected `object`, got `int` - at `$[0]`'),
+            ('[{"name": "b"', ': expected a JSON array of proxies: '),
+            ('[{"name": 7}]', ': expected a JSON array of proxies: Expected `str`, got `int` - at `$[0].name`'),
+            ('[{"upstream": "b:1"}]', ': [0]: missing name'),
+            ('[{"name": "b", "upstream": "b:1"}, {"name": "c"}]', ': [1]: missing upstream'),
+            ('[{"name": "b", "upstream": "b:1", "listen": "b"}]', ': [0].listen: address b: missing port in address'),
+            ('[{"name": "a", "upstream": "b:1"}]', ": there is a proxy named 'a' already"),
+            (
+                '[{"name": "b", "upstream": "b:1"}, {"name": "b", "upstream": "b:2"}]',
+                ": there is a proxy named 'b' alr",
+            ),
+        ],
+    )
+    def test_mistakes(self, tmp_path: Path, content: str, said: str) -> None:
+        with pytest.raises(ConfigError) as caught:
+            self.build(tmp_path, content, source_of(tmp_path, 'ini', '[proxy:a]\n'))
+        assert str(caught.value).removeprefix(str(tmp_path / 'proxies.json')).startswith(said)
+
+    def test_a_protocol_that_there_is_not(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match=r"proxies.json: \[0\]\.protocol: unknown protocol 'rdis', did you mean"):
+            self.build(tmp_path, '[{"name": "b", "upstream": "b:1", "protocol": "rdis"}]')
+
+
+def test_defaults_of_those_that_come_later(tmp_path: Path) -> None:
+    """What was said for all; where there was only one proxy, its limits."""
+    several = build(source_of(tmp_path, 'ini', '[vaurien]\nbehavior = 5:hang\nserver = yes\nseed = 1\ntimeout = 5\n'))
+    assert several.defaults == ProxySettings(behaviors=parse_behaviors('5:hang', {}), seed=1, timeout=5.0)
+    alone = build(source_of(tmp_path, 'ini', '[vaurien]\nbehavior = 5:hang\nprotocol = redis\nseed = 1\ntimeout = 5\n'))
+    assert alone.defaults == ProxySettings(seed=1, timeout=5.0)

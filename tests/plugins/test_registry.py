@@ -1,0 +1,206 @@
+"""Plug-ins by name: what is built in, what is refused, and what is demanded of each."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin
+
+import pytest
+
+from vaurien.behaviors import Behavior
+from vaurien.behaviors.dummy import Dummy
+from vaurien.errors import PluginError
+from vaurien.plugins import registry
+from vaurien.plugins.registry import Registry, load_callable
+from vaurien.protocols import Protocol
+
+BEHAVIORS = ['abort', 'blackout', 'delay', 'dummy', 'error', 'hang', 'transient']
+PROTOCOLS = ['http', 'memcache', 'mysql', 'postgres', 'redis', 'smtp', 'tcp']
+BUILT_IN = [*((Behavior, name) for name in BEHAVIORS), *((Protocol, name) for name in PROTOCOLS)]
+
+UNIT = re.compile(r'\b(seconds?|bytes?|percent|times|exchanges|status code)\b', re.IGNORECASE)
+
+
+class Late(Dummy):
+    """Comes late."""
+
+    name = 'late'
+
+
+@pytest.fixture
+def behaviors() -> Registry[Dummy]:
+    return Registry('behavior', 'vaurien.behaviors', Dummy)
+
+
+def install(monkeypatch: pytest.MonkeyPatch, *points: tuple[str, str]) -> None:
+    """Make these name and reference pairs all that is installed."""
+    monkeypatch.setattr(
+        registry, 'entry_points', lambda group: [EntryPoint(name, reference, group) for name, reference in points]
+    )
+
+
+def test_built_in_names() -> None:
+    """A new one belongs here, and in the documentation."""
+    assert sorted(Behavior._installed()) == BEHAVIORS
+    assert sorted(Protocol._installed()) == PROTOCOLS
+
+
+@pytest.mark.parametrize(('plugins', 'name'), BUILT_IN, ids=lambda value: value if isinstance(value, str) else '')
+class TestEveryBuiltIn:
+    def test_is_named_as_installed(self, plugins: Registry[Any], name: str) -> None:
+        assert plugins.get(name).name == name
+
+    def test_has_a_docstring_of_its_own(self, plugins: Registry[Any], name: str) -> None:
+        assert re.match(r'[A-Z].*\.$', (vars(plugins.get(name)).get('__doc__') or '').split('\n')[0])
+
+    def test_has_a_test_file(self, plugins: Registry[Any], name: str) -> None:
+        assert (Path(__file__).parents[1] / f'{plugins.kind}s' / f'test_{name}.py').is_file()
+
+    def test_its_quantities_have_units(self, plugins: Registry[Any], name: str) -> None:
+        for option, (text, type_, _) in plugins.get(name).options.items():
+            plain = get_args(type_)[0] if get_origin(type_) is Annotated else type_
+            if plain in (int, float):
+                assert UNIT.search(text), f'{name}: --{option} says no unit: {text!r}'
+
+    def test_its_defaults_are_of_their_type(self, plugins: Registry[Any], name: str) -> None:
+        plugin = plugins.get(name)
+        defaults = {option: default for option, (_, _, default) in plugin.options.items()}
+        assert plugin.check(defaults) == defaults
+
+
+def test_unknown(behaviors: Registry[Dummy]) -> None:
+    with pytest.raises(PluginError, match=r"^unknown behavior 'dely', did you mean 'delay'\?$"):
+        behaviors.get('dely')
+    with pytest.raises(PluginError, match='known: abort, blackout, delay'):
+        behaviors.get('xyzzy')
+
+
+def test_registered(behaviors: Registry[Dummy]) -> None:
+    assert behaviors.register(Late) is Late
+    assert behaviors.get('late') is Late
+    assert behaviors.names() == sorted([*BEHAVIORS, 'late'])
+
+
+def test_registered_by_decorator(behaviors: Registry[Dummy]) -> None:
+    @behaviors.register
+    class Later(Late):
+        name = 'later'
+
+    assert behaviors.get('later') is Later
+
+
+def test_registering_the_same_class_again_changes_nothing(behaviors: Registry[Dummy]) -> None:
+    for _ in range(2):
+        behaviors.register(Late)
+        behaviors.register(Late, 'tardy')
+    assert behaviors.get('late') is Late
+
+
+def test_another_name_is_the_name(behaviors: Registry[Dummy]) -> None:
+    behaviors.register(Late, 'tardy')
+    tardy = behaviors.get('tardy')
+    assert issubclass(tardy, Late)
+    assert (tardy.name, tardy.__name__, tardy.__doc__) == ('tardy', 'Late', Late.__doc__)
+    assert Late.name == 'late'
+
+
+def test_a_class_that_forgets_its_name_is_not_dummy(behaviors: Registry[Dummy]) -> None:
+    class Nameless(Dummy):
+        pass
+
+    with pytest.raises(PluginError, match="'' is no name for a behavior"):
+        behaviors.register(Nameless)
+    behaviors.register(Nameless, 'mine')
+    assert behaviors.get('mine').name == 'mine'
+
+
+def test_duplicates(behaviors: Registry[Dummy]) -> None:
+    class Other(Dummy):
+        name = 'late'
+
+    behaviors.register(Late)
+    with pytest.raises(PluginError, match=r"^there is a behavior named 'late' already$"):
+        behaviors.register(Other)
+    with pytest.raises(PluginError, match=r"^there is a behavior named 'dummy' already$"):
+        behaviors.register(Other, 'dummy')
+    assert behaviors.get('late') is Late
+
+
+def test_a_built_in_one_gives_way(behaviors: Registry[Dummy]) -> None:
+    class Delay(Dummy):
+        name = 'delay'
+
+    class Other(Dummy):
+        name = 'delay'
+
+    assert behaviors.get('delay') is not Delay
+    behaviors.register(Delay)
+    assert behaviors.get('delay') is Delay
+    with pytest.raises(PluginError, match=r"^there is a behavior named 'delay' already$"):
+        behaviors.register(Other)
+
+
+@pytest.mark.parametrize('plugin', [object, Protocol, Late(), 'late'])
+def test_what_is_no_behavior(behaviors: Registry[Dummy], plugin: Any) -> None:
+    with pytest.raises(PluginError, match=r'is no behavior: expected a subclass of Dummy$'):
+        behaviors.register(plugin, 'late')
+
+
+@pytest.mark.parametrize('name', ['20:late', 'la,te', 'la te', 'la.te', '-late', 'späte'])
+def test_names_that_would_not_fit_a_spec(behaviors: Registry[Dummy], name: str) -> None:
+    with pytest.raises(PluginError, match='is no name for a behavior'):
+        behaviors.register(Late, name)
+
+
+def test_an_option_declared_wrongly(behaviors: Registry[Dummy]) -> None:
+    class Short(Dummy):
+        name = 'short'
+        options = {'sleep': ('Seconds', int)}  # type: ignore[dict-item]
+
+    with pytest.raises(PluginError, match="option 'sleep' of 'short' is not declared as"):
+        behaviors.register(Short)
+
+
+def test_installed_by_another_package(behaviors: Registry[Dummy], monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, ('slow', 'tests.samples.delay:Delay'), ('broken', 'tests.samples.nothing:Delay'))
+    assert behaviors.names() == ['broken', 'slow']
+    assert behaviors.get('slow').name == 'slow'
+    with pytest.raises(PluginError, match=r"cannot load 'tests.samples.nothing:Delay': ModuleNotFoundError"):
+        behaviors.get('broken')
+
+
+def test_installed_twice(behaviors: Registry[Dummy], monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, ('slow', 'tests.samples.delay:Delay'), ('slow', 'other:Delay'))
+    with pytest.raises(PluginError, match="two installed packages bring a behavior named 'slow'"):
+        behaviors.names()
+
+
+def test_installed_and_not_a_behavior(behaviors: Registry[Dummy], monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, ('slow', 'tests.samples.minitel:MinitelProtocol'))
+    with pytest.raises(PluginError, match='is no behavior'):
+        behaviors.get('slow')
+
+
+def test_nothing_is_imported_before_it_is_used(behaviors: Registry[Dummy], monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, ('slow', 'tests.samples.delay:Delay'))
+    monkeypatch.delitem(sys.modules, 'tests.samples.delay', raising=False)
+    behaviors.names()
+    assert 'tests.samples.delay' not in sys.modules
+    behaviors.get('slow')
+    assert 'tests.samples.delay' in sys.modules
+
+
+@pytest.mark.parametrize('reference', ['', 'tests.samples.delay', 'tests.samples.delay:', ':Delay'])
+def test_references_of_the_wrong_form(reference: str) -> None:
+    with pytest.raises(PluginError, match='is not of the form'):
+        load_callable(reference)
+
+
+def test_references_to_nothing() -> None:
+    with pytest.raises(PluginError, match='AttributeError'):
+        load_callable('tests.samples.delay:Hurry')
+    with pytest.raises(PluginError, match='ModuleNotFoundError'):
+        load_callable('tests.samples.hurry:Hurry')

@@ -1,0 +1,211 @@
+"""The weighted draw: shares, that a seed repeats it whatever the order, and that it hits what a model says."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from vaurien.behaviors.dummy import Dummy
+from vaurien.rules.selector import Armed, Selector
+
+DRAWS = 20_000
+PLACES = [(link, exchange) for link in range(DRAWS // 100) for exchange in range(100)]
+
+
+class Late(Dummy):
+    name = 'late'
+
+
+class Wrong(Dummy):
+    name = 'wrong'
+
+
+def make(behaviors: list[tuple[float, Dummy]], seed: int) -> Selector:
+    return Selector([Armed(behavior, percent) for percent, behavior in behaviors], seed)
+
+
+def draw(selector: Selector, link: int, exchange: int) -> Dummy | None:
+    drawn = selector.draws(link).draw(exchange)
+    return None if drawn is None else drawn.behavior
+
+
+def draw_all(selector: Selector, places: list[tuple[int, int]] = PLACES) -> list[str | None]:
+    drawn = [draw(selector, *place) for place in places]
+    return [None if behavior is None else behavior.name for behavior in drawn]
+
+
+def test_a_seed_repeats_every_draw() -> None:
+    behaviors = [(20.0, Late()), (10.0, Wrong())]
+    assert draw_all(make(behaviors, 42)) == draw_all(make(behaviors, 42))
+    assert draw_all(make(behaviors, 42)) != draw_all(make(behaviors, 43))
+
+
+def test_order_does_not_matter() -> None:
+    selector = make([(50.0, Late())], 7)
+    in_order = dict(zip(PLACES, draw_all(selector), strict=True))
+    shuffled = random.Random(1).sample(PLACES, len(PLACES))
+    assert dict(zip(shuffled, draw_all(selector, shuffled), strict=True)) == in_order
+
+
+@pytest.mark.parametrize('seed', [0, 1, -5, 2**70])
+@pytest.mark.parametrize('weights', [(20.0, 10.0), (0.5, 99.5), (50.0, 50.0), (0.0, 30.0)])
+def test_shares(seed: int, weights: tuple[float, float]) -> None:
+    counted = Counter(draw_all(make([(weights[0], Late()), (weights[1], Wrong())], seed)))
+    for name, percent in ((('late'), weights[0]), ('wrong', weights[1]), (None, 100 - sum(weights))):
+        share = percent / 100
+        five_sigma = 5 * (DRAWS * share * (1 - share)) ** 0.5
+        assert abs(counted[name] - DRAWS * share) <= five_sigma
+
+
+def test_neighbouring_places_are_independent() -> None:
+    selector = make([(50.0, Late())], 3)
+    drawn = [[draw(selector, link, exchange) is not None for exchange in range(200)] for link in range(100)]
+    for name, pairs in (
+        ('exchanges', [(row[i], row[i + 1]) for row in drawn for i in range(199)]),
+        ('links', [(drawn[i][j], drawn[i + 1][j]) for i in range(99) for j in range(200)]),
+    ):
+        agreeing = sum(first == second for first, second in pairs) / len(pairs)
+        assert abs(agreeing - 0.5) < 0.02, name
+
+
+def test_the_same_object_is_drawn() -> None:
+    late = Late()
+    assert draw(make([(100.0, late)], 1), 0, 0) is late
+
+
+def test_all_and_nothing() -> None:
+    assert set(draw_all(make([(100.0, Late())], 1))) == {'late'}
+    assert set(draw_all(make([], 1))) == {None}
+    assert set(draw_all(make([(0.0, Late())], 1))) == {None}
+
+
+def test_a_third_each_leaves_no_crack() -> None:
+    behaviors = [(100 / 3, Late()), (100 / 3, Wrong()), (100 / 3, Late())]
+    assert None not in draw_all(make(behaviors, 1))
+
+
+@pytest.mark.parametrize('percent', [0.0, 0.5, 10.0, 100.0])
+def test_what_need_not_be_drawn_passes(percent: float) -> None:
+    selector = make([(percent, Late())], 3)
+    draws, spared = selector.draws(1), 0
+    for exchange in range(1, 1000):
+        if exchange < draws.quiet_until:
+            spared += 1
+            assert draw(selector, 1, exchange) is None
+        else:
+            draws.draw(exchange)
+    assert (spared > 0) == (percent < 100)
+
+
+class Aimed(Dummy):
+    name = 'aimed'
+
+
+PATTERNS: dict[str, Callable[[str], bool]] = {
+    'a*': lambda text: text.startswith('a'),
+    '*b': lambda text: text.endswith('b'),
+    '/aa/': lambda text: 'aa' in text,
+}
+NUMBERS: dict[str, Callable[[int], bool]] = {
+    '1': lambda n: n == 1,
+    '2-3': lambda n: 2 <= n <= 3,
+    '3+': lambda n: n >= 3,
+    'every 2': lambda n: n % 2 == 0,
+}
+ENTRIES = st.fixed_dictionaries(
+    {
+        'percent': st.sampled_from([0.0, 10.0, 50.0, 100.0]),
+        'match': st.none() | st.sampled_from(sorted(PATTERNS)),
+        'nth': st.none() | st.sampled_from(sorted(NUMBERS)),
+        'times': st.none() | st.integers(1, 3),
+    }
+)
+TEXTS = st.text('ab', max_size=3)
+
+
+def expect(entries: list[dict[str, Any]], exchanges: list[tuple[int, str]], seed: int) -> list[int | None]:
+    """The index of the entry that each exchange gets, as the manual says it, without haste."""
+    matched, hits, places = Counter[int](), Counter[int](), Counter[int]()
+    got: list[int | None] = []
+    for link, text in exchanges:
+        places[link] += 1
+        block, place = divmod(places[link], 8)
+        share = make([], seed).points(link, block)[place] / 2**64 * 100
+        chosen = None
+        for i, entry in enumerate(entries):
+            if entry['match'] is not None and not PATTERNS[entry['match']](text):
+                continue
+            matched[i] += 1
+            if entry['nth'] is not None and not NUMBERS[entry['nth']](matched[i]):
+                continue
+            if entry['times'] is not None and hits[i] >= entry['times']:
+                continue
+            if chosen is None and share < entry['percent']:
+                chosen = i
+            share -= entry['percent']
+        if chosen is not None:
+            hits[chosen] += 1
+        got.append(chosen)
+    return got
+
+
+def lasting(request: bytes) -> tuple[str, bool]:
+    """Its text, which it has for good."""
+    return request.decode(), True
+
+
+@given(
+    st.lists(ENTRIES, min_size=1, max_size=4),
+    st.lists(st.tuples(st.integers(1, 3), TEXTS), max_size=60),
+    st.integers(0, 5),
+)
+def test_hits_what_a_model_says(entries: list[dict[str, Any]], exchanges: list[tuple[int, str]], seed: int) -> None:
+    armed = []
+    for entry in entries:
+        aim = {name: value for name, value in entry.items() if name != 'percent'}
+        armed.append(Armed(Aimed(Aimed.resolve(aim)), entry['percent']))
+    selector = Selector(armed, seed)
+    draws = {link: selector.draws(link) for link in range(1, 4)}
+    places = Counter[int]()
+    got: list[int | None] = []
+    for link, text in exchanges:
+        places[link] += 1
+        drawn = draws[link].draw(places[link], text.encode(), lasting)
+        if drawn is not None:
+            drawn.hits += 1
+        got.append(None if drawn is None else armed.index(drawn))
+    assert got == expect(entries, exchanges, seed)
+
+
+def test_what_nothing_is_for_is_described_once() -> None:
+    described = []
+
+    def describe(request: bytes) -> tuple[str, bool]:
+        described.append(request)
+        return lasting(request)
+
+    draws = Selector([Armed(Aimed(Aimed.resolve({'match': 'SET *'})), 100.0)], 1).draws(1)
+    for exchange in range(1, 10):
+        assert draws.draw(exchange, b'GET x', describe) is None
+        assert draws.draw(exchange, b'SET x', describe) is not None
+    assert Counter(described) == {b'GET x': 1, b'SET x': 9}
+
+
+def test_a_text_that_may_change_is_asked_for_every_time() -> None:
+    texts = iter(['GET x', 'SET x', 'GET x', 'SET x'])
+    draws = Selector([Armed(Aimed(Aimed.resolve({'match': 'SET *'})), 100.0)], 1).draws(1)
+    drawn = [draws.draw(exchange, b'RUN 7', lambda _: (next(texts), False)) for exchange in range(1, 5)]
+    assert [each is not None for each in drawn] == [False, True, False, True]
+
+
+def test_remembers_little() -> None:
+    draws = Selector([Armed(Aimed(Aimed.resolve({'match': 'SET *'})), 100.0)], 1).draws(1)
+    for exchange in range(1, 1000):
+        assert draws.draw(exchange, b'GET %d' % exchange + b'x' * exchange, lasting) is None
+    assert len(draws._passing) <= 64
+    assert max(map(len, draws._passing)) <= 512

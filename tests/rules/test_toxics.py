@@ -1,0 +1,115 @@
+"""Toxics as texts and as mappings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from vaurien.errors import ConfigError, OptionError, PluginError
+from vaurien.rules.toxics import ToxicEntry, format_toxic, make_toxic, parse_toxics, read_toxics
+
+SLOW = {'latency': 200, 'jitter': 50, 'distribution': None}
+
+
+def entry(
+    type_: str, name: str, attributes: dict[str, Any], stream: str = 'downstream', share: float = 1.0
+) -> ToxicEntry:
+    return ToxicEntry(type=type_, name=name, stream=stream, toxicity=share, attributes=attributes)
+
+
+@pytest.mark.parametrize(
+    ('text', 'entries'),
+    [
+        ('noop', [entry('noop', 'noop_downstream', {})]),
+        (' noop @ upstream ', [entry('noop', 'noop_upstream', {}, 'upstream')]),
+        ('noop@UpStream', [entry('noop', 'noop_UpStream', {}, 'UpStream')]),
+        ('latency(latency=200, jitter=50)', [entry('latency', 'latency_downstream', SLOW)]),
+        (
+            "latency(latency=200,jitter='50',name='a, b)',toxicity=0.5)@upstream,noop",
+            [entry('latency', 'a, b)', SLOW, 'upstream', 0.5), entry('noop', 'noop_downstream', {})],
+        ),
+        (
+            'latency(distribution=normal)',
+            [entry('latency', 'latency_downstream', {'latency': 0, 'jitter': 0, 'distribution': 'normal'})],
+        ),
+        (
+            'slicer(average-size=1)',
+            [entry('slicer', 'slicer_downstream', {'average_size': 1, 'size_variation': 0, 'delay': 0})],
+        ),
+        ('noop(toxicity=7)', [entry('noop', 'noop_downstream', {}, share=7.0)]),
+    ],
+)
+def test_texts(text: str, entries: list[ToxicEntry]) -> None:
+    assert parse_toxics(text) == entries
+    assert read_toxics(text) == tuple(entries)
+    assert parse_toxics(','.join(map(format_toxic, entries))) == entries
+
+
+@given(
+    st.sampled_from(['latency', 'slicer', 'noop', 'packet_loss', 'corrupt']),
+    st.text(min_size=1),
+    st.sampled_from(['upstream', 'Downstream']),
+    st.floats(allow_nan=False, allow_infinity=False),
+)
+def test_every_entry_has_a_text(type_: str, name: str, stream: str, toxicity: float) -> None:
+    made = make_toxic(type_, {}, name=name, stream=stream, toxicity=toxicity)
+    assert parse_toxics(format_toxic(made)) == [made]
+
+
+def test_the_text_is_short() -> None:
+    assert format_toxic(make_toxic('latency', {'latency': 200})) == 'latency(latency=200)@downstream'
+
+
+def test_lists() -> None:
+    given: list[Any] = [
+        'latency(latency=200, jitter=50), noop',
+        {'type': 'latency', 'name': 'a', 'stream': 'UPSTREAM', 'toxicity': 0.5, 'latency': 200, 'jitter': 50},
+        {'type': 'latency', 'name': 'b', 'attributes': {'latency': 200}, 'jitter': 50},
+    ]
+    assert read_toxics(given) == (
+        entry('latency', 'latency_downstream', SLOW),
+        entry('noop', 'noop_downstream', {}),
+        entry('latency', 'a', SLOW, 'UPSTREAM', 0.5),
+        entry('latency', 'b', SLOW),
+    )
+    assert read_toxics([]) == ()
+
+
+@pytest.mark.parametrize(
+    ('given', 'said'),
+    [
+        ('', "'' names nothing: expected name(option=value)"),
+        ('latency(', "expected option=value in '('"),
+        ('latency(latency=1', "no closing parenthesis or quote in '(latency=1'"),
+        ('latency(latency=1,latency=2)', "'latency' is there twice in '(latency=1,latency=2)'"),
+        ('noop@', "unexpected '@' in 'noop@': expected @upstream or @downstream"),
+        ('noop noop', "unexpected 'noop' in 'noop noop': expected @upstream or @downstream"),
+        ('noop@sideways', "stream: expected upstream or downstream, got 'sideways'"),
+        ('latncy', "unknown toxic 'latncy', did you mean 'latency'?"),
+        ('latency(ltency=1)', "ltency: latency has no such option, did you mean 'latency'?"),
+        ('latency(latency=1.5)', "latency: expected int, got '1.5'"),
+        ('noop(toxicity=nan)', "toxicity: expected a finite number, got 'nan'"),
+        ('noop,noop', "there are two toxics named 'noop_downstream': give one of them another name"),
+        (7, 'expected array, got 7'),
+        ([7], 'toxics[0]: expected object, got 7'),
+        (['noop', {'type': 7}], 'toxics[1]: expected str, got 7'),
+        ([{'type': 'noop', 'toxicity': '1'}], "toxics[0].toxicity: expected float, got '1'"),
+        ([{'type': 'latency', 'latency': '1'}], "toxics[0].latency: expected int, got '1'"),
+        ([{'type': 'latency', 'attributes': 1}], 'toxics[0]: expected object, got 1'),
+        ([{'type': 'noop', 'stream': ''}], "toxics[0].stream: expected upstream or downstream, got ''"),
+        (['noop', {'type': 'noop'}], "there are two toxics named 'noop_downstream': give one of them another name"),
+    ],
+)
+def test_mistakes(given: Any, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_toxics(given)
+    assert str(caught.value) == said
+
+
+def test_kinds_of_mistakes() -> None:
+    with pytest.raises(PluginError):
+        make_toxic('latncy', {})
+    with pytest.raises(OptionError):
+        make_toxic('latency', {}, stream='sideways')

@@ -1,0 +1,246 @@
+"""What Toxiproxy's API answers to mistakes, and to whom it does not speak."""
+
+from __future__ import annotations
+
+import gzip
+from typing import Any
+
+import pytest
+
+from tests.commands import Command
+from tests.peers import Peer
+from tests.servers import HOST
+from tests.toxiproxy.asking import NOWHERE, Toxiproxy
+
+TOXICS = '/proxies/redis/toxics'
+BAD = 'bad request body: '
+NO_STREAM = 'stream was invalid, can be either upstream or downstream'
+
+
+def ask(server: Command, method: str, path: str, *headers: str, body: str = '') -> tuple[str, dict[str, str], bytes]:
+    """Status, headers by their lower-case names, and body of what is answered to just these headers."""
+    lines = [f'{method} {path} HTTP/1.1', 'Host: localhost', 'Connection: close', *headers]
+    with Peer.connect(server.control_port) as peer:
+        peer.send('\r\n'.join([*lines, f'Content-Length: {len(body)}', '', body]).encode())
+        head, _, answer = peer.recv_all().partition(b'\r\n\r\n')
+    status, *fields = head.decode().split('\r\n')
+    named = {name.lower(): text for name, _, text in (field.partition(': ') for field in fields)}
+    return status.partition(' ')[2], named, answer
+
+
+def is_missing(answer: tuple[str, dict[str, str], bytes]) -> bool:
+    status, headers, body = answer
+    plain = headers.get('content-type') == 'text/plain; charset=utf-8' and 'x-toxiproxy-request-id' not in headers
+    return (status, body) == ('404 Not Found', b'404 page not found\n') and plain
+
+
+@pytest.mark.parametrize(
+    ('method', 'path', 'body', 'status', 'text'),
+    [
+        ('POST', '/proxies', '', 400, f'{BAD}EOF'),
+        ('POST', '/proxies', ' \n', 400, f'{BAD}EOF'),
+        ('POST', '/proxies', '{"name"', 400, BAD),
+        ('POST', '/proxies', '\ufeff{}', 400, BAD),
+        ('POST', '/proxies', '{"name":NaN}', 400, f'{BAD}NaN is no JSON'),
+        ('POST', '/proxies', '[' * 100_000, 400, BAD),
+        ('POST', '/proxies', '[]', 400, f'{BAD}Expected `object`, got `array`'),
+        ('POST', '/proxies', '"redis"', 400, f'{BAD}Expected `object`, got `str`'),
+        ('POST', '/proxies', '{"name":3,"upstream":"a:1"}', 400, f'{BAD}Expected `str`, got `int` - at `$.name`'),
+        ('POST', '/proxies', '{"name":"a","upstream":"a:1","enabled":"no"}', 400, f'{BAD}Expected `bool`'),
+        ('POST', '/proxies', 'null', 400, 'missing required field: name'),
+        ('POST', '/proxies', '{"upstream":"a:1"}', 400, 'missing required field: name'),
+        ('POST', '/proxies', '{"name":"","upstream":""}', 400, 'missing required field: name'),
+        ('POST', '/proxies', '{"name":"a","upstream":""}', 400, 'missing required field: upstream'),
+        ('POST', '/proxies', '{"name":"redis","upstream":"a:1","listen":"x"}', 409, 'proxy already exists'),
+        (
+            'POST',
+            '/proxies',
+            '{"name":"a","upstream":"a:1","protocol":"rdis"}',
+            400,
+            f'{BAD}protocol: unknown protocol',
+        ),
+        ('GET', '/proxies/none', '', 404, 'proxy not found'),
+        ('PATCH', '/proxies/none', '{', 404, 'proxy not found'),
+        ('DELETE', '/proxies/none', '', 404, 'proxy not found'),
+        ('PATCH', '/proxies/redis', '', 400, f'{BAD}EOF'),
+        ('PATCH', '/proxies/redis', '{"listen":5,"upstream":"a:1"}', 400, BAD),
+        ('PATCH', '/proxies/redis', '{"enabled":0,"upstream":"a:1"}', 400, BAD),
+        ('GET', '/proxies/none/toxics', '', 404, 'proxy not found'),
+        ('POST', '/proxies/none/toxics', '{', 404, 'proxy not found'),
+        ('GET', '/proxies/none/toxics/slow', '', 404, 'proxy not found'),
+        ('GET', f'{TOXICS}/none', '', 404, 'toxic not found'),
+        ('PATCH', f'{TOXICS}/none', '{', 404, 'toxic not found'),
+        ('DELETE', f'{TOXICS}/none', '', 404, 'toxic not found'),
+        ('POST', TOXICS, '', 400, f'{BAD}EOF'),
+        ('POST', TOXICS, '{"stream":"side","type":"none"}', 400, NO_STREAM),
+        ('POST', TOXICS, '{"stream":"","type":"latency"}', 400, NO_STREAM),
+        ('POST', TOXICS, '{"name":"slow","type":"none"}', 400, 'invalid toxic type'),
+        ('POST', TOXICS, '{"type":""}', 400, 'invalid toxic type'),
+        ('POST', TOXICS, '{"type":"Latency"}', 400, 'invalid toxic type'),
+        ('POST', TOXICS, 'null', 400, 'invalid toxic type'),
+        ('POST', TOXICS, '{"type":"latency","name":"slow","attributes":{"latency":"x"}}', 409, 'toxic already exists'),
+        ('POST', TOXICS, '{"type":"latency","name":"slow","stream":"upstream"}', 409, 'toxic already exists'),
+        ('POST', TOXICS, '{"type":"latency","attributes":[]}', 400, BAD),
+        ('POST', TOXICS, '{"type":"latency","attributes":{"latency":"100"}}', 400, f'{BAD}attributes.latency'),
+        ('POST', TOXICS, '{"type":"latency","attributes":{"latency":1.5}}', 400, f'{BAD}attributes.latency'),
+        ('POST', TOXICS, '{"type":"latency","attributes":{"LATENCY":true}}', 400, f'{BAD}attributes.latency'),
+        ('POST', TOXICS, f'{{"type":"latency","attributes":{{"latency":{2**63}}}}}', 400, f'{BAD}attributes.'),
+        ('POST', TOXICS, '{"type":"latency","attributes":{"latency":1e400}}', 400, f'{BAD}attributes.latency'),
+        ('POST', TOXICS, f'{{"type":"latency","attributes":{{"jitter":{"9" * 5000}}}}}', 400, f'{BAD}attributes.'),
+        ('POST', TOXICS, '{"type":"latency","attributes":{"distribution":"\\ud800"}}', 400, f'{BAD}attributes.'),
+        ('POST', TOXICS, '{"type":"latency","toxicity":"1"}', 400, BAD),
+        ('POST', TOXICS, '{"type":"latency","toxicity":1e39}', 400, f'{BAD}toxicity: 1e+39 is too large'),
+        ('POST', TOXICS, '{"type":"latency","toxicity":1e999}', 400, f'{BAD}toxicity: inf is too large'),
+    ],
+)
+def test_mistakes(toxiproxy: Toxiproxy, method: str, path: str, body: str, status: int, text: str) -> None:
+    toxiproxy.create('redis')
+    toxiproxy.add_toxic('redis', 'latency', name='slow')
+    before = toxiproxy.done('GET', '/proxies')
+    error = toxiproxy.refused(method, path, status, data=body.encode())
+    assert error.startswith(text) if text.startswith(BAD) else error == text
+    assert toxiproxy.done('GET', '/proxies') == before
+
+
+def test_errors_are_spelled_as_by_go(toxiproxy: Toxiproxy) -> None:
+    body = {'name': '<', 'upstream': 'a:1', 'listen': '<&>'}
+    assert (
+        b'"listen tcp: address \\u003c\\u0026\\u003e: missing port in address"'
+        in toxiproxy('POST', '/proxies', body).content
+    )
+
+
+@pytest.mark.parametrize(
+    ('body', 'text'),
+    [
+        ('', 'bad request body: EOF'),
+        ('{}', 'bad request body: Expected `array`, got `object`'),
+        ('[7]', 'bad request body: Expected `object`, got `int`'),
+        ('[null]', 'missing required field: name at proxy 1'),
+        ('[{"name":"a","upstream":"a:1"},{"upstream":"a:1"}]', 'missing required field: name at proxy 2'),
+        ('[{"name":"a","upstream":"a:1"},{"name":"b"}]', 'missing required field: upstream at proxy 2'),
+    ],
+)
+def test_mistakes_in_what_is_to_be_populated(toxiproxy: Toxiproxy, body: str, text: str) -> None:
+    response = toxiproxy('POST', '/populate', data=body)
+    assert response.status_code == 400
+    assert response.headers['Content-Type'] == 'application/json'
+    assert not response.content.endswith(b'\n')
+    answer = response.json()
+    assert list(answer) == ['error', 'status', 'proxies']
+    assert answer['error'].startswith(text)
+    assert (answer['status'], answer['proxies']) == (400, None)
+    assert toxiproxy.done('GET', '/proxies') == {}
+
+
+def test_a_body_that_is_too_large(toxiproxy: Toxiproxy) -> None:
+    assert toxiproxy.refused('POST', '/proxies', 413, data=b' ' * 1_100_000).startswith('bad request body: ')
+
+
+def test_a_body_that_is_packed_is_no_json(toxiproxy: Toxiproxy) -> None:
+    body = gzip.compress(b'{"name":"a","upstream":"a:1"}')
+    error = toxiproxy.refused('POST', '/proxies', 400, data=body, headers={'Content-Encoding': 'gzip'})
+    assert error.startswith('bad request body: ')
+
+
+def test_a_body_that_does_not_arrive_whole(server: Command, toxiproxy: Toxiproxy) -> None:
+    toxiproxy.create('redis')
+    with Peer.connect(server.control_port) as peer:
+        peer.send(b'PATCH /proxies/redis HTTP/1.1\r\nHost: localhost\r\nContent-Length: 17\r\n\r\n{"enabled":')
+        peer.shut_down()
+        assert peer.recv_all().endswith(b'{"error":"bad request body: unexpected EOF","status":400}\n')
+    assert toxiproxy.done('GET', '/proxies/redis')['enabled']
+
+
+@pytest.mark.parametrize(
+    ('path', 'methods'),
+    [
+        ('/version', 'HEAD OPTIONS POST PUT PATCH DELETE TRACE BREW'),
+        ('/proxies', 'HEAD OPTIONS PUT PATCH DELETE'),
+        ('/proxies/redis', 'HEAD OPTIONS PUT BREW'),
+        ('/proxies/none', 'PUT'),
+        ('/proxies/redis/toxics', 'HEAD OPTIONS PUT PATCH DELETE'),
+        ('/proxies/redis/toxics/none', 'HEAD OPTIONS PUT'),
+        ('/populate', 'GET HEAD OPTIONS PUT PATCH DELETE'),
+        ('/reset', 'GET HEAD OPTIONS PUT PATCH DELETE'),
+    ],
+)
+def test_methods_that_there_are_not(server: Command, path: str, methods: str) -> None:
+    for method in methods.split():
+        for agent in ('curl/8', 'Mozilla/5.0'):
+            status, headers, body = ask(server, method, path, f'User-Agent: {agent}')
+            assert (status, body) == ('405 Method Not Allowed', b'')
+            assert not {'allow', 'content-type', 'x-toxiproxy-request-id'} & headers.keys()
+
+
+@pytest.mark.parametrize(
+    'path',
+    [
+        '/version/',
+        '/proxies/',
+        '/proxies/redis/',
+        '/proxies/redis/toxics/',
+        '/proxies/redis/toxics/a/b',
+        '/proxies/a/b',
+        '/reset/x',
+    ],
+)
+def test_paths_that_there_are_not(server: Command, toxiproxy: Toxiproxy, path: str) -> None:
+    toxiproxy.create('redis')
+    for method in ('GET', 'POST', 'HEAD', 'BREW'):
+        status, headers, body = ask(server, method, path, 'User-Agent: Mozilla/5.0')
+        assert is_missing((status, headers, body if method != 'HEAD' else b'404 page not found\n'))
+
+
+@pytest.mark.parametrize(
+    ('path', 'location'),
+    [
+        ('//proxies', '/proxies'),
+        ('/proxies//redis', '/proxies/redis'),
+        ('/proxies/../version', '/version'),
+        ('/./version', '/version'),
+        ('/proxies/redis/../', '/proxies/'),
+        ('/../../version?a=b&c', '/version?a=b&c'),
+        ('//proxies/%C3%A9%0d%0aSet-Cookie:a=b', '/proxies/%C3%A9%0D%0ASet-Cookie%3Aa%3Db'),
+        ('///evil.example/..', '/'),
+    ],
+)
+@pytest.mark.parametrize('method', ['GET', 'POST', 'BREW'])
+def test_paths_are_cleaned(server: Command, method: str, path: str, location: str) -> None:
+    status, headers, body = ask(server, method, path)
+    assert (status, headers['location'], body) == ('301 Moved Permanently', location, b'')
+    assert not {'content-type', 'set-cookie', 'x-toxiproxy-request-id'} & headers.keys()
+
+
+@pytest.mark.parametrize(
+    ('method', 'path'), [('GET', '/version'), ('GET', '/proxies'), ('GET', '/proxies/none'), ('POST', '/reset')]
+)
+def test_browsers_are_not_spoken_to(server: Command, method: str, path: str) -> None:
+    status, headers, body = ask(server, method, path, 'User-Agent: Mozilla/5.0 (X11; Linux x86_64)')
+    assert (status, body) == ('403 Forbidden', b'User agent not allowed\n')
+    assert headers['content-type'] == 'text/plain; charset=utf-8'
+    assert headers['x-content-type-options'] == 'nosniff'
+
+
+@pytest.mark.parametrize('agent', [[], ['User-Agent: '], ['User-Agent: mozilla/5'], ['User-Agent: a Mozilla/5.0']])
+def test_everybody_else_is(server: Command, agent: list[str]) -> None:
+    assert ask(server, 'GET', '/version', *agent)[0] == '200 OK'
+
+
+def test_the_classic_routes_keep_their_errors(toxiproxy: Toxiproxy) -> None:
+    """Below a proxy, too."""
+    toxiproxy.create('redis')
+    answers: list[tuple[Any, ...]] = [
+        ('GET', '/proxies/none/status', 404),
+        ('PUT', '/proxies/redis/behavior', 400),
+        ('POST', '/proxies/redis/behavior', 405),
+        ('DELETE', '/proxies/redis/links/7', 404),
+        ('DELETE', '/proxies/redis/links/x', 404),
+        ('GET', '/nowhere', 404),
+    ]
+    for method, path, status in answers:
+        response = toxiproxy(method, path)
+        assert response.status_code == status
+        assert response.json()['status'] == 'error'
+    assert toxiproxy('GET', '/proxies/redis/status').json()['backend'] == NOWHERE
+    assert toxiproxy('GET', '/status').json()['proxy'].startswith(HOST)

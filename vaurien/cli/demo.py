@@ -1,0 +1,197 @@
+"""``vaurien --demo``: the job in ten seconds, on a small backend of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.pool import Group
+from gevent.pywsgi import WSGIServer
+from rich.console import Console, Group as Stack, RenderableType
+from rich.live import Live
+from rich.table import Table
+
+from vaurien.address import Address
+from vaurien.console.percentiles import percentiles
+from vaurien.engine.proxy import ProxyServer
+from vaurien.records.status import ProxyStatus
+from vaurien.rules.behaviors import parse_behaviors
+from vaurien.settings import Settings
+
+if TYPE_CHECKING:
+    import requests
+
+BEHAVIOR = '20:delay,10:error'
+#: Seconds that a delayed request is late.
+SLEEP = 0.25
+#: The same show every time: one link a client, and so many requests on each.
+SEED = 2013
+CLIENTS = 4
+REQUESTS = 50
+#: Seconds between two requests of a client, between two pictures, and between two lines where there is no terminal.
+PAUSE = 0.1
+REFRESH = 0.1
+PROGRESS = 2.0
+#: Columns of a table: what a terminal has at least, less some.
+WIDTH = 76
+#: Seconds that a request may take: what is armed takes a quarter of one.
+TIMEOUT = 5.0
+#: Seconds that all of it may take: on a machine where it takes longer, fewer requests have to do.
+LONGEST = 14.0
+
+NEXT = """
+Try next:
+  {vaurien} --backend example.com:80 --protocol http --behavior 20:delay,10:error --http
+  curl -i http://localhost:8000/
+  {vaurienctl} set-behavior delay --sleep 2
+  {vaurienctl} status
+  {vaurien} --proxy localhost:8001 --backend localhost:6379 --protocol redis --behavior 5:error,10:delay
+"""
+
+
+class Seen:
+    """What the clients saw: seconds per request, by status."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, list[float]] = {}
+
+    @property
+    def requests(self) -> int:
+        """How many requests are done."""
+        return sum(map(len, self.seconds.values()))
+
+    def note(self, status: str, seconds: float) -> None:
+        """One request is done."""
+        self.seconds.setdefault(status, []).append(seconds)
+
+
+def main() -> int:
+    """Show it and return the exit status, 0. Takes about nine seconds, or until Ctrl-C; `LONGEST` at most.
+
+    Expects a patched standard library.
+    """
+    console = Console(highlight=False)
+    seen = Seen()
+    with _serving() as proxy, ExitStack() as stack:
+        console.print(
+            f'clients -> {proxy.address} (vaurien, {BEHAVIOR}) -> {proxy.backend} (an HTTP server)\n', soft_wrap=True
+        )
+        clients = Group()
+        stack.callback(clients.kill)
+        stack.callback(gevent.signal_handler(signal.SIGINT, clients.kill).cancel)
+        for number in range(CLIENTS):
+            clients.spawn(_send_requests, f'http://{proxy.address}', number, seen)
+        watch = _watch_live if console.is_terminal else _watch_lines
+        with gevent.Timeout(LONGEST, False):
+            watch(console, clients, seen, proxy)
+        console.print(draw(seen, proxy.status()))
+    console.print(NEXT.format(vaurien=_find('vaurien'), vaurienctl=_find('vaurienctl')), end='', soft_wrap=True)
+    return 0
+
+
+def draw(seen: Seen, status: ProxyStatus) -> RenderableType:
+    """What the clients saw and what the proxy did, as two tables."""
+    answers = Table(title='What the clients see', title_justify='left', min_width=WIDTH)
+    for heading in ('status', 'requests', 'share', 'p50', 'p95', 'max'):
+        answers.add_column(heading, justify='left' if heading == 'status' else 'right')
+    for name, seconds in sorted(seen.seconds.items()):
+        answers.add_row(name, *_count(len(seconds), seen.requests), *_spread(seconds))
+    answers.add_section()
+    together = [second for seconds in seen.seconds.values() for second in seconds]
+    answers.add_row('all', *_count(seen.requests, seen.requests), *_spread(together))
+
+    faults = Table(title='What Vaurien does', title_justify='left', min_width=WIDTH)
+    for heading in ('behavior', 'armed', 'injected', 'share'):
+        faults.add_column(heading, justify='left' if heading == 'behavior' else 'right')
+    for entry in status['behaviors']:
+        injected = _count(status['faults'].get(entry['name'], 0), status['exchanges'])
+        faults.add_row(entry['name'], f'{entry["percent"]:g} %', *injected)
+    return Stack(answers, faults)
+
+
+@contextmanager
+def _serving() -> Iterator[ProxyServer]:
+    """A proxy in front of an HTTP server, both on free ports."""
+    backend = WSGIServer(('127.0.0.1', 0), _answer, log=None)
+    backend.start()
+    options = {'delay': {'sleep': SLEEP}}
+    proxy = ProxyServer(
+        Settings(
+            proxy=Address('127.0.0.1', 0),
+            backend=Address('127.0.0.1', backend.server_port),
+            protocol='http',
+            behaviors=parse_behaviors(BEHAVIOR, options),
+            seed=SEED,
+        )
+    )
+    try:
+        proxy.start()
+        yield proxy
+    finally:
+        proxy.shut_down()
+        backend.stop(timeout=0)
+
+
+def _answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    start_response('200 OK', [('Content-Type', 'application/json')])
+    return [b'{"path": "%s"}\n' % environ['PATH_INFO'].encode()]
+
+
+def _send_requests(url: str, number: int, seen: Seen) -> None:
+    import requests  # takes a while: after the first line is on the screen
+
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy for the web is none for this
+        for order in range(REQUESTS):
+            began = perf_counter()
+            status = _get(session, f'{url}/clients/{number}/orders/{order}')
+            seen.note(status, perf_counter() - began)
+            gevent.sleep(PAUSE)
+
+
+def _get(session: requests.Session, url: str) -> str:
+    """The status of the reply, or the name of what went wrong."""
+    try:
+        response = session.get(url, timeout=TIMEOUT)
+    except OSError as error:  # the base of what requests raises
+        return type(error).__name__
+    return f'{response.status_code} {response.reason}'
+
+
+def _watch_live(console: Console, clients: Group, seen: Seen, proxy: ProxyServer) -> None:
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        while not clients.join(REFRESH):
+            live.update(draw(seen, proxy.status()), refresh=True)
+
+
+def _watch_lines(console: Console, clients: Group, seen: Seen, proxy: ProxyServer) -> None:
+    while not clients.join(PROGRESS):
+        faults = sum(proxy.status()['faults'].values())
+        console.print(f'{seen.requests} of {CLIENTS * REQUESTS} requests, {faults} faults')
+
+
+def _count(count: int, total: int) -> tuple[str, str]:
+    return str(count), f'{100 * count / total:.1f} %' if total else ''
+
+
+def _spread(seconds: list[float]) -> tuple[str, ...]:
+    """Median, 95th percentile and maximum, by nearest rank."""
+    if not seconds:
+        return ('', '', '')
+    return tuple(f'{1000 * second:.0f} ms' for second in percentiles(sorted(seconds), 50, 95, 100))
+
+
+def _find(command: str) -> str:
+    """*command* as it can be typed here: where it is, if it is not on the path."""
+    if shutil.which(command):
+        return command
+    path = os.path.relpath(Path(sys.executable).with_name(command))
+    return str(Path(sys.executable).with_name(command)) if path.startswith('..') else path

@@ -1,0 +1,45 @@
+"""Lines, and stretches of known length between them, in a stream that arrives in pieces."""
+
+from __future__ import annotations
+
+from vaurien.framing.head import MAX_HEAD
+
+
+class Lines:
+    """Reads lines that end in CRLF and counts stretches down; keeps what is incomplete, at most `MAX_HEAD` bytes."""
+
+    __slots__ = ('kept', 'left')
+
+    def __init__(self) -> None:
+        #: The beginning of a line whose end has not arrived.
+        self.kept = b''
+        #: Bytes of the current stretch that have not arrived.
+        self.left = 0
+
+    def line(self, data: bytes, i: int) -> tuple[bytes | None, int]:
+        """The line of *data* at *i* without its end, and where the next begins; None: it is not complete yet.
+
+        Raises ValueError when the line is longer than `MAX_HEAD`.
+        """
+        known = len(self.kept)
+        text, start = (self.kept + data[i : i + MAX_HEAD + 2], 0) if known else (data, i)
+        end = text.find(b'\r\n', start)
+        if end - start > MAX_HEAD or (end < 0 and len(text) - start > MAX_HEAD + 1):
+            raise ValueError(f'a line of more than {MAX_HEAD} bytes')
+        if end < 0:
+            self.kept = text[start:]
+            return None, len(data)
+        self.kept = b''
+        return text[start:end], end + 2 - known + (i if known else 0)
+
+    def stretch(self, data: bytes, i: int) -> int:
+        """Pass over what *data* has, from *i* on, of the current stretch; give where that ends."""
+        step = min(self.left, len(data) - i)
+        self.left -= step
+        return i + step
+
+    def catch_up(self, left: int) -> int:
+        """Somebody else counted the stretch down to *left*: give by how many bytes."""
+        passed = self.left - left
+        self.left = left
+        return passed

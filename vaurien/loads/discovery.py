@@ -1,0 +1,115 @@
+"""From the name of a test, ``example.TestWebSite.test_es``, to the class and the method."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import sys
+import traceback
+import unittest
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from vaurien.errors import ConfigError
+from vaurien.loads.errors import SetupError
+from vaurien.plugins.options import did_you_mean
+
+
+class Test(NamedTuple):
+    """One test of a case."""
+
+    case: type[unittest.TestCase]
+    method: str
+
+
+def find_test(name: str) -> Test:
+    """Import the test's module; raises `ConfigError` for a wrong name, `SetupError` if the import fails."""
+    if '/' in name or '::' in name or name.endswith('.py'):
+        path = name.replace('::', '.').replace('/', '.').replace('.py', '').strip('.')
+        raise ConfigError(f'{name!r} is a path: expected a dotted name, such as {path}')
+    module, rest = _split(name)
+    if not rest:
+        cases = [key for key, value in vars(module).items() if _is_case(value) and _tests(value)]
+        raise ConfigError(f'{name!r} is a module: name one of its tests, {_choose(name, cases)}')
+    case: Any = getattr(module, rest[0], None)
+    if not _is_case(case):
+        if case is not None:
+            raise ConfigError(f'{module.__name__}.{rest[0]} is no test case: expected a subclass of unittest.TestCase')
+        known = [key for key, value in vars(module).items() if _is_case(value)]
+        known += [one.name for one in pkgutil.iter_modules(getattr(module, '__path__', ()))]
+        raise ConfigError(f'{module.__name__} has no test case {rest[0]!r}, {did_you_mean(rest[0], known)}')
+    if len(rest) == 1:
+        raise ConfigError(f'{name!r} is a test case: name one of its tests, {_choose(name, _tests(case))}')
+    method = '.'.join(rest[1:])
+    if not callable(getattr(case, method, None)):
+        raise ConfigError(f'{case.__name__} has no test {method!r}, {did_you_mean(method, _tests(case))}')
+    _refuse_async(case, method)
+    return Test(case, method)
+
+
+def _split(name: str) -> tuple[ModuleType, list[str]]:
+    """The longest beginning of *name* that is a module, imported, and the rest."""
+    parts = name.split('.')
+    if not all(part.isidentifier() for part in parts):
+        raise ConfigError(f'{name!r} is no name of a test: expected module.Class.test_method')
+    if not _exists(parts[0]):
+        raise ConfigError(f'no module {parts[0]!r} in {Path.cwd()}, {did_you_mean(parts[0], _modules_here())}')
+    module = _import(parts[0])
+    for i, part in enumerate(parts[1:], 1):
+        dotted = f'{module.__name__}.{part}'
+        if not hasattr(module, '__path__') or not _exists(dotted):
+            return module, parts[i:]
+        module = _import(dotted)
+    return module, []
+
+
+def _exists(dotted: str) -> bool:
+    try:
+        return dotted in sys.modules or find_spec(dotted) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _import(dotted: str) -> ModuleType:
+    try:
+        return importlib.import_module(dotted)
+    except (Exception, SystemExit) as error:  # whatever somebody's module does
+        # Without the frames of this file and of importlib.
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None and _is_import(trace.tb_frame.f_code.co_filename):
+            trace = trace.tb_next
+        details = ''.join(traceback.format_exception(type(error), error, trace))
+        raise SetupError(f'cannot import {dotted}: {type(error).__name__}: {error}', details) from None
+
+
+def _is_import(filename: str) -> bool:
+    return filename == __file__ or 'importlib' in filename
+
+
+def _modules_here() -> list[str]:
+    files = [path.stem for path in Path().glob('*.py')]
+    return files + [path.parent.name for path in Path().glob('*/__init__.py')]
+
+
+def _is_case(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, unittest.TestCase)
+
+
+def _tests(case: type[unittest.TestCase]) -> list[str]:
+    return list(unittest.TestLoader().getTestCaseNames(case))
+
+
+def _choose(name: str, known: list[str]) -> str:
+    return ', '.join(f'{name}.{one}' for one in known[:5]) or 'but it has none'
+
+
+def _refuse_async(case: type[unittest.TestCase], method: str) -> None:
+    reason = 'its users run as greenlets, of which each may block, and not in an event loop of asyncio'
+    if issubclass(case, unittest.IsolatedAsyncioTestCase):
+        raise ConfigError(f'{case.__name__} is an IsolatedAsyncioTestCase, which cannot be run as load: {reason}')
+    function = inspect.unwrap(getattr(case, method))
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise ConfigError(f'{case.__name__}.{method} is async, which cannot be run as load: {reason}')

@@ -1,0 +1,13 @@
+"""Many users in one process, on Locust: in the runner itself, or in an agent.
+
+patching    what has to come before anything else is imported
+run         a run, wherever its users are: what outputs look at, and the report
+local       a run whose users are in the runner's own process
+process     one process's part of a run: its test, its users, cycle after cycle
+user        a Locust user that runs the test again and again, exactly as often as it should
+case_hits   a hit that runs a unittest method
+command_hits  a hit that runs a command
+fixtures    ``setUpModule`` and ``setUpClass``, once per process
+locust_recorder  from what the clients of a test tell to the statistics
+fault_proxy a proxy in front of the server, and whose hits its faults met
+"""

@@ -1,0 +1,113 @@
+"""A hit that runs a unittest method, with all that unittest does around it."""
+
+from __future__ import annotations
+
+import sys
+import unittest
+from typing import TYPE_CHECKING
+
+from gevent import GreenletExit
+from locust.exception import StopTest, StopUser
+
+from vaurien.loads.case import TestCase
+from vaurien.loads.stats import ExcInfo, Outcome, TestStats
+from vaurien.loads.users.locust_recorder import EngineRecorder
+
+if TYPE_CHECKING:
+    from vaurien.loads.discovery import Test
+    from vaurien.loads.users.user import LoadsUser
+
+#: What ends a user: unittest takes it for an error of the test, and would go on.
+ENDS = (GreenletExit, StopUser, StopTest)
+
+
+class CaseHits:
+    """One instance of the case, on which the test is run again and again."""
+
+    def __init__(self, test: Test, user: LoadsUser, stats: TestStats) -> None:
+        self._test = test
+        self._user = user
+        self._stats = stats
+        self._case: unittest.TestCase | None = None
+
+    def run(self, number: int) -> Outcome:
+        result = HitResult(self._stats)
+        try:
+            if self._case is None:
+                self._case = self._make()
+            result.case = self._case
+            self._case.run(result)
+        except ENDS:
+            raise
+        except (Exception, SystemExit):  # of the constructor, or of a `run` of their own
+            result.note('error', sys.exc_info())  # type: ignore[arg-type]  # there is one
+        if result.end is not None:
+            raise result.end
+        return result.outcome
+
+    def close(self) -> None:
+        if isinstance(self._case, TestCase):
+            self._case.close_clients()
+
+    def _make(self) -> unittest.TestCase:
+        case = self._test.case(self._test.method)
+        if isinstance(case, TestCase):
+            case._recorder = EngineRecorder(self._user, self._stats)
+        return case
+
+
+class SkippedHits:
+    """Where the class, or its module, skips all its tests."""
+
+    def run(self, number: int) -> Outcome:
+        return 'skipped'
+
+    def close(self) -> None:
+        """There is nothing."""
+
+
+class HitResult(unittest.TestResult):
+    """How one hit ended. Keeps nothing else: the base class would keep every problem."""
+
+    def __init__(self, stats: TestStats) -> None:
+        super().__init__()
+        self.case: unittest.TestCase | None = None
+        self.outcome: Outcome = 'success'
+        #: What ended the user in the middle of the hit.
+        self.end: BaseException | None = None
+        self._stats = stats
+
+    def note(self, kind: Outcome, exc_info: ExcInfo) -> None:
+        """Something was raised: an error goes before a failure."""
+        if isinstance(exc_info[1], ENDS):
+            self.end = exc_info[1]
+            return
+        if self.outcome != 'error':
+            self.outcome = kind
+        self._stats.add_exception(kind, exc_info)
+
+    def addError(self, test: unittest.TestCase, err: ExcInfo) -> None:  # type: ignore[override]  # noqa: N802
+        self.note('error', err)
+
+    def addFailure(self, test: unittest.TestCase, err: ExcInfo) -> None:  # type: ignore[override]  # noqa: N802
+        self.note('failure', err)
+
+    def addSubTest(  # noqa: N802
+        self,
+        test: unittest.TestCase,
+        subtest: unittest.TestCase,
+        err: ExcInfo | None,  # type: ignore[override]
+    ) -> None:
+        if err is not None:
+            self.note('failure' if issubclass(err[0], test.failureException) else 'error', err)
+
+    def addSkip(self, test: unittest.TestCase, reason: str) -> None:  # noqa: N802
+        if self.outcome == 'success' and test is self.case:  # and not a part of it
+            self.outcome = 'skipped'
+
+    def addExpectedFailure(self, test: unittest.TestCase, err: ExcInfo) -> None:  # type: ignore[override]  # noqa: N802
+        """As it should be."""
+
+    def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802
+        self.outcome = 'failure'
+        self._stats.add_problem('failure', 'unexpected success', f'{test.id()} succeeds, unexpectedly', str)

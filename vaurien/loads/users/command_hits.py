@@ -1,0 +1,151 @@
+"""A hit that runs a command: its exit status is the result, lines of its output become statistics."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import tempfile
+from collections.abc import Mapping
+from typing import IO, TYPE_CHECKING
+
+import gevent
+from gevent import subprocess
+
+from vaurien.errors import ConfigError
+from vaurien.loads.case import SERVER_URL
+from vaurien.loads.stats import Outcome, TestStats, shorten
+from vaurien.loads.users.locust_recorder import EngineRecorder
+
+if TYPE_CHECKING:
+    from vaurien.loads.plan import Plan
+    from vaurien.loads.users.fault_proxy import FaultProxy
+    from vaurien.loads.users.user import LoadsUser
+
+#: Seconds between SIGTERM and SIGKILL for a command that is cut off.
+GRACE = 1.0
+#: The most bytes of a line of output that are looked at, and of standard error that are kept.
+MAX_LINE = 4096
+MAX_STDERR = 8000
+
+_COUNTER = re.compile(r'loads: counter (?P<name>\S+)(?: (?P<count>\d+))?$')
+_REQUEST = re.compile(r'loads: request (?P<name>.+) (?P<ms>\d+(?:\.\d+)?) (?P<status>\S+)$')
+
+
+def split_command(command: str, test: str) -> list[str]:
+    """The words of *command*, with *test* for every ``{test}``; raises `ConfigError`."""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise ConfigError(f'{command!r} is no command: {error}') from None
+    if not words:
+        raise ConfigError('there is no command in it')
+    return [word.replace('{test}', test) for word in words]
+
+
+class CommandHits:
+    """Runs the command again and again, each time as a process group of its own."""
+
+    def __init__(
+        self, plan: Plan, agent: str, user: LoadsUser, stats: TestStats, fault_proxy: FaultProxy | None
+    ) -> None:
+        self._words = split_command(plan.test_runner, plan.test)
+        self._user = user.number
+        self._fault_proxy = fault_proxy
+        self._stats = stats
+        self._recorder = EngineRecorder(user, stats)
+        self._environment = {
+            **os.environ,
+            'LOADS_TEST': plan.test,
+            'LOADS_AGENT': agent,
+            'LOADS_USER': str(user.number),
+            'LOADS_PROJECT_NAME': plan.project_name,
+            'LOADS_USER_ID': plan.user_id,
+            SERVER_URL: os.environ.get(SERVER_URL, ''),
+        }
+
+    def run(self, number: int) -> Outcome:
+        with tempfile.TemporaryFile() as stderr:
+            try:
+                status = self._run({**self._environment, 'LOADS_HIT': str(number)}, stderr)
+            except OSError as error:
+                said = f'{self._words[0]}: {error.strerror}'
+                self._stats.add_problem('error', said, said, str)
+                return 'error'
+            if status == 0:
+                return 'success'
+            said = _tail(stderr)
+        kind: Outcome = 'failure' if status > 0 else 'error'
+        how = f'exit status {status}' if status > 0 else f'killed by {signal.Signals(-status).name}'
+        last = said.rstrip().rpartition('\n')[2]
+        message = f'{how}: {last}' if last else how
+        self._stats.add_problem(kind, f'{kind} {message}', message, lambda: said)
+        return kind
+
+    def close(self) -> None:
+        """Nothing is kept from one hit to the next."""
+
+    def _run(self, environment: Mapping[str, str], stderr: IO[bytes]) -> int:
+        process = subprocess.Popen(
+            self._words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=environment,
+            start_new_session=True,
+        )
+        if self._fault_proxy is not None:
+            self._fault_proxy.begin_command(process.pid, self._user)
+        try:
+            with process.stdout as output:
+                while line := output.readline(MAX_LINE):
+                    self._read(line)
+            status: int = process.wait()
+            return status
+        finally:
+            _end(process)
+            if self._fault_proxy is not None:
+                self._fault_proxy.end_command(process.pid)
+
+    def _read(self, line: bytes) -> None:
+        if not line.startswith(b'loads: '):
+            return
+        text = line.decode('utf-8', 'replace').strip()
+        if match := _COUNTER.match(text):
+            self._stats.count(match['name'], int(match['count'] or 1))
+        elif match := _REQUEST.match(text):
+            self._tell(match['name'], float(match['ms']), match['status'])
+        else:
+            self._stats.add_problem('warning', text, f'not understood: {text}', str)
+
+    def _tell(self, name: str, milliseconds: float, status: str) -> None:
+        failed = not (status.lower() in ('ok', '0') or (status.isdigit() and 100 <= int(status) < 400))
+        self._recorder.fire(
+            request_type='CMD',
+            name=name,
+            response_time=milliseconds,
+            response_length=0,
+            response=None,
+            exception=status if failed else None,
+            context={},
+        )
+
+
+def _tail(stderr: IO[bytes]) -> str:
+    size = stderr.seek(0, os.SEEK_END)
+    stderr.seek(max(0, size - MAX_STDERR))
+    return shorten(stderr.read().decode('utf-8', 'replace'))
+
+
+def _end(process: subprocess.Popen) -> None:
+    """End all of the process group, also what the command left behind."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            break
+        with gevent.Timeout(GRACE, False):
+            process.wait()
+            break
+    process.wait()

@@ -1,0 +1,89 @@
+"""Which exchanges a behavior is for: those that match a pattern, and of these the n-th ones."""
+
+from __future__ import annotations
+
+import re
+import sys
+from fnmatch import translate
+from functools import cached_property
+from typing import Any
+
+from vaurien.plugins.options import Parsed
+
+_ORDINALS = re.compile(r'(?:(?P<every>every\s+)?(?P<first>\d+)(?:\s*(?P<open>\+)|\s*-\s*(?P<last>\d+))?)')
+
+
+class Pattern(Parsed):
+    """What the text of a request looks like.
+
+    A shell-style pattern for the whole of it, in which case does not matter (``GET /orders*``), or, between slashes, a
+    regular expression for any part of it (``/^(GET|HEAD) /``).
+    """
+
+    schema = {'type': 'string', 'minLength': 1}
+
+    @classmethod
+    def parse(cls, value: Any) -> Pattern:
+        """Check that it is one; raises ValueError."""
+        if not isinstance(value, str) or not value:
+            raise ValueError('expected a pattern such as GET /orders*')
+        pattern = cls(value)
+        try:
+            if pattern.is_regex:
+                re.compile(value[1:-1])
+        except re.error as error:
+            raise ValueError(f'not a regular expression, {error}') from None
+        return pattern
+
+    @property
+    def is_regex(self) -> bool:
+        """Whether it is written between slashes."""
+        return len(self.text) > 1 and self.text[0] == self.text[-1] == '/'
+
+    @property
+    def translated(self) -> str:
+        """A shell-style pattern as a regular expression for lower-case texts."""
+        return translate(self.text.lower())
+
+    @cached_property
+    def _regex(self) -> re.Pattern[str]:
+        return re.compile(self.text[1:-1] if self.is_regex else self.translated)
+
+    def matches(self, request: str) -> bool:
+        """Whether it is what a request looks like."""
+        if self.is_regex:
+            return self._regex.search(request) is not None
+        return self._regex.match(request.lower()) is not None
+
+
+class Ordinals(Parsed):
+    """Which of the things that are counted from one: ``3``, ``1-2``, ``5+``, ``every 10``."""
+
+    schema = {
+        'anyOf': [
+            {'type': 'integer', 'minimum': 1},
+            {'type': 'string', 'pattern': r'^(every +[1-9][0-9]*|[1-9][0-9]*(\+|-[1-9][0-9]*)?)$'},
+        ]
+    }
+
+    def __init__(self, text: str, numbers: range) -> None:
+        super().__init__(text)
+        self._numbers = numbers
+
+    @classmethod
+    def parse(cls, value: Any) -> Ordinals:
+        """Read the text; raises ValueError."""
+        text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ''
+        match = _ORDINALS.fullmatch(text.strip())
+        if match is None or int(match['first']) < 1 or (match['every'] and (match['open'] or match['last'])):
+            raise ValueError('expected 3, 1-2, 5+ or every 10')
+        first = int(match['first'])
+        if match['every']:
+            return cls(text, range(first, sys.maxsize, first))
+        last = sys.maxsize if match['open'] else int(match['last'] or first)
+        if last < first:
+            raise ValueError('expected 3, 1-2, 5+ or every 10, counting upwards')
+        return cls(text, range(first, last + 1 if last < sys.maxsize else last))
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._numbers

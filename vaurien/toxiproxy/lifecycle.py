@@ -1,0 +1,175 @@
+"""How proxies come, change and go as Toxiproxy's clients ask for it.
+
+A request is carried out whole or not at all. Only the look-up of a name keeps it waiting, and others are served
+meanwhile; from there on nothing else runs until it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from socket import AF_INET, SOCK_STREAM
+from typing import Any
+
+import msgspec
+from gevent.socket import getaddrinfo
+
+from vaurien.address import Address, is_host
+from vaurien.engine.proxies import Proxies
+from vaurien.engine.proxy import ProxyServer
+from vaurien.errors import AddressError, ConfigError
+from vaurien.settings import ProxySettings
+from vaurien.toxiproxy.fields import ProxyFields, make_settings, parse_listen, parse_upstream
+from vaurien.toxiproxy.refusal import Refusal
+
+
+class ProxyChange(msgspec.Struct, kw_only=True):
+    """What may be changed of a proxy; what is not there stays."""
+
+    listen: str | None = None
+    upstream: str | None = None
+    enabled: bool | None = None
+
+
+class Lifecycle:
+    """Every method raises `Refusal`, and nothing has changed then, if it does not say otherwise."""
+
+    def __init__(self, proxies: Proxies) -> None:
+        self._proxies = proxies
+
+    def find(self, name: str) -> ProxyServer:
+        """The one of that name."""
+        if name not in self._proxies:
+            raise Refusal(404, 'proxy not found')
+        return self._proxies[name]
+
+    def create(self, fields: ProxyFields) -> ProxyServer:
+        """A new one."""
+        self._check_free(fields.name)
+        address = _resolve(fields.listen, 'listen tcp: ') if fields.enabled else None
+        self._check_free(fields.name)
+        return self._add(fields, address)
+
+    def populate(self, fields: ProxyFields) -> ProxyServer:
+        """One like this: new, in the place of another, or the one there is, whether it is enabled or not."""
+        known = self._proxies.get(fields.name)
+        if known is not None and not _differs(known, fields, None):
+            return known
+        address = None
+        if known is not None or fields.enabled:
+            address = _resolve(fields.listen, '' if known else 'listen tcp: ')
+        known = self._proxies.get(fields.name)
+        if known is None:
+            return self._add(fields, address)
+        if not _differs(known, fields, address):
+            return known
+        return self._replace(known, fields, address)
+
+    def change(self, name: str, change: ProxyChange) -> ProxyServer:
+        """Move, redirect, start or stop one; its toxics stay."""
+        proxy = self.find(name)
+        listen = proxy.listen if change.listen is None else change.listen
+        address = None
+        if listen != proxy.listen or (change.enabled and not proxy.enabled):
+            address = _resolve(listen)
+            proxy = self.find(name)
+        enabled = proxy.enabled if change.enabled is None else change.enabled
+        moves = change.listen is not None and not _is_at(proxy, listen, address)
+        if enabled and address is not None and (moves or not proxy.enabled):
+            _bind(proxy.move if proxy.enabled else partial(proxy.start, wait=False), address)
+        elif moves:
+            proxy.listen = listen
+        if change.upstream is not None and change.upstream != proxy.upstream:
+            proxy.close_links()
+            proxy.set_backend(parse_upstream(change.upstream))
+            proxy.upstream = change.upstream
+        if not enabled:
+            proxy.shut_down()
+        return proxy
+
+    def delete(self, name: str) -> None:
+        """Stop one and forget it."""
+        self.find(name)
+        self._proxies.remove(name)
+
+    def reset(self) -> None:
+        """All well again: every proxy enabled, no toxics, what was configured armed.
+
+        One that cannot be started stays as it is; the others are reset before `Refusal` is raised.
+        """
+        failure: Refusal | None = None
+        for name, proxy in list(self._proxies.items()):
+            try:
+                if not proxy.enabled:
+                    self.change(name, ProxyChange(enabled=True))
+            except Refusal as refusal:
+                failure = refusal if name in self._proxies else failure
+            else:
+                proxy.toxics.clear()
+                proxy.arm(proxy.settings.behaviors)
+        if failure is not None:
+            raise failure
+
+    def _check_free(self, name: str) -> None:
+        if name in self._proxies:
+            raise Refusal(409, 'proxy already exists')
+
+    def _add(self, fields: ProxyFields, address: Address | None) -> ProxyServer:
+        proxy = _make(fields, self._proxies.defaults)
+        if address is not None:
+            _bind(partial(proxy.start, wait=False), address)
+        self._proxies.add(proxy)
+        return proxy
+
+    def _replace(self, known: ProxyServer, fields: ProxyFields, address: Address | None) -> ProxyServer:
+        proxy = _make(fields, msgspec.structs.replace(known.settings, toxics=()))
+        if fields.enabled and address is not None:
+            with known.giving_way(address):
+                _bind(partial(proxy.start, wait=False), address)
+        self._proxies.replace(proxy)
+        return proxy
+
+
+def _make(fields: ProxyFields, defaults: ProxySettings) -> ProxyServer:
+    try:
+        return ProxyServer(make_settings(fields, defaults))
+    except ConfigError as error:
+        raise Refusal(400, f'bad request body: {error}') from None
+
+
+def _differs(proxy: ProxyServer, fields: ProxyFields, address: Address | None) -> bool:
+    if fields.upstream != proxy.upstream or (fields.protocol or proxy.settings.protocol) != proxy.settings.protocol:
+        return True
+    return not _is_at(proxy, fields.listen, address)
+
+
+def _is_at(proxy: ProxyServer, listen: str, address: Address | None) -> bool:
+    """Whether it is written to listen there, or does on *address*, which *listen* stands for."""
+    try:
+        return listen == proxy.listen or address == parse_listen(proxy.listen)
+    except AddressError:
+        return False
+
+
+def _resolve(listen: str, prefix: str = '') -> Address:
+    """The address to listen on, its host a number: of IPv4, if its name has one."""
+    try:
+        address = parse_listen(listen)
+    except AddressError as error:
+        raise Refusal(500, f'{prefix}{error.description}') from None
+    found: list[Any] = []
+    if is_host(address.host):
+        with suppress(OSError):
+            found = getaddrinfo(address.host, address.port, type=SOCK_STREAM)
+    if not found:
+        raise Refusal(500, f'{prefix}lookup {address.host}: no such host')
+    found.sort(key=lambda one: one[0] != AF_INET)
+    return Address(str(found[0][4][0]), address.port)
+
+
+def _bind(listen: Callable[[Address], None], address: Address) -> None:
+    try:
+        listen(address)
+    except OSError as error:
+        raise Refusal(500, f'listen tcp {address}: bind: {(error.strerror or str(error)).lower()}') from None
