@@ -24,8 +24,9 @@ from vaurien.behaviors.dummy import Dummy
 from vaurien.embedded import Proxy
 from vaurien.engine import stream
 from vaurien.engine.dispatcher import Dispatcher
-from vaurien.engine.end import End
+from vaurien.engine.end import LinkEnd
 from vaurien.engine.proxy import ProxyServer
+from vaurien.plugins.end import End
 from vaurien.plugins.registry import Registry
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.http import HTTP
@@ -872,6 +873,7 @@ class TestFailing:
                 return self.begun != 2
 
             def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
+                assert isinstance(dest, LinkEnd)
                 while not dest._inbound.held:
                     gevent.sleep(0.001)
                 raise ValueError('dropped it')

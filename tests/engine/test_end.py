@@ -16,7 +16,7 @@ from tests.engine.talk import LANGUAGES, Language, connect, every_language, join
 from tests.peers import RawBackend
 from tests.servers import TIMEOUT
 from vaurien.behaviors.dummy import Dummy
-from vaurien.engine.end import End
+from vaurien.plugins.end import End
 from vaurien.plugins.registry import Registry
 from vaurien.protocols.base import BaseProtocol
 

@@ -16,7 +16,8 @@ from tests.engine.talk import PATTERN, connect, inside, join, only_link
 from tests.peers import Peer, RawBackend
 from vaurien.behaviors.dummy import Dummy
 from vaurien.embedded import Proxy
-from vaurien.engine.end import End
+from vaurien.engine.end import LinkEnd
+from vaurien.plugins.end import End
 from vaurien.plugins.registry import Registry
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.http import HTTP
@@ -358,6 +359,7 @@ class TestOddities:
 
     def test_one_that_takes_nothing_until_there_is_enough(self, make: Make, raw_backend: RawBackend) -> None:
         def by_lines(self: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
+            assert isinstance(source, LinkEnd)
             if source._inbound.held.endswith(b'\n'):
                 dest.sendall(source.recv())
             return True

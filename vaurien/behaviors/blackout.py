@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vaurien.behaviors.dummy import Dummy
 
 if TYPE_CHECKING:
-    from vaurien.engine.end import End
+    from vaurien.plugins.end import End
     from vaurien.protocols.base import BaseProtocol
 
 

@@ -9,7 +9,7 @@ from msgspec import Meta
 from vaurien.behaviors.dummy import Dummy
 
 if TYPE_CHECKING:
-    from vaurien.engine.end import End
+    from vaurien.plugins.end import End
     from vaurien.protocols.base import BaseProtocol
 
 

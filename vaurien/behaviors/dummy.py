@@ -11,7 +11,7 @@ from vaurien.plugins.options import Configurable, Option
 from vaurien.rules.match import Ordinals, Pattern
 
 if TYPE_CHECKING:
-    from vaurien.engine.end import End
+    from vaurien.plugins.end import End
     from vaurien.protocols.base import BaseProtocol
 
 

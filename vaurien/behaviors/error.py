@@ -12,7 +12,7 @@ from vaurien.framing.http_headers import Headers
 from vaurien.plugins.options import Line, Option
 
 if TYPE_CHECKING:
-    from vaurien.engine.end import End
+    from vaurien.plugins.end import End
     from vaurien.protocols.base import BaseProtocol
 
 SQLState = Annotated[str, Meta(pattern='^[0-9A-Z]{5}$')]

@@ -14,9 +14,9 @@ from vaurien.protocols.tcp import TCP
 
 if TYPE_CHECKING:
     from vaurien.behaviors.dummy import Dummy
-    from vaurien.engine.end import End
     from vaurien.engine.link import Link
     from vaurien.engine.stream import Stream
+    from vaurien.plugins.end import End
 
 #: How TLS begins: a record of type handshake, of version 3.x (RFC 8446, 5.1).
 _CLIENT_HELLO = re.compile(rb'\x16\x03[\x01-\x04]')

@@ -1,4 +1,4 @@
-"""One end of a link, as a behavior sees it: like a blocking socket, cooperative, that first gives what has arrived."""
+"""The two ends of a link over its streams: what `vaurien.plugins.end` promises."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from gevent import Timeout
 
+from vaurien.plugins.end import End
+
 if TYPE_CHECKING:
     from vaurien.engine.stream import Stream
     from vaurien.framing.error_reply import ErrorReply
@@ -16,12 +18,8 @@ if TYPE_CHECKING:
 LINGER = 5.0
 
 
-class End:
-    """The client's or the backend's end of a link.
-
-    Reading takes what its stream has received, before it goes on to the other end. Writing goes to the peer at once,
-    after what was sent to it before. Errors and time-outs are those of sockets.
-    """
+class LinkEnd(End):
+    """Reads what the *inbound* stream holds, writes into the *outbound* one."""
 
     def __init__(self, inbound: Stream, outbound: Stream) -> None:
         self._inbound = inbound
@@ -32,10 +30,6 @@ class End:
         self._timeout: float | None = None
 
     def recv(self, size: int = 65536) -> bytes:
-        """At most *size* bytes, never over the end of a message.
-
-        ``b''`` once the peer has ended its stream; of the backend, also once the reply was read.
-        """
         data = b''
         while size and not data:
             self.await_data()
@@ -46,7 +40,6 @@ class End:
         return data
 
     def await_data(self) -> None:
-        """Return once `recv` would at once, taking nothing."""
         stream, traffic = self._inbound, self._traffic
         traffic.on_reading(stream)
         with self._patience():
@@ -55,19 +48,16 @@ class End:
         self._check_open()
 
     def recv_into(self, buffer: Any, size: int = 0) -> int:
-        """Like `recv`, into a writable buffer; the number of bytes."""
         view = memoryview(buffer).cast('B')
         data = self.recv(size or len(view))
         view[: len(data)] = data
         return len(data)
 
     def send(self, data: bytes) -> int:
-        """Send all of *data*: what `sendall` does, with the number of bytes."""
         self.sendall(data)
         return len(data)
 
     def sendall(self, data: bytes) -> None:
-        """Send to the peer; returns once its socket, or the first toxic before it, has taken all of it."""
         self._check_open()
         if self._outbound.is_ending:
             raise BrokenPipeError('this end was shut down')
@@ -79,14 +69,9 @@ class End:
         self._check_open()
 
     def skip_message(self) -> None:
-        """Read the rest of the request that the behavior is applied to, and drop it."""
         self._traffic.skip_message(self)
 
     def answer(self, reply: ErrorReply) -> None:
-        """Answer the request in the backend's place as a server does: read it, reply, close if the reply says so.
-
-        Nothing is sent where the client has asked for no reply.
-        """
         if reply.early:
             self.sendall(reply.early)
         if reply.prompt or not reply.closes:
@@ -106,38 +91,30 @@ class End:
         self.close()
 
     def shutdown(self, how: int) -> None:
-        """Send the peer no more (``SHUT_WR``, ``SHUT_RDWR``); reading goes on."""
         self._check_open()
         if how != SHUT_RD and not self._outbound.is_ending:
             self.sendall(b'')  # what is on its way comes first
             self._outbound.end()
 
     def close(self) -> None:
-        """Close the link, both ends of it."""
         self._link.close()
 
     def sleep(self, seconds: float) -> None:
-        """Wait, to a fraction of a millisecond; ``gevent.sleep`` is late by up to two."""
         self._link.proxy.sleep(seconds)
 
     def settimeout(self, timeout: float | None) -> None:
-        """Seconds that each later call may take before it raises `TimeoutError`; None: for ever."""
         self._timeout = timeout
 
     def gettimeout(self) -> float | None:
-        """The seconds set by `settimeout`."""
         return self._timeout
 
     def fileno(self) -> int:
-        """The socket's file descriptor, -1 once closed."""
         return self._inbound.source.fileno()
 
     def getpeername(self) -> Any:
-        """The peer's address."""
         return self._inbound.source.getpeername()
 
     def getsockname(self) -> Any:
-        """This side's own address."""
         return self._inbound.source.getsockname()
 
     def _patience(self) -> Timeout:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gevent import Greenlet, GreenletExit, getcurrent
 
 from vaurien.behaviors.dummy import Dummy
-from vaurien.engine.end import End
+from vaurien.engine.end import LinkEnd
 from vaurien.engine.stream import MAX_HELD
 from vaurien.framing.marks import END, HEAD, OPAQUE, PROMPT, REPLY, REQUEST, Mark
 
@@ -151,7 +151,7 @@ class Exchange:
 
     def _step(self, step: Callable[..., Any]) -> Any:
         link = self.link
-        client, backend = End(link.up, link.down), End(link.down, link.up)
+        client, backend = LinkEnd(link.up, link.down), LinkEnd(link.down, link.up)
         return link.proxy.watch(self.behavior, step, self.owner.protocol, client, backend)
 
     def _drop_request(self) -> None:
@@ -163,7 +163,7 @@ class Exchange:
             self.owner.protocol.withdraw()
         self._counted = True
         if not link.closed:
-            End(link.up, link.down).skip_message()
+            LinkEnd(link.up, link.down).skip_message()
 
     def _let_pass(self) -> None:
         kind, link = type(self.behavior), self.link

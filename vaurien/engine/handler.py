@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from gevent import Greenlet, getcurrent
 
-from vaurien.engine.end import End
+from vaurien.engine.end import LinkEnd
 from vaurien.engine.exchange import Released
+from vaurien.plugins.end import End
 
 if TYPE_CHECKING:
     from vaurien.behaviors.dummy import Dummy
@@ -145,7 +146,7 @@ class Handler:
     def _serve(self, to_backend: bool) -> None:
         link = self.link
         stream, other = (link.up, link.down) if to_backend else (link.down, link.up)
-        source, dest = End(stream, other), End(other, stream)
+        source, dest = LinkEnd(stream, other), LinkEnd(other, stream)
         try:
             while not link.closed and (stream.held or not stream.ended):
                 if not stream.held or (self._stands_back and not to_backend):

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from _socket import socket
 
     from vaurien.behaviors.dummy import Dummy
-    from vaurien.engine.end import End
+    from vaurien.plugins.end import End
     from vaurien.plugins.options import Configurable
     from vaurien.protocols.base import BaseProtocol
 

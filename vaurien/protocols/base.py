@@ -32,7 +32,7 @@ from vaurien.framing.marks import (
 from vaurien.plugins.options import Configurable
 
 if TYPE_CHECKING:
-    from vaurien.engine.end import End
+    from vaurien.plugins.end import End
 
 
 class BaseProtocol(Configurable):

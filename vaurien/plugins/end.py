@@ -1,0 +1,84 @@
+"""One end of a link, as a behavior or a protocol with ``_handle`` sees it: like a blocking socket, cooperative."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vaurien.framing.error_reply import ErrorReply
+
+
+class End(ABC):
+    """The client's or the backend's end of a link.
+
+    Reading takes what has arrived from this peer, before it goes on to the other one. Writing goes to this peer at
+    once, after what was sent to it before. Errors and time-outs are those of sockets: `OSError` once the link is
+    closed, `TimeoutError` after `settimeout`.
+    """
+
+    @abstractmethod
+    def recv(self, size: int = 65536) -> bytes:
+        """Return at most *size* bytes, never more than up to the end of a message.
+
+        Return ``b''`` once the peer has ended its stream; for the backend, also once the whole reply was read.
+        """
+
+    @abstractmethod
+    def recv_into(self, buffer: Any, size: int = 0) -> int:
+        """Read into a writable buffer, as `recv` does, and return the number of bytes."""
+
+    @abstractmethod
+    def await_data(self) -> None:
+        """Wait until `recv` would return at once, and read nothing."""
+
+    @abstractmethod
+    def skip_message(self) -> None:
+        """Read the rest of the request that the behavior is applied to, and drop it."""
+
+    @abstractmethod
+    def send(self, data: bytes) -> int:
+        """Send all of *data*, as `sendall` does, and return its length."""
+
+    @abstractmethod
+    def sendall(self, data: bytes) -> None:
+        """Send all of *data*; return once the socket, or the first toxic before it, has taken it."""
+
+    @abstractmethod
+    def answer(self, reply: ErrorReply) -> None:
+        """Answer the request in the backend's place: read it, send the reply, close the link if the reply says so.
+
+        Send nothing to a client that asked for no reply.
+        """
+
+    @abstractmethod
+    def shutdown(self, how: int) -> None:
+        """Send this peer nothing more (``SHUT_WR``, ``SHUT_RDWR``); reading goes on."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the link, both ends of it."""
+
+    @abstractmethod
+    def sleep(self, seconds: float) -> None:
+        """Wait, precise to a fraction of a millisecond; ``gevent.sleep`` may be late by two."""
+
+    @abstractmethod
+    def settimeout(self, timeout: float | None) -> None:
+        """Set for how many seconds each later call may wait; None: without limit."""
+
+    @abstractmethod
+    def gettimeout(self) -> float | None:
+        """Return the seconds set by `settimeout`."""
+
+    @abstractmethod
+    def fileno(self) -> int:
+        """Return the file descriptor of the socket; -1 once it is closed."""
+
+    @abstractmethod
+    def getpeername(self) -> Any:
+        """Return the address of the peer."""
+
+    @abstractmethod
+    def getsockname(self) -> Any:
+        """Return the proxy's own address on this connection."""
