@@ -14,8 +14,8 @@ from gevent.monkey import get_original
 
 from vaurien.address import Address
 from vaurien.engine.proxy import ProxyServer
-from vaurien.engine.toxicity import ToxicNameError, status_of
-from vaurien.errors import ConfigError
+from vaurien.engine.toxicity import status_of
+from vaurien.errors import ConfigError, ToxicNameError
 from vaurien.records.faults import Fault
 from vaurien.records.status import LinkStatus, ProxyStatus, ToxicStatus
 from vaurien.rules.behaviors import Entry, Spec, make_armed, parse_behaviors, read_spec, sort_options

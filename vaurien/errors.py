@@ -1,27 +1,39 @@
-"""Every exception Vaurien raises on purpose, by whose fault it is.
+"""Every exception that Vaurien raises on purpose. The tree says whose fault each of them is.
 
-VaurienError                 anything below
-├── ConfigError              the caller's: a flag, a file, an API body, an argument
-│   ├── AddressError         not an address
-│   ├── OptionError          an option that does not exist, or a value it cannot take
-│   └── PluginError          a behavior or protocol that is unknown, or cannot be loaded
-├── StartError               the machine's: a server or proxy process that could not start
-├── CapacityError            a server keeps as much as it may
-├── RemoteError              a server that is tested is not there, or answers what it should not
-├── RegistryError            a registry that did not name what was to be tested
-└── ControlError             a running proxy refused a request
-    └── UnreachableError     there is none where it was looked for
+VaurienError                   anything below
+├── ConfigError                the caller: a flag, a file, an API body, an argument
+│   ├── AddressError           a text that is not an address
+│   ├── OptionError            an option that does not exist, or a value that it cannot take
+│   ├── PluginError            a behavior, protocol or toxic that is unknown or cannot be loaded
+│   └── ToxicNameError         a toxic's name that is taken, or that no toxic has
+├── StartError                 the machine: a server or a proxy process could not start
+├── CapacityError              a conntest server that stores as much as it may
+├── RemoteError                a conntest server that is not there, or that sends an unexpected response
+├── RegistryError              a Eureka registry that does not name what was to be tested
+├── ControlError               a running proxy that rejects a request to its control API
+│   └── UnreachableError       no control API answers at the address
+├── UnknownProxyError          a path of the control API that names no proxy or link
+├── AmbiguousProxyError        a path of the control API that could mean several proxies
+├── ToxiproxyError             a request that Toxiproxy's API answers with an error
+├── BrowserError               a request to Toxiproxy's API that comes from a browser
+├── SetupError                 a load test that cannot begin or go on
+└── SealError                  a message between load-test machines that is not authentic
+
+OSError
+└── EndOfStreamError           a peer that closes its connection too early
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class VaurienError(Exception):
-    """The base of every error below; never raised itself."""
+    """The base class of the errors below; it is never raised itself."""
 
 
 class ConfigError(VaurienError):
-    """A setting that cannot be used. ``path`` names the field, dotted, when it is known."""
+    """A setting that cannot be used. *path* is the dotted name of the field, or empty if it is unknown."""
 
     def __init__(self, description: str, path: str = '') -> None:
         super().__init__(f'{path}: {description}' if path else description)
@@ -29,7 +41,7 @@ class ConfigError(VaurienError):
         self.path = path
 
     def within(self, prefix: str) -> ConfigError:
-        """The same error, seen from one level further out."""
+        """Return the same error with *prefix* put in front of its path."""
         path = f'{prefix}.{self.path}' if self.path else prefix
         return type(self)(self.description, path)
 
@@ -43,32 +55,39 @@ class OptionError(ConfigError):
 
 
 class PluginError(ConfigError):
-    """A behavior or protocol that is not known, or that cannot be loaded or registered."""
+    """A behavior, protocol or toxic that is unknown, or that cannot be loaded or registered."""
+
+
+class ToxicNameError(ConfigError):
+    """A name that another toxic of the proxy has already, or that none of them has."""
 
 
 class StartError(VaurienError):
-    """A server or proxy that could not start: the text is the process's own message."""
+    """A server or a proxy process that could not start; the text is the message of that process."""
 
     @classmethod
     def of(cls, error: OSError | UnicodeError, address: object) -> StartError:
-        """What an attempt to listen on *address* ended with."""
+        """Return the error for a failed attempt to listen on *address*."""
         return cls(f'cannot listen on {address}: {find_reason(error)}')
 
 
 class CapacityError(VaurienError):
-    """A server keeps as much as it may, and takes no more."""
+    """A server of ``conntest`` that stores as much as it may."""
 
 
 class RemoteError(VaurienError):
-    """A server that is tested is not there, or answers what it should not."""
+    """A server of ``conntest`` that cannot be reached, or that sends an unexpected response."""
 
 
 class RegistryError(VaurienError):
-    """A registry was asked where an application is, and did not tell."""
+    """A Eureka registry that cannot be reached, or that does not say where an application runs."""
 
 
 class ControlError(VaurienError):
-    """The control API refused a request: the text is its own, ``status`` the HTTP status, where there is one."""
+    """A request that the control API rejects.
+
+    The text is the description that the API gives. *status* is the HTTP status, or None if there was no response.
+    """
 
     def __init__(self, text: str, status: int | None = None) -> None:
         super().__init__(text)
@@ -76,15 +95,60 @@ class ControlError(VaurienError):
 
 
 class UnreachableError(ControlError):
-    """Nothing at the control API's address answers as one."""
+    """No control API answers at the address."""
+
+
+class UnknownProxyError(VaurienError):
+    """A path of the control API that names a proxy, or a link, that does not exist."""
+
+
+class AmbiguousProxyError(VaurienError):
+    """A path of the control API that names no proxy while there are several."""
+
+
+class ToxiproxyError(VaurienError):
+    """A request that Toxiproxy's API answers with an HTTP status and a text. *body* holds more fields of the answer."""
+
+    def __init__(self, status: int, text: str, **body: Any) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+        self.body = body
+
+
+class BrowserError(VaurienError):
+    """A request of a browser, which Toxiproxy's API does not serve."""
+
+
+class SetupError(VaurienError):
+    """A load test that cannot begin or go on: its module fails to import, agents fail to start, a broker is busy.
+
+    *details* is a traceback or the output of a command, which is shown before the description.
+    """
+
+    def __init__(self, description: str, details: str = '') -> None:
+        super().__init__(description)
+        self.description = description
+        self.details = details
+
+
+class SealError(VaurienError):
+    """A message between the machines of a load test that was not sealed with their secret, or that came before."""
+
+
+class EndOfStreamError(OSError):
+    """A peer that closed its connection in order, before it sent what was expected."""
 
 
 def find_reason(error: BaseException) -> str:
-    """The system's words, from somewhere down the chain of errors; the last one's own if there are none."""
+    """Return what the system says about *error*, or about an error that caused it.
+
+    If none of them comes from the system, return the text of the innermost one.
+    """
     cause: BaseException | None = error
     while cause is not None:
         error, cause = cause, cause.__cause__ or cause.__context__
         if words := getattr(error, 'strerror', None):
-            reason = words.partition(' (while')[0]  # the standard library goes on with an address, as a tuple
+            reason = words.partition(' (while')[0]  # the standard library appends an address, printed as a tuple
             return f'{reason[0].lower()}{reason[1:]}'
     return str(error)

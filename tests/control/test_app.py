@@ -15,14 +15,20 @@ from tests.control.fake import ServedProxy
 from vaurien.behaviors import Behavior
 from vaurien.control.app import (
     ANSWERS,
-    AmbiguousProxyError,
     Controlled,
-    UnknownProxyError,
     find_answer,
     list_options,
 )
 from vaurien.engine.proxy import ProxyServer
-from vaurien.errors import AddressError, ConfigError, OptionError, PluginError, VaurienError
+from vaurien.errors import (
+    AddressError,
+    AmbiguousProxyError,
+    ConfigError,
+    OptionError,
+    PluginError,
+    UnknownProxyError,
+    VaurienError,
+)
 from vaurien.records.faults import Fault
 from vaurien.rules.behaviors import Entry
 from vaurien.settings import Settings

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from vaurien.address import Address
-from vaurien.errors import ConfigError
+from vaurien.errors import ConfigError, SealError
 from vaurien.loads.cluster import messages
-from vaurien.loads.cluster.messages import Seal, SealError
+from vaurien.loads.cluster.messages import Seal
 
 NONCE = messages.make_nonce()
 

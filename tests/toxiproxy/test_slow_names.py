@@ -14,10 +14,10 @@ from gevent.socket import AF_INET, SOCK_STREAM, getaddrinfo
 from tests.loop import in_loop
 from tests.servers import HOST, TIMEOUT
 from vaurien.engine.proxies import Proxies
+from vaurien.errors import ToxiproxyError
 from vaurien.toxiproxy import lifecycle
 from vaurien.toxiproxy.fields import ProxyFields
 from vaurien.toxiproxy.lifecycle import Lifecycle, ProxyChange
-from vaurien.toxiproxy.refusal import Refusal
 
 SLOW = 'slow.test'
 
@@ -56,7 +56,7 @@ class Scene:
         self._names.answer.set()
         try:
             return waiting.get()
-        except Refusal as refusal:
+        except ToxiproxyError as refusal:
             return refusal.text
 
 

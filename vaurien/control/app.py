@@ -27,7 +27,7 @@ from vaurien.control.answers import (
     OptionAnswer,
 )
 from vaurien.control.body import read_arming, read_backend
-from vaurien.errors import ConfigError, VaurienError
+from vaurien.errors import AmbiguousProxyError, BrowserError, ConfigError, ToxiproxyError, UnknownProxyError
 from vaurien.plugins.options import did_you_mean
 from vaurien.protocols import Protocol as Protocols
 from vaurien.records.faults import FaultLog
@@ -97,14 +97,6 @@ class Answer(NamedTuple):
     status: str
     location: Location
     description: str = ''
-
-
-class UnknownProxyError(VaurienError):
-    """There is no proxy of that name, or none at all."""
-
-
-class AmbiguousProxyError(VaurienError):
-    """There are several proxies, and no name was given."""
 
 
 #: Every error that the API answers. The nearest base class counts.
@@ -226,8 +218,8 @@ def make_app(routes: Iterable[Route], guard: Guard) -> falcon.App[falcon.Request
     middleware: list[Any] = [guard, Manners()]
     app = falcon.App(middleware=middleware)
     app.resp_options.default_media_type = None  # type: ignore[assignment]  # what has no body has no type
-    app.add_error_handler(refusal.Refusal, refusal.answer_refusal)
-    app.add_error_handler(refusal.BrowserRefusal, refusal.answer_browser)
+    app.add_error_handler(ToxiproxyError, refusal.answer_refusal)
+    app.add_error_handler(BrowserError, refusal.answer_browser)
     app.add_error_handler(falcon.HTTPError, _on_error)
     app.add_error_handler(Exception, _on_error)
     for path, resource, suffix in routes:
@@ -281,7 +273,7 @@ def _speak_toxiproxy(req: falcon.Request, resp: falcon.Response, answer: Answer,
     elif answer.status == falcon.HTTP_404:
         refusal.answer_missing(resp)
     else:
-        refusal.answer_refusal(req, resp, refusal.Refusal(int(answer.status[:3]), description), {})
+        refusal.answer_refusal(req, resp, ToxiproxyError(int(answer.status[:3]), description), {})
 
 
 def _on_error(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:

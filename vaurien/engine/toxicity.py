@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from vaurien.errors import ConfigError
+from vaurien.errors import ToxicNameError
 from vaurien.records.status import ToxicStatus
 from vaurien.toxics import Toxic
 
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from vaurien.toxics.base import BaseToxic
 
 UPSTREAM, DOWNSTREAM = 'upstream', 'downstream'
-
-
-class ToxicNameError(ConfigError):
-    """A name that there is already, or that there is not."""
 
 
 class Toxics:

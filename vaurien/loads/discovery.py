@@ -13,8 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from vaurien.errors import ConfigError
-from vaurien.loads.errors import SetupError
+from vaurien.errors import ConfigError, SetupError
 from vaurien.plugins.options import did_you_mean
 
 

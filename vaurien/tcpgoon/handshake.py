@@ -13,6 +13,7 @@ import ssl
 from collections.abc import Callable, Generator
 from typing import NamedTuple, TypeVar
 
+from vaurien.errors import EndOfStreamError
 from vaurien.tcpgoon.target import Place, Target
 
 READ = 1
@@ -26,10 +27,6 @@ CHUNK = 65536
 
 Result = TypeVar('Result')
 Steps = Generator[tuple[int, int], None, Result]
-
-
-class EndOfStreamError(OSError):
-    """The server closed in order, before it said what was expected."""
 
 
 class Recipe(NamedTuple):

@@ -16,7 +16,7 @@ import msgspec
 
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
-from vaurien.errors import ConfigError
+from vaurien.errors import BrowserError, ConfigError, ToxiproxyError
 from vaurien.protocols import Protocol
 from vaurien.records.status import ToxicStatus
 from vaurien.rules.toxics import STREAMS, ToxicEntry
@@ -25,7 +25,6 @@ from vaurien.toxiproxy import gojson
 from vaurien.toxiproxy.answers import ProxyAnswer
 from vaurien.toxiproxy.fields import ProxyFields
 from vaurien.toxiproxy.lifecycle import Lifecycle, ProxyChange
-from vaurien.toxiproxy.refusal import BrowserRefusal, Refusal
 
 #: The level of the API.
 LEVEL = '2.12.0'
@@ -101,8 +100,8 @@ class ToxiproxyApp:
                 check_fields(fields, f' at proxy {i}')
             for fields in entries:
                 done.append(tell_proxy(self._lifecycle.populate(fields)))
-        except Refusal as refusal:
-            raise Refusal(refusal.status, refusal.text, proxies=done or None) from None
+        except ToxiproxyError as refusal:
+            raise ToxiproxyError(refusal.status, refusal.text, proxies=done or None) from None
         send(resp, {'proxies': done}, falcon.HTTP_201)
 
     def on_post_reset(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -123,12 +122,12 @@ class ToxiproxyApp:
         proxy = self._lifecycle.find(name)  # it may have gone while the body came
         stream = 'downstream' if fields.stream is None else fields.stream
         if stream.lower() not in STREAMS:
-            raise Refusal(400, 'stream was invalid, can be either upstream or downstream')
+            raise ToxiproxyError(400, 'stream was invalid, can be either upstream or downstream')
         if fields.type not in Toxic.names():
-            raise Refusal(400, 'invalid toxic type')
+            raise ToxiproxyError(400, 'invalid toxic type')
         named = fields.name or f'{fields.type}_{stream}'
         if any(entry.name == named for entry in proxy.toxics):
-            raise Refusal(409, 'toxic already exists')
+            raise ToxiproxyError(409, 'toxic already exists')
         entry = ToxicEntry(
             type=fields.type,
             name=named,
@@ -167,7 +166,7 @@ class ToxiproxyApp:
     def _find_toxic(self, name: str, toxic: str) -> ToxicEntry:
         entry = next((entry for entry in self._lifecycle.find(name).toxics if entry.name == toxic), None)
         if entry is None:
-            raise Refusal(404, 'toxic not found')
+            raise ToxiproxyError(404, 'toxic not found')
         return entry
 
 
@@ -201,42 +200,42 @@ def begin(req: falcon.Request, resp: falcon.Response, params: Mapping[str, Any])
 
 
 def receive(req: falcon.Request, resp: falcon.Response) -> None:
-    """What every answer has that a responder gives; raises `BrowserRefusal`."""
+    """What every answer has that a responder gives; raises `BrowserError`."""
     resp.set_header('X-Toxiproxy-Request-Id', secrets.token_hex(10))
     if (req.user_agent or '').startswith(BROWSER):
-        raise BrowserRefusal
+        raise BrowserError
 
 
 def check_fields(fields: ProxyFields, where: str = '') -> None:
     """Refuse a proxy without what it must have."""
     if missing := fields.find_missing():
-        raise Refusal(400, f'missing required field: {missing}{where}')
+        raise ToxiproxyError(400, f'missing required field: {missing}{where}')
 
 
 def read_body(req: falcon.Request, type_: Any) -> Any:
-    """The body as *type_*; raises `Refusal`."""
+    """The body as *type_*; raises `ToxiproxyError`."""
     try:
         body = req.stream.read(MAX_BODY + 1)
     except OSError:
-        raise Refusal(400, 'bad request body: unexpected EOF') from None
+        raise ToxiproxyError(400, 'bad request body: unexpected EOF') from None
     if len(body) > MAX_BODY:
-        raise Refusal(413, f'bad request body: more than {MAX_BODY} bytes')
+        raise ToxiproxyError(413, f'bad request body: more than {MAX_BODY} bytes')
     try:
         return gojson.read(body, type_)
     except ConfigError as error:
-        raise Refusal(400, f'bad request body: {error}') from None
+        raise ToxiproxyError(400, f'bad request body: {error}') from None
 
 
 def read_toxicity(change: ToxicChange, before: float) -> float:
-    """What is asked for, or what it was *before*; raises `Refusal`."""
+    """What is asked for, or what it was *before*; raises `ToxiproxyError`."""
     try:
         return before if change.toxicity is None else gojson.as_float32(change.toxicity)
     except ConfigError as error:
-        raise Refusal(400, f'bad request body: toxicity: {error}') from None
+        raise ToxiproxyError(400, f'bad request body: toxicity: {error}') from None
 
 
 def read_attributes(type_: str, before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """*before* with what is *given* of it in the place of its own; raises `Refusal`."""
+    """*before* with what is *given* of it in the place of its own; raises `ToxiproxyError`."""
     known = {name.lower(): name for name in before}
     values = {
         known[key.lower()]: gojson.as_number(value)
@@ -246,7 +245,7 @@ def read_attributes(type_: str, before: Mapping[str, Any], given: Mapping[str, A
     try:
         return {**before, **Toxic.get(type_).check(values)}
     except ConfigError as error:
-        raise Refusal(400, f'bad request body: attributes.{error}') from None
+        raise ToxiproxyError(400, f'bad request body: attributes.{error}') from None
 
 
 def tell_proxy(proxy: ProxyServer) -> ProxyAnswer:

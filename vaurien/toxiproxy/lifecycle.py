@@ -18,10 +18,9 @@ from gevent.socket import getaddrinfo
 from vaurien.address import Address, is_host
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
-from vaurien.errors import AddressError, ConfigError
+from vaurien.errors import AddressError, ConfigError, ToxiproxyError
 from vaurien.settings import ProxySettings
 from vaurien.toxiproxy.fields import ProxyFields, make_settings, parse_listen, parse_upstream
-from vaurien.toxiproxy.refusal import Refusal
 
 
 class ProxyChange(msgspec.Struct, kw_only=True):
@@ -33,7 +32,7 @@ class ProxyChange(msgspec.Struct, kw_only=True):
 
 
 class Lifecycle:
-    """Every method raises `Refusal`, and nothing has changed then, if it does not say otherwise."""
+    """Every method raises `ToxiproxyError`, and nothing has changed then, if it does not say otherwise."""
 
     def __init__(self, proxies: Proxies) -> None:
         self._proxies = proxies
@@ -41,7 +40,7 @@ class Lifecycle:
     def find(self, name: str) -> ProxyServer:
         """The one of that name."""
         if name not in self._proxies:
-            raise Refusal(404, 'proxy not found')
+            raise ToxiproxyError(404, 'proxy not found')
         return self._proxies[name]
 
     def create(self, fields: ProxyFields) -> ProxyServer:
@@ -96,14 +95,14 @@ class Lifecycle:
     def reset(self) -> None:
         """All well again: every proxy enabled, no toxics, what was configured armed.
 
-        One that cannot be started stays as it is; the others are reset before `Refusal` is raised.
+        One that cannot be started stays as it is; the others are reset before `ToxiproxyError` is raised.
         """
-        failure: Refusal | None = None
+        failure: ToxiproxyError | None = None
         for name, proxy in list(self._proxies.items()):
             try:
                 if not proxy.enabled:
                     self.change(name, ProxyChange(enabled=True))
-            except Refusal as refusal:
+            except ToxiproxyError as refusal:
                 failure = refusal if name in self._proxies else failure
             else:
                 proxy.toxics.clear()
@@ -113,7 +112,7 @@ class Lifecycle:
 
     def _check_free(self, name: str) -> None:
         if name in self._proxies:
-            raise Refusal(409, 'proxy already exists')
+            raise ToxiproxyError(409, 'proxy already exists')
 
     def _add(self, fields: ProxyFields, address: Address | None) -> ProxyServer:
         proxy = _make(fields, self._proxies.defaults)
@@ -135,7 +134,7 @@ def _make(fields: ProxyFields, defaults: ProxySettings) -> ProxyServer:
     try:
         return ProxyServer(make_settings(fields, defaults))
     except ConfigError as error:
-        raise Refusal(400, f'bad request body: {error}') from None
+        raise ToxiproxyError(400, f'bad request body: {error}') from None
 
 
 def _differs(proxy: ProxyServer, fields: ProxyFields, address: Address | None) -> bool:
@@ -157,13 +156,13 @@ def _resolve(listen: str, prefix: str = '') -> Address:
     try:
         address = parse_listen(listen)
     except AddressError as error:
-        raise Refusal(500, f'{prefix}{error.description}') from None
+        raise ToxiproxyError(500, f'{prefix}{error.description}') from None
     found: list[Any] = []
     if is_host(address.host):
         with suppress(OSError):
             found = getaddrinfo(address.host, address.port, type=SOCK_STREAM)
     if not found:
-        raise Refusal(500, f'{prefix}lookup {address.host}: no such host')
+        raise ToxiproxyError(500, f'{prefix}lookup {address.host}: no such host')
     found.sort(key=lambda one: one[0] != AF_INET)
     return Address(str(found[0][4][0]), address.port)
 
@@ -172,4 +171,4 @@ def _bind(listen: Callable[[Address], None], address: Address) -> None:
     try:
         listen(address)
     except OSError as error:
-        raise Refusal(500, f'listen tcp {address}: bind: {(error.strerror or str(error)).lower()}') from None
+        raise ToxiproxyError(500, f'listen tcp {address}: bind: {(error.strerror or str(error)).lower()}') from None

@@ -6,27 +6,14 @@ from typing import Any
 
 import falcon
 
+from vaurien.errors import BrowserError, ToxiproxyError
 from vaurien.toxiproxy import gojson
 
 PLAIN = 'text/plain; charset=utf-8'
 
 
-class Refusal(Exception):  # it is no error of ours
-    """A request that is answered with an HTTP status and a text; *body*: what else is in the answer."""
-
-    def __init__(self, status: int, text: str, **body: Any) -> None:
-        super().__init__(text)
-        self.status = status
-        self.text = text
-        self.body = body
-
-
-class BrowserRefusal(Exception):  # nor is it this
-    """A request of a browser."""
-
-
-def answer_refusal(req: falcon.Request, resp: falcon.Response, refusal: Refusal, params: dict[str, Any]) -> None:
-    """The error handler of falcon for a `Refusal`."""
+def answer_refusal(req: falcon.Request, resp: falcon.Response, refusal: ToxiproxyError, params: dict[str, Any]) -> None:
+    """The error handler of falcon for a `ToxiproxyError`."""
     resp.status = refusal.status
     text = gojson.write({'error': refusal.text, 'status': refusal.status, **refusal.body})
     if refusal.body:
@@ -35,8 +22,8 @@ def answer_refusal(req: falcon.Request, resp: falcon.Response, refusal: Refusal,
         _answer_plain(resp, text)
 
 
-def answer_browser(req: falcon.Request, resp: falcon.Response, refusal: BrowserRefusal, params: dict[str, Any]) -> None:
-    """The error handler of falcon for a `BrowserRefusal`."""
+def answer_browser(req: falcon.Request, resp: falcon.Response, refusal: BrowserError, params: dict[str, Any]) -> None:
+    """The error handler of falcon for a `BrowserError`."""
     resp.status = falcon.HTTP_403
     _answer_plain(resp, 'User agent not allowed')
 

@@ -6,9 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from vaurien.console.output import fail, flush
-from vaurien.errors import ConfigError, StartError
+from vaurien.errors import ConfigError, SetupError, StartError
 from vaurien.loads.cli.flags import parse
-from vaurien.loads.errors import SetupError
 
 
 def main(argv: Sequence[str] | None = None) -> int:

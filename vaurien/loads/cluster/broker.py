@@ -13,12 +13,11 @@ from gevent.pool import Group
 from locust.env import Environment
 
 from vaurien import __version__
-from vaurien.errors import VaurienError
+from vaurien.errors import SealError, SetupError, VaurienError
 from vaurien.loads.cluster import messages
 from vaurien.loads.cluster.agents import Agents
 from vaurien.loads.cluster.job import Job
-from vaurien.loads.cluster.messages import Seal, SealError
-from vaurien.loads.errors import SetupError
+from vaurien.loads.cluster.messages import Seal
 from vaurien.loads.plan import Plan
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from gevent.event import Event
 
+from vaurien.errors import SetupError
 from vaurien.loads.cluster import messages
-from vaurien.loads.errors import SetupError
 from vaurien.loads.stats import TestStats
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from vaurien.address import Address
-from vaurien.errors import ConfigError, VaurienError
+from vaurien.errors import ConfigError, SealError
 
 #: The environment variable with the secret: flags are seen by everybody on the machine.
 SECRET = 'LOADS_SECRET'
@@ -46,10 +46,6 @@ PONG = 'loads_pong'
 ANSWER = 'loads_answer'
 STATE = 'loads_state'
 REPORT = 'loads_report'
-
-
-class SealError(VaurienError):
-    """A message that does not come from somebody who knows the secret."""
 
 
 def make_nonce() -> bytes:

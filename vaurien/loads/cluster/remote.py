@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from locust.runners import LocalRunner
 from locust.stats import setup_distributed_stats_event_listeners
 
+from vaurien.errors import SetupError
 from vaurien.loads.cluster import messages
-from vaurien.loads.errors import SetupError
 from vaurien.loads.plan import Plan
 from vaurien.loads.stats import TestStats
 from vaurien.loads.users.run import Run

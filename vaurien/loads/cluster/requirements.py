@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gevent import subprocess
 
-from vaurien.loads.errors import SetupError
+from vaurien.errors import SetupError
 
 
 def install(requirements: Sequence[str], directory: Path) -> None:

@@ -8,11 +8,11 @@ import gevent
 from gevent.pool import Group
 
 from vaurien.address import Address
+from vaurien.errors import SetupError
 from vaurien.loads.cluster import messages
 from vaurien.loads.cluster.agents import Agents
 from vaurien.loads.cluster.job import Job
 from vaurien.loads.cluster.supervisor import WorkerProcess
-from vaurien.loads.errors import SetupError
 from vaurien.loads.users.run import Run
 
 if TYPE_CHECKING:

@@ -23,10 +23,9 @@ from locust.runners import WorkerRunner
 
 from vaurien import __version__
 from vaurien.address import Address
-from vaurien.errors import VaurienError
+from vaurien.errors import SealError, SetupError, VaurienError
 from vaurien.loads.cluster import files, messages, requirements
-from vaurien.loads.cluster.messages import Seal, SealError
-from vaurien.loads.errors import SetupError
+from vaurien.loads.cluster.messages import Seal
 from vaurien.loads.plan import Cycle, Plan
 from vaurien.loads.users.process import Process
 

@@ -7,8 +7,8 @@ import traceback
 import unittest
 from collections.abc import Callable
 
+from vaurien.errors import SetupError
 from vaurien.loads.discovery import Test
-from vaurien.loads.errors import SetupError
 
 
 class Fixtures:
