@@ -18,7 +18,7 @@ def upstream(protocol: BaseProtocol, pieces: Iterable[bytes]) -> tuple[bytes, li
         if protocol.opaque:
             given += piece
         elif len(piece) < protocol.upstream_body:
-            protocol.upstream_body -= len(piece)
+            protocol.skip_upstream(len(piece))
             given += piece
         else:
             out, news = protocol.feed_upstream(piece)
@@ -40,7 +40,7 @@ def downstream(protocol: BaseProtocol, pieces: Iterable[bytes]) -> list[Mark]:
         if protocol.opaque:
             continue
         if len(piece) < protocol.downstream_body:
-            protocol.downstream_body -= len(piece)
+            protocol.skip_downstream(len(piece))
             continue
         news = protocol.feed_downstream(piece)
         _check_positions(marks, news)
@@ -48,6 +48,11 @@ def downstream(protocol: BaseProtocol, pieces: Iterable[bytes]) -> list[Mark]:
         assert all(position <= passed for _, position in news)
         assert bool(protocol.opaque) == any(kind == OPAQUE for kind, _ in news)
     return marks
+
+
+def is_unparsed(protocol: BaseProtocol) -> bool:
+    """Whether framing has ended because bytes did not parse."""
+    return protocol.opaque is not None and protocol.opaque.unparsed
 
 
 class Describer:
@@ -67,7 +72,7 @@ class Describer:
     def feed(self, data: bytes) -> None:
         """What the client sends next."""
         if len(data) < self.protocol.upstream_body:
-            self.protocol.upstream_body -= len(data)
+            self.protocol.skip_upstream(len(data))
         else:
             data, marks = self.protocol.feed_upstream(data)
             self._marks += marks

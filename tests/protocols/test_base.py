@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections import deque
 from pathlib import Path
-from random import Random
 
 import pytest
 
@@ -13,7 +12,24 @@ import vaurien.framing
 import vaurien.protocols
 from vaurien.framing.lines import Lines
 from vaurien.protocols import Protocol
-from vaurien.protocols.base import MAX_HEAD, NOTHING, BaseProtocol
+from vaurien.protocols.base import (
+    END,
+    GREETING,
+    HEAD,
+    INTERIM,
+    LAST_OPENING,
+    MAX_HEAD,
+    NOTHING,
+    OPAQUE,
+    PROMPT,
+    REPLY,
+    REQUEST,
+    UNANSWERED,
+    BaseProtocol,
+)
+
+NAMES = ['http', 'memcache', 'mysql', 'postgres', 'redis', 'smtp', 'tcp']
+KINDS = [HEAD, REQUEST, END, UNANSWERED, REPLY, INTERIM, PROMPT, GREETING, OPAQUE]
 
 FOLDER = Path(vaurien.protocols.__file__).parent
 SANS_IO = sorted([*FOLDER.glob('*.py'), *Path(vaurien.framing.__file__).parent.glob('*.py')])
@@ -32,17 +48,18 @@ def test_protocols_are_sans_io(path: Path) -> None:
 
 
 def test_every_protocol_is_where_its_name_says() -> None:
-    assert {'http', 'redis', 'tcp'} <= set(Protocol.names())
-    for name in ('http', 'redis', 'tcp'):
+    assert set(NAMES) <= set(Protocol.names())
+    for name in NAMES:
         assert Protocol.get(name).name == name
         assert Protocol.get(name).__module__ == f'vaurien.protocols.{name}'
 
 
-@pytest.mark.parametrize('name', ['http', 'redis', 'tcp'])
+@pytest.mark.parametrize('name', NAMES)
 def test_contract(name: str) -> None:
     protocol = Protocol.get(name)()
-    protocol.random = Random(1)
+    protocol.begin_fault(b'', 'seed')
     assert Protocol.get(name).__doc__
+    assert protocol.is_opaque == (name == 'tcp')
     assert not protocol.opaque
     assert protocol.end_upstream() == b''
     assert list(protocol.end_downstream()) == []
@@ -54,13 +71,39 @@ def test_contract(name: str) -> None:
 
 def test_base_lets_everything_pass() -> None:
     protocol = BaseProtocol()
-    protocol.random = Random(1)
+    protocol.begin_fault(b'', 'seed')
     data = b'anything'
     assert protocol.feed_upstream(data) == (data, NOTHING)
     assert protocol.feed_downstream(data) is NOTHING
     assert protocol.describe(data) == '8 bytes'
     assert protocol.describes_itself(data)
     assert len(protocol.error().data) == 1000
+
+
+def test_chance_is_that_of_the_fault() -> None:
+    protocol = BaseProtocol()
+    protocol.begin_fault(b'request', 'seed')
+    assert protocol.request == b'request'
+    errors = [protocol.error(), protocol.error()]
+    assert errors[0] != errors[1]
+    protocol.begin_fault(b'request', 'seed')
+    assert [protocol.error(), protocol.error()] == errors
+    protocol.begin_fault(b'request', 'another seed')
+    assert protocol.error() != errors[0]
+
+
+def test_what_is_skipped_is_accounted_for() -> None:
+    protocol = BaseProtocol()
+    protocol.upstream_body, protocol.downstream_body = 10, 20
+    protocol.skip_upstream(3)
+    protocol.skip_downstream(4)
+    assert (protocol.upstream_body, protocol.downstream_body) == (7, 16)
+
+
+def test_kinds_of_marks_that_open_an_exchange() -> None:
+    assert [kind for kind in KINDS if kind <= LAST_OPENING] == [HEAD, REQUEST]
+    assert len(set(KINDS)) == len(KINDS)
+    assert 0 not in KINDS  # protocols write it for no mark at all
 
 
 class TestLines:
@@ -97,6 +140,7 @@ class TestLines:
         lines = Lines()
         lines.left = 10
         assert lines.stretch(b'12345', 1) == 5
-        assert lines.catch_up(2) == 4
+        assert lines.left == 6
+        lines.left = 2
         assert lines.stretch(b'12345', 0) == 2
         assert lines.left == 0

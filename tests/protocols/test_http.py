@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 
 from tests.protocols import feeding
 from vaurien.framing.http_headers import Headers
-from vaurien.protocols.base import END, HEAD, INTERIM, MAX_HEAD, OPAQUE, REPLY, REQUEST
+from vaurien.protocols.base import END, HEAD, INTERIM, MAX_HEAD, OPAQUE, REPLY, REQUEST, Opaque
 from vaurien.protocols.http import HTTP
 
 BACKEND = 'backend:8888'
@@ -96,7 +96,7 @@ def test_head_goes_on_before_its_body() -> None:
     assert protocol.feed_upstream(first) == (first, [(HEAD, len(first))])
     assert protocol.upstream_body == 100000
     assert protocol.feed_upstream(b'x' * 40000) == (b'x' * 40000, [])
-    protocol.upstream_body -= 10000
+    protocol.skip_upstream(10000)
     end = len(first) + 100000
     assert protocol.feed_upstream(b'x' * 50000 + GET)[1] == [(END, end), (REQUEST, end + len(GET))]
     assert protocol.upstream_body == 0
@@ -153,7 +153,7 @@ def test_refused_request_passes_untouched(message: bytes, before: bytes) -> None
         given_back, marks = feeding.upstream(protocol, pieces)
         assert given_back == data
         assert feeding.uncut(marks)[-1:] == position
-        assert protocol.opaque.startswith('!')
+        assert feeding.is_unparsed(protocol)
 
 
 @pytest.mark.parametrize('message', [REFUSED['garbage'], REFUSED['http 0.9'], REFUSED['line feeds only']])
@@ -174,7 +174,7 @@ def test_bad_chunk_refused(chunks: bytes) -> None:
     for pieces in ([data], feeding.single(data)):
         protocol = make()
         assert feeding.upstream(protocol, pieces) == (data, [(HEAD, len(start)), (OPAQUE, len(start))])
-        assert protocol.opaque.startswith('!')
+        assert feeding.is_unparsed(protocol)
 
 
 def test_held_head_is_bounded() -> None:
@@ -312,7 +312,7 @@ def test_close_delimits_a_reply(start: bytes) -> None:
         assert list(protocol.end_downstream()) == []
     protocol = asked(GET)
     protocol.feed_downstream(start)
-    protocol.downstream_body -= 1_000_000
+    protocol.skip_downstream(1_000_000)
     assert list(protocol.end_downstream()) == [(REPLY, len(start) + 1_000_000)]
 
 
@@ -361,7 +361,7 @@ def test_framing_ends(request_: bytes, reply: bytes, why: str) -> None:
     for pieces in ([data], feeding.single(data)):
         protocol = asked(GET, request_)
         assert feeding.downstream(protocol, pieces) == [(REPLY, len(OK)), (OPAQUE, len(OK))]
-        assert protocol.opaque == why
+        assert protocol.opaque == Opaque(why)
 
 
 @pytest.mark.parametrize(
@@ -385,7 +385,7 @@ def test_refused_reply(reply: bytes) -> None:
     for pieces in ([data], [OK, reply, OK], feeding.cut(data, range(0, len(data), 7))):
         protocol = asked(GET, GET, GET)
         assert feeding.downstream(protocol, pieces) == [(REPLY, len(OK)), (OPAQUE, len(OK))]
-        assert protocol.opaque.startswith('!')
+        assert feeding.is_unparsed(protocol)
 
 
 @pytest.mark.parametrize(
@@ -553,7 +553,7 @@ def test_any_bytes_downstream(data: bytes, places: list[int], before: list[bytes
     protocols = [make(), make()]
     for protocol in protocols:
         feeding.upstream(protocol, [*before, GET])
-        protocol.opaque = ''
+        protocol.opaque = None
     marks = feeding.downstream(protocols[0], [data])
     assert feeding.downstream(protocols[1], feeding.cut(data, places)) == marks
 
@@ -598,7 +598,7 @@ class TestError:
     )
     def test_connection(self, request_: bytes, closes: bool, connection: bytes) -> None:
         protocol = make()
-        protocol.request = request_
+        protocol.begin_fault(request_, 'seed')
         error = protocol.error(503)
         assert error.closes is closes
         status, fields, body = parse_response(error.data)
@@ -609,29 +609,29 @@ class TestError:
 
     def test_to_head_has_no_body(self) -> None:
         protocol = make()
-        protocol.request = HEAD_REQUEST
+        protocol.begin_fault(HEAD_REQUEST, 'seed')
         error = protocol.error(500).data
         assert error.endswith(b'\r\n\r\n')
-        protocol.request = GET
+        protocol.begin_fault(GET, 'seed')
         assert protocol.error(500).data.startswith(error)
 
     def test_status_by_chance(self) -> None:
         protocol = make()
-        protocol.request = GET
+        protocol.begin_fault(GET, 'seed')
         drawn = [parse_response(protocol.error().data)[0] for _ in range(50)]
         assert set(drawn) == {500, 501, 502, 503}
-        protocol.random = Random(1)
+        protocol.begin_fault(GET, 'seed')
         assert [parse_response(protocol.error().data)[0] for _ in range(50)] == drawn
 
     @pytest.mark.parametrize('code', [400, 418, 429, 504, 599])
     def test_code(self, code: int) -> None:
         protocol = make()
-        protocol.request = GET
+        protocol.begin_fault(GET, 'seed')
         assert parse_response(protocol.error(code).data)[0] == code
 
     def test_everything_can_be_chosen(self) -> None:
         protocol = make()
-        protocol.request = GET
+        protocol.begin_fault(GET, 'seed')
         headers = Headers.parse({'X-Trace': '7', 'content-type': 'application/json'})
         error = protocol.error(429, 'Slow Down', headers, '{"réessayez": true}', 120)
         assert error.data.startswith(b'HTTP/1.1 429 Slow Down\r\n')
@@ -643,12 +643,12 @@ class TestError:
 
     def test_no_body(self) -> None:
         protocol = make()
-        protocol.request = GET
+        protocol.begin_fault(GET, 'seed')
         assert parse_response(protocol.error(503, body='').data)[2] == b''
 
     def test_frames_as_a_reply(self) -> None:
         protocol = asked(GET, GET)
-        protocol.request = GET
+        protocol.begin_fault(GET, 'seed')
         error = protocol.error().data
         assert list(protocol.feed_downstream(error + OK)) == [(REPLY, len(error)), (REPLY, len(error) + len(OK))]
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tests.protocols import feeding
-from vaurien.protocols.base import END, HEAD, INTERIM, MAX_HEAD, OPAQUE, REPLY, REQUEST, UNANSWERED, Mark
+from vaurien.protocols.base import END, HEAD, INTERIM, MAX_HEAD, OPAQUE, REPLY, REQUEST, UNANSWERED, Mark, Opaque
 from vaurien.protocols.memcache import Memcache
 
 
@@ -227,7 +227,7 @@ def test_refused_request_passes_untouched(before: bytes, refused: bytes) -> None
         given_back, marks = feeding.upstream(protocol, pieces)
         assert given_back == data
         assert feeding.uncut(marks) == [(REQUEST, len(before)), (OPAQUE, len(before))]
-        assert protocol.opaque.startswith('!')
+        assert feeding.is_unparsed(protocol)
 
 
 def test_replies_are_framed_after_a_refused_request() -> None:
@@ -334,7 +334,7 @@ def test_refused_reply(request_: bytes, before: bytes, reply: bytes) -> None:
     for pieces in ([data], [before, reply, before], feeding.cut(data, range(0, len(data), 3))):
         protocol = asked(request_, request_, request_)
         assert feeding.downstream(protocol, pieces) == [(REPLY, first), (OPAQUE, len(before))]
-        assert protocol.opaque.startswith('!')
+        assert feeding.is_unparsed(protocol)
 
 
 def test_text_in_reply_to_binary_is_refused_at_once() -> None:
@@ -394,7 +394,7 @@ def test_watch_ends_framing_when_granted() -> None:
         protocol = asked(GET, b'watch fetchers\r\n')
         end = len(VALUE) + 4
         assert feeding.downstream(protocol, [VALUE, *granted]) == [(REPLY, len(VALUE)), (REPLY, end), (OPAQUE, end)]
-        assert protocol.opaque == 'watch'
+        assert protocol.opaque == Opaque('watch')
     assert list(asked(b'watch foo\r\n', GET).feed_downstream(b'ERROR\r\n' + VALUE)) == [
         (REPLY, 7),
         (REPLY, 7 + len(VALUE)),
@@ -427,7 +427,7 @@ def test_large_upload_need_not_be_fed() -> None:
     first = b'set a 0 0 1000000\r\n'
     assert protocol.feed_upstream(first + bytes(10))[1] == [(HEAD, len(first))]
     assert protocol.upstream_body == 1_000_000 - 10 + 2
-    protocol.upstream_body = 2
+    protocol.skip_upstream(1_000_000 - 10)
     end = len(first) + 1_000_000 + 2
     assert protocol.feed_upstream(b'\r\n' + GET)[1] == [(END, end), (REQUEST, end + len(GET))]
     assert protocol.upstream_body == 0
@@ -525,7 +525,7 @@ def test_any_bytes_downstream(data: bytes, places: list[int], before: list[bytes
     protocols = [Memcache(), Memcache()]
     for protocol in protocols:
         feeding.upstream(protocol, before)
-        protocol.opaque = ''  # of the client's bytes alone: the replies to earlier requests go on
+        protocol.opaque = None  # of the client's bytes alone: the replies to earlier requests go on
     marks = feeding.downstream(protocols[0], [data])
     assert feeding.downstream(protocols[1], feeding.cut(data, places)) == marks
 
@@ -567,7 +567,7 @@ class TestDescribe:
 @pytest.mark.parametrize(('request_', 'closes'), [(GET, False), (b'set a 0 0 5\r\n', False), (b'quit\r\n', True)])
 def test_error_of_text(request_: bytes, closes: bool) -> None:
     protocol = asked(GET)
-    protocol.request = request_
+    protocol.begin_fault(request_, 'seed')
     error = protocol.error()
     assert error.data == b'SERVER_ERROR injected by vaurien\r\n'
     assert error.closes == closes
@@ -577,7 +577,7 @@ def test_error_of_text(request_: bytes, closes: bool) -> None:
 @pytest.mark.parametrize(('opcode', 'closes'), [(0, False), (0x10, False), (0x21, False), (7, True), (0x17, True)])
 def test_error_of_binary(opcode: int, closes: bool) -> None:
     protocol = asked(NOOP)
-    protocol.request = ask(opcode, b'key', bytes(4))
+    protocol.begin_fault(ask(opcode, b'key', bytes(4)), 'seed')
     error = protocol.error()
     assert error.data == tell(opcode, value=b'injected by vaurien', status=0x84)
     assert error.closes == closes
@@ -596,7 +596,7 @@ def test_error_of_binary(opcode: int, closes: bool) -> None:
 def test_error_with_a_message(message: str, sent: bytes, status: int) -> None:
     protocol = asked(GET)
     assert protocol.error(message).data == sent + b'\r\n'
-    protocol.request = ask(0, b'key')
+    protocol.begin_fault(ask(0, b'key'), 'seed')
     assert protocol.error(message).data == tell(0, value=message.encode(), status=status)
 
 

@@ -38,6 +38,7 @@ from vaurien.protocols.base import (
     REQUEST,
     UNANSWERED,
     Mark,
+    Opaque,
 )
 from vaurien.protocols.mysql import MySQL
 
@@ -214,7 +215,7 @@ def test_requests_of_several_packets(size: int) -> None:
         protocol, given_back, marks = upstream(pieces)
         assert given_back == data
         assert feeding.uncut(marks) == [(REQUEST, len(data) - len(QUERY)), (REQUEST, len(data))]
-        protocol.request = data[:2000]
+        protocol.begin_fault(data[:2000], 'seed')
         assert protocol.error().data[3] == 1 + (size + 1) // MAX_PACKET
 
 
@@ -235,7 +236,7 @@ def test_refused_request_passes_untouched(message: bytes, before: bytes) -> None
         protocol, given_back, marks = upstream(pieces)
         assert given_back == data
         assert feeding.uncut(marks)[-1] == (OPAQUE, len(before))
-        assert protocol.opaque.startswith('!')
+        assert feeding.is_unparsed(protocol)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +253,7 @@ def test_refused_login(message: bytes) -> None:
     for pieces in every_way(message):
         protocol = MySQL()
         assert feeding.upstream(protocol, pieces) == (message, [(OPAQUE, 0)])
-        assert protocol.opaque.startswith('!')
+        assert feeding.is_unparsed(protocol)
 
 
 def test_replies_go_on_after_a_refused_request() -> None:
@@ -302,7 +303,7 @@ class TestLogin:
         for pieces in every_way(message):
             protocol = MySQL()
             assert feeding.downstream(protocol, pieces) == [(GREETING, 0), (OPAQUE, 0)]
-            assert protocol.opaque.startswith('!')
+            assert feeding.is_unparsed(protocol)
 
     @pytest.mark.parametrize(
         ('dialog', 'last'),
@@ -361,7 +362,7 @@ class TestLogin:
         for pieces in every_way(data):
             protocol = MySQL()
             assert feeding.upstream(protocol, pieces) == (data, [(OPAQUE, len(request))])
-            assert protocol.opaque == 'TLS'
+            assert protocol.opaque == Opaque('TLS')
 
     @pytest.mark.parametrize('flag', [CLIENT_COMPRESS, CLIENT_ZSTD])
     @pytest.mark.parametrize('side', ['both', 'client', 'backend'])
@@ -376,10 +377,10 @@ class TestLogin:
             expected = [(GREETING, 0), (REPLY, len(greeting)), (REPLY, len(data))]
             if side == 'both':
                 assert marks == [*expected, (OPAQUE, len(data))]
-                assert protocol.opaque == 'compression'
+                assert protocol.opaque == Opaque('compression')
             else:
                 assert marks[:3] == expected
-                assert protocol.opaque != 'compression'
+                assert protocol.opaque != Opaque('compression')
 
 
 def long_reply(*, has_eof: bool) -> bytes:
@@ -518,7 +519,7 @@ def test_refused_reply(request_: bytes, reply: bytes) -> None:
         assert marks[0] == (REPLY, len(ONE))
         assert [kind for kind, _ in marks] == [REPLY, OPAQUE]
         assert len(ONE) <= marks[1][1] < len(ONE + reply)
-        assert protocol.opaque.startswith('!')
+        assert feeding.is_unparsed(protocol)
 
 
 @pytest.mark.parametrize(
@@ -530,7 +531,7 @@ def test_framing_ends(request_: bytes, why: str) -> None:
     for pieces in every_way(data):
         protocol, marks = downstream(pieces, QUERY, request_)
         assert marks == [(REPLY, len(ONE)), (OPAQUE, len(ONE))]
-        assert protocol.opaque == why
+        assert protocol.opaque == Opaque(why)
 
 
 def test_nobody_asked() -> None:
@@ -594,7 +595,7 @@ def test_large_value_costs_no_memory() -> None:
     assert protocol.feed_downstream(beginning + chunk) == []
     for left in range(size - len(chunk), len(chunk), -len(chunk)):
         assert protocol.downstream_body == left
-        protocol.downstream_body -= len(chunk)
+        protocol.skip_downstream(len(chunk))
     assert tracemalloc.get_traced_memory()[1] < 500_000
     tracemalloc.stop()
     end = start + len(beginning) + size + len(eof())
@@ -963,7 +964,7 @@ class TestError:
 
     def error(self, request: bytes, errno: int = 1205, sqlstate: str = '') -> tuple[bytes, bool]:
         protocol = MySQL()
-        protocol.request = request
+        protocol.begin_fault(request, 'seed')
         error = protocol.error(errno, sqlstate)
         assert not error.prompt
         return error.data, error.closes
@@ -993,7 +994,7 @@ class TestError:
 
     def test_with_a_message(self) -> None:
         protocol = MySQL()
-        protocol.request = QUERY
+        protocol.begin_fault(QUERY, 'seed')
         assert protocol.error(message='out of beer').data == packet(b'\xff\xb5\x04#HY000out of beer')
 
     @pytest.mark.parametrize(('request_', 'number', 'closes'), [(LOGIN, 2, True), (ANSWERED['change user'], 1, False)])

@@ -21,6 +21,7 @@ from vaurien.protocols.base import (
     UNANSWERED,
     ErrorReply,
     Mark,
+    Opaque,
 )
 from vaurien.protocols.postgres import Postgres
 
@@ -130,7 +131,7 @@ class TestHeads:
         assert protocol.feed_upstream(data[:1023]) == (b'', [])
         assert protocol.feed_upstream(data[1023:2000]) == (data[:2000], [(HEAD, 1024)])
         assert protocol.upstream_body == len(data) - 2000
-        protocol.upstream_body -= 1000
+        protocol.skip_upstream(1000)
         assert protocol.feed_upstream(data[3000:] + QUERY)[1] == [
             (END, len(data)),
             (REQUEST, len(data + QUERY)),
@@ -170,7 +171,7 @@ class TestStartup:
             protocol = Postgres()
             protocol.feed_upstream(asking)
             assert feeding.downstream(protocol, pieces) == [(REPLY, 1), (OPAQUE, 1)]
-            assert protocol.opaque == name
+            assert protocol.opaque == Opaque(name)
 
     @pytest.mark.parametrize('request_', [SSL, GSSENC, START])
     def test_refused_with_an_error(self, request_: bytes) -> None:
@@ -184,7 +185,7 @@ class TestStartup:
         protocol = Postgres()
         protocol.feed_upstream(request_)
         assert feeding.downstream(protocol, [answer]) == [(OPAQUE, 0)]
-        assert protocol.opaque.startswith('!')
+        assert feeding.is_unparsed(protocol)
 
     def test_cancel(self) -> None:
         for pieces in ways(CANCEL):
@@ -276,7 +277,7 @@ class TestCopy:
         for pieces in ways(NOTICE + COPY_BOTH + COPY_DATA):
             protocol = asked(QUERY)
             assert feeding.downstream(protocol, pieces) == [(OPAQUE, len(NOTICE))]
-            assert protocol.opaque == 'replication'
+            assert protocol.opaque == Opaque('replication')
 
 
 class TestUnasked:
@@ -355,7 +356,7 @@ def test_refused_upstream(refused: bytes) -> None:
             given_back, marks = feeding.upstream(protocol, pieces)
             assert given_back == data
             assert marks[-1] == (OPAQUE, len(before))
-            assert protocol.opaque.startswith('!')
+            assert feeding.is_unparsed(protocol)
 
 
 @pytest.mark.parametrize(
@@ -365,7 +366,7 @@ def test_refused_at_the_start(refused: bytes) -> None:
     for pieces in ways(refused):
         protocol = Postgres()
         assert feeding.upstream(protocol, pieces) == (refused, [(OPAQUE, 0)])
-        assert protocol.opaque.startswith('!')
+        assert feeding.is_unparsed(protocol)
 
 
 @pytest.mark.parametrize(
@@ -375,7 +376,7 @@ def test_refused_downstream(refused: bytes) -> None:
     for pieces in ways(ROWS + refused + READY):
         protocol = asked(QUERY)
         assert feeding.downstream(protocol, pieces) == [(OPAQUE, len(ROWS))]
-        assert protocol.opaque.startswith('!')
+        assert feeding.is_unparsed(protocol)
 
 
 def test_replies_after_a_refused_request() -> None:
@@ -476,7 +477,7 @@ def test_both_streams_by_turns(chunks: list[tuple[bool, bytes]]) -> None:
         if not is_upstream:
             protocol.feed_downstream(data)
         elif len(data) < protocol.upstream_body:
-            protocol.upstream_body -= len(data)
+            protocol.skip_upstream(len(data))
             given_back += data
         else:
             given_back += protocol.feed_upstream(data)[0]
@@ -665,7 +666,7 @@ def test_statements_by_the_order_of_requests(sent: list[tuple[list[tuple[str, by
 class TestError:
     def test_admin_shutdown(self) -> None:
         protocol = asked(QUERY)
-        protocol.request = QUERY
+        protocol.begin_fault(QUERY, 'seed')
         fields = b'SFATAL\0VFATAL\0C57P01\0Minjected by vaurien\0\0'
         assert protocol.error() == ErrorReply(message('E', fields), closes=True)
 
@@ -673,7 +674,7 @@ class TestError:
     @pytest.mark.parametrize('request_', [QUERY, CALL, STEPS + SYNC])
     def test_serialization_failure(self, request_: bytes, status: bytes, then: bytes) -> None:
         protocol = asked(request_, status=status)
-        protocol.request = request_
+        protocol.begin_fault(request_, 'seed')
         fields = b'SERROR\0VERROR\0C40001\0Minjected by vaurien\0\0'
         error = protocol.error(sqlstate='40001')
         assert error == ErrorReply(message('E', fields) + then)
@@ -681,26 +682,26 @@ class TestError:
 
     def test_with_a_message(self) -> None:
         protocol = asked(QUERY)
-        protocol.request = QUERY
+        protocol.begin_fault(QUERY, 'seed')
         error = protocol.error('53100', 'disk full')
         assert message('E', b'SERROR\0VERROR\0C53100\0Mdisk full\0\0') in error.data
 
     @pytest.mark.parametrize('state', ['57P01', '57P02', '57P03', '08006', '08P01', '53300'])
     def test_fatal_states_close(self, state: str) -> None:
         protocol = asked(QUERY)
-        protocol.request = QUERY
+        protocol.begin_fault(QUERY, 'seed')
         assert protocol.error(sqlstate=state).closes
 
     @pytest.mark.parametrize('state', ['57P04', '57014', '40P01', '53200', '23505'])
     def test_others_do_not(self, state: str) -> None:
         protocol = asked(QUERY)
-        protocol.request = QUERY
+        protocol.begin_fault(QUERY, 'seed')
         assert not protocol.error(sqlstate=state).closes
 
     @pytest.mark.parametrize('request_', [START, SSL, GSSENC, CANCEL, TERMINATE, b''])
     def test_nothing_goes_on_without_a_session(self, request_: bytes) -> None:
         protocol = Postgres()
-        protocol.request = request_
+        protocol.begin_fault(request_, 'seed')
         error = protocol.error(sqlstate='40001')
         assert error.closes
         assert error.data.startswith(b'E')
@@ -709,7 +710,7 @@ class TestError:
     def test_before_the_sync(self) -> None:
         """The client may wait for the error before it sends the Sync."""
         protocol = asked(STEPS)
-        protocol.request = STEPS
+        protocol.begin_fault(STEPS, 'seed')
         error = protocol.error(sqlstate='40001')
         assert error.data == READY
         assert error.early

@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 
 from tests.protocols import feeding
 from vaurien.errors import OptionError
-from vaurien.protocols.base import END, HEAD, INTERIM, MAX_HEAD, OPAQUE, REPLY, REQUEST, UNANSWERED, Mark
+from vaurien.protocols.base import END, HEAD, INTERIM, MAX_HEAD, OPAQUE, REPLY, REQUEST, UNANSWERED, Mark, Opaque
 from vaurien.protocols.redis import Redis
 
 
@@ -151,7 +151,7 @@ def test_refused_request_passes_untouched(message: bytes, before: bytes) -> None
         given_back, marks = feeding.upstream(protocol, pieces)
         assert given_back == data
         assert feeding.uncut(marks)[-1:] == [(OPAQUE, len(before))]
-        assert protocol.opaque.startswith('!')
+        assert feeding.is_unparsed(protocol)
 
 
 def test_refused_after_its_head() -> None:
@@ -247,7 +247,7 @@ def test_refused_reply(reply: bytes) -> None:
     for pieces in ([data], feeding.cut(data, range(0, len(data), 3))):
         protocol = asked(GET, GET, GET)
         assert feeding.downstream(protocol, pieces) == [(REPLY, len(OK)), (OPAQUE, len(OK))]
-        assert protocol.opaque.startswith('!')
+        assert feeding.is_unparsed(protocol)
 
 
 ENDINGS = [
@@ -268,7 +268,7 @@ def test_framing_ends(request_: bytes, reply: bytes, why: str) -> None:
     for pieces in ([data], feeding.single(data)):
         protocol = asked(GET, request_, GET)
         assert feeding.downstream(protocol, pieces) == [(REPLY, len(VALUE)), (OPAQUE, len(VALUE))]
-        assert protocol.opaque == why
+        assert protocol.opaque == Opaque(why)
 
 
 @pytest.mark.parametrize('request_', [request for request, _, _ in ENDINGS])
@@ -325,7 +325,7 @@ class TestSubscriptions:
         protocol.feed_downstream(reply)
         protocol.feed_upstream(command('SUBSCRIBE', 'a'))
         protocol.feed_downstream(self.PUSH.replace(b'>', b'*'))
-        assert protocol.opaque == 'pub/sub'
+        assert protocol.opaque == Opaque('pub/sub')
 
     @pytest.mark.parametrize(
         ('request_', 'reply'), [(command('HELLO'), b'%1\r\n+proto\r\n:3\r\n'), (command('HELLO', '2'), b'-ERR no\r\n')]
@@ -350,7 +350,7 @@ class TestSubscriptions:
     def test_in_a_transaction_resp2(self) -> None:
         protocol = asked(command('MULTI'), command('SUBSCRIBE', 'a'))
         protocol.feed_downstream(OK + b'+QUEUED\r\n')
-        assert protocol.opaque == 'pub/sub'
+        assert protocol.opaque == Opaque('pub/sub')
 
     @pytest.mark.parametrize(('channels', 'replies'), [(0, 1), (1, 1), (3, 3)])
     def test_unsubscribe_in_resp2_has_a_reply_for_each(self, channels: int, replies: int) -> None:

@@ -25,6 +25,19 @@ def test_backend_speaks_first() -> None:
     assert list(protocol.feed_downstream(b'more')) == [(REPLY, 13)]
 
 
+def test_a_class_that_extends_it_is_not_opaque() -> None:
+    class Minitel(TCP):
+        name = 'minitel'
+
+    class Passing(TCP):
+        name = 'passing'
+        is_opaque = True
+
+    assert TCP.is_opaque
+    assert not Minitel.is_opaque
+    assert Passing.is_opaque
+
+
 def test_takes_over_in_mid_stream() -> None:
     protocol = TCP(sent=10, received=20, spoken=True)
     assert list(protocol.feed_downstream(b'four')) == [(REPLY, 24)]

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vaurien.engine.exchange import Exchange
-from vaurien.framing.marks import END, GREETING, HEAD, NOTHING, OPAQUE, REPLY, REQUEST, UNANSWERED, Mark
+from vaurien.framing.marks import END, GREETING, LAST_OPENING, NOTHING, OPAQUE, REPLY, REQUEST, UNANSWERED, Mark, Opaque
 from vaurien.protocols.base import BaseProtocol
-from vaurien.protocols.tcp import TCP
 
 if TYPE_CHECKING:
     from vaurien.behaviors.dummy import Dummy
@@ -74,7 +73,7 @@ class Dispatcher:
 
     def is_superfluous(self) -> bool:
         """Whether the link may do without: its bytes are opaque, and nothing is armed."""
-        return self.exchange is None and self._draws is None and type(self.protocol) is TCP
+        return self.exchange is None and self._draws is None and self.protocol.is_opaque
 
     def rearm(self) -> None:
         """What is armed has changed: draw from that; end the behavior that runs."""
@@ -91,7 +90,7 @@ class Dispatcher:
 
     def _on_first_request(self, data: bytes) -> None:
         self.link.up.tap = self._on_requests
-        if type(self.protocol) is not TCP and _CLIENT_HELLO.match(data):
+        if not self.protocol.is_opaque and _CLIENT_HELLO.match(data):
             logger.info('link %d: opaque from here: TLS', self.link.number)
             self.protocol = self.link.opaque_protocol()
         self._on_requests(data)
@@ -102,7 +101,7 @@ class Dispatcher:
         protocol, exchange, up = self.protocol, self.exchange, self.link.up
         marks: Sequence[Mark] = NOTHING
         if len(data) < protocol.upstream_body:
-            protocol.upstream_body -= len(data)
+            protocol.skip_upstream(len(data))
         elif exchange is None or not (up.marks and up.marks[-1][0] == OPAQUE):
             data, marks = protocol.feed_upstream(data)
         if exchange is None or (exchange.sending and not protocol.ordered and not up.held):
@@ -119,7 +118,7 @@ class Dispatcher:
         is_opaque = False
         for mark in marks:
             kind, position = mark
-            if kind <= HEAD:
+            if kind <= LAST_OPENING:
                 self.exchanges += 1
                 if draws is not None and self.exchanges >= draws.quiet_until:
                     armed = (
@@ -189,7 +188,7 @@ class Dispatcher:
         protocol, down = self.protocol, self.link.down
         marks: Sequence[Mark] = NOTHING
         if len(data) < protocol.downstream_body:
-            protocol.downstream_body -= len(data)
+            protocol.skip_downstream(len(data))
         else:
             marks = protocol.feed_downstream(data)
             for kind, _ in marks:
@@ -298,9 +297,10 @@ class Dispatcher:
 
     def go_opaque(self) -> None:
         """Framing has ended, on both streams, where they are now."""
-        link, reason = self.link, self.protocol.opaque
-        if reason.startswith('!'):
-            logger.warning('link %d: not %s, opaque from here: %s', link.number, self.protocol.name, reason[1:])
+        link = self.link
+        reason, unparsed = self.protocol.opaque or Opaque('')
+        if unparsed:
+            logger.warning('link %d: not %s, opaque from here: %s', link.number, self.protocol.name, reason)
         else:
             logger.info('link %d: opaque from here: %s', link.number, reason)
         self._send_or_hold(self.protocol.end_upstream())

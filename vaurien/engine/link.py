@@ -116,7 +116,7 @@ class Link:
         protocol = self.proxy.protocol
         if protocol.handles():
             self.traffic = Handler(self, self.proxy.new_protocol())
-        elif protocol is not TCP:
+        elif not protocol.is_opaque:
             self.traffic = Dispatcher(self, self.proxy.new_protocol())
         else:
             self.rearm()
@@ -239,7 +239,7 @@ class Link:
             return
         self.stale = True
         traffic = self.traffic
-        if traffic is None or type(traffic.protocol) is TCP:
+        if traffic is None or traffic.protocol.is_opaque:
             self.close()
         elif traffic.idle:
             if traffic.movable:
@@ -259,7 +259,7 @@ class Link:
         if self._dialer is not None:
             return True
         traffic = self.traffic
-        if traffic is not None and (traffic.at_work or type(traffic.protocol) is not TCP):
+        if traffic is not None and (traffic.at_work or not traffic.protocol.is_opaque):
             return not traffic.idle
         if not (self.up.is_clear and self.down.is_clear):
             return True

@@ -286,8 +286,7 @@ class ProxyServer:
         The text of the request.
         """
         self.tally.meters['behavior', behavior.name].hits += 1
-        protocol.request = bytes(link.up.held)
-        protocol.draw_from(f'{self.seed}/{link.number}/{exchange}')
+        protocol.begin_fault(bytes(link.up.held), f'{self.seed}/{link.number}/{exchange}')
         text, _ = self.describe(protocol, link.up.position, protocol.request)
         # The rest in a moment: what it takes is not to make a delay longer.
         self.loop.run_callback(self._note_fault, time(), link.number, exchange, behavior, text)

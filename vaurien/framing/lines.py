@@ -37,9 +37,3 @@ class Lines:
         step = min(self.left, len(data) - i)
         self.left -= step
         return i + step
-
-    def catch_up(self, left: int) -> int:
-        """Somebody else counted the stretch down to *left*: give by how many bytes."""
-        passed = self.left - left
-        self.left = left
-        return passed

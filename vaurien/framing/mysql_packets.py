@@ -74,11 +74,10 @@ class Packets:
     Nothing of a message is kept but a beginning that is too short to tell anything.
     """
 
-    __slots__ = ('at', 'continued', 'goes_on', 'inside', 'kept', 'left')
+    __slots__ = ('continued', 'goes_on', 'inside', 'kept', 'left')
 
     def __init__(self) -> None:
-        #: The position of the first byte that was not passed over; it and what follows, where too little arrived.
-        self.at = 0
+        #: What was not passed over, because too little of it has arrived.
         self.kept = b''
         #: Whether a message has begun whose end was not passed, how much there is left of its packet, and whether that
         #: goes on in another.
@@ -89,18 +88,12 @@ class Packets:
         self.continued = 0
 
     def resume(self, data: bytes, body: int) -> bytes:
-        """Begin with *data*, where *body* bytes of the packet are left: with what was kept before it."""
-        self.at += self.left - body
+        """Return *data* behind what was kept; *body* bytes of the packet are left."""
         self.left = body
         if self.kept:
             data = self.kept + data
             self.kept = b''
         return data
-
-    def pause(self, data: bytes, i: int) -> None:
-        """Keep what *data* has from *i* on."""
-        self.at += i
-        self.kept = data[i:]
 
     def enter(self, data: bytes, i: int, most: int) -> bytes | None:
         """Begin the message at *i*: give its payload's first *most* bytes; None: they have not arrived."""

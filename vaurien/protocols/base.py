@@ -21,6 +21,7 @@ from vaurien.framing.marks import (
     GREETING as GREETING,
     HEAD as HEAD,
     INTERIM as INTERIM,
+    LAST_OPENING as LAST_OPENING,
     NOTHING as NOTHING,
     OPAQUE as OPAQUE,
     PROMPT as PROMPT,
@@ -28,6 +29,7 @@ from vaurien.framing.marks import (
     REQUEST as REQUEST,
     UNANSWERED as UNANSWERED,
     Mark as Mark,
+    Opaque as Opaque,
 )
 from vaurien.plugins.options import Configurable
 
@@ -41,6 +43,9 @@ class BaseProtocol(Configurable):
     Subclasses override the ``feed_`` methods, `describe` and `error`; or `_handle` alone, to move the bytes themselves.
     """
 
+    #: Whether it looks at no bytes at all, as ``tcp`` does: a link needs it only while something is armed.
+    is_opaque: ClassVar[bool] = False
+
     #: Whether an open connection may be moved to another backend between two exchanges without the client noticing.
     stateless: ClassVar[bool] = False
 
@@ -50,16 +55,18 @@ class BaseProtocol(Configurable):
     #: Whether the backend always speaks first, and the client is to wait for it.
     greets: ClassVar[bool] = False
 
-    #: Why the framing ended, once an OPAQUE mark was given: ``upgrade to websocket``. Starting with ``!``: a
-    #: warning, the bytes did not parse.
-    opaque = ''
-    #: How many of the next bytes of a stream are body, and need not be fed. Whoever forwards fewer than that unfed
-    #: subtracts them.
+    #: Why the framing ended, once an OPAQUE mark was given.
+    opaque: Opaque | None = None
+    #: How many of the next bytes of a stream belong to a body. A chunk of fewer bytes need not be fed: the link calls
+    #: `skip_upstream` or `skip_downstream` instead. Attributes, because they are read for every chunk.
     upstream_body = 0
     downstream_body = 0
-    #: The head of the request that a behavior is being applied to.
+    #: The head of the request that a behavior is applied to, from `begin_fault`.
     request = b''
     _chance = ''
+    # Of each stream, the position of the next byte that is to be framed.
+    _up_at = 0
+    _down_at = 0
 
     @classmethod
     def handles(cls) -> bool:
@@ -71,13 +78,11 @@ class BaseProtocol(Configurable):
         """What is left to chance in the reply to `request`: with the same seed it is the same again."""
         return Random(self._chance)
 
-    def draw_from(self, chance: str) -> None:
-        """Begin `random` anew."""
+    def begin_fault(self, request: bytes, chance: str) -> None:
+        """Prepare for a behavior that is about to be applied to *request*; *chance* is the seed of `random`."""
+        self.request = request
         self._chance = chance
         vars(self).pop('random', None)
-
-    def set_backend(self, backend: str) -> None:
-        """Called when the link's backend is known or changes, with its ``host:port``."""
 
     def feed_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
         """Take what the client sent; give what is to go on, and the marks in it. An incomplete head is held back."""
@@ -87,17 +92,23 @@ class BaseProtocol(Configurable):
         """The client will send no more: give what was held back."""
         return b''
 
+    def skip_upstream(self, count: int) -> None:
+        """Account for the next *count* bytes, fewer than `upstream_body`, which go on upstream without being fed."""
+        self.upstream_body -= count
+        self._up_at += count
+
     def feed_downstream(self, data: bytes) -> Sequence[Mark]:
         """Take what the backend sent, all of which goes on; give the marks in it."""
         return NOTHING
 
-    def end_downstream(self) -> Sequence[Mark]:
-        """The backend will send no more: give the marks this brings."""
-        return NOTHING
+    def skip_downstream(self, count: int) -> None:
+        """Account for the next *count* bytes, fewer than `downstream_body`, which go on without being fed."""
+        self.downstream_body -= count
+        self._down_at += count
 
-    def _refuse(self, reason: ValueError, position: int, marks: list[Mark]) -> None:
-        """What came does not parse: framing ends at *position*, with a warning."""
-        self.opaque = f'!{reason}'
+    def _end_framing(self, reason: str, position: int, marks: list[Mark], *, unparsed: bool = False) -> None:
+        """Mark that the stream is opaque from *position* on; *unparsed*: because its bytes do not parse."""
+        self.opaque = Opaque(reason, unparsed)
         marks.append((OPAQUE, position))
 
     def withdraw(self) -> None:
@@ -106,16 +117,6 @@ class BaseProtocol(Configurable):
     def describe(self, request: bytes) -> str:
         """A request's head as a short text without secrets, for matching and logs: ``GET /orders/7``."""
         return f'{len(request)} bytes'
-
-    def on_reached(self, position: int) -> None:
-        """The request that is described next begins at *position* of the upstream; no earlier one will be."""
-
-    def describes_itself(self, request: bytes) -> bool:
-        """Whether the text of *request* is in its bytes alone. False: it may be another one later on the link."""
-        return True
-
-    def on_prompted(self) -> None:
-        """The client was asked for the rest of `request` in the backend's place."""
 
     @classmethod
     def check_error(cls, choice: Mapping[str, Any]) -> None:
@@ -136,6 +137,41 @@ class BaseProtocol(Configurable):
         given is the protocol's usual error, or left to chance.
         """
         return ErrorReply(self.random.randbytes(1000))
+
+    # What few protocols need. Each hook is here for one or two of them, because bytes and marks do not tell everything
+    # that these have to know. The defaults are right for all others.
+
+    def set_backend(self, backend: str) -> None:
+        """Take the backend of the link, ``host:port``, when it is known and when it changes.
+
+        HTTP writes it into Host headers.
+        """
+
+    def end_downstream(self) -> Sequence[Mark]:
+        """Return the marks that the end of the backend's stream brings.
+
+        It ends a reply of HTTP without a length, and one of PostgreSQL that a fatal error has cut short.
+        """
+        return NOTHING
+
+    def on_prompted(self) -> None:
+        """The client was asked for the rest of `request` in the backend's place.
+
+        SMTP has to know that a message follows.
+        """
+
+    def on_reached(self, position: int) -> None:
+        """Go to *position* of the upstream, where the request begins that is described next; no earlier one will be.
+
+        In MySQL and PostgreSQL, what the name of a prepared statement stands for depends on it.
+        """
+
+    def describes_itself(self, request: bytes) -> bool:
+        """Return whether the text of *request* is in its bytes alone, and so is the same whenever it is asked for.
+
+        Not so for what executes a prepared statement of MySQL or PostgreSQL.
+        """
+        return True
 
     def _handle(self, source: End, dest: End, to_backend: bool) -> bool | None:
         """Override to move the bytes yourself: called in a greenlet whenever *source* has something to read.

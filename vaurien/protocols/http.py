@@ -20,7 +20,7 @@ from vaurien.framing.error_reply import INJECTED, ErrorReply
 from vaurien.framing.head import MAX_HEAD, TEXT_MAX, escape
 from vaurien.framing.http_headers import Headers
 from vaurien.framing.lines import Lines
-from vaurien.framing.marks import END, HEAD, INTERIM, NOTHING, OPAQUE, REPLY, REQUEST, Mark
+from vaurien.framing.marks import END, HEAD, INTERIM, NOTHING, REPLY, REQUEST, Mark
 from vaurien.plugins.options import Option
 from vaurien.protocols.base import BaseProtocol
 
@@ -152,7 +152,6 @@ class HTTP(BaseProtocol):
         self._host = b''
         self._up = _Body()
         self._down = _Body()
-        self._up_at = self._down_at = 0
         # Where the message begins that is refused if what comes next does not parse.
         self._up_begin = self._down_begin = 0
         # The beginning of a head, held back upstream, only remembered downstream; and a parser that has been fed it.
@@ -210,7 +209,7 @@ class HTTP(BaseProtocol):
 
     def _walk_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
         """Frame anything: `feed_upstream` without the short cut."""
-        self._up_at += self._up.catch_up(self.upstream_body)
+        self._up.left = self.upstream_body
         known = len(self._up_head)
         data, self._up_head = self._up_head + data if known else data, b''
         marks: list[Mark] = []
@@ -239,7 +238,7 @@ class HTTP(BaseProtocol):
                 i = self._open(length, data, end, base, marks)
             self._hold_upstream(data, i, known)
         except ValueError as error:
-            self._refuse(error, self._up_begin, marks)
+            self._end_framing(str(error), self._up_begin, marks, unparsed=True)
             i = len(data)
         self._up_at = base + i
         self.upstream_body = self._up.left
@@ -312,7 +311,7 @@ class HTTP(BaseProtocol):
     def _walk_downstream(self, data: bytes) -> Sequence[Mark]:
         """Frame anything: `feed_downstream` without the short cut."""
         body = self._down
-        self._down_at += body.catch_up(self.downstream_body)
+        body.left = self.downstream_body
         base = self._down_at - len(self._down_head)
         data = self._down_head + data
         marks: list[Mark] = []
@@ -331,7 +330,7 @@ class HTTP(BaseProtocol):
                 i = end if self._begin_response(data[i:end], base + end, marks) else len(data)
             self._remember_downstream(data, i)
         except ValueError as error:
-            self._refuse(error, self._down_begin, marks)
+            self._end_framing(str(error), self._down_begin, marks, unparsed=True)
         self._down_at = base + len(data)
         self.downstream_body = body.left
         return marks
@@ -348,8 +347,7 @@ class HTTP(BaseProtocol):
         status = line[1]
         request = self._outstanding[0] if self._outstanding else _PLAIN
         if status == b'101' or (request == _TO_CONNECT and status[:1] == b'2'):
-            self.opaque = _upgrade(head) if status == b'101' else 'CONNECT'
-            marks.append((OPAQUE, self._down_begin))
+            self._end_framing(_upgrade(head) if status == b'101' else 'CONNECT', self._down_begin, marks)
             return False
         _check(httptools.HttpResponseParser(_DEAF), head)
         if status[:1] == _INTERIM_CLASS:
@@ -380,7 +378,6 @@ class HTTP(BaseProtocol):
     def end_downstream(self) -> Sequence[Mark]:
         """End a body that only the close delimits (RFC 9112, 6.3, item 8)."""
         body = self._down
-        self._down_at += body.catch_up(self.downstream_body)
         if not (body.open and body.until_close):
             return NOTHING
         body.begin(0)

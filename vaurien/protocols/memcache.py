@@ -168,9 +168,6 @@ class Memcache(BaseProtocol):
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(options)
         self._is_begun = self._is_binary = False
-        self._up_at = self._down_at = 0
-        # The bodies' lengths as they were when last fed.
-        self._up_left = self._down_left = 0
         # Where the message begins that is refused if what comes next does not parse.
         self._up_begin = self._down_begin = 0
         self._held = self._kept = b''
@@ -211,17 +208,15 @@ class Memcache(BaseProtocol):
             self._is_begun = True
             self._is_binary = data.startswith(binary.MAGIC)
             self._down_idle = self._down_idle and not self._is_binary
-        self._up_at += self._up_left - self.upstream_body
         data = self._held + data
         self._head_mark = -1
         try:
             i = self._requests(data, marks)
         except ValueError as error:
             self._held = b''
-            self._refuse(error, self._up_begin, marks)
+            self._end_framing(str(error), self._up_begin, marks, unparsed=True)
             return data, marks
         self._up_at += i
-        self._up_left = self.upstream_body
         self._held = data[i:]
         is_pending = self.upstream_body or self._held or self._in_line or self._run
         self._up_idle = not (is_pending or self._is_binary)
@@ -303,18 +298,16 @@ class Memcache(BaseProtocol):
 
     def _walk_downstream(self, data: bytes) -> Sequence[Mark]:
         marks: list[Mark] = []
-        self._down_at += self._down_left - self.downstream_body
         # Position of the first byte that has not been framed.
         self._down_at -= len(self._kept)
         data = self._kept + data
         try:
             i = self._replies(data, marks)
         except ValueError as error:
-            self._refuse(error, self._down_begin, marks)
+            self._end_framing(str(error), self._down_begin, marks, unparsed=True)
             return marks
         self._kept = data[i:]
         self._down_at += len(data)
-        self._down_left = self.downstream_body
         self._down_idle = not (self._kept or self.downstream_body or self._listing or self._is_binary)
         return marks
 
@@ -341,11 +334,10 @@ class Memcache(BaseProtocol):
             if self.downstream_body or not self._due:
                 continue
             if self._due == OPAQUE:
-                self.opaque = 'watch'
                 marks.append((REPLY, self._down_at + i))
-            marks.append((self._due, self._down_at + i))
-            if self._due == OPAQUE:
+                self._end_framing('watch', self._down_at + i, marks)
                 break
+            marks.append((self._due, self._down_at + i))
             self._due = 0
         return i
 

@@ -14,7 +14,7 @@ from typing import Any
 from vaurien.framing import mysql_packets as packets
 from vaurien.framing.error_reply import INJECTED, ErrorReply
 from vaurien.framing.head import MAX_HEAD, TEXT_MAX
-from vaurien.framing.marks import END, GREETING, HEAD, INTERIM, OPAQUE, PROMPT, REPLY, REQUEST, UNANSWERED, Mark
+from vaurien.framing.marks import END, GREETING, HEAD, INTERIM, OPAQUE, PROMPT, REPLY, REQUEST, UNANSWERED, Mark, Opaque
 from vaurien.framing.mysql_packets import EOF, ERR, LOCAL_INFILE, MAX_PACKET, OK, Packets, peek
 from vaurien.framing.statements import Statements
 from vaurien.protocols.base import BaseProtocol
@@ -127,7 +127,7 @@ class MySQL(BaseProtocol):
         self._begun = False
         #: The mark due at the end of the packet; why the framing ends there.
         self._mark = 0
-        self._then_opaque = ''
+        self._then_opaque: Opaque | None = None
 
     # Upstream
 
@@ -140,7 +140,7 @@ class MySQL(BaseProtocol):
                 expected = _SIMPLE[command]
                 if expected:
                     self._expected.append(expected)
-                    self._up.at = at = self._up.at + size
+                    self._up_at = at = self._up_at + size
                     return data, ((REQUEST, at),)
         return self._walk_upstream(data)
 
@@ -155,13 +155,14 @@ class MySQL(BaseProtocol):
                 if up.inside:
                     break
                 if self._ends_request:
-                    marks.append((END, up.at + i))
+                    marks.append((END, self._up_at + i))
         except ValueError as error:
-            self.opaque = f'!{error}'
+            self.opaque = Opaque(str(error), unparsed=True)
         if self.opaque:
-            marks.append((OPAQUE, up.at + i))
+            marks.append((OPAQUE, self._up_at + i))
             return data, marks
-        up.pause(data, i)
+        up.kept = data[i:]
+        self._up_at += i
         self.upstream_body = up.left
         self._up_busy = bool(up.inside or up.kept or self._prompted or not self._logged_in)
         return data[:i], marks
@@ -178,11 +179,11 @@ class MySQL(BaseProtocol):
         if head is None:
             return False
         is_whole = not up.goes_on and up.left <= len(data) - i
-        expected = self._expect(head, up.at + i)
+        expected = self._expect(head, self._up_at + i)
         if self.opaque:
             return True
         self._ends_request = not is_whole
-        position = up.at + i + (up.left if is_whole else 4 + len(head))
+        position = self._up_at + i + (up.left if is_whole else 4 + len(head))
         marks.append((REQUEST if is_whole else HEAD, position))
         if expected:
             self._expected.append(expected)
@@ -208,7 +209,7 @@ class MySQL(BaseProtocol):
             return _EXPECTED[head[0]]
         flags = packets.read_login(head)
         if flags & packets.CLIENT_SSL and self._up.left == 4 + packets.LOGIN_HEAD:
-            self.opaque = 'TLS'
+            self.opaque = Opaque('TLS')
         self._logged_in = True
         self._of_client = flags
         self._agree()
@@ -242,7 +243,7 @@ class MySQL(BaseProtocol):
         may_be_small = not self._down_busy and expected and expected[0] == _RESULTS and len(data) <= _SMALL_MAX
         if may_be_small and packets.is_whole_reply(data, self._has_eof, self._has_metadata_flag):
             expected.popleft()
-            self._down.at = at = self._down.at + len(data)
+            self._down_at = at = self._down_at + len(data)
             return ((REPLY, at),)
         return self._walk_downstream(data)
 
@@ -265,20 +266,21 @@ class MySQL(BaseProtocol):
                 if down.inside:
                     break
                 if self._mark:
-                    marks.append((self._mark, down.at + i))
+                    marks.append((self._mark, self._down_at + i))
                     if self._then_opaque:
                         is_over = True
                         break
                 if self._state == _ROW:
                     i = packets.skip_rows(data, i)
         except ValueError as error:
-            self._then_opaque = f'!{error}'
+            self._then_opaque = Opaque(str(error), unparsed=True)
             is_over = True
         if is_over:
             self.opaque = self._then_opaque
-            marks.append((OPAQUE, down.at + i))
+            marks.append((OPAQUE, self._down_at + i))
             return marks
-        down.pause(data, i)
+        down.kept = data[i:]
+        self._down_at += i
         self.downstream_body = down.left
         is_between = not (down.inside or down.kept or self._begun) and self._state == _FIRST
         self._down_busy = not is_between
@@ -341,14 +343,14 @@ class MySQL(BaseProtocol):
             return self._take_prepared(packet)
         if expected == _RESULTS:
             return self._take_result(packet, length)
-        self._then_opaque = _ENDING[expected]
+        self._then_opaque = Opaque(_ENDING[expected])
         return 0
 
     def _take_login(self, packet: bytes) -> int:
         """See "Connection Phase", "Caching_sha2_password information"."""
         if packet[:1] == b'\0':
             if self._capabilities & (packets.CLIENT_COMPRESS | packets.CLIENT_ZSTD):
-                self._then_opaque = 'compression'
+                self._then_opaque = Opaque('compression')
             return self._end_reply()
         # The password's digest was in the server's cache: an OK packet follows.
         if packet == b'\x01\x03':

@@ -15,7 +15,7 @@ from typing import Any
 
 from vaurien.framing.error_reply import INJECTED, ErrorReply
 from vaurien.framing.head import TEXT_MAX
-from vaurien.framing.marks import END, HEAD, INTERIM, NOTHING, OPAQUE, PROMPT, REPLY, REQUEST, UNANSWERED, Mark
+from vaurien.framing.marks import END, HEAD, INTERIM, NOTHING, PROMPT, REPLY, REQUEST, UNANSWERED, Mark
 from vaurien.framing.statements import Statements
 from vaurien.protocols.base import BaseProtocol
 
@@ -102,10 +102,7 @@ class Postgres(BaseProtocol):
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(options)
-        # Where the next message begins.
-        self._up_at = self._down_at = 0
-        # Bytes of the current message that have not arrived, and its type.
-        self._up_left = self._down_left = 0
+        # The type of the message that has not arrived whole.
         self._up_type = self._down_type = 0
         self._held = b''
         # The beginning of a message that was let go though it says nothing yet.
@@ -145,25 +142,22 @@ class Postgres(BaseProtocol):
         marks: list[Mark] = []
         if self._held:
             data, self._held = self._held + data, b''
-        self._up_at += self._up_left - self.upstream_body
-        self._up_left = self.upstream_body
         base = self._up_at
         try:
             i = self._messages(data, base, marks)
         except ValueError as error:
-            self._refuse(error, self._up_at, marks)
+            self._end_framing(str(error), self._up_at, marks, unparsed=True)
             return data, marks
         self._held = data[i:]
         self._up_at = base + i
-        self.upstream_body = self._up_left
-        self._busy = bool(self._starting or self._held or self._up_left or self._batch or self._loose)
+        self._busy = bool(self._starting or self._held or self.upstream_body or self._batch or self._loose)
         return data[:i] if self._held else data, marks
 
     def _messages(self, data: bytes, base: int, marks: list[Mark]) -> int:
         """Mark what *data*, which begins at *base*, has of messages; give where one begins that is to be held."""
-        i = min(self._up_left, len(data))
-        self._up_left -= i
-        if i and not self._up_left:
+        i = min(self.upstream_body, len(data))
+        self.upstream_body -= i
+        if i and not self.upstream_body:
             self._end_message(self._up_type, base + i, marks)
         while i < len(data):
             self._up_at = base + i
@@ -265,7 +259,7 @@ class Postgres(BaseProtocol):
         end = i + 1 + length
         if end > len(data):
             self._up_type = kind
-            self._up_left = end - len(data)
+            self.upstream_body = end - len(data)
             return len(data)
         self._end_message(kind, base + end, marks)
         return end
@@ -318,7 +312,7 @@ class Postgres(BaseProtocol):
     def feed_downstream(self, data: bytes) -> Sequence[Mark]:
         """See `BaseProtocol.feed_downstream`; "Message Flow"."""
         outstanding = self._outstanding
-        if self._kept or self._down_left or self._batch or not outstanding or outstanding[0] > _EXTENDED:
+        if self._kept or self.downstream_body or self._batch or not outstanding or outstanding[0] > _EXTENDED:
             return self._walk_downstream(data, 0)
         i = _pass_whole(data, 0, _PLAIN)
         if len(data) - i != 6 or not data.startswith(_READY, i):
@@ -333,25 +327,22 @@ class Postgres(BaseProtocol):
         marks: list[Mark] = []
         if self._kept:
             data, self._kept = self._kept + data, b''
-        self._down_at += self._down_left - self.downstream_body
-        self._down_left = self.downstream_body
         base = self._down_at
         try:
             i = self._replies(data, i, base, marks)
         except ValueError as error:
-            self._refuse(error, self._down_at, marks)
+            self._end_framing(str(error), self._down_at, marks, unparsed=True)
             return marks
         self._kept = data[i:]
         self._down_at = base + i
-        self.downstream_body = self._down_left
         return marks
 
     def _replies(self, data: bytes, i: int, base: int, marks: list[Mark]) -> int:
         """Mark what *data*, which begins at *base*, has of messages; give where one begins that is to be kept."""
-        if self._down_left:
-            i = min(self._down_left, len(data))
-            self._down_left -= i
-            if not self._down_left:
+        if self.downstream_body:
+            i = min(self.downstream_body, len(data))
+            self.downstream_body -= i
+            if not self.downstream_body:
                 self._end_reply(self._down_type, base + i, marks)
         while i < len(data):
             self._down_at = base + i
@@ -384,8 +375,7 @@ class Postgres(BaseProtocol):
         if not needed - 1 <= length <= _MESSAGE_MAX:
             raise ValueError(f'a message of type {chr(kind)!a} and {length} bytes')
         if is_query and kind == _COPY_BOTH:
-            self.opaque = 'replication'
-            marks.append((OPAQUE, base + i))
+            self._end_framing('replication', base + i, marks)
             return len(data)
         if kind == _AUTHENTICATION:
             self._asking = _NUMBER.unpack_from(data, i + 5)[0]
@@ -394,7 +384,7 @@ class Postgres(BaseProtocol):
         end = i + 1 + length
         if end > len(data):
             self._down_type = kind
-            self._down_left = end - len(data)
+            self.downstream_body = end - len(data)
             return len(data)
         self._end_reply(kind, base + end, marks)
         return end
@@ -408,8 +398,7 @@ class Postgres(BaseProtocol):
         marks.append((REPLY, base + i + 1))
         if data[i] == _DENIED:
             return i + 1
-        self.opaque = name
-        marks.append((OPAQUE, base + i + 1))
+        self._end_framing(name, base + i + 1, marks)
         return len(data)
 
     def _end_reply(self, kind: int, at: int, marks: list[Mark]) -> None:
@@ -446,7 +435,7 @@ class Postgres(BaseProtocol):
         if not self._outstanding:
             return NOTHING
         self._outstanding.clear()
-        return ((REPLY, self._down_at + self._down_left - self.downstream_body + len(self._kept)),)
+        return ((REPLY, self._down_at + len(self._kept)),)
 
     def withdraw(self) -> None:
         """The oldest request was answered by the proxy: forget it."""
@@ -499,7 +488,7 @@ class Postgres(BaseProtocol):
         if fatal:
             return ErrorReply(told, closes=True)
         ready = _READY + (b'I' if self._status == _IDLE else b'E')
-        if self._batch and len(self._outstanding) == 1 and not (self._up_left or self._held):
+        if self._batch and len(self._outstanding) == 1 and not (self.upstream_body or self._held):
             # A client that sends whole messages and no Sync may wait for a reply to them.
             return ErrorReply(ready, early=told)
         return ErrorReply(told + ready)

@@ -16,7 +16,7 @@ from vaurien.errors import OptionError
 from vaurien.framing.error_reply import INJECTED, ErrorReply
 from vaurien.framing.head import MAX_HEAD, TEXT_MAX, escape
 from vaurien.framing.lines import Lines
-from vaurien.framing.marks import END, HEAD, INTERIM, OPAQUE, REPLY, REQUEST, UNANSWERED, Mark
+from vaurien.framing.marks import END, HEAD, INTERIM, REPLY, REQUEST, UNANSWERED, Mark
 from vaurien.protocols.base import BaseProtocol
 
 CRLF = b'\r\n'
@@ -199,7 +199,6 @@ class Redis(BaseProtocol):
         super().__init__(options)
         self._up = _Values(_ARGUMENT_TYPES, _SMALL_ARGUMENTS)
         self._down = _Values(_REPLY_TYPES, _SMALL_REPLIES)
-        self._up_at = self._down_at = 0
         # Where the message begins that is refused if what comes next does not parse.
         self._up_begin = self._down_begin = 0
         self._held = b''
@@ -259,7 +258,7 @@ class Redis(BaseProtocol):
 
     def _walk_upstream(self, data: bytes, marks: list[Mark], i: int) -> tuple[bytes, Sequence[Mark]]:
         """Frame *data* from *i* on, where `_up_at` is."""
-        self._up_at += self._up.catch_up(self.upstream_body)
+        self._up.left = self.upstream_body
         if self._held:
             data = self._held + data
             self._held = b''
@@ -268,7 +267,7 @@ class Redis(BaseProtocol):
         try:
             i = self._requests(data, i, base, marks)
         except ValueError as error:
-            self._refuse(error, self._up_begin, marks)
+            self._end_framing(str(error), self._up_begin, marks, unparsed=True)
             return data, marks
         self._held = data[i:]
         self._up_at = base + i
@@ -402,7 +401,7 @@ class Redis(BaseProtocol):
     def _walk_downstream(self, data: bytes, marks: list[Mark], i: int) -> Sequence[Mark]:
         """Frame *data* from *i* on, where `_down_at` is."""
         values = self._down
-        self._down_at += values.catch_up(self.downstream_body)
+        values.left = self.downstream_body
         base = self._down_at - i
         try:
             while i < len(data):
@@ -414,7 +413,7 @@ class Redis(BaseProtocol):
                 if not values.awaited and (kind := self._end_reply()):
                     marks.append((kind, base + i))
         except ValueError as error:
-            self._refuse(error, self._down_begin, marks)
+            self._end_framing(str(error), self._down_begin, marks, unparsed=True)
         self._down_at = base + i
         self.downstream_body = values.left
         return marks
@@ -425,8 +424,7 @@ class Redis(BaseProtocol):
         self._kind = INTERIM if first == b'>' or not self._outstanding else REPLY
         self._down.awaited = 1
         if self._kind == REPLY and first not in _FAILURE and self._outstanding[0] in _ENDING:
-            self.opaque = _ENDING[self._outstanding[0]]
-            marks.append((OPAQUE, self._down_begin))
+            self._end_framing(_ENDING[self._outstanding[0]], self._down_begin, marks)
             return False
         return True
 

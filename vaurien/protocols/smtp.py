@@ -14,7 +14,7 @@ from typing import Any
 from vaurien.framing.error_reply import INJECTED, ErrorReply
 from vaurien.framing.head import MAX_HEAD, TEXT_MAX, escape
 from vaurien.framing.lines import Lines
-from vaurien.framing.marks import END, GREETING, HEAD, INTERIM, OPAQUE, PROMPT, REPLY, REQUEST, Mark
+from vaurien.framing.marks import END, GREETING, HEAD, INTERIM, PROMPT, REPLY, REQUEST, Mark
 from vaurien.protocols.base import BaseProtocol
 
 CRLF = b'\r\n'
@@ -68,7 +68,6 @@ class SMTP(BaseProtocol):
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(options)
         self._chunk = Lines()
-        self._up_at = self._down_at = 0
         self._held = b''
         self._mode = _COMMANDS
         # The last bytes of a message, where its end may have begun.
@@ -97,7 +96,7 @@ class SMTP(BaseProtocol):
 
     def _walk_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
         """Frame anything: `feed_upstream` without the short cut."""
-        self._up_at += self._chunk.catch_up(self.upstream_body)
+        self._chunk.left = self.upstream_body
         if self._held:
             data, self._held = self._held + data, b''
         base = self._up_at
@@ -116,7 +115,7 @@ class SMTP(BaseProtocol):
                 if self._mode in (_COMMANDS, _WAITING):
                     marks.append((END, base + i))
         except ValueError as error:
-            self._refuse(error, base + i, marks)
+            self._end_framing(str(error), base + i, marks, unparsed=True)
             return data, marks
         self._held = data[i:]
         self._up_at = base + i
@@ -214,7 +213,7 @@ class SMTP(BaseProtocol):
                     if not self._end_reply(line[:3], base + i, marks):
                         break
         except ValueError as error:
-            self._refuse(error, self._down_begin, marks)
+            self._end_framing(str(error), self._down_begin, marks, unparsed=True)
         return marks
 
     def _end_reply(self, code: bytes, position: int, marks: list[Mark]) -> bool:
@@ -237,8 +236,7 @@ class SMTP(BaseProtocol):
         marks.append((REPLY, position))
         if (expected, code) not in _ENDINGS:
             return True
-        self.opaque = _ENDINGS[expected, code]
-        marks.append((OPAQUE, position))
+        self._end_framing(_ENDINGS[expected, code], position, marks)
         return False
 
     def on_prompted(self) -> None:
@@ -281,8 +279,8 @@ class SMTP(BaseProtocol):
         if verb in _NOT_ENHANCED or _ENHANCED.match(message):
             enhanced = ''
         # A message that did not wait for the reply is opaque: the backend, if it got that, would take it for commands.
-        closes = code == 421 or not self.request or bool(self.opaque)
-        prompt = _GO_AHEAD if verb == b'DATA' and not self.opaque else b''
+        closes = code == 421 or not self.request or self.opaque is not None
+        prompt = _GO_AHEAD if verb == b'DATA' and self.opaque is None else b''
         return ErrorReply(f'{code} {enhanced}{message}\r\n'.encode(), closes, prompt)
 
 

@@ -14,27 +14,33 @@ class TCP(BaseProtocol):
 
     name = 'tcp'
     ordered = False
+    is_opaque = True
+
+    def __init_subclass__(cls) -> None:
+        """A class that extends this one has messages of its own."""
+        super().__init_subclass__()
+        cls.is_opaque = vars(cls).get('is_opaque', False)
 
     def __init__(
         self, options: Mapping[str, Any] | None = None, *, sent: int = 0, received: int = 0, spoken: bool = False
     ) -> None:
         """It may take over in mid-stream: *sent* bytes upstream, *received* downstream, where either has *spoken*."""
         super().__init__(options)
-        self._sent = sent
-        self._received = received
+        self._up_at = sent
+        self._down_at = received
         self._spoken = spoken
 
     def feed_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
         """Each chunk is a request."""
         self._spoken = True
-        self._sent += len(data)
-        return data, ((REQUEST, self._sent),)
+        self._up_at += len(data)
+        return data, ((REQUEST, self._up_at),)
 
     def feed_downstream(self, data: bytes) -> Sequence[Mark]:
         """Each chunk ends a reply, as far as can be told."""
-        self._received += len(data)
-        reply = (REPLY, self._received)
+        self._down_at += len(data)
+        reply = (REPLY, self._down_at)
         if self._spoken:
             return (reply,)
         self._spoken = True
-        return (GREETING, self._received), reply
+        return (GREETING, self._down_at), reply
