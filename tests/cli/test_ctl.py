@@ -140,10 +140,11 @@ def test_refused_by_the_proxy(host: str, words: list[str], said: str) -> None:
     ('words', 'said'),
     [
         ([], 'the following arguments are required: COMMAND'),
-        (['stop'], "invalid choice: 'stop'"),
+        (['stop'], "unknown command 'stop', known: clear-faults, "),
+        (['proxy', 'lst'], "unknown command 'lst', did you mean 'list'?"),
         (['set-behavior'], 'the following arguments are required: NAME'),
         (['get-behavior', 'delay'], "unexpected argument 'delay'"),
-        (['status', '--jason'], "unexpected argument '--jason'"),
+        (['status', '--jason'], 'unknown flag --jason, did you mean --json?'),
         (['set-behavior', 'delay', '2'], "unexpected argument '2'"),
         (['set-behavior', 'delay', '-s', '2'], "unexpected argument '-s'"),
         (['set-behavior', '5:delay,5:error', '--sleep', '2'], '--sleep is of none of delay, error'),
@@ -152,7 +153,7 @@ def test_refused_by_the_proxy(host: str, words: list[str], said: str) -> None:
         (['--host', 'https://staging', 'status'], 'expected http://HOST:PORT'),
         (['--host', 'http://staging/api', 'status'], 'expected http://HOST:PORT'),
         (['--token', 'schlüssel', 'status'], 'token: expected ASCII characters'),
-        (['cut-link', 'first'], "ID: invalid int value: 'first'"),
+        (['cut-link', 'first'], "ID: expected int, got 'first', see vaurienctl cut-link --help"),
     ],
 )
 def test_refused_without_asking(words: list[str], said: str) -> None:

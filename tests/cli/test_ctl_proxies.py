@@ -185,8 +185,11 @@ class TestToxics:
             (['add', 'redis', 'noop', '5'], "unexpected argument '5'"),
             (['update', 'redis', 'there'], 'nothing to change'),
             (['update', 'redis', 'their', '--toxicity', '1'], "there is no toxic 'their', did you mean 'there'?"),
-            (['update', 'redis', 'there', '--toxicity', 'often'], "invalid float value: 'often'"),
-            (['update', 'redis', 'there', '--toxicity', 'nan'], 'JSON'),
+            (
+                ['update', 'redis', 'there', '--toxicity', 'often'],
+                "--toxicity: expected float, got 'often'",
+            ),
+            (['update', 'redis', 'there', '--toxicity', 'nan'], "--toxicity: expected a finite number, got 'nan'"),
             (['update', 'redis', 'there', '--latnecy', '5'], 'latnecy: latency has no such option'),
             (['remove', 'redis', 'their'], 'toxic not found'),
         ],

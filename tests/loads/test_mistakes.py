@@ -16,7 +16,7 @@ from vaurien.loads.cli.flags import EPILOG, parse
 MISTAKES = [
     ('', 'what is to be run? Expected the name of a test'),
     ('--user 3', 'unknown flag --user, did you mean --users?'),
-    ('shop.TestShop.test_order more', "unexpected argument 'more', see --help"),
+    ('shop.TestShop.test_order more', "unexpected argument 'more', see loads-runner --help"),
     ('shoop.TestShop.test_order', "no module 'shoop' in "),
     ('shoop.TestShop.test_order', "did you mean 'shop'?"),
     ('shop.TestShpo.test_order', "shop has no test case 'TestShpo', did you mean 'TestShop'?"),
@@ -127,7 +127,7 @@ def test_help_and_version(tmp_path: Path, command: str) -> None:
         ('loads-agent', '--broker 192.0.2.1:5557', '--broker: 192.0.2.1:5557 is no loopback address'),
         ('loads-agent', '--broker here', "'here' is not an address"),
         ('loads-broker', '--bind 0.0.0.0:5557', '--bind: 0.0.0.0:5557 is no loopback address'),
-        ('loads-broker', '--port 1', 'unrecognized arguments: --port 1'),
+        ('loads-broker', '--port 1', 'unknown flag --port, see loads-broker --help'),
     ],
 )
 def test_mistakes_of_agents_and_brokers(tmp_path: Path, command: str, flags: str, said: str) -> None:

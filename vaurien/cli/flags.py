@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from difflib import get_close_matches
 from types import NoneType
-from typing import Annotated, Any, Literal, NamedTuple, NoReturn, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
-from vaurien import __version__
 from vaurien.config.build import (
     CLASSIC,
     REGISTRIES,
@@ -21,8 +19,8 @@ from vaurien.config.build import (
     read,
     register,
 )
-from vaurien.console.parser import STYLE
-from vaurien.errors import ConfigError, PluginError
+from vaurien.console.parser import Parser
+from vaurien.errors import PluginError
 from vaurien.plugins.options import Configurable
 from vaurien.settings import Settings
 
@@ -93,33 +91,18 @@ class Arguments(NamedTuple):
     demo: bool
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(message.removeprefix('argument '))
-
-
 def parse(argv: Sequence[str]) -> Arguments:
     """Read flags, and the file that ``--config`` names; raises `ConfigError`, and `SystemExit` after ``--help``."""
     sources = _read_config(argv)
-    parser = make_parser()
-    given, unknown = parser.parse_known_args(argv)
-    if unknown:
-        _refuse(unknown[0].partition('=')[0], parser)
+    given = make_parser().parse(argv)
     sources.append(_source(vars(given)))
     ignored = tuple(place for source in sources for place in source.ignored)
     return Arguments(build(*sources), ignored, given.demo)
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The parser of everything, plug-ins registered so far included."""
-    parser = _Parser(
-        prog='vaurien',
-        usage=USAGE,
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        **STYLE,
-    )
-    parser.add_argument('--version', action='version', version=f'vaurien {__version__}')
+    parser = Parser(prog='vaurien', usage=USAGE, description=DESCRIPTION, epilog=EPILOG, has_version=True)
     parser.add_argument('--config', metavar='FILE', help='read settings from .ini, .toml or .yaml')
     parser.add_argument('--demo', action='store_true', help='show the job on a small backend of its own, then end')
     defaults = Settings()
@@ -144,7 +127,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _read_config(argv: Sequence[str]) -> list[Source]:
     """The file, if there is one, before everything else: its plug-ins bring flags."""
-    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser = Parser(prog='vaurien', add_help=False)
     parser.add_argument('--config')
     path = parser.parse_known_args(argv)[0].config
     if path is None:
@@ -223,11 +206,3 @@ def _source(given: dict[str, Any]) -> Source:
         if dot:
             sections.setdefault(section, {})[key] = value
     return make_source(sections, _flag, text=True)
-
-
-def _refuse(word: str, parser: argparse.ArgumentParser) -> NoReturn:
-    if not word.startswith('-'):
-        raise ConfigError(f'unexpected argument {word!r}, see --help')
-    shown = [flag for flag, action in parser._option_string_actions.items() if action.help != argparse.SUPPRESS]
-    near = get_close_matches(word, shown, n=1)
-    raise ConfigError(f'unknown flag {word}, did you mean {near[0]}?' if near else f'unknown flag {word}, see --help')

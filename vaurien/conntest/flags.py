@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
-from vaurien import __version__
 from vaurien.conntest.plan import Plan
-from vaurien.console.parser import STYLE, Parser
-from vaurien.errors import ConfigError, OptionError
-from vaurien.plugins.options import convert
+from vaurien.console.parser import Parser, value_of
+from vaurien.errors import ConfigError
 from vaurien.settings import Count, Port, Seconds
 
 DESCRIPTION = (
@@ -71,10 +69,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     ``command`` is the name of the sub-command; of ``run`` there is a ``plan``, of ``client`` and ``run`` ``data``,
     bytes that may be empty.
     """
-    parser = make_parser()
-    given, rest = parser.parse_known_args(_bind_data(argv))
-    if rest:
-        raise ConfigError(f'unexpected argument {rest[0]!r}, see conntest {given.command} --help')
+    given = make_parser().parse(_bind_data(argv))
     if given.command == 'run':
         given.plan = _read_plan(given)
     if given.command in ('client', 'run'):
@@ -82,20 +77,19 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return given
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The parser of all sub-commands."""
-    parser = Parser(prog='conntest', description=DESCRIPTION, epilog=EPILOG, **STYLE)
-    parser.add_argument('--version', action='version', version=f'conntest {__version__}')
+    parser = Parser(prog='conntest', description=DESCRIPTION, epilog=EPILOG, has_version=True)
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', dest='command', required=True)
-    _add_server(commands.add_parser('server', help='keep what clients send', description=SERVER, **STYLE))
-    client = commands.add_parser('client', help='run a test group', description=CLIENT, **STYLE)
-    run = commands.add_parser('run', help='create a test group and run it', description=RUN, **STYLE)
+    _add_server(commands.add_parser('server', help='keep what clients send', description=SERVER))
+    client = commands.add_parser('client', help='run a test group', description=CLIENT)
+    run = commands.add_parser('run', help='create a test group and run it', description=RUN)
     for command in (client, run):
         _add_client(command, command is client)
     for name, placeholder, text in PLAN:
         run.add_argument(f'--{name}', metavar=placeholder, help=text)
-    plot = commands.add_parser('plot', help='draw a report', description=PLOT, **STYLE)
-    summary = commands.add_parser('summary', help='print a report in short', description=SUMMARY, **STYLE)
+    plot = commands.add_parser('plot', help='draw a report', description=PLOT)
+    summary = commands.add_parser('summary', help='print a report in short', description=SUMMARY)
     for command in (plot, summary):
         command.add_argument('report', metavar='REPORT', type=Path, help='what a client has written')
     text = 'the picture: .png, .svg or .pdf (default roundtrip.png)'
@@ -105,14 +99,19 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add_server(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        '-p', '--port', metavar='PORT', type=_as(Port), default=8080, help='where (default 8080); 0 takes a free one'
+        '-p',
+        '--port',
+        metavar='PORT',
+        type=value_of(Port),
+        default=8080,
+        help='where (default 8080); 0 takes a free one',
     )
     parser.add_argument('--host', default='', help='the one address to listen on, such as localhost (default: all)')
     parser.add_argument(
-        '--max-groups', metavar='N', type=_as(Count), default=1000, help='keep no more test groups (default 1000)'
+        '--max-groups', metavar='N', type=value_of(Count), default=1000, help='keep no more test groups (default 1000)'
     )
     parser.add_argument(
-        '--max-memory', metavar='MIB', type=_as(Count), default=256, help='keep no more MiB of runs (default 256)'
+        '--max-memory', metavar='MIB', type=value_of(Count), default=256, help='keep no more MiB of runs (default 256)'
     )
     parser.add_argument('--no-upstream', action='store_true', help='fetch nothing for anybody')
     parser.add_argument('-v', '--verbose', action='store_true', help='log each run')
@@ -129,19 +128,11 @@ def _add_client(parser: argparse.ArgumentParser, is_given: bool) -> None:
     data.add_argument('-d', '--data', metavar='DATA', help='what to send, whatever its bytes (default: a UUID each)')
     data.add_argument('--data-file', metavar='FILE', type=Path, help='send what is in a file')
     text = 'seconds to wait for the answer to a run, besides server_delay_ns (default 60)'
-    parser.add_argument('--timeout', metavar='SECONDS', type=_as(Annotated[Seconds, msgspec.Meta(le=86400)]), help=text)
+    parser.add_argument(
+        '--timeout', metavar='SECONDS', type=value_of(Annotated[Seconds, msgspec.Meta(le=86400)]), help=text
+    )
     parser.set_defaults(timeout=60.0)
     parser.add_argument('--delete', action='store_true', help='have the server forget the group in the end')
-
-
-def _as(type_: Any) -> Callable[[str], Any]:
-    def read(text: str) -> Any:
-        try:
-            return convert(text, type_, text=True)
-        except OptionError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return read
 
 
 def _bind_data(argv: Sequence[str]) -> list[str]:

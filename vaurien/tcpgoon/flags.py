@@ -8,12 +8,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any, Generic, NamedTuple, NoReturn, TypeVar, get_type_hints
+from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
 
 import msgspec
 
-from vaurien.errors import ConfigError, OptionError
+from vaurien.console.parser import Parser
+from vaurien.errors import OptionError
 from vaurien.plugins.options import convert
 from vaurien.tcpgoon.settings import ServerSettings, Settings
 
@@ -39,6 +39,11 @@ class Form(Generic[SettingsType]):
     settings: type[SettingsType]
     groups: Mapping[str, Sequence[Flag]]
     epilog: str
+
+    @property
+    def command(self) -> str:
+        """As it is typed, without flags."""
+        return ' '.join(dict.fromkeys(['tcpgoon', self.name]))
 
 
 @dataclass(frozen=True)
@@ -128,23 +133,14 @@ Exit status: 0, or 1 if it cannot listen.""",
 )
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(message.removeprefix('argument '))
-
-
 def parse(form: Form[SettingsType], argv: Sequence[str]) -> Line[SettingsType]:
     """Read *argv*; raises `ConfigError`."""
-    flags = [flag for group in form.groups.values() for flag in group]
-    parser = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
-    for flag in flags:
+    parser = Parser(prog=form.command, add_help=False, argument_default=argparse.SUPPRESS)
+    for flag in (flag for group in form.groups.values() for flag in group):
         names = [f'-{flag.short}', f'--{flag.name}'] if flag.short else [f'--{flag.name}']
         parser.add_argument(*names, dest=flag.name, action='store' if flag.kind else 'store_true')
     parser.add_argument('words', nargs='*')
-    given, unknown = parser.parse_known_intermixed_args(argv)
-    if unknown:
-        _refuse(unknown[0].partition('=')[0], [f'--{flag.name}' for flag in flags])
-    values = vars(given)
+    values = vars(parser.parse(argv, intermixed=True))
     words = values.pop('words', [])
     if values.pop('help', False):
         return Line(form.settings(), words, format_help(form))
@@ -180,8 +176,3 @@ def _convert(settings: type[msgspec.Struct], given: Mapping[str, Any]) -> dict[s
         except OptionError as error:
             raise error.within(f'--{name}') from None
     return values
-
-
-def _refuse(word: str, known: list[str]) -> NoReturn:
-    near = get_close_matches(word, known, n=1)
-    raise ConfigError(f'unknown flag {word}, {f"did you mean {near[0]}?" if near else "see tcpgoon --help"}')

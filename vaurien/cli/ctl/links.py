@@ -8,6 +8,7 @@ from typing import Any
 
 from vaurien.cli.ctl.command import Command, argument
 from vaurien.client import Client
+from vaurien.console.parser import value_of
 from vaurien.console.table import say_rows
 
 COLUMNS = ('id', 'client', 'backend', 'age', 'upstream', 'downstream', 'exchanges', 'behavior', 'toxics')
@@ -52,7 +53,7 @@ COMMANDS = (
   vaurienctl cut-link 3
       both connections of link 3 are closed, whatever is under way""",
         description='Close both connections of a link.',
-        arguments=(argument('number', metavar='ID', type=int, help='as links and faults tell it'),),
+        arguments=(argument('number', metavar='ID', type=value_of(int), help='as links and faults tell it'),),
         of_proxy=True,
     ),
 )

@@ -7,11 +7,10 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from vaurien import __version__
 from vaurien.address import Address
 from vaurien.cli.ctl import behaviors, faults, links, proxies, status, toxics
 from vaurien.cli.ctl.command import Command
-from vaurien.console.parser import STYLE, Parser
+from vaurien.console.parser import Parser
 from vaurien.errors import AddressError, ConfigError
 
 DESCRIPTION = 'Ask or tell a running vaurien, one that was started with --http or --server.'
@@ -67,33 +66,29 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
     Raises `ConfigError`, and `SystemExit` after ``--help``.
     """
-    arguments, rest = make_parser().parse_known_args(argv)
+    arguments = make_parser().parse(argv)
     command: Command = arguments.command
-    if rest and not command.option:
-        raise ConfigError(f'unexpected argument {rest[0]!r}, see vaurienctl {command.name} --help')
     if arguments.proxy is not None and not command.of_proxy:
         raise ConfigError(f'unexpected argument --proxy, see vaurienctl {command.name} --help')
-    arguments.options = rest
     return arguments
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The parser of everything but options of behaviors and toxics, which are the proxy's to know."""
-    parser = Parser(prog='vaurienctl', description=DESCRIPTION, epilog=EPILOG, **STYLE)
-    parser.add_argument('--version', action='version', version=f'vaurienctl {__version__}')
+    parser = Parser(prog='vaurienctl', description=DESCRIPTION, epilog=EPILOG, has_version=True)
     _add_common(parser, of_proxy=True, defaults=True)
     rooms = {'': parser.add_subparsers(title='commands', metavar='COMMAND', required=True)}
     for command in COMMANDS:
         group, _, name = command.name.rpartition(' ')
         if group not in rooms:
             summary, description = GROUPS[group]
-            room = rooms[''].add_parser(group, help=summary, description=description, **STYLE)
+            room = rooms[''].add_parser(group, help=summary, description=description)
             rooms[group] = room.add_subparsers(title='commands', metavar='COMMAND', required=True)
-        _fill(rooms[group].add_parser(name, help=command.summary, **STYLE), command)
+        _fill(rooms[group].add_parser(name, help=command.summary), command)
     return parser
 
 
-def _fill(parser: argparse.ArgumentParser, command: Command) -> None:
+def _fill(parser: Parser, command: Command) -> None:
     parser.description = command.description
     parser.epilog = f'examples:\n{command.examples}'
     parser.set_defaults(command=command)
@@ -101,6 +96,7 @@ def _fill(parser: argparse.ArgumentParser, command: Command) -> None:
         parser.add_argument(*names, **how)
     _add_common(parser, of_proxy=command.of_proxy, defaults=False)
     if command.option:
+        parser.rest = 'options'
         parser.usage = f'{parser.format_usage().removeprefix("usage: ").rstrip()} [--{command.option} VALUE ...]'
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from vaurien.cli.ctl.command import Command, argument
 from vaurien.cli.ctl.options import add_attributes, parse_options
 from vaurien.client import Client
+from vaurien.console.parser import value_of
 from vaurien.console.table import say_rows
 from vaurien.errors import ConfigError, OptionError
 from vaurien.plugins.options import did_you_mean
@@ -27,7 +28,9 @@ Change the toxicity or attributes of a toxic, on links that are open, too. What 
 
 PROXY = argument('owner', metavar='PROXY', help='its name; the only one, if it has none, is called vaurien')
 TOXIC = argument('toxic', metavar='TOXIC', help='its name, as proxy inspect tells it')
-TOXICITY = argument('--toxicity', metavar='P', type=float, help='the probability, from 0 to 1, that a link gets it')
+TOXICITY = argument(
+    '--toxicity', metavar='P', type=value_of(float), help='the probability, from 0 to 1, that a link gets it'
+)
 
 
 def add(client: Client, arguments: Namespace) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import socket
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 
 from vaurien.address import Address
 from vaurien.console.output import fail
+from vaurien.console.parser import Parser
 from vaurien.errors import ConfigError, StartError
 from vaurien.loads.cli.service import make_service_parser
 from vaurien.loads.cluster import messages
@@ -33,7 +33,7 @@ Each run has a process and a folder of its own, of which nothing is left. Ctrl-C
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with *argv* (without the command's name) and return its exit status: 0, or 2 for a mistake."""
     try:
-        arguments = make_parser().parse_args(argv)
+        arguments = make_parser().parse(argv)
         address = Address.parse(arguments.broker)
         secret = arguments.secret or os.environ.get(messages.SECRET, '')
         messages.demand_secret(address, secret, what='--broker')
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The parser of its flags."""
     parser = make_service_parser('loads-agent', DESCRIPTION, EPILOG)
     parser.add_argument(

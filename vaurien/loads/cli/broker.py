@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import signal
@@ -14,6 +13,7 @@ from vaurien import __version__
 from vaurien.address import Address
 from vaurien.console import log
 from vaurien.console.output import fail
+from vaurien.console.parser import Parser
 from vaurien.errors import ConfigError, StartError
 from vaurien.loads.cli.service import make_service_parser
 from vaurien.loads.cluster import messages
@@ -41,7 +41,7 @@ examples:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with *argv* (without the command's name); its exit status: 0, 1 if it cannot start, 2."""
     try:
-        arguments = make_parser().parse_args(argv)
+        arguments = make_parser().parse(argv)
         address = Address.parse(arguments.bind)
         secret = arguments.secret or os.environ.get(messages.SECRET, '')
         messages.demand_secret(address, secret, what='--bind')
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The parser of its flags."""
     parser = make_service_parser('loads-broker', DESCRIPTION, EPILOG)
     parser.add_argument(

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from difflib import get_close_matches
-from typing import Any, NoReturn
+from typing import Any
 
-from vaurien import __version__
-from vaurien.console.parser import STYLE
-from vaurien.errors import ConfigError
+from vaurien.console.parser import Parser
 from vaurien.loads.config import Source, build, read
 from vaurien.loads.outputs import OUTPUTS
 from vaurien.loads.settings import GROUPS, Setting, Settings
@@ -45,36 +42,18 @@ The exit status is 0 if all is well, 1 for errors, failures, lost agents or miss
 asked for, 130 if interrupted; the summary of what there was until then is printed all the same."""
 
 
-class Parser(argparse.ArgumentParser):
-    """Raises `ConfigError` instead of leaving."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(message.removeprefix('argument '))
-
-
 def parse(argv: Sequence[str]) -> Settings:
     """Read flags, and the file that ``--config`` names; raises `ConfigError`, and `SystemExit` after ``--help``."""
-    parser = make_parser()
-    given, unknown = parser.parse_known_args(argv)
-    if unknown:
-        refuse(unknown[0].partition('=')[0], parser)
-    values = vars(given)
+    values = vars(make_parser().parse(argv))
     path = values.pop('config', None)
     sources = [read(path)] if path is not None else []
     return build(*sources, Source(values, _flag, text=True))
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The parser of everything."""
-    parser = Parser(
-        prog='loads-runner',
-        usage=USAGE,
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        **STYLE,
-    )
+    parser = Parser(prog='loads-runner', usage=USAGE, description=DESCRIPTION, epilog=EPILOG, has_version=True)
     parser.add_argument('fqn', nargs='?', metavar='TEST', default=argparse.SUPPRESS, help='the name of the test')
-    parser.add_argument('--version', action='version', version=f'loads-runner {__version__}')
     parser.add_argument(
         '--config', metavar='FILE', default=argparse.SUPPRESS, help='read settings from .ini, .toml or .yaml'
     )
@@ -114,11 +93,3 @@ class _Extend(argparse.Action):
 
 def _flag(name: str) -> str:
     return '--' + name.replace('_', '-')
-
-
-def refuse(word: str, parser: argparse.ArgumentParser) -> NoReturn:
-    """Raise `ConfigError` for a word that no flag takes."""
-    if not word.startswith('-'):
-        raise ConfigError(f'unexpected argument {word!r}, see --help')
-    near = get_close_matches(word, list(parser._option_string_actions), n=1)
-    raise ConfigError(f'unknown flag {word}, did you mean {near[0]}?' if near else f'unknown flag {word}, see --help')

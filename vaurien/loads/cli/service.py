@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
-
-from vaurien import __version__
-from vaurien.console.parser import STYLE
-from vaurien.loads.cli.flags import Parser
+from vaurien.console.parser import Parser
 from vaurien.loads.cluster.messages import SECRET
 
 
-def make_service_parser(command: str, description: str, epilog: str) -> argparse.ArgumentParser:
+def make_service_parser(command: str, description: str, epilog: str) -> Parser:
     """A parser with ``--version`` and ``--secret``."""
-    parser = Parser(
-        prog=command,
-        description=description,
-        epilog=epilog,
-        **STYLE,
-    )
-    parser.add_argument('--version', action='version', version=f'{command} {__version__}')
+    parser = Parser(prog=command, description=description, epilog=epilog, has_version=True)
     parser.add_argument(
         '--secret',
         metavar='TEXT',
