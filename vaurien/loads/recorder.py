@@ -1,4 +1,4 @@
-"""Where a test tells what happens in it: nowhere under plain unittest, in the statistics under ``loads-runner``."""
+"""Where the clients of a test report what happens: nowhere under plain unittest, in statistics under load."""
 
 from __future__ import annotations
 
@@ -9,25 +9,30 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """Takes what happens and forgets it; the engine has one that counts."""
+    """A recorder that forgets everything; `users.locust_recorder` has the one that counts."""
 
     def fire(self, **request: Any) -> None:
-        """One request is over: the keywords of Locust's ``request`` event, times in milliseconds."""
+        """Record a request that ended: the keywords of Locust's ``request`` event, with times in milliseconds."""
 
     def count(self, name: str, count: int) -> None:
-        """A counter of the test's own goes up."""
+        """Add *count* to a counter of the test."""
 
     def opened_websocket(self) -> None:
-        """A web socket is open."""
+        """Record that a web socket opened."""
 
     def received(self, size_bytes: int) -> None:
-        """A message came in over a web socket."""
+        """Record a message that came over a web socket."""
 
     def adapt(self, session: requests.Session) -> None:
         """Make a new session as cheap as it can be."""
 
     def fast_session(self, server_url: str) -> Any:
-        """Locust's ``FastHttpSession``, outside the engine one that reports to nobody."""
-        from vaurien.loads.fastsession import make_unpatched
+        """Return a ``FastHttpSession`` of Locust that reports to nobody."""
+        from vaurien.loads.users.patching import unpatched
 
-        return make_unpatched(server_url)
+        # Imported as late as this, because most tests do without.
+        with unpatched():
+            from locust.contrib.fasthttp import FastHttpSession
+            from locust.event import EventHook
+
+        return FastHttpSession(base_url=server_url, request_event=EventHook(), user=None)

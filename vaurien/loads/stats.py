@@ -79,6 +79,27 @@ class TestStats(msgspec.Struct):
         bucket = round_ms(1000 * seconds)
         self.times[bucket] = self.times.get(bucket, 0) + 1
 
+    def cut_hit(self) -> None:
+        """Count a hit that was cut off."""
+        self.cut += 1
+
+    def open_websocket(self) -> None:
+        """Count a web socket that was opened."""
+        self.websockets += 1
+
+    def receive(self, size_bytes: int) -> None:
+        """Count what came over a web socket."""
+        self.websocket_bytes += size_bytes
+
+    def add_fault(self, behavior: str, *, stray: bool) -> None:
+        """Count a fault that was injected; it is *stray* if it is on nobody's connection."""
+        self.faults[behavior] = self.faults.get(behavior, 0) + 1
+        self.stray_faults += stray
+
+    def end_meeting(self, met: Met) -> None:
+        """Count a hit that met a fault, by what the test made of it."""
+        self.met[met] = self.met.get(met, 0) + 1
+
     def count(self, name: str, count: int) -> None:
         """A counter of a test's own goes up."""
         name = name if name in self.counters or len(self.counters) < MAX_COUNTERS else OTHERS

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from vaurien.address import Address
 from vaurien.console.output import say
 from vaurien.errors import StartError
-from vaurien.loads.cluster import files, messages
+from vaurien.loads.cluster import messages, packing
 from vaurien.loads.cluster.broker_client import Link, is_listening
-from vaurien.loads.cluster.remote import RemoteRun
-from vaurien.loads.cluster.run import ClusterRun
+from vaurien.loads.cluster.cluster_run import ClusterRun
+from vaurien.loads.cluster.remote_run import RemoteRun
 from vaurien.loads.discovery import find_test
 from vaurien.loads.plan import Cycle, Plan
 
@@ -70,7 +70,7 @@ def check(settings: Settings, secret: str) -> int:
     if not agents:
         raise StartError(f'no agents at {link.address}')
     plan = Plan(test=CHECK, cycles=(Cycle(1, 1),), agents=len(agents))
-    link.ask(messages.SUBMIT, {'plan': plan.to_data(), 'files': files.pack([], Path.cwd()), 'detach': False})
+    link.ask(messages.SUBMIT, {'plan': plan.to_data(), 'files': packing.pack([], Path.cwd()), 'detach': False})
     run = RemoteRun(plan, link)
     run.execute()
     report = run.report()
@@ -104,12 +104,12 @@ def _describe(link: Link) -> str:
 def _pack(settings: Settings) -> bytes:
     """The files that travel. The test is imported, so what is wrong with it is seen here, and what it imports."""
     root = Path.cwd()
-    paths = files.find_matching(settings.include_file, root)
+    paths = packing.find_matching(settings.include_file, root)
     if settings.test_runner:
-        paths += files.find_named(settings.test_runner, settings.fqn, root)
+        paths += packing.find_named(settings.test_runner, settings.fqn, root)
     else:
         find_test(settings.fqn)
-        paths += files.find_loaded(settings.fqn.rpartition('.')[0].rpartition('.')[0], root)
+        paths += packing.find_loaded(settings.fqn.rpartition('.')[0].rpartition('.')[0], root)
     if settings.test_dir:
         paths = [root]
-    return files.pack(paths, root)
+    return packing.pack(paths, root)

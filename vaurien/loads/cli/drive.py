@@ -20,6 +20,7 @@ from vaurien.loads.cli.progress import Progress
 from vaurien.loads.outputs import OUTPUTS, Output
 from vaurien.loads.plan import Plan
 from vaurien.loads.users.command_hits import split_command
+from vaurien.loads.users.user_process import LocalRun
 from vaurien.loads.vaurien_flag import read_words
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ def drive(settings: Settings) -> int:
     enter(settings.test_dir)
     plan = make_plan(settings)
     if not plan.agents:
-        from vaurien.loads.users.local import LocalRun
-
         return follow(LocalRun(plan), settings)
     run = cluster.begin(plan, settings, secret)
     return follow(run, settings) if run is not None else 0

@@ -3,14 +3,14 @@
 Locust's master and worker carry everything, over ZeroMQ; what is ours are the messages.
 
 messages    their names, and how those that carry orders are proved to come from somebody who knows the secret
-files       the files of a test, packed for the journey
+packing     the files of a test, packed for the journey
 agents      the master's side: who is there, who was lost
 job         the master's side: a plan carried out by some of them
-run         a run whose master is the runner
+cluster_run  a run whose master is the runner
 worker      the agent's side: the process that has the users, a fresh one for each run
 supervisor  what starts workers: ``loads-agent``, and the runner for agents of its own
 requirements  a virtual environment of the worker's own
 broker      a master that stays
-link        the runner's way to a broker
-remote      a run whose master is a broker
+broker_client  the runner's way to a broker
+remote_run  a run whose master is a broker
 """

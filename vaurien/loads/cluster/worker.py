@@ -24,10 +24,10 @@ from locust.runners import WorkerRunner
 from vaurien import __version__
 from vaurien.address import Address
 from vaurien.errors import SealError, SetupError, VaurienError
-from vaurien.loads.cluster import files, messages, requirements
+from vaurien.loads.cluster import messages, packing, requirements
 from vaurien.loads.cluster.messages import Seal
 from vaurien.loads.plan import Cycle, Plan
-from vaurien.loads.users.process import Process
+from vaurien.loads.users.user_process import UserProcess
 
 #: Seconds without a sign of life from the master after which the users are stopped.
 PATIENCE = 7.0
@@ -58,7 +58,7 @@ class Worker:
         self._quiet = quiet
         self._environment = Environment()
         self._orders: Queue[tuple[str, Any]] = Queue()
-        self._process: Process | None = None
+        self._process: UserProcess | None = None
         self._runner: WorkerRunner | None = None
         self._greenlets = Group()
         self._greenlets.spawn(self._watch_host)
@@ -114,12 +114,12 @@ class Worker:
             self._say(f'runs {plan.test}')
             work = self._directory / 'test'
             work.mkdir()
-            files.unpack(content['files'], work)
+            packing.unpack(content['files'], work)
             os.chdir(work)
             if plan.python_dep:
                 requirements.install(plan.python_dep, self._directory / 'venv')
             sys.path.insert(0, str(work))
-            process = Process(self._environment, runner, plan, agent=self.name, number=content['number'])
+            process = UserProcess(self._environment, runner, plan, agent=self.name, number=content['number'])
             process.set_up()
         except Exception as error:  # whatever it is: whoever wants the run has to know
             runner.send_message(messages.FAILED, _tell(error))
@@ -127,7 +127,7 @@ class Worker:
             self._process = process
             runner.send_message(messages.READY)
 
-    def _run(self, runner: WorkerRunner, process: Process, cycle: Cycle) -> None:
+    def _run(self, runner: WorkerRunner, process: UserProcess, cycle: Cycle) -> None:
         runner.worker_state = 'running'
         process.run(cycle)
         runner.worker_state = 'ready'

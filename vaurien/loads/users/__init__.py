@@ -2,8 +2,7 @@
 
 patching    what has to come before anything else is imported
 run         a run, wherever its users are: what outputs look at, and the report
-local       a run whose users are in the runner's own process
-process     one process's part of a run: its test, its users, cycle after cycle
+user_process  a process that has users, and the run whose only process is the runner's own
 user        a Locust user that runs the test again and again, exactly as often as it should
 case_hits   a hit that runs a unittest method
 command_hits  a hit that runs a command

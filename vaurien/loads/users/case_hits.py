@@ -11,11 +11,10 @@ from locust.exception import StopTest, StopUser
 
 from vaurien.loads.case import TestCase
 from vaurien.loads.stats import ExcInfo, Outcome, TestStats
-from vaurien.loads.users.locust_recorder import EngineRecorder
 
 if TYPE_CHECKING:
     from vaurien.loads.discovery import Test
-    from vaurien.loads.users.user import LoadsUser
+    from vaurien.loads.recorder import Recorder
 
 #: What ends a user: unittest takes it for an error of the test, and would go on.
 ENDS = (GreenletExit, StopUser, StopTest)
@@ -24,9 +23,9 @@ ENDS = (GreenletExit, StopUser, StopTest)
 class CaseHits:
     """One instance of the case, on which the test is run again and again."""
 
-    def __init__(self, test: Test, user: LoadsUser, stats: TestStats) -> None:
+    def __init__(self, test: Test, recorder: Recorder, stats: TestStats) -> None:
         self._test = test
-        self._user = user
+        self._recorder = recorder
         self._stats = stats
         self._case: unittest.TestCase | None = None
 
@@ -52,7 +51,7 @@ class CaseHits:
     def _make(self) -> unittest.TestCase:
         case = self._test.case(self._test.method)
         if isinstance(case, TestCase):
-            case._recorder = EngineRecorder(self._user, self._stats)
+            case._recorder = self._recorder
         return case
 
 

@@ -16,12 +16,11 @@ from gevent import subprocess
 from vaurien.errors import ConfigError
 from vaurien.loads.case import SERVER_URL
 from vaurien.loads.stats import Outcome, TestStats, shorten
-from vaurien.loads.users.locust_recorder import EngineRecorder
 
 if TYPE_CHECKING:
     from vaurien.loads.plan import Plan
+    from vaurien.loads.recorder import Recorder
     from vaurien.loads.users.fault_proxy import FaultProxy
-    from vaurien.loads.users.user import LoadsUser
 
 #: Seconds between SIGTERM and SIGKILL for a command that is cut off.
 GRACE = 1.0
@@ -48,18 +47,25 @@ class CommandHits:
     """Runs the command again and again, each time as a process group of its own."""
 
     def __init__(
-        self, plan: Plan, agent: str, user: LoadsUser, stats: TestStats, fault_proxy: FaultProxy | None
+        self,
+        plan: Plan,
+        agent: str,
+        user: int,
+        recorder: Recorder,
+        stats: TestStats,
+        fault_proxy: FaultProxy | None,
     ) -> None:
+        """*user* is the number of the user whose hits these are."""
         self._words = split_command(plan.test_runner, plan.test)
-        self._user = user.number
+        self._user = user
         self._fault_proxy = fault_proxy
         self._stats = stats
-        self._recorder = EngineRecorder(user, stats)
+        self._recorder = recorder
         self._environment = {
             **os.environ,
             'LOADS_TEST': plan.test,
             'LOADS_AGENT': agent,
-            'LOADS_USER': str(user.number),
+            'LOADS_USER': str(user),
             'LOADS_PROJECT_NAME': plan.project_name,
             'LOADS_USER_ID': plan.user_id,
             SERVER_URL: os.environ.get(SERVER_URL, ''),

@@ -89,7 +89,7 @@ class FaultProxy:
         if meeting.requests:
             failed = outcome in ('error', 'failure')
             met: Met = 'failed' if failed else 'retried' if meeting.retried else 'answered'
-            self._stats.met[met] = self._stats.met.get(met, 0) + 1
+            self._stats.end_meeting(met)
 
     def begin_command(self, pid: int, user: int) -> None:
         """That user's hit is that process."""
@@ -113,11 +113,9 @@ class FaultProxy:
 
     def on_fault(self, port: int, behavior: str, request: str) -> None:
         """A fault meets the connection from that port."""
-        self._stats.faults[behavior] = self._stats.faults.get(behavior, 0) + 1
         meeting = self.meeting(port)
-        if meeting is None:
-            self._stats.stray_faults += 1
-        else:
+        self._stats.add_fault(behavior, stray=meeting is None)
+        if meeting is not None:
             meeting.requests.add(request)
 
     def on_closed(self, port: int) -> None:

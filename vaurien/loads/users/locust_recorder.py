@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAX_NAMES = 1000
 
 
-class EngineRecorder(Recorder):
+class LocustRecorder(Recorder):
     """Records for one user."""
 
     def __init__(self, user: User, stats: TestStats) -> None:
@@ -40,10 +40,10 @@ class EngineRecorder(Recorder):
         self._stats.count(name, count)
 
     def opened_websocket(self) -> None:
-        self._stats.websockets += 1
+        self._stats.open_websocket()
 
     def received(self, size_bytes: int) -> None:
-        self._stats.websocket_bytes += size_bytes
+        self._stats.receive(size_bytes)
 
     def adapt(self, session: requests.Session) -> None:
         # Without it, each new TLS connection loads the certificates of all authorities.

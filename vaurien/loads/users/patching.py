@@ -1,23 +1,26 @@
-"""What has to come before the engine, and anything that opens connections, is imported."""
+"""What comes before the import of Locust, which patches the standard library as soon as it is imported."""
 
 from __future__ import annotations
 
 import os
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 from vaurien.errors import StartError
-from vaurien.loads.fastsession import SKIP
 
-#: What Locust needs.
+#: The oldest Python that Locust supports.
 PYTHON = (3, 11)
+#: The environment variable that keeps Locust from patching.
+SKIP = 'LOCUST_SKIP_MONKEY_PATCH'
 
 
 def prepare(*, no_patching: bool = False) -> None:
-    """Patch the standard library, import Locust, allow as many open files as the system does.
+    """Import Locust, which patches the standard library, and allow as many open files as the system does.
 
-    Raises `StartError` where Locust cannot be had.
+    With *no_patching* the standard library stays as it is. Raises `StartError` if Locust cannot be imported.
     """
     check_engine()
     if no_patching:
@@ -29,10 +32,24 @@ def prepare(*, no_patching: bool = False) -> None:
 
 
 def check_engine() -> None:
-    """Raises `StartError` where Locust cannot be had, without importing it."""
+    """Raise `StartError` if Locust, or a client of the test case, is not installed. Nothing is imported."""
     if sys.version_info < PYTHON:
         here = sys.version.split()[0]
-        raise StartError(f'Locust, the engine, needs Python {PYTHON[0]}.{PYTHON[1]} or later, and this is {here}')
+        raise StartError(f'Locust needs Python {PYTHON[0]}.{PYTHON[1]} or later, and this is {here}')
     for name in ('locust', 'webtest', 'wsgiproxy', 'websocket'):
         if find_spec(name) is None:
             raise StartError(f'{name} is not installed: pip install "vaurien[loads]"')
+
+
+@contextmanager
+def unpatched() -> Iterator[None]:
+    """Let Locust be imported inside this block without patching the standard library of somebody's test run."""
+    before = os.environ.get(SKIP)
+    os.environ[SKIP] = '1'
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[SKIP]
+        else:
+            os.environ[SKIP] = before

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """The base of `LocalRun` (users in this process), `ClusterRun` (in agents) and `RemoteRun` (a broker has them)."""
+    """The base of `LocalRun` (its users are here), `ClusterRun` (in agents) and `RemoteRun` (in agents of a broker)."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan

@@ -14,62 +14,78 @@ from vaurien.loads.stats import Outcome
 if TYPE_CHECKING:
     from locust.env import Environment
 
-    from vaurien.loads.users.process import Process
-
 
 class Hits(Protocol):
-    """What a user does: one object for each user."""
+    """What a user does; each user has an object of its own."""
 
     def run(self, number: int) -> Outcome:
-        """Run the test for the *number*-th time, from 0 on; raises whatever ended the user."""
+        """Run the test for the *number*-th time, counted from 0. Raises the exception that ends the user."""
 
     def close(self) -> None:
-        """The user leaves."""
+        """Release what was kept from one hit to the next."""
 
 
-#: Who runs the code that runs now: greenlets and threads that it starts included.
+class Owner(Protocol):
+    """What a user needs of the process that it belongs to."""
+
+    def next_user_number(self) -> int:
+        """Return a number that no other user of this cycle has, on any agent."""
+
+    def is_over(self, done: int) -> bool:
+        """Return whether a user that has run the test *done* times may leave."""
+
+    def make_hits(self, user: LoadsUser) -> Hits:
+        """Return what *user* does."""
+
+    def begin_hit(self, user: int) -> None:
+        """Note that the user with this number begins a hit."""
+
+    def end_hit(self, user: int, outcome: Outcome, seconds: float) -> None:
+        """Count a hit that came to its end."""
+
+    def cut_hit(self, user: int) -> None:
+        """Count a hit that was cut off."""
+
+
+#: The user whose code runs now. Greenlets and threads that a user starts inherit it.
 current_user: ContextVar[LoadsUser | None] = ContextVar('current_user', default=None)
 
 
 def one_hit(user: LoadsUser) -> None:
-    """The one task."""
+    """Run the test once; Locust calls it in a loop."""
     user.hit()
 
 
 class LoadsUser(User):
-    """Made anew for each cycle; `Process` gives the class the process it belongs to."""
+    """A user, made anew for each cycle. `UserProcess` makes a subclass of it that has an owner."""
 
     abstract = True
     tasks = [one_hit]
-    process: ClassVar[Process]
+    owner: ClassVar[Owner]
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        #: Over all cycles and agents.
-        self.number = self.process.next_user_number()
+        self.number = self.owner.next_user_number()
         self._done = 0
         self._hits: Hits | None = None
 
     def hit(self) -> None:
-        """Run the test once more, or leave."""
-        process = self.process
-        if process.is_over(self._done):
+        """Run the test once more. Raises `StopUser` if this user has run it often enough."""
+        owner = self.owner
+        if owner.is_over(self._done):
             raise StopUser
         if self._hits is None:
             current_user.set(self)
-            self._hits = process.make_hits(self)
+            self._hits = owner.make_hits(self)
         number, self._done = self._done, self._done + 1
-        if process.fault_proxy is not None:
-            process.fault_proxy.begin_hit(self.number)
+        owner.begin_hit(self.number)
         began = perf_counter()
         try:
             outcome = self._hits.run(number)
         except BaseException:
-            process.stats.cut += 1
+            owner.cut_hit(self.number)
             raise
-        process.stats.end_hit(outcome, perf_counter() - began)
-        if process.fault_proxy is not None:
-            process.fault_proxy.end_hit(self.number, outcome)
+        owner.end_hit(self.number, outcome, perf_counter() - began)
 
     def on_stop(self) -> None:
         if self._hits is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from vaurien.errors import ConfigError
-from vaurien.loads.cluster import files
+from vaurien.loads.cluster import packing
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_there_and_back(root: Path, tmp_path: Path) -> None:
-    files.unpack(files.pack([root], root), tmp_path / 'there')
+    packing.unpack(packing.pack([root], root), tmp_path / 'there')
     there = tmp_path / 'there'
     found = {str(path.relative_to(there)) for path in there.rglob('*') if path.is_file()}
     assert found == {'pack/__init__.py', 'pack/data/x.txt', 'run.sh'}
@@ -38,15 +38,15 @@ def test_a_name_that_leads_out(tmp_path: Path) -> None:
     with zipfile.ZipFile(packed, 'w') as archive:
         archive.writestr('../../outside.txt', 'x')
         archive.writestr('/absolute.txt', 'x')
-    files.unpack(packed.getvalue(), tmp_path / 'in' / 'side')
+    packing.unpack(packed.getvalue(), tmp_path / 'in' / 'side')
     found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob('*') if path.is_file()}
     assert found == {'in/side/outside.txt', 'in/side/absolute.txt'}
 
 
 def test_too_much(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, 'MAX_PACKED', 10)
+    monkeypatch.setattr(packing, 'MAX_PACKED', 10)
     with pytest.raises(ConfigError, match='choose with --test-dir and --include-file what travels'):
-        files.pack([root], root)
+        packing.pack([root], root)
 
 
 def test_what_a_test_has_imported(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,10 +56,10 @@ def test_what_a_test_has_imported(root: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(sys, 'modules', dict(sys.modules))
     import alone  # type: ignore[import-not-found]  # noqa: F401
 
-    assert set(files.find_loaded('alone', root)) == {root / 'alone.py', root / 'pack'}
+    assert set(packing.find_loaded('alone', root)) == {root / 'alone.py', root / 'pack'}
 
 
 def test_files_in_a_command(root: Path) -> None:
-    found = files.find_named('./run.sh --fast {test}', 'pack/data/x.txt', root)
+    found = packing.find_named('./run.sh --fast {test}', 'pack/data/x.txt', root)
     assert found == [root / 'run.sh', root / 'pack/data/x.txt']
-    assert files.find_named('/bin/sh ../outside {test}', 'x', root) == []
+    assert packing.find_named('/bin/sh ../outside {test}', 'x', root) == []
