@@ -1,8 +1,8 @@
-"""Waits that end on time.
+"""Waits and alarms that are exact to a fraction of a millisecond.
 
-The event loop's own timers are as coarse as its ``epoll_wait``: a millisecond, of which a wait is late by half on
-average. A ``timerfd`` is a descriptor that becomes readable to the microsecond, so one of those, watched by the loop,
-serves every wait of it.
+The event loop's own timers are as coarse as its ``epoll_wait``, whose timeout counts whole milliseconds: a wait is late
+by half a millisecond on average. The kernel's ``timerfd`` is a descriptor that becomes readable with the precision of a
+high-resolution timer (timerfd_create(2)). So each event loop watches one such descriptor, set to the earliest alarm.
 """
 
 from __future__ import annotations
@@ -22,53 +22,55 @@ from gevent.hub import Waiter
 
 READ = 1
 
-#: The timer is set for so many seconds at most, and then again: no kernel counts up to every float.
+#: The longest time that the timer is set for, in seconds. A longer wait sets it again each time it fires: the kernel
+#: does not accept every number of seconds that a float can hold.
 LONGEST = 86400.0
 
-#: So many alarms may lie there before those that were cancelled are looked for.
-FEW = 64
+#: Cancelled alarms are purged when the heap holds more than twice the alarms that the last purge left, but not below
+#: this size. So a purge costs little for each alarm, and the heap stays in proportion to the alarms that are set.
+MIN_PURGE = 64
 
 
 class Alarm:
-    """A call that is due at a time, unless it is cancelled."""
+    """A call that is made at a given time, unless it is cancelled before."""
 
-    __slots__ = ('_call', 'due')
+    __slots__ = ('_call', 'deadline')
 
-    def __init__(self, due: float, call: Callable[[], object]) -> None:
-        #: On the monotonic clock, in seconds.
-        self.due = due
+    def __init__(self, deadline: float, call: Callable[[], object]) -> None:
+        #: Seconds on the clock of `time.monotonic`.
+        self.deadline = deadline
         self._call: Callable[[], object] | None = call
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether nothing will be called any more."""
+        """Whether the call was made or cancelled."""
         return self._call is None
 
     def ring(self) -> None:
-        """Make the call."""
+        """Make the call, unless it was made or cancelled before."""
         call, self._call = self._call, None
         if call is not None:
             call()
 
     def cancel(self) -> None:
-        """Never make it."""
+        """Give the call up; do nothing if it was made."""
         self._call = None
 
 
 class Clock:
-    """The waits and alarms of one event loop."""
+    """The waits and alarms of one event loop. Only greenlets and callbacks of that loop may use it."""
 
     def __init__(self, loop: Any) -> None:
         self._descriptor = _create()
         self._watcher = loop.io(self._descriptor, READ)
         self._watcher.start(self._on_due)
-        #: When it is due, a number that breaks ties, the alarm.
+        #: A heap of deadline, serial number and alarm. The number keeps alarms of the same deadline in their order.
         self._alarms: list[tuple[float, int, Alarm]] = []
         self._numbers = count()
-        self._most = FEW
+        self._purge_at = MIN_PURGE
 
     def sleep(self, seconds: float) -> None:
-        """Let the calling greenlet wait, and nobody else."""
+        """Suspend the calling greenlet, while all others go on."""
         waiter: Waiter[None] = Waiter()
         alarm = self.call_at(time.monotonic() + seconds, partial(waiter.switch, None))
         try:
@@ -76,26 +78,29 @@ class Clock:
         finally:
             alarm.cancel()
 
-    def call_at(self, due: float, call: Callable[[], object]) -> Alarm:
-        """Make a call, which must not block nor raise, in the event loop at that time of the monotonic clock."""
-        if len(self._alarms) >= self._most:
-            self._forget_cancelled()
-        alarm = Alarm(due, call)
-        entry = (due, next(self._numbers), alarm)
+    def call_at(self, deadline: float, call: Callable[[], object]) -> Alarm:
+        """Have *call* called by the event loop at *deadline*, in seconds of `time.monotonic`.
+
+        The call must neither block nor raise. A deadline that has passed means the next turn of the loop.
+        """
+        if len(self._alarms) >= self._purge_at:
+            self._purge()
+        alarm = Alarm(deadline, call)
+        entry = (deadline, next(self._numbers), alarm)
         heappush(self._alarms, entry)
         if self._alarms[0] is entry:
-            self._set(due - time.monotonic())
+            self._set(deadline - time.monotonic())
         return alarm
 
     def close(self) -> None:
-        """Let the descriptor go. Nobody may wait any more."""
-        self._alarms.clear()  # who closes may have been woken by one: the timer is not to be set for the others
+        """Close the descriptor. Alarms that are left never ring, and no new ones may be set."""
+        self._alarms.clear()  # an alarm may close the clock: `_on_due` must not set the timer for the ones after it
         self._watcher.stop()
         self._watcher.close()
         os.close(self._descriptor)
 
     def _on_due(self) -> None:
-        with suppress(BlockingIOError):  # set anew since it became readable
+        with suppress(BlockingIOError):  # the timer was set again after it fired
             os.read(self._descriptor, 8)
         now = time.monotonic()
         while self._alarms and self._alarms[0][0] <= now:
@@ -103,13 +108,14 @@ class Clock:
         if self._alarms:
             self._set(self._alarms[0][0] - time.monotonic())
 
-    def _forget_cancelled(self) -> None:
+    def _purge(self) -> None:
         self._alarms = [entry for entry in self._alarms if not entry[2].is_cancelled]
         heapify(self._alarms)
-        self._most = max(FEW, 2 * len(self._alarms))
+        self._purge_at = max(MIN_PURGE, 2 * len(self._alarms))
 
     def _set(self, seconds: float) -> None:
-        _set(self._descriptor, min(max(seconds, 1e-9), LONGEST))  # zero would disarm it
+        # Zero would disarm the timer (timerfd_settime(2)).
+        _set(self._descriptor, min(max(seconds, 1e-9), LONGEST))
 
 
 if sys.version_info >= (3, 13):
@@ -124,7 +130,7 @@ else:
     _libc = ctypes.CDLL(None, use_errno=True)
 
     class _Timer(ctypes.Structure):
-        """``struct itimerspec`` of timerfd_settime(2)."""
+        """The ``struct itimerspec`` of timerfd_settime(2)."""
 
         _fields_ = [(name, ctypes.c_long) for name in ('interval_s', 'interval_ns', 'value_s', 'value_ns')]
 

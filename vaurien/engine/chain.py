@@ -161,7 +161,7 @@ class Chain:
         due = min((stage.due for i, stage in enumerate(self.stages) if self._has_room_behind(i)), default=inf)
         alarm = self._alarm
         if alarm is not None:
-            if alarm.due <= due < inf:
+            if alarm.deadline <= due < inf:
                 return
             alarm.cancel()
             self._alarm = None
