@@ -701,8 +701,7 @@ class TestNoInputWedges:
 
             name = 'broken'
 
-            def when(self, arrived: float, item: Item, now: float) -> float:
-                """Or at once."""
+            def release_time(self, arrived: float, item: Item, now: float) -> float:
                 if item == b'bad':
                     raise ValueError('no good')
                 return now

@@ -1,4 +1,4 @@
-"""So many bytes a second."""
+"""Bandwidth: the rate, the pieces and the wait of the sender."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every toxic keeps to, whatever it does to the bytes and whatever it is told."""
+"""The contract of every toxic, whatever it does to the bytes and whatever its attributes are."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ INT64 = st.one_of(
 FINITE = st.floats(-1e308, 1e308)
 PROBABILITY = st.floats(0, 1)
 
-#: What may be asked of each.
+#: The attributes of each, and their values.
 ATTRIBUTES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     'bandwidth': {'rate': INT64},
     'corrupt': {'probability': PROBABILITY},
@@ -54,12 +54,12 @@ every_toxic = pytest.mark.parametrize('kind', sorted(ATTRIBUTES))
 
 
 def some(kind: str) -> st.SearchStrategy[dict[str, Any]]:
-    """Some of its attributes."""
+    """Draw some of the attributes of a toxic."""
     return st.fixed_dictionaries({}, optional=ATTRIBUTES[kind])
 
 
 def events(kind: str) -> st.SearchStrategy[tuple[str, Any]]:
-    """Things that happen to a stage, each with what it takes."""
+    """Draw events of a stage, each with its argument."""
     return st.one_of(
         st.tuples(st.just('feed'), st.integers(1, 5000)),
         st.tuples(st.just('feed'), st.integers(1, 5)),
@@ -72,7 +72,7 @@ def events(kind: str) -> st.SearchStrategy[tuple[str, Any]]:
 
 
 def happen(bench: Bench, event: str, given_: Any, source: bytearray) -> None:
-    """Let one of these happen; what is fed is kept in *source*, too."""
+    """Carry out an event; append what it feeds to *source*."""
     if event == 'feed':
         data = bytes((len(source) + i) % 251 for i in range(given_))
         source += data
@@ -124,7 +124,7 @@ def test_one_short_file_each_says_what_it_does(kind: str) -> None:
 @few
 @given(data=st.data())
 def test_nothing_is_lost_repeated_or_reordered(kind: str, data: st.DataObject) -> None:
-    """Not by what passes the time, by changes, nor in the end by its removal, in whatever order they come."""
+    """The time that passes, changes and the removal at the end keep all bytes, in any order of events."""
     bench, source = Bench(kind, **data.draw(some(kind))), bytearray()
     for event, given_ in data.draw(st.lists(events(kind), max_size=30)):
         happen(bench, event, given_, source)
@@ -159,11 +159,11 @@ def test_with_sensible_attributes_all_of_it_arrives_in_time(kind: str, data: st.
 @few
 @given(data=st.data())
 def test_whatever_it_is_told_it_goes_on(kind: str, data: st.DataObject) -> None:
-    """It raises nothing, makes no more of what it gets than twice as much, and is not asked in vain for ever."""
+    """A toxic raises nothing, at most doubles its bytes, and does not ask for steps for ever."""
     bench, source = Bench(kind, fresh=data.draw(st.booleans()), **data.draw(some(kind))), bytearray()
     for event, given_ in data.draw(st.lists(events(kind), max_size=20)):
         happen(bench, event, given_, source)
-        assert not math.isnan(bench.toxic.due)
+        assert not math.isnan(bench.toxic.next_step)
     bench.feed(*data.draw(st.sampled_from([[END], [END, RESET], [CLOSE], []])))
     bench.wait(1)
     bench.retire()
@@ -208,7 +208,7 @@ def test_without_toxicity_it_does_nothing(kind: str, data: st.DataObject) -> Non
 def test_shares(toxicity: float) -> None:
     applied = 0
     for i in range(2000):
-        toxic = BaseToxic({}, chance=f'1/{i}/some')
+        toxic = BaseToxic({}, seed=f'1/{i}/some')
         toxic.toxicity = toxicity
         toxic.draw(0.0)
         applied += toxic.applied

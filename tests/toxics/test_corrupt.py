@@ -1,4 +1,4 @@
-"""Bits that are flipped."""
+"""Corrupt: how many bits are flipped, and the same ones for the same seed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DATA = bytes(100_000)
 
 
 def damaged(data: bytes = DATA, cuts: list[int] | None = None, seed: str = '1', **attributes: Any) -> bytes:
-    """What becomes of *data* that come in chunks, cut there."""
+    """Return what becomes of *data*, fed in chunks that end at *cuts*."""
     bench = Bench('corrupt', seed=seed, **attributes)
     for begin, end in zip([0, *(cuts or [])], [*(cuts or []), len(data)], strict=True):
         bench.feed(data[begin:end])
@@ -41,7 +41,7 @@ def test_a_share(probability: float) -> None:
 
 
 def test_the_damage_does_not_depend_on_where_chunks_are_cut() -> None:
-    """A seed means something: nobody knows in what chunks the same bytes arrive."""
+    """The seed decides alone, because nobody knows in what chunks the same bytes will arrive."""
     cuts = sorted(random.Random(1).sample(range(1, len(DATA)), 200))
     assert damaged(cuts=cuts, probability=0.01) == damaged(probability=0.01)
 

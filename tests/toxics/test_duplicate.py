@@ -1,4 +1,4 @@
-"""Twice."""
+"""Duplicate: which chunks are sent twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Late, and not slower."""
+"""Latency: the delay, its distributions, and that the rate stays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vaurien.toxics.base import Ending
 
 
 def delays(seed: str = '1', count: int = 20_000, **attributes: Any) -> list[float]:
-    """Of so many chunks, each fed when the one before is out, in milliseconds."""
+    """Return the delays in milliseconds of chunks that are fed one after the other."""
     bench = Bench('latency', seed=seed, **attributes)
     for _ in range(count):
         bench.now = 0.0

@@ -1,4 +1,4 @@
-"""So many bytes, then the end of the link."""
+"""Limit_data: the bytes that pass, and the end of the link after them."""
 
 from __future__ import annotations
 

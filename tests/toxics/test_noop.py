@@ -1,4 +1,4 @@
-"""Nothing."""
+"""Noop: everything passes unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chunks that are missing."""
+"""Packet_loss: the share of chunks that is dropped, and its correlation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COUNT = 20_000
 
 
 def passed(seed: str = '1', **attributes: Any) -> list[int]:
-    """Which of so many chunks pass."""
+    """Return which of the chunks pass."""
     bench = Bench('packet_loss', seed=seed, **attributes)
     for i in range(COUNT):
         bench.feed(b'%d,' % i)
@@ -41,7 +41,7 @@ def test_a_share_is_lost_and_the_rest_is_in_order() -> None:
 
 
 def test_one_loss_makes_the_next_likelier() -> None:
-    """0.3 / (1 - 0.5) = 60 % are lost, in longer runs than chance alone has."""
+    """In all 0.3 / (1 - 0.5) = 60 % are lost, in longer runs than independent draws give."""
     through = passed(loss_rate=0.3, correlation=0.5)
     assert len(through) / COUNT == pytest.approx(0.4, abs=0.02)
     after_one_that_passed = sum(second == first + 1 for first, second in pairwise(through))

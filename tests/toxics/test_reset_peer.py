@@ -1,4 +1,4 @@
-"""Resets, of what is in use."""
+"""Reset_peer: when the reset comes, and what is dropped before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small pieces, and a pause after each."""
+"""Slicer: the sizes of the pieces, and the pauses between them."""
 
 from __future__ import annotations
 

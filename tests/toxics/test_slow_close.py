@@ -1,4 +1,4 @@
-"""An end that comes late."""
+"""Slow_close: the delay of the end, and of nothing else."""
 
 from __future__ import annotations
 

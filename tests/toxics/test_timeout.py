@@ -1,4 +1,4 @@
-"""Nothing comes through, then the end."""
+"""Timeout: no data pass, and the link is closed after the timeout."""
 
 from __future__ import annotations
 

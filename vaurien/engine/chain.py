@@ -158,7 +158,7 @@ class Chain:
             stream.send(item, past_toxics=True)
 
     def _set_alarm(self) -> None:
-        due = min((stage.due for i, stage in enumerate(self.stages) if self._has_room_behind(i)), default=inf)
+        due = min((stage.next_step for i, stage in enumerate(self.stages) if self._has_room_behind(i)), default=inf)
         alarm = self._alarm
         if alarm is not None:
             if alarm.deadline <= due < inf:

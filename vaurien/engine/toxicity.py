@@ -88,7 +88,7 @@ class Toxics:
         stage = Toxic.get(entry.type)(
             entry.attributes,
             name=entry.name,
-            chance=f'{self._proxy.seed}/{number}/{entry.name}',
+            seed=f'{self._proxy.seed}/{number}/{entry.name}',
             now=now,
             fresh=number > self._born[entry.name],
             meter=self._proxy.tally.meters['toxic', entry.name],

@@ -1,4 +1,8 @@
-"""Slow, like a narrow wire: so many bytes a second, and whoever sends more has to wait."""
+"""A narrow wire: so many bytes a second pass, and the sender waits when it sends more.
+
+sent       abcdef
+received   ab  cd  ef
+"""
 
 from __future__ import annotations
 
@@ -6,30 +10,30 @@ from math import inf
 
 from vaurien.toxics.base import BaseToxic, Ending, Int64, Item
 
-#: Milliseconds between two pieces of a chunk that takes longer.
+#: Milliseconds between two pieces of a chunk, if the whole chunk takes longer.
 INTERVAL = 100
 
 
 class Bandwidth(BaseToxic):
-    """Lets so many bytes a second through."""
+    """Limits the rate of the stream."""
 
     name = 'bandwidth'
-    options = {'rate': ('1000 bytes a second; 0 stops everything, less is no limit', Int64, 0)}
-    #: What is read in one turn of the event loop is to last until the next.
+    options = {'rate': ('Limit in 1000 bytes per second; 0 stops all data, a negative value is no limit', Int64, 0)}
+    #: What one turn of the event loop reads has to last until the next turn.
     capacity = 8
-    #: When the last piece was due: the wire was free again.
+    #: When the wire became free: the last piece had passed.
     _free = -inf
-    #: What is left of the chunk that passes.
+    #: What is left of the chunk that is passing.
     _rest = b''
     _rushed = False
 
     @property
     def is_holding(self) -> bool:
-        """Or whether a chunk is passing."""
+        """Whether a chunk is passing, or waits to pass."""
         return bool(self._rest) or super().is_holding
 
     def emit(self, now: float) -> Item | None:
-        """The next piece, once the time has passed that it takes."""
+        """Return the next piece, when the time that it takes has passed."""
         rate = self.option('rate')
         if not (self.queue or self._rest) or (rate == 0 and not self._rushed):
             return None
@@ -42,21 +46,21 @@ class Bandwidth(BaseToxic):
             self.pop()
         size = len(self._rest) if self._rushed else rate * INTERVAL
         piece = self._rest[:size]
-        due = -inf if self._rushed else self._free + len(piece) / (rate * 1000)
-        if due > now:
-            self.due = due
+        passed_at = -inf if self._rushed else self._free + len(piece) / (rate * 1000)
+        if passed_at > now:
+            self.next_step = passed_at
             return None
-        self._free = now if self._rushed else due
+        self._free = now if self._rushed else passed_at
         self._rest = self._rest[size:]
         self._rushed = False
         return piece
 
     def interrupt(self, now: float) -> None:
-        """The rest of the chunk that passes goes out in one piece."""
+        """Release the rest of the chunk that is passing, in one piece."""
         self._rushed = bool(self._rest)
 
     def leave(self, now: float) -> list[Item]:
-        """That rest comes first."""
+        """Return that rest, then what waits."""
         rest: list[Item] = [self._rest] if self._rest else []
         self._rest, self._rushed = b'', False
         return rest + super().leave(now)

@@ -1,7 +1,7 @@
-"""What a toxic is: a stage of one stream of a link. Chunks come in, chunks go out, each when it is due.
+"""The base class of toxics: a stage of one stream of a link, which chunks enter and leave.
 
-A stage is sans-IO: it is fed chunks and asked what goes on now, or when to ask again. It never sees a socket or a
-clock. Times are in seconds, on any clock that only goes forward; attributes are in the units of their help texts.
+A stage is sans-IO. It is fed chunks, and asked what leaves now or when to ask again; it never sees a socket or a clock.
+Times are in seconds, on any clock that never goes back. Attributes are in the units that their help texts give.
 """
 
 from __future__ import annotations
@@ -19,16 +19,15 @@ from msgspec import Meta
 from vaurien.plugins.options import Configurable
 from vaurien.records.histogram import Meter
 
-#: A whole number as the API has it: signed, of 64 bits.
+#: A whole number as Toxiproxy's API has it: signed, of 64 bits.
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
-
-#: Seconds. What stays for less was not held: so long it takes to get here from the stage before.
+#: A chunk that stays for less, in seconds, does not count as held: the way from the stage before may take as long.
 BRIEF = 0.0005
 
 
 class Ending(enum.Enum):
-    """What may follow on the last chunk of a stream."""
+    """What may follow the last chunk of a stream."""
 
     #: The source has ended its stream.
     END = enum.auto()
@@ -42,15 +41,15 @@ Item = bytes | Ending
 
 
 class BaseToxic(Configurable):
-    """Passes everything at once: the base class of every toxic.
+    """The base class of every toxic. It passes everything at once.
 
-    What a toxic takes are its `options`, called attributes where the API speaks of it. A subclass says in `when` how
-    long the first of the chunks that wait stays, or in `emit` what becomes of it.
+    The options of a toxic are what the API calls its attributes. A subclass overrides `release_time` to delay what
+    waits, or `emit` to change it.
     """
 
-    #: So many chunks may wait in it before whoever sends has to.
+    #: How many chunks may wait in it. Beyond that the sender has to wait.
     capacity: ClassVar[int] = 1
-    #: Whether a link that it was on is closed when it is removed.
+    #: Whether the links that it was on are closed when it is removed.
     closes_when_removed: ClassVar[bool] = False
 
     def __init__(
@@ -58,43 +57,45 @@ class BaseToxic(Configurable):
         values: Mapping[str, Any] | None = None,
         *,
         name: str = '',
-        chance: str = '',
+        seed: str = '',
         now: float = 0.0,
         fresh: bool = True,
         meter: Meter | None = None,
     ) -> None:
-        """*name*: of the proxy's toxic that this is a stage of; *chance*: what randomness is drawn from; *fresh*: the
-        link was opened while the toxic was there; *meter*: what counts the chunks that were held, changed or dropped.
+        """Create a stage of the toxic *name* of a proxy.
+
+        *seed* seeds its random numbers. *fresh* means that the link was opened after the toxic was added. *meter*
+        counts the chunks that are held, changed or dropped.
         """
         super().__init__(values)
         self.label = name
-        self._chance = chance
         self.fresh = fresh
+        #: The time since which it is on this link.
+        self.since = now
+        #: The probability that it applies to a link, and whether it applies to this one. If not, it passes everything.
+        self.toxicity = 1.0
+        self.applied = True
+        #: Whether it was removed. Then it only passes on what it still holds.
+        self.retired = False
+        #: Whether an `Ending` has left. Nothing may follow it.
+        self.ended = False
+        #: When to call `step` again, if nothing leaves now.
+        self.next_step = inf
+        #: What waits, each with the time of its arrival.
+        self.queue: deque[tuple[float, Item]] = deque()
+        #: The time at which the first of them may leave, or None if `release_time` was not asked yet.
+        self._head_release: float | None = None
+        self._seed = seed
         self._meter = Meter() if meter is None else meter
-        #: Chunks taken out; of the last one, when it arrived, and whether it was counted.
+        #: How many were taken from the queue; the last of them, with its arrival, and whether it was counted.
         self._taken = 0
         self._last: tuple[float, Item | None] = (now, None)
         self._is_counted = False
-        #: Since when it is on this link.
-        self.since = now
-        #: Chunks that wait, and when each arrived.
-        self.queue: deque[tuple[float, Item]] = deque()
-        #: The probability that it is applied to a link, and whether it is to this one; if not, it passes everything.
-        self.toxicity = 1.0
-        self.applied = True
-        #: It was removed, and only passes on what it still has.
-        self.retired = False
-        #: An end has gone on: nothing may follow on it.
-        self.ended = False
-        #: When to ask again, if nothing goes on now.
-        self.due = inf
-        #: When the first one that waits may go; None: it was not asked yet.
-        self._head_due: float | None = None
 
     @cached_property
     def random(self) -> Random:
-        """What is left to chance: the same for the same seed, link and toxic."""
-        return Random(self._chance)
+        """The random numbers of this stage: the same for the same seed of the proxy, link and name."""
+        return Random(self._seed)
 
     @property
     def has_room(self) -> bool:
@@ -103,11 +104,11 @@ class BaseToxic(Configurable):
 
     @property
     def is_holding(self) -> bool:
-        """Whether anything waits in it."""
+        """Whether anything is left in it that will leave."""
         return bool(self.queue)
 
     def draw(self, now: float) -> None:
-        """Decide, by its toxicity, whether it is applied to this link."""
+        """Decide, by its toxicity, whether it applies to this link."""
         before, toxicity = self.applied, self.toxicity
         self.applied = toxicity >= 1 or (toxicity > 0 and self.random.random() < toxicity)
         if before and not self.applied:
@@ -118,12 +119,12 @@ class BaseToxic(Configurable):
             self.queue.extend([(now, item) for item in self.leave(now)])
 
     def feed(self, item: Item, now: float) -> None:
-        """A chunk, or the end, arrives."""
+        """Take a chunk, or the end of the stream."""
         self.queue.append((now, item))
 
     def step(self, now: float) -> Item | None:
-        """What goes on now; None: nothing does before it is `due`."""
-        self.due = inf
+        """Return what leaves now, or None if nothing leaves before `next_step`."""
+        self.next_step = inf
         if not self.applied:
             return self.pop() if self.queue else None
         before = self._taken
@@ -132,7 +133,10 @@ class BaseToxic(Configurable):
         return item
 
     def _measure(self, item: Item | None, taken: int, now: float) -> None:
-        """Count the chunks *taken*, but not one that goes on at once as it came, and how long what goes on was held."""
+        """Count the chunks *taken* and how long *item* was held. A chunk that leaves unchanged at once is not counted.
+
+        One chunk may leave in several pieces, and several may be taken, as by `PacketLoss`, before one leaves.
+        """
         arrived, last = self._last
         if taken:
             self._is_counted = item != last or now - arrived >= BRIEF
@@ -144,23 +148,26 @@ class BaseToxic(Configurable):
             self._meter.note_held(now - arrived)
 
     def emit(self, now: float) -> Item | None:
-        """What goes on now; None: nothing, and `due` is when to ask again."""
+        """Return what leaves now. If nothing does, return None and set `next_step`."""
         if not self.queue:
             return None
-        if self._head_due is None:
-            self._head_due = self.when(*self.queue[0], now)
-        if self._head_due > now:
-            self.due = self._head_due
+        if self._head_release is None:
+            self._head_release = self.release_time(*self.queue[0], now)
+        if self._head_release > now:
+            self.next_step = self._head_release
             return None
         return self.pop()
 
-    def when(self, arrived: float, item: Item, now: float) -> float:
-        """When the first one that waits may go. Asked once, when it becomes the first, unless it is interrupted."""
+    def release_time(self, arrived: float, item: Item, now: float) -> float:
+        """Return the time at which the first in the queue may leave.
+
+        It is called when *item* becomes the first, and again only if `interrupt` forgets the answer.
+        """
         return arrived
 
     def pop(self) -> Item:
-        """Take out the first one that waits."""
-        self._head_due = None
+        """Take the first out of the queue."""
+        self._head_release = None
         self._last = self.queue.popleft()
         self._taken += 1
         item = self._last[1]
@@ -169,22 +176,22 @@ class BaseToxic(Configurable):
         return item
 
     def interrupt(self, now: float) -> None:
-        """It changes, or another comes right after it: what is held back goes on at once."""
+        """Release what it holds, because its attributes or the stage behind it have changed."""
         if self.queue:
-            self._head_due = -inf
+            self._head_release = -inf
 
     def update(self, values: Mapping[str, Any], now: float) -> None:
-        """Its attributes have changed."""
+        """Take other attributes."""
         self.values = values
         self.interrupt(now)
 
     def retire(self, now: float) -> None:
-        """It is removed: what waits goes on at once."""
+        """Stop applying to the link, for good: what waits leaves at once."""
         self.retired, self.toxicity = True, 0.0
         self.draw(now)
 
     def leave(self, now: float) -> list[Item]:
-        """It is no longer applied: everything that it still has to pass on."""
+        """Return everything that is still to pass on, because it no longer applies to the link."""
         items = [item for _, item in self.queue]
         self.queue.clear()
         return items

@@ -1,4 +1,8 @@
-"""Data that arrive as something else."""
+"""Data that arrive damaged.
+
+sent       abcd efgh
+received   abkd efgh
+"""
 
 from __future__ import annotations
 
@@ -17,18 +21,18 @@ class Corrupt(BaseToxic):
 
     name = 'corrupt'
     options = {'probability': ('Probability, for each byte, that one of its bits is flipped', Probability, 0.01)}
-    #: So many bytes stay as they are before the next one does not, in whatever chunks they come.
+    #: How many bytes, of this chunk and later ones, stay intact before the next damage. None: not drawn yet.
     _ahead: int | None = None
 
     def emit(self, now: float) -> Item | None:
-        """The next chunk, damaged."""
+        """Return the next chunk, damaged."""
         if not self.queue:
             return None
         item = self.pop()
         return item if isinstance(item, Ending) else self._damage(item)
 
     def interrupt(self, now: float) -> None:
-        """The next one is drawn anew: the probability may be another."""
+        """Draw the next damage again, because the probability may have changed."""
         self._ahead = None
 
     def _damage(self, data: bytes) -> bytes:
@@ -41,7 +45,11 @@ class Corrupt(BaseToxic):
         return bytes(damaged)
 
     def _skip(self) -> int:
-        """How many bytes stay as they are until the next one does not: a geometric distribution, drawn at once."""
+        """Draw how many bytes stay intact until the next damage.
+
+        Their number has a geometric distribution. Its inverse takes one random number where a loop takes one for
+        each byte.
+        """
         probability = self.option('probability')
         if probability >= 1:
             return 0

@@ -1,4 +1,8 @@
-"""Data that arrive twice."""
+"""Data that arrive twice.
+
+sent       a b c
+received   a bb c
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ class Duplicate(BaseToxic):
     options = {'probability': ('Probability that a chunk is sent twice', Annotated[float, Meta(ge=0, le=1)], 1.0)}
 
     def emit(self, now: float) -> Item | None:
-        """The next chunk, once or twice."""
+        """Return the next chunk, once or twice."""
         if not self.queue:
             return None
         item = self.pop()

@@ -1,4 +1,8 @@
-"""Late, like on a long wire: every chunk is delayed, and as many are under way as it takes."""
+"""A long wire: each chunk arrives late, and the pauses between chunks stay as they were sent.
+
+sent       a  b     c
+received         a  b     c
+"""
 
 from __future__ import annotations
 
@@ -9,29 +13,34 @@ from vaurien.toxics.base import BaseToxic, Ending, Int64, Item
 
 Distribution = Literal['uniform', 'normal', 'pareto']
 
-#: The shape of the Pareto distribution: of few values are most much larger, and there is a variance (it takes over 2).
+#: The shape of the Pareto distribution. Its variance exists only above 2; with 3, a few values are far above the mean.
 SHAPE = 3.0
 
 
 class Latency(BaseToxic):
-    """Delays each chunk, without lowering the rate. Order is kept; an end comes right behind the last chunk."""
+    """Delays each chunk, without lowering the rate. Chunks keep their order; an end follows the last chunk at once."""
 
     name = 'latency'
     options = {
-        'latency': ('Milliseconds to delay', Int64, 0),
-        'jitter': ('Milliseconds by which the delay varies: uniformly up to so much, else by that deviation', Int64, 0),
-        'distribution': ('How the delay varies (none: uniform)', Distribution | None, None),
+        'latency': ('Delay in milliseconds', Int64, 0),
+        'jitter': (
+            'Variation of the delay in milliseconds: its bound if uniform, its standard deviation otherwise',
+            Int64,
+            0,
+        ),
+        'distribution': ('Distribution of the variation (none: uniform)', Distribution | None, None),
     }
     capacity = 1024
 
-    def when(self, arrived: float, item: Item, now: float) -> float:
-        """So long after it arrived, whatever waited before it."""
+    def release_time(self, arrived: float, item: Item, now: float) -> float:
+        """Count the delay from the arrival of the chunk, not from when it became the first."""
         if isinstance(item, Ending):
             return now
         delay: int = self.option('latency')
         return arrived + (delay + self._vary(self.option('jitter'))) / 1000
 
     def _vary(self, jitter: int) -> float:
+        """Draw what is added to the delay, in milliseconds; its mean is 0."""
         if jitter <= 0:
             return 0.0
         distribution = self.option('distribution')
@@ -40,4 +49,4 @@ class Latency(BaseToxic):
         if distribution == 'pareto':
             mean, deviation = SHAPE / (SHAPE - 1), sqrt(SHAPE / (SHAPE - 2)) / (SHAPE - 1)
             return jitter * (self.random.paretovariate(SHAPE) - mean) / deviation
-        return float(self.random.randrange(-jitter, jitter))
+        return float(self.random.randrange(-jitter, jitter))  # as Toxiproxy draws it: never the upper bound

@@ -1,4 +1,8 @@
-"""So many bytes, and no more."""
+"""A connection that is closed after so many bytes.
+
+sent       abc def
+received   abc d close
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,20 @@ from vaurien.toxics.base import BaseToxic, Ending, Int64, Item
 
 
 class LimitData(BaseToxic):
-    """Closes the link after so many bytes, counted from when it was first on it."""
+    """Closes the link after a number of bytes, counted from when the toxic was first on the link."""
 
     name = 'limit_data'
-    options = {'bytes': ('Bytes that pass', Int64, 0)}
+    options = {'bytes': ('Number of bytes that pass', Int64, 0)}
     _passed = 0
     _closing = False
 
     @property
     def is_holding(self) -> bool:
-        """Or whether the end is."""
+        """Whether the end of the link is still to come, or a chunk waits."""
         return self._closing or super().is_holding
 
     def emit(self, now: float) -> Item | None:
-        """As much as may pass; then the end of the link."""
+        """Return as much of the next chunk as may pass, then the end of the link."""
         if self._closing:
             self._closing = False
             return Ending.CLOSE
@@ -36,6 +40,6 @@ class LimitData(BaseToxic):
         return item[:room] or Ending.CLOSE
 
     def leave(self, now: float) -> list[Item]:
-        """The end that was due comes."""
+        """Return the end of the link, if the limit was reached, then what waits."""
         end: list[Item] = [Ending.CLOSE] if self._closing else []
         return end + super().leave(now)

@@ -1,4 +1,4 @@
-"""Nothing: for a stream that is to be looked at, and not harmed."""
+"""A toxic that changes nothing: the wire looks as it does without one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from vaurien.toxics.base import BaseToxic
 
 
 class Noop(BaseToxic):
-    """Passes everything as it is."""
+    """Passes everything unchanged."""
 
     name = 'noop'

@@ -1,4 +1,8 @@
-"""Data that never arrive, though the connection stays."""
+"""Data that never arrive, though the connection stays open.
+
+sent       a b c d
+received   a   c d
+"""
 
 from __future__ import annotations
 
@@ -8,21 +12,22 @@ from msgspec import Meta
 
 from vaurien.toxics.base import BaseToxic, Ending, Item
 
+#: A number that JSON can carry: any but the infinities. Toxiproxy takes values outside 0 to 1, too.
 Finite = Annotated[float, Meta(ge=-1e308, le=1e308)]
 
 
 class PacketLoss(BaseToxic):
-    """Drops whole chunks: the bytes are missing, for nobody sends them again."""
+    """Drops whole chunks. Nobody sends them again, so the bytes are missing."""
 
     name = 'packet_loss'
     options = {
-        'loss_rate': ('Probability, from 0 to 1, that a chunk is dropped', Finite, 0.0),
-        'correlation': ('What is added to it when the chunk before was dropped', Finite, 0.0),
+        'loss_rate': ('Probability that a chunk is dropped, from 0 to 1', Finite, 0.0),
+        'correlation': ('Added to the probability if the chunk before was dropped, from 0 to 1', Finite, 0.0),
     }
     _lost = False
 
     def emit(self, now: float) -> Item | None:
-        """The next chunk that is not dropped."""
+        """Return the next chunk that is not dropped."""
         while self.queue:
             item = self.pop()
             if isinstance(item, Ending) or not self._drops():

@@ -1,4 +1,8 @@
-"""A connection that is reset while it is in use."""
+"""A connection that is reset while it is in use.
+
+sent       a  b
+received         reset
+"""
 
 from __future__ import annotations
 
@@ -8,38 +12,38 @@ from vaurien.toxics.base import BaseToxic, Ending, Int64, Item
 
 
 class ResetPeer(BaseToxic):
-    """Waits after the first data, or the end, then resets both connections; if they are older than it, closes them."""
+    """Drops all data and, some time after the first, resets both connections. Links older than the toxic are closed."""
 
     name = 'reset_peer'
-    options = {'timeout': ('Milliseconds from the first data to the reset', Int64, 0)}
+    options = {'timeout': ('Milliseconds from the first data, or the end of the stream, to the reset', Int64, 0)}
     _deadline = inf
 
     @property
     def is_holding(self) -> bool:
-        """Or whether a reset is due."""
+        """Whether a reset is still to come."""
         return self._deadline < inf or super().is_holding
 
     def emit(self, now: float) -> Item | None:
-        """Nothing but the reset."""
+        """Drop data. Return the reset at its deadline."""
         if self.queue:
             self.queue.clear()
             self._deadline = min(self._deadline, now + self.option('timeout') / 1000)
-        self.due = self._deadline
-        if self.due > now:
+        self.next_step = self._deadline
+        if self.next_step > now:
             return None
-        self.due = self._deadline = inf
-        return self._cut()
+        self.next_step = self._deadline = inf
+        return self._make_ending()
 
     def interrupt(self, now: float) -> None:
-        """What has begun takes its time."""
+        """Keep the deadline."""
 
     def leave(self, now: float) -> list[Item]:
-        """What has begun is done now: the data are gone."""
+        """Return the reset, if data were dropped for it."""
         if self._deadline == inf:
             return super().leave(now)
         self._deadline = inf
         self.queue.clear()
-        return [self._cut()]
+        return [self._make_ending()]
 
-    def _cut(self) -> Ending:
+    def _make_ending(self) -> Ending:
         return Ending.RESET if self.fresh else Ending.CLOSE

@@ -1,4 +1,8 @@
-"""Data in small pieces, as from a peer that writes little by little."""
+"""A peer that writes little by little: the bytes arrive in small pieces, with a pause after each.
+
+sent       abcdef
+received   ab cd ef
+"""
 
 from __future__ import annotations
 
@@ -9,49 +13,45 @@ from vaurien.toxics.base import BaseToxic, Ending, Int64, Item
 
 
 class Slicer(BaseToxic):
-    """Cuts chunks into pieces of about a size, with a pause after each."""
+    """Cuts chunks into pieces of about the same size, with a pause after each piece."""
 
     name = 'slicer'
     options = {
-        'average_size': ('Bytes of a piece, on average; less than 1: chunks stay whole', Int64, 0),
-        'size_variation': ('Bytes by which the size of a piece varies', Int64, 0),
-        'delay': ('Microseconds to wait after each piece', Int64, 0),
+        'average_size': ('Average size of a piece in bytes; below 1, chunks stay whole', Int64, 0),
+        'size_variation': ('Variation of the size of a piece in bytes', Int64, 0),
+        'delay': ('Pause after each piece in microseconds', Int64, 0),
     }
     _rushed = False
 
     def __init__(self, *args: object, **given: object) -> None:
         super().__init__(*args, **given)  # type: ignore[arg-type]
         self._pieces: deque[bytes] = deque()
-        #: When the pause after the last piece is over.
-        self._free = -inf
+        self._paused_until = -inf
 
     @property
     def is_holding(self) -> bool:
-        """Or whether a chunk is passing."""
+        """Whether a chunk is passing, or waits to pass."""
         return bool(self._pieces) or super().is_holding
 
     def emit(self, now: float) -> Item | None:
-        """The next piece, once the pause after the one before it is over."""
+        """Return the next piece, when the pause after the one before has passed."""
         if self._rushed:
-            self._rushed = False
-            rest = b''.join(self._pieces)
-            self._pieces.clear()
-            return rest
+            return self._take_rest()
         if not (self.queue or self._pieces):
             return None
-        if self._free > now:
-            self.due = self._free
+        if self._paused_until > now:
+            self.next_step = self._paused_until
             return None
         if not self._pieces:
             item = self.pop()
             if isinstance(item, Ending):
                 return item
             self._pieces.extend(self._cut(item))
-        self._free = now + max(0, self.option('delay')) / 1e6
+        self._paused_until = now + max(0, self.option('delay')) / 1e6
         return self._pieces.popleft()
 
     def _cut(self, data: bytes) -> list[bytes]:
-        """Halve what is too long, somewhere near its middle, until nothing is."""
+        """Cut each piece in two, near its middle, until none is too long, as Toxiproxy does."""
         average, variation = self.option('average_size'), max(0, self.option('size_variation'))
         pieces, todo = [], [data]
         while todo:
@@ -65,12 +65,15 @@ class Slicer(BaseToxic):
         return pieces
 
     def interrupt(self, now: float) -> None:
-        """The rest of the chunk goes out in one piece, and the pause is over."""
-        self._rushed, self._free = bool(self._pieces), now
+        """Release the rest of the chunk in one piece, and end the pause."""
+        self._rushed, self._paused_until = bool(self._pieces), now
 
     def leave(self, now: float) -> list[Item]:
-        """That rest comes first."""
-        rest: list[Item] = [b''.join(self._pieces)] if self._pieces else []
-        self._pieces.clear()
-        self._rushed = False
+        """Return that rest, then what waits."""
+        rest: list[Item] = [self._take_rest()] if self._pieces else []
         return rest + super().leave(now)
+
+    def _take_rest(self) -> bytes:
+        rest, self._pieces = b''.join(self._pieces), deque()
+        self._rushed = False
+        return rest

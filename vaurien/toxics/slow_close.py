@@ -1,4 +1,8 @@
-"""An end that comes late."""
+"""A connection that ends late: data pass at once, the end of the stream waits.
+
+sent       a b end
+received   a b       end
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,12 @@ class SlowClose(BaseToxic):
     """Delays the end of the stream, and nothing else."""
 
     name = 'slow_close'
-    options = {'delay': ('Milliseconds to delay', Int64, 0)}
+    options = {'delay': ('Delay in milliseconds', Int64, 0)}
 
-    def when(self, arrived: float, item: Item, now: float) -> float:
-        """An end waits from when it is its turn; a reset does not."""
+    def release_time(self, arrived: float, item: Item, now: float) -> float:
+        """Count the delay from when the end becomes the first. A reset is not delayed."""
         return now + self.option('delay') / 1000 if item in (Ending.END, Ending.CLOSE) else now
 
     def interrupt(self, now: float) -> None:
-        """The whole delay begins again."""
-        self._head_due = None
+        """Begin the whole delay again."""
+        self._head_release = None

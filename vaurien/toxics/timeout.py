@@ -1,4 +1,8 @@
-"""Nothing comes through, and after a while the connection is closed."""
+"""A connection that went silent: no data pass, and after a while the connection is closed.
+
+sent       a  b
+received            close
+"""
 
 from __future__ import annotations
 
@@ -8,26 +12,26 @@ from vaurien.toxics.base import BaseToxic, Ending, Int64, Item
 
 
 class Timeout(BaseToxic):
-    """Drops all data, and closes the link when none has come for a while. An end passes."""
+    """Drops all data, and closes the link when none has arrived for a while. The end of the stream passes."""
 
     name = 'timeout'
-    options = {'timeout': ('Milliseconds without data until it closes; 0: never', Int64, 0)}
+    options = {'timeout': ('Milliseconds without data until the link is closed; 0: never', Int64, 0)}
     closes_when_removed = True
 
     def emit(self, now: float) -> Item | None:
-        """Nothing but an end, or that of patience."""
+        """Drop data. Return an end that arrived, or the end that the timeout brings."""
         while self.queue:
             item = self.pop()
             if isinstance(item, Ending):
                 return item
             self.since = now
-        patience = self.option('timeout') / 1000
-        self.due = self.since + patience if patience > 0 and not self.ended else inf
-        if self.due > now:
+        timeout = self.option('timeout') / 1000
+        self.next_step = self.since + timeout if timeout > 0 and not self.ended else inf
+        if self.next_step > now:
             return None
-        self.due, self.ended = inf, True
+        self.next_step, self.ended = inf, True
         return Ending.CLOSE
 
     def interrupt(self, now: float) -> None:
-        """The time begins again."""
+        """Begin the timeout again."""
         self.since = now
