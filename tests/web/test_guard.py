@@ -1,4 +1,4 @@
-"""Who is let in."""
+"""The guard: whom it lets in."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SITE = 'http://localhost:8080'
 
 
 def ask(guard: Guard, headers: dict[str, str]) -> str:
-    """The header for which *guard* refuses; empty if it does not."""
+    """Return the header for which *guard* rejects the request, or an empty text if it lets it in."""
     environ = create_environ(host='unused')
     del environ['HTTP_USER_AGENT'], environ['HTTP_HOST']
     environ |= {f'HTTP_{name.upper().replace("-", "_")}': value for name, value in headers.items()}

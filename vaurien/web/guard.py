@@ -1,10 +1,12 @@
-"""Who may ask: whoever knows the token, if one is set, and no page that somebody on this machine has in a browser.
+"""The guard at the door of every HTTP API: it rejects requests of web pages, and requests without the token.
 
-Our APIs have no password unless they are given one. Programs reach them as they please; what must not is a web page,
-which can send requests to any port of the machine (cross-site), also under a name of its own that it lets point there
-(DNS rebinding).
-A browser tells on a page by headers that the page cannot forge: ``Host`` (RFC 9110, 7.2), ``Origin`` (RFC 6454, 7) and
-``Sec-Fetch-Site`` (https://www.w3.org/TR/fetch-metadata/). Who sends none of them is no browser.
+The threat is a web page that somebody on this machine opens in a browser. Such a page can send requests to any port of
+the machine (cross-site request forgery). It can also reach the port under a domain name of its own, by letting that
+name point to this machine (DNS rebinding). An API without a password would obey.
+
+A browser adds headers that the page cannot forge: ``Host`` (RFC 9110, 7.2), ``Origin`` (RFC 6454, 7) and
+``Sec-Fetch-Site`` (https://www.w3.org/TR/fetch-metadata/). A client that sends none of them is not a browser. If
+a token is set, a client has to send that too.
 """
 
 from __future__ import annotations
@@ -16,40 +18,40 @@ from urllib.parse import urlsplit
 
 import falcon
 
-#: The port that an ``http`` URL means when it names none.
+#: The port of an ``http`` URL that names none.
 HTTP_PORT = 80
 
 
 class Guard:
-    """Falcon middleware that refuses what comes from a web page, with `falcon.HTTPForbidden`, or without the token."""
+    """Falcon middleware that rejects requests of web pages (403) and requests without the token (401)."""
 
     def __init__(self, host: str, bound: str, hosts: Sequence[str] = (), token: str | None = None) -> None:
-        """*host* is what was asked to listen on, *bound* the number it became, *hosts* are more names of this machine.
+        """Guard a server that was asked to listen on *host* and that listens on the IP address *bound*.
 
-        *token*: what whoever asks has to know.
+        *hosts* are more names of this machine. If there is a *token*, every request has to carry it.
         """
         self.hosts = {host.lower(), *map(str.lower, hosts)}
         self.loopback = is_loopback(bound)
         self._token = token
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Called by falcon before anything else."""
+        """Reject a request before falcon looks for its route."""
         if self._token is not None and not self._knows(self._token, req.auth or ''):
             raise falcon.HTTPUnauthorized(
                 title='Authorization', description='expected Bearer and the token', challenges=['Bearer']
             )
         host = req.get_header('Host')
         if self.loopback and host is not None and not self._is_ours(host):
-            raise _refusal('Host', f'{host!r} is not this machine')
+            raise _forbid('Host', f'{host!r} is not this machine')
         origin = req.get_header('Origin')
         if origin is not None and (host is None or not is_same_origin(origin, host)):
-            raise _refusal('Origin', f'{origin!r} is another site')
+            raise _forbid('Origin', f'{origin!r} is another site')
         if req.get_header('Sec-Fetch-Site') in ('cross-site', 'same-site'):
-            raise _refusal('Sec-Fetch-Site', 'another site asks')
+            raise _forbid('Sec-Fetch-Site', 'another site asks')
 
     @staticmethod
     def _knows(token: str, header: str) -> bool:
-        """Whether an ``Authorization`` header holds the token (RFC 6750, 2.1)."""
+        """Return whether an ``Authorization`` header holds the token (RFC 6750, 2.1)."""
         scheme, _, given = header.partition(' ')
         return scheme.lower() == 'bearer' and compare_digest(given.strip().encode(), token.encode())
 
@@ -59,7 +61,7 @@ class Guard:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or number, without brackets, means this machine to everybody (RFC 6761, 6.3)."""
+    """Return whether a name, or an IP address without brackets, means this machine on every machine (RFC 6761, 6.3)."""
     if host == 'localhost' or host.endswith('.localhost'):
         return True
     try:
@@ -69,14 +71,14 @@ def is_loopback(host: str) -> bool:
 
 
 def is_same_origin(origin: str, host: str) -> bool:
-    """Whether an ``Origin`` header is the site that the ``Host`` header names, over plain HTTP as we speak it."""
+    """Return whether an ``Origin`` header names the site of the ``Host`` header, over plain HTTP."""
     scheme, _, rest = origin.partition(':')
     place = _split(rest)
     return scheme.lower() == 'http' and place is not None and place == _split(f'//{host}')
 
 
 def _split(reference: str) -> tuple[str, int] | None:
-    """Host, in lower case and without brackets, and port of ``//host:port``; None if it is anything else."""
+    """Return the host, in lower case and without brackets, and the port of ``//host:port``; None for any other text."""
     try:
         parts = urlsplit(reference)
         host, port = parts.hostname, parts.port
@@ -86,5 +88,5 @@ def _split(reference: str) -> tuple[str, int] | None:
     return (host, HTTP_PORT if port is None else port) if host and bare else None
 
 
-def _refusal(header: str, description: str) -> falcon.HTTPForbidden:
+def _forbid(header: str, description: str) -> falcon.HTTPForbidden:
     return falcon.HTTPForbidden(title=header, description=description)

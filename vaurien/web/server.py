@@ -1,4 +1,4 @@
-"""An HTTP server whose clients may be late, malformed or never end, and harm nobody else."""
+"""An HTTP server for clients that may be late, malformed or endless: none of them harms another."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from vaurien.errors import StartError
 
 logger = logging.getLogger(__name__)
 
-#: The longest to wait for the next bytes of a client, between requests too, in seconds.
-PATIENCE = 30.0
-#: The most bytes of a refused body that are read off, for its sender to see the answer rather than a reset.
+#: How long the server waits for the next bytes of a client, also between two requests, in seconds.
+CLIENT_TIMEOUT = 30.0
+#: The most bytes of a rejected body that are read and dropped. If bytes were left unread, closing the connection would
+#: reset it, and the client might lose the answer (RFC 9112, 9.6).
 MAX_UNREAD = 1024 * 1024
 
 _CHUNK = 16 * 1024
@@ -29,19 +30,19 @@ App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Malformed(NamedTuple):
-    """The body of the answer to bytes that are no HTTP, and its type."""
+    """The body of the answer to bytes that are not HTTP, and its content type."""
 
     content_type: str
     body: bytes
 
 
 class WebServer:
-    """Serves a WSGI application on *address*, in the hub of the thread that makes it. Subclasses give `make_app`.
+    """A server of a WSGI application, in the event loop of the thread that creates it. Subclasses define `make_app`.
 
-    The host ``''`` is every address of the machine, of IPv6 as well if it has that.
+    The host ``''`` means every address of the machine, those of IPv6 included if it has any.
     """
 
-    #: The most clients at a time; more wait to be accepted. Each costs one file descriptor at least.
+    #: The most clients at a time. More wait to be accepted. Each takes at least one file descriptor.
     max_clients: int
     malformed: Malformed
 
@@ -50,14 +51,15 @@ class WebServer:
         self._server: Any = None
 
     def make_app(self, bound: str) -> App:
-        """The application, once the number is known that is listened on."""
+        """Return the application, for a server that listens on the IP address *bound*."""
         raise NotImplementedError
 
     def start(self) -> None:
-        """Listen; raises `OSError` if that cannot be done."""
+        """Listen and accept clients. Raise `OSError` if the address cannot be listened on."""
         listener = _listen(self.wanted, self.max_clients)
         listener.setblocking(False)
-        # Inherited by those accepted: head and body of an answer are two packets, of which none is to wait.
+        # Accepted connections inherit this. Head and body of an answer are two packets; without it, Nagle's algorithm
+        # would hold the second one back until the client confirms the first (RFC 9293, 3.7.4).
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._server = pywsgi.WSGIServer(
             listener,
@@ -66,31 +68,31 @@ class WebServer:
             log=None,
             error_log=logger,
             handler_class=partial(_Handler, _encode(self.malformed)),
-            environ={'SERVER_NAME': self.wanted.host},  # asking for it may take as long as a name server likes
+            environ={'SERVER_NAME': self.wanted.host},  # pywsgi would look the name up, which may block
         )
         self._server.start()
 
     @property
     def address(self) -> Address:
-        """Where it listens; raises `StartError` before `start`."""
+        """The address that it listens on; raises `StartError` before `start`."""
         if self._server is None:
             raise StartError('the server was not started')
         return Address(*self._server.address[:2])
 
     def stop(self) -> None:
-        """Close the listener and every connection; does nothing if there are none."""
+        """Close the listener and every connection. Do nothing if it was not started."""
         if self._server is not None:
             self._server.stop(timeout=0)
 
 
 class _Body(pywsgi.Input):  # type: ignore[misc]
-    """The body of one request. What of it nobody read, the handler deals with."""
+    """The body of one request."""
 
     def _discard(self) -> None:
-        pass
+        """Leave the rest of the body to `drain`: pywsgi would read it to its end, without a limit."""
 
     def drain(self) -> bool:
-        """Read on to the end, within `MAX_UNREAD`; whether that was reached."""
+        """Read the rest, up to `MAX_UNREAD` bytes. Return whether its end was reached."""
         self.send_100_continue_enabled = False
         try:
             return any(not self.read(_CHUNK) for _ in range(MAX_UNREAD // _CHUNK))
@@ -99,7 +101,7 @@ class _Body(pywsgi.Input):  # type: ignore[misc]
 
 
 class _Handler(pywsgi.WSGIHandler):  # type: ignore[misc]
-    """One client. Whatever it sends, or stops sending, is answered or logged and harms nobody else."""
+    """The connection of one client. Whatever the client does is answered or logged."""
 
     rfile: Any
     wsgi_input: Any
@@ -107,11 +109,11 @@ class _Handler(pywsgi.WSGIHandler):  # type: ignore[misc]
 
     def __init__(self, malformed: bytes, sock: Any, address: Any, server: Any) -> None:
         self._malformed = malformed
-        sock.settimeout(PATIENCE)
+        sock.settimeout(CLIENT_TIMEOUT)
         super().__init__(sock, address, server)
 
     def handle(self) -> None:
-        with self.rfile:  # left to the garbage collector, it might outlive the event loop
+        with self.rfile:  # if the garbage collector closed it, the event loop might be gone by then
             try:
                 super().handle()
             except OSError as error:

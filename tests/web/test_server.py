@@ -1,4 +1,7 @@
-"""The server under HTTP that is late, malformed or never ends."""
+"""The HTTP server, for clients that are late, malformed or endless: tested as the server of the control API.
+
+So this tests `vaurien.control.server`, too.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ PUT = b'PUT /behavior HTTP/1.1\r\nHost: localhost\r\n'
 
 @pytest.fixture(autouse=True)
 def stderr(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Nothing may be written to standard error, tracebacks least of all."""
+    """Fail the test if anything is written to the standard error, such as a traceback."""
     yield
     assert capfd.readouterr().err == ''
 
@@ -38,7 +41,7 @@ def send(served: ServedProxy, data: bytes) -> Peer:
 
 
 def answers(served: ServedProxy) -> bool:
-    """Whether a well-behaved client is served."""
+    """Return whether a well-behaved client is served."""
     with send(served, LAST) as peer:
         return peer.recv_all().endswith(b'{"behavior":"dummy"}')
 
@@ -140,7 +143,7 @@ def test_reads_no_endless_body(served: ServedProxy, head: bytes) -> None:
     ids=repr,
 )
 class TestLateClients:
-    """Each of these stops in the middle."""
+    """Clients that stop in the middle of a request."""
 
     def test_they_keep_nobody_waiting(self, served: ServedProxy, data: bytes) -> None:
         with ExitStack() as stack:
@@ -149,7 +152,7 @@ class TestLateClients:
             assert answers(served)
 
     def test_they_are_given_up(self, served: ServedProxy, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(web_server, 'PATIENCE', 0.05)
+        monkeypatch.setattr(web_server, 'CLIENT_TIMEOUT', 0.05)
         with send(served, data) as peer:
             peer.recv_all()  # to its end, which comes
         assert served.proxy.told == []
@@ -175,7 +178,7 @@ class TestLateClients:
 
 
 def test_more_clients_than_it_takes_wait_for_their_turn(served: ServedProxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web_server, 'PATIENCE', 0.2)
+    monkeypatch.setattr(web_server, 'CLIENT_TIMEOUT', 0.2)
     with ExitStack() as stack:
         for _ in range(MAX_CLIENTS + 8):
             stack.enter_context(send(served, b'GET'))
