@@ -18,7 +18,7 @@ from tests.peers import Peer, RawBackend
 from tests.servers import TIMEOUT, Server, free_port
 from vaurien.address import Address
 from vaurien.cli.flags import parse
-from vaurien.rules.behaviors import parse_behaviors
+from vaurien.rules.behaviors import make_rules
 from vaurien.settings import Settings
 
 EXAMPLES = Path(__file__).parent.parent / 'examples'
@@ -88,7 +88,7 @@ def test_config_files(name: str, nginx: Server, vaurien_command: StartCommand) -
         proxy=Address('localhost', 8000),
         backend=Address('google.com', 80),
         protocol='http',
-        behaviors=parse_behaviors('20:delay', options),
+        behaviors=make_rules('20:delay', options),
         behavior_options=options,
     )
     command = vaurien_command(

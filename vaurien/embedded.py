@@ -18,7 +18,15 @@ from vaurien.engine.toxicity import status_of
 from vaurien.errors import ConfigError, ToxicNameError
 from vaurien.records.faults import Fault
 from vaurien.records.status import LinkStatus, ProxyStatus, ToxicStatus
-from vaurien.rules.behaviors import Entry, Spec, make_armed, parse_behaviors, read_spec, sort_options
+from vaurien.rules.behaviors import (
+    Spec,
+    check_options,
+    check_own_options,
+    complete_rules,
+    read_rules,
+    sort_options,
+)
+from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import ToxicEntry, change_toxic, make_toxic
 from vaurien.settings import Settings
 
@@ -52,12 +60,13 @@ class Proxy:
         *settings*: more fields of `Settings` (``seed``, ``timeout``, ``idle_timeout``, ``backlog``, ``max_links``).
         Raises `ConfigError`.
         """
-        self._options = {name: dict(values) for name, values in (options or {}).items()}
+        rules = read_rules(behavior)
+        self._options = check_options(options or {}, rules)
         self._settings = Settings(
             proxy=_address(proxy),
             backend=_address(backend),
             protocol=protocol,
-            behaviors=parse_behaviors(behavior, self._options),
+            behaviors=complete_rules(rules, self._options),
             behavior_options=self._options,
             protocol_options={protocol: dict(protocol_options or {})},
             **settings,
@@ -120,12 +129,14 @@ class Proxy:
         ``set_behavior('delay', match='GET *', sleep=2)``; ``set_behavior('20:error,10:delay(match="GET *")')``;
         ``set_behavior([{'name': 'error', 'percent': 20}, {'name': 'delay', 'percent': 10, 'match': 'GET *'}])``.
         """
-        self._arm(make_armed(read_spec(behavior), sort_options(behavior, options), self._options))
+        rules = read_rules(behavior)
+        given = check_own_options(sort_options(behavior, options), rules)
+        self._arm(complete_rules(rules, given, self._options))
 
     @contextmanager
     def with_behavior(self, behavior: Spec, **options: Any) -> Iterator[Proxy]:
         """Arm something for the length of a block; then what was armed before, also when the block raises."""
-        before = self._running.armed
+        before = self._running.rules
         self.set_behavior(behavior, **options)
         try:
             yield self
@@ -219,8 +230,8 @@ class Proxy:
                 raise TimeoutError(f'no fault within {timeout:g} s')
             sleep(PAUSE)
 
-    def _arm(self, entries: tuple[Entry, ...]) -> None:
-        self._call(lambda server: server.arm(entries))
+    def _arm(self, rules: tuple[Rule, ...]) -> None:
+        self._call(lambda server: server.arm(rules))
 
     @property
     def _running(self) -> ProxyServer:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from vaurien.address import MAX_PORT, Address
-from vaurien.rules.behaviors import Entry
+from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import ToxicEntry
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -33,7 +33,7 @@ class ProxySettings(msgspec.Struct, kw_only=True, frozen=True):
     resets: bool = True
     protocol: str = 'tcp'
     #: What is armed at the start; nothing: every exchange passes.
-    behaviors: tuple[Entry, ...] = ()
+    behaviors: tuple[Rule, ...] = ()
     #: Configured defaults by behavior: the options that were given, converted.
     behavior_options: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
     #: Likewise by protocol.

@@ -17,8 +17,9 @@ from tests.servers import TIMEOUT, Server
 from vaurien import Proxy
 from vaurien.behaviors import Behavior
 from vaurien.engine.proxy import ProxyServer
-from vaurien.rules.behaviors import parse_behaviors
-from vaurien.rules.selector import Armed, Selector
+from vaurien.rules.behaviors import make_rules
+from vaurien.rules.rule import Rule
+from vaurien.rules.selector import Selector
 
 PASSES, ANSWERS, CLOSES, STAYS = 'passes', 'answers', 'closes', 'stays'
 
@@ -176,12 +177,12 @@ def test_harms_only_what_drew_it(
     backend: TalkingBackend, protocol: str, name: str, options: dict[str, Any], outcome: str
 ) -> None:
     """Half of the exchanges draw it; the others get their own reply to the byte, on the same connection or the next."""
-    language, armed = backend.language, parse_behaviors(f'50:{name}', {name: options})
-    selector = Selector([Armed(Behavior.get(name)(), 50.0)], SEED)
+    language, rules = backend.language, make_rules(f'50:{name}', {name: options})
+    selector = Selector([Rule(Behavior.get(name), 50.0)], SEED)
     asked, links, place = [], 1, 0
     with make_proxy(backend, protocol) as proxy:
         client = connect(proxy)
-        proxy._arm(armed)
+        proxy._arm(rules)
         for number in range(24):
             place += 1
             met = outcome if selector.draws(links).draw(place) else PASSES

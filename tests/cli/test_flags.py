@@ -15,7 +15,7 @@ from vaurien.cli.flags import EPILOG, make_parser, parse
 from vaurien.config.build import CLASSIC, REGISTRIES, SETTINGS
 from vaurien.errors import ConfigError, PluginError
 from vaurien.protocols import Protocol
-from vaurien.rules.behaviors import parse_behaviors
+from vaurien.rules.behaviors import make_rules
 from vaurien.rules.toxics import read_toxics
 from vaurien.settings import Settings
 
@@ -45,7 +45,7 @@ def test_the_first_example() -> None:
         proxy=Address('0.0.0.0', 8888),
         backend=Address('example.com', 80),
         protocol='http',
-        behaviors=parse_behaviors('20:error', {}),
+        behaviors=make_rules('20:error', {}),
     )
 
 
@@ -56,7 +56,7 @@ def test_the_second_example() -> None:
     )
     settings = parse(line.split()).settings
     assert settings.behavior_options == {'delay': {'sleep': 2.0}}
-    assert settings.behaviors == parse_behaviors('5:error,10:delay', {'delay': {'sleep': 2.0}})
+    assert settings.behaviors == make_rules('5:error,10:delay', {'delay': {'sleep': 2.0}})
 
 
 def test_every_example_of_the_help_is_one() -> None:
@@ -81,7 +81,7 @@ def test_every_setting() -> None:
         proxy=Address('::1', 0),
         backend=Address('localhost', 1),
         protocol='redis',
-        behaviors=parse_behaviors('delay', {}),
+        behaviors=make_rules('delay', {}),
         seed=-3,
         timeout=2.5,
         idle_timeout=60.0,

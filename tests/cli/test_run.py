@@ -6,30 +6,31 @@ from typing import Any, cast
 
 import pytest
 
+from tests.arming import rule
 from vaurien.cli.run import describe_armed, human_bytes, summarize
 from vaurien.records.status import ProxyStatus
-from vaurien.rules.behaviors import Entry
+from vaurien.rules.rule import Rule
 
 
 @pytest.mark.parametrize(
-    ('entries', 'text'),
+    ('rules', 'text'),
     [
         ([], 'nothing, all passes'),
-        ([Entry('dummy', 100.0, {})], 'nothing, all passes'),
-        ([Entry('error', 0.0, {})], 'nothing, all passes'),
-        ([Entry('hang', 100.0, {})], '100% hang'),
+        ([rule('dummy')], 'nothing, all passes'),
+        ([rule('error', 0.0)], 'nothing, all passes'),
+        ([rule('hang')], '100% hang'),
         (
             [
-                Entry('error', 0.5, {'code': None, 'inject': False}),
-                Entry('dummy', 5.0, {}),
-                Entry('delay', 10.0, {'sleep': 2.0, 'before': True}),
+                rule('error', 0.5, inject=False),
+                rule('dummy', 5.0),
+                rule('delay', 10.0, sleep=2.0),
             ],
-            '0.5% error (inject=false), 10% delay (sleep=2.0, before=true)',
+            '0.5% error (inject=false, warmup=0), 10% delay (sleep=2.0, before=true)',
         ),
     ],
 )
-def test_what_is_armed(entries: list[Entry], text: str) -> None:
-    assert describe_armed(entries) == text
+def test_what_is_armed(rules: list[Rule], text: str) -> None:
+    assert describe_armed(rules) == text
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from vaurien.behaviors import Behavior
 from vaurien.config.build import SETTINGS, Source, build, make_source, read, register
 from vaurien.errors import ConfigError
 from vaurien.protocols import Protocol
-from vaurien.rules.behaviors import parse_behaviors
+from vaurien.rules.behaviors import make_rules
 from vaurien.rules.toxics import read_toxics
 from vaurien.settings import Settings
 
@@ -139,7 +139,7 @@ def test_the_seeds_file(tmp_path: Path) -> None:
         backend=Address('google.com', 80),
         proxy=Address('localhost', 8000),
         protocol='http',
-        behaviors=parse_behaviors('20:delay', {'delay': {'sleep': 2.0}}),
+        behaviors=make_rules('20:delay', {'delay': {'sleep': 2.0}}),
         behavior_options={'delay': {'sleep': 2.0}},
     )
 
@@ -154,7 +154,7 @@ def test_every_setting_in_every_format(tmp_path: Path, suffix: str) -> None:
         proxy=Address('::1', 0),
         backend=Address('localhost', 6379),
         protocol='redis',
-        behaviors=parse_behaviors('5:error,10:delay', {'delay': delay}),
+        behaviors=make_rules('5:error,10:delay', {'delay': delay}),
         behavior_options={'delay': delay},
         protocol_options={'http': {'overwrite-host-header': True}},
         seed=7,
@@ -184,7 +184,7 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
     )
     assert (settings.proxy, settings.backend) == (Address('::1', 1), Address('google.com', 80))
     assert settings.behavior_options == {'delay': {'sleep': 0.5, 'before': False}}
-    assert settings.behaviors == parse_behaviors('5:delay', settings.behavior_options)
+    assert settings.behaviors == make_rules('5:delay', settings.behavior_options)
 
 
 def test_options_of_a_behavior_that_is_not_armed_are_kept(tmp_path: Path) -> None:
@@ -315,13 +315,13 @@ behavior:
 @pytest.mark.parametrize('suffix', ORDERS)
 def test_aimed_behaviors_in_every_format(tmp_path: Path, suffix: str) -> None:
     spec = "100:error(match='POST /orders*', nth=1-2, code=503),20:delay(sleep=0.3)"
-    assert build(source_of(tmp_path, suffix, ORDERS[suffix])).behaviors == parse_behaviors(spec, {})
+    assert build(source_of(tmp_path, suffix, ORDERS[suffix])).behaviors == make_rules(spec, {})
 
 
 def test_a_flag_takes_the_place_of_a_list(tmp_path: Path) -> None:
     source = source_of(tmp_path, 'toml', ORDERS['toml'])
     settings = build(source, flags(vaurien={'behavior': '5:hang'}))
-    assert settings.behaviors == parse_behaviors('5:hang', {})
+    assert settings.behaviors == make_rules('5:hang', {})
 
 
 @pytest.mark.parametrize(

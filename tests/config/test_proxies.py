@@ -11,7 +11,7 @@ from tests.config.test_build import flags, mistake, source_of
 from vaurien.address import Address
 from vaurien.config.build import PROXY_SETTINGS, build
 from vaurien.errors import ConfigError
-from vaurien.rules.behaviors import parse_behaviors
+from vaurien.rules.behaviors import make_rules
 from vaurien.rules.toxics import read_toxics
 from vaurien.settings import ProxySettings, Settings
 
@@ -110,7 +110,7 @@ def test_every_setting_in_every_format(tmp_path: Path, suffix: str) -> None:
                 proxy=Address('localhost', 6380),
                 backend=Address('localhost', 6379),
                 protocol='redis',
-                behaviors=parse_behaviors('20:error', options),
+                behaviors=make_rules('20:error', options),
                 behavior_options=options,
                 toxics=read_toxics('latency(latency=200), slicer(name=cut, toxicity=0.5)@upstream'),
                 enabled=False,
@@ -147,10 +147,10 @@ proxy:
     assert settings.proxies is not None
     plain, own, tuned = settings.proxies
     assert (plain.backend, plain.protocol, plain.toxics) == (('localhost', 1), 'http', read_toxics('latency'))
-    assert plain.behaviors == parse_behaviors('20:delay(sleep=2)', {})
+    assert plain.behaviors == make_rules('20:delay(sleep=2)', {})
     assert (own.backend, own.protocol, own.toxics) == (('localhost', 2), 'tcp', ())
-    assert own.behaviors == parse_behaviors('hang', {})
-    assert tuned.behaviors == parse_behaviors('20:delay(sleep=2, before=false)', {})
+    assert own.behaviors == make_rules('hang', {})
+    assert tuned.behaviors == make_rules('20:delay(sleep=2, before=false)', {})
     assert tuned.behavior_options == {'delay': {'sleep': 2.0, 'before': False}}
 
 
@@ -159,7 +159,7 @@ def test_flags_are_for_all(tmp_path: Path) -> None:
     settings = build(source, flags(vaurien={'seed': '2', 'behavior': '5:hang'}))
     assert settings.proxies is not None
     assert [proxy.seed for proxy in settings.proxies] == [1, 2]
-    assert all(proxy.behaviors == parse_behaviors('5:hang', {}) for proxy in settings.proxies)
+    assert all(proxy.behaviors == make_rules('5:hang', {}) for proxy in settings.proxies)
 
 
 def test_a_name_may_be_anything(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_a_name_may_be_anything(tmp_path: Path) -> None:
         ('toml', '[[proxy.a.toxics]]\ntype = "latency"\nlatency = "1"\n', ': proxy.a.toxics[0].latency: expected int'),
         ('yaml', 'proxy:\n  a: 7\n', ':2: proxy.a: expected keys and values, got 7'),
         ('yaml', 'proxy:\n  a:\n    options: {dely: {}}\n', ":3: proxy.a.options: dely: unknown behavior 'dely'"),
-        ('yaml', 'proxy:\n  a:\n    options: {delay: {slep: 1}}\n', ':3: proxy.a.options: delay: slep: delay has no'),
+        ('yaml', 'proxy:\n  a:\n    options: {delay: {slep: 1}}\n', ':3: proxy.a.options: delay.slep: delay has no'),
         ('yaml', 'proxy:\n  a:\n    toxics:\n    - noop\n    - {type: x}\n', ':5: proxy.a.toxics[1]: unknown toxic'),
     ],
 )
@@ -254,6 +254,6 @@ class TestToxiproxysFile:
 def test_defaults_of_those_that_come_later(tmp_path: Path) -> None:
     """What was said for all; where there was only one proxy, its limits."""
     several = build(source_of(tmp_path, 'ini', '[vaurien]\nbehavior = 5:hang\nserver = yes\nseed = 1\ntimeout = 5\n'))
-    assert several.defaults == ProxySettings(behaviors=parse_behaviors('5:hang', {}), seed=1, timeout=5.0)
+    assert several.defaults == ProxySettings(behaviors=make_rules('5:hang', {}), seed=1, timeout=5.0)
     alone = build(source_of(tmp_path, 'ini', '[vaurien]\nbehavior = 5:hang\nprotocol = redis\nseed = 1\ntimeout = 5\n'))
     assert alone.defaults == ProxySettings(seed=1, timeout=5.0)

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import gevent
-import msgspec
 from gevent.event import Event
 
 from tests.servers import HOST, TIMEOUT
 from vaurien.address import Address
 from vaurien.control.app import ControlledLink
 from vaurien.control.server import ControlServer
+from vaurien.protocols import Protocol
 from vaurien.records.faults import FaultLog
-from vaurien.rules.behaviors import Entry, format_behaviors
+from vaurien.rules.behaviors import format_rules
+from vaurien.rules.rule import Rule
 from vaurien.settings import ONLY, Settings
 
 
@@ -24,16 +25,17 @@ class FakeProxy:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
-        self.armed: tuple[Entry, ...] = ()
+        self.protocol = Protocol.get(self.settings.protocol)
+        self.rules: tuple[Rule, ...] = ()
         self.backend = self.settings.backend
         self.told: list[Any] = []
         self.faults = FaultLog()
         self.links: dict[int, ControlledLink] = {}
         self.failure: Exception | None = None
 
-    def arm(self, entries: Sequence[Entry]) -> None:
-        self.armed = tuple(entries)
-        self.told.append(self.armed)
+    def arm(self, rules: Sequence[Rule]) -> None:
+        self.rules = tuple(rules)
+        self.told.append(self.rules)
 
     def set_backend(self, backend: Address) -> None:
         self.backend = backend
@@ -42,7 +44,7 @@ class FakeProxy:
     def status(self) -> dict[str, Any]:
         if self.failure is not None:
             raise self.failure
-        return {'behavior': format_behaviors(self.armed), 'behaviors': msgspec.to_builtins(self.armed, enc_hook=str)}
+        return {'behavior': format_rules(self.rules), 'behaviors': [rule.status() for rule in self.rules]}
 
 
 class ServedProxy:

@@ -9,7 +9,7 @@ import falcon
 import msgspec
 import pytest
 
-from tests.arming import UNAIMED
+from tests.arming import rule
 from tests.control.api import Api
 from tests.control.fake import ServedProxy
 from vaurien.behaviors import Behavior
@@ -30,7 +30,6 @@ from vaurien.errors import (
     VaurienError,
 )
 from vaurien.records.faults import Fault
-from vaurien.rules.behaviors import Entry
 from vaurien.settings import Settings
 
 
@@ -41,43 +40,43 @@ def test_a_real_proxy_can_be_controlled() -> None:
 
 def test_tells_what_is_armed(api: Api, served: ServedProxy) -> None:
     assert api('GET', '/behavior').json() == {'behavior': 'dummy'}
-    served.proxy.armed = (Entry('error', 20.0, {}), Entry('delay', 0.5, {}))
+    served.proxy.rules = (rule('error', 20.0), rule('delay', 0.5))
     assert api('GET', '/behavior').json() == {'behavior': '20:error,0.5:delay'}
 
 
 def test_arms_one_behavior(api: Api, served: ServedProxy) -> None:
     response = api('PUT', '/behavior', json={'name': 'delay', 'sleep': 2})
     assert (response.status_code, response.json()) == (200, {'status': 'ok'})
-    assert served.proxy.told == [(Entry('delay', 100.0, {'sleep': 2.0, 'before': False, **UNAIMED}),)]
+    assert served.proxy.told == [(rule('delay', sleep=2.0, before=False),)]
 
 
 def test_arms_by_weight(api: Api, served: ServedProxy) -> None:
     body = {'behavior': '20:delay,10:error', 'options': {'delay': {'before': True}, 'error': {'inject': True}}}
     assert api('PUT', '/behavior', json=body).json() == {'status': 'ok'}
-    delay, error = served.proxy.armed
-    assert delay == Entry('delay', 20.0, {'sleep': 5.0, 'before': True, **UNAIMED})
+    delay, error = served.proxy.rules
+    assert delay == rule('delay', 20.0, sleep=5.0, before=True)
     assert (error.name, error.percent, error.options['inject']) == ('error', 10.0, True)
 
 
 @pytest.mark.parametrize('key', ['name', 'behavior'])
 def test_takes_weights_under_either_key(api: Api, served: ServedProxy, key: str) -> None:
     api('PUT', '/behavior', json={key: '0.5:delay'})
-    assert served.proxy.armed == (Entry('delay', 0.5, {'sleep': 5.0, 'before': False, **UNAIMED}),)
+    assert served.proxy.rules == (rule('delay', 0.5, sleep=5.0, before=False),)
 
 
 def test_what_it_gives_can_be_put_back(api: Api, served: ServedProxy) -> None:
     for body in ({'behavior': '20:delay,10:error'}, {'name': 'delay', 'sleep': 1}, {'name': 'dummy'}):
         api('PUT', '/behavior', json=body)
-        armed = served.proxy.armed
-        options = {entry.name: entry.options for entry in armed}
+        rules = served.proxy.rules
+        options = {rule.name: rule.status()['options'] for rule in rules}
         api('PUT', '/behavior', json={**api('GET', '/behavior').json(), 'options': options})
-        assert served.proxy.told[-1] == armed
+        assert served.proxy.told[-1] == rules
 
 
 def test_arms_a_list(api: Api, served: ServedProxy) -> None:
     items = [{'name': 'delay', 'match': 'GET *', 'sleep': 1}, {'name': 'delay', 'percent': 20, 'nth': 3}]
     assert api('PUT', '/behavior', json={'behaviors': items}).json() == {'status': 'ok'}
-    first, second = served.proxy.armed
+    first, second = served.proxy.rules
     assert (first.percent, first.options['sleep'], str(first.options['match'])) == (100.0, 1.0, 'GET *')
     assert (second.percent, second.options['sleep'], str(second.options['nth'])) == (20.0, 5.0, '3')
     assert api('GET', '/behavior').json() == {

@@ -99,7 +99,7 @@ def test_takes_json_objects_only(api: Api, served: ServedProxy, path: str, body:
 def test_takes_any_content_type(api: Api, served: ServedProxy, content_type: str | None) -> None:
     headers = {'Content-Type': content_type}
     assert api('PUT', '/behavior', data=b'{"name": "hang"}', headers=headers).json() == {'status': 'ok'}
-    assert [entry.name for entry in served.proxy.armed] == ['hang']
+    assert [rule.name for rule in served.proxy.rules] == ['hang']
 
 
 @pytest.mark.parametrize('chunked', [False, True], ids=['length', 'chunked'])

@@ -96,8 +96,8 @@ def every_other(proxy: Proxy, name: str, *, period: int = 2, **options: Any) -> 
 
     def select(server: ProxyServer) -> None:
         assert server.selector is not None
-        (armed, *_) = server.selector.armed
-        server.selector = Selecting(armed)  # type: ignore[assignment]
+        (rule, *_) = server.selector.rules
+        server.selector = Selecting(rule)  # type: ignore[assignment]
         for link in server.links.values():
             link.rearm()
 

@@ -18,7 +18,7 @@ from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import ConfigError, StartError
 from vaurien.records.faults import Fault
-from vaurien.rules.behaviors import parse_behaviors
+from vaurien.rules.behaviors import make_rules
 from vaurien.rules.toxics import make_toxic
 from vaurien.settings import ProxySettings
 
@@ -109,7 +109,7 @@ def test_they_share_nothing() -> None:
             a, b = proxies.values()
             untouched = b.status()
             a.toxics.add(make_toxic('latency', {}))
-            a.arm(parse_behaviors('20:error', {}))
+            a.arm(make_rules('20:error', {}))
             a.faults.add(Fault(time=1.0, link=1, exchange=1, behavior='error', options={}, request=''))
             a.set_backend(Address(HOST, 2))
             with suppress(ConnectionResetError), green.create_connection(a.address, TIMEOUT) as client:

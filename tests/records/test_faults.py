@@ -22,7 +22,8 @@ from tests.servers import HOST, INDEX, LARGE, TIMEOUT, Server, command_path
 from vaurien import Client
 from vaurien.behaviors.delay import Delay
 from vaurien.behaviors.error import Error
-from vaurien.rules.selector import Armed, Selector
+from vaurien.rules.rule import Rule
+from vaurien.rules.selector import Selector
 
 #: Seconds; long against what a loopback takes.
 LATE = 0.2
@@ -32,9 +33,9 @@ CLOCK = 0.002
 
 def draws(spec: list[tuple[float, str]], seed: int, exchanges: int) -> list[str]:
     """What the exchanges of the first link draw; ``dummy`` for what passes."""
-    armed = [Armed({'error': Error(), 'delay': Delay()}[name], percent) for percent, name in spec]
+    armed = [Rule({'error': Error, 'delay': Delay}[name], percent) for percent, name in spec]
     draw = Selector(armed, seed).draws(1).draw
-    return [drawn.behavior.name if (drawn := draw(exchange)) else 'dummy' for exchange in range(1, exchanges + 1)]
+    return [drawn.name if (drawn := draw(exchange)) else 'dummy' for exchange in range(1, exchanges + 1)]
 
 
 def benchmark(port: int, *flags: str) -> subprocess.CompletedProcess[str]:
@@ -154,7 +155,7 @@ sleep = 2
 """)
         command = vaurien_command('--config', str(config), '--seed', '9')
         assert any('20% delay (sleep=2.0, before=true)' in line for line in command.out_lines)
-        selector = Selector([Armed(Delay(), 20.0)], 9)
+        selector = Selector([Rule(Delay, 20.0)], 9)
         late = next(link for link in range(1, 100) if selector.draws(link).draw(1))
         for link in range(1, late + 1):
             with http_session(command.port) as session:

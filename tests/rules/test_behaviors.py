@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.arming import UNAIMED
+from tests.arming import rule
 from vaurien.address import Address
 from vaurien.behaviors import Behavior
 from vaurien.errors import ConfigError, OptionError, PluginError
-from vaurien.rules.behaviors import Entry, format_behaviors, parse_behaviors
+from vaurien.rules.behaviors import check_options, format_rules, make_rules
+from vaurien.rules.rule import Rule
 from vaurien.settings import Settings
 
 DELAY = Behavior.get('delay').resolve({})
@@ -27,30 +28,30 @@ def test_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ('spec', 'entries'),
+    ('spec', 'rules'),
     [
-        ('error', [Entry('error', 100.0, ERROR)]),
-        ('100:error', [Entry('error', 100.0, ERROR)]),
-        ('5:error,10:delay', [Entry('error', 5.0, ERROR), Entry('delay', 10.0, DELAY)]),
-        (' 0.5 : error , 10:delay ', [Entry('error', 0.5, ERROR), Entry('delay', 10.0, DELAY)]),
-        ('0:error', [Entry('error', 0.0, ERROR)]),
-        ('dummy', [Entry('dummy', 100.0, UNAIMED)]),
-        ('50:dummy,50:delay', [Entry('dummy', 50.0, UNAIMED), Entry('delay', 50.0, DELAY)]),
+        ('error', [rule('error', 100.0)]),
+        ('100:error', [rule('error', 100.0)]),
+        ('5:error,10:delay', [rule('error', 5.0), rule('delay', 10.0)]),
+        (' 0.5 : error , 10:delay ', [rule('error', 0.5), rule('delay', 10.0)]),
+        ('0:error', [rule('error', 0.0)]),
+        ('dummy', [rule('dummy', 100.0)]),
+        ('50:dummy,50:delay', [rule('dummy', 50.0), rule('delay', 50.0)]),
     ],
 )
-def test_specs(spec: str, entries: list[Entry]) -> None:
-    assert parse_behaviors(spec, {}) == tuple(entries)
+def test_specs(spec: str, rules: list[Rule]) -> None:
+    assert make_rules(spec) == tuple(rules)
 
 
 def test_configured_options_go_before_declared_defaults() -> None:
-    delay, error = parse_behaviors('10:delay,5:error', {'delay': {'sleep': 7.0}, 'hang': {}})
+    delay, error = make_rules('10:delay,5:error', {'delay': {'sleep': 7.0}, 'hang': {}})
     assert delay.options == {**DELAY, 'sleep': 7.0}
     assert error.options == ERROR
 
 
 def test_thirds_may_add_up_to_a_hair_over_a_hundred() -> None:
-    entries = parse_behaviors('33.3333334:error,33.3333333:delay,33.3333334:hang', {})
-    assert sum(entry.percent for entry in entries) > 100
+    rules = make_rules('33.3333334:error,33.3333333:delay,33.3333334:hang')
+    assert sum(rule.percent for rule in rules) > 100
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_thirds_may_add_up_to_a_hair_over_a_hundred() -> None:
 )
 def test_wrong_specs(spec: str, kind: type[ConfigError], said: str) -> None:
     with pytest.raises(kind) as caught:
-        parse_behaviors(spec, {})
+        make_rules(spec)
     assert said in str(caught.value)
 
 
@@ -85,19 +86,19 @@ def test_wrong_specs(spec: str, kind: type[ConfigError], said: str) -> None:
 )
 def test_wrong_options(options: dict[str, Any], said: str) -> None:
     with pytest.raises(OptionError) as caught:
-        parse_behaviors('delay', {'delay': options})
+        check_options({'delay': options})
     assert str(caught.value).startswith(said)
 
 
 @pytest.mark.parametrize('spec', ['dummy', 'delay', '20:error,10:delay', '0.5:error', '0:error', '0.001:delay'])
 def test_what_is_written_is_read_back(spec: str) -> None:
-    assert format_behaviors(parse_behaviors(spec, {})) == spec
+    assert format_rules(make_rules(spec)) == spec
 
 
 def test_the_shortest_is_written() -> None:
-    assert format_behaviors(()) == 'dummy'
-    assert format_behaviors(parse_behaviors('100.0:delay', {})) == 'delay'
-    assert format_behaviors(parse_behaviors('20.0:delay,5.50:error', {})) == '20:delay,5.5:error'
+    assert format_rules(()) == 'dummy'
+    assert format_rules(make_rules('100.0:delay')) == 'delay'
+    assert format_rules(make_rules('20.0:delay,5.50:error')) == '20:delay,5.5:error'
 
 
 @pytest.mark.parametrize(
@@ -110,9 +111,9 @@ def test_the_shortest_is_written() -> None:
         "100:error(match='a'),100:error",
     ],
 )
-def test_aimed_entries_may_add_up_to_more_than_a_hundred(spec: str) -> None:
-    entries = parse_behaviors(spec, {})
-    assert parse_behaviors(format_behaviors(entries), {}) == entries
+def test_limited_rules_may_add_up_to_more_than_a_hundred(spec: str) -> None:
+    rules = make_rules(spec)
+    assert make_rules(format_rules(rules)) == rules
 
 
 @pytest.mark.parametrize(
@@ -126,25 +127,25 @@ def test_aimed_entries_may_add_up_to_more_than_a_hundred(spec: str) -> None:
 )
 def test_what_cannot_be_reached_is_refused(spec: str) -> None:
     with pytest.raises(ConfigError, match=r'adds up to 1\d\d percent, more than 100, at delay'):
-        parse_behaviors(spec, {})
+        make_rules(spec)
 
 
-def test_options_written_with_an_entry_go_before_all_others() -> None:
-    first, second = parse_behaviors('20:delay(sleep=3),10:delay', {'delay': {'sleep': 2.0, 'before': False}})
+def test_options_written_with_a_rule_go_before_all_others() -> None:
+    first, second = make_rules('20:delay(sleep=3),10:delay', {'delay': {'sleep': 2.0, 'before': False}})
     assert (first.options['sleep'], first.options['before']) == (3.0, False)
     assert (second.options['sleep'], second.options['before']) == (2.0, False)
-    assert format_behaviors((first, second)) == '20:delay(sleep=3.0, before=false),10:delay(sleep=2.0, before=false)'
+    assert format_rules((first, second)) == '20:delay(sleep=3.0, before=false),10:delay(sleep=2.0, before=false)'
 
 
 def test_headers_survive_the_text() -> None:
-    entries = parse_behaviors([{'name': 'error', 'nth': 1, 'headers': {'A': "it's", 'B': 'c, d'}}], {})
-    assert parse_behaviors(format_behaviors(entries), {}) == entries
+    rules = make_rules([{'name': 'error', 'nth': 1, 'headers': {'A': "it's", 'B': 'c, d'}}])
+    assert make_rules(format_rules(rules)) == rules
 
 
 def test_a_list() -> None:
     spec = [{'name': 'error', 'match': 'SET *', 'nth': 2, 'code': 503}, {'name': 'delay', 'percent': 20, 'sleep': 1}]
     text = "100:error(match='SET *', nth=2, code=503),20:delay(sleep=1)"
-    assert parse_behaviors(spec, {}) == parse_behaviors(text, {})
+    assert make_rules(spec) == make_rules(text)
 
 
 @pytest.mark.parametrize(
@@ -163,6 +164,6 @@ def test_a_list() -> None:
 )
 def test_wrong_lists(spec: Any, path: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        parse_behaviors(spec, {})
+        make_rules(spec)
     assert caught.value.path == path
     assert said in str(caught.value)

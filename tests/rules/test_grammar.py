@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, strategies as st
 
 from vaurien.errors import ConfigError
-from vaurien.rules.grammar import Item, format_spec, parse_spec
+from vaurien.rules.grammar import Term, format_spec, parse_spec
 
 NAMES = st.from_regex('[A-Za-z0-9][A-Za-z0-9_-]*', fullmatch=True)
 ITEMS = st.builds(
-    Item,
+    Term,
     NAMES,
     st.floats(0, 100).map(lambda percent: round(percent, 6)),
     st.dictionaries(NAMES, st.text(), max_size=3),
@@ -34,11 +34,11 @@ ITEMS = st.builds(
     ],
 )
 def test_reads(spec: str, items: list[tuple[str, float, dict[str, str]]]) -> None:
-    assert parse_spec(spec) == [Item(*item) for item in items]
+    assert parse_spec(spec) == [Term(*item) for item in items]
 
 
 @given(st.lists(ITEMS, min_size=1))
-def test_reads_what_it_writes(items: list[Item]) -> None:
+def test_reads_what_it_writes(items: list[Term]) -> None:
     assert parse_spec(format_spec(items)) == items
 
 
@@ -46,7 +46,7 @@ def test_reads_what_it_writes(items: list[Item]) -> None:
     ('value', 'written'), [(True, 'true'), (0.5, '0.5'), (3, '3'), (None, 'null'), ("a'b", r"'a\'b'")]
 )
 def test_values_that_are_no_texts(value: Any, written: str) -> None:
-    assert format_spec([Item('error', 100, {'x': value})]) == f'error(x={written})'
+    assert format_spec([Term('error', 100, {'x': value})]) == f'error(x={written})'
 
 
 @given(st.text(alphabet='abc:,()=\'"\\ \n12'))

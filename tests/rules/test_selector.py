@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from vaurien.behaviors.dummy import Dummy
-from vaurien.rules.selector import Armed, Selector
+from vaurien.rules.rule import Rule
+from vaurien.rules.selector import Selector
 
 DRAWS = 20_000
 PLACES = [(link, exchange) for link in range(DRAWS // 100) for exchange in range(100)]
@@ -25,28 +26,27 @@ class Wrong(Dummy):
     name = 'wrong'
 
 
-def make(behaviors: list[tuple[float, Dummy]], seed: int) -> Selector:
-    return Selector([Armed(behavior, percent) for percent, behavior in behaviors], seed)
+def make(behaviors: list[tuple[float, type[Dummy]]], seed: int) -> Selector:
+    return Selector([Rule(kind, percent) for percent, kind in behaviors], seed)
 
 
-def draw(selector: Selector, link: int, exchange: int) -> Dummy | None:
-    drawn = selector.draws(link).draw(exchange)
-    return None if drawn is None else drawn.behavior
+def draw(selector: Selector, link: int, exchange: int) -> Rule | None:
+    return selector.draws(link).draw(exchange)
 
 
 def draw_all(selector: Selector, places: list[tuple[int, int]] = PLACES) -> list[str | None]:
     drawn = [draw(selector, *place) for place in places]
-    return [None if behavior is None else behavior.name for behavior in drawn]
+    return [None if rule is None else rule.name for rule in drawn]
 
 
 def test_a_seed_repeats_every_draw() -> None:
-    behaviors = [(20.0, Late()), (10.0, Wrong())]
+    behaviors = [(20.0, Late), (10.0, Wrong)]
     assert draw_all(make(behaviors, 42)) == draw_all(make(behaviors, 42))
     assert draw_all(make(behaviors, 42)) != draw_all(make(behaviors, 43))
 
 
 def test_order_does_not_matter() -> None:
-    selector = make([(50.0, Late())], 7)
+    selector = make([(50.0, Late)], 7)
     in_order = dict(zip(PLACES, draw_all(selector), strict=True))
     shuffled = random.Random(1).sample(PLACES, len(PLACES))
     assert dict(zip(shuffled, draw_all(selector, shuffled), strict=True)) == in_order
@@ -55,7 +55,7 @@ def test_order_does_not_matter() -> None:
 @pytest.mark.parametrize('seed', [0, 1, -5, 2**70])
 @pytest.mark.parametrize('weights', [(20.0, 10.0), (0.5, 99.5), (50.0, 50.0), (0.0, 30.0)])
 def test_shares(seed: int, weights: tuple[float, float]) -> None:
-    counted = Counter(draw_all(make([(weights[0], Late()), (weights[1], Wrong())], seed)))
+    counted = Counter(draw_all(make([(weights[0], Late), (weights[1], Wrong)], seed)))
     for name, percent in ((('late'), weights[0]), ('wrong', weights[1]), (None, 100 - sum(weights))):
         share = percent / 100
         five_sigma = 5 * (DRAWS * share * (1 - share)) ** 0.5
@@ -63,7 +63,7 @@ def test_shares(seed: int, weights: tuple[float, float]) -> None:
 
 
 def test_neighbouring_places_are_independent() -> None:
-    selector = make([(50.0, Late())], 3)
+    selector = make([(50.0, Late)], 3)
     drawn = [[draw(selector, link, exchange) is not None for exchange in range(200)] for link in range(100)]
     for name, pairs in (
         ('exchanges', [(row[i], row[i + 1]) for row in drawn for i in range(199)]),
@@ -74,24 +74,24 @@ def test_neighbouring_places_are_independent() -> None:
 
 
 def test_the_same_object_is_drawn() -> None:
-    late = Late()
-    assert draw(make([(100.0, late)], 1), 0, 0) is late
+    late = Rule(Late)
+    assert draw(Selector([late], 1), 0, 0) is late
 
 
 def test_all_and_nothing() -> None:
-    assert set(draw_all(make([(100.0, Late())], 1))) == {'late'}
+    assert set(draw_all(make([(100.0, Late)], 1))) == {'late'}
     assert set(draw_all(make([], 1))) == {None}
-    assert set(draw_all(make([(0.0, Late())], 1))) == {None}
+    assert set(draw_all(make([(0.0, Late)], 1))) == {None}
 
 
 def test_a_third_each_leaves_no_crack() -> None:
-    behaviors = [(100 / 3, Late()), (100 / 3, Wrong()), (100 / 3, Late())]
+    behaviors = [(100 / 3, Late), (100 / 3, Wrong), (100 / 3, Late)]
     assert None not in draw_all(make(behaviors, 1))
 
 
 @pytest.mark.parametrize('percent', [0.0, 0.5, 10.0, 100.0])
 def test_what_need_not_be_drawn_passes(percent: float) -> None:
-    selector = make([(percent, Late())], 3)
+    selector = make([(percent, Late)], 3)
     draws, spared = selector.draws(1), 0
     for exchange in range(1, 1000):
         if exchange < draws.quiet_until:
@@ -165,11 +165,11 @@ def lasting(request: bytes) -> tuple[str, bool]:
     st.integers(0, 5),
 )
 def test_hits_what_a_model_says(entries: list[dict[str, Any]], exchanges: list[tuple[int, str]], seed: int) -> None:
-    armed = []
+    rules = []
     for entry in entries:
-        aim = {name: value for name, value in entry.items() if name != 'percent'}
-        armed.append(Armed(Aimed(Aimed.resolve(aim)), entry['percent']))
-    selector = Selector(armed, seed)
+        given = {name: value for name, value in entry.items() if name != 'percent'}
+        rules.append(Rule(Aimed, entry['percent'], Aimed.check(given)))
+    selector = Selector(rules, seed)
     draws = {link: selector.draws(link) for link in range(1, 4)}
     places = Counter[int]()
     got: list[int | None] = []
@@ -178,7 +178,7 @@ def test_hits_what_a_model_says(entries: list[dict[str, Any]], exchanges: list[t
         drawn = draws[link].draw(places[link], text.encode(), lasting)
         if drawn is not None:
             drawn.hits += 1
-        got.append(None if drawn is None else armed.index(drawn))
+        got.append(next((i for i, rule in enumerate(rules) if rule is drawn), None))
     assert got == expect(entries, exchanges, seed)
 
 
@@ -189,7 +189,7 @@ def test_what_nothing_is_for_is_described_once() -> None:
         described.append(request)
         return lasting(request)
 
-    draws = Selector([Armed(Aimed(Aimed.resolve({'match': 'SET *'})), 100.0)], 1).draws(1)
+    draws = Selector([Rule(Aimed, 100.0, Aimed.check({'match': 'SET *'}))], 1).draws(1)
     for exchange in range(1, 10):
         assert draws.draw(exchange, b'GET x', describe) is None
         assert draws.draw(exchange, b'SET x', describe) is not None
@@ -198,13 +198,13 @@ def test_what_nothing_is_for_is_described_once() -> None:
 
 def test_a_text_that_may_change_is_asked_for_every_time() -> None:
     texts = iter(['GET x', 'SET x', 'GET x', 'SET x'])
-    draws = Selector([Armed(Aimed(Aimed.resolve({'match': 'SET *'})), 100.0)], 1).draws(1)
+    draws = Selector([Rule(Aimed, 100.0, Aimed.check({'match': 'SET *'}))], 1).draws(1)
     drawn = [draws.draw(exchange, b'RUN 7', lambda _: (next(texts), False)) for exchange in range(1, 5)]
     assert [each is not None for each in drawn] == [False, True, False, True]
 
 
 def test_remembers_little() -> None:
-    draws = Selector([Armed(Aimed(Aimed.resolve({'match': 'SET *'})), 100.0)], 1).draws(1)
+    draws = Selector([Rule(Aimed, 100.0, Aimed.check({'match': 'SET *'}))], 1).draws(1)
     for exchange in range(1, 1000):
         assert draws.draw(exchange, b'GET %d' % exchange + b'x' * exchange, lasting) is None
     assert len(draws._passing) <= 64

@@ -35,6 +35,14 @@ class Dummy(Configurable):
     def check_protocol(cls, values: Mapping[str, Any], protocol: type[BaseProtocol]) -> None:
         """Asked when it is armed: raises `OptionError` for a value of an option that makes no sense there."""
 
+    @classmethod
+    def translate(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return *values*, with options that stand for ``nth`` or ``times`` written out as these.
+
+        Raise `OptionError` if both are given and differ.
+        """
+        return values
+
     def is_due(self) -> bool:
         """Asked once of each exchange that drew it. ``False``: this one passes, and counts as no fault."""
         return True

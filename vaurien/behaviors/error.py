@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from msgspec import Meta
 
 from vaurien.behaviors.dummy import Dummy
+from vaurien.errors import OptionError
 from vaurien.framing.http_headers import Headers
 from vaurien.plugins.options import Line, Option
+from vaurien.rules.match import Ordinals
 
 if TYPE_CHECKING:
     from vaurien.plugins.end import End
@@ -39,19 +41,24 @@ class Error(Dummy):
     options = {
         **PARTS,
         'inject': ('True: the real reply, with 100 random bytes in the middle of it', bool, False),
-        'warmup': ('Number of exchanges that pass first', Annotated[int, Meta(ge=0)], 0),
+        'warmup': ('Number of exchanges that pass first: 12 is the same as nth=13+', Annotated[int, Meta(ge=0)], 0),
     }
-    _passed = 0
 
     @classmethod
     def check_protocol(cls, values: Mapping[str, Any], protocol: type[BaseProtocol]) -> None:
         """Its errors may be made of something else."""
         protocol.check_error(_choose(values))
 
-    def is_due(self) -> bool:
-        """Not before the warm-up is over, which counts from when it was armed."""
-        self._passed += 1
-        return self._passed > int(self.option('warmup'))
+    @classmethod
+    def translate(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Write ``warmup=12`` out as ``nth='13+'``."""
+        warmup, nth = values['warmup'], values['nth']
+        if not warmup:
+            return values
+        late = Ordinals.parse(f'{warmup + 1}+')
+        if nth not in (None, late):
+            raise OptionError(f'it is the same as nth={late}, which contradicts nth={nth}', 'warmup')
+        return {**values, 'nth': late}
 
     def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
         """Answer in the backend's place."""

@@ -23,7 +23,7 @@ from vaurien.address import Address
 from vaurien.console.percentiles import percentiles
 from vaurien.engine.proxy import ProxyServer
 from vaurien.records.status import ProxyStatus
-from vaurien.rules.behaviors import parse_behaviors
+from vaurien.rules.behaviors import make_rules
 from vaurien.settings import Settings
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _serving() -> Iterator[ProxyServer]:
             proxy=Address('127.0.0.1', 0),
             backend=Address('127.0.0.1', backend.server_port),
             protocol='http',
-            behaviors=parse_behaviors(BEHAVIOR, options),
+            behaviors=make_rules(BEHAVIOR, options),
             seed=SEED,
         )
     )

@@ -18,7 +18,7 @@ from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import ConfigError, StartError
 from vaurien.records.status import ProxyStatus
-from vaurien.rules.behaviors import Entry
+from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import format_toxic
 from vaurien.settings import ONLY, Settings
 
@@ -98,7 +98,7 @@ def announce_proxy(proxy: ProxyServer) -> list[str]:
     disabled = '' if proxy.enabled else ', disabled'
     lines = [
         f'{named}{proxy.listen} -> {proxy.upstream} ({proxy.settings.protocol}{disabled})',
-        f'armed: {describe_armed(proxy.armed)}',
+        f'armed: {describe_armed(proxy.rules)}',
         f'seed: {proxy.seed} (--seed {proxy.seed} draws the same again)',
     ]
     if proxy.toxics:
@@ -106,20 +106,20 @@ def announce_proxy(proxy: ProxyServer) -> list[str]:
     return lines
 
 
-def describe_armed(entries: Sequence[Entry]) -> str:
+def describe_armed(rules: Sequence[Rule]) -> str:
     """Behaviors with their share and options, for people: ``10% delay (sleep=2.0, before=true)``."""
-    armed = [_describe(entry) for entry in entries if entry.name != 'dummy' and entry.percent]
+    armed = [_describe(rule) for rule in rules if rule.is_harmful]
     return ', '.join(armed) or 'nothing, all passes'
 
 
-def _describe(entry: Entry) -> str:
+def _describe(rule: Rule) -> str:
     values = [
         f'{name}={str(value).lower() if isinstance(value, bool) else value}'
-        for name, value in entry.options.items()
+        for name, value in rule.options.items()
         if value is not None
     ]
     options = f' ({", ".join(values)})' if values else ''
-    return f'{entry.percent:g}% {entry.name}{options}'
+    return f'{rule.percent:g}% {rule.name}{options}'
 
 
 def summarize(status: ProxyStatus, *, alone: bool = True) -> str:

@@ -19,7 +19,7 @@ from vaurien.errors import ConfigError
 from vaurien.plugins.options import convert, did_you_mean
 from vaurien.plugins.registry import Registry, load_callable
 from vaurien.protocols import Protocol
-from vaurien.rules.behaviors import parse_behaviors, read_spec
+from vaurien.rules.behaviors import check_options, complete_rules, read_rules
 from vaurien.rules.toxics import read_toxics
 from vaurien.settings import ProxySettings, Settings
 from vaurien.toxiproxy.fields import read_config
@@ -214,7 +214,7 @@ class _Section:
         for name in SPECS.keys() & arming.places.keys():
             source, *path = arming.places[name]
             try:
-                fields['behaviors'] = parse_behaviors(arming.values[name], options)
+                fields['behaviors'] = complete_rules(arming.values[name], options)
             except ConfigError as error:
                 raise source.error(ConfigError(str(error)), *path) from None
         return fields
@@ -268,9 +268,9 @@ def _read_setting(name: str, value: Any, types: Mapping[str, Any], text: bool) -
     if name == 'api_token' and not _TOKEN.fullmatch(value or ''):
         raise ConfigError('expected ASCII characters, and no spaces')  # and does not show it
     if name in SPECS:
-        read_spec(value)
+        return read_rules(value)
     if name == 'options':
-        return {behavior: _check_own_options(behavior, given) for behavior, given in value.items()}
+        return check_options(value)
     if name == 'protocol':
         Protocol.get(value)
     return value
@@ -284,13 +284,6 @@ def _read_names(value: Any) -> tuple[str, ...]:
         except ConfigError:
             raise ConfigError(f'{name!r} is no name of a machine, which has no port either') from None
     return tuple(names)
-
-
-def _check_own_options(behavior: str, given: dict[str, Any]) -> dict[str, Any]:
-    try:
-        return Behavior.get(behavior).check(given)
-    except ConfigError as error:
-        raise type(error)(f'{behavior}: {error}') from None
 
 
 def _mapping(value: Any, path: str, place: Callable[[str], str]) -> dict[str, Any]:

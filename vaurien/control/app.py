@@ -29,10 +29,11 @@ from vaurien.control.answers import (
 from vaurien.control.body import read_arming, read_backend
 from vaurien.errors import AmbiguousProxyError, BrowserError, ConfigError, ToxiproxyError, UnknownProxyError
 from vaurien.plugins.options import did_you_mean
-from vaurien.protocols import Protocol as Protocols
+from vaurien.protocols.base import BaseProtocol
 from vaurien.records.faults import FaultLog
 from vaurien.records.status import LinkStatus
-from vaurien.rules.behaviors import Entry, format_behaviors
+from vaurien.rules.behaviors import format_rules
+from vaurien.rules.rule import Rule
 from vaurien.settings import ProxySettings
 from vaurien.toxiproxy import api as toxiproxy, refusal
 from vaurien.web.body import read_object
@@ -56,15 +57,19 @@ class Controlled(Protocol):
         """What it was started with."""
 
     @property
-    def armed(self) -> Sequence[Entry]:
+    def protocol(self) -> type[BaseProtocol]:
+        """What is spoken on its links."""
+
+    @property
+    def rules(self) -> Sequence[Rule]:
         """What is armed now."""
 
     @property
     def backend(self) -> Address:
         """Where its links go now."""
 
-    def arm(self, entries: Sequence[Entry]) -> None:
-        """Arm *entries* from the next exchange on."""
+    def arm(self, rules: Sequence[Rule]) -> None:
+        """Arm *rules* from the next exchange on."""
 
     def set_backend(self, backend: Address) -> None:
         """Send links there from now on."""
@@ -141,14 +146,13 @@ class ControlApp:
 
     def on_get_behavior(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """What is armed, as the text that arms it."""
-        _send(resp, BehaviorAnswer(behavior=format_behaviors(self._find(name).armed)))
+        _send(resp, BehaviorAnswer(behavior=format_rules(self._find(name).rules)))
 
     def on_put_behavior(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Arm something else."""
         proxy = self._find(name)
-        settings = proxy.settings
-        protocol = Protocols.get(settings.protocol)
-        proxy.arm(read_arming(read_object(req, resp, EXAMPLE), settings.behavior_options, protocol))
+        body = read_object(req, resp, EXAMPLE)
+        proxy.arm(read_arming(body, proxy.settings.behavior_options, proxy.protocol))
         _send(resp, DONE)
 
     def on_get_behaviors(self, req: falcon.Request, resp: falcon.Response) -> None:

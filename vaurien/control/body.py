@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vaurien.address import Address
-from vaurien.behaviors import Behavior
+from vaurien.behaviors.dummy import Dummy
 from vaurien.errors import AddressError, ConfigError, OptionError
 from vaurien.plugins.options import did_you_mean
 from vaurien.plugins.registry import NAME
 from vaurien.protocols.base import BaseProtocol
-from vaurien.rules.behaviors import Entry, make_armed, read_spec
-from vaurien.rules.grammar import Item
+from vaurien.rules.behaviors import Options, check_own_options, complete_rules, read_rules
+from vaurien.rules.rule import Rule
 
 
 def read_backend(body: Mapping[str, Any]) -> Address:
@@ -29,72 +29,72 @@ def read_backend(body: Mapping[str, Any]) -> Address:
     return address
 
 
-def read_arming(
-    body: Mapping[str, Any], configured: Mapping[str, Mapping[str, Any]], protocol: type[BaseProtocol]
-) -> tuple[Entry, ...]:
-    """The entries to arm, on a proxy of that *protocol*, from ``{"name": "delay", "sleep": 2}``, or, weighted, from
-    ``{"behavior": "20:error,10:delay", "options": {"delay": {"sleep": 2}}}``, or from
+def read_arming(body: Mapping[str, Any], configured: Options, protocol: type[BaseProtocol]) -> tuple[Rule, ...]:
+    """Return the rules to arm, on a proxy of that *protocol*, from ``{"name": "delay", "sleep": 2}``, or, weighted,
+    from ``{"behavior": "20:error,10:delay", "options": {"delay": {"sleep": 2}}}``, or from
     ``{"behaviors": [{"name": "delay", "percent": 20, "sleep": 2}]}``.
 
-    An option that is not there takes its *configured* value, else its declared default. Raises `ConfigError`.
+    An option that is not there takes its *configured* value, else its declared default. Raise `ConfigError`.
     """
     fields = dict(body)
+    given: Options = {}
     if 'behaviors' in fields:
-        given_items = fields.pop('behaviors')
-        _refuse_rest(fields, 'behaviors')
-        if not isinstance(given_items, list) or not given_items:
-            raise ConfigError('expected a list of objects with name, percent and options', 'behaviors')
-        return _arm(read_spec(given_items), {}, configured, 'behaviors')
-    key = 'name' if 'name' in fields or 'behavior' not in fields else 'behavior'
-    spec = _take_text(fields, key)
-    items = _read_items(spec, key)
-    if key == 'name' and NAME.fullmatch(spec):
-        given = {spec: _check(spec, fields, protocol)}
+        key = 'behaviors'
+        rules = read_rules(_take_list(fields, key))
+        _refuse_rest(fields, key)
     else:
-        options = _as_object(fields.pop('options', {}), 'options')
-        names = [item.name for item in items]
-        given = {name: _check_among(names, name, values, protocol) for name, values in options.items()}
-        _refuse_rest(fields, key, 'options')
-    return _arm(items, given, configured, key)
-
-
-def _arm(
-    items: Sequence[Item], given: Mapping[str, Mapping[str, Any]], configured: Mapping[str, Mapping[str, Any]], key: str
-) -> tuple[Entry, ...]:
+        key = 'name' if 'name' in fields or 'behavior' not in fields else 'behavior'
+        text = _take_text(fields, key)
+        rules = _read_text(text, key)
+        if key == 'name' and NAME.fullmatch(text):
+            given = {text: rules[0].kind.check(fields)}
+            rules[0].kind.check_protocol(given[text], protocol)
+        else:
+            given = _take_options(fields, rules, protocol)
+            _refuse_rest(fields, key, 'options')
     try:
-        return make_armed(items, given, configured)
+        return complete_rules(rules, given, configured)
     except ConfigError as error:
         raise error if error.path else error.within(key) from None
 
 
-def _read_items(spec: str, key: str) -> list[Item]:
+def _read_text(text: str, key: str) -> list[Rule]:
     try:
-        return read_spec(spec)
+        return read_rules(text)
     except ConfigError as error:
         raise error.within(key) from None
 
 
-def _check_among(names: list[str], name: str, values: Any, protocol: type[BaseProtocol]) -> dict[str, Any]:
-    path = f'options.{name}'
-    if name not in names:
-        raise OptionError(f'{name!r} is not among what is to be armed, {did_you_mean(name, names)}', path)
-    given = _as_object(values, path)
+def _take_options(fields: dict[str, Any], rules: Sequence[Rule], protocol: type[BaseProtocol]) -> Options:
+    options = _as_object(fields.pop('options', {}), 'options')
+    for name, values in options.items():
+        _as_object(values, f'options.{name}')
     try:
-        return _check(name, given, protocol)
+        given = check_own_options(options, rules)
+        for rule in rules:
+            _check_protocol(rule.kind, given.get(rule.name, {}), protocol)
     except OptionError as error:
-        raise error.within(path) from None
+        raise error.within('options') from None
+    return given
 
 
-def _check(name: str, values: dict[str, Any], protocol: type[BaseProtocol]) -> dict[str, Any]:
-    behavior = Behavior.get(name)
-    checked = behavior.check(values)
-    behavior.check_protocol(checked, protocol)
-    return checked
+def _check_protocol(kind: type[Dummy], values: Mapping[str, Any], protocol: type[BaseProtocol]) -> None:
+    try:
+        kind.check_protocol(values, protocol)
+    except OptionError as error:
+        raise error.within(kind.name) from None
 
 
 def _as_object(value: Any, path: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise OptionError('expected an object', path)
+    return value
+
+
+def _take_list(fields: dict[str, Any], key: str) -> list[Any]:
+    value = fields.pop(key)
+    if not isinstance(value, list) or not value:
+        raise ConfigError('expected a list of objects with name, percent and options', key)
     return value
 
 

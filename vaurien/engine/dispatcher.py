@@ -121,13 +121,13 @@ class Dispatcher:
             if kind <= LAST_OPENING:
                 self.exchanges += 1
                 if draws is not None and self.exchanges >= draws.quiet_until:
-                    armed = (
+                    rule = (
                         draws.draw(self.exchanges, self._request(data, position), self._describe)
                         if draws.reads
                         else draws.draw(self.exchanges)
                     )
-                    if armed is not None and self.link.proxy.is_due(armed):
-                        self._intercept(armed.behavior, data, marks[marks.index(mark) :])
+                    if rule is not None and self.link.proxy.is_due(rule):
+                        self._intercept(rule.behavior, data, marks[marks.index(mark) :])
                         return
                 self.asked += 1
             if kind == REQUEST or kind == END:  # noqa: SIM109  # faster than a look into a tuple
@@ -214,9 +214,9 @@ class Dispatcher:
         self.asked += not self.protocol.greets
         if self._draws is None or self.exchange is not None:
             return
-        armed = self._draws.draw(self.exchanges, b'', self._describe)
-        if armed is not None and self.link.proxy.is_due(armed):
-            self.exchange = Exchange(self, armed.behavior, greeting=True)
+        rule = self._draws.draw(self.exchanges, b'', self._describe)
+        if rule is not None and self.link.proxy.is_due(rule):
+            self.exchange = Exchange(self, rule.behavior, greeting=True)
             self.link.down.holding = True
             self.exchange.begin()
 

@@ -224,12 +224,12 @@ class Handler:
         if self._draws is None:
             return None
         describe = partial(link.proxy.describe, self.protocol, link.up.position)
-        armed = self._draws.draw(self.exchanges, bytes(link.up.held), describe)
-        if armed is None or not link.proxy.is_due(armed):
+        rule = self._draws.draw(self.exchanges, bytes(link.up.held), describe)
+        if rule is None or not link.proxy.is_due(rule):
             return None
         self._stands_back = True
-        link.proxy.prepare_fault(link, self.exchanges, armed.behavior, self.protocol)
-        return armed.behavior
+        link.proxy.prepare_fault(link, self.exchanges, rule.behavior, self.protocol)
+        return rule.behavior
 
     def _step(self, behavior: Dummy, name: str, source: End, dest: End) -> bool | None:
         self._in_behavior = True

@@ -16,20 +16,19 @@ from msgspec import to_builtins
 
 from vaurien import __version__
 from vaurien.address import Address
-from vaurien.behaviors import Behavior
 from vaurien.clock import Alarm, Clock
 from vaurien.engine.link import Link
 from vaurien.engine.listener import Listener
 from vaurien.engine.resolver import Resolver
 from vaurien.engine.stream import CHUNK
 from vaurien.engine.toxicity import Toxics, status_of
-from vaurien.errors import ConfigError
 from vaurien.protocols import Protocol
 from vaurien.records.counters import Tally
 from vaurien.records.faults import Fault, FaultLog
-from vaurien.records.status import ArmedStatus, LimitsStatus, ProxyStatus
-from vaurien.rules.behaviors import Entry, format_behaviors
-from vaurien.rules.selector import Armed, Selector
+from vaurien.records.status import LimitsStatus, ProxyStatus
+from vaurien.rules.behaviors import format_rules
+from vaurien.rules.rule import Rule
+from vaurien.rules.selector import Selector
 from vaurien.settings import ProxySettings
 
 if TYPE_CHECKING:
@@ -59,9 +58,8 @@ class ProxyServer:
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
         self.protocol = Protocol.get(settings.protocol)
         self.protocol_options = self.protocol.resolve(settings.protocol_options.get(settings.protocol, {}))
-        self.armed: tuple[Entry, ...] = ()
-        #: The same, at work.
-        self._at_work: list[Armed] = []
+        #: What is armed.
+        self.rules: tuple[Rule, ...] = ()
         #: None while nothing but ``dummy`` is armed.
         self.selector: Selector | None = None
         self.address = settings.proxy
@@ -254,30 +252,24 @@ class ProxyServer:
 
     # Faults
 
-    def arm(self, entries: Sequence[Entry]) -> None:
+    def arm(self, rules: Sequence[Rule]) -> None:
         """Change what is armed, from the next exchange on; whatever runs is let go. Raises `ConfigError`."""
-        for entry in entries:
-            try:
-                Behavior.get(entry.name).check_protocol(entry.options, self.protocol)
-            except ConfigError as error:
-                raise error.within(entry.name) from None
-        at_work = [Armed(Behavior.get(entry.name)(entry.options), entry.percent) for entry in entries]
-        self.armed, self._at_work = tuple(entries), at_work
-        harmful = any(one.behavior.name != 'dummy' and one.percent > 0 for one in at_work)
-        self.selector = Selector(at_work, self.seed) if harmful else None
+        self.rules = tuple(rule.arm(self.protocol) for rule in rules)
+        is_harmful = any(rule.is_harmful for rule in self.rules)
+        self.selector = Selector(self.rules, self.seed) if is_harmful else None
         self.faults.renew()
         for link in list(self.links.values()):
             link.rearm()
 
-    def is_due(self, armed: Armed) -> bool:
-        """Ask a behavior that an exchange drew whether it applies; count it if so."""
-        behavior = armed.behavior
+    def is_due(self, rule: Rule) -> bool:
+        """Ask the behavior of a rule that an exchange drew whether it applies; count it if so."""
+        behavior = rule.behavior
         try:
             due = behavior.is_due()
         except (Exception, SystemExit) as error:  # whatever somebody's behavior raises
             self.warn_failed(behavior, error)
             return False
-        armed.hits += due
+        rule.hits += due
         return due and behavior.name != 'dummy'
 
     def prepare_fault(self, link: Link, exchange: int, behavior: Dummy, protocol: BaseProtocol) -> str:
@@ -366,8 +358,8 @@ class ProxyServer:
             'backend': str(self.backend),
             'protocol': settings.protocol,
             'protocol_options': self.protocol_options,
-            'behavior': format_behaviors(self.armed),
-            'behaviors': [self._tell(entry, at_work) for entry, at_work in zip(self.armed, self._at_work, strict=True)],
+            'behavior': format_rules(self.rules),
+            'behaviors': [rule.status() for rule in self.rules],
             'toxics': [status_of(entry) for entry in self.toxics],
             'seed': self.seed,
             'settings': limits,
@@ -375,14 +367,4 @@ class ProxyServer:
             'exchanges': counts.exchanges,
             'bytes': {'upstream': counts.upstream_received, 'downstream': counts.downstream_received},
             'faults': self.tally.behavior_hits(),
-        }
-
-    @staticmethod
-    def _tell(entry: Entry, at_work: Armed) -> ArmedStatus:
-        return {
-            'name': entry.name,
-            'percent': entry.percent,
-            'options': to_builtins(entry.options, enc_hook=str),
-            'matched': at_work.matched,
-            'hits': at_work.hits,
         }

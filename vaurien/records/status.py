@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 
-class ArmedStatus(TypedDict):
-    """What is armed: its share of the exchanges in percent, how many were for it, and how many it was applied to."""
+class RuleStatus(TypedDict):
+    """A rule: its share of the exchanges in percent, how many matched it, and how many it was applied to."""
 
     name: str
     percent: float
@@ -80,7 +80,7 @@ class ProxyStatus(TypedDict):
     protocol: str
     protocol_options: dict[str, Any]
     behavior: str
-    behaviors: list[ArmedStatus]
+    behaviors: list[RuleStatus]
     toxics: list[ToxicStatus]
     seed: int
     settings: LimitsStatus

@@ -1,4 +1,4 @@
-"""From what arms behaviors, a text or a list, to entries with every option checked; and back."""
+"""Rules from what people write, a text or a list, with every option checked; and the text of rules."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from vaurien.behaviors import Behavior
+from vaurien.behaviors.dummy import Dummy
 from vaurien.errors import ConfigError, OptionError
 from vaurien.plugins.options import convert, did_you_mean
 from vaurien.plugins.registry import NAME
-from vaurien.rules.grammar import Item, check_percent, format_spec, parse_spec, shortest
-from vaurien.rules.match import Pattern
+from vaurien.rules.grammar import Term, check_percent, format_spec, parse_spec, shortest
+from vaurien.rules.rule import Rule
 
 #: How far a sum of percents may miss 100: ten times 0.1 is not 1.
 TOLERANCE = 1e-6
@@ -21,99 +20,104 @@ TOLERANCE = 1e-6
 #: What arms behaviors: a text (``20:error,10:delay(sleep=2)``), or a list of ``name``, ``percent`` and options.
 Spec = str | Sequence[Mapping[str, Any]]
 
-
-class Entry(msgspec.Struct, frozen=True):
-    """One armed behavior: its share of the exchanges in percent, and every option it has with its value."""
-
-    name: str
-    percent: float
-    options: dict[str, Any]
-
-    @property
-    def is_aimed(self) -> bool:
-        """Whether it is not for every exchange."""
-        return any(self.options.get(name) is not None for name in ('match', 'nth', 'times'))
+#: Options by the name of the behavior.
+Options = Mapping[str, Mapping[str, Any]]
 
 
-def read_spec(spec: Spec) -> list[Item]:
-    """The behaviors in *spec*, their options checked and converted; raises `ConfigError`."""
-    items = parse_spec(spec) if isinstance(spec, str) else [_read_item(i, given) for i, given in enumerate(spec)]
-    read = []
-    for i, item in enumerate(items):
+def make_rules(spec: Spec, configured: Options | None = None) -> tuple[Rule, ...]:
+    """Return the rules that *spec* arms, over the *configured* options; raise `ConfigError`.
+
+    Both steps can be taken one by one: see `read_rules` and `complete_rules`.
+    """
+    return complete_rules(read_rules(spec), configured or {})
+
+
+def read_rules(spec: Spec) -> list[Rule]:
+    """Return the rules in *spec*, with the options that are written there.
+
+    Raise `ConfigError` for a text or a percent that is none, `PluginError` for an unknown behavior, `OptionError` for a
+    bad option.
+    """
+    is_text = isinstance(spec, str)
+    terms = parse_spec(spec) if isinstance(spec, str) else [_read_term(i, given) for i, given in enumerate(spec)]
+    rules = []
+    for i, term in enumerate(terms):
         try:
-            options = Behavior.get(item.name).check(item.options, text=isinstance(spec, str))
+            kind = Behavior.get(term.name)
+            rules.append(Rule(kind, term.percent, kind.check(term.options, text=is_text)))
         except ConfigError as error:
-            where = item.name if isinstance(spec, str) else f'behaviors[{i}]'
-            raise error.within(where) if error.path or not isinstance(spec, str) else error from None
-        read.append(Item(item.name, item.percent, options))
-    return read
+            where = term.name if is_text else f'behaviors[{i}]'
+            raise error.within(where) if error.path or not is_text else error from None
+    return rules
 
 
-def parse_behaviors(spec: Spec, options: Mapping[str, Mapping[str, Any]]) -> tuple[Entry, ...]:
-    """The entries that *spec* arms.
+def complete_rules(rules: Sequence[Rule], *defaults: Options) -> tuple[Rule, ...]:
+    """Return *rules* over checked options by behavior, the first *defaults* before the others.
 
-    *options* are values by behavior name that go before the declared defaults, and after what *spec* gives itself.
-    Raises `ConfigError` for a percent that is none or an entry that cannot be reached, `PluginError` for an unknown
-    name, `OptionError` for a bad option.
+    Raise `ConfigError` for a rule that cannot be reached, `OptionError` for options that contradict each other.
     """
-    return _make_entries(read_spec(spec), options)
+    complete = tuple(rule.over(*(options.get(rule.name, {}) for options in defaults)) for rule in rules)
+    _check_reach(complete)
+    return complete
 
 
-def _make_entries(items: Sequence[Item], options: Mapping[str, Mapping[str, Any]]) -> tuple[Entry, ...]:
-    entries = []
-    for item in items:
-        given = {**options.get(item.name, {}), **item.options}
+def check_options(options: Options, rules: Sequence[Rule] = ()) -> dict[str, dict[str, Any]]:
+    """Return *options* checked and converted; raise `ConfigError` with the behavior and the option as its path.
+
+    Behaviors of *rules* are not looked up again.
+    """
+    kinds = {rule.name: rule.kind for rule in rules}
+    checked = {}
+    for name, given in options.items():
         try:
-            entries.append(Entry(item.name, item.percent, Behavior.get(item.name).resolve(given)))
-        except OptionError as error:
-            raise error.within(item.name) from None
-    _check_reach(entries)
-    return tuple(entries)
+            kind = kinds[name] if name in kinds else Behavior.get(name)
+            checked[name] = kind.check(given)
+        except ConfigError as error:
+            raise error.within(name) from None
+    return checked
 
 
-def make_armed(
-    items: Sequence[Item], given: Mapping[str, Mapping[str, Any]], configured: Mapping[str, Mapping[str, Any]]
-) -> tuple[Entry, ...]:
-    """The entries of what `read_spec` gave, for a proxy that runs.
-
-    Options *given* now go before those it was *configured* with. Raises what `parse_behaviors` does, and `OptionError`
-    also for options of a behavior that is not among *items*.
-    """
-    names = [item.name for item in items]
-    for name in given:
+def check_own_options(options: Options, rules: Sequence[Rule]) -> dict[str, dict[str, Any]]:
+    """Do as `check_options`, and raise `OptionError` also for options of a behavior that no rule has."""
+    names = [rule.name for rule in rules]
+    for name in options:
         if name not in names:
             raise OptionError(f'{name!r} is not among what is to be armed, {did_you_mean(name, names)}', name)
-    return _make_entries(items, {name: {**configured.get(name, {}), **given.get(name, {})} for name in names})
+    return check_options(options, rules)
 
 
 def sort_options(spec: Spec, options: dict[str, Any]) -> dict[str, Any]:
-    """Keyword options by behavior: those of the one that *spec* names, or, of any other *spec*, as they are."""
+    """Return keyword options by behavior: those of the one that *spec* names, or, of any other *spec*, as they are."""
     return {spec: options} if isinstance(spec, str) and NAME.fullmatch(spec) else options
 
 
-def format_behaviors(entries: Sequence[Entry]) -> str:
-    """The text that `parse_behaviors` reads back as *entries*; ``dummy`` for none.
+def format_rules(rules: Sequence[Rule]) -> str:
+    """Return the text that `read_rules` reads as *rules*; ``dummy`` for none.
 
-    Options are in it where an entry is aimed, or is not the only one of its name.
+    A rule is written with its options where it has limits, or is not the only one of its name.
     """
-    names = [entry.name for entry in entries]
+    names = [rule.name for rule in rules]
     return format_spec(
-        Item(
-            entry.name,
-            entry.percent,
-            _chosen(entry) if entry.is_aimed or names.count(entry.name) > 1 else {},
+        Term(
+            rule.name,
+            rule.percent,
+            _list_chosen(rule) if _has_limits(rule) or names.count(rule.name) > 1 else {},
         )
-        for entry in entries or (Entry('dummy', 100.0, {}),)
+        for rule in rules or (Rule(Dummy),)
     )
 
 
-def _chosen(entry: Entry) -> dict[str, Any]:
-    """The options of an entry that are not at their defaults."""
-    defaults = Behavior.get(entry.name).resolve({})
-    return {name: value for name, value in entry.options.items() if value != defaults[name]}
+def _has_limits(rule: Rule) -> bool:
+    return any(rule.options[name] is not None for name in Dummy.options)
 
 
-def _read_item(number: int, given: Any) -> Item:
+def _list_chosen(rule: Rule) -> dict[str, Any]:
+    """Return the options of a rule that are not at their defaults."""
+    defaults = rule.kind.resolve({})
+    return {name: value for name, value in rule.options.items() if value != defaults[name]}
+
+
+def _read_term(number: int, given: Any) -> Term:
     if not isinstance(given, Mapping):
         raise ConfigError('expected name, percent and options', f'behaviors[{number}]')
     options = {str(key): value for key, value in given.items()}
@@ -125,22 +129,21 @@ def _read_item(number: int, given: Any) -> Item:
         percent = check_percent(convert(options.pop('percent', 100.0), float), name)
     except ConfigError as error:
         raise error.within('percent').within(f'behaviors[{number}]') from None
-    return Item(name, percent, options)
+    return Term(name, percent, options)
 
 
-def _check_reach(entries: Sequence[Entry]) -> None:
-    """Refuse an entry when those before it leave too little of whatever it is for."""
-    for i, entry in enumerate(entries):
-        total = math.fsum([entry.percent, *(other.percent for other in entries[:i] if _covers(other, entry))])
+def _check_reach(rules: Sequence[Rule]) -> None:
+    """Raise `ConfigError` for a rule to which those before it leave too little of whatever it is for."""
+    for i, rule in enumerate(rules):
+        total = math.fsum([rule.percent, *(other.percent for other in rules[:i] if _covers(other, rule))])
         if total > 100 + TOLERANCE:
             raise ConfigError(
-                f'{format_behaviors(entries)!r} adds up to {shortest(total)} percent, more than 100, at {entry.name}'
+                f'{format_rules(rules)!r} adds up to {shortest(total)} percent, more than 100, at {rule.name}'
             )
 
 
-def _covers(other: Entry, entry: Entry) -> bool:
-    """Whether *other* is, for certain, for whatever *entry* is for."""
-    if other.options.get('nth') is not None or other.options.get('times') is not None:
+def _covers(other: Rule, rule: Rule) -> bool:
+    """Return whether *other* is, for certain, for whatever *rule* is for."""
+    if other.nth is not None or other.times is not None:
         return False
-    match: Pattern | None = other.options.get('match')
-    return match is None or match == entry.options.get('match')
+    return other.match is None or other.match == rule.match

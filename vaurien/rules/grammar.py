@@ -19,21 +19,21 @@ _ESCAPE = re.compile(r'\\(.)', re.DOTALL)
 _SPACE = re.compile(r'\s*')
 
 
-class Item(NamedTuple):
-    """One behavior with its percent, and the options written with it: texts, where they were read from a text."""
+class Term(NamedTuple):
+    """One term of the text: a percent, a name, and the options in parentheses, which nobody has checked."""
 
     name: str
     percent: float
     options: Mapping[str, Any]
 
 
-def parse_spec(spec: str) -> list[Item]:
+def parse_spec(spec: str) -> list[Term]:
     """Read ``percent:name(option=value, …),…``; a name alone has 100 percent. Raises `ConfigError`.
 
     A value is a bare word, or stands in quotes, in which a backslash takes the next character as it is, and ``\\n`` is
     a line end.
     """
-    items = []
+    terms = []
     at = 0
     while True:
         named = _NAMED.match(spec, at)
@@ -43,9 +43,9 @@ def parse_spec(spec: str) -> list[Item]:
             wrong = spec[named.start() : at].strip()
             raise ConfigError(f'{wrong!r} names no behavior: expected percent:name, such as 20:error')
         options, at = _parse_options(spec, at) if spec[at : at + 1] == '(' else ({}, at)
-        items.append(Item(name, _parse_percent(named), options))
+        terms.append(Term(name, _parse_percent(named), options))
         if at == len(spec):
-            return items
+            return terms
         if spec[at] != ',':
             raise ConfigError(f'unexpected {spec[at:]!r} after {spec[:at]!r}')
         at += 1
@@ -63,12 +63,12 @@ def parse_call(text: str, at: int = 0) -> tuple[str, dict[str, str], int]:
     return named['name'], options, skip_space(text, at)
 
 
-def format_spec(items: Iterable[Item]) -> str:
-    """The text that `parse_spec` reads as *items*; a single one with all 100 percent as its name."""
-    items = list(items)
-    alone = len(items) == 1 and items[0].percent == 100
+def format_spec(terms: Iterable[Term]) -> str:
+    """The text that `parse_spec` reads as *terms*; a single one with all 100 percent as its name."""
+    terms = list(terms)
+    alone = len(terms) == 1 and terms[0].percent == 100
     return ','.join(
-        ('' if alone else f'{shortest(item.percent)}:') + format_call(item.name, item.options) for item in items
+        ('' if alone else f'{shortest(term.percent)}:') + format_call(term.name, term.options) for term in terms
     )
 
 

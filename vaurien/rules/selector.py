@@ -1,4 +1,4 @@
-"""Which armed behavior an exchange gets: those that are for it share a weighted draw, which a seed repeats."""
+"""Which rule an exchange draws: those that are for it share a weighted draw, which a seed repeats."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from struct import Struct
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from vaurien.behaviors.dummy import Dummy
-    from vaurien.rules.match import Ordinals, Pattern
+from vaurien.rules.rule import Rule
 
 #: Exchanges whose draws come out of one hash.
 DRAWS = 8
@@ -27,34 +24,6 @@ _BLOCK = Struct(f'<{DRAWS}Q')
 _SPAN = 2**64
 
 
-class Armed:
-    """A behavior at work: its percent, what it is aimed at, and what that counts."""
-
-    __slots__ = ('behavior', 'hits', 'match', 'matched', 'nth', 'percent', 'times')
-
-    def __init__(self, behavior: Dummy, percent: float) -> None:
-        self.behavior = behavior
-        self.percent = percent
-        self.match: Pattern | None = behavior.option('match')
-        self.nth: Ordinals | None = behavior.option('nth')
-        self.times: int | None = behavior.option('times')
-        #: Exchanges that matched, and those that it was applied to. The first is counted where anything is aimed.
-        self.matched = 0
-        self.hits = 0
-
-    @property
-    def is_aimed(self) -> bool:
-        """Whether it is not for every exchange."""
-        return not (self.match is None and self.nth is None and self.times is None)
-
-    def is_for(self, request: str) -> bool:
-        """Whether it is for the exchange that begins now, which is counted."""
-        if self.match is not None and not self.match.matches(request):
-            return False
-        self.matched += 1
-        return (self.nth is None or self.matched in self.nth) and (self.times is None or self.hits < self.times)
-
-
 class Selector:
     """Chooses one behavior per exchange.
 
@@ -63,15 +32,15 @@ class Selector:
     the exchange, in order; what is missing to 100 percent passes untouched.
     """
 
-    def __init__(self, armed: Sequence[Armed], seed: int) -> None:
-        self.armed = armed
+    def __init__(self, rules: Sequence[Rule], seed: int) -> None:
+        self.rules = rules
         self.seed = seed
-        self.is_aimed = any(one.is_aimed for one in armed)
+        self.is_limited = any(rule.is_limited for rule in rules)
         #: Whether it has to know the texts of requests.
-        self.reads = any(one.match is not None for one in armed)
-        self._everything = _Shares(armed)
+        self.reads = any(rule.match is not None for rule in rules)
+        self._everything = _Shares(rules)
         #: Tells, by the text of a request in lower case, that nothing is for it; None: it takes every pattern to tell.
-        self.screen = _make_screen(armed)
+        self.screen = _make_screen(rules)
         self._key = blake2b(str(seed).encode(), digest_size=_BLOCK.size)
 
     def draws(self, link: int) -> Draws:
@@ -84,7 +53,7 @@ class Selector:
         key.update(_PLACE.pack(link, block))
         return _BLOCK.unpack(key.digest())
 
-    def at(self, point: int) -> Armed | None:
+    def at(self, point: int) -> Rule | None:
         """What a uniform number stands for where nothing is aimed; None: the exchange passes."""
         return self._everything.at(point)
 
@@ -99,29 +68,29 @@ class Draws:
         self._link = link
         self._block = -1
         self._points: tuple[int, ...] = ()
-        self._drawn: list[Armed | None] = []
+        self._drawn: list[Rule | None] = []
         #: Requests that nothing is for: clients repeat themselves, and this is sooner looked up than found out.
         self._passing: set[bytes] = set()
         self.reads = selector.reads
         #: Exchanges from the one last drawn for up to this one pass, for all that is known: they need not draw.
         self.quiet_until = 0
 
-    def draw(self, exchange: int, request: bytes = b'', describe: Describe | None = None) -> Armed | None:
+    def draw(self, exchange: int, request: bytes = b'', describe: Describe | None = None) -> Rule | None:
         """What the *exchange*-th exchange gets; None: it passes.
 
         If it `reads`, this goes by the text of the *request* as well, for the sake of which *describe* is called.
         """
         if request in self._passing:
             return None
-        if self._selector.is_aimed:
-            return self._draw_aimed(exchange, request, describe)
+        if self._selector.is_limited:
+            return self._draw_limited(exchange, request, describe)
         block, place = divmod(exchange, DRAWS)
         if block != self._block:
             self._drawn = [self._selector.at(point) for point in self._points_of(block)]
             self.quiet_until = 0 if any(self._drawn) else (block + 1) * DRAWS
         return self._drawn[place]
 
-    def _draw_aimed(self, exchange: int, request: bytes, describe: Describe | None) -> Armed | None:
+    def _draw_limited(self, exchange: int, request: bytes, describe: Describe | None) -> Rule | None:
         selector = self._selector
         text, lasts = describe(request) if self.reads and describe is not None else ('', True)
         if selector.screen is not None and selector.screen(text.lower()) is None:
@@ -130,11 +99,11 @@ class Draws:
                     self._passing.clear()
                 self._passing.add(request)
             return None
-        armed = [one for one in selector.armed if one.is_for(text)]
-        if not armed:
+        rules = [rule for rule in selector.rules if rule.is_for(text)]
+        if not rules:
             return None
         block, place = divmod(exchange, DRAWS)
-        return _Shares(armed).at(self._points_of(block)[place])
+        return _Shares(rules).at(self._points_of(block)[place])
 
     def _points_of(self, block: int) -> tuple[int, ...]:
         if block != self._block:
@@ -148,22 +117,22 @@ class _Shares:
 
     __slots__ = ('_bounds', '_holders')
 
-    def __init__(self, armed: Sequence[Armed]) -> None:
+    def __init__(self, rules: Sequence[Rule]) -> None:
         self._bounds: list[int] = []
-        self._holders: list[Armed | None] = []
+        self._holders: list[Rule | None] = []
         total = 0.0
-        for one in armed:
-            total += one.percent
+        for rule in rules:
+            total += rule.percent
             self._bounds.append(round(total / 100 * _SPAN))
-            self._holders.append(one)
+            self._holders.append(rule)
         self._holders.append(None)
 
-    def at(self, point: int) -> Armed | None:
+    def at(self, point: int) -> Rule | None:
         return self._holders[bisect_right(self._bounds, point)]
 
 
-def _make_screen(armed: Sequence[Armed]) -> Callable[[str], object] | None:
-    patterns = [one.match for one in armed]
+def _make_screen(rules: Sequence[Rule]) -> Callable[[str], object] | None:
+    patterns = [rule.match for rule in rules]
     if not patterns or any(pattern is None or pattern.is_regex for pattern in patterns):
         return None
     return re.compile('|'.join(pattern.translated for pattern in patterns if pattern is not None)).match

@@ -18,7 +18,7 @@ from vaurien.errors import StartError
 from vaurien.loads.stats import Met, Outcome, TestStats
 from vaurien.loads.users.user import current_user
 from vaurien.loads.vaurien_flag import proxied_url, read_words
-from vaurien.rules.selector import Armed, Describe, Draws, Selector
+from vaurien.rules.selector import Describe, Draws, Selector
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vaurien.engine.link import Link
     from vaurien.loads.plan import Plan
     from vaurien.protocols.base import BaseProtocol
-    from vaurien.rules.behaviors import Entry
+    from vaurien.rules.rule import Rule
     from vaurien.settings import Settings
 
 
@@ -150,10 +150,10 @@ class _Server(ProxyServer):
         self._link_ports: dict[int, int] = {}
         super().__init__(settings)
 
-    def arm(self, entries: Sequence[Entry]) -> None:
-        super().arm(entries)
+    def arm(self, rules: Sequence[Rule]) -> None:
+        super().arm(rules)
         if self.selector is not None:
-            self.selector = _Selector(self._at_work, self.seed, self)
+            self.selector = _Selector(self.rules, self.seed, self)
 
     def open_link(self, client: Any) -> None:
         try:
@@ -182,8 +182,8 @@ class _Server(ProxyServer):
 class _Selector(Selector):
     """Shows every request that it is asked about."""
 
-    def __init__(self, armed: Sequence[Armed], seed: int, server: _Server) -> None:
-        super().__init__(armed, seed)
+    def __init__(self, rules: Sequence[Rule], seed: int, server: _Server) -> None:
+        super().__init__(rules, seed)
         self.server = server
 
     def draws(self, link: int) -> Draws:
@@ -198,9 +198,9 @@ class _Draws(Draws):
         self._server = selector.server
         self.reads = True
 
-    def draw(self, exchange: int, request: bytes = b'', describe: Describe | None = None) -> Armed | None:
+    def draw(self, exchange: int, request: bytes = b'', describe: Describe | None = None) -> Rule | None:
         if describe is not None:
             self._server.on_request(self._link, request, describe)
-        armed = super().draw(exchange, request, describe)
+        rule = super().draw(exchange, request, describe)
         self.quiet_until = 0
-        return armed
+        return rule
