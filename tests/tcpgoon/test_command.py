@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import trustme
+from gevent import get_hub
 
 from tests.commands import StartCommand, run
 from tests.peers import RawBackend
 from tests.servers import HOST, TIMEOUT, Server
 from tests.tcpgoon.dialing import closed_port
 from tests.tcpgoon.processes import GOON, STATUS, read_statuses, running
+from vaurien.tcpgoon.main import main
 
 DURATION = r'\d+(\.\d+)?(µs|ms|s)'
 
@@ -181,19 +183,17 @@ def test_interrupted_while_it_holds(holder: RawBackend) -> None:
     assert (status, summary['interrupted'], summary['exit_status']) == (1, True, 1)
 
 
-def test_the_second_signal_ends_it_at_once() -> None:
-    code = (
-        'import gevent\nfrom vaurien.tcpgoon.interruption import interruptible\n'
-        'with interruptible(lambda: print("first", flush=True)):\n'
-        '    print("ready", flush=True)\n    gevent.sleep(600)\n'
-    )
-    with subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == 'ready\n'
-        process.send_signal(signal.SIGINT)
-        assert process.stdout.readline() == 'first\n'
-        process.send_signal(signal.SIGINT)
-        assert process.wait(TIMEOUT) == 1
+def test_the_second_signal_ends_it_at_once(holder: RawBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    statuses: list[int] = []
+    monkeypatch.setattr(os, '_exit', statuses.append)
+
+    def interrupt_twice() -> None:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    get_hub().loop.run_callback(interrupt_twice)
+    assert main(['-y', '-c', '1', '--hold', '600', HOST, str(holder.port)]) == 1
+    assert statuses == [1]
 
 
 def test_nobody_reads(holder: RawBackend) -> None:

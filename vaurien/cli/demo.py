@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,6 +20,7 @@ from rich.table import Table
 
 from vaurien.address import Address
 from vaurien.console.percentiles import percentiles
+from vaurien.console.signals import on_signals_in_loop
 from vaurien.engine.proxy import ProxyServer
 from vaurien.records.status import ProxyStatus
 from vaurien.rules.behaviors import make_rules
@@ -86,7 +86,7 @@ def main() -> int:
         )
         clients = Group()
         stack.callback(clients.kill)
-        stack.callback(gevent.signal_handler(signal.SIGINT, clients.kill).cancel)
+        stack.enter_context(on_signals_in_loop(clients.kill))
         for number in range(CLIENTS):
             clients.spawn(_send_requests, f'http://{proxy.address}', number, seen)
         watch = _watch_live if console.is_terminal else _watch_lines

@@ -13,7 +13,7 @@ from vaurien.address import Address
 from vaurien.cli.flags import parse
 from vaurien.console import log
 from vaurien.console.output import fail, say
-from vaurien.console.signals import on_end
+from vaurien.console.signals import on_signals_in_loop
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import ConfigError, StartError
@@ -58,14 +58,14 @@ def serve(settings: Settings) -> int:
     """Serve until SIGINT or SIGTERM; a second one ends the process at once. Raises `ConfigError`, `StartError`."""
     proxies = Proxies([settings] if settings.proxies is None else settings.proxies, settings.defaults)
     ended = Event()
-    on_end(ended.set)
-    proxies.start()
-    control = start_control(proxies, settings) if settings.http else None
-    say(announce(proxies, control))
-    ended.wait()
-    proxies.shut_down(GRACE)
-    if control:
-        control.stop()
+    with on_signals_in_loop(ended.set):
+        proxies.start()
+        control = start_control(proxies, settings) if settings.http else None
+        say(announce(proxies, control))
+        ended.wait()
+        proxies.shut_down(GRACE)
+        if control:
+            control.stop()
     for proxy in proxies.values():
         say(summarize(proxy.status(), alone=settings.proxies is None))
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import uuid
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -13,14 +14,14 @@ from vaurien.clock import Clock
 from vaurien.conntest.client import Client
 from vaurien.conntest.connection import Connection
 from vaurien.conntest.descriptors import SPARE, allow_descriptors
-from vaurien.conntest.messages import RunGroup
+from vaurien.conntest.messages import Result, RunGroup
 from vaurien.conntest.moments import SECOND
 from vaurien.conntest.progress import watch
 from vaurien.conntest.remote import Remote
 from vaurien.conntest.report import make_report, write_report
 from vaurien.conntest.summary import summarize
 from vaurien.console.output import fail, say
-from vaurien.console.signals import on_end
+from vaurien.console.signals import on_signals_in_loop
 from vaurien.errors import ConfigError, RemoteError
 
 #: Ended by Ctrl-C, as shells tell it.
@@ -29,52 +30,55 @@ INTERRUPTED = 130
 
 def command(given: argparse.Namespace) -> int:
     """Run a group, compare, write the report; 0, 1 if something did not arrive, or 130."""
-    with closing(Remote(given.remote)) as remote:
+    with closing(Remote(given.remote)) as remote, closing(Clock(gevent.get_hub().loop)) as clock:
         if given.report:
             _check_writable(given.report)
         group = remote.create(given.plan) if given.command == 'run' else remote.fetch(given.group)
         earlier = frozenset(run.run_id for run in group.test_runs or ())
         group.test_runs = None
         group.remote_addr = remote.url
-        was_ended = _run(group, remote, given.data, given.timeout)
-        try:
-            server, failure = remote.fetch(group.run_group_id), None
-        except RemoteError as error:
-            server, failure = None, error
-        report = make_report(group, server, earlier)
-        if given.report:
-            write_report(report, given.report)
-        say(summarize(report))
-        if failure:
-            raise RemoteError(f'nothing was compared, for want of the record of the server: {failure}')
-        if given.delete:
-            remote.delete(group.run_group_id)
-    if was_ended:
-        return fail('conntest', f'interrupted after {len(report.results or ())} of {group.run_count} runs', INTERRUPTED)
-    return int(any(result.error for result in report.results or ()))
+        client = _make_client(group, remote, given, clock)
+        with on_signals_in_loop(client.stop):
+            client.start()
+            watch(client)
+            was_stopped, group.test_runs = client.stopped, client.runs
+            results = _report(group, remote, earlier, given)
+    if was_stopped:
+        return fail('conntest', f'interrupted after {len(results)} of {group.run_count} runs', INTERRUPTED)
+    return int(any(result.error for result in results))
 
 
-def _run(group: RunGroup, remote: Remote, data: bytes, timeout: float) -> bool:
-    """Run *group* and put its runs into it; whether that was ended before its time."""
+def _make_client(group: RunGroup, remote: Remote, given: argparse.Namespace, clock: Clock) -> Client:
     concurrency = min(group.concurrency, group.run_count)
     if allow_descriptors(concurrency + SPARE) < concurrency + SPARE:
         raise ConfigError(
             f'{concurrency} runs at a time are more connections than this process may open: see ulimit -n'
         )
-    seconds = timeout + group.server_delay_ns / SECOND
-    with closing(Clock(gevent.get_hub().loop)) as clock:
-        client = Client(
-            group,
-            make_data=(lambda: data) if data else _make_uuid,
-            connect=lambda: Connection(remote.base, seconds),
-            path=remote.path_of(group.run_group_id),
-            sleep=clock.sleep,
-        )
-        on_end(client.stop)
-        client.start()
-        watch(client)
-    group.test_runs = client.runs
-    return client.stopped
+    timeout = given.timeout + group.server_delay_ns / SECOND
+    return Client(
+        group,
+        make_data=(lambda: given.data) if given.data else _make_uuid,
+        connect=lambda: Connection(remote.base, timeout),
+        path=remote.path_of(group.run_group_id),
+        sleep=clock.sleep,
+    )
+
+
+def _report(group: RunGroup, remote: Remote, earlier: frozenset[str], given: argparse.Namespace) -> Sequence[Result]:
+    """Compare the runs of *group* with the server's record of them, and report; the results."""
+    try:
+        server, failure = remote.fetch(group.run_group_id), None
+    except RemoteError as error:
+        server, failure = None, error
+    report = make_report(group, server, earlier)
+    if given.report:
+        write_report(report, given.report)
+    say(summarize(report))
+    if failure:
+        raise RemoteError(f'nothing was compared, for want of the record of the server: {failure}')
+    if given.delete:
+        remote.delete(group.run_group_id)
+    return report.results or ()
 
 
 def _make_uuid() -> bytes:

@@ -16,7 +16,7 @@ from vaurien.conntest.store import Store
 from vaurien.conntest.upstream import Upstream
 from vaurien.console import log
 from vaurien.console.output import say
-from vaurien.console.signals import on_end
+from vaurien.console.signals import on_signals_in_loop
 from vaurien.errors import StartError
 from vaurien.web.guard import Guard
 from vaurien.web.server import App, Malformed, WebServer
@@ -32,15 +32,15 @@ def command(given: argparse.Namespace) -> int:
     address = Address(given.host, given.port)
     server = ConnTestServer(store, address, fetches=not given.no_upstream)
     ended = Event()
-    on_end(ended.set)
-    try:
-        server.start()
-    except (OSError, UnicodeError) as error:  # a name that is none fails in its encoding
-        raise StartError.of(error, address) from None
-    where = f'http://{server.address}' if given.host else f'http://localhost:{server.address.port}, on all addresses'
-    say(f'conntest {__version__}: {where}\nCtrl-C ends')
-    ended.wait()
-    server.stop()
+    with on_signals_in_loop(ended.set):
+        try:
+            server.start()
+        except (OSError, UnicodeError) as error:  # a name that is none fails in its encoding
+            raise StartError.of(error, address) from None
+        where = server.address if given.host else f'localhost:{server.address.port}, on all addresses'
+        say(f'conntest {__version__}: http://{where}\nCtrl-C ends')
+        ended.wait()
+        server.stop()
     say(f'test groups: {len(store.groups)}, runs: {sum(group.count for group in store.groups)}')
     return 0
 

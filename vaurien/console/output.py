@@ -40,6 +40,16 @@ def flush() -> None:
         _discard(sys.stdout)
 
 
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether people read what is printed to *stream*."""
+    return stream is not None and stream.isatty()
+
+
+def can_redraw(stream: TextIO | None) -> bool:
+    """Return whether *stream* is a terminal on which a line can be drawn again, such as that of a progress bar."""
+    return is_terminal(stream) and os.environ.get('TERM') != 'dumb'
+
+
 def fail(command: str, error: Exception | str, status: int) -> int:
     """Print one line to standard error and give *status* back."""
     print(f'{command}: error:', ' '.join(str(error).split()), file=sys.stderr)

@@ -14,7 +14,6 @@ prompt        the question before anything is opened
 dialer        dials in time, holds what is established
 connection    one connection: dialing, established, closed, or failed
 handshake     the steps until a connection counts as established
-interruption  Ctrl-C and SIGTERM
 record        what happened, as counts and times
 result        a test that is over, and its exit status
 spread        minimum, average, percentiles of times

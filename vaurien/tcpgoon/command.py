@@ -13,9 +13,9 @@ import msgspec
 
 from vaurien.console import log
 from vaurien.console.output import say
+from vaurien.console.signals import on_signals_in_loop
 from vaurien.tcpgoon.dialer import Dialer
 from vaurien.tcpgoon.display import make_display
-from vaurien.tcpgoon.interruption import interruptible
 from vaurien.tcpgoon.plan import Test, check_limits, plan
 from vaurien.tcpgoon.plot import check_plot, draw
 from vaurien.tcpgoon.prompt import confirm
@@ -69,7 +69,7 @@ def run_tests(tests: Sequence[Test], settings: Settings, stream: TextIO) -> list
 def run_test(test: Test, settings: Settings, stream: TextIO) -> Result:
     """Run it to its end, or until a signal comes."""
     began = datetime.now(timezone.utc)
-    with closing(Dialer(test.recipe, settings)) as dialer, interruptible(dialer.interrupt):
+    with closing(Dialer(test.recipe, settings)) as dialer, on_signals_in_loop(dialer.interrupt, status=1):
         display = make_display(dialer, settings, stream)
         dialer.begin()
         display.begin()

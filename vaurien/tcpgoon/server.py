@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 from contextlib import suppress
 from socket import SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, SOMAXCONN, socket
 from typing import Any
 
-import gevent
 from gevent import get_hub
 from gevent.event import Event
 
 from vaurien.console.output import say
+from vaurien.console.signals import on_signals_in_loop
 from vaurien.errors import StartError
 from vaurien.tcpgoon.handshake import CHUNK, READ
 from vaurien.tcpgoon.limits import raise_descriptors
@@ -30,10 +29,9 @@ def serve(settings: ServerSettings) -> int:
     """Hold connections until the time is over or a signal comes; 0. Raises `ConfigError`, `StartError`."""
     raise_descriptors(settings.maxconnections or 10**6)  # as far as may be
     server = Server(settings)
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        gevent.signal_handler(signum, server.over.set)
-    say(announce(server.address, settings))
-    server.run()
+    with on_signals_in_loop(server.over.set):
+        say(announce(server.address, settings))
+        server.run()
     say(f'accepted: {server.accepted}, most at a time: {server.most}, closed by the client: {server.left}')
     return 0
 

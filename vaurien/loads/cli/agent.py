@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from vaurien.address import Address
 from vaurien.console.output import fail
 from vaurien.console.parser import Parser
+from vaurien.console.signals import on_signals
 from vaurien.errors import ConfigError, StartError
 from vaurien.loads.cli.service import make_service_parser
 from vaurien.loads.cluster import messages
@@ -45,10 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     from vaurien.loads.cluster.supervisor import Supervisor
 
     supervisor = Supervisor(address, arguments.name, secret, no_patching=arguments.no_patching)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda signum, frame: supervisor.end())
-    print(f'{arguments.name}: for the broker at {address}, Ctrl-C ends', file=sys.stderr, flush=True)
-    supervisor.run()
+    with on_signals(supervisor.end):
+        print(f'{arguments.name}: for the broker at {address}, Ctrl-C ends', file=sys.stderr, flush=True)
+        supervisor.run()
     return 0
 
 

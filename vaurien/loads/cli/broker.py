@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from vaurien.address import Address
 from vaurien.console import log
 from vaurien.console.output import fail
 from vaurien.console.parser import Parser
+from vaurien.console.signals import on_signals_in_loop
 from vaurien.errors import ConfigError, StartError
 from vaurien.loads.cli.service import make_service_parser
 from vaurien.loads.cluster import messages
@@ -66,7 +66,6 @@ def make_parser() -> Parser:
 
 def serve(address: Address, secret: str) -> None:
     """Until SIGINT or SIGTERM; raises `StartError`."""
-    import gevent
     from gevent.event import Event
 
     from vaurien.loads.cluster.broker import Broker
@@ -74,10 +73,9 @@ def serve(address: Address, secret: str) -> None:
     log.set_up('info', '-')
     logging.getLogger('locust').setLevel('WARNING')  # it names agents by their connections
     ended = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        gevent.signal_handler(number, ended.set)
-    broker = Broker(address, secret)
-    here = Address(address.host, broker.agents.port)
-    print(f'loads-broker {__version__}: {here}, Ctrl-C ends', file=sys.stderr, flush=True)
-    ended.wait()
-    broker.stop()
+    with on_signals_in_loop(ended.set):
+        broker = Broker(address, secret)
+        here = Address(address.host, broker.agents.port)
+        print(f'loads-broker {__version__}: {here}, Ctrl-C ends', file=sys.stderr, flush=True)
+        ended.wait()
+        broker.stop()

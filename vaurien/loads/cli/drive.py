@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +12,7 @@ import gevent
 from gevent.pool import Group
 
 from vaurien.console import log
+from vaurien.console.signals import on_signals
 from vaurien.errors import ConfigError
 from vaurien.loads.cli import cluster
 from vaurien.loads.cli.progress import Progress
@@ -139,22 +138,13 @@ def _tick(run: Run, outputs: list[Output]) -> None:
                 output.tick(run)
 
 
-@contextmanager
-def _stopping(run: Run) -> Iterator[None]:
-    """SIGINT and SIGTERM stop the run; a second one ends the process at once."""
+def _stopping(run: Run) -> AbstractContextManager[None]:
+    """Stop the run at SIGINT or SIGTERM within the block."""
     loop = gevent.get_hub().loop
-    stopping = Group()
+    greenlets = Group()
 
-    def on_signal(signum: int, frame: object) -> None:
-        # A plain handler: in unpatched runs, the event loop has no say for long.
-        if run.interrupted:
-            os._exit(128 + signum)
-        run.interrupted = True
-        loop.run_callback_threadsafe(stopping.spawn, run.stop)
+    def end() -> None:
+        run.interrupted = True  # at once: in unpatched runs, it takes long until the event loop can call anything
+        loop.run_callback_threadsafe(greenlets.spawn, run.stop)
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return on_signals(end)
