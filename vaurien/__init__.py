@@ -14,8 +14,8 @@ __version__ = '2.0.0'
 
 __all__ = ['Client', 'Proxy', '__version__', 'start_proxy', 'stop_proxy']
 
-#: Where the public names live: a module is imported when one of its names is asked for, so that a client does without
-#: gevent and the command can patch the standard library first.
+#: The module of each public name. It is imported at the first use of the name: so `Client` works without gevent, and
+#: the command can patch the standard library before anything else is imported.
 _HOMES = {
     'Client': 'vaurien.client',
     'Proxy': 'vaurien.embedded',

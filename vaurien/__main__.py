@@ -1,4 +1,4 @@
-"""``python -m vaurien`` is the command ``vaurien``."""
+"""Run the command ``vaurien`` as ``python -m vaurien``."""
 
 import sys
 

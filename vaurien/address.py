@@ -1,4 +1,4 @@
-"""``host:port`` texts, and what they mean."""
+"""Addresses, and the text ``host:port`` that stands for one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MAX_PORT = 65535
 
 
 class Address(NamedTuple):
-    """A host, as a name or a number without brackets, and a TCP port (0: any free one)."""
+    """A host, as a name or an IP address without brackets, and a TCP port. Port 0 means any free port."""
 
     host: str
     port: int
@@ -21,7 +21,7 @@ class Address(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Read ``host:port`` or ``[v6]:port``; raises `AddressError`."""
+        """Return the address that ``host:port`` or ``[IPv6]:port`` stands for; raise `AddressError` for other texts."""
         host, colon, port = text.rpartition(':')
         if host.startswith('[') and host.endswith(']'):
             host = host[1:-1]
@@ -37,9 +37,12 @@ class Address(NamedTuple):
 
 
 def is_host(text: str) -> bool:
-    """Whether a name server can be asked for it; the resolver would fail on it with a traceback."""
+    """Return whether *text* may be a host name or an IP address.
+
+    Python's resolver raises `UnicodeError`, not `OSError`, for a name that it cannot encode.
+    """
     try:
         text.encode('idna')
-    except UnicodeError:  # a label that is empty or longer than 63
+    except UnicodeError:  # a label that is empty or longer than 63 bytes (RFC 1035, 2.3.4)
         return False
     return text.isprintable()

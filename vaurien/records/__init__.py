@@ -1,1 +1,1 @@
-"""What has happened on a proxy: counters, histograms, the last faults, and the status that is told."""
+"""What has happened on a proxy: counters, histograms, the last faults, and the types of its status."""

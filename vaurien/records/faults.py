@@ -1,4 +1,4 @@
-"""What was hit: the last faults of a proxy, as data."""
+"""The last faults of a proxy, as data."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ KEPT = 1000
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """One exchange that a behavior was applied to."""
+    """A behavior applied to an exchange."""
 
     #: Seconds since the epoch.
     time: float
-    #: The numbers of the link, and of the exchange on it.
+    #: The number of the link, and the number of the exchange on this link. Both begin with 1.
     link: int
     exchange: int
     behavior: str
-    #: Every option of the behavior, with its value as JSON has it.
+    #: The value of every option of the behavior, ready for JSON.
     options: dict[str, Any]
-    #: The text of the request: ``GET /orders/7``.
+    #: The text of the request, such as ``GET /orders/7``.
     request: str
 
 
 class FaultLog:
-    """The last `KEPT` faults; and, for those who wait, which of them nobody has taken yet."""
+    """The last `KEPT` faults, and those among them that no waiting test has taken yet."""
 
     def __init__(self) -> None:
         self._kept: deque[Fault] = deque(maxlen=KEPT)
         self._untaken: deque[Fault] = deque(maxlen=KEPT)
 
     def add(self, fault: Fault) -> None:
-        """The newest one."""
+        """Record a fault."""
         self._kept.append(fault)
         self._untaken.append(fault)
 
     def last(self) -> list[Fault]:
-        """Those that are remembered, the oldest first."""
+        """Return the recorded faults, the oldest first."""
         return list(self._kept)
 
     def clear(self) -> None:
-        """Forget all."""
+        """Forget all faults."""
         self._kept.clear()
         self._untaken.clear()
 
     def take(self) -> Fault | None:
-        """The oldest since `renew` that was not taken before; None: there is none."""
+        """Return the oldest fault that was not taken before, or None. Faults before the last `renew` do not count."""
         return self._untaken.popleft() if self._untaken else None
 
     def renew(self) -> None:
-        """Nobody is to take what has been until now."""
+        """Let `take` skip the faults recorded so far."""
         self._untaken.clear()

@@ -1,4 +1,4 @@
-"""What a running proxy tells of itself, as types: ready for JSON, times in seconds."""
+"""The types of what a running proxy reports about itself. It is ready for JSON; times are in seconds."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ class RuleStatus(TypedDict):
 
 
 class ToxicStatus(TypedDict):
-    """A toxic on a stream of a proxy, with every attribute that is set."""
+    """A toxic on a stream of a proxy. Attributes that are not set are left out."""
 
     attributes: dict[str, Any]
     name: str
     type: str
-    #: As it was written: ``upstream`` or ``downstream``, in any case.
+    #: ``upstream`` or ``downstream``, in the upper and lower case in which it was given.
     stream: str
-    #: The probability that a link gets it.
+    #: The probability that it applies to a link.
     toxicity: float
 
 
 class BytesStatus(TypedDict):
-    """Bytes received: from the client (upstream), from the backend (downstream)."""
+    """The bytes received from the client (upstream) and from the backend (downstream)."""
 
     upstream: int
     downstream: int
 
 
 class LinksStatus(TypedDict):
-    """How many links there are, and have been."""
+    """The number of links that are open, and of all links since the start."""
 
     open: int
     total: int
 
 
 class LimitsStatus(TypedDict):
-    """What it was started with."""
+    """The limits that a proxy was started with."""
 
     timeout: float
     idle_timeout: float | None
@@ -52,18 +52,18 @@ class LimitsStatus(TypedDict):
 
 
 class LinkStatus(TypedDict):
-    """One link that is open."""
+    """An open link."""
 
     id: int
-    #: The addresses of both peers, while they are there.
+    #: The addresses of both peers; null before the connection and after it is closed.
     client: str | None
     backend: str | None
     age: float
     bytes: BytesStatus
     exchanges: int
-    #: What is applied to an exchange now.
+    #: The behavior that is applied to an exchange at the moment.
     behavior: str | None
-    #: The names of those that are applied to it.
+    #: The names of the toxics that apply to it.
     toxics: list[str]
 
 
@@ -87,5 +87,5 @@ class ProxyStatus(TypedDict):
     links: LinksStatus
     exchanges: int
     bytes: BytesStatus
-    #: By behavior: the exchanges that it was applied to.
+    #: How many exchanges each behavior was applied to, by its name.
     faults: dict[str, int]
