@@ -12,6 +12,11 @@ from tests.commands import Command, StartCommand
 from tests.peers import RawBackend, echo
 from tests.servers import Server
 from tests.toxiproxy.asking import Toxiproxy
+from vaurien.behaviors import Behavior
+from vaurien.behaviors.dummy import Dummy
+from vaurien.plugins.registry import Registry
+from vaurien.protocols import Protocol
+from vaurien.protocols.base import BaseProtocol
 
 
 @pytest.fixture(scope='session')
@@ -98,3 +103,17 @@ def vaurien_command() -> Iterator[StartCommand]:
             return command
 
         yield start
+
+
+@pytest.fixture
+def behaviors(monkeypatch: pytest.MonkeyPatch) -> Registry[Dummy]:
+    """Give the registry of behaviors; what a test registers is forgotten after it."""
+    monkeypatch.setattr(Behavior, '_registered', dict(Behavior._registered))
+    return Behavior
+
+
+@pytest.fixture
+def protocols(monkeypatch: pytest.MonkeyPatch) -> Registry[BaseProtocol]:
+    """Give the registry of protocols; what a test registers is forgotten after it."""
+    monkeypatch.setattr(Protocol, '_registered', dict(Protocol._registered))
+    return Protocol
