@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -149,6 +150,8 @@ def test_what_it_says_at_the_start(vaurien_command: StartCommand) -> None:
     ]
     assert command.port > 0
     assert command.control_port > 0
+    soft, hard = resource.prlimit(command.pid, resource.RLIMIT_NOFILE)
+    assert soft == hard, 'a link takes two descriptors'
 
 
 def test_the_seed_that_chance_took_is_told(vaurien_command: StartCommand) -> None:

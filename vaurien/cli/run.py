@@ -12,6 +12,7 @@ from vaurien import __version__
 from vaurien.address import Address
 from vaurien.cli.flags import parse
 from vaurien.console import log
+from vaurien.console.limits import raise_descriptors
 from vaurien.console.output import fail, say
 from vaurien.console.signals import on_signals_in_loop
 from vaurien.engine.proxies import Proxies
@@ -57,6 +58,7 @@ def show_demo() -> int:
 def serve(settings: Settings) -> int:
     """Serve until SIGINT or SIGTERM; a second one ends the process at once. Raises `ConfigError`, `StartError`."""
     proxies = Proxies([settings] if settings.proxies is None else settings.proxies, settings.defaults)
+    raise_descriptors()  # a link takes two
     ended = Event()
     with on_signals_in_loop(ended.set):
         proxies.start()

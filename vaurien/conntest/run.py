@@ -13,13 +13,13 @@ import gevent
 from vaurien.clock import Clock
 from vaurien.conntest.client import Client
 from vaurien.conntest.connection import Connection
-from vaurien.conntest.descriptors import SPARE, allow_descriptors
 from vaurien.conntest.messages import Result, RunGroup
 from vaurien.conntest.moments import SECOND
 from vaurien.conntest.progress import watch
 from vaurien.conntest.remote import Remote
 from vaurien.conntest.report import make_report, write_report
 from vaurien.conntest.summary import summarize
+from vaurien.console.limits import describe_shortage
 from vaurien.console.output import fail, say
 from vaurien.console.signals import on_signals_in_loop
 from vaurien.errors import ConfigError, RemoteError
@@ -49,11 +49,8 @@ def command(given: argparse.Namespace) -> int:
 
 
 def _make_client(group: RunGroup, remote: Remote, given: argparse.Namespace, clock: Clock) -> Client:
-    concurrency = min(group.concurrency, group.run_count)
-    if allow_descriptors(concurrency + SPARE) < concurrency + SPARE:
-        raise ConfigError(
-            f'{concurrency} runs at a time are more connections than this process may open: see ulimit -n'
-        )
+    if shortage := describe_shortage(min(group.concurrency, group.run_count)):
+        raise ConfigError(shortage)
     timeout = given.timeout + group.server_delay_ns / SECOND
     return Client(
         group,

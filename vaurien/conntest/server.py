@@ -11,10 +11,10 @@ from vaurien import __version__
 from vaurien.address import Address
 from vaurien.clock import Clock
 from vaurien.conntest.app import Responders, make_app
-from vaurien.conntest.descriptors import SPARE, allow_descriptors
 from vaurien.conntest.store import Store
 from vaurien.conntest.upstream import Upstream
 from vaurien.console import log
+from vaurien.console.limits import raise_descriptors
 from vaurien.console.output import say
 from vaurien.console.signals import on_signals_in_loop
 from vaurien.errors import StartError
@@ -52,8 +52,8 @@ class ConnTestServer(WebServer):
 
     def __init__(self, store: Store, address: Address, *, fetches: bool) -> None:
         super().__init__(address)
-        #: For each client there may be a connection upstream.
-        self.max_clients = min(MAX_CLIENTS, (allow_descriptors(2 * MAX_CLIENTS + SPARE) - SPARE) // 2)
+        # For each client there may be a connection to an upstream endpoint.
+        self.max_clients = min(MAX_CLIENTS, max(1, raise_descriptors(2 * MAX_CLIENTS) // 2))
         self._store = store
         self._clock = Clock(gevent.get_hub().loop)
         self._upstream = Upstream(self.max_clients) if fetches else None

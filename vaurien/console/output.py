@@ -50,9 +50,14 @@ def can_redraw(stream: TextIO | None) -> bool:
     return is_terminal(stream) and os.environ.get('TERM') != 'dumb'
 
 
+def warn(command: str, text: str) -> None:
+    """Print one line to standard error and go on."""
+    say(f'{command}: warning: {" ".join(text.split())}', sys.stderr)
+
+
 def fail(command: str, error: Exception | str, status: int) -> int:
     """Print one line to standard error and give *status* back."""
-    print(f'{command}: error:', ' '.join(str(error).split()), file=sys.stderr)
+    say(f'{command}: error: {" ".join(str(error).split())}', sys.stderr)
     return status
 
 

@@ -9,7 +9,7 @@ target        addresses to dial and to dial from
 eureka        targets from a registry
 tls           how TLS is checked
 escapes       bytes as they are typed
-limits        what this machine allows
+ports         local ports of this machine
 prompt        the question before anything is opened
 dialer        dials in time, holds what is established
 connection    one connection: dialing, established, closed, or failed

@@ -12,7 +12,7 @@ from typing import TextIO
 import msgspec
 
 from vaurien.console import log
-from vaurien.console.output import say
+from vaurien.console.output import say, warn
 from vaurien.console.signals import on_signals_in_loop
 from vaurien.tcpgoon.dialer import Dialer
 from vaurien.tcpgoon.display import make_display
@@ -36,7 +36,7 @@ def run(settings: Settings, words: Sequence[str]) -> int:
     tests = plan(settings, words)
     stream = sys.stderr if settings.json else sys.stdout
     for warning in check_limits(settings, tests):
-        say(f'tcpgoon: warning: {warning}', sys.stderr)
+        warn('tcpgoon', warning)
     targets = [test.recipe.target.address for test in tests]
     if not settings.assume_yes and not confirm(targets, settings.connections, stream):
         return 1

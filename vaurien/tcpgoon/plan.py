@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from vaurien.address import Address
+from vaurien.console.limits import describe_shortage
 from vaurien.errors import ConfigError
 from vaurien.plugins.options import convert
 from vaurien.tcpgoon.escapes import unescape
 from vaurien.tcpgoon.handshake import Recipe
-from vaurien.tcpgoon.limits import check_ports, raise_descriptors
+from vaurien.tcpgoon.ports import check_ports
 from vaurien.tcpgoon.settings import Settings, TargetPort
 from vaurien.tcpgoon.target import Target, parse_sources
 from vaurien.tcpgoon.tls import check_name, make_context
@@ -37,7 +38,7 @@ def plan(settings: Settings, words: Sequence[str]) -> list[Test]:
 
 def check_limits(settings: Settings, tests: Sequence[Test]) -> list[str]:
     """Have the connections fit into this machine; what is to be said if they cannot."""
-    warnings = [raise_descriptors(settings.connections)]
+    warnings = [describe_shortage(settings.connections)]
     warnings += [check_ports(settings.connections, test.recipe.target) for test in tests]
     return [warning for warning in dict.fromkeys(warnings) if warning]
 

@@ -9,16 +9,18 @@ from typing import Any
 from gevent import get_hub
 from gevent.event import Event
 
-from vaurien.console.output import say
+from vaurien.console.limits import describe_shortage, raise_descriptors
+from vaurien.console.output import say, warn
 from vaurien.console.signals import on_signals_in_loop
 from vaurien.errors import StartError
 from vaurien.tcpgoon.handshake import CHUNK, READ
-from vaurien.tcpgoon.limits import raise_descriptors
 from vaurien.tcpgoon.settings import ServerSettings
 from vaurien.tcpgoon.target import look_up, spell
 
 #: Accepted in one go, before those that are open have their turn.
 BATCH = 64
+#: Room to make for connections where there is no limit.
+MANY = 1_000_000
 #: Seconds to leave clients waiting when the descriptors are used up.
 EXHAUSTED_PAUSE = 0.5
 #: What clients say is received into this, and not looked at.
@@ -27,7 +29,10 @@ BUFFER = bytearray(CHUNK)
 
 def serve(settings: ServerSettings) -> int:
     """Hold connections until the time is over or a signal comes; 0. Raises `ConfigError`, `StartError`."""
-    raise_descriptors(settings.maxconnections or 10**6)  # as far as may be
+    if not settings.maxconnections:
+        raise_descriptors(MANY)
+    elif shortage := describe_shortage(settings.maxconnections):
+        warn('tcpgoon', shortage)
     server = Server(settings)
     with on_signals_in_loop(server.over.set):
         say(announce(server.address, settings))

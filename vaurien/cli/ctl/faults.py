@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from vaurien.cli.ctl.command import Command, argument, spell_json
 from vaurien.client import NOT_FOUND, Client
-from vaurien.console.output import say, wait
+from vaurien.console.output import say, wait, warn
 from vaurien.errors import ControlError, UnreachableError
 from vaurien.records.faults import KEPT, Fault
 
@@ -53,7 +52,7 @@ def watch(client: Client) -> Iterator[list[Fault]]:
         faults = _look(client)
         new = find_new(faults, seen)
         if seen is not None and len(new) == KEPT:
-            print(f'vaurienctl: more than {KEPT} faults between two looks: some are left out', file=sys.stderr)
+            warn('vaurienctl', f'more than {KEPT} faults between two looks: some are left out')
         if new:
             seen = new[-1]
         yield new

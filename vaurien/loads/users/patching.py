@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
+from vaurien.console.limits import raise_descriptors
 from vaurien.errors import StartError
 
 #: The oldest Python that Locust supports.
@@ -27,8 +27,7 @@ def prepare(*, no_patching: bool = False) -> None:
         os.environ[SKIP] = '1'
     import locust  # noqa: F401  # patches, unless told not to
 
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    raise_descriptors()
 
 
 def check_engine() -> None:
