@@ -20,7 +20,7 @@ from vaurien.errors import AddressError
 )
 def test_read_and_written_back(text: str, address: Address) -> None:
     assert Address.parse(text) == address
-    assert str(address) == text
+    assert str(address) == address.written == text
 
 
 @pytest.mark.parametrize(

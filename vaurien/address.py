@@ -19,6 +19,11 @@ class Address(NamedTuple):
         host = f'[{self.host}]' if ':' in self.host else self.host
         return f'{host}:{self.port}'
 
+    @property
+    def written(self) -> str:
+        """The text to show to whoever gave the address: a subclass may know how they wrote it."""
+        return str(self)
+
     @classmethod
     def parse(cls, text: str) -> Address:
         """Return the address that ``host:port`` or ``[IPv6]:port`` stands for; raise `AddressError` for other texts."""

@@ -26,11 +26,8 @@ class ProxySettings(msgspec.Struct, kw_only=True, frozen=True):
     name: str = ONLY
     proxy: Address = Address('localhost', 8000)
     backend: Address = Address('localhost', 8888)
-    #: Both as they were written, if that was for Toxiproxy.
-    listen: str | None = None
-    upstream: str | None = None
-    #: Whether clients see a reset when the backend cannot be reached; else an end, as Toxiproxy's do.
-    resets: bool = True
+    #: Whether a client's connection is reset if the backend cannot be reached; else it is ended.
+    reset_if_unreachable: bool = True
     protocol: str = 'tcp'
     #: What is armed at the start; nothing: every exchange passes.
     behaviors: tuple[Rule, ...] = ()

@@ -212,7 +212,7 @@ class TestToxiproxysFile:
 ] and more"""
         a, b, c = self.build(tmp_path, content)
         assert (a.name, a.proxy, a.backend, a.enabled) == ('a', ('::1', 0), ('localhost', 1), True)
-        assert (b.name, b.listen, b.upstream, b.enabled) == ('b', 'nowhere', 'anything', False)
+        assert (b.name, b.proxy.written, b.backend.written, b.enabled) == ('b', 'nowhere', 'anything', False)
         assert (c.proxy, c.backend, c.protocol) == (('localhost', 80), ('localhost', 80), 'http')
 
     def test_there_may_be_nothing_in_it(self, tmp_path: Path) -> None:

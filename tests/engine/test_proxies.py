@@ -170,7 +170,7 @@ class TestRestart:
                 proxy.shut_down()
                 with pytest.raises(OSError, match='in use'):
                     proxy.start(Address(*listener.getsockname()))
-                assert (proxy.enabled, proxy.address, proxy.listen) == (False, address, str(address))
+                assert (proxy.enabled, proxy.address, proxy.address.written) == (False, address, str(address))
                 proxy.start()
 
         in_loop(look)

@@ -103,6 +103,8 @@ def test_settings_keep_what_was_written() -> None:
     defaults = ProxySettings(seed=7, timeout=5.0, protocol='redis')
     settings = make_settings(ProxyFields(name='a', listen='localhost:http', upstream='b'), defaults)
     assert (settings.proxy, settings.backend) == (('localhost', 80), ('b', 0))
-    assert (settings.listen, settings.upstream, settings.resets) == ('localhost:http', 'b', False)
+    assert (settings.proxy.written, settings.backend.written) == ('localhost:http', 'b')
+    assert (str(settings.proxy), str(settings.backend)) == ('localhost:80', 'b:0')
+    assert not settings.reset_if_unreachable
     assert (settings.seed, settings.timeout, settings.protocol) == (7, 5.0, 'redis')
     assert make_settings(ProxyFields(name='a', upstream='b', protocol='http'), defaults).protocol == 'http'

@@ -137,7 +137,7 @@ def test_what_is_to_be_moved_was_disabled(play: Play) -> None:
         waiting = scene.begin(scene.lifecycle.change, 'a', ProxyChange(listen=f'{SLOW}:0'))
         scene.lifecycle.change('a', ProxyChange(enabled=False))
         assert scene.end(waiting) is proxy
-        assert (proxy.enabled, proxy.listen) == (False, f'{SLOW}:0')
+        assert (proxy.enabled, proxy.address.written) == (False, f'{SLOW}:0')
 
     play(act)
 

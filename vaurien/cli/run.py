@@ -99,7 +99,7 @@ def announce_proxy(proxy: ProxyServer) -> list[str]:
     named = '' if proxy.name == ONLY else f'{proxy.name}: '
     disabled = '' if proxy.enabled else ', disabled'
     lines = [
-        f'{named}{proxy.listen} -> {proxy.upstream} ({proxy.settings.protocol}{disabled})',
+        f'{named}{proxy.address.written} -> {proxy.backend.written} ({proxy.settings.protocol}{disabled})',
         f'armed: {describe_armed(proxy.rules)}',
         f'seed: {proxy.seed} (--seed {proxy.seed} draws the same again)',
     ]

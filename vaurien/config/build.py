@@ -30,7 +30,7 @@ REGISTRIES: dict[str, Registry[Any]] = {'behavior': Behavior, 'protocol': Protoc
 SPECS = {'behavior': str, 'behaviors': list[dict[str, Any]]}
 
 #: What is no key of a section, though it is a field of the settings.
-_DERIVED = {'name', 'listen', 'upstream', 'resets', 'proxies', 'behavior_options', 'protocol_options'}
+_DERIVED = {'name', 'reset_if_unreachable', 'proxies', 'behavior_options', 'protocol_options'}
 
 #: The keys of ``[proxy:NAME]`` and their types: the settings of a proxy, with what arms behaviors, and their options.
 PROXY_SETTINGS: dict[str, Any] = {

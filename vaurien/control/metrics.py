@@ -44,7 +44,7 @@ class Family(NamedTuple):
 
 def _read_streams(proxy: ProxyServer, upstream: int, downstream: int) -> Iterator[Sample]:
     for direction, value in (('upstream', upstream), ('downstream', downstream)):
-        yield [direction, proxy.listen, proxy.name, proxy.upstream], [value]
+        yield [direction, proxy.address.written, proxy.name, proxy.backend.written], [value]
 
 
 def _read_held(proxy: ProxyServer) -> Iterator[Sample]:

@@ -123,7 +123,7 @@ class Link:
 
     def on_unreachable(self) -> None:
         """No address of the backend accepts. A reset is the nearest to a refused connection that can still be shown."""
-        if self.proxy.settings.resets:
+        if self.proxy.settings.reset_if_unreachable:
             self._set_reset(self.client)
         self.close()
 

@@ -64,9 +64,6 @@ class ProxyServer:
         self.selector: Selector | None = None
         self.address = settings.proxy
         self.backend = settings.backend
-        #: Both as somebody wrote them last; of the first, as soon as it is known, the number.
-        self.listen = str(settings.proxy) if settings.listen is None else settings.listen
-        self.upstream = str(settings.backend) if settings.upstream is None else settings.upstream
         self.resolver = Resolver(self, settings.backend)
         self.links: dict[int, Link] = {}
         self.links_total = 0
@@ -122,7 +119,6 @@ class ProxyServer:
         listener = Listener(self, address)
         listener.start()
         self.address = Address(*listener.address[:2])
-        self.listen = str(self.address)
         return listener
 
     def move(self, address: Address) -> None:
@@ -133,6 +129,10 @@ class ProxyServer:
         if before is not None:
             before.close()
         self.close_links()
+
+    def set_address(self, address: Address) -> None:
+        """Listen at *address* from the next start on."""
+        self.address = address
 
     @contextmanager
     def giving_way(self, address: Address) -> Iterator[None]:
@@ -331,7 +331,7 @@ class ProxyServer:
 
     def set_backend(self, backend: Address) -> None:
         """Go to another backend, from the next exchange on."""
-        self.backend, self.upstream = backend, str(backend)
+        self.backend = backend
         self.resolver = Resolver(self, backend)
         self.resolver.refresh()
         for link in list(self.links.values()):
@@ -354,7 +354,7 @@ class ProxyServer:
             'name': self.name,
             'enabled': self.enabled,
             'uptime': round(monotonic() - self._began, 3),
-            'proxy': self.listen,
+            'proxy': self.address.written,
             'backend': str(self.backend),
             'protocol': settings.protocol,
             'protocol_options': self.protocol_options,

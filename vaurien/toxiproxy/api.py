@@ -252,8 +252,8 @@ def tell_proxy(proxy: ProxyServer) -> ProxyAnswer:
     """A proxy as the API shows it."""
     told: ProxyAnswer = {
         'name': proxy.name,
-        'listen': proxy.listen,
-        'upstream': proxy.upstream,
+        'listen': proxy.address.written,
+        'upstream': proxy.backend.written,
         'enabled': proxy.enabled,
         'toxics': [tell_toxic(entry) for entry in proxy.toxics],
     }

@@ -36,6 +36,24 @@ class ProxyFields(msgspec.Struct, kw_only=True):
         return next((field for field in ('name', 'upstream') if not getattr(self, field)), '')
 
 
+class WrittenAddress(Address):
+    """An address that is shown as somebody wrote it: ``:6379``, ``localhost:http``, or what is no address at all."""
+
+    _text: str
+
+    @classmethod
+    def of(cls, address: Address, text: str) -> WrittenAddress:
+        """Return *address*, to be shown as *text*."""
+        written = cls(*address)
+        written._text = text
+        return written
+
+    @property
+    def written(self) -> str:
+        """The text that Toxiproxy's clients gave."""
+        return self._text
+
+
 def everywhere() -> str:
     """The host to listen on for every address of the machine, of IPv4 and, if it has that, of IPv6."""
     return '::' if socket.has_dualstack_ipv6() else '0.0.0.0'
@@ -50,13 +68,14 @@ def parse_listen(text: str) -> Address:
     return Address(everywhere() if host in _WILDCARDS else host, _read_port(port))
 
 
-def parse_upstream(text: str) -> Address:
-    """Where to connect to. Any text will do: what is no address is found out by whoever connects."""
+def parse_upstream(text: str) -> WrittenAddress:
+    """Return where to connect to. Any text will do: that it is no address turns out when a client connects."""
     try:
         host, port = split_host_port(text)
-        return Address(host or 'localhost', _read_port(port))
+        address = Address(host or 'localhost', _read_port(port))
     except AddressError:
-        return Address(text or 'localhost', 0)
+        address = Address(text or 'localhost', 0)
+    return WrittenAddress.of(address, text)
 
 
 def split_host_port(text: str) -> tuple[str, str]:
@@ -84,7 +103,7 @@ def split_host_port(text: str) -> tuple[str, str]:
 def make_settings(fields: ProxyFields, defaults: ProxySettings) -> ProxySettings:
     """What a proxy is to be told; raises `ConfigError` for a protocol that there is not, or no address to listen on."""
     try:
-        address = parse_listen(fields.listen if fields.enabled else '')
+        address = WrittenAddress.of(parse_listen(fields.listen if fields.enabled else ''), fields.listen)
     except AddressError as error:
         raise error.within('listen') from None
     protocol = fields.protocol or defaults.protocol
@@ -97,9 +116,7 @@ def make_settings(fields: ProxyFields, defaults: ProxySettings) -> ProxySettings
         name=fields.name,
         proxy=address,
         backend=parse_upstream(fields.upstream),
-        listen=fields.listen,
-        upstream=fields.upstream,
-        resets=False,
+        reset_if_unreachable=False,
         protocol=protocol,
         enabled=fields.enabled,
     )

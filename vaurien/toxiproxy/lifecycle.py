@@ -20,7 +20,7 @@ from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import AddressError, ConfigError, ToxiproxyError
 from vaurien.settings import ProxySettings
-from vaurien.toxiproxy.fields import ProxyFields, make_settings, parse_listen, parse_upstream
+from vaurien.toxiproxy.fields import ProxyFields, WrittenAddress, make_settings, parse_listen, parse_upstream
 
 
 class ProxyChange(msgspec.Struct, kw_only=True):
@@ -68,21 +68,20 @@ class Lifecycle:
     def change(self, name: str, change: ProxyChange) -> ProxyServer:
         """Move, redirect, start or stop one; its toxics stay."""
         proxy = self.find(name)
-        listen = proxy.listen if change.listen is None else change.listen
+        listen = proxy.address.written if change.listen is None else change.listen
         address = None
-        if listen != proxy.listen or (change.enabled and not proxy.enabled):
+        if listen != proxy.address.written or (change.enabled and not proxy.enabled):
             address = _resolve(listen)
             proxy = self.find(name)
         enabled = proxy.enabled if change.enabled is None else change.enabled
         moves = change.listen is not None and not _is_at(proxy, listen, address)
         if enabled and address is not None and (moves or not proxy.enabled):
             _bind(proxy.move if proxy.enabled else partial(proxy.start, wait=False), address)
-        elif moves:
-            proxy.listen = listen
-        if change.upstream is not None and change.upstream != proxy.upstream:
+        elif address is not None and moves:
+            proxy.set_address(WrittenAddress.of(address, listen))
+        if change.upstream is not None and change.upstream != proxy.backend.written:
             proxy.close_links()
             proxy.set_backend(parse_upstream(change.upstream))
-            proxy.upstream = change.upstream
         if not enabled:
             proxy.shut_down()
         return proxy
@@ -138,7 +137,10 @@ def _make(fields: ProxyFields, defaults: ProxySettings) -> ProxyServer:
 
 
 def _differs(proxy: ProxyServer, fields: ProxyFields, address: Address | None) -> bool:
-    if fields.upstream != proxy.upstream or (fields.protocol or proxy.settings.protocol) != proxy.settings.protocol:
+    if (
+        fields.upstream != proxy.backend.written
+        or (fields.protocol or proxy.settings.protocol) != proxy.settings.protocol
+    ):
         return True
     return not _is_at(proxy, fields.listen, address)
 
@@ -146,7 +148,7 @@ def _differs(proxy: ProxyServer, fields: ProxyFields, address: Address | None) -
 def _is_at(proxy: ProxyServer, listen: str, address: Address | None) -> bool:
     """Whether it is written to listen there, or does on *address*, which *listen* stands for."""
     try:
-        return listen == proxy.listen or address == parse_listen(proxy.listen)
+        return listen == proxy.address.written or address == parse_listen(proxy.address.written)
     except AddressError:
         return False
 
