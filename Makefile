@@ -11,7 +11,7 @@ METADATA := setup.cfg pyproject.toml
 
 help:
 	@echo 'make demo    install, then show faults on a live backend'
-	@echo 'make test    install, then run every test (ARGS="-k redis" to choose)'
+	@echo 'make test    install, then run every test (ARGS="-k redis" to choose, ARGS="-n 0" for one process)'
 	@echo 'make lint    ruff, its formatter in check mode, and the types'
 	@echo 'make types   mypy --strict'
 	@echo 'make format  let ruff format and sort'
@@ -24,10 +24,12 @@ help:
 demo: $(VENV)/.runtime
 	$(BIN)/vaurien --demo
 
+# The tests start the commands hundreds of times, which is to be fast whatever the environment says of bytecode.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.develop
 	@scripts/install-servers redis-server redis-benchmark redis-cli nginx curl jq memcached mariadbd mariadb \
 	  postgres psql node npm
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n logical --dist worksteal $(ARGS)
 
 lint: $(VENV)/.develop
 	$(BIN)/ruff check .

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -12,11 +12,28 @@ from tests.commands import Command, StartCommand
 from tests.peers import RawBackend, echo
 from tests.servers import Server
 from tests.toxiproxy.asking import Toxiproxy
+from tests.turns import turn
 from vaurien.behaviors import Behavior
 from vaurien.behaviors.dummy import Dummy
 from vaurien.plugins.registry import Registry
 from vaurien.protocols import Protocol
 from vaurien.protocols.base import BaseProtocol
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that run alone at the end."""
+    items.sort(key=_is_serial)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # outside of pytest-timeout: waiting for a turn is not part of the test
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run a test when it is its turn."""
+    with turn(alone=_is_serial(item)):
+        return (yield)
+
+
+def _is_serial(item: pytest.Item) -> bool:
+    return item.get_closest_marker('serial') is not None
 
 
 @pytest.fixture(scope='session')
