@@ -1,7 +1,7 @@
-"""What the proxy costs, next to no proxy at all, HAProxy and Toxiproxy: ``python -m benchmarks`` in the repository.
+"""Measure what the proxy costs, compared with no proxy, HAProxy and Toxiproxy: ``python -m benchmarks``.
 
-A scenario is one load on one kind of backend; a contender is what stands in between; a step is one contender under one
-scenario. Every round runs every step once, so that what disturbs the machine disturbs all alike. What is judged is the
-processor time of the proxy per unit of work: rates and high percentiles say more about the machine. In one scenario
-there is no proxy: it measures ``tcpgoon``, which is the load.
+A scenario is a load on a kind of backend. A contender is what stands between the load and the backend. A step is one
+contender under one scenario. Every round runs every step once, so that a disturbance of the machine affects all of them
+alike. Contenders are judged by the processor time of the proxy per unit of work, because rates and high percentiles
+depend more on the machine. One scenario has no proxy: it measures ``tcpgoon``, which is the load itself.
 """

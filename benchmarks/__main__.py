@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: run the rounds, print the tables."""
+"""Run the rounds and print the tables: ``python -m benchmarks``."""
 
 from __future__ import annotations
 
@@ -27,17 +27,24 @@ Step = tuple[int, Scenario, Contender]
 
 
 def parse_arguments() -> argparse.Namespace:
-    """The command line."""
+    """Return the arguments of the command line."""
     parser = argparse.ArgumentParser('python -m benchmarks', description=__doc__)
-    parser.add_argument('--rounds', type=int, default=3, help='how often every step is run (3)')
-    parser.add_argument('--seconds', type=float, default=3.0, help='about how long each load takes (3)')
+    parser.add_argument(
+        '--rounds', type=int, default=3, help='number of rounds, each of which runs every step once (3)'
+    )
+    parser.add_argument('--seconds', type=float, default=3.0, help='about how long each load runs, in seconds (3)')
     parser.add_argument('--quick', action='store_true', help='one round of one second: a smoke test, not a measurement')
     parser.add_argument(
-        '--only', metavar='PATTERN', default='', help='scenarios to run: a name or a regular expression'
+        '--only', metavar='PATTERN', default='', help='scenarios to run: a name, or a regular expression found in it'
     )
-    parser.add_argument('--contenders', metavar='PATTERN', default='', help='contenders to run, likewise')
-    parser.add_argument('--json', metavar='FILE', type=Path, help='write every sample there as well')
-    parser.add_argument('--list', action='store_true', help='list scenarios and contenders and end')
+    parser.add_argument(
+        '--contenders',
+        metavar='PATTERN',
+        default='',
+        help='contenders to run: a name, or a regular expression found in it',
+    )
+    parser.add_argument('--json', metavar='FILE', type=Path, help='also write every sample to this file')
+    parser.add_argument('--list', action='store_true', help='list scenarios and contenders, and run nothing')
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.rounds, arguments.seconds = 1, 1.0
@@ -45,13 +52,13 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def is_chosen(name: str, pattern: str) -> bool:
-    """Whether *pattern* is the name, or else is found in it."""
+    """Return whether *pattern* is *name*. If it is no name at all, return whether it is found in *name*."""
     names = {scenario.name for scenario in SCENARIOS} | {item.name for one in SCENARIOS for item in one.contenders}
     return name == pattern if pattern in names else bool(re.search(pattern, name))
 
 
 def chosen_steps(arguments: argparse.Namespace) -> list[Step]:
-    """Every step in order; every other round turns the contenders round, so that none always comes first."""
+    """Return every step in order. Every other round reverses the contenders, so that none always runs first."""
     steps: list[Step] = []
     for round_ in range(arguments.rounds):
         for scenario in SCENARIOS:
@@ -64,7 +71,7 @@ def chosen_steps(arguments: argparse.Namespace) -> list[Step]:
 
 
 def start_backends(stack: ExitStack, names: set[str]) -> dict[str, Server]:
-    """Start the backends of those names."""
+    """Start the backends with these names, and return them by name."""
     directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='vaurien-bench-')))
     starters: dict[str, Callable[[Path], AbstractContextManager[Server]]] = {
         'redis': servers.redis,
@@ -79,7 +86,7 @@ def start_backends(stack: ExitStack, names: set[str]) -> dict[str, Server]:
 
 
 def run_step(scenario: Scenario, contender: Contender, backend: Server, seconds: float) -> Sample:
-    """Start the contender, load it, and give what was seen."""
+    """Start the contender, put the load on it, and return what was measured."""
     with contender.start(backend) as endpoint:
         if not scenario.cpu:
             return scenario.load(contender, endpoint, seconds).seen
@@ -93,7 +100,7 @@ def run_step(scenario: Scenario, contender: Contender, backend: Server, seconds:
 
 
 def run_steps(steps: list[Step], backends: dict[str, Server], seconds: float, results: Results) -> Iterator[str]:
-    """Run everything into *results*; a line of progress for every step."""
+    """Run all steps, add their samples to *results*, and yield a line of progress for each."""
     for count, (round_, scenario, contender) in enumerate(steps, 1):
         place = f'[{count}/{len(steps)}] {scenario.name}: {contender.name}: '
         try:
@@ -106,14 +113,14 @@ def run_steps(steps: list[Step], backends: dict[str, Server], seconds: float, re
 
 
 def main() -> int:
-    """Run what the command line says; the exit status."""
+    """Run what the command line asks for, and return the exit status."""
     arguments = parse_arguments()
     steps = chosen_steps(arguments)
     if arguments.list:
         print('\n'.join(f'{scenario.name}: {contender.name}' for round_, scenario, contender in steps if not round_))
         return 0
     if not steps:
-        print('benchmarks: nothing is chosen: see --list', file=sys.stderr)
+        print('benchmarks: no scenario or contender has this name: see --list', file=sys.stderr)
         return 2
     hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
@@ -128,7 +135,7 @@ def main() -> int:
         print(f'benchmarks: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        status = 130  # what is there so far is shown
+        status = 130  # the results so far are still printed
     print(f'\n{table.report(results, machine.describe())}')
     if arguments.json:
         arguments.json.write_text(json.dumps(results.samples, indent=2))

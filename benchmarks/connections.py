@@ -1,4 +1,4 @@
-"""How soon ``tcpgoon`` has many connections open, and in how much memory of its own."""
+"""Measure how fast ``tcpgoon`` opens many connections, and how much memory it takes for them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tests.commands import SCRIPTS
 from tests.servers import HOST, Server, free_port
 
 CONNECTIONS = 15_000
-#: Connections that make it allocate what it needs once.
+#: Connections of a first run, which makes it allocate what does not depend on their number.
 WARM_UP = 50
-#: The most seconds that it holds them, to be looked at meanwhile.
+#: The longest that it holds the connections while its memory is measured, in seconds.
 HOLD = 60
 
 SECONDS = 's to open all'
@@ -27,7 +27,7 @@ KIB = 'KiB per connection'
 
 
 def open_many(contender: Contender, endpoint: Endpoint, seconds: float) -> Outcome:
-    """Open them as fast as may be, and see by how much it has grown compared to a few."""
+    """Open connections as fast as possible. Compare the memory with that of a run with few connections."""
     _, before = _open(endpoint.port, WARM_UP)
     elapsed, after = _open(endpoint.port, CONNECTIONS)
     return Outcome(CONNECTIONS, {SECONDS: elapsed, KIB: (after - before) / (CONNECTIONS - WARM_UP)})
@@ -35,14 +35,14 @@ def open_many(contender: Contender, endpoint: Endpoint, seconds: float) -> Outco
 
 @contextmanager
 def holding_server(directory: Path) -> Iterator[Server]:
-    """What `open_many` connects to."""
+    """Run the server that `open_many` connects to."""
     port = free_port()
     with listening([str(SCRIPTS / 'tcpgoon'), 'server', '-p', str(port), '-m', '0', '-d', '0'], port) as pid:
         yield Server(HOST, port, pid)
 
 
 def _open(port: int, connections: int) -> tuple[float, int]:
-    """Seconds until all are established, and the KiB that it takes then."""
+    """Return the seconds until all connections are established, and the KiB of memory at that time."""
     flags = ['-y', '-s', '0', '-c', str(connections), '--hold', str(HOLD), '--json']
     with subprocess.Popen(
         [str(SCRIPTS / 'tcpgoon'), *flags, HOST, str(port)],

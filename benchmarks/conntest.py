@@ -1,7 +1,7 @@
-"""``python -m benchmarks.conntest``: how many runs conntest bears, and how exact its delays are.
+"""Measure how many runs conntest can take, and how exact its delays are: ``python -m benchmarks.conntest``.
 
-The load is 100,000 runs, 200 at a time; the delays are those of a thousand runs, five at a time, in three rounds. For
-comparison, before each round, a process that does nothing but wait: whatever it is late by is the machine's.
+The load is 100,000 runs, 200 at a time. The delays are measured over three rounds of a thousand runs, five at a time.
+Before each round a process that only waits is measured, too: its error is the error of the machine.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ for _ in range(500):
     print(time.perf_counter_ns() - began - {CLIENT_DELAY})
 """
 
-#: A server that prints in the end how late each of its waits was.
+#: A server that prints how late each of its waits was, when it ends.
 WATCHED = """
 import sys, time
 from gevent import monkey
@@ -56,9 +56,9 @@ print('late', *late)
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, and print the results."""
     parser = argparse.ArgumentParser('python -m benchmarks.conntest', description=__doc__)
-    parser.add_argument('--runs', type=int, default=100_000, help='how many runs the load is made of (100000)')
+    parser.add_argument('--runs', type=int, default=100_000, help='number of runs of the load (100000)')
     runs = parser.parse_args().runs
     print(*machine.describe()[:2], sep='\n')
     with tempfile.TemporaryDirectory(prefix='vaurien-bench-') as directory:
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def measure_load(report: Path, runs: int) -> None:
-    """Print how long the runs take, what they cost the server and how many are lost."""
+    """Print how long the runs take, what they cost the server, and how many of them fail."""
     server = Server()
     try:
         began = time.perf_counter()
@@ -87,7 +87,7 @@ def measure_load(report: Path, runs: int) -> None:
 
 
 def measure_delays(report: Path) -> None:
-    """Print how late waits are: those of a process that does nothing else, of the client and of the server."""
+    """Print how late waits are: in a process that only waits, in the client, and in the server."""
     waiter = subprocess.run([sys.executable, '-c', WAITER], capture_output=True, text=True, check=True)
     bare = [int(line) for line in waiter.stdout.split()]
     server = Process('python', '-c', WATCHED, 'server', '--host', HOST, '-p', '0')
@@ -104,7 +104,7 @@ def measure_delays(report: Path) -> None:
 
 
 def run(url: str, report: Path, *flags: str) -> dict[str, Any]:
-    """The report of one ``conntest run``."""
+    """Run ``conntest run`` and return its report."""
     command = [str(SCRIPTS / 'conntest'), 'run', '-r', url, '-f', str(report), *flags]
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     content: dict[str, Any] = json.loads(report.read_bytes())
@@ -112,7 +112,7 @@ def run(url: str, report: Path, *flags: str) -> dict[str, Any]:
 
 
 def p99(errors: Sequence[float]) -> str:
-    """What 99 of 100 are off by at most."""
+    """Return the 99th percentile of the absolute errors, from nanoseconds, as text."""
     return f'{statistics.quantiles(map(abs, errors), n=100, method="inclusive")[98] / 1e6:.3f} ms'
 
 

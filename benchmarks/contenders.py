@@ -1,4 +1,4 @@
-"""What stands between a load and its backend, and how it is started."""
+"""The contenders: what may stand between a load and its backend, and how each of them is started."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import requests
 from benchmarks.process import BenchError, listening
 from tests.servers import SEARCH_PATH, Server, free_port
 
-#: Of the contenders that hold every exchange back, in seconds.
+#: The delay of the contenders that delay every exchange, in seconds.
 DELAY = 0.05
-#: KB a second, and bytes of a piece, of toxics on a long transfer.
+#: The settings of toxics on a long transfer: 1000 bytes per second, and bytes per piece.
 RATE_KB = 200_000
 SLICE = 10_000
 
@@ -42,7 +42,7 @@ listen bench
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a load goes: *port* of 127.0.0.1; *pid* is the proxy's, None without one."""
+    """The port of 127.0.0.1 that a load connects to. *pid* is the process of the proxy, or None without one."""
 
     port: int
     pid: int | None
@@ -51,7 +51,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Contender:
-    """*start* takes the backend; *delay* is what it adds on purpose, in seconds."""
+    """A way from the load to the backend. *start* runs it; *delay* is the delay in seconds that it adds on purpose."""
 
     name: str
     start: Callable[[Server], AbstractContextManager[Endpoint]]
@@ -60,13 +60,13 @@ class Contender:
 
 @contextmanager
 def direct(backend: Server) -> Iterator[Endpoint]:
-    """Nothing in between."""
+    """Connect the load to the backend directly."""
     yield Endpoint(backend.port, None, backend)
 
 
 @contextmanager
 def haproxy(backend: Server, mode: str, spliced: bool = False) -> Iterator[Endpoint]:
-    """HAProxy with one thread, as it comes; or *spliced*: `splice` forced both ways, with pipes of 1 MiB."""
+    """Run HAProxy with one thread and its defaults. *spliced* forces `splice` both ways, with pipes of 1 MiB."""
     port = free_port()
     config = HAPROXY_CONFIG.format(
         mode=mode,
@@ -84,7 +84,7 @@ def haproxy(backend: Server, mode: str, spliced: bool = False) -> Iterator[Endpo
 
 @contextmanager
 def vaurien(backend: Server, flags: tuple[str, ...]) -> Iterator[Endpoint]:
-    """The installed command."""
+    """Run the installed command ``vaurien``."""
     port = free_port()
     command = [str(Path(sysconfig.get_path('scripts'), 'vaurien'))]
     command += ['--proxy', f'127.0.0.1:{port}', '--backend', backend.address, *flags]
@@ -94,7 +94,7 @@ def vaurien(backend: Server, flags: tuple[str, ...]) -> Iterator[Endpoint]:
 
 @contextmanager
 def toxiproxy(backend: Server, toxic: Mapping[str, Any] | None = None) -> Iterator[Endpoint]:
-    """Toxiproxy with one proxy, set up over its API."""
+    """Run Toxiproxy with one proxy, which is set up over its API."""
     port, api_port = free_port(), free_port()
     api = f'http://127.0.0.1:{api_port}/proxies'
     proxy = {'name': 'bench', 'listen': f'127.0.0.1:{port}', 'upstream': backend.address, 'enabled': True}
@@ -122,14 +122,14 @@ def _toxiproxy(name: str, kind: str, stream: str, delay: float = 0.0, **attribut
 
 
 def _aimed(patterns: tuple[str, ...]) -> tuple[str, str]:
-    """Flags that arm an error for each of the *patterns*."""
+    """Return flags that arm an error for each of the *patterns*."""
     return '--behavior', ','.join(f"100:error(match='{pattern}')" for pattern in patterns)
 
 
-#: Armed and, at 1 in 10^8, as good as never drawn; harmless when it is.
+#: A rule that is drawn for one exchange in 10^8, so almost never. Its delay is 0, so that it does no harm then.
 ARMED = ('--behavior', '0.000001:delay', '--behavior-delay-sleep', '0')
 
-#: Ten entries that no request of a load is for.
+#: Ten patterns that no request of a load matches.
 AIMED_REDIS = (
     'SET *',
     'DEL *',
@@ -174,5 +174,5 @@ TOXIPROXY_SLICER = _toxiproxy('slicer', 'slicer', 'upstream', average_size=SLICE
 
 
 def has_toxiproxy() -> bool:
-    """Whether there is a Toxiproxy to compare with; it is optional."""
+    """Return whether Toxiproxy is installed. It is optional."""
     return shutil.which('toxiproxy-server', path=SEARCH_PATH) is not None

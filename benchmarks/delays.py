@@ -1,4 +1,4 @@
-"""How exact a delay is."""
+"""Measure how exact a delay is."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from benchmarks.loads import GET, NIL, P50, RATE, Outcome
 from benchmarks.process import BenchError
 
 CONNECTIONS = 20
-#: The most seconds that a connection rests between a reply and its next request. How long is left to chance: those that
-#: all do the same fall into step, and then queue up behind each other.
+#: The longest pause of a connection between a reply and its next request, in seconds. The pauses are random: with equal
+#: pauses, the connections would fall into step and queue behind each other.
 REST = 0.05
 P99_ERROR = 'p99 error ms'
 
 
 def delay_error(contender: Contender, endpoint: Endpoint, seconds: float) -> Outcome:
-    """The error of a latency: how far it is from the median without a proxy plus the contender's delay."""
+    """Measure the error: the difference of each latency from the median latency without a proxy plus the delay."""
     expected = statistics.median(latencies(endpoint.backend.port, seconds / 4)) + contender.delay
     seen = latencies(endpoint.port, seconds)
     errors = [abs(latency - expected) for latency in seen]
@@ -31,16 +31,16 @@ def delay_error(contender: Contender, endpoint: Endpoint, seconds: float) -> Out
 
 
 def latencies(port: int, seconds: float) -> list[float]:
-    """The latencies of requests on all connections, in seconds. One thread, so that it does not compete with itself."""
+    """Return the latency of every request, in seconds. A single thread sends them all, so no two threads compete."""
     spent = []
     sent_at = [0.0] * CONNECTIONS
-    chance = Random(CONNECTIONS)
+    random = Random(CONNECTIONS)
     with ExitStack() as stack, selectors.DefaultSelector() as selector:
         sockets = [stack.enter_context(socket.create_connection(('127.0.0.1', port), 10)) for _ in sent_at]
         for number, sock in enumerate(sockets):
             selector.register(sock, selectors.EVENT_READ, number)
         started = time.perf_counter()
-        resting = sorted((started + chance.uniform(0, REST), number) for number in range(CONNECTIONS))
+        resting = sorted((started + random.uniform(0, REST), number) for number in range(CONNECTIONS))
         while (now := time.perf_counter()) - started < seconds:
             while resting and resting[0][0] <= now:
                 number = heappop(resting)[1]
@@ -51,5 +51,5 @@ def latencies(port: int, seconds: float) -> list[float]:
                     raise BenchError('not the reply of Redis')
                 received = time.perf_counter()
                 spent.append(received - sent_at[key.data])
-                heappush(resting, (received + chance.uniform(0, REST), key.data))
+                heappush(resting, (received + random.uniform(0, REST), key.data))
     return spent

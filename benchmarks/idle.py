@@ -1,4 +1,4 @@
-"""The memory of links that do nothing."""
+"""Measure the memory of idle links."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from benchmarks.measure import resident_kib
 from benchmarks.process import BenchError
 
 LINKS = 3000
-#: Links that make the proxy allocate what it needs once, before its memory is first looked at.
+#: Links that are opened before the first measurement, so that the proxy has allocated what it needs only once.
 WARM_UP = 50
 KIB = 'KiB per idle link'
 
 
 def idle_links(contender: Contender, endpoint: Endpoint, seconds: float) -> Outcome:
-    """Open links, have one exchange on each, and see by how much the proxy has grown."""
+    """Open links, send one request on each, and measure by how much the memory of the proxy has grown."""
     if endpoint.pid is None:
         raise BenchError('there is no proxy')
     with ExitStack() as stack:
@@ -27,7 +27,7 @@ def idle_links(contender: Contender, endpoint: Endpoint, seconds: float) -> Outc
         before = resident_kib(endpoint.pid)
         for _ in range(LINKS):
             stack.enter_context(_open(endpoint.port))
-        time.sleep(0.2)  # let it finish what it does after a reply
+        time.sleep(0.2)  # let the proxy finish what it does after the last reply
         grown = resident_kib(endpoint.pid) - before
     return Outcome(LINKS, {KIB: grown / LINKS})
 

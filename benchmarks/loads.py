@@ -1,6 +1,7 @@
-"""The loads, and how what they print is read.
+"""The loads: programs that send requests, and functions that read what they print.
 
-A load takes where to go and for how many seconds, and gives how much work was done (requests, or GB) and what it saw.
+A load runs against an endpoint for a number of seconds. It returns how much work was done, in requests or GB, and what
+it measured.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ RATE = 'per second'
 P50 = 'p50 ms'
 GB_RATE = 'GB/s'
 
-#: A request of Redis, and its reply as long as nobody has set the key.
+#: A request to Redis, and its reply while the key is not set.
 GET = b'*2\r\n$3\r\nGET\r\n$1\r\nk\r\n'
 NIL = b'$-1\r\n'
 
-#: How wrk spells milliseconds.
+#: The factors from the units that wrk prints to milliseconds.
 WRK_UNITS = {'us': 1e-3, 'ms': 1.0, 's': 1e3}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """*work*: how many units were done; *seen*: measured values by column."""
+    """The number of units of work that were done, and the measured values by column."""
 
     work: float
     seen: dict[str, float] = field(default_factory=dict)
@@ -49,7 +50,10 @@ Load = Callable[[Contender, Endpoint, float], Outcome]
 def redis_benchmark(
     contender: Contender, endpoint: Endpoint, seconds: float, *, clients: int, pipeline: int, nominal_rate: int
 ) -> Outcome:
-    """GET through redis-benchmark. It takes a number of requests, not a time: *nominal_rate* (1/s) makes it one."""
+    """Send GET with redis-benchmark.
+
+    It takes a number of requests, not a time: *nominal_rate*, in requests per second, turns the time into a number.
+    """
     requests = int(seconds * nominal_rate)
     flags = ['-c', str(clients), '-P', str(pipeline), '-n', str(requests)]
     output = _run('redis-benchmark', seconds, '-p', str(endpoint.port), '-t', 'get', '--csv', *flags)
@@ -58,9 +62,10 @@ def redis_benchmark(
 
 
 def ping_pong(contender: Contender, endpoint: Endpoint, seconds: float) -> Outcome:
-    """One request after the other on one connection, timed finer than redis-benchmark does (8 µs).
+    """Send one request after the other on one connection, and time each with `time.perf_counter`.
 
-    Client, proxy and backend share one processor: left to the scheduler, whether they do decides more than the proxy.
+    The resolution of redis-benchmark, 8 µs, is too coarse here. Client, proxy and backend are pinned to one processor:
+    otherwise the choices of the scheduler would change the result more than the proxy does.
     """
     pids = [0, endpoint.backend.pid, *([endpoint.pid] if endpoint.pid else [])]
     spent = []
@@ -76,7 +81,7 @@ def ping_pong(contender: Contender, endpoint: Endpoint, seconds: float) -> Outco
 
 
 def wrk(contender: Contender, endpoint: Endpoint, seconds: float, *, keep_alive: bool) -> Outcome:
-    """50 connections to nginx; without *keep_alive* each serves one request."""
+    """Send requests to nginx on 50 connections with wrk. Without *keep_alive*, each connection serves one request."""
     flags = ['-t', '1', '-c', '50', '-d', f'{max(1, round(seconds))}s', '--latency']
     if not keep_alive:
         flags += ['-H', 'Connection: close']
@@ -90,7 +95,7 @@ def wrk(contender: Contender, endpoint: Endpoint, seconds: float, *, keep_alive:
 
 
 def iperf3(contender: Contender, endpoint: Endpoint, seconds: float, *, reverse: bool) -> Outcome:
-    """One bulk transfer, upstream or, in *reverse*, downstream."""
+    """Transfer bulk data upstream with iperf3, or downstream if *reverse*."""
     flags = ['-R'] if reverse else []
     arguments = ['-c', '127.0.0.1', '-p', str(endpoint.port), '-t', str(max(1, round(seconds))), '-J', *flags]
     report = json.loads(_run('iperf3', seconds, *arguments))
@@ -104,7 +109,7 @@ def iperf3(contender: Contender, endpoint: Endpoint, seconds: float, *, reverse:
 def closed_loop(
     contender: Contender, endpoint: Endpoint, seconds: float, *, request: bytes, reply: bytes, clients: int
 ) -> Outcome:
-    """*request* on every connection, again as soon as its *reply* is there, from one thread."""
+    """Send *request* on every connection, again as soon as *reply* has arrived, all in one thread."""
     work = 0
     with ExitStack() as stack, selectors.DefaultSelector() as selector:
         for _ in range(clients):
@@ -122,17 +127,20 @@ def closed_loop(
 
 
 def mariadb_slap(contender: Contender, endpoint: Endpoint, seconds: float, *, nominal_rate: int) -> Outcome:
-    """``SELECT 1`` on 50 connections. It takes a number of queries, not a time: *nominal_rate* (1/s) makes it one."""
+    """Send ``SELECT 1`` on 50 connections with mariadb-slap.
+
+    It takes a number of queries, not a time: *nominal_rate*, in queries per second, turns the time into a number.
+    """
     queries = max(50, int(seconds * nominal_rate))
     flags = ['--concurrency=50', f'--number-of-queries={queries}', '--query=SELECT 1', '--csv']
     where = ['--no-defaults', '--host=127.0.0.1', f'--port={endpoint.port}', '--user=tester', '--password=secret']
-    where += ['--create-schema=test', '--no-drop']  # use it, that is
+    where += ['--create-schema=test', '--no-drop']  # use the schema that exists, and keep it
     output = _run('mariadb-slap', seconds, *where, *flags)
     return Outcome(queries, {RATE: queries / float(output.split(',')[2])})
 
 
 def pgbench(contender: Contender, endpoint: Endpoint, seconds: float, *, script: str) -> Outcome:
-    """*script* again and again on 50 connections."""
+    """Run *script* repeatedly on 50 connections with pgbench."""
     where = ['-h', '127.0.0.1', '-p', str(endpoint.port), '-U', 'tester', 'postgres']
     flags = ['-n', '-c', '50', '-T', str(max(1, round(seconds))), '-f', '/dev/stdin']
     output = _run('pgbench', seconds, *flags, *where, text=script, environment={'PGPASSWORD': 'secret'})
@@ -142,7 +150,7 @@ def pgbench(contender: Contender, endpoint: Endpoint, seconds: float, *, script:
 
 @contextmanager
 def iperf3_server(directory: Path) -> Iterator[Server]:
-    """What `iperf3` talks to."""
+    """Run the server that `iperf3` connects to."""
     port = free_port()
     command = [command_path('iperf3'), '-s', '-B', HOST, '-p', str(port)]
     with listening(command, port) as pid:
@@ -176,7 +184,7 @@ def _run(
     except FileNotFoundError as error:
         raise BenchError(str(error)) from error
     except subprocess.TimeoutExpired as error:
-        raise BenchError(f'{command} does not come to an end') from error
+        raise BenchError(f'{command} did not end in time') from error
     if done.returncode or 'Error' in done.stderr:
         raise BenchError(f'{command} ended with status {done.returncode}: {done.stderr.strip()[-200:]}')
     return done.stdout
@@ -185,5 +193,5 @@ def _run(
 def _search(pattern: str, output: str) -> tuple[str, ...]:
     match = re.search(pattern, output)
     if match is None:
-        raise BenchError(f'no {pattern} in the output of the load')
+        raise BenchError(f'the output of the load does not match {pattern}')
     return match.groups()

@@ -1,4 +1,4 @@
-"""What the figures were measured on and with."""
+"""The machine and the programs that the figures were measured with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.servers import SEARCH_PATH
 
-#: How each program is asked for its version.
+#: The flag with which each program prints its version.
 VERSION_FLAGS = {
     'haproxy': '-v',
     'redis-server': '--version',
@@ -26,7 +26,7 @@ VERSION_FLAGS = {
 
 
 def describe() -> list[str]:
-    """Processor, kernel and Python; the programs that take part."""
+    """Return lines that name the processor, the kernel, Python, and the version of each program."""
     model = re.search(r'model name\s*: (.*)', Path('/proc/cpuinfo').read_text())
     processor = f'{os.cpu_count()} cores, {model[1] if model else platform.machine()}'
     system = f'{platform.system()} {platform.release()}, Python {platform.python_version()}'

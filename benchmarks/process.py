@@ -1,4 +1,4 @@
-"""Starting what is measured: a server process that is listening, until the block is left."""
+"""Running a server process for the length of a block."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-#: Seconds a server may take to start, and to end when asked to.
-PATIENCE = 10.0
-#: The state LISTEN in ``/proc/net/tcp``.
+#: How long a server may take to start, and to end, in seconds.
+TIMEOUT = 10.0
+#: The state LISTEN in ``/proc/net/tcp`` (proc_pid_net(5)).
 LISTEN = '0A'
 
 
 class BenchError(Exception):
-    """A step that could not be measured: why, in one line."""
+    """A step that cannot be measured. The text gives the reason in one line."""
 
 
 def is_listening(port: int) -> bool:
-    """Whether somebody listens on 127.0.0.1 at *port*; unlike connecting, asking leaves no trace in a backend."""
+    """Return whether a process listens on *port* of 127.0.0.1, without a connection that the process would see."""
     wanted = f'0100007F:{port:04X}'
     rows = (line.split() for line in Path('/proc/net/tcp').read_text().splitlines())
     return any(row[1] == wanted and row[3] == LISTEN for row in rows)
@@ -28,7 +28,10 @@ def is_listening(port: int) -> bool:
 
 @contextmanager
 def listening(command: list[str], port: int) -> Iterator[int]:
-    """*command* in a process group of its own, from when it listens on *port*; gives its pid. Raises `BenchError`."""
+    """Run *command* in a process group of its own, and yield its pid once it listens on *port*.
+
+    Raise `BenchError`, with the last line that the process printed, if it does not.
+    """
     with tempfile.TemporaryFile() as log:
         try:
             process = subprocess.Popen(
@@ -48,19 +51,19 @@ def listening(command: list[str], port: int) -> Iterator[int]:
 
 
 def _wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not is_listening(port):
         if process.poll() is not None:
             raise BenchError(f'ended with status {process.returncode}')
         if time.monotonic() > deadline:
-            raise BenchError(f'does not listen on port {port}')
+            raise BenchError(f'does not listen on port {port} within {TIMEOUT:g} s')
         time.sleep(0.01)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -1,4 +1,4 @@
-"""What was measured, and what follows from it."""
+"""The samples that were measured, and the medians and ratios computed from them."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from contextlib import suppress
 from benchmarks.contenders import DIRECT
 from benchmarks.scenarios import Kind, Target
 
-#: The columns of one step.
+#: The values that one step measured, by column.
 Sample = dict[str, float]
 
 
 class Results:
-    """Samples by scenario, contender and round. Ratios are taken within a round, under the same disturbance."""
+    """Samples by scenario, contender and round. A ratio compares samples of the same round, taken close in time."""
 
     def __init__(self) -> None:
         self.samples: dict[str, dict[str, dict[int, Sample]]] = defaultdict(lambda: defaultdict(dict))
 
     def add(self, scenario: str, contender: str, round_: int, sample: Sample) -> None:
-        """Keep one sample."""
+        """Record a sample."""
         self.samples[scenario][contender][round_] = sample
 
     def columns(self, scenario: str) -> list[str]:
-        """Every column seen in a scenario, in the order first seen."""
+        """Return the columns of a scenario, in the order in which they first appeared."""
         rounds = self.samples[scenario].values()
         return list(dict.fromkeys(column for samples in rounds for sample in samples.values() for column in sample))
 
     def median(self, scenario: str, contender: str, column: str) -> float | None:
-        """The median over the rounds; None without a sample."""
+        """Return the median over all rounds, or None if there is no sample."""
         return self._over_rounds(scenario, column, [contender], lambda value: value)
 
     def ratio(self, scenario: str, ours: str, theirs: str, column: str) -> float | None:
-        """The median of ours / theirs."""
+        """Return the median over all rounds of *ours* divided by *theirs*, or None if there is no sample."""
         return self._over_rounds(scenario, column, [ours, theirs], lambda a, b: a / b)
 
     def reached(self, target: Target) -> float | None:
-        """What is to be held against the target's limit."""
+        """Return the value that is compared with the limit of *target*, or None if there is no sample."""
         ours = target.ours.name
         if target.theirs is None:
             return self.median(target.scenario, ours, target.column)
@@ -55,6 +55,6 @@ class Results:
         for number in set.intersection(*map(set, by_contender)):
             samples = [of_contender[number] for of_contender in by_contender]
             if all(column in sample for sample in samples):
-                with suppress(ZeroDivisionError):  # too short a step to say
+                with suppress(ZeroDivisionError):  # the step was too short for the clock
                     values.append(formula(*(sample[column] for sample in samples)))
         return statistics.median(values) if values else None

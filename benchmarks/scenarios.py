@@ -1,4 +1,4 @@
-"""What is measured: each load with its backend and its contenders, and what is to be reached."""
+"""The scenarios: each load with its backend and its contenders. The targets: the values that are to be reached."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from benchmarks import connections, contenders as c, delays, idle, loads
 CPU_REQUEST = 'CPU µs per request'
 CPU_GB = 'CPU s per GB'
 
-#: What a column of processor time counts in, per second.
+#: How many units of a column of processor time make one second.
 CPU_SCALE = {CPU_REQUEST: 1e6, CPU_GB: 1.0}
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """*judged*: the column that ratios are taken of; *reference*: the contender they are relative to.
+    """A load on a backend, with its contenders.
 
-    *cpu* is the column for the proxy's processor time per unit of work, empty where that means nothing.
+    Ratios compare the column *judged* with that of the contender *reference*. *cpu* is the column of the proxy's
+    processor time per unit of work, or empty if that is not measured.
     """
 
     name: str
@@ -32,7 +33,7 @@ class Scenario:
 
 
 class Kind(enum.Enum):
-    """How a target compares."""
+    """How a target compares with the other contender."""
 
     #: ours / theirs
     RATIO = enum.auto()
@@ -42,7 +43,10 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True)
 class Target:
-    """*ours* is to be at most *limit*, in a column of a scenario: compared to *theirs* as *kind* says, or by itself."""
+    """A limit for a column of a scenario.
+
+    If *theirs* is given, the limit is for *ours* compared with *theirs*, in the way that *kind* says.
+    """
 
     scenario: str
     ours: c.Contender

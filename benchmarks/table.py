@@ -1,4 +1,4 @@
-"""The results as Markdown."""
+"""Print the results as Markdown."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from benchmarks.scenarios import SCENARIOS, TARGETS, Kind, Scenario, Target
 
 
 def number(value: float | None) -> str:
-    """Three significant digits, all of them for what is large."""
+    """Return a value with three significant digits, or without decimals from 100 on."""
     if value is None:
         return ''
     return f'{value:,.0f}' if abs(value) >= 100 else f'{value:.3g}'
 
 
 def report(results: Results, machine: Sequence[str]) -> str:
-    """Everything: the machine, a table for each scenario, the targets."""
+    """Return the report: the machine, a table for each scenario, and the targets."""
     parts = ['\n'.join(f'- {line}' for line in machine)]
     parts += [_scenario(scenario, results) for scenario in SCENARIOS if results.samples.get(scenario.name)]
     targets = [_target(target, results) for target in TARGETS if results.samples.get(target.scenario)]

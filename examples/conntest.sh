@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What a client sees of a server that fails: conntest on both sides of a proxy that makes one request in ten fail.
+# Run conntest through a proxy that makes one request in ten fail, and show what the client sees.
 #
 #     bash examples/conntest.sh
 #
@@ -18,7 +18,7 @@ for port in "${server#*:}" "${control#*:}"; do
     until (: </dev/tcp/localhost/"$port") 2>/dev/null; do sleep 0.1; done
 done
 
-# What does the client see? Its exit status is 1 if anything went wrong, as here.
+# What does the client see? Its exit status is 1 if any run failed, as here.
 status=0
 conntest run --remote "http://$proxy" --run-count 200 --concurrency 4 --report report.json || status=$?
 [ "$status" -eq 1 ]
@@ -26,6 +26,6 @@ conntest run --remote "http://$proxy" --run-count 200 --concurrency 4 --report r
 # What did the proxy do?
 vaurienctl --host "$control" status | grep '^faults'
 
-# The runs that were hit, and all of them as a picture.
+# The runs that failed, and a picture of all runs.
 conntest summary report.json
 conntest plot report.json -o roundtrip.png

@@ -1,4 +1,4 @@
-"""A protocol that moves the bytes itself: one line asks, one line answers. minitel.ini names it.
+"""A protocol that moves the bytes itself: a request is a line, and a reply is a line. minitel.ini names it.
 
 vaurien --config minitel.ini --backend localhost:3615
 """
@@ -8,12 +8,12 @@ from vaurien.protocols.tcp import TCP
 
 
 class MinitelProtocol(TCP):
-    """Minitel, or nearly. An error is the line that the real thing was known for."""
+    """Something like Minitel. An error is the line that the real service answered when it was out of order."""
 
     name = 'minitel'
 
     def _handle(self, source, dest, to_backend):
-        """Pass one line on. A line of the client's is an exchange: behaviors are drawn for each."""
+        """Pass one line on. Each line of the client is an exchange, for which a behavior is drawn."""
         line = read_line(source)
         if not line:
             return False
@@ -21,16 +21,16 @@ class MinitelProtocol(TCP):
         return True
 
     def describe(self, request):
-        """The line, for the log."""
+        """Return the line, as the log shows it."""
         return request.partition(b'\r\n')[0].decode('ascii', 'backslashreplace')
 
     def error(self, code=0):
-        """No service."""
+        """Return the error response."""
         return ErrorReply(b'SERVICE INDISPONIBLE\r\n')
 
 
 def read_line(source):
-    """Everything up to the end of a line, and not a byte of the next one."""
+    """Read up to the end of a line, and no byte of the next one."""
     line = b''
     while not line.endswith(b'\n'):
         byte = source.recv(1)

@@ -1,6 +1,6 @@
-"""An acceptance test: does this instance hold as many connections as it should? Needs a Redis on localhost:6379.
+"""An acceptance test: does this instance hold as many connections as it should?
 
-REDIS=host:port names another one.
+It needs a Redis on localhost:6379, or at the address in the environment variable REDIS.
 
     pip install vaurien pytest
     pytest test_connections.py
@@ -18,7 +18,7 @@ CONNECTIONS = 200
 
 
 def tcpgoon(address, *flags):
-    """What tcpgoon finds out, with every connection served once."""
+    """Return the result of tcpgoon, which sends one PING on every connection."""
     host, _, port = address.rpartition(':')
     load = ['-y', '-c', str(CONNECTIONS), '-s', '0', '--send', r'PING\r\n', '--expect', '+PONG', '--json']
     command = [sys.executable, '-m', 'vaurien.tcpgoon', *load, *flags, host, port]

@@ -1,6 +1,6 @@
-"""What does this application do when Redis is late, refuses, hangs or is gone? Needs a Redis on localhost:6379.
+"""What does this application do when Redis is late, answers with errors, hangs or is gone?
 
-REDIS=host:port names another one.
+It needs a Redis on localhost:6379, or at the address in the environment variable REDIS.
 
     pip install vaurien pytest redis
     pytest test_redis_outage.py
@@ -16,7 +16,7 @@ REDIS = os.environ.get('REDIS', 'localhost:6379')
 
 
 class Prices:
-    """The application: prices from Redis, or, if that will not do, from wherever they really are."""
+    """The application: it gets prices from Redis or, if Redis fails, from their origin."""
 
     def __init__(self, cache, look_up):
         self.cache = cache

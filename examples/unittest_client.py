@@ -1,5 +1,5 @@
 # ruff: noqa: PT009, PT027
-"""A proxy in a process of its own, for a whole test case; the tests talk to its control API.
+"""A proxy in a process of its own, which the tests change over its control API.
 
 python unittest_client.py
 """

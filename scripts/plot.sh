@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Draw the report of conntest that REPORT_FILE names, or that is asked for, as roundtrip-plot.png.
+# Plot a report of conntest as roundtrip-plot.png. If REPORT_FILE does not name the report, ask for its path.
 #
 #     REPORT_FILE=report.json bash scripts/plot.sh
 set -euo pipefail
