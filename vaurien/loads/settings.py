@@ -9,12 +9,15 @@ from msgspec import Meta
 
 from vaurien.address import Address
 from vaurien.errors import ConfigError, OptionError
+from vaurien.loads.cluster.heartbeats import TIMEOUT
 from vaurien.loads.plan import Cycle
 from vaurien.loads.vaurien_flag import split_words
 from vaurien.plugins.options import Parsed, convert
 
 Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
+#: Heartbeats come every second.
+HeartbeatTimeout = Annotated[float, Meta(ge=2)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
 
@@ -102,6 +105,12 @@ GROUPS: dict[str, dict[str, Setting]] = {
         ),
         'python_dep': Setting(
             'a requirement that agents install for the run; again for more', list[str], [], 'REQUIREMENT'
+        ),
+        'heartbeat_timeout': Setting(
+            'seconds without a heartbeat after which an agent, broker or runner counts as lost',
+            HeartbeatTimeout,
+            TIMEOUT,
+            'SECONDS',
         ),
         'detach': Setting('give the run to the broker and leave', bool, False),
         'attach': Setting('follow the run that the broker has', bool, False),

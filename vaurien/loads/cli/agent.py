@@ -13,7 +13,8 @@ from vaurien.console.parser import Parser
 from vaurien.console.signals import on_signals
 from vaurien.errors import ConfigError, StartError
 from vaurien.loads.cli.service import make_service_parser
-from vaurien.loads.cluster import messages
+from vaurien.loads.cluster.endpoint import DEFAULT_BROKER
+from vaurien.loads.cluster.seal import SECRET, demand_secret
 from vaurien.loads.users.patching import check_engine
 
 DESCRIPTION = """\
@@ -35,16 +36,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = make_parser().parse(argv)
         address = Address.parse(arguments.broker)
-        secret = arguments.secret or os.environ.get(messages.SECRET, '')
-        messages.demand_secret(address, secret, what='--broker')
+        secret = arguments.secret or os.environ.get(SECRET, '')
+        demand_secret(address, secret, what='--broker')
         check_engine()
     except ConfigError as error:
         return fail('loads-agent', error, 2)
     except StartError as error:
         return fail('loads-agent', error, 1)
-    from vaurien.loads.cluster.supervisor import Supervisor
+    from vaurien.loads.cluster.supervisor import Master, Supervisor
 
-    supervisor = Supervisor(address, arguments.name, secret, no_patching=arguments.no_patching)
+    master = Master(address, secret, arguments.heartbeat_timeout, arguments.no_patching)
+    supervisor = Supervisor(master, arguments.name)
     with on_signals(supervisor.end):
         print(f'{arguments.name}: for the broker at {address}, Ctrl-C ends', file=sys.stderr, flush=True)
         supervisor.run()
@@ -55,7 +57,7 @@ def make_parser() -> Parser:
     """The parser of its flags."""
     parser = make_service_parser('loads-agent', DESCRIPTION, EPILOG)
     parser.add_argument(
-        '--broker', metavar='HOST:PORT', default=str(messages.DEFAULT_BROKER), help='where to connect (%(default)s)'
+        '--broker', metavar='HOST:PORT', default=str(DEFAULT_BROKER), help='where to connect (%(default)s)'
     )
     parser.add_argument(
         '--name', default=f'{socket.gethostname()}-{os.getpid()}', help='how it is called (%(default)s)'

@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from vaurien import __version__
 from vaurien.address import Address
@@ -16,11 +15,9 @@ from vaurien.console.parser import Parser
 from vaurien.console.signals import on_signals_in_loop
 from vaurien.errors import ConfigError, StartError
 from vaurien.loads.cli.service import make_service_parser
-from vaurien.loads.cluster import messages
+from vaurien.loads.cluster.endpoint import DEFAULT_BROKER
+from vaurien.loads.cluster.seal import SECRET, demand_secret
 from vaurien.loads.users.patching import prepare
-
-if TYPE_CHECKING:
-    pass
 
 DESCRIPTION = """\
 Keep a cluster standing between runs of loads-runner: agents connect here and wait.
@@ -43,11 +40,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = make_parser().parse(argv)
         address = Address.parse(arguments.bind)
-        secret = arguments.secret or os.environ.get(messages.SECRET, '')
-        messages.demand_secret(address, secret, what='--bind')
+        secret = arguments.secret or os.environ.get(SECRET, '')
+        demand_secret(address, secret, what='--bind')
         prepare()
         del sys.argv[1:]
-        serve(address, secret)
+        serve(address, secret, arguments.heartbeat_timeout)
     except ConfigError as error:
         return fail('loads-broker', error, 2)
     except StartError as error:
@@ -59,13 +56,13 @@ def make_parser() -> Parser:
     """The parser of its flags."""
     parser = make_service_parser('loads-broker', DESCRIPTION, EPILOG)
     parser.add_argument(
-        '--bind', metavar='HOST:PORT', default=str(messages.DEFAULT_BROKER), help='where to listen (%(default)s)'
+        '--bind', metavar='HOST:PORT', default=str(DEFAULT_BROKER), help='where to listen (%(default)s)'
     )
     return parser
 
 
-def serve(address: Address, secret: str) -> None:
-    """Until SIGINT or SIGTERM; raises `StartError`."""
+def serve(address: Address, secret: str, heartbeat_timeout: float) -> None:
+    """Serve until SIGINT or SIGTERM. Raises `StartError` if it cannot listen."""
     from gevent.event import Event
 
     from vaurien.loads.cluster.broker import Broker
@@ -74,8 +71,8 @@ def serve(address: Address, secret: str) -> None:
     logging.getLogger('locust').setLevel('WARNING')  # it names agents by their connections
     ended = Event()
     with on_signals_in_loop(ended.set):
-        broker = Broker(address, secret)
-        here = Address(address.host, broker.agents.port)
+        broker = Broker(address, secret, heartbeat_timeout)
+        here = Address(address.host, broker.port)
         print(f'loads-broker {__version__}: {here}, Ctrl-C ends', file=sys.stderr, flush=True)
         ended.wait()
         broker.stop()

@@ -9,9 +9,11 @@ from vaurien.address import Address
 from vaurien.console.output import say
 from vaurien.errors import StartError
 from vaurien.loads.cluster import messages, packing
-from vaurien.loads.cluster.broker_client import Link, is_listening
+from vaurien.loads.cluster.broker_client import BrokerClient, is_listening
 from vaurien.loads.cluster.cluster_run import ClusterRun
+from vaurien.loads.cluster.endpoint import DEFAULT_BROKER
 from vaurien.loads.cluster.remote_run import RemoteRun
+from vaurien.loads.cluster.seal import demand_secret
 from vaurien.loads.discovery import find_test
 from vaurien.loads.plan import Cycle, Plan
 
@@ -28,50 +30,50 @@ def begin(plan: Plan, settings: Settings, secret: str) -> Run | None:
     packed = _pack(settings)
     address: Address | None = settings.address
     if address is None:
-        return ClusterRun(plan, packed, None, secret)
-    messages.demand_secret(address, secret, what='--broker')
+        return ClusterRun(plan, packed, None, secret, settings.heartbeat_timeout)
+    demand_secret(address, secret, what='--broker')
     if not is_listening(address):
         if settings.detach:
             raise StartError(f'no broker at {address}: see loads-broker')
-        return ClusterRun(plan, packed, address, secret)
-    link = Link(address, secret)
-    link.ask(messages.SUBMIT, {'plan': plan.to_data(), 'files': packed, 'detach': settings.detach})
+        return ClusterRun(plan, packed, address, secret, settings.heartbeat_timeout)
+    broker = BrokerClient(address, secret)
+    broker.ask(messages.SUBMIT, {'plan': plan.to_data(), 'files': packed, 'detach': settings.detach})
     if not settings.detach:
-        return RemoteRun(plan, link)
-    link.close()
+        return RemoteRun(plan, broker, settings.heartbeat_timeout)
+    broker.close()
     say(f'left with the broker: loads-runner --attach --broker {address} follows it')
     return None
 
 
 def attach(settings: Settings, secret: str) -> Run:
     """The run that the broker has."""
-    link = _link(settings, secret)
-    answer = link.ask(messages.ATTACH)
-    return RemoteRun(Plan.from_data(answer['plan']), link, attached=True)
+    broker = _connect(settings, secret)
+    answer = broker.ask(messages.ATTACH)
+    return RemoteRun(Plan.from_data(answer['plan']), broker, settings.heartbeat_timeout, attached=True)
 
 
 def ask(settings: Settings, secret: str) -> int:
     """``--ping-broker`` and ``--purge-broker``."""
-    link = _link(settings, secret)
+    broker = _connect(settings, secret)
     if settings.purge_broker:
-        stopped = link.ask(messages.PURGE)['stopped']
+        stopped = broker.ask(messages.PURGE)['stopped']
         say(f'{f"stopped {stopped}" if stopped else "nothing ran"}, results forgotten')
     else:
-        say(_describe(link))
-    link.close()
+        say(_describe(broker))
+    broker.close()
     return 0
 
 
 def check(settings: Settings, secret: str) -> int:
     """``--check-cluster``: every agent runs an empty test."""
-    link = _link(settings, secret)
-    agents = link.about['agents']
-    say(_describe(link))
+    broker = _connect(settings, secret)
+    agents = broker.about['agents']
+    say(_describe(broker))
     if not agents:
-        raise StartError(f'no agents at {link.address}')
+        raise StartError(f'no agents at {broker.address}')
     plan = Plan(test=CHECK, cycles=(Cycle(1, 1),), agents=len(agents))
-    link.ask(messages.SUBMIT, {'plan': plan.to_data(), 'files': packing.pack([], Path.cwd()), 'detach': False})
-    run = RemoteRun(plan, link)
+    broker.ask(messages.SUBMIT, {'plan': plan.to_data(), 'files': packing.pack([], Path.cwd()), 'detach': False})
+    run = RemoteRun(plan, broker, settings.heartbeat_timeout)
     run.execute()
     report = run.report()
     for name in report.agents:
@@ -79,17 +81,17 @@ def check(settings: Settings, secret: str) -> int:
     return report.status
 
 
-def _link(settings: Settings, secret: str) -> Link:
-    address = settings.address or messages.DEFAULT_BROKER
-    messages.demand_secret(address, secret, what='--broker')
+def _connect(settings: Settings, secret: str) -> BrokerClient:
+    address = settings.address or DEFAULT_BROKER
+    demand_secret(address, secret, what='--broker')
     if not is_listening(address):
         raise StartError(f'no broker at {address}')
-    return Link(address, secret)
+    return BrokerClient(address, secret)
 
 
-def _describe(link: Link) -> str:
-    about = link.about
-    lines = [f'loads-broker {about["version"]} at {link.address}, process {about["pid"]}']
+def _describe(broker: BrokerClient) -> str:
+    about = broker.about
+    lines = [f'loads-broker {about["version"]} at {broker.address}, process {about["pid"]}']
     run = about['run']
     if run is not None:
         whose = ', '.join(filter(None, (run['project_name'], run['user_id'])))

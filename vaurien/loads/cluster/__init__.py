@@ -2,7 +2,10 @@
 
 Locust's master and worker carry everything, over ZeroMQ; what is ours are the messages.
 
-messages    their names, and how those that carry orders are proved to come from somebody who knows the secret
+messages    the kinds of messages between them
+seal        orders that are authentic
+endpoint    where a broker is
+heartbeats  whether a peer is still there
 packing     the files of a test, packed for the journey
 agents      the master's side: who is there, who was lost
 job         the master's side: a plan carried out by some of them

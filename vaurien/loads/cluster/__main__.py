@@ -13,7 +13,7 @@ from vaurien.address import Address
 from vaurien.console import log
 from vaurien.errors import VaurienError
 from vaurien.loads.case import SERVER_URL
-from vaurien.loads.cluster.messages import SECRET
+from vaurien.loads.cluster.seal import SECRET
 from vaurien.loads.users.patching import prepare
 
 
@@ -24,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--name')
     parser.add_argument('--host')
     parser.add_argument('--directory', type=Path)
+    parser.add_argument('--heartbeat-timeout', type=float)
     parser.add_argument('--no-patching', action='store_true')
     parser.add_argument('--quiet', action='store_true')
     arguments = parser.parse_args(argv)
@@ -43,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.host,
         arguments.directory,
         secret,
+        arguments.heartbeat_timeout,
         no_patching=arguments.no_patching,
         quiet=arguments.quiet,
     )

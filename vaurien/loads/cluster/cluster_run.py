@@ -9,10 +9,10 @@ from gevent.pool import Group
 
 from vaurien.address import Address
 from vaurien.errors import SetupError
-from vaurien.loads.cluster import messages
 from vaurien.loads.cluster.agents import Agents
 from vaurien.loads.cluster.job import Job
-from vaurien.loads.cluster.supervisor import WorkerProcess
+from vaurien.loads.cluster.seal import make_nonce
+from vaurien.loads.cluster.supervisor import Master, WorkerProcess
 from vaurien.loads.users.run import Run
 
 if TYPE_CHECKING:
@@ -23,15 +23,18 @@ INTERVAL = 0.2
 
 
 class ClusterRun(Run):
-    """Agents are waited for at an address, or started here."""
+    """A run that waits for agents at an address, or starts its own."""
 
-    def __init__(self, plan: Plan, files: bytes, address: Address | None, secret: str) -> None:
-        """*address*: where agents that others start connect; None: start them. Raises `StartError`."""
+    def __init__(
+        self, plan: Plan, files: bytes, address: Address | None, secret: str, heartbeat_timeout: float
+    ) -> None:
+        """*address* is where agents connect; None starts them here. Raises `StartError`."""
         super().__init__(plan)
         self._own = address is None
-        self._secret = secret if address is not None else messages.make_nonce().hex()
-        self._master = Agents(self.environment, address or Address('127.0.0.1', 0), self._secret)
-        self._job = Job(self._master, plan, files)
+        self._secret = secret if address is not None else make_nonce().hex()
+        self._heartbeat_timeout = heartbeat_timeout
+        self._agents = Agents(self.environment, address or Address('127.0.0.1', 0), self._secret, heartbeat_timeout)
+        self._job = Job(self._agents, plan, files)
         self._workers: list[WorkerProcess] = []
         self._greenlets = Group()
         self.stats = self._job.stats
@@ -44,9 +47,9 @@ class ClusterRun(Run):
             self._greenlets.spawn(self._follow)
             self._job.run()
         finally:
-            self._note()
+            self._update()
             self._greenlets.kill()
-            self._master.close()
+            self._agents.close()
             for worker in self._workers:
                 worker.stop()
 
@@ -55,22 +58,20 @@ class ClusterRun(Run):
         self._job.stop()
 
     def _start_workers(self) -> None:
-        address = Address('127.0.0.1', self._master.port)
-        for number in range(self.plan.agents):
-            name = f'local-{number + 1}'
-            self._workers.append(
-                WorkerProcess(address, name, self._secret, no_patching=self.plan.no_patching, quiet=True)
-            )
+        address = Address('127.0.0.1', self._agents.port)
+        master = Master(address, self._secret, self._heartbeat_timeout, self.plan.no_patching)
+        for number in range(1, self.plan.agents + 1):
+            self._workers.append(WorkerProcess(master, f'local-{number}', quiet=True))
 
     def _follow(self) -> None:
         while True:
-            self._note()
+            self._update()
             for worker in self._workers:
-                if worker.process.poll() is not None and not self._master.drop(worker.name) and self.started is None:
+                if worker.has_ended() and not self._agents.drop(worker.name) and self.started is None:
                     self._job.fail(SetupError(f'agent {worker.name} could not be started: see above'))
             gevent.sleep(INTERVAL)
 
-    def _note(self) -> None:
+    def _update(self) -> None:
         job = self._job
         self.started, self.ended = job.started, job.ended
         self.waiting = f'starting {self.plan.agents} agents' if self._own and not job.names else job.waiting

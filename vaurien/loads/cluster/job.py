@@ -1,4 +1,4 @@
-"""The master's side of a run: a plan, carried out by some of the agents that are there."""
+"""A plan that some of the agents carry out, as their master sees it."""
 
 from __future__ import annotations
 
@@ -18,35 +18,38 @@ if TYPE_CHECKING:
 
 #: Seconds that agents may take to end their hits and send what they counted.
 END_TIMEOUT = 8.0
-#: Seconds between two looks, should nothing happen.
+#: Seconds between two looks if nothing happens.
 INTERVAL = 0.5
 
 
 class Job:
-    """One run. It owns the agents that it was given, until their end."""
+    """One run. The agents that it engages are its own until their end."""
 
     def __init__(self, agents: Agents, plan: Plan, files: bytes) -> None:
         self.plan = plan
         self.stats = TestStats()
-        #: Those that take part, by connection; and the names of those that were lost.
+        #: The agents that take part, by connection, without those that were lost.
         self.members: dict[str, Agent] = {}
+        #: The names of all that take part, and of those that were lost.
         self.names: list[str] = []
         self.lost: list[str] = []
+        #: What the job waits for, for people: empty while the test runs.
         self.waiting = ''
+        #: The start of the first cycle and the end of the last, in seconds since the epoch.
         self.started: float | None = None
         self.ended: float | None = None
         self.interrupted = False
         self._agents = agents
         self._files = files
         self._changed = Event()
-        #: Of members, by connection: what each has said last that is waited for.
-        self._said: dict[str, str] = {}
+        #: The last answer of each member, by connection.
+        self._answers: dict[str, str] = {}
         self._failures: list[SetupError] = []
 
     def run(self) -> None:
-        """Do it all; raises `SetupError` if agents cannot be set up."""
+        """Carry the plan out. Raises `SetupError` if agents cannot be set up."""
         runner = self._agents.runner
-        self._agents.on_change, self._agents.on_message = self._on_change, self._on_message
+        self._agents.listen(self._on_change, self._on_message)
         runner.environment.events.worker_report.add_listener(self._on_report)
         runner.environment.stats.clear_all()
         try:
@@ -64,21 +67,22 @@ class Job:
         finally:
             self._end()
             runner.environment.events.worker_report.remove_listener(self._on_report)
-            self._agents.on_change, self._agents.on_message = lambda agent: None, lambda agent, kind, data: None
+            self._agents.ignore()
 
     def stop(self) -> None:
-        """Interrupt it."""
+        """Interrupt it, so that `run` returns soon."""
         self.interrupted = True
         for agent in self.members.values():
             self._agents.order(agent, messages.STOP)
         self._changed.set()
 
     def fail(self, error: SetupError) -> None:
-        """It cannot begin."""
+        """Let `run` raise *error* if it still waits for agents or sets them up."""
         self._failures.append(error)
         self._changed.set()
 
     def _gather(self) -> None:
+        """Wait for enough agents and engage them. Raises `SetupError`."""
         wanted = self.plan.agents
         while len(self._agents.idle()) < wanted and not self.interrupted and not self._failures:
             names = [agent.name for agent in self._agents.idle()]
@@ -90,31 +94,30 @@ class Job:
         if self.interrupted:
             return
         for agent in sorted(self._agents.idle()[:wanted], key=lambda agent: agent.name):
-            agent.busy = True
-            self.members[agent.client_id] = agent
+            self.members[agent.client_id] = agent.engage()
             self.names.append(agent.name)
-        strangers = [
+        others = [
             agent.name for agent in self.members.values() if agent.about.get('no_patching') != self.plan.no_patching
         ]
-        if strangers:
+        if others:
             flag = 'with' if self.plan.no_patching else 'without'
-            raise SetupError(f'{", ".join(strangers)}: start agents {flag} --no-patching, as the runner is')
+            raise SetupError(f'{", ".join(others)}: start agents {flag} --no-patching, as the runner is')
 
     def _order_all(self, kind: str, content: dict[str, Any], answer: str, waiting: str = '') -> None:
-        """Give every member an order, and its number; wait until each has given its answer, failed, or is lost."""
-        self._said.clear()
+        """Order every member, and wait until each of them has given that *answer*, has failed or is lost."""
+        self._answers.clear()
         for client_id, agent in list(self.members.items()):
             self._agents.order(agent, kind, {**content, 'number': self.names.index(agent.name)})
-            self._said[client_id] = ''
+            self._answers[client_id] = ''
         self.waiting = waiting
         deadline = None
-        while left := [name for name in self.members if self._said.get(name) not in (answer, messages.FAILED)]:
+        while left := [name for name in self.members if self._answers.get(name) not in (answer, messages.FAILED)]:
             self._pause()
             if self.interrupted:
                 deadline = deadline or time.monotonic() + END_TIMEOUT
                 if time.monotonic() > deadline:
                     for client_id in left:
-                        self._drop(client_id)
+                        self._lose(client_id)
         self.waiting = ''
 
     def _end(self) -> None:
@@ -130,22 +133,21 @@ class Job:
         self._changed.wait(INTERVAL)
         self._changed.clear()
 
-    def _drop(self, client_id: str) -> None:
+    def _lose(self, client_id: str) -> None:
         agent = self.members.pop(client_id, None)
         if agent is not None:
             self.lost.append(agent.name)
 
     def _on_change(self, gone: Agent | None) -> None:
         if gone is not None and gone.client_id in self.members:
-            left = self.ended is not None or self._failures or self.interrupted
-            if left:
-                del self.members[gone.client_id]
+            if self.ended is not None or self._failures or self.interrupted:
+                del self.members[gone.client_id]  # it was told to leave
             else:
-                self._drop(gone.client_id)
+                self._lose(gone.client_id)
         self._changed.set()
 
     def _on_message(self, agent: Agent, kind: str, data: Any) -> None:
-        self._said[agent.client_id] = kind
+        self._answers[agent.client_id] = kind
         if kind == messages.FAILED:
             why = data if isinstance(data, dict) else {}
             self._failures.append(SetupError(f'agent {agent.name}: {why.get("why")}', str(why.get('details', ''))))

@@ -1,4 +1,4 @@
-"""A run whose master is a broker: what is here follows what happens there."""
+"""A run whose master is a broker; the runner follows it."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ from locust.stats import setup_distributed_stats_event_listeners
 
 from vaurien.errors import SetupError
 from vaurien.loads.cluster import messages
+from vaurien.loads.cluster.heartbeats import Heartbeats
 from vaurien.loads.plan import Plan
 from vaurien.loads.stats import TestStats
 from vaurien.loads.users.run import Run
 
 if TYPE_CHECKING:
-    from vaurien.loads.cluster.broker_client import Link
+    from vaurien.loads.cluster.broker_client import BrokerClient
 
-#: Seconds between two looks; and without an answer, until the broker counts as gone.
+#: Seconds between two questions for the state of the run.
 INTERVAL = 0.25
-PATIENCE = 8.0
 
 
 class RemoteRun(Run):
-    """Either the broker is given a run, or the one it has is followed."""
+    """A run that a broker was given, or one that it had already."""
 
-    def __init__(self, plan: Plan, link: Link, *, attached: bool = False) -> None:
-        """*attached*: the run is somebody else's; to `stop` is to look no longer."""
+    def __init__(self, plan: Plan, broker: BrokerClient, heartbeat_timeout: float, *, attached: bool = False) -> None:
+        """*attached*: the run was the broker's already, and goes on after `stop`."""
         super().__init__(plan)
-        self._link = link
+        self._broker = broker
+        self._heartbeat_timeout = heartbeat_timeout
         self._attached = attached
         self._left = False
         self._users = 0
@@ -40,39 +41,39 @@ class RemoteRun(Run):
         return self._users
 
     def execute(self) -> None:
-        heard, asked = time.monotonic(), 0.0
+        asked = 0.0
+        heartbeats = Heartbeats(self._heartbeat_timeout, time.monotonic())
         while not self._left:
             now = time.monotonic()
             if now - asked > INTERVAL:
-                self._link.say(messages.POLL, {})
+                self._broker.send(messages.POLL, {})
                 asked = now
-            message = self._link.next(INTERVAL)
-            if message is None:
-                if now - heard > PATIENCE:
-                    raise SetupError(f'the broker at {self._link.address} has gone')
-                continue
-            heard = time.monotonic()
-            if message.type == messages.REPORT:
-                self._add(message.data)
-            elif message.type == messages.STATE and self._read(message.data):
-                return
+            message = self._broker.receive(INTERVAL)
+            if message is not None:
+                heartbeats.beat()
+                if message.type == messages.REPORT:
+                    self._add(message.data)
+                elif message.type == messages.STATE and self._update(message.data):
+                    return
+            elif heartbeats.is_lost(time.monotonic()):
+                raise SetupError(f'the broker at {self._broker.address} has gone')
 
     def stop(self) -> None:
         self.interrupted = True
         if self._attached:
             self._left = True
         else:
-            self._link.order(messages.HALT)
+            self._broker.order(messages.HALT)
 
     def _add(self, data: Any) -> None:
         self.environment.events.worker_report.fire(client_id='', data=data)
         self.stats.add(TestStats.from_data(data['loads']))
 
-    def _read(self, state: dict[str, Any]) -> bool:
-        """Take over how it stands there; whether it is over."""
+    def _update(self, state: dict[str, Any]) -> bool:
+        """Take over the state of the run, and return whether the run is over. Raises `SetupError` if it failed."""
         self.agents, self.lost = state['agents'], state['lost']
         self.waiting, self._users = state['waiting'], state['users']
-        # By this machine's clock.
+        # By the clock of this machine, which may differ from that of the broker.
         self.started = None if state['duration'] is None else self.started or self.now() - state['duration']
         self.environment.runner.update_state('ready' if self.started is None else 'running')
         if not state['over']:
@@ -86,7 +87,7 @@ class RemoteRun(Run):
 
 
 class _Mirror(LocalRunner):
-    """What Locust's reports look at."""
+    """The runner that Locust's reports read, without users of its own."""
 
     def __init__(self, environment: Any, run: RemoteRun) -> None:
         super().__init__(environment)

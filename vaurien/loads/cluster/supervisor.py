@@ -1,4 +1,4 @@
-"""Starts workers, each in an environment and a folder of its own, and leaves nothing of them behind."""
+"""Start workers, each in an environment and a folder of its own, and leave nothing of them behind."""
 
 from __future__ import annotations
 
@@ -9,89 +9,99 @@ import sys
 import tempfile
 import threading
 import uuid
+from typing import NamedTuple
 
 from vaurien.address import Address
-from vaurien.loads.cluster.messages import SECRET
+from vaurien.loads.cluster.seal import SECRET
 
-#: Seconds that a worker may take to end when told to.
+#: Seconds that a worker may take to end when it is told to.
 STOP_TIMEOUT = 6.0
-#: Seconds before another worker, after one that has ended on its own account.
+#: Seconds between the end of a worker and the start of the next one.
 PAUSE = 0.2
-#: Likewise after one that has failed.
+#: The same after a worker that failed.
 PAUSE_FAILED = 1.0
+
+
+class Master(NamedTuple):
+    """The master that workers connect to, and what they must have in common with it."""
+
+    address: Address
+    secret: str
+    #: Seconds of silence after which they leave.
+    heartbeat_timeout: float
+    no_patching: bool = False
 
 
 class WorkerProcess:
     """One worker."""
 
-    def __init__(
-        self,
-        address: Address,
-        name: str,
-        secret: str,
-        *,
-        host: str = '',
-        no_patching: bool = False,
-        quiet: bool = False,
-    ) -> None:
+    def __init__(self, master: Master, name: str, *, host: str = '', quiet: bool = False) -> None:
         """*host* names what starts it; by default nothing else starts workers under that name."""
         self.name = name
         self._directory = tempfile.mkdtemp(prefix='loads-agent-')
-        flags = ['--broker', str(address), '--name', name, '--directory', self._directory]
-        flags += ['--host', host or uuid.uuid4().hex]
-        flags += ['--no-patching'] * no_patching + ['--quiet'] * quiet
-        environment = {**os.environ, SECRET: secret, 'PYTHONSAFEPATH': '1'}
-        self.process = subprocess.Popen(
+        flags = ['--broker', str(master.address), '--name', name, '--directory', self._directory]
+        flags += ['--host', host or uuid.uuid4().hex, '--heartbeat-timeout', str(master.heartbeat_timeout)]
+        flags += ['--no-patching'] * master.no_patching + ['--quiet'] * quiet
+        self._process = subprocess.Popen(
             [sys.executable, '-m', 'vaurien.loads.cluster', *flags],
-            stdin=subprocess.PIPE,  # it ends when this end is closed, as it is if this process is killed
+            # The worker leaves when this end closes, which the kernel does even if this process is killed.
+            stdin=subprocess.PIPE,
             stdout=sys.stderr,
-            env=environment,
+            env={**os.environ, SECRET: master.secret, 'PYTHONSAFEPATH': '1'},
         )
 
-    def stop(self, timeout: float = STOP_TIMEOUT) -> None:
-        """Tell it to leave, and see that it does."""
-        if self.process.poll() is None:
-            self.process.terminate()
-        self.finish(timeout)
+    def has_ended(self) -> bool:
+        """Return whether the process has ended."""
+        return self._process.poll() is not None
 
-    def finish(self, timeout: float = STOP_TIMEOUT) -> None:
-        """Wait until it has left, for so long, and clean up."""
+    def terminate(self) -> None:
+        """Tell it to leave."""
+        if not self.has_ended():
+            self._process.terminate()
+
+    def wait(self) -> int:
+        """Wait until it has left, clean up, and return its exit status."""
+        status = self._process.wait()
+        self._clean_up()
+        return status
+
+    def stop(self, timeout: float = STOP_TIMEOUT) -> None:
+        """Tell it to leave, kill it if it has not left after *timeout* seconds, and clean up."""
+        self.terminate()
         try:
-            self.process.wait(timeout)
+            self._process.wait(timeout)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        if self.process.stdin is not None:
-            self.process.stdin.close()
+            self._process.kill()
+            self._process.wait()
+        self._clean_up()
+
+    def _clean_up(self) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
 
 class Supervisor:
-    """An agent: one worker after the other."""
+    """An agent: it starts one worker after the other."""
 
-    def __init__(self, address: Address, name: str, secret: str, *, no_patching: bool = False) -> None:
-        self._address = address
+    def __init__(self, master: Master, name: str) -> None:
+        self._master = master
         self._name = name
-        self._secret = secret
-        self._no_patching = no_patching
         self._ended = threading.Event()
         self._worker: WorkerProcess | None = None
 
     def run(self) -> None:
-        """Until `end`."""
+        """Keep a worker running until `end`."""
         host = uuid.uuid4().hex
         while not self._ended.is_set():
-            self._worker = WorkerProcess(
-                self._address, self._name, self._secret, host=host, no_patching=self._no_patching
-            )
-            if self._ended.is_set():  # meanwhile
-                self._worker.process.terminate()
-            status = self._worker.process.wait()
-            self._worker.finish()
+            self._worker = WorkerProcess(self._master, self._name, host=host)
+            if self._ended.is_set():  # by a signal while it was being started
+                self._worker.terminate()
+            status = self._worker.wait()
             self._ended.wait(PAUSE if status == 0 else PAUSE_FAILED)
 
     def end(self) -> None:
         """Tell the worker to leave, and start no other."""
         self._ended.set()
-        if self._worker is not None and self._worker.process.poll() is None:
-            self._worker.process.terminate()
+        if self._worker is not None:
+            self._worker.terminate()

@@ -1,4 +1,4 @@
-"""An agent at work: it connects, does one run as it is told, and leaves. Whoever started it cleans up after it."""
+"""An agent at work: it connects, does one run as it is ordered, and leaves. Whoever started it cleans up after it."""
 
 from __future__ import annotations
 
@@ -25,36 +25,48 @@ from vaurien import __version__
 from vaurien.address import Address
 from vaurien.errors import SealError, SetupError, VaurienError
 from vaurien.loads.cluster import messages, packing, requirements
-from vaurien.loads.cluster.messages import Seal
+from vaurien.loads.cluster.endpoint import resolve_for_zmq
+from vaurien.loads.cluster.heartbeats import Heartbeats
+from vaurien.loads.cluster.seal import Seal, make_nonce, prove
 from vaurien.loads.plan import Cycle, Plan
 from vaurien.loads.users.user_process import UserProcess
 
-#: Seconds without a sign of life from the master after which the users are stopped.
-PATIENCE = 7.0
-#: Seconds after which a look that was to come every second shows that this process had no time to look.
-BUSY = 2.0
+#: Seconds between two looks at the heartbeats.
+INTERVAL = 0.5
 #: Milliseconds for the last messages to leave.
 LINGER_MS = 1000
 
 #: Seconds between two reports of what was counted.
 locust.runners.WORKER_REPORT_INTERVAL = 1.0
-#: Nobody reads them.
+#: Never: nobody reads the logs.
 locust.runners.WORKER_LOG_REPORT_INTERVAL = -1
-#: Never: `Worker._watch` is more patient with a process that was busy.
+#: Never: `Heartbeats` is more lenient with this process while it is busy.
 locust.runners.MASTER_HEARTBEAT_TIMEOUT = 10**9
+#: Five minutes, asking every second: a greeting to a master that just ended is lost, and the next should come soon.
+locust.runners.CONNECT_TIMEOUT = 1
+locust.runners.CONNECT_RETRY_COUNT = 300
 
 
 class Worker:
-    """Good for one run."""
+    """A process that serves one run."""
 
     def __init__(
-        self, name: str, host: str, directory: Path, secret: str, *, no_patching: bool, quiet: bool = False
+        self,
+        name: str,
+        host: str,
+        directory: Path,
+        secret: str,
+        heartbeat_timeout: float,
+        *,
+        no_patching: bool,
+        quiet: bool = False,
     ) -> None:
-        """*host* is whoever started it, and ends with it: the other end of standard input is there."""
+        """*host* names what started it. The worker leaves when standard input ends, because its host has ended."""
         self.name = name
         self._about = {'name': name, 'host': host, 'no_patching': no_patching}
         self._directory = directory
         self._secret = secret
+        self._heartbeat_timeout = heartbeat_timeout
         self._quiet = quiet
         self._environment = Environment()
         self._orders: Queue[tuple[str, Any]] = Queue()
@@ -64,23 +76,25 @@ class Worker:
         self._greenlets.spawn(self._watch_host)
 
     def connect(self, address: Address) -> None:
-        """Say hello to the master at that address; raises `ConnectionError` if there is none for five minutes."""
-        host = messages.bindable(messages.resolve(address, what='--broker'))
-        runner = self._runner = self._environment.create_worker_runner(host, address.port)
-        nonce = messages.make_nonce()
+        """Connect to the master at *address*. Raises `ConnectionError` if there is none for five minutes."""
+        runner = self._environment.create_worker_runner(resolve_for_zmq(address), address.port)
+        self._runner = runner
+        nonce = make_nonce()
         self._seal = Seal(self._secret, runner.client_id, nonce)
         self._environment.events.report_to_master.add_listener(self._add_to_report)
         for kind in (messages.SETUP, messages.CYCLE, messages.STOP, messages.END):
             runner.register_message(kind, self._on_order)
         runner.register_message(messages.REFUSED, self._on_refused)
+        heartbeats = Heartbeats(self._heartbeat_timeout, time.monotonic())
+        self._environment.events.heartbeat_received.add_listener(lambda **event: heartbeats.beat())
         about = {'python': platform.python_version(), 'version': __version__, 'pid': os.getpid()}
-        proof = messages.prove(self._secret, messages.HELLO, runner.client_id, nonce)
+        proof = prove(self._secret, messages.HELLO, runner.client_id, nonce)
         runner.send_message(messages.HELLO, {**self._about, **about, 'nonce': nonce, 'proof': proof})
-        self._greenlets.spawn(self._watch, runner)
-        self._say('connected')
+        self._greenlets.spawn(self._watch_master, heartbeats)
+        self._print('connected')
 
     def serve(self) -> NoReturn:
-        """Take orders until the last one."""
+        """Carry out orders until the last one, which ends this process."""
         assert self._runner is not None, 'connected before'
         while True:
             kind, content = self._orders.get()
@@ -92,7 +106,7 @@ class Worker:
                 self.leave('done')
 
     def leave(self, why: str) -> NoReturn:
-        """Stop the users, send what they did, end this process."""
+        """Stop the users, send what they did and end this process."""
         try:
             if self._process is not None:
                 self._process.stop()
@@ -102,16 +116,16 @@ class Worker:
                 self._environment.events.quitting.fire(environment=self._environment)
                 socket = self._runner.client.socket
                 socket.close(linger=LINGER_MS)
-                socket.context.term()  # once it has left
-            self._say(why)
-            shutil.rmtree(self._directory, ignore_errors=True)  # should nobody be there to do it
+                socket.context.term()  # blocks until all is sent
+            self._print(why)
+            shutil.rmtree(self._directory, ignore_errors=True)  # in case its host was killed
         finally:
             os._exit(0)
 
     def _set_up(self, runner: WorkerRunner, content: Any) -> None:
         try:
             plan = Plan.from_data(content['plan'])
-            self._say(f'runs {plan.test}')
+            self._print(f'runs {plan.test}')
             work = self._directory / 'test'
             work.mkdir()
             packing.unpack(content['files'], work)
@@ -121,8 +135,8 @@ class Worker:
             sys.path.insert(0, str(work))
             process = UserProcess(self._environment, runner, plan, agent=self.name, number=content['number'])
             process.set_up()
-        except Exception as error:  # whatever it is: whoever wants the run has to know
-            runner.send_message(messages.FAILED, _tell(error))
+        except Exception as error:  # whatever it is, the master has to know
+            runner.send_message(messages.FAILED, _describe(error))
         else:
             self._process = process
             runner.send_message(messages.READY)
@@ -131,7 +145,7 @@ class Worker:
         runner.worker_state = 'running'
         process.run(cycle)
         runner.worker_state = 'ready'
-        runner._send_stats()
+        runner._send_stats()  # before the answer, on the same socket, so that the last report is complete
         runner.send_message(messages.DONE)
 
     def _add_to_report(self, client_id: str, data: dict[str, Any]) -> None:
@@ -142,7 +156,7 @@ class Worker:
         try:
             content = self._seal.open(msg.type, msg.data)
         except SealError as error:
-            self._say(f'ignored: {error}')
+            self._print(f'ignored: {error}')
             return
         if msg.type != messages.STOP:
             self._orders.put((msg.type, content))
@@ -150,35 +164,26 @@ class Worker:
             self._greenlets.spawn(self._process.stop)
 
     def _on_refused(self, environment: Environment, msg: Message) -> None:
-        self._say(f'refused: {(msg.data or {}).get("why")}')
+        self._print(f'refused: {(msg.data or {}).get("why")}')
         os._exit(1)
 
-    def _watch(self, runner: WorkerRunner) -> None:
-        """Leave when the master has gone: it answers every heartbeat."""
-        seen, waited = runner.last_heartbeat_timestamp, 0.0
-        while waited < PATIENCE:
-            began = time.monotonic()
-            gevent.sleep(1)
-            spent = time.monotonic() - began
-            if runner.last_heartbeat_timestamp != seen:
-                seen, waited = runner.last_heartbeat_timestamp, 0.0
-            elif spent < BUSY:
-                waited += spent
+    def _watch_master(self, heartbeats: Heartbeats) -> None:
+        while not heartbeats.is_lost(time.monotonic()):
+            gevent.sleep(INTERVAL)
         self.leave('the broker has gone')
 
     def _watch_host(self) -> None:
-        """Leave when whoever started this process has: its end of the pipe closes."""
         make_nonblocking(0)
         while nb_read(0, 1):
             pass
         self.leave('left alone')
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         if not self._quiet:
             print(f'{time.strftime("%H:%M:%S")} {self.name}: {text}', file=sys.stderr, flush=True)
 
 
-def _tell(error: Exception) -> dict[str, str]:
+def _describe(error: Exception) -> dict[str, str]:
     if isinstance(error, SetupError):
         return {'why': error.description, 'details': error.details}
     if isinstance(error, VaurienError):
