@@ -12,9 +12,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Patches first of all, so that ``time.sleep`` in somebody's behavior stops that exchange and no other.
     """
     try:
-        from gevent import monkey
+        from vaurien.console.patching import patch_standard_library
 
-        monkey.patch_all()
+        patch_standard_library()
         sys.path.append('')  # what `callable` names may be here; last, so that it shadows nothing
         from vaurien.cli.run import run
 

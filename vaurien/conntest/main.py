@@ -22,9 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         given = parse(sys.argv[1:] if argv is None else argv)
-        from gevent import monkey
+        from vaurien.console.patching import patch_standard_library
 
-        monkey.patch_all()
+        patch_standard_library()
         module = import_module(f'vaurien.conntest.{COMMANDS[given.command]}')
         gc.freeze()  # a collection that walks all modules would hold up every run for some ten milliseconds
         return int(module.command(given))
