@@ -11,7 +11,7 @@ from gevent.event import Event
 
 from tests.servers import HOST, TIMEOUT
 from vaurien.address import Address
-from vaurien.control.app import ControlledLink
+from vaurien.control.controlled import ControlledLink
 from vaurien.control.server import ControlServer
 from vaurien.protocols import Protocol
 from vaurien.records.faults import FaultLog

@@ -24,7 +24,7 @@ from tests.servers import HOST, TIMEOUT
 from vaurien import __version__
 from vaurien.behaviors import Behavior
 from vaurien.control.app import make_app
-from vaurien.control.openapi import OPERATIONS, REFUSALS
+from vaurien.control.openapi import OPERATIONS
 from vaurien.control.routes import make_routes
 from vaurien.engine.proxies import Proxies
 from vaurien.toxics import Toxic
@@ -78,6 +78,17 @@ def references(value: Any) -> Iterator[str]:
             yield from references(inner)
 
 
+def operations(document: Any) -> Iterator[Any]:
+    """Every operation of every path."""
+    for methods in document['paths'].values():
+        yield from (operation for method, operation in methods.items() if method != 'parameters')
+
+
+#: What a summary may begin with.
+VERBS = {'Add', 'Arm', 'Change', 'Close', 'Create', 'Delete', 'Forget', 'Get', 'List', 'Remove', 'Reset'}
+PRONOUNS = {'it', 'its', 'one', 'ones', 'them', 'they', 'these', 'this', 'those', 'what', 'whoever'}
+
+
 class TestDocument:
     def test_what_it_is(self, document: Any) -> None:
         assert document['openapi'] == '3.1.0'
@@ -105,7 +116,8 @@ class TestDocument:
             responders: Any = map_http_methods(route.resource, suffix=route.suffix).values()
             used.update(responder.__func__ for responder in responders)
         assert set(OPERATIONS) == used
-        assert {operation.api for operation in OPERATIONS.values()} == set(REFUSALS)
+        dialects = {operation.dialect for operation in OPERATIONS.values()}
+        assert len({dialect.name for dialect in dialects}) == len(dialects)
 
     def test_every_reference_leads_somewhere(self, document: Any) -> None:
         found = set(references(document))
@@ -120,7 +132,7 @@ class TestDocument:
     def test_every_option_is_in_it(self, document: Any) -> None:
         schemas = document['components']['schemas']
         for name in Behavior.names():
-            for kind in ('arm', 'entry'):
+            for kind in ('arm', 'rule'):
                 properties = schemas[f'{kind}_{name}']['properties']
                 assert set(Behavior.get(name).all_options()) <= set(properties)
         for name in Toxic.names():
@@ -133,14 +145,28 @@ class TestDocument:
         }
 
     def test_operations_are_told_apart(self, document: Any) -> None:
-        names = [
-            operation['operationId']
-            for methods in document['paths'].values()
-            for method, operation in methods.items()
-            if method != 'parameters'
-        ]
+        names = [operation['operationId'] for operation in operations(document)]
         assert len(set(names)) == len(names) > 30
         assert 'post_proxies_name_toxics' in names
+
+    def test_every_summary_is_a_sentence(self, document: Any) -> None:
+        """A verb, its object, and no word that stands for something else."""
+        summaries = {operation['summary'] for operation in operations(document)}
+        assert len(summaries) > 20
+        for summary in summaries:
+            verb, *rest = summary.split()
+            assert verb.rstrip(',') in VERBS
+            assert rest
+            assert rest[-1].isalpha()
+            assert not set(map(str.lower, rest)) & PRONOUNS
+
+    def test_every_structure_is_described_by_a_noun(self, document: Any) -> None:
+        for name, schema in document['components']['schemas'].items():
+            if name.partition('_')[0] in ('arm', 'rule', 'toxic', 'attributes') or name == 'ProxyFields':
+                continue  # bodies, whose fields say what they are
+            first, *rest = schema['description'].removesuffix('.').split()
+            assert first in ('A', 'An', 'The', 'Everything')
+            assert rest, name
 
     def test_where_a_name_leads(self, document: Any) -> None:
         created = document['paths']['/proxies/{name}/toxics']['post']['responses']['200']
@@ -150,13 +176,12 @@ class TestDocument:
         }
 
     def test_what_is_plain_text_with_json_in_it(self, document: Any, api: str) -> None:
-        refusal = document['components']['responses']['toxiproxy_400']['content']
-        (content,) = refusal.items()
+        (content,) = document['components']['responses']['toxiproxy_400']['content'].items()
         response = requests.post(f'{api}/proxies', data='{', timeout=TIMEOUT)
         assert response.headers['Content-Type'] == content[0] == 'text/plain; charset=utf-8'
         assert content[1]['schema']['contentMediaType'] == 'application/json'
-        assert content[1]['schema']['contentSchema'] == {'$ref': '#/components/schemas/RefusalAnswer'}
-        assert set(response.json()) == set(document['components']['schemas']['RefusalAnswer']['required'])
+        assert content[1]['schema']['contentSchema'] == {'$ref': '#/components/schemas/ToxiproxyErrorAnswer'}
+        assert set(response.json()) == set(document['components']['schemas']['ToxiproxyErrorAnswer']['required'])
 
     def test_a_plugin_is_in_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         class Slow(Behavior.get('delay')):  # type: ignore[misc]

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import requests
 
+from tests.commands import Command
 from tests.peers import Peer
 from tests.servers import HOST, TIMEOUT
 
@@ -97,3 +98,14 @@ def listens(proxy: dict[str, Any]) -> bool:
     except ConnectionRefusedError:
         return False
     return True
+
+
+def ask(server: Command, method: str, path: str, *headers: str, body: str = '') -> tuple[str, dict[str, str], bytes]:
+    """Status, headers by their lower-case names, and body of what is answered to just these headers."""
+    lines = [f'{method} {path} HTTP/1.1', 'Host: localhost', 'Connection: close', *headers]
+    with Peer.connect(server.control_port) as peer:
+        peer.send('\r\n'.join([*lines, f'Content-Length: {len(body)}', '', body]).encode())
+        head, _, answer = peer.recv_all().partition(b'\r\n\r\n')
+    status, *fields = head.decode().split('\r\n')
+    named = {name.lower(): text for name, _, text in (field.partition(': ') for field in fields)}
+    return status.partition(' ')[2], named, answer

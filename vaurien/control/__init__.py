@@ -1,0 +1,18 @@
+"""The control API of the proxies of a process, over HTTP. Toxiproxy's half of it is in `vaurien.toxiproxy`.
+
+server           the HTTP server
+app              the WSGI application: middleware, error handlers, routes
+routes           every path, and the resource that responds there
+middleware       what happens before and after every responder
+api              the responders of Vaurien's own paths
+controlled       the part of a proxy that they need
+body             the bodies that they take
+answers          the bodies that they give, as types
+option_list      the options of behaviors, as one of these answers lists them
+error_responses  the table of errors, and the answer to each
+metrics          the responder of /metrics, and every metric of it
+openapi          the responder of /openapi.json
+operation        what a responder takes and gives, for that description
+schemas          JSON Schemas of Vaurien's bodies
+json_schema      JSON Schemas of types and of options
+"""

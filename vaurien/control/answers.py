@@ -1,4 +1,4 @@
-"""What the control API answers, as types."""
+"""The types of what the control API answers. OpenAPI shows their docstrings."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from vaurien.records.status import LinkStatus
 
 
 class Done(TypedDict):
-    """It has been done."""
+    """The request was carried out."""
 
     status: Literal['ok']
 
 
 class BehaviorAnswer(TypedDict):
-    """What is armed, as the text that arms it."""
+    """The rules that are armed, in the text that arms them."""
 
     behavior: str
 
 
 class BackendAnswer(TypedDict):
-    """Where the links of a proxy go."""
+    """The address of a proxy's backend."""
 
     backend: str
 
@@ -35,38 +35,38 @@ class OptionAnswer(TypedDict):
 
 
 class BehaviorsAnswer(TypedDict):
-    """What can be armed, and the options of each."""
+    """The behaviors that can be armed, and the options of each."""
 
     behaviors: list[str]
     options: dict[str, dict[str, OptionAnswer]]
 
 
 class FaultsAnswer(TypedDict):
-    """The last faults, the oldest first."""
+    """The last faults of a proxy, the oldest first."""
 
     faults: list[Fault]
 
 
 class LinksAnswer(TypedDict):
-    """The links that are open."""
+    """The open links of a proxy."""
 
     links: list[LinkStatus]
 
 
-#: Where a fault lies.
+#: The part of a request that is wrong.
 Location = Literal['body', 'header', 'method', 'path']
 
 
-class Mistake(TypedDict):
-    """Why a request is refused, and where the fault lies: the field, dotted, the header, the path or the method."""
+class ErrorDetail(TypedDict):
+    """The part of a request that is wrong: the dotted path of a field, a header, the path or the method."""
 
     location: Location
     name: str
     description: str
 
 
-class Failure(TypedDict):
-    """A request that is refused."""
+class ErrorAnswer(TypedDict):
+    """A request that was rejected."""
 
     status: Literal['error']
-    errors: list[Mistake]
+    errors: list[ErrorDetail]

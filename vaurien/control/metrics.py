@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from vaurien import __version__
 from vaurien.engine.proxy import ProxyServer
 from vaurien.records.counters import Counts
-from vaurien.toxiproxy import api as toxiproxy
+from vaurien.toxiproxy.middleware import begin
 
 #: The version of the text format that every Prometheus reads.
 CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
@@ -148,15 +148,15 @@ def make_registry(proxies: Mapping[str, ProxyServer]) -> CollectorRegistry:
     return registry
 
 
-class MetricsApp:
+class MetricsResource:
     """The responder of ``/metrics``: like Toxiproxy's, whatever the method is."""
 
     def __init__(self, proxies: Mapping[str, ProxyServer]) -> None:
         self._registry = make_registry(proxies)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """What is counted, in the text format of Prometheus."""
-        toxiproxy.receive(req, resp)
+        """Get the metrics."""
+        begin(req, resp)
         resp.content_type = CONTENT_TYPE
         resp.data = generate_latest(self._registry)
 

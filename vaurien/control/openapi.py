@@ -1,7 +1,7 @@
-"""The control API described by itself: OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.0).
+"""The responder of ``/openapi.json``: the control API described in OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.0).
 
-Paths and methods are those that there are, summaries the docstrings of who responds; what neither tells is in
-`OPERATIONS`.
+The document is made from the routes. The summary of an operation is the first line of its responder's docstring; what
+falcon does not know of it is in `OPERATIONS`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import cached_property, partial
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 
 import falcon
 import msgspec
@@ -23,118 +23,56 @@ from vaurien.control.answers import (
     BehaviorAnswer,
     BehaviorsAnswer,
     Done,
-    Failure,
+    ErrorAnswer,
     FaultsAnswer,
     LinksAnswer,
 )
-from vaurien.control.app import ControlApp, Route
-from vaurien.control.metrics import CONTENT_TYPE, MetricsApp
-from vaurien.control.schemas import Schema, Schemas
-from vaurien.records.status import ProxyStatus, ToxicStatus
-from vaurien.toxiproxy.answers import PopulateAnswer, PopulateRefusal, ProxyAnswer, RefusalAnswer, VersionAnswer
-from vaurien.toxiproxy.api import LEVEL, ToxiproxyApp
-from vaurien.toxiproxy.refusal import PLAIN
-
-JSON = falcon.MEDIA_JSON
+from vaurien.control.api import ControlApi
+from vaurien.control.app import Route
+from vaurien.control.json_schema import Schema, Schemas
+from vaurien.control.metrics import CONTENT_TYPE, MetricsResource
+from vaurien.control.operation import JSON, VAURIEN, Content, Dialect, JsonText, Operation
+from vaurien.records.status import ProxyStatus
+from vaurien.toxiproxy import operations as toxiproxy
+from vaurien.toxiproxy.api import LEVEL
 
 _PLACEHOLDER = re.compile(r'{(?P<name>\w+)(?::(?P<type>\w+))?}')
 
 
-class Spelled(NamedTuple):
-    """JSON of that type, in what is called plain text."""
-
-    type: Any
-
-
-#: What may be in a body: its type, by the type of the content.
-Content = dict[str, Any]
+def _describe_metrics_error(status: int) -> Content:
+    """Return Vaurien's error, or Toxiproxy's for browsers, which `/metrics` does not serve either."""
+    return {JSON: ErrorAnswer, **(toxiproxy.describe_error(status) if status == 403 else {})}
 
 
-class Operation(NamedTuple):
-    """What a responder takes and gives."""
+METRICS = Dialect('metrics', 'metrics', _describe_metrics_error)
 
-    #: The type of what it answers; None: nothing.
-    answer: Any
-    status: int = 200
-    content: str = JSON
-    #: Describes the body that it takes.
-    takes: Callable[[Schemas], Schema] | None = None
-    #: The statuses of refusals that not every one has.
-    refuses: tuple[int, ...] = ()
-    #: Whose refusals it has, one of `REFUSALS`.
-    api: str = 'vaurien'
-    #: The parameter of other paths that the name of what it has made is.
-    names: str | None = None
+_OfProxy = partial(Operation, errors=(404, 409))
 
-
-def _refuse_as_toxiproxy(status: int) -> Content:
-    return {PLAIN: str if status in (403, 404) else Spelled(RefusalAnswer)}
-
-
-def _refuse_to_populate(status: int) -> Content:
-    if status in (401, 403):
-        return _refuse_as_toxiproxy(status)
-    return {JSON: PopulateRefusal, **(_refuse_as_toxiproxy(status) if status == 500 else {})}
-
-
-def _refuse_to_measure(status: int) -> Content:
-    return {JSON: Failure, **(_refuse_as_toxiproxy(status) if status == 403 else {})}
-
-
-#: What comes with a refusal, by its status.
-REFUSALS: dict[str, Callable[[int], Content]] = {
-    'vaurien': lambda status: {JSON: Failure},
-    'toxiproxy': _refuse_as_toxiproxy,
-    'populate': _refuse_to_populate,
-    'metrics': _refuse_to_measure,
-}
-
-_TAGS = {'populate': 'toxiproxy'}
-
-_Vaurien = partial(Operation, refuses=(404, 409))
-_Toxiproxy = partial(Operation, api='toxiproxy')
-
-#: Of every responder, by the function that it is.
+#: The operation of every responder, by its function.
 OPERATIONS: dict[Callable[..., None], Operation] = {
-    ControlApp.on_get_behavior: _Vaurien(BehaviorAnswer),
-    ControlApp.on_put_behavior: _Vaurien(Done, takes=schemas.describe_arming),
-    ControlApp.on_get_behaviors: Operation(BehaviorsAnswer),
-    ControlApp.on_get_backend: _Vaurien(BackendAnswer),
-    ControlApp.on_put_backend: _Vaurien(Done, takes=schemas.describe_backend),
-    ControlApp.on_get_status: _Vaurien(ProxyStatus),
-    ControlApp.on_get_faults: _Vaurien(FaultsAnswer),
-    ControlApp.on_delete_faults: _Vaurien(Done),
-    ControlApp.on_get_links: _Vaurien(LinksAnswer),
-    ControlApp.on_delete_link: _Vaurien(Done),
-    ToxiproxyApp.on_get_version: _Toxiproxy(VersionAnswer, content='application/json;charset=utf-8'),
-    ToxiproxyApp.on_get_proxies: _Toxiproxy(dict[str, ProxyAnswer]),
-    ToxiproxyApp.on_post_proxies: _Toxiproxy(
-        ProxyAnswer, 201, takes=schemas.describe_proxy, refuses=(409,), names='name'
-    ),
-    ToxiproxyApp.on_get_proxy: _Toxiproxy(ProxyAnswer, refuses=(404,)),
-    ToxiproxyApp.on_patch_proxy: _Toxiproxy(ProxyAnswer, takes=schemas.describe_change, refuses=(404,)),
-    ToxiproxyApp.on_delete_proxy: _Toxiproxy(None, 204, refuses=(404,)),
-    ToxiproxyApp.on_post_populate: _Toxiproxy(PopulateAnswer, 201, takes=schemas.describe_population, api='populate'),
-    ToxiproxyApp.on_post_reset: _Toxiproxy(None, 204),
-    ToxiproxyApp.on_get_toxics: _Toxiproxy(list[ToxicStatus], refuses=(404,)),
-    ToxiproxyApp.on_post_toxics: _Toxiproxy(
-        ToxicStatus, takes=schemas.describe_toxic, refuses=(404, 409), names='toxic'
-    ),
-    ToxiproxyApp.on_get_toxic: _Toxiproxy(ToxicStatus, refuses=(404,)),
-    ToxiproxyApp.on_patch_toxic: _Toxiproxy(ToxicStatus, takes=schemas.describe_toxic_change, refuses=(404,)),
-    ToxiproxyApp.on_delete_toxic: _Toxiproxy(None, 204, refuses=(404,)),
-    MetricsApp.on_get: _Toxiproxy(str, content=CONTENT_TYPE, api='metrics'),
+    ControlApi.on_get_behavior: _OfProxy(BehaviorAnswer),
+    ControlApi.on_put_behavior: _OfProxy(Done, takes=schemas.describe_arming),
+    ControlApi.on_get_behaviors: Operation(BehaviorsAnswer),
+    ControlApi.on_get_backend: _OfProxy(BackendAnswer),
+    ControlApi.on_put_backend: _OfProxy(Done, takes=schemas.describe_backend),
+    ControlApi.on_get_status: _OfProxy(ProxyStatus),
+    ControlApi.on_get_faults: _OfProxy(FaultsAnswer),
+    ControlApi.on_delete_faults: _OfProxy(Done),
+    ControlApi.on_get_links: _OfProxy(LinksAnswer),
+    ControlApi.on_delete_link: _OfProxy(Done),
+    MetricsResource.on_get: Operation(str, content=CONTENT_TYPE, dialect=METRICS),
+    **toxiproxy.OPERATIONS,
 }
 
 
-class OpenApiApp:
+class OpenApiResource:
     """The responder of ``/openapi.json``."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._routes = routes
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """This description."""
+        """Get the description of the API."""
         resp.content_type, resp.data = falcon.MEDIA_JSON, self._document
 
     @cached_property
@@ -142,36 +80,40 @@ class OpenApiApp:
         return msgspec.json.encode(Document(self._routes).describe())
 
 
-OPERATIONS[OpenApiApp.on_get] = Operation(dict[str, Any])
+OPERATIONS[OpenApiResource.on_get] = Operation(dict[str, Any])
 
 
 class Document:
-    """All of it, while it is put together."""
+    """The document while it is put together."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        self._responders = {route.path: map_http_methods(route.resource, suffix=route.suffix) for route in routes}
+        self._responders = {path: map_http_methods(resource, suffix=suffix) for path, resource, suffix in routes}
         self._schemas = Schemas()
         self._bodies: dict[str, Any] = {}
-        self._refusals: dict[str, Any] = {}
+        self._errors: dict[str, Any] = {}
 
     def describe(self) -> dict[str, Any]:
-        """The whole."""
+        """Return the whole document."""
         return {
             'openapi': '3.1.0',
             'info': {
                 'title': 'Vaurien',
                 'version': __version__,
-                'description': f'The control API of proxies, with that of Toxiproxy {LEVEL}.',
+                'description': f'The control API of proxies. It includes the API of Toxiproxy {LEVEL}.',
             },
             'servers': [{'url': '/'}],
             'security': [{}, {'token': []}],
-            'paths': {_spell(path): self._describe_path(path) for path in self._responders},
+            'paths': {_write(path): self._describe_path(path) for path in self._responders},
             'components': {
                 'schemas': self._schemas.named,
                 'requestBodies': self._bodies,
-                'responses': self._refusals,
+                'responses': self._errors,
                 'securitySchemes': {
-                    'token': {'type': 'http', 'scheme': 'bearer', 'description': 'That of --api-token, if it is set.'}
+                    'token': {
+                        'type': 'http',
+                        'scheme': 'bearer',
+                        'description': 'The token of --api-token, if the server has one.',
+                    }
                 },
             },
         }
@@ -184,30 +126,30 @@ class Document:
 
     def _describe(self, path: str, method: str) -> dict[str, Any]:
         responder: Any = self._responders[path][method]
-        operation, summary = OPERATIONS[responder.__func__], responder.__doc__.partition('\n')[0]
-        statuses = {401, 403, 500, *operation.refuses}
+        operation = OPERATIONS[responder.__func__]
+        dialect, statuses = operation.dialect, {401, 403, 500, *operation.errors}
         body: dict[str, Any] = {}
         if operation.takes is not None:
             statuses |= {400, 413}
             body['requestBody'] = self._refer_to_body(operation.takes)
-        if operation.api == 'vaurien' and '{name}' in path:
-            statuses.discard(409)  # it is named
-        answer = self._describe_answer(operation, summary)
+        if dialect is VAURIEN and '{name}' in path:
+            statuses.discard(409)  # the path says which proxy is meant
+        answer = self._describe_answer(operation)
         if operation.names is not None:
             answer['links'] = self._describe_links(path, operation.names)
         return {
             'operationId': _identify(path, method),
-            'summary': summary,
-            'tags': [_TAGS.get(operation.api, operation.api)],
+            'summary': responder.__doc__.partition('\n')[0].removesuffix('.'),
+            'tags': [dialect.tag],
             **body,
             'responses': {
                 str(operation.status): answer,
-                **{str(status): self._refer_to_refusal(operation.api, status) for status in sorted(statuses)},
+                **{str(status): self._refer_to_error(dialect, status) for status in sorted(statuses)},
             },
         }
 
     def _describe_links(self, path: str, parameter: str) -> dict[str, Any]:
-        """What can be asked for next: all that takes what this does, and the name in the answer."""
+        """Describe what can be asked for next: every operation that takes the same, and the name in the answer."""
         known = _list_parameters(path)
         values = {name: f'$request.path.{name}' for name in known} | {parameter: '$response.body#/name'}
         return {
@@ -217,9 +159,9 @@ class Document:
             for identity in (_identify(other, method) for method in responders)
         }
 
-    def _describe_answer(self, operation: Operation, summary: str) -> dict[str, Any]:
-        headers = _describe_headers(is_numbered=operation.api != 'vaurien')
-        answer = {'description': summary, 'headers': headers}
+    def _describe_answer(self, operation: Operation) -> dict[str, Any]:
+        headers = _describe_headers(is_numbered=operation.dialect.is_numbered)
+        answer = {'description': HTTPStatus(operation.status).phrase, 'headers': headers}
         if operation.answer is not None:
             answer['content'] = self._describe_content({operation.content: operation.answer})
         return answer
@@ -230,30 +172,30 @@ class Document:
             self._bodies[name] = {'required': True, 'content': {JSON: {'schema': takes(self._schemas)}}}
         return {'$ref': f'#/components/requestBodies/{name}'}
 
-    def _refer_to_refusal(self, api: str, status: int) -> Schema:
-        name = f'{api}_{status}'
-        if name not in self._refusals:
-            content = self._describe_content(REFUSALS[api](status))
+    def _refer_to_error(self, dialect: Dialect, status: int) -> Schema:
+        name = f'{dialect.name}_{status}'
+        if name not in self._errors:
+            content = self._describe_content(dialect.describe_error(status))
             phrase = HTTPStatus(status).phrase
-            self._refusals[name] = {'description': phrase, 'headers': _describe_headers(), 'content': content}
+            self._errors[name] = {'description': phrase, 'headers': _describe_headers(), 'content': content}
         return {'$ref': f'#/components/responses/{name}'}
 
     def _describe_content(self, content: Content) -> dict[str, Any]:
         return {name: {'schema': self._describe_inside(type_)} for name, type_ in content.items()}
 
     def _describe_inside(self, type_: Any) -> Schema:
-        if isinstance(type_, Spelled):
+        if isinstance(type_, JsonText):
             return {'type': 'string', 'contentMediaType': JSON, 'contentSchema': self._schemas.of(type_.type)}
         return self._schemas.of(type_)
 
 
-def _spell(path: str) -> str:
-    """A path of falcon's as OpenAPI has it."""
+def _write(path: str) -> str:
+    """Return a path as OpenAPI writes it: ``{number}`` where falcon has ``{number:int}``."""
     return _PLACEHOLDER.sub(r'{\g<name>}', path)
 
 
 def _identify(path: str, method: str) -> str:
-    return '_'.join([method.lower(), *re.findall(r'\w+', _spell(path))])
+    return '_'.join([method.lower(), *re.findall(r'\w+', _write(path))])
 
 
 def _list_parameters(path: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""What Toxiproxy's API answers, as types."""
+"""The types of what Toxiproxy's API answers. OpenAPI shows their docstrings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from vaurien.records.status import ToxicStatus
 
 
 class VersionAnswer(TypedDict):
-    """The level of Toxiproxy's API."""
+    """The version of Toxiproxy whose API this is."""
 
     version: str
 
@@ -22,26 +22,25 @@ class _ProxyAnswer(TypedDict):
 
 
 class ProxyAnswer(_ProxyAnswer, total=False):
-    """A proxy, as Toxiproxy's API shows it; the protocol, where that is not tcp."""
+    """A proxy. The protocol is left out if it is tcp."""
 
     protocol: str
 
 
 class PopulateAnswer(TypedDict):
-    """The proxies that were asked for, in their order."""
+    """The proxies that were asked for, in the same order."""
 
     proxies: list[ProxyAnswer]
 
 
-class RefusalAnswer(TypedDict):
-    """A request that Toxiproxy's API refuses."""
+class ToxiproxyErrorAnswer(TypedDict):
+    """A request that Toxiproxy's API rejects, with the status of HTTP."""
 
     error: str
-    #: The same as that of HTTP.
     status: int
 
 
-class PopulateRefusal(RefusalAnswer):
-    """What was done before it failed."""
+class PopulateErrorAnswer(ToxiproxyErrorAnswer):
+    """A request that failed, and the proxies that were created or replaced before."""
 
     proxies: list[ProxyAnswer] | None

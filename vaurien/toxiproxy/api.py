@@ -1,13 +1,14 @@
-"""Toxiproxy's HTTP API over the proxies of a process, for its clients of every language.
+"""The responders of Toxiproxy's HTTP API, for its clients of every language.
 
-Routes, statuses, bodies and life cycle are those of Toxiproxy 2.12 (https://github.com/Shopify/toxiproxy#http-api); the
-texts of errors are its own, because clients show them. What it does not have, a proxy's ``protocol``, may be given, and
-is shown where it is not ``tcp``.
+Routes, statuses, bodies and life cycle are those of Toxiproxy 2.12 (https://github.com/Shopify/toxiproxy#http-api). The
+texts of errors are Toxiproxy's own, because clients show them. A proxy may have a field that Toxiproxy does not know,
+``protocol``; answers have it where it is not ``tcp``.
+
+The first line of a responder's docstring is the summary of its operation in OpenAPI.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ import msgspec
 
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
-from vaurien.errors import BrowserError, ConfigError, ToxiproxyError
+from vaurien.errors import ConfigError, ToxiproxyError
 from vaurien.protocols import Protocol
 from vaurien.records.status import ToxicStatus
 from vaurien.rules.toxics import STREAMS, ToxicEntry
@@ -26,31 +27,29 @@ from vaurien.toxiproxy.answers import ProxyAnswer
 from vaurien.toxiproxy.fields import ProxyFields
 from vaurien.toxiproxy.lifecycle import Lifecycle, ProxyChange
 
-#: The level of the API.
+#: The version of Toxiproxy whose API this is.
 LEVEL = '2.12.0'
-#: The most bytes of a body: thousands of proxies to populate.
+#: The most bytes of a body: enough for thousands of proxies in one request to ``/populate``.
 MAX_BODY = 1024 * 1024
-#: How the programs begin their ``User-Agent`` that act for somebody who is looking at a page.
-BROWSER = 'Mozilla/'
 
 
 class ToxicChange(msgspec.Struct, kw_only=True):
-    """What may be changed of a toxic; what is not there stays."""
+    """What to change of a toxic. What is left out stays as it is."""
 
     toxicity: float | None = None
     attributes: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class ToxicFields(ToxicChange, kw_only=True):
-    """A toxic as it is asked for; what is not there takes its default."""
+    """A toxic to add. What is left out has its default."""
 
     name: str = ''
     type: str = ''
     stream: str | None = None
 
 
-class ToxiproxyApp:
-    """The responders."""
+class ToxiproxyApi:
+    """The responders over the proxies of a process."""
 
     def __init__(self, proxies: Proxies) -> None:
         self._proxies = proxies
@@ -59,67 +58,73 @@ class ToxiproxyApp:
     # Proxies
 
     def on_get_version(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """The level of the API."""
+        """Get the version of Toxiproxy's API."""
         resp.content_type = 'application/json;charset=utf-8'
         resp.text = f'{{"version": "{LEVEL}"}}\n'
 
     def on_get_proxies(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """All, by name."""
-        names = sorted(self._proxies, key=str.encode)
-        send(resp, {name: tell_proxy(self._proxies[name]) for name in names})
+        """List the proxies."""
+        names = sorted(self._proxies, key=str.encode)  # as Go sorts the keys of a map
+        send(resp, {name: show_proxy(self._proxies[name]) for name in names})
 
     def on_post_proxies(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Create one."""
+        """Create a proxy."""
         fields = read_body(req, ProxyFields)
         check_fields(fields)
-        send(resp, tell_proxy(self._lifecycle.create(fields)), falcon.HTTP_201)
+        send(resp, show_proxy(self._lifecycle.create(fields)), falcon.HTTP_201)
 
     def on_get_proxy(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
-        """One."""
-        send(resp, tell_proxy(self._lifecycle.find(name)))
+        """Get a proxy."""
+        send(resp, show_proxy(self._lifecycle.find(name)))
 
     def on_patch_proxy(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
-        """Change where it listens or connects, start or stop it."""
+        """Change, enable or disable a proxy."""
         self._lifecycle.find(name)
         change = read_body(req, ProxyChange)
-        send(resp, tell_proxy(self._lifecycle.change(name, change)))
+        send(resp, show_proxy(self._lifecycle.change(name, change)))
 
     on_post_proxy = on_patch_proxy
 
     def on_delete_proxy(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
-        """Stop and forget it."""
+        """Delete a proxy."""
         self._lifecycle.delete(name)
         resp.status = falcon.HTTP_204
 
     def on_post_populate(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Have proxies like these: create, replace, or leave alone."""
+        """Create or replace proxies.
+
+        A proxy that is already as it should be is left alone.
+        """
         done: list[ProxyAnswer] = []
         try:
-            entries: list[ProxyFields] = read_body(req, list[ProxyFields])
-            for i, fields in enumerate(entries, 1):
+            wanted: list[ProxyFields] = read_body(req, list[ProxyFields])
+            for i, fields in enumerate(wanted, 1):
                 check_fields(fields, f' at proxy {i}')
-            for fields in entries:
-                done.append(tell_proxy(self._lifecycle.populate(fields)))
-        except ToxiproxyError as refusal:
-            raise ToxiproxyError(refusal.status, refusal.text, proxies=done or None) from None
+            for fields in wanted:
+                done.append(show_proxy(self._lifecycle.populate(fields)))
+        except ToxiproxyError as error:
+            raise ToxiproxyError(error.status, error.text, proxies=done or None) from None
         send(resp, {'proxies': done}, falcon.HTTP_201)
 
     def on_post_reset(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """All well again: no toxics, what was configured armed, every proxy enabled."""
+        """Reset all proxies.
+
+        Every toxic is removed, the rules of the configuration are armed, and every proxy is enabled.
+        """
         self._lifecycle.reset()
         resp.status = falcon.HTTP_204
 
     # Toxics
 
     def on_get_toxics(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
-        """All of one proxy: those of the upstream first."""
-        send(resp, [tell_toxic(entry) for entry in self._lifecycle.find(name).toxics])
+        """List the toxics of a proxy."""
+        send(resp, [show_toxic(entry) for entry in self._lifecycle.find(name).toxics])
 
     def on_post_toxics(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
-        """Add one."""
+        """Add a toxic to a proxy."""
         self._lifecycle.find(name)
         fields = read_body(req, ToxicFields)
-        proxy = self._lifecycle.find(name)  # it may have gone while the body came
+        proxy = self._lifecycle.find(name)  # it may have been deleted while the body arrived
         stream = 'downstream' if fields.stream is None else fields.stream
         if stream.lower() not in STREAMS:
             raise ToxiproxyError(400, 'stream was invalid, can be either upstream or downstream')
@@ -136,29 +141,29 @@ class ToxiproxyApp:
             attributes=read_attributes(fields.type, Toxic.get(fields.type).resolve({}), fields.attributes),
         )
         proxy.toxics.add(entry)
-        send(resp, tell_toxic(entry))
+        send(resp, show_toxic(entry))
 
     def on_get_toxic(self, req: falcon.Request, resp: falcon.Response, name: str, toxic: str) -> None:
-        """One."""
-        send(resp, tell_toxic(self._find_toxic(name, toxic)))
+        """Get a toxic."""
+        send(resp, show_toxic(self._find_toxic(name, toxic)))
 
     def on_patch_toxic(self, req: falcon.Request, resp: falcon.Response, name: str, toxic: str) -> None:
-        """Change attributes, one by one, or the toxicity."""
+        """Change a toxic."""
         self._find_toxic(name, toxic)
         change = read_body(req, ToxicChange)
-        entry = self._find_toxic(name, toxic)  # it may have gone while the body came
+        entry = self._find_toxic(name, toxic)  # it may have been removed while the body arrived
         changed = msgspec.structs.replace(
             entry,
             toxicity=read_toxicity(change, entry.toxicity),
             attributes=read_attributes(entry.type, entry.attributes, change.attributes),
         )
         self._lifecycle.find(name).toxics.update(changed)
-        send(resp, tell_toxic(changed))
+        send(resp, show_toxic(changed))
 
     on_post_toxic = on_patch_toxic
 
     def on_delete_toxic(self, req: falcon.Request, resp: falcon.Response, name: str, toxic: str) -> None:
-        """Take it away."""
+        """Remove a toxic."""
         self._find_toxic(name, toxic)
         self._lifecycle.find(name).toxics.remove(toxic)
         resp.status = falcon.HTTP_204
@@ -170,7 +175,7 @@ class ToxiproxyApp:
         return entry
 
 
-#: Its routes: the suffix of the responders for each path.
+#: The routes, and the suffix of the responders for each.
 ROUTES = {
     '/version': 'version',
     '/proxies': 'proxies',
@@ -183,37 +188,21 @@ ROUTES = {
 
 
 def is_spoken_at(path: str, others: Sequence[str]) -> bool:
-    """Whether answers at *path* are to be Toxiproxy's; not so for what ends in *others* below a proxy."""
+    """Return whether answers at *path* have Toxiproxy's form. Below a proxy, the paths *others* do not."""
     _, first, *rest = path.split('/')
     if first == 'proxies':
         return not (len(rest) > 1 and rest[1] in others)
     return f'/{first}' in ROUTES
 
 
-def begin(req: falcon.Request, resp: falcon.Response, params: Mapping[str, Any]) -> None:
-    """What comes before every responder, if there is one; raises what refuses a path, a method or a browser."""
-    if not all(params.values()):
-        raise falcon.HTTPNotFound
-    if not hasattr(ToxiproxyApp, f'on_{req.method.lower()}_{ROUTES[str(req.uri_template)]}'):
-        raise falcon.HTTPMethodNotAllowed([])
-    receive(req, resp)
-
-
-def receive(req: falcon.Request, resp: falcon.Response) -> None:
-    """What every answer has that a responder gives; raises `BrowserError`."""
-    resp.set_header('X-Toxiproxy-Request-Id', secrets.token_hex(10))
-    if (req.user_agent or '').startswith(BROWSER):
-        raise BrowserError
-
-
 def check_fields(fields: ProxyFields, where: str = '') -> None:
-    """Refuse a proxy without what it must have."""
+    """Raise `ToxiproxyError` for a proxy without a required field."""
     if missing := fields.find_missing():
         raise ToxiproxyError(400, f'missing required field: {missing}{where}')
 
 
 def read_body(req: falcon.Request, type_: Any) -> Any:
-    """The body as *type_*; raises `ToxiproxyError`."""
+    """Return the body as *type_*; raise `ToxiproxyError`."""
     try:
         body = req.stream.read(MAX_BODY + 1)
     except OSError:
@@ -227,7 +216,7 @@ def read_body(req: falcon.Request, type_: Any) -> Any:
 
 
 def read_toxicity(change: ToxicChange, before: float) -> float:
-    """What is asked for, or what it was *before*; raises `ToxiproxyError`."""
+    """Return the toxicity in *change*, or the one *before* if there is none; raise `ToxiproxyError`."""
     try:
         return before if change.toxicity is None else gojson.as_float32(change.toxicity)
     except ConfigError as error:
@@ -235,7 +224,10 @@ def read_toxicity(change: ToxicChange, before: float) -> float:
 
 
 def read_attributes(type_: str, before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """*before* with what is *given* of it in the place of its own; raises `ToxiproxyError`."""
+    """Return the attributes *before* with those *given* in their place; raise `ToxiproxyError`.
+
+    As in Go, keys match in any case, unknown ones are ignored, and null changes nothing.
+    """
     known = {name.lower(): name for name in before}
     values = {
         known[key.lower()]: gojson.as_number(value)
@@ -248,22 +240,22 @@ def read_attributes(type_: str, before: Mapping[str, Any], given: Mapping[str, A
         raise ToxiproxyError(400, f'bad request body: attributes.{error}') from None
 
 
-def tell_proxy(proxy: ProxyServer) -> ProxyAnswer:
-    """A proxy as the API shows it."""
-    told: ProxyAnswer = {
+def show_proxy(proxy: ProxyServer) -> ProxyAnswer:
+    """Return a proxy as the API shows it."""
+    shown: ProxyAnswer = {
         'name': proxy.name,
         'listen': proxy.address.written,
         'upstream': proxy.backend.written,
         'enabled': proxy.enabled,
-        'toxics': [tell_toxic(entry) for entry in proxy.toxics],
+        'toxics': [show_toxic(entry) for entry in proxy.toxics],
     }
     if proxy.protocol is not Protocol.get('tcp'):
-        told['protocol'] = proxy.settings.protocol
-    return told
+        shown['protocol'] = proxy.settings.protocol
+    return shown
 
 
-def tell_toxic(entry: ToxicEntry) -> ToxicStatus:
-    """A toxic as the API shows it: what Toxiproxy does not have, only where it is set."""
+def show_toxic(entry: ToxicEntry) -> ToxicStatus:
+    """Return a toxic as the API shows it. An attribute that Toxiproxy does not know is there only if it is set."""
     return {
         'attributes': {name: gojson.as_number(value) for name, value in entry.attributes.items() if value is not None},
         'name': entry.name,
@@ -274,6 +266,6 @@ def tell_toxic(entry: ToxicEntry) -> ToxicStatus:
 
 
 def send(resp: falcon.Response, value: Any, status: str = falcon.HTTP_200) -> None:
-    """Answer with *value*, spelled as Go does."""
+    """Answer with *value* as Go writes it."""
     resp.status = status
     resp.content_type, resp.text = falcon.MEDIA_JSON, gojson.write(value)

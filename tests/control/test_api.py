@@ -1,0 +1,94 @@
+"""What Vaurien's own paths answer, through the real server.
+
+This also tests `controlled`, `answers`, `routes` and `server`.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from tests.arming import rule
+from tests.control.api import Api
+from tests.control.fake import ServedProxy
+from vaurien.control.controlled import Controlled
+from vaurien.engine.proxy import ProxyServer
+from vaurien.records.faults import Fault
+from vaurien.settings import Settings
+
+
+def test_a_real_proxy_can_be_controlled() -> None:
+    proxy: Controlled = ProxyServer(Settings())
+    assert proxy.status()['behavior'] == 'dummy'
+
+
+def test_tells_what_is_armed(api: Api, served: ServedProxy) -> None:
+    assert api('GET', '/behavior').json() == {'behavior': 'dummy'}
+    served.proxy.rules = (rule('error', 20.0), rule('delay', 0.5))
+    assert api('GET', '/behavior').json() == {'behavior': '20:error,0.5:delay'}
+
+
+def test_arms_one_behavior(api: Api, served: ServedProxy) -> None:
+    response = api('PUT', '/behavior', json={'name': 'delay', 'sleep': 2})
+    assert (response.status_code, response.json()) == (200, {'status': 'ok'})
+    assert served.proxy.told == [(rule('delay', sleep=2.0, before=False),)]
+
+
+def test_arms_by_weight(api: Api, served: ServedProxy) -> None:
+    body = {'behavior': '20:delay,10:error', 'options': {'delay': {'before': True}, 'error': {'inject': True}}}
+    assert api('PUT', '/behavior', json=body).json() == {'status': 'ok'}
+    delay, error = served.proxy.rules
+    assert delay == rule('delay', 20.0, sleep=5.0, before=True)
+    assert (error.name, error.percent, error.options['inject']) == ('error', 10.0, True)
+
+
+@pytest.mark.parametrize('key', ['name', 'behavior'])
+def test_takes_weights_under_either_key(api: Api, served: ServedProxy, key: str) -> None:
+    api('PUT', '/behavior', json={key: '0.5:delay'})
+    assert served.proxy.rules == (rule('delay', 0.5, sleep=5.0, before=False),)
+
+
+def test_what_it_gives_can_be_put_back(api: Api, served: ServedProxy) -> None:
+    for body in ({'behavior': '20:delay,10:error'}, {'name': 'delay', 'sleep': 1}, {'name': 'dummy'}):
+        api('PUT', '/behavior', json=body)
+        rules = served.proxy.rules
+        options = {rule.name: rule.status()['options'] for rule in rules}
+        api('PUT', '/behavior', json={**api('GET', '/behavior').json(), 'options': options})
+        assert served.proxy.told[-1] == rules
+
+
+def test_arms_a_list(api: Api, served: ServedProxy) -> None:
+    items = [{'name': 'delay', 'match': 'GET *', 'sleep': 1}, {'name': 'delay', 'percent': 20, 'nth': 3}]
+    assert api('PUT', '/behavior', json={'behaviors': items}).json() == {'status': 'ok'}
+    first, second = served.proxy.rules
+    assert (first.percent, first.options['sleep'], str(first.options['match'])) == (100.0, 1.0, 'GET *')
+    assert (second.percent, second.options['sleep'], str(second.options['nth'])) == (20.0, 5.0, '3')
+    assert api('GET', '/behavior').json() == {
+        'behavior': "100:delay(before=false, match='GET *'),20:delay(sleep=5.0, before=false, nth='3')"
+    }
+
+
+def test_tells_and_forgets_faults(api: Api, served: ServedProxy) -> None:
+    fault = Fault(time=1.5, link=1, exchange=2, behavior='delay', options={'sleep': 2.0}, request='GET /')
+    served.proxy.faults.add(fault)
+    assert api('GET', '/faults').json() == {'faults': [msgspec.to_builtins(fault)]}
+    assert api('DELETE', '/faults').json() == {'status': 'ok'}
+    assert api('GET', '/faults').json() == {'faults': []}
+
+
+def test_lists_behaviors_and_their_options(api: Api) -> None:
+    answer = api('GET', '/behaviors').json()
+    assert answer['behaviors'] == ['abort', 'blackout', 'delay', 'dummy', 'error', 'hang', 'transient']
+    sleep = answer['options']['delay']['sleep']
+    assert sleep == {'help': 'Seconds to wait', 'type': 'float', 'default': 1.0}
+
+
+def test_tells_and_changes_the_backend(api: Api, served: ServedProxy) -> None:
+    assert api('GET', '/backend').json() == {'backend': 'localhost:6379'}
+    assert api('PUT', '/backend', json={'backend': '[::1]:6380'}).json() == {'status': 'ok'}
+    assert served.proxy.told == [('::1', 6380)]
+    assert api('GET', '/backend').json() == {'backend': '[::1]:6380'}
+
+
+def test_tells_the_status(api: Api) -> None:
+    assert api('GET', '/status').json() == {'behavior': 'dummy', 'behaviors': []}

@@ -1,0 +1,108 @@
+"""The responders of Vaurien's own paths: JSON in and out, for the proxy in the path, or for the only one.
+
+The first line of a responder's docstring is the summary of its operation in OpenAPI.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import falcon
+import msgspec
+
+from vaurien.control.answers import (
+    BackendAnswer,
+    BehaviorAnswer,
+    BehaviorsAnswer,
+    Done,
+    FaultsAnswer,
+    LinksAnswer,
+)
+from vaurien.control.body import read_arming, read_backend
+from vaurien.control.controlled import Controlled
+from vaurien.control.option_list import list_options
+from vaurien.errors import AmbiguousProxyError, UnknownProxyError
+from vaurien.plugins.options import did_you_mean
+from vaurien.rules.behaviors import format_rules
+from vaurien.web.body import read_object
+
+DONE: Done = {'status': 'ok'}
+#: A body, for errors to show.
+EXAMPLE = '{"name": "delay"}'
+
+#: What every proxy has: below ``/proxies/NAME``, and at the top for the only proxy.
+ROUTES = ('behavior', 'backend', 'faults', 'links', 'status')
+
+
+class ControlApi:
+    """The responders over the proxies of a process."""
+
+    def __init__(self, proxies: Mapping[str, Controlled]) -> None:
+        self._proxies = proxies
+
+    def _find(self, name: str) -> Controlled:
+        """Return the proxy of that name; without a name, the only proxy."""
+        proxies = self._proxies
+        if name or not proxies:
+            if name not in proxies:
+                near = f' {name!r}, {did_you_mean(name, list(proxies))}' if name else ''
+                raise UnknownProxyError(f'there is no proxy{near}')
+            return proxies[name]
+        if len(proxies) > 1:
+            raise AmbiguousProxyError(f'there are {", ".join(proxies)}: ask for one of them below /proxies/NAME')
+        return next(iter(proxies.values()))
+
+    def on_get_behavior(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
+        """Get the rules that are armed."""
+        _send(resp, BehaviorAnswer(behavior=format_rules(self._find(name).rules)))
+
+    def on_put_behavior(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
+        """Arm other rules."""
+        proxy = self._find(name)
+        body = read_object(req, resp, EXAMPLE)
+        proxy.arm(read_arming(body, proxy.settings.behavior_options, proxy.protocol))
+        _send(resp, DONE)
+
+    def on_get_behaviors(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """List the behaviors that can be armed."""
+        options = list_options()
+        _send(resp, BehaviorsAnswer(behaviors=list(options), options=options))
+
+    def on_get_backend(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
+        """Get the backend of a proxy."""
+        _send(resp, BackendAnswer(backend=str(self._find(name).backend)))
+
+    def on_put_backend(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
+        """Change the backend of a proxy."""
+        self._find(name).set_backend(read_backend(read_object(req, resp, EXAMPLE)))
+        _send(resp, DONE)
+
+    def on_get_status(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
+        """Get the status of a proxy."""
+        _send(resp, self._find(name).status())
+
+    def on_get_faults(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
+        """List the last faults."""
+        _send(resp, FaultsAnswer(faults=self._find(name).faults.last()))
+
+    def on_delete_faults(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
+        """Forget the last faults."""
+        self._find(name).faults.clear()
+        _send(resp, DONE)
+
+    def on_get_links(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
+        """List the open links."""
+        _send(resp, LinksAnswer(links=[link.status() for link in self._find(name).links.values()]))
+
+    def on_delete_link(self, req: falcon.Request, resp: falcon.Response, number: int, name: str = '') -> None:
+        """Close a link."""
+        links = self._find(name).links
+        if number not in links:
+            raise UnknownProxyError(f'there is no open link {number}')
+        links[number].close()
+        _send(resp, DONE)
+
+
+def _send(resp: falcon.Response, value: Any) -> None:
+    resp.content_type, resp.data = falcon.MEDIA_JSON, msgspec.json.encode(value, enc_hook=str)

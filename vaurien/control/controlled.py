@@ -1,0 +1,60 @@
+"""What the control API controls: the part of a proxy and of its links that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from vaurien.address import Address
+from vaurien.protocols.base import BaseProtocol
+from vaurien.records.faults import FaultLog
+from vaurien.records.status import LinkStatus
+from vaurien.rules.rule import Rule
+from vaurien.settings import ProxySettings
+
+
+class ControlledLink(Protocol):
+    """An open link."""
+
+    def status(self) -> LinkStatus:
+        """Return everything about the link, ready for JSON."""
+
+    def close(self) -> None:
+        """Close both connections."""
+
+
+class Controlled(Protocol):
+    """A running proxy."""
+
+    @property
+    def settings(self) -> ProxySettings:
+        """The settings that it was started with."""
+
+    @property
+    def protocol(self) -> type[BaseProtocol]:
+        """The protocol of its links."""
+
+    @property
+    def rules(self) -> Sequence[Rule]:
+        """The rules that are armed."""
+
+    @property
+    def backend(self) -> Address:
+        """The address of the backend."""
+
+    @property
+    def faults(self) -> FaultLog:
+        """The last faults."""
+
+    @property
+    def links(self) -> Mapping[int, ControlledLink]:
+        """The open links, by number."""
+
+    def arm(self, rules: Sequence[Rule]) -> None:
+        """Arm *rules* from the next exchange on; raise `ConfigError`."""
+
+    def set_backend(self, backend: Address) -> None:
+        """Connect links to *backend* from now on."""
+
+    def status(self) -> Mapping[str, object]:
+        """Return everything about the proxy, ready for JSON."""

@@ -1,0 +1,52 @@
+"""What a responder takes and gives, beyond what falcon knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import falcon
+
+from vaurien.control.answers import ErrorAnswer
+from vaurien.control.json_schema import Schema, Schemas
+
+JSON = falcon.MEDIA_JSON
+
+#: What may be in a body: its type, by the type of the content.
+Content = dict[str, Any]
+
+
+class JsonText(NamedTuple):
+    """JSON of some type in a body that is called plain text."""
+
+    type: Any
+
+
+class Dialect(NamedTuple):
+    """What a group of operations has in common."""
+
+    name: str
+    tag: str
+    #: Returns what may be in the body of an error response, by its status.
+    describe_error: Callable[[int], Content]
+    #: Whether answers have a number in a header, as Toxiproxy's do.
+    is_numbered: bool = True
+
+
+VAURIEN = Dialect('vaurien', 'vaurien', lambda status: {JSON: ErrorAnswer}, is_numbered=False)
+
+
+class Operation(NamedTuple):
+    """What a responder takes and gives."""
+
+    #: The type of the body that it answers with; None: there is no body.
+    answer: Any
+    status: int = 200
+    content: str = JSON
+    #: Describes the body that it takes, if it takes one.
+    takes: Callable[[Schemas], Schema] | None = None
+    #: The statuses of errors that not every operation has.
+    errors: tuple[int, ...] = ()
+    dialect: Dialect = VAURIEN
+    #: The parameter of other paths that takes the name of what it has made.
+    names: str | None = None

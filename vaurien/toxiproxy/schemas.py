@@ -1,0 +1,86 @@
+"""JSON Schemas of the bodies that Toxiproxy's paths take.
+
+They are read as Go reads them: names match in any case, null stands for what is absent, other fields are ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from vaurien.control.json_schema import Schema, Schemas, describe_fields
+from vaurien.protocols import Protocol
+from vaurien.rules.toxics import STREAMS
+from vaurien.toxics import Toxic
+from vaurien.toxics.base import BaseToxic
+from vaurien.toxiproxy.api import ToxicFields
+from vaurien.toxiproxy.fields import ProxyFields
+from vaurien.toxiproxy.lifecycle import ProxyChange
+
+NULL: Schema = {'type': 'null'}
+#: From here on a number is too large for 32 bits, to which the API rounds.
+TOO_LARGE = 2.0**128 - 2.0**103
+
+_TOXICITY: Schema = {'type': 'number', 'exclusiveMinimum': -TOO_LARGE, 'exclusiveMaximum': TOO_LARGE}
+
+
+def describe_proxy(schemas: Schemas) -> Schema:
+    """Describe a proxy to create."""
+    fields = describe_fields(ProxyFields)
+    fields['protocol'] = {'enum': list(Protocol.usable()), 'default': 'tcp'}
+    return schemas.name('ProxyFields', _lenient(fields, 'name', 'upstream'))
+
+
+def describe_change(schemas: Schemas) -> Schema:
+    """Describe what to change of a proxy."""
+    return _or_null(_lenient(describe_fields(ProxyChange)))
+
+
+def describe_population(schemas: Schemas) -> Schema:
+    """Describe the proxies to create."""
+    return _or_null({'type': 'array', 'items': describe_proxy(schemas)})
+
+
+def describe_toxic(schemas: Schemas) -> Schema:
+    """Describe a toxic to add."""
+    streams = '|'.join(map(_in_any_case, STREAMS))
+    stream = {'type': 'string', 'pattern': f'^({streams})$', 'default': 'downstream'}
+    fields = {**describe_fields(ToxicFields), 'stream': stream, 'toxicity': {**_TOXICITY, 'default': 1}}
+    kinds = []
+    for name, toxic in Toxic.usable().items():
+        own = {'type': {'const': name}, 'attributes': _describe_attributes(schemas, toxic)}
+        kinds.append(schemas.name(f'toxic_{name}', _lenient({**fields, **own}, 'type')))
+    return {'anyOf': kinds}
+
+
+def describe_toxic_change(schemas: Schemas) -> Schema:
+    """Describe what to change of a toxic. The attributes are those of its type."""
+    kinds = [_describe_attributes(schemas, toxic) for toxic in Toxic.usable().values()]
+    return _or_null(_lenient({'toxicity': _TOXICITY, 'attributes': {'anyOf': kinds}}))
+
+
+def _describe_attributes(schemas: Schemas, toxic: type[BaseToxic]) -> Schema:
+    return schemas.name(f'attributes_{toxic.name}', _lenient(schemas.options(toxic.all_options())))
+
+
+def _lenient(fields: Mapping[str, Schema], *required: str) -> Schema:
+    """Return the schema of an object with these fields, in any case, and with any others."""
+    named = {
+        name: {**schema, 'minLength': 1} if name in required else _or_null(schema) for name, schema in fields.items()
+    }
+    return {
+        'type': 'object',
+        'properties': named,
+        'patternProperties': {f'^{_in_any_case(name)}$': _or_null(schema) for name, schema in named.items()},
+        'required': required,
+    }
+
+
+def _or_null(schema: Schema) -> Schema:
+    if NULL in schema.get('anyOf', ()):
+        return schema
+    about = {key: value for key, value in schema.items() if key in ('default', 'description')}
+    return {'anyOf': [{key: value for key, value in schema.items() if key not in about}, NULL], **about}
+
+
+def _in_any_case(text: str) -> str:
+    return ''.join(f'[{char.upper()}{char}]' if char.isalpha() else char for char in text)
