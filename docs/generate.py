@@ -24,6 +24,7 @@ from vaurien.framing.http_headers import Headers
 from vaurien.loads.outputs import OUTPUTS
 from vaurien.loads.settings import GROUPS as LOADS_GROUPS, Counts, Place, Words
 from vaurien.plugins.options import Line, Option
+from vaurien.protocols.base import BaseProtocol
 from vaurien.rules.match import Ordinals, Pattern
 from vaurien.rules.toxics import ToxicEntry
 from vaurien.settings import Settings
@@ -96,7 +97,8 @@ def make(what: str) -> str:
     plugin = KINDS[kind].get(name)
     summary = ' '.join((plugin.__doc__ or '').partition('\n\n')[0].split()).replace('``', '`')
     own = {} if plugin is KINDS[kind].base else plugin.own_options()
-    return f'\n{summary}\n\n{make_attributes(own) if kind == "toxic" else make_options(kind, name, own)}\n'
+    errors = make_errors(plugin) if kind == 'protocol' else ''
+    return f'\n{summary}\n\n{make_attributes(own) if kind == "toxic" else make_options(kind, name, own)}{errors}\n'
 
 
 def make_attributes(options: Mapping[str, Option]) -> str:
@@ -120,6 +122,13 @@ def make_options(kind: str, name: str, options: Mapping[str, Option]) -> str:
         for option, (text, type_, default) in options.items()
     ]
     return '\n'.join(['| option | value | default | | flag |', '|---|---|---|---|---|', *rows, ''])
+
+
+def make_errors(protocol: type[BaseProtocol]) -> str:
+    """A table of what the behavior ``error`` takes for *protocol*."""
+    options = protocol.all_options('error_options')
+    table = make_options('behavior', 'error', options)
+    return f'\nThe behavior [`error`](behaviors.md#error) takes:\n\n{table}' if options else ''
 
 
 def make_driver(protocol: str) -> str:

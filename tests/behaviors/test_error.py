@@ -16,11 +16,13 @@ from tests.behaviors.talk import HEAD_END, LANGUAGES, connect, make_proxy, talki
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, INDEX, LARGE, TIMEOUT, Server
 from vaurien import Proxy
-from vaurien.behaviors.error import NOISE_BYTES, PARTS, Error
+from vaurien.behaviors.error import NOISE_BYTES, OPTIONS, Error
 from vaurien.errors import OptionError
 from vaurien.protocols import Protocol
 
 CODES = {500, 501, 502, 503}
+#: What errors of any protocol are made of.
+PARTS = list(OPTIONS.merged())
 UPLOAD = LARGE[: 5 * 1024 * 1024]
 
 

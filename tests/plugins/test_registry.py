@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from importlib.metadata import EntryPoint
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
@@ -14,8 +15,10 @@ from vaurien.behaviors import Behavior
 from vaurien.behaviors.dummy import Dummy
 from vaurien.errors import PluginError
 from vaurien.plugins import registry
+from vaurien.plugins.options import convert
 from vaurien.plugins.registry import Registry, load_callable
 from vaurien.protocols import Protocol
+from vaurien.protocols.base import BaseProtocol
 
 BEHAVIORS = ['abort', 'blackout', 'delay', 'dummy', 'error', 'hang', 'transient']
 PROTOCOLS = ['http', 'memcache', 'mysql', 'postgres', 'redis', 'smtp', 'tcp']
@@ -64,6 +67,15 @@ class TestEveryBuiltIn:
             plain = get_args(type_)[0] if get_origin(type_) is Annotated else type_
             if plain in (int, float):
                 assert UNIT.search(text), f'{name}: --{option} says no unit: {text!r}'
+
+    def test_its_errors_take_what_it_declares(self, plugins: Registry[Any], name: str) -> None:
+        plugin = plugins.get(name)
+        if plugins is Protocol and plugin.error is not BaseProtocol.error:
+            declared = {option: default for option, (_, _, default) in plugin.all_options('error_options').items()}
+            taken = list(signature(plugin.error).parameters.values())[1:]
+            assert {parameter.name: parameter.default for parameter in taken} == declared
+            for option, (_, type_, default) in plugin.error_options.items():
+                assert convert(default, type_) == default, option
 
     def test_its_defaults_are_of_their_type(self, plugins: Registry[Any], name: str) -> None:
         plugin = plugins.get(name)

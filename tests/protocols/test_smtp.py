@@ -666,26 +666,26 @@ class TestError:
     @pytest.mark.parametrize(
         ('request_', 'code', 'error'),
         [
-            (RCPT, 0, ErrorReply(b'451 4.3.0 injected by vaurien\r\n')),
+            (RCPT, None, ErrorReply(b'451 4.3.0 injected by vaurien\r\n')),
             (RCPT, 400, ErrorReply(b'400 4.3.0 injected by vaurien\r\n')),
             (RCPT, 550, ErrorReply(b'550 5.3.0 injected by vaurien\r\n')),
             (RCPT, 421, ErrorReply(b'421 4.3.2 injected by vaurien\r\n', closes=True)),
-            (b'ehlo x\r\n', 0, ErrorReply(b'451 injected by vaurien\r\n')),
+            (b'ehlo x\r\n', None, ErrorReply(b'451 injected by vaurien\r\n')),
             (b'HELO x\r\n', 502, ErrorReply(b'502 injected by vaurien\r\n')),
-            (AUTH_PLAIN, 0, ErrorReply(b'451 4.3.0 injected by vaurien\r\n')),
+            (AUTH_PLAIN, None, ErrorReply(b'451 4.3.0 injected by vaurien\r\n')),
             (b'BDAT 3\r\nabc', 552, ErrorReply(b'552 5.3.0 injected by vaurien\r\n')),
-            (DATA, 0, ErrorReply(b'451 4.3.0 injected by vaurien\r\n', prompt=GO_AHEAD)),
+            (DATA, None, ErrorReply(b'451 4.3.0 injected by vaurien\r\n', prompt=GO_AHEAD)),
             (b'data\n', 554, ErrorReply(b'554 5.3.0 injected by vaurien\r\n', prompt=GO_AHEAD)),
             (DATA, 421, ErrorReply(b'421 4.3.2 injected by vaurien\r\n', closes=True, prompt=GO_AHEAD)),
-            (b'', 0, ErrorReply(b'421 injected by vaurien\r\n', closes=True)),
+            (b'', None, ErrorReply(b'421 injected by vaurien\r\n', closes=True)),
             (b'', 450, ErrorReply(b'421 injected by vaurien\r\n', closes=True)),
             (b'', 550, ErrorReply(b'554 injected by vaurien\r\n', closes=True)),
         ],
     )
-    def test_table(self, request_: bytes, code: int, error: ErrorReply) -> None:
+    def test_table(self, request_: bytes, code: int | None, error: ErrorReply) -> None:
         protocol = SMTP()
         protocol.begin_fault(request_, 'seed')
-        assert protocol.error(code) == error
+        assert (protocol.error() if code is None else protocol.error(code)) == error
 
     @pytest.mark.parametrize(
         ('code', 'message', 'data'),

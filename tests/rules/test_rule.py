@@ -160,7 +160,8 @@ class TestOnce:
         get = Registry.get
 
         def note(registry: Registry[Any], name: str) -> Any:
-            lookups.append(name)
+            if registry is Behavior:
+                lookups.append(name)
             return get(registry, name)
 
         monkeypatch.setattr(Registry, 'get', note)

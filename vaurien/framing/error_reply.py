@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+from msgspec import Meta
 
 #: The text of an error that is not given another one.
 INJECTED = 'injected by vaurien'
+
+#: A code of five characters for the kind of an error (ISO 9075-2, "SQLSTATE").
+SQLState = Annotated[str, Meta(pattern='^[0-9A-Z]{5}$')]
 
 
 class ErrorReply(NamedTuple):

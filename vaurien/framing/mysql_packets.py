@@ -256,7 +256,7 @@ def read_account(packet: bytes, i: int, flags: int) -> tuple[bytes, bytes]:
     return user, rest.partition(b'\0')[0] if flags & CLIENT_CONNECT_WITH_DB else b''
 
 
-def make_error(number: int, errno: int, sqlstate: str, message: str) -> bytes:
+def make_error(number: int, errno: int, sqlstate: str | None, message: str) -> bytes:
     """An ERR packet with that number ("ERR_Packet"); without *sqlstate*, the usual one of the *errno*."""
     state = (sqlstate or _SQLSTATES.get(errno, 'HY000')).encode()
     payload = b'\xff%b#%b%b' % (errno.to_bytes(2, 'little'), state, message.encode())

@@ -92,11 +92,11 @@ class Configurable:
         self.values = self.resolve({}) if options is None else options
 
     @classmethod
-    def all_options(cls) -> dict[str, Option]:
-        """What can be given: its own options first, then those of the classes that it extends."""
+    def all_options(cls, attribute: str = 'options') -> dict[str, Option]:
+        """Return what is declared under *attribute*: by the class itself first, then by those that it extends."""
         declared: dict[str, Option] = {}
         for base in cls.__mro__:
-            declared |= {name: option for name, option in vars(base).get('options', {}).items() if name not in declared}
+            declared |= {name: option for name, option in vars(base).get(attribute, {}).items() if name not in declared}
         return declared
 
     @classmethod

@@ -45,6 +45,8 @@ class Registry(Generic[Plugin]):
         self.kind = kind
         self.group = group
         self.base = base
+        #: How often something was registered: until it changes, `usable` returns the same.
+        self.changes = 0
         self._registered: dict[str, type[Plugin]] = {}
         self._loaded: dict[str, type[Plugin]] = {}
         self._references: dict[str, str] | None = None
@@ -60,6 +62,7 @@ class Registry(Generic[Plugin]):
         if named.name == self.base.name or not (installed.startswith(BUILT_IN) and issubclass(known, plugin)):
             raise PluginError(f'there is a {self.kind} named {named.name!r} already')
         self._registered[named.name] = known
+        self.changes += 1
         return plugin
 
     def names(self) -> list[str]:
@@ -77,14 +80,14 @@ class Registry(Generic[Plugin]):
             self._loaded[name] = self._named(load_callable(reference), name)
         return self._loaded[name]
 
-    def usable(self) -> dict[str, type[Plugin]]:
-        """Every class that can be had, by name: a broken plug-in harms nobody who does not use it."""
+    def usable(self, *, level: int = logging.WARNING) -> dict[str, type[Plugin]]:
+        """Return every class that can be imported, by name; log, at that *level*, each that cannot."""
         found = {}
         for name in self.names():
             try:
                 found[name] = self.get(name)
             except PluginError as error:
-                logger.warning('%s %s is left out: %s', self.kind, name, error)
+                logger.log(level, '%s %s is left out: %s', self.kind, name, error)
         return found
 
     def _named(self, plugin: Any, name: str) -> type[Plugin]:

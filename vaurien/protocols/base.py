@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from inspect import Parameter, signature
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -31,7 +30,7 @@ from vaurien.framing.marks import (
     Mark as Mark,
     Opaque as Opaque,
 )
-from vaurien.plugins.options import Configurable
+from vaurien.plugins.options import Configurable, Option
 
 if TYPE_CHECKING:
     from vaurien.plugins.end import End
@@ -54,6 +53,10 @@ class BaseProtocol(Configurable):
 
     #: Whether the backend always speaks first, and the client is to wait for it.
     greets: ClassVar[bool] = False
+
+    #: What its errors are made of, declared as `options` are. The behavior ``error`` has these options, and gives those
+    #: that are chosen to `error`, by name.
+    error_options: ClassVar[Mapping[str, Option]] = {}
 
     #: Why the framing ended, once an OPAQUE mark was given.
     opaque: Opaque | None = None
@@ -120,21 +123,18 @@ class BaseProtocol(Configurable):
 
     @classmethod
     def check_error(cls, choice: Mapping[str, Any]) -> None:
-        """Asked when an error is armed: raises `OptionError` for what `error` does not take by name."""
-        parameters = [] if cls.error is BaseProtocol.error else list(signature(cls.error).parameters.values())
-        if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters):
-            return
-        taken = [parameter.name for parameter in parameters[1:]]
+        """Raise `OptionError`, when an error is armed, for a *choice* that errors of this protocol do not have."""
+        known = cls.all_options('error_options')
         for name in choice:
-            if name not in taken:
-                told = f'have {" and ".join(taken)}' if taken else 'have nothing to choose'
+            if name not in known:
+                told = f'have {" and ".join(known)}' if known else 'have nothing to choose'
                 raise OptionError(f'errors of {cls.name} {told}', name)
 
     def error(self, *args: Any, **choice: Any) -> ErrorReply:
-        """An error in reply to `request`, which is empty where the backend speaks first.
+        """Return an error in reply to `request`, which is empty where the backend speaks first.
 
-        Each protocol takes what its errors are made of, by name: a ``code``, an ``errno``, a ``message``. What is not
-        given is the protocol's usual error, or left to chance.
+        Subclasses take their `error_options` by name. What is not given is the protocol's usual error, or left to
+        chance.
         """
         return ErrorReply(self.random.randbytes(1000))
 

@@ -12,16 +12,17 @@ import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import httptools
+from msgspec import Meta
 
 from vaurien.framing.error_reply import INJECTED, ErrorReply
 from vaurien.framing.head import MAX_HEAD, TEXT_MAX, escape
 from vaurien.framing.http_headers import Headers
 from vaurien.framing.lines import Lines
 from vaurien.framing.marks import END, HEAD, INTERIM, NOTHING, REPLY, REQUEST, Mark
-from vaurien.plugins.options import Option
+from vaurien.plugins.options import Line, Option
 from vaurien.protocols.base import BaseProtocol
 
 CRLF = b'\r\n'
@@ -144,6 +145,13 @@ class HTTP(BaseProtocol):
     name = 'http'
     options: ClassVar[Mapping[str, Option]] = {
         'overwrite-host-header': ('Replace the Host header of requests by the backend (true or false)', bool, True),
+    }
+    error_options: ClassVar[Mapping[str, Option]] = {
+        'code': ('Status (none: 500, 501, 502 or 503)', Annotated[int, Meta(ge=400, le=599)] | None, None),
+        'reason': ('Text after the status (none: the usual one)', Line | None, None),
+        'headers': ('More header fields: names and values, or lines of Name: value', Headers | None, None),
+        'body': ('Body (none: a line of text)', str | None, None),
+        'retry_after': ('Seconds in the header field Retry-After', Annotated[int, Meta(ge=0)] | None, None),
     }
     stateless = True
 
@@ -396,8 +404,8 @@ class HTTP(BaseProtocol):
 
     def error(
         self,
-        code: int = 0,
-        reason: str = '',
+        code: int | None = None,
+        reason: str | None = None,
         headers: Headers | None = None,
         body: str | None = None,
         retry_after: int | None = None,

@@ -17,6 +17,7 @@ from vaurien.framing.error_reply import INJECTED, ErrorReply
 from vaurien.framing.head import MAX_HEAD
 from vaurien.framing.marks import END, HEAD, INTERIM, OPAQUE, REPLY, REQUEST, UNANSWERED, Mark
 from vaurien.framing.memcache_binary import ANSWERED, QUIET, QUIT, SILENT, WATCH, Head, Part
+from vaurien.plugins.options import Line
 from vaurien.protocols.base import BaseProtocol
 
 #: protocol.txt, "Error strings".
@@ -164,6 +165,7 @@ class Memcache(BaseProtocol):
     """
 
     name = 'memcache'
+    error_options = {'message': ('Text, with its kind unless that is SERVER_ERROR', Line, INJECTED)}
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(options)

@@ -9,14 +9,17 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from vaurien.framing import mysql_packets as packets
-from vaurien.framing.error_reply import INJECTED, ErrorReply
+from vaurien.framing.error_reply import INJECTED, ErrorReply, SQLState
 from vaurien.framing.head import MAX_HEAD, TEXT_MAX
 from vaurien.framing.marks import END, GREETING, HEAD, INTERIM, OPAQUE, PROMPT, REPLY, REQUEST, UNANSWERED, Mark, Opaque
 from vaurien.framing.mysql_packets import EOF, ERR, LOCAL_INFILE, MAX_PACKET, OK, Packets, peek
 from vaurien.framing.statements import Statements
+from vaurien.plugins.options import Line
 from vaurien.protocols.base import BaseProtocol
 
 #: The most of a request that is its head. A login fits in; of a statement, more than is ever shown.
@@ -100,6 +103,11 @@ class MySQL(BaseProtocol):
     """
 
     name = 'mysql'
+    error_options = {
+        'errno': ('Error number', Annotated[int, Meta(ge=1, le=65534)], _ERRNO),
+        'sqlstate': ('SQLSTATE (none: the usual one of the error number)', SQLState | None, None),
+        'message': ('Text', Line, INJECTED),
+    }
     greets = True
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
@@ -481,7 +489,7 @@ class MySQL(BaseProtocol):
         # "COM_QUERY": parameters come first, and how many sets of them, which is 1. With any, it is not looked for.
         return packet[3:] if packet[1:3] == b'\0\1' else b'QUERY'
 
-    def error(self, errno: int = _ERRNO, sqlstate: str = '', message: str = INJECTED) -> ErrorReply:
+    def error(self, errno: int = _ERRNO, sqlstate: str | None = None, message: str = INJECTED) -> ErrorReply:
         """An ERR packet ("ERR_Packet"); before the login, that of a server with too many connections."""
         request = self.request
         if not request:

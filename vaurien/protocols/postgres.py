@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence, Set as AbstractSet
 from struct import Struct
 from typing import Any
 
-from vaurien.framing.error_reply import INJECTED, ErrorReply
+from vaurien.framing.error_reply import INJECTED, ErrorReply, SQLState
 from vaurien.framing.head import TEXT_MAX
 from vaurien.framing.marks import END, HEAD, INTERIM, NOTHING, PROMPT, REPLY, REQUEST, UNANSWERED, Mark
 from vaurien.framing.statements import Statements
+from vaurien.plugins.options import Line
 from vaurien.protocols.base import BaseProtocol
 
 #: So much of a large message is its head: enough for any text of `TEXT_MAX` characters.
@@ -99,6 +100,7 @@ class Postgres(BaseProtocol):
     """
 
     name = 'postgres'
+    error_options = {'sqlstate': ('SQLSTATE', SQLState, _ADMIN_SHUTDOWN), 'message': ('Text', Line, INJECTED)}
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(options)

@@ -17,6 +17,7 @@ from vaurien.framing.error_reply import INJECTED, ErrorReply
 from vaurien.framing.head import MAX_HEAD, TEXT_MAX, escape
 from vaurien.framing.lines import Lines
 from vaurien.framing.marks import END, HEAD, INTERIM, REPLY, REQUEST, UNANSWERED, Mark
+from vaurien.plugins.options import Line
 from vaurien.protocols.base import BaseProtocol
 
 CRLF = b'\r\n'
@@ -194,6 +195,7 @@ class Redis(BaseProtocol):
     """
 
     name = 'redis'
+    error_options = {'message': ('Text with its kind: MOVED 1 host:6379, or LOADING alone', Line, INJECTED)}
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(options)

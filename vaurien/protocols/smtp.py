@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from vaurien.framing.error_reply import INJECTED, ErrorReply
 from vaurien.framing.head import MAX_HEAD, TEXT_MAX, escape
 from vaurien.framing.lines import Lines
 from vaurien.framing.marks import END, GREETING, HEAD, INTERIM, PROMPT, REPLY, REQUEST, Mark
+from vaurien.plugins.options import Line
 from vaurien.protocols.base import BaseProtocol
 
 CRLF = b'\r\n'
@@ -63,6 +66,10 @@ class SMTP(BaseProtocol):
     """
 
     name = 'smtp'
+    error_options = {
+        'code': ('Reply code', Annotated[int, Meta(ge=400, le=599)], 451),
+        'message': ('Text', Line, INJECTED),
+    }
     greets = True
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
@@ -264,8 +271,8 @@ class SMTP(BaseProtocol):
         line = _PATH.sub(lambda match: match[0].upper(), b' '.join([verb, *arguments]))
         return escape(line[:TEXT_MAX].rstrip())[:TEXT_MAX]
 
-    def error(self, code: int = 0, message: str = INJECTED) -> ErrorReply:
-        """A reply with *code*, 451 by default; to DATA, once the message was sent. An enhanced code goes before
+    def error(self, code: int = 451, message: str = INJECTED) -> ErrorReply:
+        """A reply with *code*; to DATA, once the message was sent. An enhanced code goes before
         *message*, unless it has its own (RFC 3463, 2).
 
         A greeting is 421, or 554 for a code of 5xx, and the connection closes at once: whoever went on after a 554, as
@@ -274,7 +281,6 @@ class SMTP(BaseProtocol):
         verb = _verb(self.request)
         if not self.request:
             code = 554 if code >= 500 else 421
-        code = code or 451
         enhanced = '4.3.2 ' if code == 421 else f'{code // 100}.3.0 '
         if verb in _NOT_ENHANCED or _ENHANCED.match(message):
             enhanced = ''
