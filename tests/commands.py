@@ -1,19 +1,25 @@
-"""The installed commands, as subprocesses."""
+"""The installed commands, as subprocesses; and what stands behind them, called in this process."""
 
 from __future__ import annotations
 
 import re
 import signal
 import subprocess
+import sys
 import sysconfig
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import IO
 
 from tests.servers import HOST, TIMEOUT
 
 SCRIPTS = Path(sysconfig.get_path('scripts'))
+
+#: Runs the tests of somebody who has installed vaurien. The plug-in of schemathesis would take a second at every start.
+PYTEST = [sys.executable, '-m', 'pytest', '-p', 'no:cacheprovider', '-p', 'no:schemathesis']
 
 #: The line that says what is proxied: ``vaurien 2.0.0: 127.0.0.1:43211 -> localhost:6379 (redis)``.
 LISTENING = re.compile(r'vaurien \S+: (?P<host>\S+):(?P<port>\d+) -> ')
@@ -29,6 +35,17 @@ def run(command: str, *arguments: str | bytes, timeout: float = TIMEOUT) -> subp
     return subprocess.run(
         [str(SCRIPTS / command), *arguments], capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL
     )
+
+
+def call(main: Callable[[Sequence[str]], int], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Do as `run` does in this process, with the function behind a command: starting Python takes longer."""
+    out, err = StringIO(), StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            status = main(arguments)
+        except SystemExit as end:
+            status = int(end.code or 0)
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
 
 
 class Process:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 
@@ -18,6 +19,12 @@ from vaurien.behaviors.dummy import Dummy
 from vaurien.plugins.registry import Registry
 from vaurien.protocols import Protocol
 from vaurien.protocols.base import BaseProtocol
+
+
+def pytest_configure() -> None:
+    """Let every terminal have the size that its test gives it: pytest-xdist has readline set these."""
+    for name in ('COLUMNS', 'LINES'):
+        os.environ.pop(name, None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

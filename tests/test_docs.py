@@ -17,11 +17,12 @@ from typing import Any, NamedTuple
 import pytest
 import tomli
 
-from tests.commands import SCRIPTS, Command, StartCommand
+from tests.commands import PYTEST, SCRIPTS, Command, StartCommand, call
 from tests.conntest.serving import Server as ConnTestServer
 from tests.peers import Peer, RawBackend
 from tests.servers import TIMEOUT, Server, free_port
 from vaurien.behaviors import Behavior
+from vaurien.cli import ctl
 from vaurien.cli.flags import parse
 from vaurien.conntest.flags import parse as parse_conntest
 from vaurien.loads.cli import agent, broker, flags
@@ -229,7 +230,7 @@ def test_code_does_what_it_says(page: str, count: int, tmp_path: Path, request: 
     names = write_files(page, tmp_path, replacements)
     tests = [name for name in names if name.startswith('test_')]
     done = subprocess.run(
-        [sys.executable, '-m', 'pytest', '-p', 'no:cacheprovider', '-W', 'error', *tests],
+        [*PYTEST, '-W', 'error', *tests],
         cwd=tmp_path,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -347,21 +348,29 @@ def check_part(wanted: Any, given: Any, *, closed: bool) -> None:
             check_part(value, given[name], closed=closed)
 
 
+def ask_with_vaurienctl(*words: str) -> subprocess.CompletedProcess[str]:
+    return call(ctl.main, *words)
+
+
+def ask_with_curl(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(['curl', '-f', '-s', *words], capture_output=True, text=True, timeout=TIMEOUT, check=False)
+
+
 #: How to run what speaks to a running proxy.
-SPEAKING = {'vaurienctl': [str(SCRIPTS / 'vaurienctl'), '--host', 'localhost:8080'], 'curl': ['curl', '-f', '-s']}
+SPEAKING = {'vaurienctl': ask_with_vaurienctl, 'curl': ask_with_curl}
 #: The blocks of command lines that do, by page.
 TALKS = [(page, block.text) for page in PAGES for block in blocks(page, 'sh') if block.text.startswith((*SPEAKING,))]
 
 
 @pytest.mark.parametrize(('page', 'script'), TALKS, ids=[page for page, _ in TALKS])
-def test_command_lines_to_a_running_proxy_work(page: str, script: str, controlled: Command) -> None:
-    address = f'localhost:{controlled.control_port}'
-    for line in script.splitlines():
+def test_command_lines_to_a_running_proxy_work(
+    page: str, script: str, controlled: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('VAURIEN_URL', controlled.api)
+    monkeypatch.setenv('no_proxy', '*')
+    for line in script.replace('http://localhost:8080', controlled.api).splitlines():
         command, *words = shlex.split(line)
-        here = [word.replace('localhost:8080', address) for word in (*SPEAKING[command], *words)]
-        done = subprocess.run(
-            here, capture_output=True, text=True, timeout=TIMEOUT, env={**os.environ, 'no_proxy': '*'}
-        )
+        done = SPEAKING[command](*words)
         assert done.returncode == 0, done.stdout + done.stderr
 
 

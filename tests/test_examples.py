@@ -13,7 +13,7 @@ from time import monotonic
 
 import pytest
 
-from tests.commands import SCRIPTS, StartCommand
+from tests.commands import PYTEST, SCRIPTS, StartCommand
 from tests.peers import Peer, RawBackend
 from tests.servers import TIMEOUT, Server, free_port
 from vaurien.address import Address
@@ -130,12 +130,12 @@ def test_minitel(minitel_server: RawBackend, vaurien_command: StartCommand) -> N
 
 
 def test_redis_outage(redis_server: Server) -> None:
-    said = run_python('-m', 'pytest', '-p', 'no:cacheprovider', 'test_redis_outage.py', REDIS=redis_server.address)
+    said = run_python(*PYTEST[1:], 'test_redis_outage.py', REDIS=redis_server.address)
     assert '7 passed' in said
 
 
 def test_connections(redis_server: Server) -> None:
-    said = run_python('-m', 'pytest', '-p', 'no:cacheprovider', 'test_connections.py', REDIS=redis_server.address)
+    said = run_python(*PYTEST[1:], 'test_connections.py', REDIS=redis_server.address)
     assert '2 passed' in said
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.commands import PYTEST
 from tests.peers import Peer, RawBackend
 from tests.servers import TIMEOUT
 from vaurien.embedded import Proxy
@@ -50,8 +50,9 @@ def test_one_that_was_stopped_by_hand(vaurien_proxy):
 
 
 def pytest_in(directory: Path, *flags: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, '-m', 'pytest', '-p', 'no:cacheprovider', *flags]
-    return subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=4 * TIMEOUT, check=False)
+    return subprocess.run(
+        [*PYTEST, *flags], cwd=directory, capture_output=True, text=True, timeout=4 * TIMEOUT, check=False
+    )
 
 
 def test_a_suite_of_somebodys(tmp_path: Path, echo_server: RawBackend) -> None:

@@ -1,4 +1,4 @@
-"""``vaurienctl``, the installed command: run to its end, or watched while it runs, on a terminal too."""
+"""``vaurienctl``: called in this process, or the installed command, watched while it runs, on a terminal too."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ import subprocess
 import termios
 from time import monotonic
 
-import pytest
-
-from tests.commands import SCRIPTS, run
+from tests.commands import SCRIPTS, call
 from tests.servers import TIMEOUT
 from vaurien.cli import ctl
 
@@ -27,7 +25,7 @@ SIZE = 24, 160
 
 def done(*words: str) -> str:
     """What the command prints, which must succeed and complain of nothing."""
-    result = run('vaurienctl', *words)
+    result = call(ctl.main, *words)
     assert (result.returncode, result.stderr) == (0, '')
     return result.stdout
 
@@ -39,17 +37,9 @@ def rows(*words: str) -> list[list[str]]:
 
 def failed(status: int, *words: str) -> str:
     """The one line with which it fails."""
-    result = run('vaurienctl', *words)
+    result = call(ctl.main, *words)
     assert (result.returncode, result.stdout) == (status, '')
     return read_error(result.stderr)
-
-
-def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    """The one line with which it refuses to do that, without a process of its own, which takes a while."""
-    assert ctl.main(words) == 2
-    said = capsys.readouterr()
-    assert said.out == ''
-    return read_error(said.err)
 
 
 def read_error(said: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 from tests.arming import UNAIMED
 from tests.behaviors.waiting import eventually
 from tests.cli.asking import done, failed
-from tests.commands import Command
+from tests.commands import Command, call, run
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT, free_port
 from vaurien.cli import ctl
@@ -222,12 +222,22 @@ def test_the_port_of_a_host(monkeypatch: pytest.MonkeyPatch, text: str, url: str
     assert asked == [url]
 
 
-@pytest.mark.parametrize('words', ['get-behavior', 'toxic add redis latency', 'proxy list', 'faults --follow'])
-def test_it_does_without_gevent(words: str) -> None:
-    ask = f'vaurien.cli.ctl.main(["--host", "127.0.0.1:1", *{words.split()}])'
-    code = f'import sys, vaurien.cli.ctl; assert {ask} == 1; print("gevent" in sys.modules)'
+def test_it_does_without_gevent() -> None:
+    lines = ['get-behavior', 'toxic add redis latency', 'proxy list', 'faults --follow']
+    asked = f'[vaurien.cli.ctl.main(["--host", "{HOST}:1", *line.split()]) for line in {lines}]'
+    code = f'import sys, vaurien.cli.ctl; assert {asked} == [1] * {len(lines)}; print("gevent" in sys.modules)'
     result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=TIMEOUT, check=True)
-    assert result.stdout.splitlines()[-1] == 'False'
+    assert result.stdout == 'False\n'
+
+
+@pytest.mark.parametrize(
+    ('line', 'status'), [('list-behaviors', 0), ('--version', 0), (f'status --host {HOST}:1', 1), ('stop', 2)]
+)
+def test_the_installed_command(monkeypatch: pytest.MonkeyPatch, host: str, line: str, status: int) -> None:
+    monkeypatch.setenv('VAURIEN_URL', f'http://{host}')
+    installed, called = run('vaurienctl', *line.split()), call(ctl.main, *line.split())
+    assert installed.returncode == called.returncode == status
+    assert (installed.stdout, installed.stderr) == (called.stdout, called.stderr)
 
 
 def test_where_it_is_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch, host: str) -> None:

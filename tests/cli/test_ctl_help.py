@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
 
 import pytest
 
@@ -21,23 +20,12 @@ from vaurien.toxics import Toxic
 EXAMPLE = re.compile(r'^  vaurienctl (.*)$', re.MULTILINE)
 
 
-@pytest.fixture(scope='module')
-def server() -> Iterator[Command]:
-    """A process to make proxies in."""
-    command = Command('--server')
-    yield command
-    command.kill()
-
-
 @pytest.fixture
-def process(server: Command, echo_server: RawBackend, monkeypatch: pytest.MonkeyPatch) -> Client:
-    """As the examples expect it, with what they act on."""
-    client = Client(HOST, server.control_port)
-    monkeypatch.setenv('VAURIEN_URL', client.url)
-    for name in client.proxies():
-        client.proxy(name).delete()
-    client.create_proxy('redis', f'{HOST}:0', echo_server.address).add_toxic('latency')
-    return client
+def redis(process: Client, echo_server: RawBackend) -> Client:
+    """The proxy that the examples expect, with what they act on."""
+    redis = process.create_proxy('redis', f'{HOST}:0', echo_server.address)
+    redis.add_toxic('latency')
+    return redis
 
 
 def examples(text: str) -> list[list[str]]:
@@ -46,9 +34,8 @@ def examples(text: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize('command', COMMANDS, ids=lambda command: command.name)
-def test_every_command_has_examples_that_work(process: Client, command: CtlCommand) -> None:
+def test_every_command_has_examples_that_work(redis: Client, command: CtlCommand) -> None:
     assert examples(command.examples)
-    redis = process.proxy('redis')
     if command.name == 'toxic add':
         redis.remove_toxic('latency_downstream')
     with Peer.connect(int(redis.inspect()['listen'].rpartition(':')[2])) as peer:
@@ -61,7 +48,8 @@ def test_every_command_has_examples_that_work(process: Client, command: CtlComma
                 assert ctl.main([number if word == '3' else word for word in words]) == 0
 
 
-def test_the_examples_of_all(process: Client, server: Command) -> None:
+@pytest.mark.usefixtures('redis')
+def test_the_examples_of_all(server: Command) -> None:
     assert examples(EPILOG)
     here = f'{HOST}:{server.control_port}'
     for words in examples(EPILOG):
