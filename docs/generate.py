@@ -18,7 +18,7 @@ from msgspec import Meta
 
 from vaurien.address import Address
 from vaurien.cli.flags import GROUPS
-from vaurien.config.build import REGISTRIES, SETTINGS
+from vaurien.config.keys import REGISTRIES, SETTINGS
 from vaurien.control.metrics import FAMILIES, make_registry
 from vaurien.framing.http_headers import Headers
 from vaurien.loads.outputs import OUTPUTS

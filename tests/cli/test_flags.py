@@ -12,7 +12,7 @@ from vaurien.address import Address
 from vaurien.behaviors import Behavior
 from vaurien.behaviors.dummy import Dummy
 from vaurien.cli.flags import EPILOG, make_parser, parse
-from vaurien.config.build import CLASSIC, REGISTRIES, SETTINGS
+from vaurien.config.keys import CLASSIC, REGISTRIES, SETTINGS
 from vaurien.errors import ConfigError, PluginError
 from vaurien.protocols import Protocol
 from vaurien.rules.behaviors import make_rules
@@ -210,10 +210,16 @@ def test_classic_flags_and_keys_are_told_together(tmp_path: Path) -> None:
         ('--toxic noop@side', "--toxic: stream: expected upstream or downstream, got 'side'"),
         ('--toxic noop@', "--toxic: unexpected '@' in 'noop@': expected @upstream or @downstream"),
         ('--toxic noop,noop', "--toxic: there are two toxics named 'noop_downstream': give one of them another name"),
-        ('--api-host toxiproxy:8474', "--api-host: 'toxiproxy:8474' is no name of a machine, which has no port either"),
+        (
+            '--api-host toxiproxy:8474',
+            "--api-host: 'toxiproxy:8474' is not the name of a machine: expected a name without a port",
+        ),
         ('--api-token=', '--api-token: expected ASCII characters, and no spaces'),
-        ('--server --proxy localhost:1', '--proxy: each proxy needs one of its own: there are several, or none yet'),
-        ('--server --http no', '--http: without it there will never be a proxy'),
+        (
+            '--server --proxy localhost:1',
+            '--proxy: each proxy needs an address of its own: there are several proxies, or none yet',
+        ),
+        ('--server --http no', '--http: without the control API there will never be a proxy'),
         ('--server maybe', "--server: expected bool, got 'maybe'"),
         ('--toxiproxy-config no.json', 'no.json: cannot read it: No such file or directory'),
         ('--config no.ini', 'no.ini: cannot read it: No such file or directory'),

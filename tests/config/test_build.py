@@ -1,4 +1,7 @@
-"""Files and flags become settings; mistakes become one line with file and place."""
+"""Files and flags become settings; mistakes become one line with file and place.
+
+This also tests `keys`, `source` and `values`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ import pytest
 from tests.arming import UNAIMED
 from vaurien.address import Address
 from vaurien.behaviors import Behavior
-from vaurien.config.build import SETTINGS, Source, build, make_source, read, register
+from vaurien.config.build import build
+from vaurien.config.keys import SETTINGS
+from vaurien.config.source import Source, make_source, read, register
 from vaurien.errors import ConfigError
 from vaurien.protocols import Protocol
 from vaurien.rules.behaviors import make_rules
@@ -207,7 +212,7 @@ def test_options_of_a_behavior_that_is_not_armed_are_kept(tmp_path: Path) -> Non
         ('[vaurien]\nproxy = 8000\n', '2: vaurien.proxy', "'8000' is not an address"),
         ('[vaurien]\nprotocol = htp\n', '2: vaurien.protocol', "unknown protocol 'htp', did you mean 'http'?"),
         ('[vaurien]\nbehavior = 20:dely\n', '2: vaurien.behavior', "unknown behavior 'dely', did you mean 'delay'?"),
-        ('[vaurien]\nbehavior = x:delay\n', '2: vaurien.behavior', "'x' in 'x:delay' is no percent"),
+        ('[vaurien]\nbehavior = x:delay\n', '2: vaurien.behavior', "'x' in 'x:delay' is not a percent"),
         ('[vaurien]\nbehavior = 90:delay,20:error\n', '2: vaurien.behavior', "'90:delay,20:error' adds up to 110"),
         ('[behavior:dely]\nsleep = 1\n', '1: behavior.dely', "unknown behavior 'dely', did you mean 'delay'?"),
         ('[behavior:delay]\nslep = 1\n', '2: behavior.delay.slep', "delay has no such option, did you mean 'sleep'?"),
@@ -218,10 +223,14 @@ def test_options_of_a_behavior_that_is_not_armed_are_kept(tmp_path: Path) -> Non
         ('[vaurien]\ntoxics = latency(latency=soon)\n', '2: vaurien.toxics', "latency: expected int, got 'soon'"),
         ('[vaurien]\ntoxics = noop(toxicity=x)\n', '2: vaurien.toxics', "toxicity: expected float, got 'x'"),
         ('[vaurien]\ntoxics = noop, noop\n', '2: vaurien.toxics', "there are two toxics named 'noop_downstream'"),
-        ('[vaurien]\napi-host = a, b:80\n', '2: vaurien.api-host', "'b:80' is no name of a machine"),
+        ('[vaurien]\napi-host = a, b:80\n', '2: vaurien.api-host', "'b:80' is not the name of a machine"),
         ('[vaurien]\napi_token = two words\n', '2: vaurien.api_token', 'expected ASCII characters, and no spaces'),
         ('[vaurien]\napi_token =\n', '2: vaurien.api_token', 'expected ASCII characters, and no spaces'),
-        ('[vaurien]\nmax_links = 1\nmax-links = 2\n', '3: vaurien.max-links', "the same as 'max_links', given before"),
+        (
+            '[vaurien]\nmax_links = 1\nmax-links = 2\n',
+            '3: vaurien.max-links',
+            "the same as 'max_links', which is given before",
+        ),
     ],
 )
 def test_mistakes_in_ini(tmp_path: Path, content: str, place: str, said: str) -> None:
@@ -247,7 +256,7 @@ def test_mistakes_in_ini(tmp_path: Path, content: str, place: str, said: str) ->
         ('[vaurien]\ntoxics = [{type = "latency", stream = 7}]\n', 'vaurien.toxics[0]', 'expected str, got 7'),
         ('[vaurien]\ntoxics = [{latency = 1}]\n', 'vaurien.toxics[0]', "unknown toxic ''"),
         ('[vaurien]\napi-host = [7]\n', 'vaurien.api-host', 'expected str, got [7]'),
-        ('[vaurien]\nbehavior = "101:delay"\n', 'vaurien.behavior', "101 in '101:delay' is no percent"),
+        ('[vaurien]\nbehavior = "101:delay"\n', 'vaurien.behavior', "101 in '101:delay' is not a percent"),
         ('[behavior.dely]\nsleep = 1\n', 'behavior.dely', "unknown behavior 'dely', did you mean 'delay'?"),
         ('[behavior.delay]\nslep = 1\n', 'behavior.delay.slep', "delay has no such option, did you mean 'sleep'?"),
         ('[behavior.delay]\nsleep = "2"\n', 'behavior.delay.sleep', 'expected float'),

@@ -9,7 +9,8 @@ import pytest
 
 from tests.config.test_build import flags, mistake, source_of
 from vaurien.address import Address
-from vaurien.config.build import PROXY_SETTINGS, build
+from vaurien.config.build import build
+from vaurien.config.keys import PROXY_SETTINGS
 from vaurien.errors import ConfigError
 from vaurien.rules.behaviors import make_rules
 from vaurien.rules.toxics import read_toxics
@@ -180,7 +181,7 @@ def test_a_name_may_be_anything(tmp_path: Path) -> None:
         ('ini', '[proxy:a]\nprotocol = rdis\n', ":2: proxy.a.protocol: unknown protocol 'rdis', did you mean 'redis'?"),
         ('ini', '[proxy:a]\nbehavior = dely\n', ":2: proxy.a.behavior: unknown behavior 'dely'"),
         ('ini', '[proxy:a]\ntoxics = latncy\n', ":2: proxy.a.toxics: unknown toxic 'latncy'"),
-        ('ini', '[vaurien]\nproxy = a:1\n[proxy:a]\n', ':2: vaurien.proxy: each proxy needs one of its own'),
+        ('ini', '[vaurien]\nproxy = a:1\n[proxy:a]\n', ':2: vaurien.proxy: each proxy needs an address of its own'),
         ('ini', '[vaurien]\nenabled = no\n', ':2: vaurien.enabled: no such setting'),
         ('toml', '[[proxy.a.toxics]]\ntype = "noop"\n' * 2, ": proxy.a.toxics: there are two toxics named 'noop_do"),
         ('toml', '[[proxy.a.toxics]]\ntype = "latency"\nlatency = "1"\n', ': proxy.a.toxics[0].latency: expected int'),

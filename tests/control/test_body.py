@@ -18,7 +18,7 @@ from tests.control.fake import ServedProxy
         ('/behavior', {'name': 3}, 'name', 'expected a text'),
         ('/behavior', {'name': ''}, 'name', 'names no behavior'),
         ('/behavior', {'name': 'dealy'}, 'name', "did you mean 'delay'?"),
-        ('/behavior', {'name': 'os:system'}, 'name', 'no percent'),
+        ('/behavior', {'name': 'os:system'}, 'name', 'not a percent'),
         ('/behavior', {'name': '20:dealy'}, 'name', "did you mean 'delay'?"),
         ('/behavior', {'name': 'delay', 'sleep': 'x'}, 'sleep', 'float'),
         ('/behavior', {'name': 'delay', 'sleep': '2'}, 'sleep', 'float'),

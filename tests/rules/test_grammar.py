@@ -67,7 +67,7 @@ def test_any_text_is_read_or_refused(spec: str) -> None:
         ('error(nth=1', "no closing parenthesis or quote in '(nth=1'"),
         ("error(match='a)", 'no closing parenthesis or quote in'),
         ('error(match=/(/)', 'no closing parenthesis or quote in'),
-        ('error(nth=1,nth=2)', "'nth' is there twice in '(nth=1,nth=2)'"),
+        ('error(nth=1,nth=2)', "'nth' is given twice in '(nth=1,nth=2)'"),
         ('error(nth=1)delay', "unexpected 'delay' after 'error(nth=1)'"),
         ('error)', "unexpected ')' after 'error'"),
         ('(nth=1)', "'' names no behavior"),

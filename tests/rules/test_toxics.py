@@ -80,10 +80,10 @@ def test_lists() -> None:
 @pytest.mark.parametrize(
     ('given', 'said'),
     [
-        ('', "'' names nothing: expected name(option=value)"),
+        ('', "'' has no name: expected name(option=value)"),
         ('latency(', "expected option=value in '('"),
         ('latency(latency=1', "no closing parenthesis or quote in '(latency=1'"),
-        ('latency(latency=1,latency=2)', "'latency' is there twice in '(latency=1,latency=2)'"),
+        ('latency(latency=1,latency=2)', "'latency' is given twice in '(latency=1,latency=2)'"),
         ('noop@', "unexpected '@' in 'noop@': expected @upstream or @downstream"),
         ('noop noop', "unexpected 'noop' in 'noop noop': expected @upstream or @downstream"),
         ('noop@sideways', "stream: expected upstream or downstream, got 'sideways'"),

@@ -7,18 +7,9 @@ from collections.abc import Sequence
 from types import NoneType
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
-from vaurien.config.build import (
-    CLASSIC,
-    REGISTRIES,
-    SERVER_PORT,
-    SETTINGS,
-    Sections,
-    Source,
-    build,
-    make_source,
-    read,
-    register,
-)
+from vaurien.config.build import SERVER_PORT, build
+from vaurien.config.keys import CLASSIC, REGISTRIES, SETTINGS
+from vaurien.config.source import Sections, Source, make_source, read, register
 from vaurien.console.parser import Parser
 from vaurien.errors import PluginError
 from vaurien.plugins.options import Configurable

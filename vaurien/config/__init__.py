@@ -1,1 +1,8 @@
-"""Settings from a file or from flags: files become sections with lines, sections become `Settings`."""
+"""Settings from what people write: a configuration file, flags over it, and every mistake with its place.
+
+files   a file as a tree of values: INI, TOML or YAML
+source  the values of a file, or of the flags, by section and key
+keys    the keys that each section may have, and their types
+values  the value of one key
+build   the settings that sources make, one over the other
+"""

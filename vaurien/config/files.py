@@ -1,4 +1,4 @@
-"""A configuration file as a tree of values, with the line each was written on: INI, TOML or YAML, by its suffix."""
+"""A configuration file as a tree of values, with the line of each: INI, TOML or YAML, by the suffix of its name."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 class Document(NamedTuple):
-    """What a file holds: values by section and key, ``[behavior:delay]`` being ``behavior``, then ``delay``."""
+    """The values in a file, by section and key. ``[behavior:delay]`` of INI is ``delay`` in ``behavior``."""
 
     tree: Any
-    #: Line numbers by dotted path, where the format tells them.
+    #: Line numbers by dotted path, if the parser of the format gives them.
     lines: dict[str, int]
-    #: Whether every value is a text, to be read as what it spells.
+    #: Whether every value is a text that has to be converted.
     text: bool = False
 
 
 def read_document(path: str) -> Document:
-    """Read a file; raises `ConfigError` with the file, and the line where there is one, as the path."""
+    """Return what is in a file; raise `ConfigError` with the file, and the line if it is known, as the path."""
     reader = READERS.get(Path(path).suffix.lower())
     if reader is None:
         raise ConfigError('expected a file named .ini (or .cfg, .conf), .toml, or .yaml (or .yml)', path)
@@ -88,12 +88,12 @@ def _read_yaml(path: str, text: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise ConfigError(str(error.problem), f'{path}:{mark.line + 1}' if mark else path) from None
-    except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:  # the last three: '!!bool 7'
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:  # the last three come from '!!bool 7'
         raise ConfigError(f'not YAML: {error}', path) from None
 
 
 def _find_lines(node: yaml.Node, prefix: str, lines: dict[str, int]) -> None:
-    """Note the line of every key below *node*; raises `yaml.MarkedYAMLError` for one that is there twice."""
+    """Note the line of every key below *node*; raise `yaml.MarkedYAMLError` for a key that is given twice."""
     import yaml
 
     if isinstance(node, yaml.SequenceNode):

@@ -1,1 +1,9 @@
-"""What is armed: the text that arms, the rules it becomes, what they are aimed at, and which one an exchange draws."""
+"""Rules: which faults meet which exchanges and streams.
+
+grammar    the text that arms rules, as a grammar alone: ``20:error(match='SET *'),10:delay``
+match      which requests a rule is for: patterns and ordinal numbers
+rule       a rule: a behavior, its percent, its options, its counters
+behaviors  rules from texts, lists and options; and the text of rules
+selector   the draw: which rule an exchange gets
+toxics     rules for streams: toxics, from texts, mappings and arguments
+"""

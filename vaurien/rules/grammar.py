@@ -1,4 +1,7 @@
-"""The text that arms behaviors, as a grammar alone: ``20:error(match='SET *', nth=1-2),10:delay``."""
+"""The grammar of the text that arms rules: ``20:error(match='SET *', nth=1-2),10:delay``.
+
+Whether the behaviors and options exist is not checked here.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ _SPACE = re.compile(r'\s*')
 
 
 class Term(NamedTuple):
-    """One term of the text: a percent, a name, and the options in parentheses, which nobody has checked."""
+    """One term of the text: the percent, the name of a behavior, and the options in parentheses."""
 
     name: str
     percent: float
@@ -28,16 +31,16 @@ class Term(NamedTuple):
 
 
 def parse_spec(spec: str) -> list[Term]:
-    """Read ``percent:name(option=value, …),…``; a name alone has 100 percent. Raises `ConfigError`.
+    """Return the terms of ``percent:name(option=value, …),…``; raise `ConfigError`. A name alone has 100 percent.
 
-    A value is a bare word, or stands in quotes, in which a backslash takes the next character as it is, and ``\\n`` is
-    a line end.
+    A value is a bare word, or a text in quotes. In quotes a backslash takes away the meaning of the next character,
+    and ``\\n`` is a line end.
     """
     terms = []
     at = 0
     while True:
         named = _NAMED.match(spec, at)
-        assert named is not None, 'it matches nothing, too'
+        assert named is not None, 'it matches an empty text, too'
         name, at = named['name'].strip(), named.end()
         if not name:
             wrong = spec[named.start() : at].strip()
@@ -52,19 +55,19 @@ def parse_spec(spec: str) -> list[Term]:
 
 
 def parse_call(text: str, at: int = 0) -> tuple[str, dict[str, str], int]:
-    """Read ``name(option=value, …)`` at *at*: name, options, and where what comes after them begins.
+    """Read ``name(option=value, …)`` at *at*; return the name, the options and the position after them.
 
-    Raises `ConfigError`.
+    Raise `ConfigError`.
     """
     named = _CALLED.match(text, at)
     if named is None:
-        raise ConfigError(f'{text[at:].strip()!r} names nothing: expected name(option=value)')
+        raise ConfigError(f'{text[at:].strip()!r} has no name: expected name(option=value)')
     options, at = _parse_options(text, named.end()) if text[named.end() :][:1] == '(' else ({}, named.end())
     return named['name'], options, skip_space(text, at)
 
 
 def format_spec(terms: Iterable[Term]) -> str:
-    """The text that `parse_spec` reads as *terms*; a single one with all 100 percent as its name."""
+    """Return the text that `parse_spec` reads as *terms*. A single term with 100 percent is written without them."""
     terms = list(terms)
     alone = len(terms) == 1 and terms[0].percent == 100
     return ','.join(
@@ -73,13 +76,13 @@ def format_spec(terms: Iterable[Term]) -> str:
 
 
 def format_call(name: str, options: Mapping[str, Any]) -> str:
-    """The text that `parse_call` reads back."""
+    """Return the text that `parse_call` reads."""
     given = ', '.join(f'{key}={_format(value)}' for key, value in options.items())
     return f'{name}({given})' if given else name
 
 
 def shortest(percent: float) -> str:
-    """A percent without the digits that floating point adds."""
+    """Return a percent as a text, without the digits that floating point adds."""
     return repr(round(percent, 9)).removesuffix('.0')
 
 
@@ -91,19 +94,19 @@ def _parse_percent(named: re.Match[str]) -> float:
         percent = float(share)
     except ValueError:
         wrong = f'{share.strip()!r} in {named[0].strip()!r}'
-        raise ConfigError(f'{wrong} is no percent: expected percent:name, such as 20:error') from None
+        raise ConfigError(f'{wrong} is not a percent: expected percent:name, such as 20:error') from None
     return check_percent(percent, named[0].strip())
 
 
 def check_percent(percent: float, where: str) -> float:
-    """*percent*, if it is one; raises `ConfigError`."""
-    if not 0 <= percent <= 100:  # nor is nan
-        raise ConfigError(f'{shortest(percent)} in {where!r} is no percent: expected 0 to 100')
+    """Return *percent* if it is from 0 to 100; raise `ConfigError` if not."""
+    if not 0 <= percent <= 100:  # nan is not either
+        raise ConfigError(f'{shortest(percent)} in {where!r} is not a percent: expected 0 to 100')
     return percent
 
 
 def _parse_options(spec: str, at: int) -> tuple[dict[str, str], int]:
-    """The options in the parentheses that open at *at*, and where what follows begins."""
+    """Return the options in the parentheses that open at *at*, and the position after them."""
     options: dict[str, str] = {}
     opened = at
     while True:
@@ -111,10 +114,10 @@ def _parse_options(spec: str, at: int) -> tuple[dict[str, str], int]:
         if option is None:
             raise ConfigError(f'expected option=value in {spec[opened:]!r}')
         if option['key'] in options:
-            raise ConfigError(f'{option["key"]!r} is there twice in {spec[opened:]!r}')
+            raise ConfigError(f'{option["key"]!r} is given twice in {spec[opened:]!r}')
         quoted = _QUOTED.match(spec, option.end())
         value = quoted or _BARE.match(spec, option.end())
-        assert value is not None, 'a bare word may be empty'
+        assert value is not None, 'it matches an empty word, too'
         options[option['key']] = _ESCAPE.sub(_unescape, value[0][1:-1]) if quoted else value[0].strip()
         at = skip_space(spec, value.end())
         if spec[at : at + 1] == ')':
@@ -124,7 +127,7 @@ def _parse_options(spec: str, at: int) -> tuple[dict[str, str], int]:
 
 
 def skip_space(text: str, at: int) -> int:
-    """Where the next character that is no white space stands."""
+    """Return the position of the next character that is not white space."""
     space = _SPACE.match(text, at)
     return space.end() if space else at
 

@@ -1,4 +1,4 @@
-"""Which exchanges a behavior is for: those that match a pattern, and of these the n-th ones."""
+"""Which exchanges a rule is for: a pattern for the text of the request, and ordinal numbers among those that match."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _ORDINALS = re.compile(r'(?:(?P<every>every\s+)?(?P<first>\d+)(?:\s*(?P<open>\+)
 
 
 class Pattern(Parsed):
-    """What the text of a request looks like.
+    """A pattern for the text of a request.
 
-    A shell-style pattern for the whole of it, in which case does not matter (``GET /orders*``), or, between slashes, a
-    regular expression for any part of it (``/^(GET|HEAD) /``).
+    It is a shell-style pattern for the whole text, in upper or lower case (``GET /orders*``); or, between slashes, a
+    regular expression for any part of the text (``/^(GET|HEAD) /``).
     """
 
     schema = {'type': 'string', 'minLength': 1}
 
     @classmethod
     def parse(cls, value: Any) -> Pattern:
-        """Check that it is one; raises ValueError."""
+        """Return *value* as a pattern; raise ValueError if it is none."""
         if not isinstance(value, str) or not value:
             raise ValueError('expected a pattern such as GET /orders*')
         pattern = cls(value)
@@ -37,12 +37,12 @@ class Pattern(Parsed):
 
     @property
     def is_regex(self) -> bool:
-        """Whether it is written between slashes."""
+        """Whether it is a regular expression."""
         return len(self.text) > 1 and self.text[0] == self.text[-1] == '/'
 
     @property
     def translated(self) -> str:
-        """A shell-style pattern as a regular expression for lower-case texts."""
+        """The regular expression, for texts in lower case, of a shell-style pattern."""
         return translate(self.text.lower())
 
     @cached_property
@@ -50,14 +50,14 @@ class Pattern(Parsed):
         return re.compile(self.text[1:-1] if self.is_regex else self.translated)
 
     def matches(self, request: str) -> bool:
-        """Whether it is what a request looks like."""
+        """Return whether the text of a request matches."""
         if self.is_regex:
             return self._regex.search(request) is not None
         return self._regex.match(request.lower()) is not None
 
 
 class Ordinals(Parsed):
-    """Which of the things that are counted from one: ``3``, ``1-2``, ``5+``, ``every 10``."""
+    """Ordinal numbers, from 1: ``3``, ``1-2``, ``5+``, ``every 10``."""
 
     schema = {
         'anyOf': [
@@ -72,7 +72,7 @@ class Ordinals(Parsed):
 
     @classmethod
     def parse(cls, value: Any) -> Ordinals:
-        """Read the text; raises ValueError."""
+        """Return *value*, a text or a number, as ordinals; raise ValueError."""
         text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ''
         match = _ORDINALS.fullmatch(text.strip())
         if match is None or int(match['first']) < 1 or (match['every'] and (match['open'] or match['last'])):

@@ -1,4 +1,8 @@
-"""Which rule an exchange draws: those that are for it share a weighted draw, which a seed repeats."""
+"""The draw: which rule an exchange gets. The rules that are for it share a weighted draw, which a seed repeats.
+
+The draw is a hash of the seed, the number of the link and the number of the exchange. A generator of random numbers
+would depend on the order in which links draw, that is, on timing.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,13 @@ from struct import Struct
 
 from vaurien.rules.rule import Rule
 
-#: Exchanges whose draws come out of one hash.
+#: How many exchanges share one hash: BLAKE2b gives up to 64 bytes (RFC 7693), a draw takes 8.
 DRAWS = 8
-#: How many requests that nothing is for each link remembers, and the most bytes of each.
+#: How many requests without a rule each link remembers, and the most bytes of each. Clients repeat themselves.
 REMEMBERED = 64
 MEMORABLE = 512
 
-#: Gives the text of a request, and whether those bytes will always have it on their link.
+#: Returns the text of a request, and whether the same bytes will always have the same text on their link.
 Describe = Callable[[bytes], tuple[str, bool]]
 
 _PLACE = Struct('<QQ')
@@ -25,41 +29,42 @@ _SPAN = 2**64
 
 
 class Selector:
-    """Chooses one behavior per exchange.
+    """Chooses a rule, or none, for each exchange.
 
-    A draw is a pure function of the seed, the link's number and the exchange's number, so it depends neither on timing
-    nor on what other links do, and draws can be repeated or skipped freely. What it is a draw among is what is aimed at
-    the exchange, in order; what is missing to 100 percent passes untouched.
+    A draw is a pure function of the seed, the number of the link and the number of the exchange. So it depends neither
+    on timing nor on other links, and draws can be repeated or skipped. The rules that are for an exchange share the 100
+    percent in their order. What is missing to 100 percent passes untouched.
     """
 
     def __init__(self, rules: Sequence[Rule], seed: int) -> None:
         self.rules = rules
         self.seed = seed
         self.is_limited = any(rule.is_limited for rule in rules)
-        #: Whether it has to know the texts of requests.
+        #: Whether it needs the texts of requests.
         self.reads = any(rule.match is not None for rule in rules)
         self._everything = _Shares(rules)
-        #: Tells, by the text of a request in lower case, that nothing is for it; None: it takes every pattern to tell.
+        #: Returns None for the text of a request, in lower case, that no rule is for. It is one regular expression made
+        #: of all patterns. None: the patterns have to be tried one by one.
         self.screen = _make_screen(rules)
         self._key = blake2b(str(seed).encode(), digest_size=_BLOCK.size)
 
     def draws(self, link: int) -> Draws:
-        """The draws of one link."""
+        """Return the draws of one link."""
         return Draws(self, link)
 
     def points(self, link: int, block: int) -> tuple[int, ...]:
-        """Uniform 64-bit numbers for `DRAWS` exchanges in a row."""
+        """Return uniform 64-bit numbers for `DRAWS` exchanges in a row."""
         key = self._key.copy()
         key.update(_PLACE.pack(link, block))
         return _BLOCK.unpack(key.digest())
 
     def at(self, point: int) -> Rule | None:
-        """What a uniform number stands for where nothing is aimed; None: the exchange passes."""
+        """Return the rule that a uniform number stands for if no rule is limited; None: the exchange passes."""
         return self._everything.at(point)
 
 
 class Draws:
-    """What the exchanges of one link draw. The last block of draws is kept, as exchanges mostly come in a row."""
+    """The draws of one link. The last block of draws is kept, because exchanges mostly come one after the other."""
 
     __slots__ = ('_block', '_drawn', '_link', '_passing', '_points', '_selector', 'quiet_until', 'reads')
 
@@ -69,16 +74,16 @@ class Draws:
         self._block = -1
         self._points: tuple[int, ...] = ()
         self._drawn: list[Rule | None] = []
-        #: Requests that nothing is for: clients repeat themselves, and this is sooner looked up than found out.
+        #: Requests that no rule is for: looking one up is faster than describing it and matching it again.
         self._passing: set[bytes] = set()
         self.reads = selector.reads
-        #: Exchanges from the one last drawn for up to this one pass, for all that is known: they need not draw.
+        #: Exchanges before this one are known to pass, and need not draw.
         self.quiet_until = 0
 
     def draw(self, exchange: int, request: bytes = b'', describe: Describe | None = None) -> Rule | None:
-        """What the *exchange*-th exchange gets; None: it passes.
+        """Return the rule that the exchange of that number draws; None: it passes.
 
-        If it `reads`, this goes by the text of the *request* as well, for the sake of which *describe* is called.
+        Selectors that `reads` need the *request*, and *describe* for its text.
         """
         if request in self._passing:
             return None
@@ -113,7 +118,7 @@ class Draws:
 
 
 class _Shares:
-    """How the 100 percent are shared out: in order, as far as they go."""
+    """The 100 percent, shared out among rules in their order."""
 
     __slots__ = ('_bounds', '_holders')
 

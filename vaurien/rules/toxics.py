@@ -1,4 +1,4 @@
-"""A toxic as it is asked for: in a text, ``latency(latency=200, jitter=50)@downstream``, or with its parts by name."""
+"""Toxics from what people write: a text, ``latency(latency=200, jitter=50)@downstream``, a mapping, or arguments."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def make_toxic(
     toxicity: float = 1.0,
     text: bool = False,
 ) -> ToxicEntry:
-    """An entry with every attribute; raises `ConfigError`. *text*: the attributes are what they spell."""
+    """Return a toxic with every attribute; raise `ConfigError`. With *text*, the attributes are texts to convert."""
     if stream.lower() not in STREAMS:
         raise OptionError(f'expected upstream or downstream, got {stream!r}', 'stream')
     values = Toxic.get(type_).resolve(attributes, text=text)
@@ -55,16 +55,17 @@ def make_toxic(
 
 
 def change_toxic(entry: ToxicEntry, attributes: Mapping[str, Any], toxicity: float | None = None) -> ToxicEntry:
-    """*entry* with what is given in the place of its own; raises `ConfigError`."""
+    """Return *entry* with the *attributes* and the *toxicity* that are given; raise `ConfigError`."""
     values = {**entry.attributes, **Toxic.get(entry.type).check(attributes)}
     toxicity = entry.toxicity if toxicity is None else float(toxicity)
     return msgspec.structs.replace(entry, attributes=values, toxicity=toxicity)
 
 
 def read_toxics(given: Any) -> tuple[ToxicEntry, ...]:
-    """Read texts, or mappings with ``type``, ``name``, ``stream``, ``toxicity`` and attributes; raises `ConfigError`.
+    """Return the toxics in a list of texts or of mappings, or in one text; raise `ConfigError`.
 
-    A single text may hold several, with commas between them.
+    A mapping has ``type``, ``name``, ``stream``, ``toxicity`` and attributes. A text may hold several toxics, with
+    commas between them.
     """
     entries: list[ToxicEntry] = []
     for i, one in enumerate([given] if isinstance(given, str) else convert(given, list[Any])):
@@ -80,16 +81,16 @@ def read_toxics(given: Any) -> tuple[ToxicEntry, ...]:
 
 
 def parse_toxics(spec: str) -> list[ToxicEntry]:
-    """Read ``type(attribute=value, …)@stream,…``; ``name`` and ``toxicity`` may stand among the attributes.
+    """Return the toxics in ``type(attribute=value, …)@stream,…``; raise `ConfigError`.
 
-    Without a stream it is the downstream. Raises `ConfigError`.
+    ``name`` and ``toxicity`` may be among the attributes. Without a stream, a toxic is on the downstream.
     """
     entries = []
     at = 0
     while True:
         type_, given, at = parse_call(spec, at)
         stream = _STREAM.match(spec, at)
-        assert stream is not None, 'it matches nothing, too'
+        assert stream is not None, 'it matches an empty text, too'
         attributes: dict[str, Any] = dict(given)
         name = attributes.pop('name', '')
         toxicity = _read_toxicity(attributes.pop('toxicity', '1'), text=True)
@@ -119,7 +120,7 @@ def _read_toxicity(value: Any, *, text: bool = False) -> float:
 
 
 def format_toxic(entry: ToxicEntry) -> str:
-    """The text that `parse_toxics` reads as *entry*, attributes at their defaults left out."""
+    """Return the text that `parse_toxics` reads as *entry*, without attributes that are at their defaults."""
     defaults = Toxic.get(entry.type).resolve({})
     given = {name: value for name, value in entry.attributes.items() if value != defaults[name]}
     if entry.name != f'{entry.type}_{entry.stream}':

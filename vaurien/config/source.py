@@ -1,0 +1,99 @@
+"""The values of a file, or of the flags, by section and key.
+
+Sections are named ``vaurien``, ``proxy.redis``, ``behavior.delay``, ``protocol.http``, wherever they were written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from vaurien.config.files import read_document
+from vaurien.config.keys import CLASSIC, REGISTRIES
+from vaurien.errors import ConfigError
+from vaurien.plugins.options import convert, did_you_mean
+from vaurien.plugins.registry import load_callable
+
+Sections = dict[str, dict[str, Any]]
+
+
+class Source(NamedTuple):
+    """Values by section and key as they were written, and where they were written."""
+
+    sections: Sections
+    #: Returns, for a dotted path, the place to name in a message.
+    place: Callable[[str], str]
+    #: Whether every value is a text that has to be converted.
+    text: bool
+    #: The plug-ins to register, by section: its ``callable``.
+    plugins: Mapping[str, Any]
+    #: The places of keys of Vaurien 1 that have no meaning now.
+    ignored: tuple[str, ...]
+
+    def error(self, error: ConfigError, *path: str) -> ConfigError:
+        """Return *error* with the place where the value at *path* was written."""
+        return type(error)(error.description, self.place('.'.join(path)))
+
+
+def read(path: str) -> Source:
+    """Return the values in a file; raise `ConfigError`."""
+    tree, lines, text = read_document(path)
+
+    def place(dotted: str) -> str:
+        line = f':{lines[dotted]}' if dotted in lines else ''
+        return f'{path}{line}: {dotted}' if dotted else path
+
+    separator = ':' if text else '.'
+    known = ['vaurien', *(f'{kind}{separator}NAME' for kind in (*REGISTRIES, 'proxy'))]
+    sections: Sections = {}
+    for name, value in _read_mapping(tree, '', place).items():
+        if name == 'vaurien':
+            sections[name] = _read_mapping(value, name, place)
+        elif name in REGISTRIES or name == 'proxy':
+            for plugin, given in _read_mapping(value, name, place).items():
+                sections[f'{name}.{plugin}'] = _read_mapping(given, f'{name}.{plugin}', place)
+        else:
+            raise ConfigError(f'unknown section, {did_you_mean(name, known)}', place(name))
+    return make_source(sections, place, text=text)
+
+
+def make_source(sections: Sections, place: Callable[[str], str], *, text: bool) -> Source:
+    """Return a source of *sections*, with the plug-ins and the keys of Vaurien 1 taken out of them."""
+    kept: Sections = {}
+    plugins: dict[str, Any] = {}
+    ignored: list[str] = []
+    for section, values in sections.items():
+        kept[section] = dict(values)
+        if section.startswith(tuple(f'{kind}.' for kind in REGISTRIES)) and 'callable' in values:
+            plugins[section] = kept[section].pop('callable')
+        for key in values:
+            if key.replace('_', '-') in CLASSIC.get(section, ()):
+                ignored.append(place(f'{section}.{key}'))
+                del kept[section][key]
+        if values and not kept[section] and section not in plugins:
+            del kept[section]  # its protocol may no longer exist
+    return Source(kept, place, text, plugins, tuple(ignored))
+
+
+def register(source: Source) -> None:
+    """Register the plug-ins of *source*, each under the name of its section; raise `ConfigError`."""
+    for section, reference in source.plugins.items():
+        kind, _, name = section.partition('.')
+        try:
+            REGISTRIES[kind].register(load_callable(convert(reference, str)), name)
+        except ConfigError as error:
+            raise source.error(error, section, 'callable') from error
+
+
+def _read_mapping(value: Any, path: str, place: Callable[[str], str]) -> dict[str, Any]:
+    """Return *value*, found at that dotted path, as keys and values; an empty section may be None."""
+    if value is not None and not isinstance(value, dict):
+        raise ConfigError(f'expected keys and values, got {value!r}', place(path))
+    mapping: dict[str, Any] = {}
+    spelled: dict[str, str] = {}
+    for key, inner in (value or {}).items():
+        mapping[str(key)] = inner
+        twin = spelled.setdefault(str(key).replace('_', '-'), str(key))
+        if twin != str(key):
+            raise ConfigError(f'the same as {twin!r}, which is given before', place(f'{path}.{key}'))
+    return mapping
