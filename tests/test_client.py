@@ -205,7 +205,7 @@ class TestErrors:
 
         raw_backend.serve(script)
         code = answer.split()[1].decode()
-        with pytest.raises(UnreachableError, match=f'is no control API: it answers {code}$'):
+        with pytest.raises(UnreachableError, match=f'is not a control API: it answers {code}$'):
             Client(HOST, raw_backend.port).status()
 
 

@@ -18,45 +18,45 @@ from vaurien.records.faults import Fault
 if TYPE_CHECKING:
     from vaurien.rules.behaviors import Spec
 
-#: Seconds that one call waits to connect, and then for the answer.
+#: How long one call waits to connect, and then for the answer, in seconds.
 TIMEOUT = 5.0
-#: The HTTP status of a refusal: there is no such proxy, toxic or link.
+#: The HTTP status if there is no such proxy, toxic or link.
 NOT_FOUND = 404
 
 
 class Client:
-    """Controls the proxies of the process whose control API listens on *host* and *port*.
+    """A client of the control API that listens on *host* and *port*.
 
-    What is done to one proxy is done to the only one, or to the one that the client was bound to:
+    Most methods are about one proxy: the only one of the process, or the one that the client is bound to, as in
     ``Client().proxy('redis').set_behavior('delay')``. The last few methods are about the process.
 
-    Every call raises `ControlError` with the API's own words if it is refused, `UnreachableError` (a `ControlError`
-    too) if nothing answers, `ConfigError` if what is asked for cannot even be sent. Each makes a connection of its own,
-    so that a client may be kept, shared between threads, and survive the process that it was made for.
+    Every call raises `ControlError` with the text of the API if the API rejects it, `UnreachableError` (a
+    `ControlError`, too) if nothing answers, and `ConfigError` if the request cannot even be sent. Each call makes a
+    connection of its own. So a client may be kept, shared between threads, and used after the process has restarted.
     """
 
     def __init__(
         self, host: str = 'localhost', port: int = 8080, *, timeout: float = TIMEOUT, token: str | None = None
     ) -> None:
-        """*timeout*: seconds that one call waits; *token*: what ``--api-token`` wants to hear."""
+        """*timeout* is in seconds and for one call; *token* is the ``--api-token`` that the server was started with."""
         if token is not None and not (token.isascii() and token.isprintable()):
             raise ConfigError('expected ASCII characters', 'token')
         self.url = f'http://{Address(host, port)}'
         self.timeout = timeout
-        #: The proxy that it is bound to; None: the only one.
+        #: The name of the proxy that it is bound to; None: it is for the only proxy.
         self.name: str | None = None
         self._token = token
 
     def proxy(self, name: str) -> Client:
-        """A client of the same process, bound to the proxy of that name, whether or not there is one yet."""
+        """Return a client of the same process that is bound to the proxy of that name. It need not exist yet."""
         bound = copy(self)
         bound.name = name
         return bound
 
-    # One proxy: what its links meet
+    # One proxy: faults
 
     def get_behavior(self) -> str:
-        """What is armed: ``dummy``, ``delay``, ``20:error,10:delay``."""
+        """Return what is armed: ``dummy``, ``delay``, ``20:error,10:delay``."""
         return cast(str, self._call('GET', f'{self._prefix}/behavior')['behavior'])
 
     def set_behavior(self, name: Spec, **options: Any) -> None:
@@ -64,7 +64,7 @@ class Client:
 
         ``set_behavior('delay', match='GET *', sleep=2)``; ``set_behavior('20:error,10:delay(match="GET *")')``;
         ``set_behavior([{'name': 'error', 'percent': 20}, {'name': 'delay', 'percent': 10, 'match': 'GET *'}])``. An
-        option that is not given takes the value that the proxy was configured with, else its default.
+        option that is not given has the value that was configured for the proxy, or else its default.
         """
         if not isinstance(name, str):
             body: dict[str, Any] = {'behaviors': list(name)}
@@ -76,7 +76,7 @@ class Client:
 
     @contextmanager
     def with_behavior(self, name: Spec, **options: Any) -> Iterator[None]:
-        """Arm as `set_behavior` does, and in the end, whatever happens, what was armed before, options included."""
+        """Arm as `set_behavior` does for the length of a block; then arm again what was armed before."""
         before = self.status()
         proxy = self.proxy(before['name'])
         proxy.set_behavior(name, **options)
@@ -84,42 +84,40 @@ class Client:
             yield
         finally:
             armed = [
-                {**entry['options'], 'name': entry['name'], 'percent': entry['percent']}
-                for entry in before['behaviors']
+                {**rule['options'], 'name': rule['name'], 'percent': rule['percent']} for rule in before['behaviors']
             ]
             proxy.set_behavior(armed or 'dummy')
 
     def toxics(self) -> list[dict[str, Any]]:
-        """What is on its streams, those of the upstream first: type, name, stream, toxicity and attributes of each."""
+        """Return its toxics, those of the upstream first: type, name, stream, toxicity and attributes of each."""
         return cast('list[dict[str, Any]]', self.inspect()['toxics'])
 
     def add_toxic(
         self, type_: str, *, stream: str = 'downstream', toxicity: float = 1.0, name: str = '', **attributes: Any
     ) -> dict[str, Any]:
-        """Put a toxic on a stream, behind those that there are: ``add_toxic('latency', latency=200)``.
+        """Add a toxic to a stream, behind the others: ``add_toxic('latency', latency=200)``. Return it as it is now.
 
-        *toxicity*: the probability that a link gets it; *name*: ``latency_downstream`` if none is given. Returns the
-        toxic with all of its attributes.
+        *toxicity* is the probability that a link gets it. Without a *name* it is called ``latency_downstream``.
         """
         checked = _check_attributes(type_, attributes)
         body = {'type': type_, 'name': name, 'stream': stream, 'toxicity': toxicity, 'attributes': checked}
         return self._call('POST', f'{self._path}/toxics', body)
 
     def update_toxic(self, name: str, *, toxicity: float | None = None, **attributes: Any) -> dict[str, Any]:
-        """Change what is given of the toxic of that name, on live links too; returns it with all of its attributes."""
+        """Change the toxicity or the attributes of a toxic, on open links, too. Return it as it is now."""
         path = f'{self._path}/toxics/{_quote(name)}'
         checked = _check_attributes(self._call('GET', path)['type'], attributes)
         return self._call('PATCH', path, {'toxicity': toxicity, 'attributes': checked})
 
     def remove_toxic(self, name: str) -> None:
-        """Take the toxic of that name away: what waits in it goes on."""
+        """Remove the toxic of that name. The bytes that wait in it go on."""
         self._call('DELETE', f'{self._path}/toxics/{_quote(name)}')
 
     @contextmanager
     def toxic(
         self, type_: str, *, stream: str = 'downstream', toxicity: float = 1.0, name: str = '', **attributes: Any
     ) -> Iterator[None]:
-        """Add as `add_toxic` does, and in the end, whatever happens, remove it, if it is still there."""
+        """Add a toxic as `add_toxic` does for the length of a block; then remove it if it is still there."""
         proxy = self.proxy(self._find_name())
         added = proxy.add_toxic(type_, stream=stream, toxicity=toxicity, name=name, **attributes)
         try:
@@ -131,94 +129,95 @@ class Client:
                 if error.status != NOT_FOUND:
                     raise
 
-    # One proxy: what there is to know
+    # One proxy: its state
 
     def status(self) -> dict[str, Any]:
-        """Everything about it: settings, what is armed, links, exchanges, bytes, faults."""
+        """Return everything about the proxy: settings, what is armed, links, exchanges, bytes, faults."""
         return self._call('GET', f'{self._prefix}/status')
 
     def inspect(self) -> dict[str, Any]:
-        """What Toxiproxy's API tells of it: name, listen, upstream, enabled, toxics; protocol, where it is not tcp."""
+        """Return the proxy as Toxiproxy's API shows it: name, listen, upstream, enabled, toxics, maybe protocol."""
         return self._call('GET', self._path)
 
     def faults(self) -> list[Fault]:
-        """The last faults, the oldest first."""
+        """Return the last faults, the oldest first."""
         return msgspec.convert(self._call('GET', f'{self._prefix}/faults')['faults'], list[Fault])
 
     def clear_faults(self) -> None:
-        """Have it forget the faults that were until now."""
+        """Make the proxy forget the faults until now."""
         self._call('DELETE', f'{self._prefix}/faults')
 
     def links(self) -> list[dict[str, Any]]:
-        """Those that are open: id, client, backend, age in seconds, bytes, exchanges, and what is done to each."""
+        """Return the open links: id, client, backend, age in seconds, bytes, exchanges, behavior and toxics of each."""
         return cast('list[dict[str, Any]]', self._call('GET', f'{self._prefix}/links')['links'])
 
     def cut_link(self, number: int) -> None:
         """Close both connections of the link with that id."""
         self._call('DELETE', f'{self._prefix}/links/{number:d}')
 
-    # One proxy: whether and where it serves
+    # One proxy: where it serves, and whether
 
     def get_backend(self) -> str:
-        """The ``host:port`` behind it."""
+        """Return the address of the backend, ``host:port``."""
         return cast(str, self._call('GET', f'{self._prefix}/backend')['backend'])
 
     def set_backend(self, backend: str) -> None:
-        """Put another backend, ``host:port``, behind it."""
+        """Change the backend to another ``host:port``."""
         self._call('PUT', f'{self._prefix}/backend', {'backend': backend})
 
     def enable(self) -> None:
-        """Have it listen again, on the same port."""
+        """Make the proxy listen again, on the same port."""
         self._call('PATCH', self._path, {'enabled': True})
 
     def disable(self) -> None:
-        """Have it close its links and its listening socket; toxics and what is armed stay."""
+        """Make the proxy close its links and its listening socket. It keeps its toxics and what is armed."""
         self._call('PATCH', self._path, {'enabled': False})
 
     def delete(self) -> None:
-        """Stop and forget it."""
+        """Stop the proxy and forget it."""
         self._call('DELETE', self._path)
 
     # The process
 
     def list_behaviors(self) -> list[str]:
-        """The names of all behaviors there are."""
+        """Return the names of all behaviors that can be armed."""
         return cast('list[str]', self._call('GET', '/behaviors')['behaviors'])
 
     def proxies(self) -> dict[str, dict[str, Any]]:
-        """All proxies by name, each as `inspect` gives it."""
+        """Return all proxies by name, each as `inspect` returns it."""
         return self._call('GET', '/proxies')
 
     def create_proxy(
         self, name: str, listen: str, upstream: str, protocol: str = 'tcp', enabled: bool = True
     ) -> Client:
-        """Start one more that listens on *listen* in front of *upstream*, each ``host:port``; a client bound to it.
+        """Create a proxy that listens on *listen* in front of *upstream*, each ``host:port``; return a client of it.
 
-        Port 0 takes a free one: ``client.inspect()['listen']`` tells which. Not *enabled*: it does not listen yet.
+        Port 0 takes a free port: ``client.inspect()['listen']`` says which. A proxy that is not *enabled* does not
+        listen yet.
         """
-        _quote(name)  # refused now, rather than when there is a proxy that cannot be asked for
+        _quote(name)  # raises now, before there is a proxy that no path leads to
         try:
             Address.parse(upstream)
-        except AddressError as error:  # which the API, like Toxiproxy, would only find when somebody connects
+        except AddressError as error:  # the API, like Toxiproxy, would only fail when a client connects
             raise error.within('upstream') from None
         body = {'name': name, 'listen': listen, 'upstream': upstream, 'protocol': protocol, 'enabled': enabled}
         self._call('POST', '/proxies', body)
         return self.proxy(name)
 
     def reset(self) -> None:
-        """All well again, for every proxy: no toxics, what was configured armed, and enabled."""
+        """Reset every proxy: remove its toxics, arm the rules of its configuration, and enable it."""
         self._call('POST', '/reset')
 
-    # How
+    # Requests
 
     @property
     def _prefix(self) -> str:
-        """Of the paths for one proxy: without a name, they are about the only one."""
+        """The beginning of paths about the proxy; without a name, they are about the only proxy."""
         return '' if self.name is None else self._path
 
     @property
     def _path(self) -> str:
-        """Of the proxy itself, for which there is no way without a name."""
+        """The path of the proxy itself. There is none without a name."""
         return f'/proxies/{_quote(self._find_name())}'
 
     def _find_name(self) -> str:
@@ -229,18 +228,18 @@ class Client:
 
 
 def _quote(name: str) -> str:
-    """A name as one segment of a path; raises `ConfigError` for what cannot be one."""
+    """Return a name as a segment of a path; raise `ConfigError` if it cannot be one."""
     if name in ('', '.', '..') or '/' in name:
-        raise ConfigError(f'{name!r} cannot be asked for: it does not fit into a URL', 'name')
+        raise ConfigError(f'{name!r} does not fit into a URL', 'name')
     return quote(name, safe='', errors='surrogateescape')
 
 
 def _check_attributes(type_: str, attributes: dict[str, Any]) -> dict[str, Any]:
-    """Refuse a wrong one, which the API would ignore, like Toxiproxy; raises `OptionError`.
+    """Return the attributes checked; raise `OptionError` for a wrong one. The API, like Toxiproxy, would ignore it.
 
-    Plug-ins of the process that are not installed here are left to it.
+    Toxics that are not installed here are left to the process.
     """
-    from vaurien.toxics import Toxic  # late: it looks for what is installed
+    from vaurien.toxics import Toxic  # late: it looks for installed plug-ins
 
     return Toxic.get(type_).check(attributes) if type_ in Toxic.names() else attributes
 
@@ -248,23 +247,23 @@ def _check_attributes(type_: str, attributes: dict[str, Any]) -> dict[str, Any]:
 def send(
     url: str, method: str, path: str, body: Mapping[str, Any] | None, *, timeout: float, token: str | None
 ) -> dict[str, Any]:
-    """The JSON object that the API at *url* answers, without any field where it answers nothing.
+    """Return the JSON object that the API at *url* answers; an empty one for an answer without a body.
 
-    Raises `ControlError` with its own words if it refuses, `UnreachableError` if nothing answers, or no control API,
-    `ConfigError` for a *body* with a number that JSON does not have.
-    *timeout*: seconds to connect, and then to wait for the answer.
+    *timeout* is in seconds: to connect, and then to wait for the answer. Raise `ControlError` with the text of an
+    error response, `UnreachableError` if nothing answers or it is not a control API, and `ConfigError` for a *body*
+    with a number that JSON does not have.
     """
-    import requests  # late: whoever only starts proxies does without
+    import requests  # late: it takes long to import, and a test that only starts proxies does not need it
 
     headers = {} if token is None else {'Authorization': f'Bearer {token}'}
     try:
         with requests.Session() as session:
-            session.trust_env = False  # a proxy for the web is none for this
+            session.trust_env = False  # a web proxy of the environment must not get these requests
             response = session.request(
                 method, url + path, json=body, headers=headers, timeout=timeout, allow_redirects=False
             )
     except requests.exceptions.InvalidJSONError as error:
-        raise ConfigError(f'no JSON: {error}') from None
+        raise ConfigError(f'not JSON: {error}') from None
     except requests.Timeout:
         raise UnreachableError(f'{url} did not answer within {timeout:g} s') from None
     except requests.RequestException as error:
@@ -275,14 +274,14 @@ def send(
         answer = response.json()
         if response.ok and isinstance(answer, dict):
             return cast('dict[str, Any]', answer)
-        refusal = _read_refusal(answer)
+        text = _read_error(answer)
     except (ValueError, KeyError, TypeError):
-        raise UnreachableError(f'{url} is no control API: it answers {response.status_code}') from None
-    raise ControlError(refusal, response.status_code)
+        raise UnreachableError(f'{url} is not a control API: it answers {response.status_code}') from None
+    raise ControlError(text, response.status_code)
 
 
-def _read_refusal(answer: Any) -> str:
-    """The text of an error in the form of Toxiproxy, or in our own."""
+def _read_error(answer: Any) -> str:
+    """Return the text of an error response in Toxiproxy's form, or in Vaurien's."""
     if 'error' in answer:
         return str(answer['error'])
     errors = [(error['name'], error['description']) for error in answer['errors']]

@@ -1,4 +1,4 @@
-"""A proxy inside the process that uses it: on a background thread, with an event loop of its own, nothing patched."""
+"""A proxy in the process of the test: it runs on a thread with an event loop of its own, and patches nothing."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from vaurien.settings import Settings
 
 Result = TypeVar('Result')
 
-#: Seconds between two looks for a fault.
+#: How often `wait_for_fault` looks for a fault, in seconds.
 PAUSE = 0.005
 
-# The originals, should the caller's process be patched: the proxy's thread is a real one.
+# The originals: if gevent has patched the process, the proxy still needs a thread of the system.
 _allocate_lock = get_original('_thread', 'allocate_lock')
 _start_thread = get_original('_thread', 'start_new_thread')
 
 
 class Proxy:
-    """``with Proxy(backend='localhost:6379', protocol='redis') as proxy:`` serves on `address` until the block ends."""
+    """A proxy that serves during a block: ``with Proxy(backend='localhost:6379', protocol='redis') as proxy:``."""
 
     def __init__(
         self,
@@ -54,11 +54,11 @@ class Proxy:
         proxy: str | Address = '127.0.0.1:0',
         **settings: Any,
     ) -> None:
-        """*behavior*: a name, a weighted spec (``20:error,10:delay(sleep=2)``) or a list of mappings with ``name``,
-        ``percent`` and options; *options*: of behaviors, by name.
+        """Check all that is given; raise `ConfigError`.
 
-        *settings*: more fields of `Settings` (``seed``, ``timeout``, ``idle_timeout``, ``backlog``, ``max_links``).
-        Raises `ConfigError`.
+        *behavior* is a name, a text such as ``20:error,10:delay(sleep=2)``, or a list of mappings with ``name``,
+        ``percent`` and options. *options* are those of behaviors, by the name of the behavior. *settings* are more
+        fields of `Settings`: ``seed``, ``timeout``, ``idle_timeout``, ``backlog``, ``max_links``.
         """
         rules = read_rules(behavior)
         self._options = check_options(options or {}, rules)
@@ -74,11 +74,11 @@ class Proxy:
         self._server: ProxyServer | None = None
         self._stop: Event | None = None
         self._stopped = _allocate_lock()
-        #: Held where something is handed to the proxy's thread: nothing is, once that was told to stop.
+        #: Held while a call is handed to the proxy's thread: after `stop` no call must be.
         self._handing = _allocate_lock()
 
     def start(self) -> Proxy:
-        """Listen; returns once clients can connect. Raises `OSError` where the address cannot be had."""
+        """Listen, and return once clients can connect. Raise `OSError` if the address cannot be listened on."""
         if self._server is not None:
             raise RuntimeError('the proxy is running already')
         started = _allocate_lock()
@@ -92,7 +92,7 @@ class Proxy:
         return self
 
     def stop(self) -> None:
-        """Close every link and the listening socket; returns when all is closed. Does nothing a second time."""
+        """Close every link and the listening socket, and return when they are closed. A second call does nothing."""
         with self._handing:
             server, self._server = self._server, None
             if server is not None and self._stop is not None:
@@ -110,21 +110,21 @@ class Proxy:
 
     @property
     def address(self) -> Address:
-        """Where it listens: host and port."""
+        """The address on which it listens."""
         return self._running.address
 
     @property
     def backend(self) -> Address:
-        """Where it connects to."""
+        """The address of the backend."""
         return self._running.backend
 
     def set_backend(self, backend: str | Address) -> None:
-        """Connect to another backend, from the next exchange on."""
+        """Change the backend, from the next exchange on."""
         address = _address(backend)
         self._call(lambda server: server.set_backend(address))
 
     def set_behavior(self, behavior: Spec, **options: Any) -> None:
-        """Arm one behavior, or several by weight; raises `ConfigError`.
+        """Arm one behavior, or several by weight; raise `ConfigError`.
 
         ``set_behavior('delay', match='GET *', sleep=2)``; ``set_behavior('20:error,10:delay(match="GET *")')``;
         ``set_behavior([{'name': 'error', 'percent': 20}, {'name': 'delay', 'percent': 10, 'match': 'GET *'}])``.
@@ -135,7 +135,7 @@ class Proxy:
 
     @contextmanager
     def with_behavior(self, behavior: Spec, **options: Any) -> Iterator[Proxy]:
-        """Arm something for the length of a block; then what was armed before, also when the block raises."""
+        """Arm as `set_behavior` does for the length of a block; then arm again what was armed before."""
         before = self._running.rules
         self.set_behavior(behavior, **options)
         try:
@@ -145,25 +145,25 @@ class Proxy:
                 self._arm(before)
 
     def toxics(self) -> list[ToxicStatus]:
-        """What is on its streams, those of the upstream first: type, name, stream, toxicity and attributes of each."""
+        """Return its toxics, those of the upstream first: type, name, stream, toxicity and attributes of each."""
         return self._call(lambda server: [status_of(entry) for entry in server.toxics])
 
     def add_toxic(
         self, type_: str, *, stream: str = 'downstream', toxicity: float = 1.0, name: str = '', **attributes: Any
     ) -> ToxicStatus:
-        """Put a toxic on a stream, behind those that there are: ``add_toxic('latency', latency=200)``.
+        """Add a toxic to a stream, behind the others: ``add_toxic('latency', latency=200)``. Return it as it is now.
 
-        *toxicity*: the probability that a link gets it; *name*: ``latency_downstream`` if none is given. Returns the
-        toxic with all of its attributes; raises `ConfigError`.
+        *toxicity* is the probability that a link gets it. Without a *name* it is called ``latency_downstream``. Raise
+        `ConfigError`.
         """
         entry = make_toxic(type_, attributes, name=name, stream=stream, toxicity=toxicity)
         self._call(lambda server: server.toxics.add(entry))
         return status_of(entry)
 
     def update_toxic(self, name: str, *, toxicity: float | None = None, **attributes: Any) -> ToxicStatus:
-        """Change what is given of the toxic of that name, on live links too; returns it with all of its attributes.
+        """Change the toxicity or the attributes of a toxic, on open links, too. Return it as it is now.
 
-        Raises `ConfigError`.
+        Raise `ConfigError`.
         """
 
         def update(server: ProxyServer) -> ToxicEntry:
@@ -174,14 +174,14 @@ class Proxy:
         return status_of(self._call(update))
 
     def remove_toxic(self, name: str) -> None:
-        """Take the toxic of that name away: what waits in it goes on. Raises `ConfigError`."""
+        """Remove the toxic of that name. The bytes that wait in it go on. Raise `ConfigError`."""
         self._call(lambda server: server.toxics.remove(name))
 
     @contextmanager
     def toxic(
         self, type_: str, *, stream: str = 'downstream', toxicity: float = 1.0, name: str = '', **attributes: Any
     ) -> Iterator[Proxy]:
-        """Add as `add_toxic` does for the length of a block; then remove it, if it is still there."""
+        """Add a toxic as `add_toxic` does for the length of a block; then remove it if it is still there."""
         added = self.add_toxic(type_, stream=stream, toxicity=toxicity, name=name, **attributes)
         try:
             yield self
@@ -191,15 +191,15 @@ class Proxy:
                     self.remove_toxic(added['name'])
 
     def status(self) -> ProxyStatus:
-        """Everything about the running proxy, as ``GET /status`` gives it."""
+        """Return everything about the running proxy, as ``GET /status`` does."""
         return self._call(lambda server: server.status())
 
     def links(self) -> list[LinkStatus]:
-        """Those that are open, as ``GET /links`` gives them."""
+        """Return the open links, as ``GET /links`` does."""
         return self._call(lambda server: [link.status() for link in server.links.values()])
 
     def cut_link(self, number: int) -> None:
-        """Close both connections of the link with that id; raises `ConfigError` if it is not open."""
+        """Close both connections of the link with that id; raise `ConfigError` if it is not open."""
 
         def cut(server: ProxyServer) -> None:
             if number not in server.links:
@@ -209,17 +209,17 @@ class Proxy:
         self._call(cut)
 
     def faults(self) -> list[Fault]:
-        """The last faults, the oldest first, as ``GET /faults`` gives them."""
+        """Return the last faults, the oldest first, as ``GET /faults`` does."""
         return self._call(lambda server: server.faults.last())
 
     def clear_faults(self) -> None:
-        """Forget the faults that were until now."""
+        """Forget the faults until now."""
         self._call(lambda server: server.faults.clear())
 
     def wait_for_fault(self, timeout: float = 5.0) -> Fault:
-        """The next fault since something was last armed: each call gives another one, in order.
+        """Return the next fault since rules were last armed: each call returns another one, in order.
 
-        Raises `TimeoutError` if there is none within *timeout* seconds.
+        Raise `TimeoutError` if there is none within *timeout* seconds.
         """
         deadline = monotonic() + timeout
         while True:
@@ -240,7 +240,7 @@ class Proxy:
         return self._server
 
     def _call(self, function: Callable[[ProxyServer], Result]) -> Result:
-        """*function*'s result, or what it raises, from the proxy's thread."""
+        """Call *function* in the proxy's thread, and return its result or raise its error."""
         done = _allocate_lock()
         done.acquire()
         outcome: list[Result] = []
@@ -249,7 +249,7 @@ class Proxy:
         def run() -> None:
             try:
                 outcome.append(function(server))
-            except Exception as error:  # raised again where it was asked for
+            except Exception as error:  # raised again in the thread of the caller
                 failure.append(error)
             finally:
                 done.release()
@@ -269,7 +269,7 @@ class Proxy:
             server = ProxyServer(self._settings)
             server.start()
             self._server = server
-        except BaseException as error:  # raised again in the caller's thread
+        except BaseException as error:  # raised again in the thread of the caller
             failure.append(error)
             started.release()
         else:

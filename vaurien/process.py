@@ -1,4 +1,4 @@
-"""Proxies as processes of their own, started and stopped from a test."""
+"""Proxies in processes of their own, which a test starts and stops."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from vaurien.address import Address
 from vaurien.client import Client
 from vaurien.errors import ConfigError, ControlError, StartError
 
-#: Seconds that a process may take to start: far more than the fraction of one it needs where nothing else runs.
+#: How long a process may take to start, in seconds. On an idle machine it takes a fraction of one.
 START_TIMEOUT = 30.0
-#: Seconds that a process may take to end before it is killed: open exchanges have three.
+#: How long a process may take to end before it is killed, in seconds. Open exchanges have three of them.
 STOP_TIMEOUT = 10.0
-#: Seconds between two looks whether a process has started.
+#: How often to look whether a process has started, in seconds.
 PAUSE = 0.005
-#: Seconds to wait for one answer meanwhile: whoever is that slow is somebody else, on a port that is taken.
-PATIENCE = 0.5
+#: How long to wait for one answer meanwhile, in seconds. What is slower is another server, on a port that is taken.
+ANSWER_TIMEOUT = 0.5
 
-#: What `start_proxy` started and `stop_proxy` did not stop yet, by pid.
+#: The processes that `start_proxy` started and `stop_proxy` has not stopped yet, by pid.
 _started: dict[int, subprocess.Popen[bytes]] = {}
 
 
@@ -46,18 +46,18 @@ def start_proxy(
     log_level: str = 'info',
     log_output: str = os.devnull,
 ) -> int:
-    """Start a proxy in a process of its own and return its pid once it takes clients and control.
+    """Start a proxy in a process of its own. Return its pid once clients and the control API can connect.
 
     *port* is that of the control API, on ``localhost``; *http_port* is another name for it. *proxy_port* 0 takes a free
-    port, which `Client.status` tells. *options* are options by behavior name: ``{'delay': {'sleep': 2}}``. The log goes
-    to the end of the file *log_output*; ``-`` is this process's standard error, where the message of a proxy that does
-    not start appears then as well.
+    port, which `Client.status` shows. *options* are those of behaviors, by the name of the behavior:
+    ``{'delay': {'sleep': 2}}``. The log is appended to the file *log_output*; ``-`` is the standard error of this
+    process, where the message of a proxy that does not start appears then as well.
 
-    Raises `StartError` with the process's own message if it does not start; nothing is left of it then.
+    Raise `StartError` with the message of the process if it does not start; nothing is left of it then.
     """
     control = port if http_port is None else http_port
     if not control:
-        raise ConfigError('port 0 could not be found again: choose one', 'port')
+        raise ConfigError('port 0 would take a free port that nobody could know: choose one', 'port')
     flags = {
         'proxy': Address(proxy_host, proxy_port),
         'backend': Address(backend_host, backend_port),
@@ -74,7 +74,7 @@ def start_proxy(
         errors = None if log_output == '-' else messages
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
         try:
-            _wait_until_ready(process, Client('localhost', control, timeout=PATIENCE), messages)
+            _wait_until_ready(process, Client('localhost', control, timeout=ANSWER_TIMEOUT), messages)
         except BaseException:
             process.kill()
             process.wait()
@@ -84,10 +84,10 @@ def start_proxy(
 
 
 def stop_proxy(pid: int) -> None:
-    """End the proxy process *pid* and wait for that; does nothing if there is none.
+    """End the proxy process *pid* and wait until it has ended. Do nothing if there is no such process.
 
-    Open exchanges have a few seconds to finish; what has not ended after `STOP_TIMEOUT` is killed. Raises
-    `PermissionError` for a process of somebody else.
+    Open exchanges have a few seconds to finish. A process that has not ended after `STOP_TIMEOUT` is killed. Raise
+    `PermissionError` for a process of another user.
     """
     process = _started.pop(pid, None)
     if process is not None and process.poll() is not None:
@@ -99,7 +99,7 @@ def stop_proxy(pid: int) -> None:
 
 
 def _end(pid: int) -> None:
-    descriptor = os.pidfd_open(pid)  # stays with this process, whereas its pid may become another one's
+    descriptor = os.pidfd_open(pid)  # it stays with the process, whereas a pid may be used again
     try:
         ended = select.poll()
         ended.register(descriptor, select.POLLIN)
@@ -122,7 +122,10 @@ def _flags_of(options: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], client: Client, messages: IO[bytes]) -> None:
-    """Until the control API, which comes after the proxy, answers with the pid of *process*: it may be another's."""
+    """Wait until the control API answers with the pid of *process*; raise `StartError` if it ends.
+
+    The API comes after the proxy. Another pid is that of another process on a port that is taken.
+    """
     deadline = monotonic() + START_TIMEOUT
     while monotonic() < deadline:
         with suppress(ControlError):

@@ -1,4 +1,4 @@
-"""For pytest: proxies on free ports, that end with the test."""
+"""The plug-in for pytest: proxies on free ports that end with the test."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def vaurien_proxy() -> Iterator[Callable[..., Proxy]]:
-    """A function that starts a proxy: ``vaurien_proxy('localhost:6379', protocol='redis')``.
+    """Return a function that starts a proxy: ``vaurien_proxy('localhost:6379', protocol='redis')``.
 
-    It takes what `vaurien.Proxy` takes and gives a running one, on a free port; each is stopped when the test ends.
+    It takes what `vaurien.Proxy` takes, and returns a running proxy on a free port. All are stopped when the test ends.
     """
-    from vaurien.embedded import Proxy  # gevent is not to slow runs that have no use for it
+    from vaurien.embedded import Proxy  # late: test runs without a proxy need not import gevent
 
     with ExitStack() as stack:
 

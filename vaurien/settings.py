@@ -1,4 +1,4 @@
-"""What a proxy process is told at its start, typed."""
+"""The settings of a process and of its proxies, with their types and defaults."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Port = Annotated[int, msgspec.Meta(ge=0, le=MAX_PORT)]
 LogLevel = Literal['debug', 'info', 'warning', 'error', 'critical']
 
 
-#: The name of the proxy that is the only one, and was given none.
+#: The name of the only proxy of a process, unless it is given one.
 ONLY = 'vaurien'
 
 
 class ProxySettings(msgspec.Struct, kw_only=True, frozen=True):
-    """What one proxy is told at its start. Times are in seconds."""
+    """The settings of one proxy. Times are in seconds."""
 
     name: str = ONLY
     proxy: Address = Address('localhost', 8000)
@@ -29,11 +29,11 @@ class ProxySettings(msgspec.Struct, kw_only=True, frozen=True):
     #: Whether a client's connection is reset if the backend cannot be reached; else it is ended.
     reset_if_unreachable: bool = True
     protocol: str = 'tcp'
-    #: What is armed at the start; nothing: every exchange passes.
+    #: The rules that are armed at the start. Without a rule every exchange passes.
     behaviors: tuple[Rule, ...] = ()
-    #: Configured defaults by behavior: the options that were given, converted.
+    #: The options that were configured for behaviors, by the name of the behavior: they go before the defaults.
     behavior_options: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
-    #: Likewise by protocol.
+    #: The options that were configured for protocols, likewise.
     protocol_options: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
     toxics: tuple[ToxicEntry, ...] = ()
     seed: int | None = None
@@ -45,24 +45,27 @@ class ProxySettings(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Settings(ProxySettings, kw_only=True, frozen=True):
-    """Everything a process is told at its start: its only proxy, or several, and what they have in common."""
+    """The settings of a process: those of its only proxy, or several proxies, and what they have in common."""
 
-    #: Those with names of their own. None: there is the only one.
+    #: The proxies that have sections of their own; None: the process has the only proxy.
     proxies: tuple[ProxySettings, ...] | None = None
     http: bool = False
     http_host: str = 'localhost'
     http_port: Port = 8080
-    #: Names by which others reach the control API.
+    #: More names of this machine by which clients reach the control API.
     api_host: tuple[str, ...] = ()
-    #: What they have to know to be let in.
+    #: The token that every request to the control API must carry, if one is set.
     api_token: str | None = None
     log_level: LogLevel = 'info'
-    #: A file, or ``-`` for standard error.
+    #: The file of the log; ``-`` is standard error.
     log_output: str = '-'
 
     @property
     def defaults(self) -> ProxySettings:
-        """What those are told that do not say otherwise: what was said for all, or, of the only one, its limits."""
+        """Settings for proxies created later.
+
+        They are what is common to all proxies. If there is the only proxy, they do not have its rules and toxics.
+        """
         common = ProxySettings(**{field: getattr(self, field) for field in ProxySettings.__struct_fields__})
         if self.proxies is not None:
             return common

@@ -107,7 +107,7 @@ class TestProxies:
             ('proxy create x -u localhost:1 -l localhost', 'missing port in address'),
             ('proxy create x -u localhost:1 --protocol rdis', "unknown protocol 'rdis', did you mean 'redis'?"),
             ('proxy create x', 'required: -u/--upstream, see vaurienctl proxy create --help'),
-            ('proxy create a/b -u localhost:1', "name: 'a/b' cannot be asked for"),
+            ('proxy create a/b -u localhost:1', "name: 'a/b' does not fit into a URL"),
             ('proxy', 'the following arguments are required: COMMAND, see vaurienctl proxy --help'),
             ('proxy list redis', "unexpected argument 'redis', see vaurienctl proxy list --help"),
             ('--proxy redis proxy list', 'unexpected argument --proxy, see vaurienctl proxy list --help'),
@@ -199,7 +199,7 @@ class TestOneOfSeveral:
 
     def test_by_a_wrong_name(self, redis: Client) -> None:
         assert failed(2, 'status', '--proxy', 'rdis').endswith("there is no proxy 'rdis', did you mean 'redis'?")
-        assert 'cannot be asked for' in failed(2, 'status', '--proxy', '..')
+        assert 'does not fit into a URL' in failed(2, 'status', '--proxy', '..')
 
     def test_where_there_is_none(self, process: Client) -> None:
         assert failed(2, 'status').endswith('there is no proxy')

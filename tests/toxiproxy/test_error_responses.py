@@ -30,7 +30,7 @@ def is_missing(answer: tuple[str, dict[str, str], bytes]) -> bool:
         ('POST', '/proxies', ' \n', 400, f'{BAD}EOF'),
         ('POST', '/proxies', '{"name"', 400, BAD),
         ('POST', '/proxies', '\ufeff{}', 400, BAD),
-        ('POST', '/proxies', '{"name":NaN}', 400, f'{BAD}NaN is no JSON'),
+        ('POST', '/proxies', '{"name":NaN}', 400, f'{BAD}NaN is not JSON'),
         ('POST', '/proxies', '[' * 100_000, 400, BAD),
         ('POST', '/proxies', '[]', 400, f'{BAD}Expected `object`, got `array`'),
         ('POST', '/proxies', '"redis"', 400, f'{BAD}Expected `object`, got `str`'),

@@ -1,4 +1,4 @@
-"""The bodies that the control API takes, checked whole before anything changes."""
+"""The bodies that the control API takes. A body is checked as a whole before anything changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vaurien.rules.rule import Rule
 
 
 def read_backend(body: Mapping[str, Any]) -> Address:
-    """The address in ``{"backend": "localhost:6380"}``; raises `ConfigError`."""
+    """Return the address in ``{"backend": "localhost:6380"}``; raise `ConfigError`."""
     fields = dict(body)
     text = _take_text(fields, 'backend')
     _refuse_rest(fields, 'backend')
@@ -25,16 +25,18 @@ def read_backend(body: Mapping[str, Any]) -> Address:
     except AddressError as error:
         raise error.within('backend') from None
     if not address.port:
-        raise AddressError(f'{text!r} has no port that can be connected to', 'backend')
+        raise AddressError(f'{text!r} has no port to connect to', 'backend')
     return address
 
 
 def read_arming(body: Mapping[str, Any], configured: Options, protocol: type[BaseProtocol]) -> tuple[Rule, ...]:
-    """Return the rules to arm, on a proxy of that *protocol*, from ``{"name": "delay", "sleep": 2}``, or, weighted,
-    from ``{"behavior": "20:error,10:delay", "options": {"delay": {"sleep": 2}}}``, or from
+    """Return the rules to arm on a proxy of that *protocol*; raise `ConfigError`.
+
+    There are three forms: ``{"name": "delay", "sleep": 2}`` for every exchange;
+    ``{"behavior": "20:error,10:delay", "options": {"delay": {"sleep": 2}}}`` for several behaviors by weight; and
     ``{"behaviors": [{"name": "delay", "percent": 20, "sleep": 2}]}``.
 
-    An option that is not there takes its *configured* value, else its declared default. Raise `ConfigError`.
+    An option that is left out has its *configured* value, or else its declared default.
     """
     fields = dict(body)
     given: Options = {}

@@ -1,6 +1,6 @@
-"""Addresses and proxies as Toxiproxy writes them, in its API and its ``-config`` file.
+"""Addresses and proxies as Toxiproxy writes them, in its API and in its ``-config`` file.
 
-What is said of those that are none is what Go's ``net`` package says, as its clients show it.
+The texts of errors are those of Go's package ``net``, because Toxiproxy's clients show them.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from vaurien.protocols import Protocol
 from vaurien.settings import ProxySettings
 from vaurien.toxiproxy import gojson
 
-#: Hosts that mean every address of the machine.
+#: The hosts that mean every address of the machine.
 _WILDCARDS = {'', '0.0.0.0', '::'}
 _NUMBER = re.compile(r'[+-]?\d+', re.ASCII)
 
 
 class ProxyFields(msgspec.Struct, kw_only=True):
-    """One proxy of a ``-config`` file or a request. What Toxiproxy does not have is Vaurien's."""
+    """A proxy of a ``-config`` file or of a request. Toxiproxy does not have the protocol."""
 
     name: str = ''
     listen: str = ''
@@ -32,7 +32,7 @@ class ProxyFields(msgspec.Struct, kw_only=True):
     protocol: str | None = None
 
     def find_missing(self) -> str:
-        """The first field that must be there and is not; nothing if all are."""
+        """Return the first required field that is missing; an empty text if there is none."""
         return next((field for field in ('name', 'upstream') if not getattr(self, field)), '')
 
 
@@ -55,21 +55,21 @@ class WrittenAddress(Address):
 
 
 def everywhere() -> str:
-    """The host to listen on for every address of the machine, of IPv4 and, if it has that, of IPv6."""
+    """Return the host that means every address of the machine: of IPv4, and of IPv6 if the machine has it."""
     return '::' if socket.has_dualstack_ipv6() else '0.0.0.0'
 
 
 def parse_listen(text: str) -> Address:
-    """Where to listen: ``host:port``, ``:port`` or nothing, where the port may be a service's name.
+    """Return the address to listen on from ``host:port``, ``:port`` or an empty text; raise `AddressError`.
 
-    Raises `AddressError`.
+    The port may be the name of a service.
     """
     host, port = split_host_port(text) if text else ('', '')
     return Address(everywhere() if host in _WILDCARDS else host, _read_port(port))
 
 
 def parse_upstream(text: str) -> WrittenAddress:
-    """Return where to connect to. Any text will do: that it is no address turns out when a client connects."""
+    """Return the address to connect to. As in Toxiproxy, any text will do: it fails at the first connection."""
     try:
         host, port = split_host_port(text)
         address = Address(host or 'localhost', _read_port(port))
@@ -79,7 +79,10 @@ def parse_upstream(text: str) -> WrittenAddress:
 
 
 def split_host_port(text: str) -> tuple[str, str]:
-    """Host and port of ``host:port`` or ``[v6]:port`` (https://pkg.go.dev/net#SplitHostPort); raises `AddressError`."""
+    """Return the host and the port of ``host:port`` or ``[v6]:port``; raise `AddressError`.
+
+    It reads what https://pkg.go.dev/net#SplitHostPort reads.
+    """
 
     def refuse(what: str) -> AddressError:
         return AddressError(f'address {text}: {what}')
@@ -101,7 +104,7 @@ def split_host_port(text: str) -> tuple[str, str]:
 
 
 def make_settings(fields: ProxyFields, defaults: ProxySettings) -> ProxySettings:
-    """What a proxy is to be told; raises `ConfigError` for a protocol that there is not, or no address to listen on."""
+    """Return the settings of a proxy; raise `ConfigError` for an unknown protocol or a text that is no address."""
     try:
         address = WrittenAddress.of(parse_listen(fields.listen if fields.enabled else ''), fields.listen)
     except AddressError as error:
@@ -123,7 +126,7 @@ def make_settings(fields: ProxyFields, defaults: ProxySettings) -> ProxySettings
 
 
 def read_config(path: str, defaults: ProxySettings) -> list[ProxySettings]:
-    """The proxies in a ``-config`` file, a JSON array; raises `ConfigError`."""
+    """Return the settings of the proxies in a ``-config`` file, a JSON array; raise `ConfigError`."""
     try:
         entries: list[ProxyFields] = gojson.read(Path(path).read_bytes(), list[ProxyFields])
     except OSError as error:
@@ -151,5 +154,5 @@ def _read_port(text: str) -> int:
         return port
     try:
         return socket.getservbyname(text.lower(), 'tcp')
-    except (OSError, ValueError):  # the latter: no text for the system
+    except (OSError, ValueError):  # ValueError: the text has a NUL character
         raise AddressError(f'lookup tcp/{text}: unknown port') from None

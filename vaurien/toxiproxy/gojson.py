@@ -1,7 +1,7 @@
-"""JSON as Go reads and writes it (https://pkg.go.dev/encoding/json), on which Toxiproxy's clients and files rely.
+"""JSON as Go reads and writes it (https://pkg.go.dev/encoding/json): Toxiproxy's clients and files rely on that.
 
-Of a body the first value counts, whatever follows it. Keys match in any case, null is what is not there, and text that
-is no Unicode becomes U+FFFD. What is written is compact, and nothing in it is mistaken for HTML.
+Reading takes the first value of a body, whatever follows it. Keys match in any case, null stands for what is absent,
+and text that is not Unicode becomes U+FFFD. Writing is compact, and escapes what a browser might take for HTML.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import msgspec
 
 from vaurien.errors import ConfigError, OptionError
 
-#: Numbers with more digits than this are read as floating point: no integer of 64 bits has as many.
+#: A number with more digits is read as floating point: no integer of 64 bits has as many.
 _DIGITS = 20
-#: From here on Go writes an exponent.
+#: Go writes an exponent from here on.
 _LARGE = 1e21
 
-#: An escape in a JSON text. The group is half of a pair that stands alone.
+#: An escape in a JSON text. The group is half of a surrogate pair without the other half.
 _ESCAPE = re.compile(r'\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u([dD][89a-fA-F][\da-fA-F]{2})|.)', re.DOTALL)
 _HTML = str.maketrans({char: f'\\u{ord(char):04x}' for char in '<>&\u2028\u2029'})
 
 
 def read(data: bytes, type_: Any) -> Any:
-    """*data* as *type_*, a `msgspec.Struct` or a list of one; raises `ConfigError`."""
+    """Return *data* as *type_*, a `msgspec.Struct` or a list of them; raise `ConfigError`."""
     text = _ESCAPE.sub(_mend, data.decode(errors='replace')).lstrip(' \t\r\n')
     if not text:
         raise ConfigError('EOF')
@@ -44,17 +44,17 @@ def read(data: bytes, type_: Any) -> Any:
 
 
 def write(value: Any) -> str:
-    """*value* as a JSON text."""
+    """Return *value* as a JSON text."""
     return json.dumps(value, separators=(',', ':'), ensure_ascii=False, allow_nan=False).translate(_HTML)
 
 
 def as_number(value: Any) -> Any:
-    """*value*; without a fraction if it is a number that has none."""
+    """Return *value*, as an integer if it is a number without a fraction."""
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _LARGE else value
 
 
 def as_float32(value: float) -> float:
-    """The shortest decimal for what is left of *value* in 32 bits; raises `OptionError` if it is too large for them."""
+    """Return the shortest decimal for *value* rounded to 32 bits; raise `OptionError` if it is too large for them."""
     if not math.isfinite(value) or not math.isfinite(rounded := _round(value)):
         raise OptionError(f'{value:g} is too large')
     return next(short for digits in range(1, 10) if _round(short := float(f'{rounded:.{digits}g}')) == rounded)
@@ -87,7 +87,7 @@ def _read_int(digits: str) -> int | float:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f'{name} is no JSON')
+    raise ValueError(f'{name} is not JSON')
 
 
 _DECODER = json.JSONDecoder(parse_int=_read_int, parse_constant=_refuse_constant)

@@ -1,7 +1,7 @@
-"""How proxies come, change and go as Toxiproxy's clients ask for it.
+"""Creating, changing and deleting proxies as Toxiproxy's API does.
 
-A request is carried out whole or not at all. Only the look-up of a name keeps it waiting, and others are served
-meanwhile; from there on nothing else runs until it is done.
+A request is carried out as a whole or not at all. It waits only while a name is looked up, and other requests are
+served meanwhile. After that nothing else runs until it is done.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from vaurien.toxiproxy.fields import ProxyFields, WrittenAddress, make_settings,
 
 
 class ProxyChange(msgspec.Struct, kw_only=True):
-    """What may be changed of a proxy; what is not there stays."""
+    """What to change of a proxy. What is left out stays as it is."""
 
     listen: str | None = None
     upstream: str | None = None
@@ -32,26 +32,29 @@ class ProxyChange(msgspec.Struct, kw_only=True):
 
 
 class Lifecycle:
-    """Every method raises `ToxiproxyError`, and nothing has changed then, if it does not say otherwise."""
+    """Methods raise `ToxiproxyError`, and have changed nothing then, unless they say otherwise."""
 
     def __init__(self, proxies: Proxies) -> None:
         self._proxies = proxies
 
     def find(self, name: str) -> ProxyServer:
-        """The one of that name."""
+        """Return the proxy of that name."""
         if name not in self._proxies:
             raise ToxiproxyError(404, 'proxy not found')
         return self._proxies[name]
 
     def create(self, fields: ProxyFields) -> ProxyServer:
-        """A new one."""
+        """Create a proxy and return it."""
         self._check_free(fields.name)
         address = _resolve(fields.listen, 'listen tcp: ') if fields.enabled else None
         self._check_free(fields.name)
         return self._add(fields, address)
 
     def populate(self, fields: ProxyFields) -> ProxyServer:
-        """One like this: new, in the place of another, or the one there is, whether it is enabled or not."""
+        """Return a proxy with these fields: the one of that name if it has them, or else a new one in its place.
+
+        Whether the existing one is enabled does not matter.
+        """
         known = self._proxies.get(fields.name)
         if known is not None and not _differs(known, fields, None):
             return known
@@ -66,7 +69,7 @@ class Lifecycle:
         return self._replace(known, fields, address)
 
     def change(self, name: str, change: ProxyChange) -> ProxyServer:
-        """Move, redirect, start or stop one; its toxics stay."""
+        """Move, redirect, start or stop a proxy, and return it. Its toxics stay."""
         proxy = self.find(name)
         listen = proxy.address.written if change.listen is None else change.listen
         address = None
@@ -87,22 +90,22 @@ class Lifecycle:
         return proxy
 
     def delete(self, name: str) -> None:
-        """Stop one and forget it."""
+        """Stop a proxy and forget it."""
         self.find(name)
         self._proxies.remove(name)
 
     def reset(self) -> None:
-        """All well again: every proxy enabled, no toxics, what was configured armed.
+        """Enable every proxy, remove its toxics, and arm the rules of its configuration.
 
-        One that cannot be started stays as it is; the others are reset before `ToxiproxyError` is raised.
+        A proxy that cannot be started stays as it is. The others are reset before `ToxiproxyError` is raised.
         """
         failure: ToxiproxyError | None = None
         for name, proxy in list(self._proxies.items()):
             try:
                 if not proxy.enabled:
                     self.change(name, ProxyChange(enabled=True))
-            except ToxiproxyError as refusal:
-                failure = refusal if name in self._proxies else failure
+            except ToxiproxyError as error:
+                failure = error if name in self._proxies else failure
             else:
                 proxy.toxics.clear()
                 proxy.arm(proxy.settings.behaviors)
@@ -146,7 +149,7 @@ def _differs(proxy: ProxyServer, fields: ProxyFields, address: Address | None) -
 
 
 def _is_at(proxy: ProxyServer, listen: str, address: Address | None) -> bool:
-    """Whether it is written to listen there, or does on *address*, which *listen* stands for."""
+    """Return whether the proxy listens where *listen* says. Its address is *address* once it was looked up."""
     try:
         return listen == proxy.address.written or address == parse_listen(proxy.address.written)
     except AddressError:
@@ -154,7 +157,7 @@ def _is_at(proxy: ProxyServer, listen: str, address: Address | None) -> bool:
 
 
 def _resolve(listen: str, prefix: str = '') -> Address:
-    """The address to listen on, its host a number: of IPv4, if its name has one."""
+    """Return the address to listen on, with an IP address as its host: of IPv4 if the name has one."""
     try:
         address = parse_listen(listen)
     except AddressError as error:
