@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -37,9 +38,15 @@ PAGES = {'README.md': (ROOT / 'README.md').read_text()} | {
     path.relative_to(DOCS).as_posix(): path.read_text() for path in sorted(DOCS.rglob('*.md'))
 }
 
+#: The other texts for readers. They have no code that is run.
+TEXTS = {name: (ROOT / name).read_text() for name in ('CONTRIBUTING.md', 'CHANGELOG.md')}
+
 #: A block of code, and the name of the file that the comment before it gives it.
 BLOCK = re.compile(r'(?:<!-- file: (?P<file>\S+) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)```\n', re.DOTALL)
 LINK = re.compile(r'\]\((?P<target>[^)#\s]*)(?:#(?P<anchor>[^)\s]+))?\)')
+#: The dotted path of a module, or of something in it. What ends with the suffix of a file is the name of a file.
+DOTTED = re.compile(r'(?<![\w./-])vaurien(?:\.[a-zA-Z_]\w*)+(?![\w/-])')
+SUFFIXES = ('.ini', '.toml', '.yaml', '.json', '.cfg', '.md', '.py')
 
 #: What `GET /status` says otherwise on every run.
 VARYING = {'pid', 'uptime', 'proxy', 'seed', 'version'}
@@ -117,10 +124,10 @@ def test_every_built_in_is_described(kind: str, registry: Any) -> None:
     assert set(re.findall(rf'^## (.+)\n<!-- generated: {kind} \1 -->$', page, re.MULTILINE)) == built_in
 
 
-@pytest.mark.parametrize('page', PAGES)
+@pytest.mark.parametrize('page', PAGES | TEXTS)
 def test_links_lead_somewhere(page: str) -> None:
-    here = ROOT / page if page == 'README.md' else DOCS / page
-    for match in LINK.finditer(PAGES[page]):
+    here = ROOT / page if page in {'README.md', *TEXTS} else DOCS / page
+    for match in LINK.finditer((PAGES | TEXTS)[page]):
         target, anchor = match['target'], match['anchor']
         if target.startswith('https://'):
             continue
@@ -130,6 +137,42 @@ def test_links_lead_somewhere(page: str) -> None:
             headings = re.findall(r'^#+ (.+)$', path.read_text(), re.MULTILINE)
             slugs = [re.sub(r'[^\w -]', '', heading).strip().lower().replace(' ', '-') for heading in headings]
             assert anchor in slugs, match[0]
+
+
+@pytest.mark.parametrize('page', sorted((PAGES | TEXTS).keys() - {'architecture.md', 'loads.md'}))
+def test_lines_are_short(page: str) -> None:
+    """Only tables and code may have long lines."""
+    prose = re.sub(r'^```.*?^```$', '', (PAGES | TEXTS)[page], flags=re.DOTALL | re.MULTILINE)
+    assert [line for line in prose.splitlines() if len(line) > 120 and not line.startswith(('|', '    '))] == []
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_dotted_names_can_be_imported(page: str) -> None:
+    for name in set(DOTTED.findall(PAGES[page])):
+        if not name.endswith(SUFFIXES):
+            assert resolve(name), name
+
+
+def resolve(name: str) -> Any:
+    """Import the longest part of a dotted name that is a module, and return the attribute that the rest names."""
+    module, _, attribute = name.rpartition('.')
+    try:
+        return import_module(name)
+    except ModuleNotFoundError:
+        return getattr(resolve(module), attribute)
+
+
+def test_the_glossary_defines_words_before_it_uses_them() -> None:
+    rows = re.findall(r'^\| ([\w -]+) \| (.+) \|$', PAGES['glossary.md'], re.MULTILINE)
+    entries = [(word, re.sub(r'`.*?`', '', meaning)) for word, meaning in rows if word != 'word']
+    early = [
+        f'{word}: {meaning} ({later})'
+        for i, (word, meaning) in enumerate(entries)
+        for later, _ in entries[i + 1 :]
+        if re.search(rf'\b{later}(e?s|ed|ing)?\b', meaning, re.IGNORECASE)
+    ]
+    assert early == []
+    assert len(entries) > 30
 
 
 @pytest.mark.parametrize('page', PAGES)
