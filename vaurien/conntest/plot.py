@@ -10,35 +10,29 @@ from typing import TYPE_CHECKING, Any
 from vaurien.conntest.messages import Report, Result
 from vaurien.conntest.report import read_report, times_of
 from vaurien.conntest.spread import Spread, format_ms
-from vaurien.errors import ConfigError
+from vaurien.console.picture import check_picture, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Inches, and dots in each: 1000 × 600.
+#: Inches.
 SIZE = (10.0, 6.0)
-DOTS = 100
-#: What a picture may be, by the end of its name.
-KINDS = ('.png', '.svg', '.pdf')
 #: The colours of the percentiles.
 LINES = {'p50': 'tab:green', 'p90': 'tab:orange', 'p99': 'tab:purple'}
 
 
 def command(given: argparse.Namespace) -> int:
     """Draw what was asked for; 0."""
+    check_picture(given.output)
     draw(read_report(given.report), given.output)
     return 0
 
 
 def draw(report: Report, path: Path) -> None:
     """Draw round trips over the number of the run, with percentiles and errors; raises `ConfigError`."""
-    if path.suffix not in KINDS:
-        raise ConfigError(f'{path}: expected a name that ends with one of {", ".join(KINDS)}')
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ConfigError("drawing needs matplotlib: pip install 'vaurien[plot]'") from None
-    figure = Figure(figsize=SIZE, dpi=DOTS, layout='constrained')
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=SIZE, layout='constrained')
     axes = figure.add_subplot(xlabel='run', ylabel='round trip (ms)')
     axes.set_title(_title(report), parse_math=False)
     results = report.results or []
@@ -52,10 +46,7 @@ def draw(report: Report, path: Path) -> None:
     axes.set_ylim(bottom=0)
     if results:
         figure.legend(loc='outside lower center', ncols=4)
-    try:
-        figure.savefig(path)
-    except OSError as error:
-        raise ConfigError(f'cannot write {path}: {error.strerror}') from None
+    save(figure, path)
 
 
 def _mark(axes: Axes, results: Sequence[Result], mark: str, **style: Any) -> None:

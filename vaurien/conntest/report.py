@@ -10,6 +10,7 @@ import msgspec
 from vaurien.conntest.messages import Report, Result, Run, RunGroup
 from vaurien.conntest.moments import UNSET, parse_moment
 from vaurien.conntest.spread import Spread
+from vaurien.console.files import writing
 from vaurien.errors import ConfigError
 
 #: What can be wrong with a run beside its own error; the first two in the words of the original.
@@ -47,10 +48,8 @@ def times_of(results: Sequence[Result]) -> list[int]:
 
 def write_report(report: Report, path: Path) -> None:
     """Write it as JSON; raises `ConfigError`."""
-    try:
+    with writing(path):
         path.write_bytes(msgspec.json.encode(report))
-    except OSError as error:
-        raise ConfigError(f'cannot write {path}: {error.strerror}') from None
 
 
 def read_report(path: Path) -> Report:

@@ -6,7 +6,6 @@ import argparse
 import uuid
 from collections.abc import Sequence
 from contextlib import closing
-from pathlib import Path
 
 import gevent
 
@@ -19,6 +18,7 @@ from vaurien.conntest.progress import watch
 from vaurien.conntest.remote import Remote
 from vaurien.conntest.report import make_report, write_report
 from vaurien.conntest.summary import summarize
+from vaurien.console.files import check_writable
 from vaurien.console.limits import describe_shortage
 from vaurien.console.output import fail, say
 from vaurien.console.signals import on_signals_in_loop
@@ -32,7 +32,7 @@ def command(given: argparse.Namespace) -> int:
     """Run a group, compare, write the report; 0, 1 if something did not arrive, or 130."""
     with closing(Remote(given.remote)) as remote, closing(Clock(gevent.get_hub().loop)) as clock:
         if given.report:
-            _check_writable(given.report)
+            check_writable(given.report)
         group = remote.create(given.plan) if given.command == 'run' else remote.fetch(given.group)
         earlier = frozenset(run.run_id for run in group.test_runs or ())
         group.test_runs = None
@@ -80,14 +80,3 @@ def _report(group: RunGroup, remote: Remote, earlier: frozenset[str], given: arg
 
 def _make_uuid() -> bytes:
     return str(uuid.uuid4()).encode()
-
-
-def _check_writable(path: Path) -> None:
-    """Fail before the test rather than after it; raises `ConfigError`."""
-    was_there = path.exists()
-    try:
-        path.open('ab').close()
-    except OSError as error:
-        raise ConfigError(f'cannot write {path}: {error.strerror}') from None
-    if not was_there:
-        path.unlink()

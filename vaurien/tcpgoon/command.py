@@ -7,17 +7,20 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TextIO
 
 import msgspec
 
 from vaurien.console import log
 from vaurien.console.output import say, warn
+from vaurien.console.picture import check_picture
 from vaurien.console.signals import on_signals_in_loop
+from vaurien.errors import ConfigError
 from vaurien.tcpgoon.dialer import Dialer
 from vaurien.tcpgoon.display import make_display
 from vaurien.tcpgoon.plan import Test, check_limits, plan
-from vaurien.tcpgoon.plot import check_plot, draw
+from vaurien.tcpgoon.plot import draw
 from vaurien.tcpgoon.prompt import confirm
 from vaurien.tcpgoon.report import format_statistics
 from vaurien.tcpgoon.result import Result, worst_status
@@ -32,7 +35,7 @@ def run(settings: Settings, words: Sequence[str]) -> int:
         log.set_up('warning', '-')
         logging.getLogger('vaurien.tcpgoon').setLevel(logging.DEBUG)
     if settings.plot is not None:
-        check_plot(settings.plot)
+        _check_plot(settings.plot)
     tests = plan(settings, words)
     stream = sys.stderr if settings.json else sys.stdout
     for warning in check_limits(settings, tests):
@@ -48,7 +51,7 @@ def run(settings: Settings, words: Sequence[str]) -> int:
     elif settings.eureka is not None:
         print_table(results)
     if settings.plot is not None:
-        draw(settings.plot, [(result.test.title, result.record) for result in results])
+        draw(Path(settings.plot), [(result.test.title, result.record) for result in results])
     return worst_status(results)
 
 
@@ -78,3 +81,10 @@ def run_test(test: Test, settings: Settings, stream: TextIO) -> Result:
         finally:
             display.end()
     return Result(test, settings, began, dialer.record)
+
+
+def _check_plot(path: str) -> None:
+    try:
+        check_picture(Path(path))
+    except ConfigError as error:
+        raise error.within('--plot') from None

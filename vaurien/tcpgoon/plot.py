@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vaurien.errors import ConfigError
+from vaurien.console.picture import save
 from vaurien.tcpgoon.record import Record
 from vaurien.tcpgoon.spread import Spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SUFFIXES = ('.png', '.svg', '.pdf')
-#: Inches for a test, and dots per inch.
+#: Inches for a test.
 WIDTH, HEIGHT = 10.0, 3.6
-DOTS = 100
 BINS = 40
 #: Times that are further apart than by this factor are drawn on a logarithmic scale.
 FAR_APART = 50
@@ -26,23 +23,7 @@ FAR_APART = 50
 GREEN, RED, GREY = '#2a9d4a', '#d1495b', '#8d99ae'
 
 
-def check_plot(path: str) -> None:
-    """Whether a picture can be written there, before the test; raises `ConfigError`."""
-    if Path(path).suffix not in SUFFIXES:
-        raise ConfigError(f'expected a file named {", ".join(SUFFIXES)}, got {path!r}', '--plot')
-    if find_spec('matplotlib') is None:
-        raise ConfigError("matplotlib is missing: pip install 'vaurien[plot]'", '--plot')
-    existed = Path(path).exists()
-    try:
-        with Path(path).open('ab'):  # an old picture stays until there is a new one
-            pass
-    except OSError as error:
-        raise _cannot_write(path, error) from None
-    if not existed:
-        Path(path).unlink()
-
-
-def draw(path: str, tests: Sequence[tuple[str, Record]]) -> None:
+def draw(path: Path, tests: Sequence[tuple[str, Record]]) -> None:
     """Write the picture: for each test, named by its title, a row. Raises `ConfigError`."""
     from matplotlib.figure import Figure  # takes a while
 
@@ -51,10 +32,7 @@ def draw(path: str, tests: Sequence[tuple[str, Record]]) -> None:
     for (title, record), (left, right) in zip(tests, rows, strict=True):
         draw_connections(left, title, record)
         draw_times(right, record)
-    try:
-        figure.savefig(path, dpi=DOTS, format=Path(path).suffix[1:])
-    except OSError as error:
-        raise _cannot_write(path, error) from None
+    save(figure, path)
 
 
 def draw_connections(axes: Axes, title: str, record: Record) -> None:
@@ -93,7 +71,3 @@ def draw_times(axes: Axes, record: Record) -> None:
         value = getattr(spread, name) * 1000
         axes.axvline(value, color='black', linestyle=style, linewidth=1, label=f'{name} {value:.3g} ms')
     axes.legend()
-
-
-def _cannot_write(path: str, error: OSError) -> ConfigError:
-    return ConfigError(f'cannot write {path}: {error.strerror}', '--plot')

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from vaurien.errors import ConfigError
 from vaurien.plugins.options import Configurable
 
 if TYPE_CHECKING:
@@ -26,14 +25,3 @@ class Output(Configurable):
 
     def finish(self, run: Run, report: Report) -> None:
         """The run is over, or interrupted."""
-
-
-def check_writable(path: str) -> None:
-    """Raises `ConfigError` before a long run, and not after it, if that file cannot be written."""
-    if path == '-':
-        return
-    try:
-        with open(path, 'a'):  # noqa: PTH123  # leaves what is there
-            pass
-    except OSError as error:
-        raise ConfigError(f'cannot write {path}: {error.strerror}') from None

@@ -6,7 +6,8 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vaurien.loads.outputs.base import Output, check_writable
+from vaurien.console.files import check_writable
+from vaurien.loads.outputs.base import Output
 
 if TYPE_CHECKING:
     from vaurien.loads.report import Report

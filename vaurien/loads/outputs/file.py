@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vaurien.loads.outputs.base import Output, check_writable
+from vaurien.console.files import check_writable, writing
+from vaurien.loads.outputs.base import Output
 from vaurien.loads.summary import summarize
 
 if TYPE_CHECKING:
@@ -23,4 +24,6 @@ class File(Output):
         check_writable(self.option('filename'))
 
     def finish(self, run: Run, report: Report) -> None:
-        Path(self.option('filename')).write_text(summarize(report), encoding='utf-8')
+        path = Path(self.option('filename'))
+        with writing(path):
+            path.write_text(summarize(report), encoding='utf-8')

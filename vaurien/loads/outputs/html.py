@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vaurien.loads.outputs.base import Output, check_writable
+from vaurien.console.files import check_writable, writing
+from vaurien.loads.outputs.base import Output
 
 if TYPE_CHECKING:
     from vaurien.loads.report import Report
@@ -29,4 +30,6 @@ class HTML(Output):
 
         run.note_history()
         page = get_html_report(run.environment, show_download_link=False)
-        Path(self.option('filename')).write_text(page, encoding='utf-8')
+        path = Path(self.option('filename'))
+        with writing(path):
+            path.write_text(page, encoding='utf-8')

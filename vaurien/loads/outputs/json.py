@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from vaurien.console.files import check_writable, writing
 from vaurien.console.output import say
-from vaurien.loads.outputs.base import Output, check_writable
+from vaurien.loads.outputs.base import Output
 
 if TYPE_CHECKING:
     from vaurien.loads.report import Report
@@ -22,11 +23,14 @@ class JSON(Output):
     options = {'filename': ('File to write; - is standard output', str, 'loads.json')}
 
     def start(self, run: Run) -> None:
-        check_writable(self.option('filename'))
+        if self.option('filename') != '-':
+            check_writable(self.option('filename'))
 
     def finish(self, run: Run, report: Report) -> None:
         text = msgspec.json.format(msgspec.json.encode(report.to_data())).decode()
-        if self.option('filename') == '-':
+        path = Path(self.option('filename'))
+        if path == Path('-'):
             say(text)
-        else:
-            Path(self.option('filename')).write_text(f'{text}\n', encoding='utf-8')
+            return
+        with writing(path):
+            path.write_text(f'{text}\n', encoding='utf-8')

@@ -1,0 +1,27 @@
+"""Files that a command writes: whether it can is checked before the work starts, not after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vaurien.errors import ConfigError
+
+
+@contextmanager
+def writing(path: Path | str) -> Iterator[None]:
+    """Raise `ConfigError` in place of an `OSError` that is raised within the block, which writes *path*."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f'cannot write {path}: {error.strerror}') from None
+
+
+def check_writable(path: Path | str) -> None:
+    """Raise `ConfigError` if *path* cannot be written. What is there stays as it is, and nothing new is left."""
+    existed = Path(path).exists()
+    with writing(path):
+        Path(path).open('ab').close()
+        if not existed:
+            Path(path).unlink()
