@@ -147,7 +147,7 @@ def test_refused_by_the_proxy(host: str, words: list[str], said: str) -> None:
         (['status', '--jason'], 'unknown flag --jason, did you mean --json?'),
         (['set-behavior', 'delay', '2'], "unexpected argument '2'"),
         (['set-behavior', 'delay', '-s', '2'], "unexpected argument '-s'"),
-        (['set-behavior', '5:delay,5:error', '--sleep', '2'], '--sleep is of none of delay, error'),
+        (['set-behavior', '5:delay,5:error', '--sleep', '2'], '--sleep names none of delay, error'),
         (['--host', 'localhost:x', 'status'], 'no valid port'),
         (['--host', '::1', 'status'], 'in brackets'),
         (['--host', 'https://staging', 'status'], 'expected http://HOST:PORT'),

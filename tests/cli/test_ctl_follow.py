@@ -134,6 +134,4 @@ def test_too_many_to_tell_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert [len(next(faults)) for _ in range(2)] == [KEPT, KEPT - 1]
     assert capsys.readouterr().err == ''
     assert len(next(faults)) == KEPT
-    assert (
-        capsys.readouterr().err == 'vaurienctl: warning: more than 1000 faults between two looks: some are left out\n'
-    )
+    assert capsys.readouterr().err == 'vaurienctl: warning: more than 1000 faults at once: some are left out\n'

@@ -158,7 +158,7 @@ class TestToxics:
             (['add', 'redis', 'latency(latency=soon)'], "latency: expected int, got 'soon'"),
             (['add', 'redis', 'latency(latency=1'], 'no closing parenthesis'),
             (['add', 'redis', 'latency@sideways'], "stream: expected upstream or downstream, got 'sideways'"),
-            (['add', 'redis', 'latency@upstream', '--stream', 'upstream'], 'there is --stream, too'),
+            (['add', 'redis', 'latency@upstream', '--stream', 'upstream'], '--stream is given, too'),
             (['add', 'redis', 'latency,noop'], 'several toxics'),
             (['add', 'redis', 'noop', '--name', 'there'], 'toxic already exists'),
             (['add', 'redis', 'noop', '5'], "unexpected argument '5'"),
@@ -245,7 +245,7 @@ def test_who_knows_the_token_is_let_in(vaurien_command: StartCommand, monkeypatc
     port = vaurien_command('--server', '--api-token', 'open-sesame').control_port
     monkeypatch.setenv('VAURIEN_URL', f'http://{HOST}:{port}')
     for command in (['status'], ['proxy', 'list']):
-        assert failed(2, *command).endswith('expected Bearer and the token, which --token or VAURIEN_TOKEN gives')
+        assert failed(2, *command).endswith('expected Bearer and the token: give it with --token or VAURIEN_TOKEN')
     assert done('proxy', 'list', '--token', 'open-sesame') == ''
     monkeypatch.setenv('VAURIEN_TOKEN', 'open-sesame')
     assert done('proxy', 'list') == ''

@@ -1,4 +1,15 @@
-"""The command ``vaurienctl``: ask and tell a running Vaurien."""
+"""The command ``vaurienctl``, which controls a running Vaurien over its control API.
+
+parser     the command line
+command    what a command is
+options    options of behaviors and toxics, which no parser knows
+behaviors  the commands about behaviors
+status     the command about the status
+faults     the commands about faults
+links      the commands about links
+proxies    the commands about proxies and their backends
+toxics     the commands about toxics
+"""
 
 from __future__ import annotations
 
@@ -11,14 +22,14 @@ from vaurien.client import Client
 from vaurien.console.output import fail, flush
 from vaurien.errors import ConfigError, ControlError, UnreachableError
 
-#: Refusals with a remedy here, by their HTTP status.
+#: The HTTP statuses of errors for which this command has a remedy.
 UNAUTHORIZED, AMBIGUOUS = 401, 409
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with *argv* (without the command's name) and return its exit status.
 
-    0: done; 1: there is no proxy to reach; 2: refused, or a mistake; 130: Ctrl-C.
+    0: done; 1: no control API answers; 2: a mistake, or an error of the API; 130: Ctrl-C.
     """
     try:
         run(parse(argv))
@@ -34,15 +45,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(arguments: Namespace) -> None:
-    """Do it, and print what there is to tell; raises `ConfigError`, `ControlError`."""
+    """Run the command and print its answer; raise `ConfigError`, `ControlError`."""
     command: Command = arguments.command
     client = Client(*parse_host(arguments.host), token=arguments.token)
     try:
         answer = command.run(client if arguments.proxy is None else client.proxy(arguments.proxy), arguments)
     except ControlError as error:
         if error.status == UNAUTHORIZED:
-            raise ControlError(f'{error}, which --token or VAURIEN_TOKEN gives') from None
+            raise ControlError(f'{error}: give it with --token or VAURIEN_TOKEN') from None
         if error.status == AMBIGUOUS and command.of_proxy:
             raise ControlError(f'{error}, or with --proxy NAME') from None
         raise
-    command.tell(answer, as_json=arguments.json)
+    command.print_answer(answer, as_json=arguments.json)

@@ -1,4 +1,4 @@
-"""Commands on what is armed."""
+"""The commands about behaviors: which there are, and which are armed."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from vaurien.client import Client
 from vaurien.console.output import say
 
 SET_BEHAVIOR = """\
-Arm NAME for every exchange from the next one on, or several behaviors by weight: 20:error,10:delay.
-Options come after it, --OPTION VALUE, or --NAME-OPTION VALUE where there are several behaviors, or inside it:
-"100:error(match='SET *', nth=1-2),20:delay". Without a VALUE an option is true. An option that is not given takes the
-value that the proxy was configured with, else its default."""
+Arm a behavior for every exchange, from the next one on, or several behaviors by weight: 20:error,10:delay.
+Options are given after the name, --OPTION VALUE, or --NAME-OPTION VALUE if there are several behaviors; or in
+parentheses: "100:error(match='SET *', nth=1-2),20:delay". Without a VALUE an option is true. An option that is not
+given has the value that was configured for the proxy, or else its default."""
 
 
 def list_behaviors(client: Client, arguments: Namespace) -> list[str]:
-    """The names."""
+    """Return the names of all behaviors."""
     return client.list_behaviors()
 
 
 def show_names(names: Sequence[str]) -> None:
-    """One a line."""
+    """Print each name on a line."""
     say('\n'.join(names))
 
 
 def get_behavior(client: Client, arguments: Namespace) -> str:
-    """What is armed, as `set_behavior` takes it."""
+    """Return what is armed, as `set_behavior` takes it."""
     return client.get_behavior()
 
 
 def set_behavior(client: Client, arguments: Namespace) -> None:
-    """Arm something else."""
+    """Arm other rules."""
     client.set_behavior(add_options(arguments.name, parse_options(arguments.options)))
 
 
@@ -41,29 +41,29 @@ COMMANDS = (
     Command(
         'list-behaviors',
         list_behaviors,
-        'name every behavior there is',
+        'list the behaviors that can be armed',
         """\
   vaurienctl list-behaviors
-      abort, blackout, delay and so on, one a line""",
+      abort, blackout, delay and so on, each on a line""",
         show_names,
-        'Name every behavior there is, one a line.',
+        'List the behaviors that can be armed, plug-ins included, each on a line.',
     ),
     Command(
         'get-behavior',
         get_behavior,
-        'tell what is armed',
+        'print what is armed',
         """\
   vaurienctl get-behavior
-      of the only proxy
+      what is armed on the only proxy
   vaurienctl get-behavior --proxy redis
-      of one among several""",
-        description='Tell what is armed, as set-behavior takes it.',
+      what is armed on one of several proxies""",
+        description='Print what is armed, as set-behavior takes it.',
         of_proxy=True,
     ),
     Command(
         'set-behavior',
         set_behavior,
-        'arm something else',
+        'arm other behaviors',
         """\
   vaurienctl set-behavior delay --sleep 2
       from now on every exchange is two seconds late
@@ -72,9 +72,9 @@ COMMANDS = (
   vaurienctl set-behavior "error(match='SET *', nth=1-2)" --proxy redis
       the first two writes through one of several proxies are refused
   vaurienctl set-behavior dummy
-      all well again""",
+      no more faults""",
         description=SET_BEHAVIOR,
-        arguments=(argument('name', metavar='NAME', help='one behavior, or several with their percent'),),
+        arguments=(argument('name', metavar='NAME', help='a behavior, or several with their percent'),),
         option='OPTION',
         of_proxy=True,
     ),

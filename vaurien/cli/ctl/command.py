@@ -1,4 +1,4 @@
-"""What a command of ``vaurienctl`` is: what it does, what it takes, and what its help says."""
+"""A command of ``vaurienctl``: what it does, what it takes, and what its help says."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from vaurien.console.output import say
 
 
 class Argument(NamedTuple):
-    """One of the arguments: its name, or its flags, and what `argparse` has to know of it."""
+    """An argument of a command: its name or its flags, and the options of `argparse` for it."""
 
     names: tuple[str, ...]
     how: dict[str, Any]
 
 
 def argument(*names: str, **how: Any) -> Argument:
-    """As one calls `argparse.ArgumentParser.add_argument`."""
+    """Return an argument. The parameters are those of `argparse.ArgumentParser.add_argument`."""
     return Argument(names, how)
 
 
 class Command(NamedTuple):
-    """One command, its name in one word or two: ``status``, ``proxy list``."""
+    """A command. Its name has one word or two: ``status``, ``proxy list``."""
 
     name: str
-    #: Asks or tells, and gives what there is to print, or None.
+    #: Asks the control API, and returns what to print, or None.
     run: Callable[[Client, Namespace], Any]
-    #: A line, for the list of commands.
+    #: A line for the list of commands.
     summary: str
-    #: Lines that work, each with one on what it does.
+    #: Command lines that work, each with a line that says what it does.
     examples: str
-    #: Prints what *run* gave, for people, or for programs that read lines.
+    #: Prints what *run* returned, for people, or for programs that read lines.
     show: Callable[[Any], object] = say
-    #: More than the summary.
+    #: The text at the top of its own help.
     description: str = ''
     arguments: tuple[Argument, ...] = ()
-    #: What *run* finds in ``options`` are the flags that nobody declared: the placeholder of one in the usage.
+    #: The placeholder, in the usage, of flags that are not declared. *run* finds them in ``options``.
     option: str = ''
-    #: Whether it is about one proxy, the only one or that of ``--proxy``.
+    #: Whether it is about one proxy: the only one, or that of ``--proxy``.
     of_proxy: bool = False
 
-    def tell(self, value: Any, *, as_json: bool) -> None:
-        """Print what *run* gave."""
+    def print_answer(self, value: Any, *, as_json: bool) -> None:
+        """Print what *run* returned, unless it is None."""
         if value is None:
             return
         if as_json:
@@ -55,10 +55,10 @@ class Command(NamedTuple):
 
 
 def say_json(value: Any) -> None:
-    """Print *value* for programs that read JSON, and for people who look on."""
-    say(msgspec.json.format(spell_json(value), indent=2))
+    """Print *value* as indented JSON."""
+    say(msgspec.json.format(format_json(value), indent=2))
 
 
-def spell_json(value: Any) -> str:
-    """*value* as one line of JSON."""
+def format_json(value: Any) -> str:
+    """Return *value* as JSON in one line."""
     return msgspec.json.encode(value).decode()

@@ -1,4 +1,4 @@
-"""Commands on links."""
+"""The commands about links."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ COLUMNS = ('id', 'client', 'backend', 'age', 'upstream', 'downstream', 'exchange
 
 
 def list_links(client: Client, arguments: Namespace) -> list[dict[str, Any]]:
-    """Those that are open."""
+    """Return the open links."""
     return client.links()
 
 
 def show_links(links: Sequence[Mapping[str, Any]]) -> None:
-    """One a line."""
+    """Print each link on a line."""
     moved = [{**link, **link['bytes']} for link in links]
     say_rows(COLUMNS, [[link[column] for column in COLUMNS] for link in moved], 'no links')
 
 
 def cut_link(client: Client, arguments: Namespace) -> None:
-    """Close one."""
+    """Close a link."""
     client.cut_link(arguments.number)
 
 
@@ -34,26 +34,26 @@ COMMANDS = (
     Command(
         'links',
         list_links,
-        'list what is connected',
+        'list the open links',
         """\
   vaurienctl links
       every open link of the only proxy
   vaurienctl links --proxy redis --json
-      the same of one among several, for programs""",
+      those of one of several proxies, for programs""",
         show_links,
         'List the open links: id, client, backend, age in seconds, bytes from the client and from the backend,\n'
-        'exchanges, the behavior that is at work, and toxics.',
+        'exchanges, the behavior that is being applied, and toxics.',
         of_proxy=True,
     ),
     Command(
         'cut-link',
         cut_link,
-        'cut one link',
+        'close a link',
         """\
   vaurienctl cut-link 3
-      both connections of link 3 are closed, whatever is under way""",
+      both connections of link 3 are closed at once""",
         description='Close both connections of a link.',
-        arguments=(argument('number', metavar='ID', type=value_of(int), help='as links and faults tell it'),),
+        arguments=(argument('number', metavar='ID', type=value_of(int), help='the id that links and faults print'),),
         of_proxy=True,
     ),
 )

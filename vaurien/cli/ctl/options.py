@@ -1,4 +1,4 @@
-"""Options that are the proxy's to know, so that no parser does: ``--sleep 2`` after the name of what takes them."""
+"""Options of behaviors and attributes of toxics: ``--sleep 2`` after a name. Only the proxy knows which there are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vaurien.rules.grammar import format_call, format_spec, parse_call, parse_sp
 
 
 def parse_options(words: Sequence[str]) -> dict[str, str]:
-    """Read ``--sleep 2 --before=false --inject``; raises `OptionError`."""
+    """Return the options in ``--sleep 2 --before=false --inject``; raise `OptionError`. Without a value it is true."""
     options: dict[str, str] = {}
     rest = list(words)
     while rest:
@@ -25,24 +25,24 @@ def parse_options(words: Sequence[str]) -> dict[str, str]:
 
 
 def add_options(spec: str, options: Mapping[str, str]) -> str:
-    """*spec* with options of its only behavior, or, by ``NAME-OPTION``, of several; raises `OptionError`."""
-    items = parse_spec(spec)
-    alone = items[0].name if len(items) == 1 else ''
-    added: dict[str, dict[str, str]] = {item.name: {} for item in items}
+    """Return *spec* with more options; raise `OptionError`. If it has several behaviors, keys are ``NAME-OPTION``."""
+    terms = parse_spec(spec)
+    alone = terms[0].name if len(terms) == 1 else ''
+    added: dict[str, dict[str, str]] = {term.name: {} for term in terms}
     for flag, value in options.items():
         name = max((name for name in added if flag.startswith(f'{name}-')), key=len, default=alone)
         if not name:
-            raise OptionError(f'--{flag} is of none of {", ".join(added)}: write --{items[0].name}-OPTION VALUE')
+            raise OptionError(f'--{flag} names none of {", ".join(added)}: write --{terms[0].name}-OPTION VALUE')
         added[name][flag.removeprefix(f'{name}-')] = value
-    return format_spec(item._replace(options={**item.options, **added[item.name]}) for item in items)
+    return format_spec(term._replace(options={**term.options, **added[term.name]}) for term in terms)
 
 
 def add_attributes(spec: str, attributes: Mapping[str, Any], stream: str | None) -> str:
-    """*spec* with attributes of its only toxic, and with its stream; raises `OptionError`."""
+    """Return the text of a toxic with more attributes and with a stream; raise `OptionError`."""
     type_, given, at = parse_call(spec)
     where = spec[at:]
     if stream is not None:
         if where:
-            raise OptionError(f'unexpected {where!r} after {spec[:at]!r}: there is --stream, too')
+            raise OptionError(f'unexpected {where!r} after {spec[:at]!r}: --stream is given, too')
         where = f'@{stream}'
     return format_call(type_, {**given, **attributes}) + where

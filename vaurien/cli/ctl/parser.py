@@ -13,41 +13,41 @@ from vaurien.cli.ctl.command import Command
 from vaurien.console.parser import Parser
 from vaurien.errors import AddressError, ConfigError
 
-DESCRIPTION = 'Ask or tell a running vaurien, one that was started with --http or --server.'
+DESCRIPTION = 'Control a running vaurien that was started with --http or --server.'
 
 EPILOG = """\
 examples:
   vaurienctl status
-      what it proxies, what is armed, what happened so far
+      the settings of the proxy, what is armed, and what happened so far
   vaurienctl set-behavior delay --sleep 2
       from now on every exchange is two seconds late
   vaurienctl set-behavior 20:error,10:delay --error-inject true --delay-sleep 0.5
       by weight, in percent; what is missing to 100 passes untouched
   vaurienctl set-behavior dummy
-      all well again
+      no more faults
   vaurienctl --host staging:8080 set-backend localhost:6380
-      another backend, for a proxy elsewhere
+      another backend for a proxy on another machine
   vaurienctl --host localhost:8474 proxy create cache --upstream localhost:6379 --protocol redis
-      one more proxy, for a vaurien --server
+      one more proxy for a vaurien --server
   vaurienctl --host localhost:8474 toxic add cache "latency(latency=200, jitter=50)@downstream"
-      every reply through it is late
+      every reply through this proxy is late
   vaurienctl --host localhost:8474 --proxy cache set-behavior error --match "SET *"
-      with several proxies, those commands that are about one need its name
+      if there are several proxies, a command about one of them needs its name
 
 environment:
-  VAURIEN_URL    the control API, where there is no --host: http://localhost:8474
-  VAURIEN_TOKEN  the token, where there is no --token
+  VAURIEN_URL    the control API, unless --host is given: http://localhost:8474
+  VAURIEN_TOKEN  the token, unless --token is given
 
-Tables are for terminals: elsewhere there is a line for each row, with tabs. vaurienctl COMMAND --help has more.
-The exit status is 0 when done, 1 when there is no proxy to reach, 2 when it was asked for something it cannot do."""
+In a terminal, lists are tables; elsewhere each row is a line with tabs. vaurienctl COMMAND --help says more.
+The exit status is 0 if all is done, 1 if no control API answers, 2 for a mistake or an error of the API."""
 
-#: The first words of commands of two: a line for the list, and their own help.
+#: The first words of commands with two words: a line for the list of commands, and the description in their help.
 GROUPS = {
-    'proxy': ('list, create, delete, enable, disable or inspect proxies', 'The proxies of the process.'),
-    'toxic': ('add, update or remove toxics', 'What is on the streams of a proxy; proxy inspect tells it.'),
+    'proxy': ('list, create, delete, enable, disable or inspect proxies', 'Manage the proxies of the process.'),
+    'toxic': ('add, update or remove toxics', 'Manage the toxics on the streams of a proxy. proxy inspect lists them.'),
 }
 
-#: In the order of the help.
+#: All commands, in the order of the help.
 COMMANDS: tuple[Command, ...] = (
     *behaviors.COMMANDS,
     *status.COMMANDS,
@@ -62,9 +62,9 @@ DEFAULT_PORT = 8080
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """What the command line asks for: ``command``, what is common to all, and what the command takes.
+    """Return what the command line gives: ``command``, what is common to all commands, and what the command takes.
 
-    Raises `ConfigError`, and `SystemExit` after ``--help``.
+    Raise `ConfigError`, and `SystemExit` after ``--help``.
     """
     arguments = make_parser().parse(argv)
     command: Command = arguments.command
@@ -74,7 +74,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def make_parser() -> Parser:
-    """The parser of everything but options of behaviors and toxics, which are the proxy's to know."""
+    """Return the parser of everything but the options of behaviors and toxics, which only the proxy knows."""
     parser = Parser(prog='vaurienctl', description=DESCRIPTION, epilog=EPILOG, has_version=True)
     _add_common(parser, of_proxy=True, defaults=True)
     rooms = {'': parser.add_subparsers(title='commands', metavar='COMMAND', required=True)}
@@ -101,7 +101,7 @@ def _fill(parser: Parser, command: Command) -> None:
 
 
 def _add_common(parser: argparse.ArgumentParser, *, of_proxy: bool, defaults: bool) -> None:
-    """What may stand before a command and after it: *defaults* are those of the first place."""
+    """Add the flags that may be before a command or after it. Those before it have the *defaults*."""
     group = parser.add_argument_group('common to all commands')
     flags: dict[str, dict[str, Any]] = {
         '--host': {
@@ -111,23 +111,23 @@ def _add_common(parser: argparse.ArgumentParser, *, of_proxy: bool, defaults: bo
         },
         '--token': {
             'default': os.environ.get('VAURIEN_TOKEN') or None,
-            'help': 'what its --api-token wants to hear (default VAURIEN_TOKEN, which no list of processes shows)',
+            'help': 'the --api-token of the server (default VAURIEN_TOKEN, which lists of processes do not show)',
         },
-        '--json': {'action': 'store_true', 'default': False, 'help': 'as it came, for programs'},
+        '--json': {'action': 'store_true', 'default': False, 'help': 'print the JSON of the answer, for programs'},
     }
     if of_proxy:
-        text = 'the one that it is about, where there are several'
+        text = 'the proxy that the command is about, if there are several'
         flags['--proxy'] = {'metavar': 'NAME', 'default': None, 'help': text}
     for flag, how in flags.items():
         group.add_argument(flag, **(how if defaults else {**how, 'default': argparse.SUPPRESS}))
 
 
 def parse_host(text: str) -> Address:
-    """``host``, ``host:port``, ``[v6]`` or ``http://host:port``; without a port `DEFAULT_PORT`.
+    """Return the address in ``host``, ``host:port``, ``[v6]`` or ``http://host:port``; raise `AddressError`.
 
-    Raises `AddressError`.
+    Without a port it is `DEFAULT_PORT`.
     """
     place = text.removeprefix('http://').rstrip('/')
     if '/' in place:
-        raise AddressError(f'{text!r} is no control API: expected http://HOST:PORT')
+        raise AddressError(f'{text!r} is not a control API: expected http://HOST:PORT')
     return Address.parse(f'{place}:{DEFAULT_PORT}' if ':' not in place or place.endswith(']') else place)

@@ -1,4 +1,4 @@
-"""Commands on proxies: which there are, whether each listens, and where it connects to."""
+"""The commands about proxies: which there are, where each listens and connects to, and whether it listens."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from vaurien.client import Client
 from vaurien.console.output import say
 from vaurien.console.table import is_terminal, say_rows
 
-#: As those who know Toxiproxy's command expect them, and what it does not have.
+#: The columns of Toxiproxy's command, and one more.
 COLUMNS = ('name', 'listen', 'upstream', 'enabled', 'toxics', 'protocol')
 
 CREATE = """\
-Start one more proxy, and tell where it listens. Without --listen it takes a free port of this machine."""
+Create a proxy and print where it listens. Without --listen it takes a free port of this machine."""
 
 
 def get_backend(client: Client, arguments: Namespace) -> str:
-    """The backend."""
+    """Return the address of the backend."""
     return client.get_backend()
 
 
 def set_backend(client: Client, arguments: Namespace) -> None:
-    """Change it."""
+    """Change the backend."""
     client.set_backend(arguments.backend)
 
 
 def list_proxies(client: Client, arguments: Namespace) -> dict[str, Any]:
-    """All, by name."""
+    """Return all proxies, by name."""
     return client.proxies()
 
 
 def show_proxies(proxies: Mapping[str, Mapping[str, Any]]) -> None:
-    """One a line."""
+    """Print each proxy on a line."""
     _show_rows(list(proxies.values()))
 
 
 def show_proxy(proxy: Mapping[str, Any]) -> None:
-    """The same of one."""
+    """Print a proxy as `show_proxies` does."""
     _show_rows([proxy])
 
 
 def create(client: Client, arguments: Namespace) -> dict[str, Any]:
-    """One more; gives it."""
+    """Create a proxy and return it."""
     bound = client.create_proxy(
         arguments.owner, arguments.listen, arguments.upstream, arguments.protocol, enabled=not arguments.disabled
     )
@@ -53,31 +53,31 @@ def create(client: Client, arguments: Namespace) -> dict[str, Any]:
 
 
 def delete(client: Client, arguments: Namespace) -> None:
-    """Forget one."""
+    """Delete a proxy."""
     client.proxy(arguments.owner).delete()
 
 
 def enable(client: Client, arguments: Namespace) -> dict[str, Any]:
-    """Have it listen; gives it, for that may be on a port it did not have before."""
+    """Make a proxy listen, and return it: it may have another port than before."""
     proxy = client.proxy(arguments.owner)
     proxy.enable()
     return proxy.inspect()
 
 
 def disable(client: Client, arguments: Namespace) -> dict[str, Any]:
-    """Have it listen no more; gives it."""
+    """Make a proxy stop listening, and return it."""
     proxy = client.proxy(arguments.owner)
     proxy.disable()
     return proxy.inspect()
 
 
 def inspect(client: Client, arguments: Namespace) -> dict[str, Any]:
-    """One with its toxics."""
+    """Return a proxy with its toxics."""
     return client.proxy(arguments.owner).inspect()
 
 
 def show_inspected(proxy: Mapping[str, Any]) -> None:
-    """Its toxics, one a line, and for people a line on itself."""
+    """Print each toxic of a proxy on a line; in a terminal, a line about the proxy comes first."""
     if is_terminal():
         name, listen, upstream, enabled, _, protocol = _make_row(proxy)
         say(f'{name}: {listen} -> {upstream} ({protocol}), {enabled}')
@@ -85,7 +85,7 @@ def show_inspected(proxy: Mapping[str, Any]) -> None:
 
 
 def reset(client: Client, arguments: Namespace) -> None:
-    """All well again."""
+    """Reset all proxies."""
     client.reset()
 
 
@@ -103,31 +103,31 @@ COMMANDS = (
     Command(
         'get-backend',
         get_backend,
-        'tell what is behind the proxy',
+        'print the address of the backend',
         """\
   vaurienctl get-backend
-      localhost:6379, say""",
-        description='Tell the address behind the proxy.',
+      such as localhost:6379""",
+        description='Print the address of the backend.',
         of_proxy=True,
     ),
     Command(
         'set-backend',
         set_backend,
-        'put another backend behind it',
+        'change the backend',
         """\
   vaurienctl set-backend localhost:6380
-      clients notice as little of it as their protocol allows""",
-        description='Send exchanges elsewhere from the next one on.',
-        arguments=(argument('backend', metavar='HOST:PORT', help='where'),),
+      clients notice as little as their protocol allows""",
+        description='Change the backend, from the next exchange on.',
+        arguments=(argument('backend', metavar='HOST:PORT', help='the address of the new backend'),),
         of_proxy=True,
     ),
     Command(
         'proxy list',
         list_proxies,
-        'which there are',
+        'list the proxies',
         """\
   vaurienctl proxy list
-      one a line: name, listen, upstream, enabled or disabled, how many toxics, protocol
+      each on a line: name, listen, upstream, enabled or disabled, number of toxics, protocol
   vaurienctl proxy list --json
       with their toxics, for programs""",
         show_proxies,
@@ -136,16 +136,16 @@ COMMANDS = (
     Command(
         'proxy create',
         create,
-        'start one more',
+        'create a proxy',
         """\
   vaurienctl proxy create cache --upstream localhost:6379 --protocol redis
       on a free port of this machine
   vaurienctl proxy create db --listen localhost:15432 --upstream localhost:5432 --protocol postgres --disabled
-      known, and listening once it is enabled""",
+      a proxy that does not listen until it is enabled""",
         show_proxy,
         CREATE,
         arguments=(
-            argument('owner', metavar='PROXY', help='the name it is to have'),
+            argument('owner', metavar='PROXY', help='the name of the proxy'),
             argument(
                 '-l',
                 '--listen',
@@ -153,61 +153,61 @@ COMMANDS = (
                 default='localhost:0',
                 help='where clients connect (default localhost:0)',
             ),
-            argument('-u', '--upstream', metavar='HOST:PORT', required=True, help='what they are joined to'),
-            argument('--protocol', metavar='NAME', default='tcp', help='what is spoken (default tcp)'),
+            argument('-u', '--upstream', metavar='HOST:PORT', required=True, help='the address of the backend'),
+            argument('--protocol', metavar='NAME', default='tcp', help='the protocol (default tcp)'),
             argument('--disabled', action='store_true', help='do not listen yet'),
         ),
     ),
     Command(
         'proxy delete',
         delete,
-        'stop and forget one',
+        'delete a proxy',
         """\
   vaurienctl proxy delete redis
-      its links are closed, its name and its port are free""",
+      its links are closed; its name and its port are free""",
         description='Stop a proxy, close its links, and forget it.',
         arguments=(PROXY,),
     ),
     Command(
         'proxy enable',
         enable,
-        'have one listen',
+        'make a proxy listen',
         """\
   vaurienctl proxy enable redis
-      on the port that it had, with the toxics that it had""",
+      on the same port as before, with the same toxics""",
         show_proxy,
-        'Have a proxy listen that does not.',
+        'Make a proxy listen that does not.',
         arguments=(PROXY,),
     ),
     Command(
         'proxy disable',
         disable,
-        'have one listen no more',
+        'make a proxy stop listening',
         """\
   vaurienctl proxy disable redis
-      the backend is down: links are closed, new ones are refused""",
+      as if the backend were down: links are closed, new connections are refused""",
         show_proxy,
-        'Have a proxy close its links and listen no more. It keeps its toxics and what is armed.',
+        'Make a proxy close its links and stop listening. It keeps its toxics and what is armed.',
         arguments=(PROXY,),
     ),
     Command(
         'proxy inspect',
         inspect,
-        'tell its toxics',
+        'list the toxics of a proxy',
         """\
   vaurienctl proxy inspect redis
-      one toxic a line: name, type, stream, toxicity, attributes""",
+      each on a line: name, type, stream, toxicity, attributes""",
         show_inspected,
-        'Tell the toxics of a proxy.',
+        'List the toxics of a proxy.',
         arguments=(PROXY,),
     ),
     Command(
         'reset',
         reset,
-        'all well again',
+        'reset all proxies',
         """\
   vaurienctl reset
-      no toxics, what was configured is armed, and every proxy listens""",
-        description='All well again, for every proxy: no toxics, what was configured is armed, and enabled.',
+      no toxics, the configured rules are armed, and every proxy listens""",
+        description='Reset every proxy: remove its toxics, arm the rules of its configuration, and make it listen.',
     ),
 )

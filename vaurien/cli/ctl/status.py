@@ -1,4 +1,4 @@
-"""The command ``status``: everything about one proxy."""
+"""The command ``status``: everything about a proxy."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any
 
-from vaurien.cli.ctl.command import Command, spell_json
+from vaurien.cli.ctl.command import Command, format_json
 from vaurien.client import Client
 from vaurien.console.output import say
 
 
 def get_status(client: Client, arguments: Namespace) -> dict[str, Any]:
-    """Everything."""
+    """Return everything about the proxy."""
     return client.status()
 
 
 def show_status(status: Mapping[str, Any]) -> None:
-    """One aligned line for each thing that there is to know."""
+    """Print a line for each field, with the values below each other."""
     lines = dict(_flatten('', status))
     width = max(map(len, lines))
     say('\n'.join(f'{name:{width}}  {text}' for name, text in lines.items()))
@@ -31,15 +31,15 @@ def _flatten(prefix: str, value: Any) -> list[tuple[str, str]]:
         return inner or [(prefix, 'none')]
     if value is None:
         return [(prefix, 'none')]
-    return [(prefix, value if isinstance(value, str) else spell_json(value))]
+    return [(prefix, value if isinstance(value, str) else format_json(value))]
 
 
 def _format_entry(entry: Mapping[str, Any]) -> str:
-    """What is armed, or a toxic."""
+    """Return the line of a toxic or of a rule."""
     if 'attributes' in entry:
-        attributes = [f'{name} {spell_json(value)}' for name, value in entry['attributes'].items()]
+        attributes = [f'{name} {format_json(value)}' for name, value in entry['attributes'].items()]
         return ', '.join([f'{entry["type"]} {entry["stream"]}', *attributes, f'toxicity {entry["toxicity"]:g}'])
-    given = [f'{name} {spell_json(value)}' for name, value in entry['options'].items() if value is not None]
+    given = [f'{name} {format_json(value)}' for name, value in entry['options'].items() if value is not None]
     return ', '.join([f'{entry["percent"]:g}%', *given, f'matched {entry["matched"]}', f'hits {entry["hits"]}'])
 
 
@@ -47,14 +47,14 @@ COMMANDS = (
     Command(
         'status',
         get_status,
-        'tell everything about the proxy',
+        'print everything about the proxy',
         """\
   vaurienctl status
-      of the only proxy, for people
+      the status of the only proxy, for people
   vaurienctl status --proxy redis --json
-      of one among several, for programs""",
+      the status of one of several proxies, for programs""",
         show_status,
-        'Tell settings, what is armed, and what happened.',
+        'Print the settings of the proxy, what is armed, and what happened so far.',
         of_proxy=True,
     ),
 )

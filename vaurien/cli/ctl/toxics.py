@@ -1,4 +1,4 @@
-"""Commands on toxics."""
+"""The commands about toxics."""
 
 from __future__ import annotations
 
@@ -17,39 +17,38 @@ from vaurien.plugins.options import did_you_mean
 COLUMNS = ('name', 'type', 'stream', 'toxicity', 'attributes')
 
 ADD = """\
-Put a toxic on a stream of a proxy, behind those that there are, on links that are open, too. TOXIC is what
-vaurien --toxic takes: "latency(latency=200, jitter=50)@upstream", or its type alone, with flags for the rest.
-Without a stream it is the downstream, from the backend to the client. Types: latency, bandwidth, slicer, slow_close,
-timeout, reset_peer, limit_data, packet_loss, corrupt, duplicate, noop. Who gives a wrong attribute is told the right
-ones."""
+Add a toxic to a stream of a proxy, behind the others, on open links, too. TOXIC is what vaurien --toxic takes:
+"latency(latency=200, jitter=50)@upstream", or a type alone, with flags for the rest. Without a stream it is the
+downstream, from the backend to the client. Types: latency, bandwidth, slicer, slow_close, timeout, reset_peer,
+limit_data, packet_loss, corrupt, duplicate, noop. The error for a wrong attribute names the right ones."""
 
 UPDATE = """\
-Change the toxicity or attributes of a toxic, on links that are open, too. What is not given stays as it is."""
+Change the toxicity or the attributes of a toxic, on open links, too. What is not given stays as it is."""
 
-PROXY = argument('owner', metavar='PROXY', help='its name; the only one, if it has none, is called vaurien')
-TOXIC = argument('toxic', metavar='TOXIC', help='its name, as proxy inspect tells it')
+PROXY = argument('owner', metavar='PROXY', help='the name of the proxy; an only proxy without a name is called vaurien')
+TOXIC = argument('toxic', metavar='TOXIC', help='the name of the toxic, as proxy inspect prints it')
 TOXICITY = argument(
-    '--toxicity', metavar='P', type=value_of(float), help='the probability, from 0 to 1, that a link gets it'
+    '--toxicity', metavar='P', type=value_of(float), help='the probability, from 0 to 1, that a link gets the toxic'
 )
 
 
 def add(client: Client, arguments: Namespace) -> dict[str, Any]:
-    """Put one on; gives it."""
-    from vaurien.rules.toxics import parse_toxics  # late: it looks for what is installed
+    """Add a toxic and return it."""
+    from vaurien.rules.toxics import parse_toxics  # late: it looks for installed plug-ins
 
     given = {'name': arguments.name, 'toxicity': arguments.toxicity}
     options = {name: value for name, value in given.items() if value is not None} | parse_options(arguments.options)
     entry, *more = parse_toxics(add_attributes(arguments.toxic, options, arguments.stream))
     if more:
-        raise OptionError(f'{arguments.toxic!r} are several toxics: add them one by one')
+        raise OptionError(f'{arguments.toxic!r} has several toxics: add them one by one')
     return client.proxy(arguments.owner).add_toxic(
         entry.type, stream=entry.stream, toxicity=entry.toxicity, name=entry.name, **entry.attributes
     )
 
 
 def update(client: Client, arguments: Namespace) -> dict[str, Any]:
-    """Change one; gives it."""
-    from vaurien.toxics import Toxic  # late, likewise
+    """Change a toxic and return it."""
+    from vaurien.toxics import Toxic  # late: it looks for installed plug-ins
 
     proxy = client.proxy(arguments.owner)
     types = {toxic['name']: toxic['type'] for toxic in proxy.toxics()}
@@ -62,17 +61,17 @@ def update(client: Client, arguments: Namespace) -> dict[str, Any]:
 
 
 def remove(client: Client, arguments: Namespace) -> None:
-    """Take one away."""
+    """Remove a toxic."""
     client.proxy(arguments.owner).remove_toxic(arguments.toxic)
 
 
 def show_toxics(toxics: Sequence[Mapping[str, Any]]) -> None:
-    """One a line."""
+    """Print each toxic on a line."""
     say_rows(COLUMNS, [[toxic[column] for column in COLUMNS] for toxic in toxics], 'no toxics')
 
 
 def show_toxic(toxic: Mapping[str, Any]) -> None:
-    """The same of one."""
+    """Print a toxic as `show_toxics` does."""
     show_toxics([toxic])
 
 
@@ -80,19 +79,19 @@ COMMANDS = (
     Command(
         'toxic add',
         add,
-        'put one on a stream',
+        'add a toxic to a stream',
         """\
   vaurienctl toxic add redis "latency(latency=200, jitter=50)@downstream"
       every reply is late
   vaurienctl toxic add redis bandwidth --rate 100 --stream upstream --toxicity 0.5 --name thin
-      half of the links take no more than 100 KB a second""",
+      half of the links carry no more than 100 KB a second to the backend""",
         show_toxic,
         ADD,
         arguments=(
             PROXY,
-            argument('toxic', metavar='TOXIC', help='its type, with attributes and stream or without'),
-            argument('--stream', metavar='upstream|downstream', help='where (default downstream)'),
-            argument('--name', metavar='NAME', help='what it is known by (default TYPE_STREAM)'),
+            argument('toxic', metavar='TOXIC', help='the type of the toxic, with or without attributes and a stream'),
+            argument('--stream', metavar='upstream|downstream', help='the stream (default downstream)'),
+            argument('--name', metavar='NAME', help='the name of the toxic (default TYPE_STREAM)'),
             TOXICITY,
         ),
         option='ATTRIBUTE',
@@ -100,12 +99,12 @@ COMMANDS = (
     Command(
         'toxic update',
         update,
-        'change one',
+        'change a toxic',
         """\
   vaurienctl toxic update redis latency_downstream --latency 500
-      later still
+      replies are half a second late
   vaurienctl toxic update redis latency_downstream --toxicity 0.1
-      on one link in ten""",
+      the toxic is on one link in ten""",
         show_toxic,
         UPDATE,
         arguments=(PROXY, TOXIC, TOXICITY),
@@ -114,11 +113,11 @@ COMMANDS = (
     Command(
         'toxic remove',
         remove,
-        'take one away',
+        'remove a toxic',
         """\
   vaurienctl toxic remove redis latency_downstream
-      what waits in it goes on at once""",
-        description='Take a toxic away, from links that are open, too.',
+      the bytes that wait in it go on at once""",
+        description='Remove a toxic, from open links, too.',
         arguments=(PROXY, TOXIC),
     ),
 )
