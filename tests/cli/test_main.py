@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import SCRIPTS, StartCommand, run
+from tests.commands import SCRIPTS, StartCommand, call, run
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT
 from vaurien import __version__
+from vaurien.cli.run import run as run_here
 
 
 def assert_refused(result: subprocess.CompletedProcess[str], said: str, status: int = 2) -> None:
@@ -32,10 +33,20 @@ def assert_refused(result: subprocess.CompletedProcess[str], said: str, status: 
         ('--behavior 20:eror', "--behavior: unknown behavior 'eror', did you mean 'error'?"),
         ('--behavior-delay-sleep soon', '--behavior-delay-sleep: expected float'),
         ('--backend localhost', "--backend: 'localhost' is not an address"),
-        ('--log-output /nowhere/vaurien.log', 'cannot write the log to /nowhere/vaurien.log: No such file'),
     ],
 )
 def test_mistakes_in_flags(line: str, said: str) -> None:
+    assert_refused(call(run_here, *line.split()), said)
+
+
+@pytest.mark.parametrize(
+    ('line', 'said'),
+    [
+        ('--prox localhost:1', 'unknown flag --prox, did you mean --proxy?'),
+        ('--log-output /nowhere/vaurien.log', 'cannot write the log to /nowhere/vaurien.log: No such file'),
+    ],
+)
+def test_mistakes_end_the_command(line: str, said: str) -> None:
     assert_refused(run('vaurien', *line.split()), said)
 
 
@@ -62,7 +73,7 @@ def test_mistakes_in_flags(line: str, said: str) -> None:
 def test_mistakes_in_a_file(tmp_path: Path, name: str, content: bytes, said: str) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    assert_refused(run('vaurien', '--config', str(path)), f'{path}{said}')
+    assert_refused(call(run_here, '--config', str(path)), f'{path}{said}')
 
 
 def test_a_plug_in_that_does_not_compile_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,13 +109,10 @@ def test_help() -> None:
     assert 'fail the way real backends fail' in result.stdout
     assert '--behavior-error-warmup' in result.stdout
     assert '--stay-connected' not in result.stdout
-
-
-def test_help_is_the_same_by_module() -> None:
-    result = subprocess.run(
+    by_module = subprocess.run(
         [sys.executable, '-m', 'vaurien', '--help'], capture_output=True, text=True, timeout=TIMEOUT, check=True
     )
-    assert result.stdout == run('vaurien', '--help').stdout
+    assert by_module.stdout == result.stdout
 
 
 def test_help_imports_nothing_slow() -> None:

@@ -10,8 +10,8 @@ import pytest
 from tests.commands import run
 from tests.conntest.test_messages import GOLDEN
 from tests.servers import TIMEOUT
+from vaurien.conntest import plot
 from vaurien.conntest.flags import parse
-from vaurien.conntest.plot import command
 from vaurien.errors import ConfigError
 
 PNG = b'\x89PNG\r\n\x1a\n'
@@ -28,14 +28,19 @@ def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def plot(*arguments: str) -> None:
+def draw(*arguments: str) -> None:
+    """Draw without a process of its own, which takes a while."""
+    assert plot.command(parse(['plot', *arguments])) == 0
+
+
+def draw_by_command(*arguments: str) -> None:
     done = run('conntest', 'plot', *arguments, timeout=4 * TIMEOUT)
     assert 'Warning' not in done.stderr  # where fonts are new to it, matplotlib says that it looks at them
     assert (done.returncode, done.stdout) == (0, '')
 
 
 def test_a_picture(report: Path) -> None:
-    plot('report.json')
+    draw_by_command('report.json')
     picture = Path('roundtrip.png').read_bytes()
     assert picture.startswith(PNG)
     assert (int.from_bytes(picture[16:20], 'big'), int.from_bytes(picture[20:24], 'big')) == (1000, 600)
@@ -43,7 +48,7 @@ def test_a_picture(report: Path) -> None:
 
 def test_what_is_in_it(report: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path('matplotlibrc').write_text('svg.fonttype: none\n')  # text as text
-    plot('report.json', '-o', 'roundtrip.svg')
+    draw_by_command('report.json', '-o', 'roundtrip.svg')
     picture = Path('roundtrip.svg').read_text()
     for text in (
         'example &lt;test&gt; &amp; group: 3 runs, 2 at a time',
@@ -56,18 +61,18 @@ def test_a_description_is_no_formula(report: Path) -> None:
     content = json.loads(report.read_bytes())
     content['client_run_group']['description'] = r'$\frac{$'
     report.write_text(json.dumps(content))
-    plot('report.json')
+    draw('report.json')
 
 
 @pytest.mark.parametrize('results', [[], None])
 def test_of_nothing(report: Path, results: list[object] | None) -> None:
     content = json.loads(report.read_bytes())
     report.write_text(json.dumps({**content, 'results': results}))
-    plot('report.json', '-o', 'roundtrip.pdf')
+    draw('report.json', '-o', 'roundtrip.pdf')
     assert Path('roundtrip.pdf').read_bytes().startswith(b'%PDF')
 
 
 def test_a_file_that_will_not_do(report: Path) -> None:
     with pytest.raises(ConfigError, match=r"expected a file named .*, got 'roundtrip\.gif'"):
-        command(parse(['plot', 'report.json', '-o', 'roundtrip.gif']))
+        draw('report.json', '-o', 'roundtrip.gif')
     assert not Path('roundtrip.gif').exists()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -12,7 +14,10 @@ import pytest
 from tests.commands import run
 from tests.conntest.test_messages import GOLDEN
 from tests.servers import TIMEOUT, command_path
+from vaurien.conntest import plot, summary
+from vaurien.conntest.flags import parse
 from vaurien.conntest.spread import Spread
+from vaurien.errors import ConfigError
 
 #: What the original has written.
 REPORT = GOLDEN / 'report.json'
@@ -28,6 +33,12 @@ def report(tmp_path: Path) -> Path:
     path = tmp_path / 'report.json'
     path.write_text(json.dumps(content))
     return path
+
+
+def summarize(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What the command prints, without a process of its own, which takes a while."""
+    assert summary.command(parse(['summary', str(path)])) == 0
+    return capsys.readouterr().out
 
 
 def test_percentiles_are_by_nearest_rank() -> None:
@@ -54,23 +65,23 @@ def test_the_summary_of_a_report_of_the_original() -> None:
     ]
 
 
-def test_the_summary_counts_errors(report: Path) -> None:
-    done = run('conntest', 'summary', str(report), timeout=4 * TIMEOUT)
-    assert done.stdout.splitlines()[-4:] == [
+def test_the_summary_counts_errors(report: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = summarize(report, capsys)
+    assert said.splitlines()[-4:] == [
         'errors    2 (50.0 %)',
         '               1  data mismatch',
         '               1  connection refused',
         'upstream  3 × 404',
     ]
-    assert 'p99       15.866 ms' in done.stdout
+    assert 'p99       15.866 ms' in said
 
 
-def test_the_summary_steers_no_terminal(report: Path) -> None:
+def test_the_summary_steers_no_terminal(report: Path, capsys: pytest.CaptureFixture[str]) -> None:
     content = json.loads(report.read_bytes())
     content['client_run_group']['description'] = 'red: \x1b[31m\nruns'
     content['results'][1]['error'] = '\x1b]0;title\x07'
     report.write_text(json.dumps(content))
-    said = run('conntest', 'summary', str(report), timeout=4 * TIMEOUT).stdout
+    said = summarize(report, capsys)
     assert said.startswith('group     red: ?[31m?runs\n')
     assert '1  ?]0;title?\n' in said
 
@@ -88,7 +99,7 @@ def test_jq(report: Path, program: str, said: str) -> None:
     assert (done.stdout, done.stderr) == (said, '')
 
 
-@pytest.mark.parametrize('command', ['summary', 'plot'])
+@pytest.mark.parametrize('command', [summary, plot])
 @pytest.mark.parametrize(
     ('content', 'said'),
     [
@@ -99,13 +110,17 @@ def test_jq(report: Path, program: str, said: str) -> None:
     ],
 )
 def test_what_is_no_report(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, content: str | None, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: ModuleType, content: str | None, said: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     if content is not None:
         Path('report.json').write_text(content)
-    done = run('conntest', command, 'report.json', timeout=4 * TIMEOUT)
-    assert (done.returncode, done.stdout) == (2, '')
-    assert done.stderr.startswith(f'conntest: error: {said}')
-    assert done.stderr.count('\n') == 1
+    with pytest.raises(ConfigError, match='^' + re.escape(said)):
+        command.command(parse([command.__name__.rpartition('.')[2], 'report.json']))
     assert not Path('roundtrip.png').exists()
+
+
+def test_a_mistake_is_one_line(tmp_path: Path) -> None:
+    done = run('conntest', 'summary', str(tmp_path / 'no.json'), timeout=4 * TIMEOUT)
+    said = f'conntest: error: cannot read {tmp_path}/no.json: No such file or directory\n'
+    assert (done.returncode, done.stdout, done.stderr) == (2, '', said)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import signal
 import ssl
 import subprocess
@@ -12,6 +13,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +24,15 @@ from tests.commands import SCRIPTS, Process, run
 from tests.conntest import original
 from tests.conntest.original import GROUP, Original
 from tests.conntest.serving import Server, StartServer
+from tests.loop import in_loop
 from tests.peers import RawBackend
 from tests.servers import HOST, TIMEOUT, free_port
+from vaurien.conntest import remote
+from vaurien.conntest.flags import parse
 from vaurien.conntest.moments import UNSET, parse_moment
+from vaurien.conntest.remote import Remote
+from vaurien.conntest.run import command
+from vaurien.errors import ConfigError, RemoteError
 
 #: More of these than a fraction of a second may take.
 MANY = 100_000
@@ -155,12 +163,13 @@ def test_a_group_may_be_run_again(server: Server, report: Path) -> None:
     [b'h\xc3\xa9llo', b'\xff\xfe\x80\r\n%s \xc3', b'-g', b'-dash', b'--data=x', b'@file', b' '],
     ids=repr,
 )
-@pytest.mark.parametrize('flag', ['-d', '--data'])
-def test_data_arrive_as_typed(server: Server, report: Path, data: bytes, flag: str) -> None:
+def test_data_arrive_as_typed(server: Server, report: Path, data: bytes) -> None:
     group_id = server.create(run_count=2)
-    assert client(server.url, group_id, report, flag, data).returncode == 0
+    assert client(server.url, group_id, report, '-d', data).returncode == 0
     for side in ('client_run_group', 'server_run_group'):
         assert [base64.b64decode(test_run['data']) for test_run in read(report)[side]['test_runs']] == [data] * 2
+    line = ['client', '-r', server.url, '-g', group_id, '-f', str(report)]
+    assert parse([*line, '--data', os.fsdecode(data)]).data == data
 
 
 def test_empty_data_are_uuids(server: Server, report: Path) -> None:
@@ -253,9 +262,12 @@ class TestOriginal:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert('localhost').configure_cert(tls)
         with original.serving(tls, run_count=5, concurrency=2, client_delay_ns=20_000_000) as counterpart:
-            done = client(counterpart.url, GROUP, report)
-            assert (done.returncode, done.stdout) == (2, '')
-            assert 'certificate verify failed' in done.stderr
+            monkeypatch.setattr(remote, 'RETRIES', remote.RETRIES.new(backoff_factor=0))
+            with (
+                closing(Remote(counterpart.url)) as stranger,
+                pytest.raises(RemoteError, match='certificate verify failed'),
+            ):
+                stranger.fetch(GROUP)
             authority.cert_pem.write_to_path(str(tmp_path / 'ca.pem'))
             monkeypatch.setenv('SSL_CERT_FILE', str(tmp_path / 'ca.pem'))
             done = client(counterpart.url, GROUP, report)
@@ -353,6 +365,20 @@ class TestMistakes:
     """One line, and nothing is run."""
 
     @pytest.mark.parametrize(
+        ('url', 'said'),
+        [
+            ('localhost:8080', "'localhost:8080' is not a URL: expected http://host:port"),
+            ('http://nowhere.invalid', 'cannot reach http://nowhere.invalid: '),
+        ],
+    )
+    def test_how_they_are_told(self, report: Path, url: str, said: str) -> None:
+        done = client(url, GROUP, report)
+        assert done.stderr.startswith(f'conntest: error: {said}')
+        assert done.stderr.count('\n') == 1
+        assert (done.stdout, done.returncode) == ('', 2)
+        assert not report.exists()
+
+    @pytest.mark.parametrize(
         ('arguments', 'said'),
         [
             ('client -r {url} -g x -f {report}', "{url} has no test group 'x'"),
@@ -383,10 +409,8 @@ class TestMistakes:
             'here': str(report.parent),
             'group': server.create(run_count=1),
         }
-        done = run('conntest', *arguments.format(**places).split(), timeout=2 * TIMEOUT)
-        assert done.stderr.startswith(f'conntest: error: {said.format(**places)}')
-        assert done.stderr.count('\n') == 1
-        assert (done.stdout, done.returncode) == ('', 2)
+        with pytest.raises((ConfigError, RemoteError), match='^' + re.escape(said.format(**places))):
+            in_loop(lambda: command(parse(arguments.format(**places).split())))
         assert not report.exists()
 
     @pytest.mark.parametrize(
