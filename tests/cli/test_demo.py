@@ -8,20 +8,29 @@ import re
 import select
 import signal
 import subprocess
+import sys
 from contextlib import suppress
 
 from tests.commands import SCRIPTS
 from tests.servers import TIMEOUT
 
-#: Seconds of a delay there.
-SLEEP = 0.25
+#: Seconds of a delay, where the test sets it.
+SLEEP = 0.1
 #: Seconds the demonstration may take, start and end included.
 LONGEST = 20.0
 COMMAND = [str(SCRIPTS / 'vaurien'), '--demo']
+#: The same without the pauses that let people follow it.
+WITHOUT_PAUSES = f"""
+import sys
+from vaurien.cli import demo, main
+demo.SLEEP, demo.PAUSE, demo.PROGRESS = {SLEEP}, 0, 0.5
+sys.exit(main.main(['--demo']))
+"""
 
 
 def test_without_a_terminal() -> None:
-    done = subprocess.run(COMMAND, capture_output=True, text=True, timeout=LONGEST, stdin=subprocess.DEVNULL)
+    command = [sys.executable, '-c', WITHOUT_PAUSES]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST, stdin=subprocess.DEVNULL)
     assert (done.returncode, done.stderr) == (0, '')
     assert '\x1b' not in done.stdout
     assert done.stdout.count('What the clients see') == 1
