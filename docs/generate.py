@@ -1,6 +1,8 @@
-"""Write what the code declares into the pages: between ``<!-- generated: … -->`` and ``<!-- end -->``.
+"""Write the reference tables of the pages from what the code declares.
 
-python docs/generate.py            write it
+A table stands between ``<!-- generated: … -->`` and ``<!-- end -->``.
+
+python docs/generate.py            write the tables
 python docs/generate.py --check    exit with 1 if a page is out of date
 """
 
@@ -33,9 +35,9 @@ from vaurien.toxics.base import Int64
 from vaurien.toxics.packet_loss import Finite
 
 DOCS = Path(__file__).parent
-sys.path.insert(0, str(DOCS.parent))  # for the tests, which know what drivers raise
+sys.path.insert(0, str(DOCS.parent))  # the tests know what drivers raise
 REGION = re.compile(r'(<!-- generated: (.+?) -->\n).*?(<!-- end -->)', re.DOTALL)
-#: Of each protocol: the driver that its table is about, and the tests that know.
+#: For each protocol, the driver in its table, and the test module that knows what the driver raises.
 DRIVERS = {
     'http': ('requests', 'test_drivers'),
     'memcache': ('pymemcache', 'test_memcache'),
@@ -68,7 +70,7 @@ NAMES = {
 
 
 def main(argv: Sequence[str]) -> int:
-    """Bring every page up to date, or only look."""
+    """Bring every page up to date, or only check whether it is. Return the exit status."""
     outdated = 0
     for page in sorted(DOCS.glob('*.md')):
         text = page.read_text()
@@ -82,7 +84,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def make(what: str) -> str:
-    """The text of one region: ``aim``, ``behavior delay``, ``driver http``, ``settings``, ``metrics``, …"""
+    """Return the text of a region: ``aim``, ``behavior delay``, ``driver http``, ``settings``, ``metrics``, …"""
     if what == 'settings':
         return make_settings()
     if what == 'loads':
@@ -102,37 +104,38 @@ def make(what: str) -> str:
 
 
 def make_attributes(options: Mapping[str, Option]) -> str:
-    """A table of what a toxic takes."""
+    """Return a table of the attributes of a toxic."""
     if not options:
         return 'No attributes.\n'
     rows = [
-        f'| `{name}` | {spell_type(type_)} | {spell_default(default)} | {text} |'
+        f'| `{name}` | {describe_type(type_)} | {describe_default(default)} | {text} |'
         for name, (text, type_, default) in options.items()
     ]
-    return '\n'.join(['| attribute | value | default | |', '|---|---|---|---|', *rows, ''])
+    return '\n'.join(['| attribute | value | default | meaning |', '|---|---|---|---|', *rows, ''])
 
 
 def make_options(kind: str, name: str, options: Mapping[str, Option]) -> str:
-    """A table of the options that it has beyond those of the class it extends."""
+    """Return a table of *options*, which a behavior or protocol has in addition to those of its base class."""
     if not options:
         return 'No options of its own.\n'
     flag = f'--{kind}-{name}-'
     rows = [
-        f'| `{option}` | {spell_type(type_)} | {spell_default(default)} | {text} | `{flag}{option.replace("_", "-")}` |'
+        f'| `{option}` | {describe_type(type_)} | {describe_default(default)} | {text} '
+        f'| `{flag}{option.replace("_", "-")}` |'
         for option, (text, type_, default) in options.items()
     ]
-    return '\n'.join(['| option | value | default | | flag |', '|---|---|---|---|---|', *rows, ''])
+    return '\n'.join(['| option | value | default | meaning | flag |', '|---|---|---|---|---|', *rows, ''])
 
 
 def make_errors(protocol: type[BaseProtocol]) -> str:
-    """A table of what the behavior ``error`` takes for *protocol*."""
+    """Return a table of the options of the behavior ``error`` for *protocol*."""
     options = protocol.all_options('error_options')
     table = make_options('behavior', 'error', options)
     return f'\nThe behavior [`error`](behaviors.md#error) takes:\n\n{table}' if options else ''
 
 
 def make_driver(protocol: str) -> str:
-    """A table of what the driver of *protocol* raises, as the tests have seen it."""
+    """Return a table of what the driver of *protocol* raises, as the tests have seen it."""
     driver, module = DRIVERS[protocol]
     raises = import_module(f'tests.behaviors.{module}').RAISES
     rows = [f'| `{behavior}` | {text} |' for behavior, text in raises.get(protocol, raises).items()]
@@ -140,35 +143,37 @@ def make_driver(protocol: str) -> str:
 
 
 def make_settings() -> str:
-    """A table of the keys of ``[vaurien]``."""
+    """Return a table of the keys of ``[vaurien]``."""
     defaults = Settings()
     rows = []
     for title, flags in GROUPS.items():
         rows.append(f'| **{title}** | | | |')
         for name, _, text in flags:
             field = name.replace('-', '_')
-            default = spell_default('dummy' if name == 'behavior' else getattr(defaults, field, None))
-            rows.append(f'| `{name}` | {spell_type(SETTINGS[field])} | {default} | {text} |')
-    return '\n'.join(['', '| key | value | default | |', '|---|---|---|---|', *rows, '', ''])
+            default = describe_default('dummy' if name == 'behavior' else getattr(defaults, field, None))
+            rows.append(f'| `{name}` | {describe_type(SETTINGS[field])} | {default} | {text} |')
+    return '\n'.join(['', '| key | value | default | meaning |', '|---|---|---|---|', *rows, '', ''])
 
 
 def make_loads() -> str:
-    """A table of the keys of ``[loads]``."""
+    """Return a table of the keys of ``[loads]``."""
     rows = []
     for title, settings in LOADS_GROUPS.items():
         rows.append(f'| **{title}** | | | |')
         for name, setting in settings.items():
-            default = spell_default(', '.join(setting.default) if setting.type == list[str] else setting.default)
-            rows.append(f'| `{name}` | {spell_type(setting.type)} | {default} | {setting.help} |')
+            default = describe_default(', '.join(setting.default) if setting.type == list[str] else setting.default)
+            rows.append(f'| `{name}` | {describe_type(setting.type)} | {default} | {setting.help} |')
     for output, one in OUTPUTS.items():
         for option, (text, type_, default) in one.options.items():
             name = f'`output_{output}_{option}`'
-            rows.append(f'| {name} | {spell_type(type_)} | {spell_default(default)} | {text[0].lower()}{text[1:]} |')
-    return '\n'.join(['', '| key | value | default | |', '|---|---|---|---|', *rows, '', ''])
+            rows.append(
+                f'| {name} | {describe_type(type_)} | {describe_default(default)} | {text[0].lower()}{text[1:]} |'
+            )
+    return '\n'.join(['', '| key | value | default | meaning |', '|---|---|---|---|', *rows, '', ''])
 
 
 def make_metrics() -> str:
-    """A table of what ``GET /metrics`` gives."""
+    """Return a table of the metrics that ``GET /metrics`` returns."""
     labels = {family.name: family.labels for family in FAMILIES}
     rows = []
     for metric in make_registry({}).collect():
@@ -177,25 +182,25 @@ def make_metrics() -> str:
         rows.append(
             f'| `{name}` | {metric.type} | {", ".join(f"`{label}`" for label in named)} | {metric.documentation} |'
         )
-    return '\n'.join(['', '| metric | type | labels | |', '|---|---|---|---|', *rows, '', ''])
+    return '\n'.join(['', '| metric | type | labels | meaning |', '|---|---|---|---|', *rows, '', ''])
 
 
-def spell_type(type_: Any) -> str:
-    """A type for people: ``whole number from 400 to 599, or none``."""
+def describe_type(type_: Any) -> str:
+    """Describe a type: ``whole number from 400 to 599, or none``."""
     inner = get_args(type_)
     if type_ in NAMES:
         return NAMES[type_]
     if get_origin(type_) is Annotated:
-        return spell_type(inner[0]) + spell_bounds(inner[1])
+        return describe_type(inner[0]) + describe_bounds(inner[1])
     if get_origin(type_) is Literal:
         return ', '.join(f'`{value}`' for value in inner)
     if inner:
-        return ', or '.join(map(spell_type, inner))
+        return ', or '.join(map(describe_type, inner))
     raise ValueError(f'no name for {type_}')
 
 
-def spell_bounds(bounds: Meta) -> str:
-    """``from 400 to 599``, ``from 0``, ``above 0``, ``that matches …``."""
+def describe_bounds(bounds: Meta) -> str:
+    """Describe the bounds of a value: ``from 400 to 599``, ``from 0``, ``above 0``, ``that matches …``."""
     if bounds.pattern is not None:
         return f' that matches `{bounds.pattern}`'
     if bounds.gt is not None:
@@ -203,8 +208,8 @@ def spell_bounds(bounds: Meta) -> str:
     return f' from {bounds.ge}' + (f' to {bounds.le}' if bounds.le is not None else '')
 
 
-def spell_default(default: Any) -> str:
-    """A default as it is written."""
+def describe_default(default: Any) -> str:
+    """Describe a default value as a user writes it."""
     if default in (None, (), ''):
         return 'none'
     return f'`{str(default).lower() if isinstance(default, bool) else default}`'
