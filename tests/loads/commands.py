@@ -1,4 +1,4 @@
-"""The installed commands ``loads-runner``, ``loads-agent`` and ``loads-broker``, as subprocesses."""
+"""The commands ``loads-runner``, ``loads-agent`` and ``loads-broker``, as processes."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO
 
 import psutil
 
 from tests.commands import SCRIPTS
+from tests.loads.forks import Fork, Forks
 from tests.servers import TIMEOUT
 
 #: Seconds for a run to its end.
 WAIT = 10 * TIMEOUT
 
 
-def run(command: str, *flags: str, cwd: Path, environment: Mapping[str, str] | None = None) -> Done:
-    """Run a command to its end."""
-    started = Started(command, *flags, cwd=cwd, environment=environment or {})
+def run(
+    command: str, *flags: str, cwd: Path, environment: Mapping[str, str] | None = None, forks: Forks | None = None
+) -> Done:
+    """Run a command to its end: the installed one, or one that *forks* forks."""
+    started = Started(command, *flags, cwd=cwd, environment=environment or {}, forks=forks)
     try:
         return started.wait()
     finally:
@@ -56,22 +58,31 @@ class Done:
 class Started:
     """A command that runs."""
 
-    def __init__(self, command: str, *flags: str, cwd: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: str, *flags: str, cwd: Path, environment: Mapping[str, str], forks: Forks | None = None
+    ) -> None:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(('LOADS_', 'INFLUXDB_'))}
-        self.process = subprocess.Popen(
-            [str(SCRIPTS / command), *flags],
-            cwd=cwd,
-            env={**clean, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        environment = {**clean, **environment}
+        (out, stdout), (err, stderr) = os.pipe(), os.pipe()
+        self.process: subprocess.Popen[bytes] | Fork
+        if forks is not None:
+            self.process = forks.start(command, flags, cwd, environment, stdout, stderr)
+        else:
+            self.process = subprocess.Popen(
+                [str(SCRIPTS / command), *flags],
+                cwd=cwd,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+            )
+        os.close(stdout)
+        os.close(stderr)
         self._said: dict[str, list[str]] = {'out': [], 'err': []}
         self._changed = threading.Condition()
         self._readers = [
             threading.Thread(target=self._read, args=(pipe, name), daemon=True)
-            for pipe, name in ((self.process.stdout, 'out'), (self.process.stderr, 'err'))
+            for pipe, name in ((out, 'out'), (err, 'err'))
         ]
         for reader in self._readers:
             reader.start()
@@ -111,10 +122,9 @@ class Started:
         for reader in self._readers:
             reader.join(TIMEOUT)
 
-    def _read(self, pipe: IO[str] | None, name: str) -> None:
-        assert pipe is not None
-        with pipe:
-            for line in pipe:
+    def _read(self, pipe: int, name: str) -> None:
+        with open(pipe, encoding='utf-8') as lines:  # a descriptor
+            for line in lines:
                 with self._changed:
                     self._said[name].append(line)
                     self._changed.notify_all()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
@@ -18,10 +16,10 @@ from websockets.sync.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
 from tests.loads.commands import Done, Started, run
-from tests.loads.several import END
-from tests.servers import HOST, TIMEOUT, Server, free_port
+from tests.loads.forks import Forks
+from tests.loads.several import SEVERAL, encode, split
+from tests.servers import HOST, Server, free_port
 
-ROOT = Path(__file__).parent.parent.parent
 CASES = Path(__file__).parent / 'cases'
 
 collect_ignore = ['cases']
@@ -57,11 +55,20 @@ def websocket_server() -> Iterator[str]:
         thread.join()
 
 
+@pytest.fixture(scope='session')
+def forks() -> Iterator[Forks]:
+    """A process that forks ``loads-runner`` and ``loads-broker``."""
+    forks = Forks()
+    yield forks
+    forks.close()
+
+
 class Shop:
     """A folder with the tests of `cases`, and the servers that they speak to."""
 
-    def __init__(self, folder: Path, nginx: Server, redis_server: Server, websocket_server: str) -> None:
+    def __init__(self, folder: Path, nginx: Server, redis_server: Server, websocket_server: str, forks: Forks) -> None:
         self.folder = folder
+        self.forks = forks
         self.key = uuid4().hex
         self.redis = redis_server
         self.nginx = nginx
@@ -84,26 +91,18 @@ class Shop:
             'NOTES': str(self.notes),
         }
 
-    def run(self, *flags: str, **environment: str) -> Done:
-        """``loads-runner`` in the folder, to its end."""
-        return run('loads-runner', *flags, cwd=self.folder, environment={**self.environment, **environment})
+    def run(self, *flags: str, installed: bool = False, **environment: str) -> Done:
+        """``loads-runner`` in the folder, to its end: a fork of it, or the *installed* command."""
+        environment = {**self.environment, **environment}
+        return run(
+            'loads-runner', *flags, cwd=self.folder, environment=environment, forks=None if installed else self.forks
+        )
 
     def run_all(self, lines: Iterable[Sequence[str]]) -> list[Done]:
         """``loads-runner`` for several command lines, one after the other in one process."""
-        script = f'from tests.loads.several import main; main({list(map(list, lines))!r})'
-        environment = {**os.environ, **self.environment, 'PYTHONPATH': str(ROOT)}
-        done = subprocess.run(
-            [sys.executable, '-P', '-c', script],
-            cwd=self.folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=8 * TIMEOUT,
-        )
-        assert done.returncode == 0, done
-        parts = zip(done.stdout.split(END)[:-1], done.stderr.split(END)[:-1], strict=True)
-        return [Done(int(out.rpartition('\n')[2]), out.rpartition('\n')[0], err) for out, err in parts]
+        done = run(SEVERAL, *encode(lines), cwd=self.folder, environment=self.environment, forks=self.forks)
+        assert done.status == 0, done
+        return [Done(status, out, err) for status, out, err in split(done.out, done.err)]
 
     def counted(self, key: str) -> int:
         """What the server counted."""
@@ -125,19 +124,24 @@ class Shop:
         return self.notes.read_text().split('\n')[:-1] if self.notes.exists() else []
 
 
+@pytest.fixture(scope='session')
+def make_shop(nginx: Server, redis_server: Server, websocket_server: str, forks: Forks) -> Callable[[Path], Shop]:
+    """Make a shop in a folder: the tests are in ``shop``, and processes make their own folders in ``scratch``."""
+
+    def make(folder: Path) -> Shop:
+        for name in ('shop', 'scratch'):
+            (folder / name).mkdir()
+        shop = Shop(folder / 'shop', nginx, redis_server, websocket_server, forks)
+        shop.environment['TMPDIR'] = str(folder / 'scratch')
+        return shop
+
+    return make
+
+
 @pytest.fixture
-def shop(tmp_path: Path, nginx: Server, redis_server: Server, websocket_server: str) -> Shop:
+def shop(tmp_path: Path, make_shop: Callable[[Path], Shop]) -> Shop:
     """A folder of its own for each test."""
-    return make_shop(tmp_path, nginx, redis_server, websocket_server)
-
-
-def make_shop(folder: Path, nginx: Server, redis_server: Server, websocket_server: str) -> Shop:
-    """The tests in one folder; where processes make theirs is another one."""
-    for name in ('shop', 'scratch'):
-        (folder / name).mkdir()
-    shop = Shop(folder / 'shop', nginx, redis_server, websocket_server)
-    shop.environment['TMPDIR'] = str(folder / 'scratch')
-    return shop
+    return make_shop(tmp_path)
 
 
 class Starter:
@@ -155,9 +159,9 @@ class Starter:
 
     def __call__(self, command: str, *flags: str, cwd: Path | None = None, **environment: str) -> Started:
         """A command, in the folder of the shop unless *cwd* is another one."""
-        started = Started(
-            command, *flags, cwd=cwd or self.shop.folder, environment={**self.shop.environment, **environment}
-        )
+        environment = {**self.shop.environment, **environment}
+        forks = None if command == 'loads-agent' else self.shop.forks
+        started = Started(command, *flags, cwd=cwd or self.shop.folder, environment=environment, forks=forks)
         self._stack.callback(started.kill)
         return started
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.loads.commands import run
-from tests.loads.conftest import ROOT
+from tests.loads.forks import ROOT
 from tests.servers import TIMEOUT, Server
 from vaurien.loads.cli.flags import parse
 from vaurien.loads.outputs import influxdb

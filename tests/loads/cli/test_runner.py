@@ -162,7 +162,7 @@ def test_ctrl_c(shop: Shop, start: Starter) -> None:
 
 
 def test_users_take_turns_without_patching(shop: Shop) -> None:
-    done = shop.run('shop.TestShop.test_slow', '-u', '3', '--hits', '1', '--no-patching')
+    done = shop.run('shop.TestShop.test_slow', '-u', '3', '--hits', '1', '--no-patching', installed=True)
     assert (done.status, done.counts()) == (0, (3, 3, 0, 0)), done
     assert done.number('Duration') >= 0.6
 

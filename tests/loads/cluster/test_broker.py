@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.loads.commands import Started, wait_until
-from tests.loads.conftest import Shop, Starter, make_shop
-from tests.servers import HOST, TIMEOUT, Server, free_port
+from tests.loads.conftest import Shop, Starter
+from tests.servers import HOST, TIMEOUT, free_port
 
 TEST = 'far.test_far.TestFar.test_far'
 SLOW = 'far.test_far.TestFar.test_slowly'
@@ -42,12 +42,9 @@ class Cluster:
 
 
 @pytest.fixture(scope='module')
-def standing(
-    tmp_path_factory: pytest.TempPathFactory, nginx: Server, redis_server: Server, websocket_server: str
-) -> Iterator[Cluster]:
+def standing(tmp_path_factory: pytest.TempPathFactory, make_shop: Callable[[Path], Shop]) -> Iterator[Cluster]:
     """One for all tests."""
-    shop = make_shop(tmp_path_factory.mktemp('cluster'), nginx, redis_server, websocket_server)
-    with Starter(shop) as start:
+    with Starter(make_shop(tmp_path_factory.mktemp('cluster'))) as start:
         yield Cluster(start)
 
 
