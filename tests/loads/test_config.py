@@ -9,7 +9,7 @@ import pytest
 from vaurien.address import Address
 from vaurien.loads.cli.flags import parse
 from vaurien.loads.plan import Cycle
-from vaurien.loads.settings import SETTINGS, Settings
+from vaurien.loads.settings import Settings
 
 FLAGS = """example.TestWebSite.test_es -u 10:20 --hits 3 -a 5 -b localhost:5557 --include-file *.py
 --include-file data/* --python-dep redis>=5 --output stdout --output file --output-file-filename out.txt --detach
@@ -105,8 +105,3 @@ def test_defaults() -> None:
     assert settings.cycles() == (Cycle(1, 1),)
     assert (settings.output, settings.agents, settings.address) == (['stdout'], None, None)
     assert parse(['t.T.t', '-d', '2']).cycles() == (Cycle(1, None, 2.0),)
-
-
-def test_every_setting_says_what_it_is() -> None:
-    assert all(setting.help and not setting.help.endswith('.') for setting in SETTINGS.values())
-    assert all(setting.placeholder or setting.type is bool for setting in SETTINGS.values())

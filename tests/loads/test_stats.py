@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import sys
+import unittest
 
 import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
-from vaurien.loads.plan import Cycle, Plan
-from vaurien.loads.report import Report, Requests
-from vaurien.loads.stats import MAX_COUNTERS, MAX_PROBLEMS, MAX_TRACEBACK, OTHERS, TestStats, percentile, round_ms
-from vaurien.loads.summary import draw_bar, summarize
+from vaurien.loads.stats import (
+    MAX_COUNTERS,
+    MAX_PROBLEMS,
+    MAX_TRACEBACK,
+    OTHERS,
+    TestStats,
+    format_exception,
+    percentile,
+    round_ms,
+)
 
 
 def filled(hits: int = 3) -> TestStats:
@@ -86,48 +93,51 @@ def test_no_times() -> None:
     assert percentile({}, 0.5) == 0
 
 
-def report(plan: Plan, stats: TestStats, **fields: object) -> Report:
-    requests = Requests('', 'Aggregated', 12, 1, 10.0, {'50%': 9, '90%': 12, '95%': 12, '99%': 12, '100%': 12})
-    given = {'started': 0.0, 'duration': 2.0, 'total': requests, 'requests': [], 'request_errors': []}
-    return Report(plan=plan, stats=stats, **{**given, **fields})  # type: ignore[arg-type]
+def test_faults_and_web_sockets() -> None:
+    stats = TestStats()
+    stats.add_fault('delay', stray=False)
+    stats.add_fault('delay', stray=True)
+    stats.end_meeting('retried')
+    stats.open_websocket()
+    stats.receive(5)
+    stats.receive(3)
+    stats.cut_hit()
+    assert stats == TestStats(
+        faults={'delay': 2}, stray_faults=1, met={'retried': 1}, websockets=1, websocket_bytes=8, cut=1
+    )
+
+
+def fail_deep_inside(case: unittest.TestCase) -> None:
+    case.assertIsNone(3)  # noqa: PT009  # that is the point
+
+
+def test_a_traceback_without_the_frames_of_unittest() -> None:
+    stats = TestStats()
+    for _ in range(2):
+        try:
+            fail_deep_inside(unittest.TestCase())
+        except AssertionError:
+            stats.add_exception('failure', sys.exc_info())  # type: ignore[arg-type]  # there is one
+    ((key, problem),) = stats.problems.items()
+    assert 'test_stats.py:' in key  # not the line in unittest/case.py, which is the same for every assertion
+    assert 'in fail_deep_inside' in problem.traceback
+    assert 'unittest/case.py' not in problem.traceback
+    assert problem.traceback.endswith('AssertionError: 3 is not None')
+
+
+def test_a_cause_is_shown_too() -> None:
+    try:
+        try:
+            raise KeyError('the cause')
+        except KeyError as error:
+            raise ValueError('the effect') from error
+    except ValueError:
+        text = format_exception(sys.exc_info())  # type: ignore[arg-type]  # there is one
+    assert text.index("KeyError: 'the cause'") < text.index('ValueError: the effect')
 
 
 @pytest.mark.parametrize(
-    ('hits', 'stats', 'fields', 'status'),
-    [
-        (2, TestStats(success=2), {}, 0),
-        (2, TestStats(success=1, skipped=1), {}, 0),
-        (2, TestStats(success=1, failure=1), {}, 1),
-        (2, TestStats(success=1, error=1), {}, 1),
-        (2, TestStats(success=1), {}, 1),
-        (None, TestStats(success=1), {}, 0),
-        (2, TestStats(success=2), {'lost': ['alpha']}, 1),
-        (2, TestStats(success=1), {'interrupted': True}, 130),
-    ],
+    ('milliseconds', 'rounded'), [(0, 0), (99.4, 99), (123, 120), (1239, 1200), (12_345, 12_000), (123_456, 123_000)]
 )
-def test_exit_statuses(hits: int | None, stats: TestStats, fields: dict[str, object], status: int) -> None:
-    seconds = None if hits else 1.0
-    assert report(Plan(test='t', cycles=(Cycle(1, hits, seconds),)), stats, **fields).status == status
-
-
-def test_a_plan_knows_how_much_there_is() -> None:
-    plan = Plan(test='t', cycles=(Cycle(10, 20), Cycle(20, 20)), agents=2)
-    assert (plan.hits, plan.seconds) == (1200, None)
-    plan = Plan(test='t', cycles=(Cycle(10, None, 3.0), Cycle(20, None, 3.0)))
-    assert (plan.hits, plan.seconds) == (None, 6.0)
-    assert Plan.from_data(plan.to_data()) == plan
-
-
-def test_the_summary() -> None:
-    stats = filled()
-    text = summarize(report(Plan(test='t', cycles=(Cycle(1, 5),)), stats, lost=['beta'], agents=['alpha', 'beta']))
-    for part in ('Hits: 4\n', 'Approximate Average RPS: 6\n', 'Errors: 1\n', 'Missing: 1\nLost agents: beta\n'):
-        assert part in text
-    assert 'Counters:\n  orders: 2\n' in text
-    assert text.endswith('1 x error: it broke\n    at line 3\n')
-
-
-def test_the_bar() -> None:
-    assert draw_bar(1.0) == '[===============================================]  100%'
-    assert draw_bar(0.5) == '[=======================                        ]   50%'
-    assert draw_bar(7.0) == draw_bar(1.0)
+def test_rounding(milliseconds: float, rounded: int) -> None:
+    assert round_ms(milliseconds) == rounded

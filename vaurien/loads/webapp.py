@@ -38,14 +38,16 @@ class WebApp(webtest.TestApp):  # type: ignore[misc]  # webtest is not typed
         self.app = wsgiproxy.HostProxy(url, client=self._client) if url else _nowhere
 
     def do_request(self, req: Any, status: Any = None, expect_errors: Any = None) -> Any:
-        """As in WebTest; but what keeps a request from being answered is raised as what it is, not as a 502."""
+        """Do the same as WebTest, and raise what kept a request from being answered, which wsgiproxy makes a 502."""
         self._client.failure = None
         try:
-            return super().do_request(req, status, expect_errors)
-        except webtest.AppError as error:
-            if self._client.failure is not None:
-                raise self._client.failure from error
-            raise
+            response = super().do_request(req, status, expect_errors)
+        except webtest.AppError:
+            if self._client.failure is None:
+                raise
+        if self._client.failure is not None:
+            raise self._client.failure
+        return response
 
 
 class _Client:

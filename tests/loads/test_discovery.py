@@ -1,0 +1,97 @@
+"""A test is found by its name; what is wrong with a name is told with the names that there are.
+
+The whole texts of these mistakes are in ``cli/test_runner.py``.
+"""
+
+from __future__ import annotations
+
+import sys
+import unittest
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vaurien.errors import ConfigError, SetupError
+from vaurien.loads.discovery import find_test
+
+#: `folder` has it as ``warehouse/stock.py``.
+STOCK = """
+import functools, unittest
+
+class TestStock(unittest.TestCase):
+    def test_count(self): pass
+    def helper(self): pass
+
+    @functools.wraps(test_count)
+    def test_wrapped(self): pass
+
+    async def test_async(self): pass
+
+class Plain: pass
+
+class TestAsyncio(unittest.IsolatedAsyncioTestCase):
+    def test_one(self): pass
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A package, importable from the current directory, that is forgotten after the test."""
+    (tmp_path / 'warehouse').mkdir()
+    (tmp_path / 'warehouse' / '__init__.py').write_text('from warehouse.stock import TestStock\n')
+    (tmp_path / 'warehouse' / 'stock.py').write_text(STOCK)
+    (tmp_path / 'broken.py').write_text('def load():\n    raise ValueError("no data")\n\nload()\n')
+    (tmp_path / 'leaves.py').write_text('raise SystemExit(3)\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    known = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - known:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize('module', ['warehouse.stock', 'warehouse'])
+def test_found(module: str) -> None:
+    test = find_test(f'{module}.TestStock.test_count')
+    assert issubclass(test.case, unittest.TestCase)
+    assert (test.case.__name__, test.method) == ('TestStock', 'test_count')
+
+
+def test_any_method_of_a_case() -> None:
+    assert find_test('warehouse.TestStock.helper').method == 'helper'
+    assert find_test('warehouse.TestStock.test_wrapped').method == 'test_wrapped'
+
+
+@pytest.mark.parametrize(
+    ('name', 'text'),
+    [
+        ('warehouse/stock.py::TestStock', 'is a path: expected a dotted name, such as warehouse.stock.TestStock'),
+        ('warehuose.TestStock.test_count', "no module 'warehuose' in .*, did you mean 'warehouse'"),
+        ('warehouse.stocks.TestStock', "warehouse has no test case 'stocks', did you mean 'stock'"),
+        ('warehouse.stock', 'is a module: name one of its tests, warehouse.stock.TestStock'),
+        ('warehouse.stock.TestStock', 'name one of its tests, warehouse.stock.TestStock.test_async'),
+        ('warehouse.stock.Plain.test', 'warehouse.stock.Plain is no test case'),
+        ('warehouse.TestStock.test_cuont', "TestStock has no test 'test_cuont', did you mean 'test_count'"),
+        ('warehouse.TestStock.test_async', 'TestStock.test_async is async, which cannot be run as load'),
+        ('warehouse.stock.TestAsyncio.test_one', 'IsolatedAsyncioTestCase, which cannot be run as load'),
+        ('ware-house.Test.test', 'is no name of a test'),
+        ('warehouse..test', 'is no name of a test'),
+    ],
+)
+def test_mistakes(name: str, text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        find_test(name)
+
+
+def test_a_module_that_fails() -> None:
+    with pytest.raises(SetupError, match='cannot import broken: ValueError: no data') as caught:
+        find_test('broken.Test.test')
+    first, place, *_ = caught.value.details.splitlines()
+    assert first == 'Traceback (most recent call last):'
+    assert 'broken.py", line 4' in place  # the frames of the import itself are left out
+
+
+def test_a_module_that_leaves() -> None:
+    with pytest.raises(SetupError, match='cannot import leaves: SystemExit: 3'):
+        find_test('leaves.Test.test')
