@@ -250,11 +250,3 @@ class TestToxiproxysFile:
     def test_a_protocol_that_there_is_not(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"proxies.json: \[0\]\.protocol: unknown protocol 'rdis', did you mean"):
             self.build(tmp_path, '[{"name": "b", "upstream": "b:1", "protocol": "rdis"}]')
-
-
-def test_defaults_of_those_that_come_later(tmp_path: Path) -> None:
-    """What was said for all; where there was only one proxy, its limits."""
-    several = build(source_of(tmp_path, 'ini', '[vaurien]\nbehavior = 5:hang\nserver = yes\nseed = 1\ntimeout = 5\n'))
-    assert several.defaults == ProxySettings(behaviors=make_rules('5:hang', {}), seed=1, timeout=5.0)
-    alone = build(source_of(tmp_path, 'ini', '[vaurien]\nbehavior = 5:hang\nprotocol = redis\nseed = 1\ntimeout = 5\n'))
-    assert alone.defaults == ProxySettings(seed=1, timeout=5.0)

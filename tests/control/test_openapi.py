@@ -1,4 +1,7 @@
-"""``/openapi.json`` is the API of the running command: schemathesis tries what it describes, and finds nothing."""
+"""``/openapi.json`` is the API of the running command: schemathesis tries what it describes, and finds nothing.
+
+This also tests `operation`, `schemas` and `json_schema`, and `operations` and `schemas` of `vaurien.toxiproxy`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The defaults, and what arms behaviors: texts and lists."""
+"""Rules from texts, lists and options, and the text of rules."""
 
 from __future__ import annotations
 
@@ -7,24 +7,13 @@ from typing import Any
 import pytest
 
 from tests.arming import rule
-from vaurien.address import Address
 from vaurien.behaviors import Behavior
 from vaurien.errors import ConfigError, OptionError, PluginError
 from vaurien.rules.behaviors import check_options, format_rules, make_rules
 from vaurien.rules.rule import Rule
-from vaurien.settings import Settings
 
 DELAY = Behavior.get('delay').resolve({})
 ERROR = Behavior.get('error').resolve({})
-
-
-def test_defaults() -> None:
-    settings = Settings()
-    assert settings.proxy == Address('localhost', 8000)
-    assert settings.backend == Address('localhost', 8888)
-    assert (settings.protocol, settings.behaviors) == ('tcp', ())
-    assert (settings.http, settings.http_host, settings.http_port) == (False, 'localhost', 8080)
-    assert (settings.timeout, settings.idle_timeout) == (30.0, None)
 
 
 @pytest.mark.parametrize(

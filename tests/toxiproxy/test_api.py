@@ -1,4 +1,4 @@
-"""What the routes of Toxiproxy's API answer when all is well."""
+"""What the routes of Toxiproxy's API answer when all is well: `api` and `answers`. Toxics are in `test_toxics`."""
 
 from __future__ import annotations
 

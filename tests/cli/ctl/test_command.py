@@ -1,4 +1,4 @@
-"""``vaurienctl``, against a process with one proxy."""
+"""``vaurienctl`` against a process with one proxy: `behaviors`, `command`, `links`, `options` and `status`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``vaurienctl faults --follow``."""
+"""``vaurienctl faults --follow``, and what is new among faults."""
 
 from __future__ import annotations
 

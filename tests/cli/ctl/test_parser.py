@@ -1,4 +1,4 @@
-"""What ``vaurienctl --help`` says works as it says."""
+"""Everything that ``vaurienctl --help`` shows works as it says."""
 
 from __future__ import annotations
 

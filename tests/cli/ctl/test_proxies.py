@@ -1,4 +1,4 @@
-"""``vaurienctl``, against a process with several proxies."""
+"""``vaurienctl`` against a process with several proxies: `proxies`, `toxics` and `links`."""
 
 from __future__ import annotations
 
