@@ -351,6 +351,25 @@ def test_the_behavior_of_the_readme(
     command.wait_for_log('sleepy on 5 bytes')
 
 
+@pytest.mark.parametrize(
+    ('page', 'flags'),
+    [
+        ('README.md', ['--behavior', '20:error,10:delay']),
+        ('howto.md', ['--behavior', '5:error,10:delay', '--behavior-delay-sleep', '2']),
+    ],
+)
+def test_the_output_that_is_shown(
+    page: str, flags: list[str], redis_server: Server, vaurien_command: StartCommand
+) -> None:
+    shown = [
+        line.strip() for line in re.findall(r'^    (?:vaurien \d|armed: |seed: |Ctrl-C).*$', PAGES[page], re.MULTILINE)
+    ]
+    command = vaurien_command('--backend', redis_server.address, '--protocol', 'redis', '--seed', '3219348437', *flags)
+    command.wait_for_line(command.out_lines, re.compile('^Ctrl-C'))
+    printed = [line.replace(redis_server.address, 'localhost:6379') for line in command.out_lines]
+    assert [re.sub(r'127\.0\.0\.1:\d+', '127.0.0.1:8000', line) for line in printed] == shown
+
+
 @pytest.fixture(scope='module')
 def controlled(redis_server: Server) -> Iterator[Command]:
     """A proxy under control, started as the page on the control API says."""
