@@ -1,4 +1,4 @@
-"""A TCP proxy that makes a backend fail the way real backends fail: late, wrong, half, never."""
+"""A TCP proxy that makes a backend fail the way real backends fail: replies come late, wrong, incomplete or never."""
 
 from __future__ import annotations
 

@@ -18,7 +18,8 @@ from vaurien.settings import Settings
 USAGE = 'vaurien [--proxy HOST:PORT] [--backend HOST:PORT] [--protocol NAME] [--behavior PERCENT:NAME,...] [flags]'
 
 DESCRIPTION = """\
-A TCP proxy that makes a backend fail the way real backends fail: late, wrong, half, never.
+A TCP proxy that makes a backend fail the way real backends fail: replies come late, wrong,
+incomplete or never.
 Point your application at --proxy instead of --backend, and choose what goes wrong, how often."""
 
 EPILOG = """\
