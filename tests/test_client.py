@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
@@ -13,7 +11,7 @@ from tests.arming import UNAIMED
 from tests.behaviors.waiting import eventually
 from tests.commands import Command
 from tests.peers import Peer, RawBackend
-from tests.servers import HOST, TIMEOUT, free_port
+from tests.servers import HOST, free_port
 from vaurien import Client
 from vaurien.errors import ControlError, UnreachableError
 
@@ -227,23 +225,3 @@ def test_survives_the_proxy_it_was_made_for() -> None:
         assert client.status()['pid'] == second.pid
     finally:
         second.kill()
-
-
-def test_a_client_is_made_without_gevent_or_requests() -> None:
-    code = (
-        'import sys, vaurien; vaurien.Client(); '
-        'print([name for name in ("gevent", "requests", "falcon", "prometheus_client") if name in sys.modules])'
-    )
-    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=TIMEOUT, check=True)
-    assert done.stdout == '[]\n'
-
-
-def test_public_names() -> None:
-    import vaurien
-
-    assert vaurien.__all__ == ['Client', 'Proxy', '__version__', 'start_proxy', 'stop_proxy']
-    assert set(vaurien.__all__) <= set(dir(vaurien))
-    for name in vaurien.__all__:
-        assert getattr(vaurien, name)
-    with pytest.raises(AttributeError, match="module 'vaurien' has no attribute 'Clint'"):
-        vaurien.Clint  # noqa: B018

@@ -1,4 +1,4 @@
-"""The contract of every toxic, whatever it does to the bytes and whatever its attributes are."""
+"""The contract of every toxic, and so of `vaurien.toxics.base`, whatever its bytes and attributes are."""
 
 from __future__ import annotations
 
