@@ -16,7 +16,6 @@ from tests.conntest.test_messages import GOLDEN
 from tests.servers import TIMEOUT, command_path
 from vaurien.conntest import plot, summary
 from vaurien.conntest.flags import parse
-from vaurien.conntest.spread import Spread
 from vaurien.errors import ConfigError
 
 #: What the original has written.
@@ -39,13 +38,6 @@ def summarize(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
     """What the command prints, without a process of its own, which takes a while."""
     assert summary.command(parse(['summary', str(path)])) == 0
     return capsys.readouterr().out
-
-
-def test_percentiles_are_by_nearest_rank() -> None:
-    assert Spread.of([]) is None
-    assert Spread.of([7]) == Spread(7, 7, 7, 7, 7, 7)
-    assert Spread.of([3, 1, 2]) == Spread(2, 1, 2, 3, 3, 3)
-    assert Spread.of(range(1, 1001)) == Spread(500, 1, 500, 900, 990, 1000)
 
 
 def test_the_summary_of_a_report_of_the_original() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-import pytest
-
 from tests.tcpgoon.dialing import target
 from vaurien.address import Address
 from vaurien.tcpgoon import plan
@@ -14,7 +12,6 @@ from vaurien.tcpgoon.record import Death, Record
 from vaurien.tcpgoon.report import format_statistics, format_status
 from vaurien.tcpgoon.result import Result, worst_status
 from vaurien.tcpgoon.settings import Settings
-from vaurien.tcpgoon.spread import Spread
 from vaurien.tcpgoon.summary import summarize
 
 
@@ -51,20 +48,6 @@ def test_the_most_at_one_time() -> None:
     record.on_dialing()
     record.on_established(0.1, 9.0)
     assert (record.established, record.most) == (2, 3)
-
-
-def test_a_spread() -> None:
-    spread = Spread.of([0.2, 0.4, 0.4, 0.4, 0.5, 0.5, 0.7, 0.9])
-    assert spread is not None
-    assert (spread.count, spread.min, spread.max) == (8, 0.2, 0.9)
-    assert (spread.avg, spread.dev) == pytest.approx((0.5, 0.2))
-    assert (spread.p50, spread.p90, spread.p99) == (0.4, 0.9, 0.9)
-    assert Spread.of([]) is None
-    one = Spread.of([0.25])
-    assert one == Spread(1, 0.25, 0.25, 0.25, 0.0, 0.25, 0.25, 0.25)
-    hundred = Spread.of([number / 100 for number in range(1, 101)])
-    assert hundred is not None
-    assert (hundred.p50, hundred.p90, hundred.p99) == (0.5, 0.9, 0.99)
 
 
 def test_statistics_of_a_success() -> None:

@@ -19,7 +19,6 @@ remote      everything else that is asked of the server
 progress    how far it is, while it goes on
 report      the two records compared, written and read
 
-spread      average and percentiles of times
 summary     ``summary``: a report in a few lines
 plot        ``plot``: a report as a picture
 """

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from vaurien.conntest.messages import Report, Result
 from vaurien.conntest.report import read_report, times_of
-from vaurien.conntest.spread import Spread, format_ms
+from vaurien.conntest.summary import format_ms
+from vaurien.console.percentiles import Spread
 from vaurien.console.picture import check_picture, save
 
 if TYPE_CHECKING:

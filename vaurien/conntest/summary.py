@@ -7,8 +7,8 @@ from collections import Counter
 
 from vaurien.conntest.messages import Report
 from vaurien.conntest.report import read_report, times_of
-from vaurien.conntest.spread import Spread, format_ms
 from vaurien.console.output import say
+from vaurien.console.percentiles import Spread
 
 
 def command(given: argparse.Namespace) -> int:
@@ -45,6 +45,11 @@ def _summarize_upstream(report: Report) -> str:
     runs = [run for run in server.test_runs or () if run.run_id in ids]
     outcomes = Counter(run.error or str(run.upstream_response_code) for run in runs)
     return ', '.join(f'{count} × {outcome}' for outcome, count in outcomes.most_common())
+
+
+def format_ms(nanoseconds: float) -> str:
+    """Return a time in milliseconds, to the microsecond: ``1.234 ms``."""
+    return f'{nanoseconds / 1e6:.3f} ms'
 
 
 def _make_plain(text: str) -> str:

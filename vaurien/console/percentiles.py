@@ -1,15 +1,38 @@
-"""Percentiles by nearest rank: of times that were, none is made up between two."""
+"""How many values are spread. Percentiles are by nearest rank: each is one of the values, none lies between two."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import ceil
-from typing import TypeVar
-
-Number = TypeVar('Number', int, float)
+from dataclasses import dataclass
+from math import ceil, fsum, sqrt
 
 
-def percentiles(ranked: Sequence[Number], *percents: int) -> Iterator[Number]:
-    """One for each of *percents*, above 0, of what is sorted already and not empty."""
+def percentiles(ranked: Sequence[float], *percents: int) -> Iterator[float]:
+    """Yield a percentile of *ranked*, which is sorted and not empty, for each of *percents*, from 1 to 100."""
     for percent in percents:
         yield ranked[ceil(percent * len(ranked) / 100) - 1]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Many values in a few, in the unit of the values. The deviation is that of the population."""
+
+    count: int
+    min: float
+    avg: float
+    max: float
+    dev: float
+    p50: float
+    p90: float
+    p99: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread | None:
+        """Return the spread of *values*, None if there are none."""
+        if not values:
+            return None
+        ranked = sorted(values)
+        count = len(ranked)
+        average = fsum(ranked) / count
+        deviation = sqrt(fsum((value - average) ** 2 for value in ranked) / count)
+        return cls(count, ranked[0], average, ranked[-1], deviation, *percentiles(ranked, 50, 90, 99))

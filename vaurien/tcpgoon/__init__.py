@@ -16,7 +16,6 @@ connection    one connection: dialing, established, closed, or failed
 handshake     the steps until a connection counts as established
 record        what happened, as counts and times
 result        a test that is over, and its exit status
-spread        minimum, average, percentiles of times
 duration      times as Go writes them
 display       the status while it goes on
 report        the statistics at the end, as text

@@ -7,9 +7,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vaurien.console.percentiles import Spread
 from vaurien.console.picture import save
 from vaurien.tcpgoon.record import Record
-from vaurien.tcpgoon.spread import Spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,9 @@ import os
 from collections import Counter
 
 from vaurien.address import Address
+from vaurien.console.percentiles import Spread
 from vaurien.tcpgoon.duration import format_seconds
 from vaurien.tcpgoon.record import Record
-from vaurien.tcpgoon.spread import Spread
 
 
 def format_status(record: Record) -> str:

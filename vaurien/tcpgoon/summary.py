@@ -8,8 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 from vaurien import __version__
+from vaurien.console.percentiles import Spread
 from vaurien.tcpgoon.result import Result, worst_status
-from vaurien.tcpgoon.spread import Spread
 from vaurien.tcpgoon.target import spell
 
 #: The settings of the test, other than those of the command, by the name that has their unit.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from vaurien.console.percentiles import Spread
 from vaurien.tcpgoon.duration import format_seconds
 from vaurien.tcpgoon.result import Result
-from vaurien.tcpgoon.spread import Spread
 
 COLUMNS = ('instance', 'address', 'established', 'closed', 'error', 'avg', 'p99', 'exit status')
 #: Columns of text where there is no terminal to say how many fit.
