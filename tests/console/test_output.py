@@ -1,35 +1,67 @@
-"""One line for a mistake, and no traceback when nobody reads."""
+"""What commands print: one line for a mistake, and no traceback when nobody reads."""
 
 from __future__ import annotations
 
+import os
+import pty
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import TextIO
 
 import pytest
 
 from tests.servers import TIMEOUT
-from vaurien.console.output import fail
+from vaurien.console.output import can_redraw, fail, flush, is_terminal, print_line, wait, warn
 
 
-def test_a_mistake_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+@contextmanager
+def unread() -> Iterator[TextIO]:
+    """Have a standard output whose reader has gone."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, 'w') as stream, redirect_stdout(stream):  # noqa: PTH123  # a descriptor
+        yield stream
+
+
+def test_one_line_to_the_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert fail('vaurien', ValueError('first\n  second'), 2) == 2
-    assert capsys.readouterr() == ('', 'vaurien: error: first second\n')
+    warn('vaurien', 'first\n  second')
+    assert capsys.readouterr() == ('', 'vaurien: error: first second\nvaurien: warning: first second\n')
 
 
-@pytest.mark.parametrize(
-    'code',
-    [
-        'say("x" * 100_000); say("again")',
-        'print("x"); flush(); say("again")',
-        'import sys; sys.stdout = None; say("x"); flush()',
-        f'assert not wait({TIMEOUT} * 2)',
-        'import sys; sys.stdout = None; assert not say("x"); assert not wait(0)',
-    ],
-)
-def test_nobody_reads(code: str) -> None:
-    script = f'from vaurien.console.output import flush, say, wait; input(); {code}'
+def test_a_line_is_printed_at_once(capfd: pytest.CaptureFixture[str]) -> None:
+    assert print_line('one', end='')
+    assert print_line('two', sys.stderr)
+    assert capfd.readouterr() == ('one', 'two\n')
+
+
+def test_nobody_reads() -> None:
+    with unread():
+        assert not print_line('x' * 100_000)
+        assert print_line('again')  # goes nowhere
+
+
+def test_nobody_reads_what_others_printed() -> None:
+    with unread():
+        print('x')
+        flush()
+        flush()
+
+
+def test_there_is_no_standard_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, 'stdout', None)
+    assert not print_line('x')
+    assert not wait(0)
+    flush()
+
+
+def test_the_interpreter_does_not_complain_at_its_end() -> None:
+    code = 'from vaurien.console.output import flush, print_line; input(); print("x"); flush(); print_line("again")'
     with subprocess.Popen(
-        [sys.executable, '-E', '-c', script],  # PYTHONUNBUFFERED would make print fail by itself
+        [sys.executable, '-E', '-c', code],  # PYTHONUNBUFFERED would make print fail by itself
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -40,3 +72,32 @@ def test_nobody_reads(code: str) -> None:
         process.stdout = None
         assert process.communicate('\n', TIMEOUT)[1] == ''
         assert process.returncode == 0
+
+
+def test_a_wait_ends_when_the_reader_leaves() -> None:
+    began = time.monotonic()
+    with unread():
+        assert not wait(2 * TIMEOUT)
+    assert time.monotonic() - began < TIMEOUT
+
+
+def test_a_wait_while_somebody_reads(capfd: pytest.CaptureFixture[str]) -> None:
+    assert wait(0.001)
+
+
+@pytest.mark.parametrize(('term', 'redrawn'), [('xterm', True), ('dumb', False)])
+def test_a_terminal(monkeypatch: pytest.MonkeyPatch, term: str, redrawn: bool) -> None:
+    monkeypatch.setenv('TERM', term)
+    ours, theirs = pty.openpty()
+    with open(theirs, 'w') as stream:  # noqa: PTH123  # a descriptor
+        assert is_terminal(stream)
+        assert can_redraw(stream) is redrawn
+    os.close(ours)
+
+
+def test_no_terminal() -> None:
+    with unread() as stream:
+        assert not is_terminal(stream)
+        assert not can_redraw(stream)
+    assert not is_terminal(None)
+    assert not can_redraw(None)

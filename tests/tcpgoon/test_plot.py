@@ -16,7 +16,7 @@ from tests.commands import run
 from tests.peers import RawBackend
 from tests.servers import HOST, TIMEOUT
 from tests.tcpgoon.dialing import closed_port
-from tests.tcpgoon.test_record import make_record
+from tests.tcpgoon.records import make_record
 from vaurien.tcpgoon.main import main
 from vaurien.tcpgoon.plot import GREEN, GREY, RED, draw, draw_connections, draw_times
 from vaurien.tcpgoon.record import Record

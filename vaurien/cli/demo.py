@@ -16,11 +16,12 @@ from gevent.pool import Group
 from gevent.pywsgi import WSGIServer
 from rich.console import Console, Group as Stack, RenderableType
 from rich.live import Live
-from rich.table import Table
 
 from vaurien.address import Address
+from vaurien.console.output import can_redraw
 from vaurien.console.percentiles import percentiles
 from vaurien.console.signals import on_signals_in_loop
+from vaurien.console.table import make_table
 from vaurien.engine.proxy import ProxyServer
 from vaurien.records.status import ProxyStatus
 from vaurien.rules.behaviors import make_rules
@@ -40,8 +41,8 @@ REQUESTS = 50
 PAUSE = 0.1
 REFRESH = 0.1
 PROGRESS = 2.0
-#: Columns of a table: what a terminal has at least, less some.
-WIDTH = 76
+COUNTS = ('requests', 'share', 'p50', 'p95', 'max')
+FAULTS = ('armed', 'injected', 'share')
 #: Seconds that a request may take: what is armed takes a quarter of one.
 TIMEOUT = 5.0
 #: Seconds that all of it may take: on a machine where it takes longer, fewer requests have to do.
@@ -89,7 +90,7 @@ def main() -> int:
         stack.enter_context(on_signals_in_loop(clients.kill))
         for number in range(CLIENTS):
             clients.spawn(_send_requests, f'http://{proxy.address}', number, seen)
-        watch = _watch_live if console.is_terminal else _watch_lines
+        watch = _watch_live if can_redraw(sys.stdout) else _watch_lines
         with gevent.Timeout(LONGEST, False):
             watch(console, clients, seen, proxy)
         console.print(draw(seen, proxy.status()))
@@ -98,23 +99,28 @@ def main() -> int:
 
 
 def draw(seen: Seen, status: ProxyStatus) -> RenderableType:
-    """What the clients saw and what the proxy did, as two tables."""
-    answers = Table(title='What the clients see', title_justify='left', min_width=WIDTH)
-    for heading in ('status', 'requests', 'share', 'p50', 'p95', 'max'):
-        answers.add_column(heading, justify='left' if heading == 'status' else 'right')
-    for name, seconds in sorted(seen.seconds.items()):
-        answers.add_row(name, *_count(len(seconds), seen.requests), *_spread(seconds))
-    answers.add_section()
+    """Return what the clients saw and what the proxy did, as two tables."""
     together = [second for seconds in seen.seconds.values() for second in seconds]
-    answers.add_row('all', *_count(seen.requests, seen.requests), *_spread(together))
-
-    faults = Table(title='What Vaurien does', title_justify='left', min_width=WIDTH)
-    for heading in ('behavior', 'armed', 'injected', 'share'):
-        faults.add_column(heading, justify='left' if heading == 'behavior' else 'right')
-    for entry in status['behaviors']:
-        injected = _count(status['faults'].get(entry['name'], 0), status['exchanges'])
-        faults.add_row(entry['name'], f'{entry["percent"]:g} %', *injected)
-    return Stack(answers, faults)
+    answers = [*sorted(seen.seconds.items()), ('all', together)]
+    faults = [(entry, status['faults'].get(entry['name'], 0)) for entry in status['behaviors']]
+    return Stack(
+        make_table(
+            ('status', *COUNTS),
+            [(name, *_count(len(seconds), seen.requests), *_describe_times(seconds)) for name, seconds in answers],
+            numbers=COUNTS,
+            title='What the clients see',
+        ),
+        '',
+        make_table(
+            ('behavior', *FAULTS),
+            [
+                (entry['name'], f'{entry["percent"]:g} %', *_count(count, status['exchanges']))
+                for entry, count in faults
+            ],
+            numbers=FAULTS,
+            title='What Vaurien does',
+        ),
+    )
 
 
 @contextmanager
@@ -182,7 +188,7 @@ def _count(count: int, total: int) -> tuple[str, str]:
     return str(count), f'{100 * count / total:.1f} %' if total else ''
 
 
-def _spread(seconds: list[float]) -> tuple[str, ...]:
+def _describe_times(seconds: list[float]) -> tuple[str, ...]:
     """Median, 95th percentile and maximum, by nearest rank."""
     if not seconds:
         return ('', '', '')

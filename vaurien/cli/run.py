@@ -13,7 +13,7 @@ from vaurien.address import Address
 from vaurien.cli.flags import parse
 from vaurien.console import log
 from vaurien.console.limits import raise_descriptors
-from vaurien.console.output import fail, say
+from vaurien.console.output import fail, print_line
 from vaurien.console.signals import on_signals_in_loop
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
@@ -63,13 +63,13 @@ def serve(settings: Settings) -> int:
     with on_signals_in_loop(ended.set):
         proxies.start()
         control = start_control(proxies, settings) if settings.http else None
-        say(announce(proxies, control))
+        print_line(announce(proxies, control))
         ended.wait()
         proxies.shut_down(GRACE)
         if control:
             control.stop()
     for proxy in proxies.values():
-        say(summarize(proxy.status(), alone=settings.proxies is None))
+        print_line(summarize(proxy.status(), alone=settings.proxies is None))
     return 0
 
 

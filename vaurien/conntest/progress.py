@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from time import monotonic
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from vaurien.conntest.client import Client
+from vaurien.console.output import can_redraw
 
 #: Seconds between two pictures. Each takes the event loop a few milliseconds, in which no run can begin in time: that
 #: must stay well under one run in a hundred.
@@ -19,7 +21,7 @@ PAUSE = 5.0
 def watch(client: Client) -> None:
     """Show how far *client* is, until all runs are over."""
     console = Console(stderr=True, highlight=False)
-    if console.is_terminal:
+    if can_redraw(sys.stderr):
         _watch_live(client, console)
     else:
         _watch_lines(client, console)

@@ -20,7 +20,7 @@ from vaurien.conntest.report import make_report, write_report
 from vaurien.conntest.summary import summarize
 from vaurien.console.files import check_writable
 from vaurien.console.limits import describe_shortage
-from vaurien.console.output import fail, say
+from vaurien.console.output import fail, print_line
 from vaurien.console.signals import on_signals_in_loop
 from vaurien.errors import ConfigError, RemoteError
 
@@ -70,7 +70,7 @@ def _report(group: RunGroup, remote: Remote, earlier: frozenset[str], given: arg
     report = make_report(group, server, earlier)
     if given.report:
         write_report(report, given.report)
-    say(summarize(report))
+    print_line(summarize(report))
     if failure:
         raise RemoteError(f'nothing was compared, for want of the record of the server: {failure}')
     if given.delete:

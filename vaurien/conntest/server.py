@@ -15,7 +15,7 @@ from vaurien.conntest.store import Store
 from vaurien.conntest.upstream import Upstream
 from vaurien.console import log
 from vaurien.console.limits import raise_descriptors
-from vaurien.console.output import say
+from vaurien.console.output import print_line
 from vaurien.console.signals import on_signals_in_loop
 from vaurien.errors import StartError
 from vaurien.web.guard import Guard
@@ -38,10 +38,10 @@ def command(given: argparse.Namespace) -> int:
         except (OSError, UnicodeError) as error:  # a name that is none fails in its encoding
             raise StartError.of(error, address) from None
         where = server.address if given.host else f'localhost:{server.address.port}, on all addresses'
-        say(f'conntest {__version__}: http://{where}\nCtrl-C ends')
+        print_line(f'conntest {__version__}: http://{where}\nCtrl-C ends')
         ended.wait()
         server.stop()
-    say(f'test groups: {len(store.groups)}, runs: {sum(group.count for group in store.groups)}')
+    print_line(f'test groups: {len(store.groups)}, runs: {sum(group.count for group in store.groups)}')
     return 0
 
 

@@ -7,13 +7,13 @@ from collections import Counter
 
 from vaurien.conntest.messages import Report
 from vaurien.conntest.report import read_report, times_of
-from vaurien.console.output import say
+from vaurien.console.output import print_line
 from vaurien.console.percentiles import Spread
 
 
 def command(given: argparse.Namespace) -> int:
     """Print what was asked for; 0."""
-    say(summarize(read_report(given.report)))
+    print_line(summarize(read_report(given.report)))
     return 0
 
 

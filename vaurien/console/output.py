@@ -1,4 +1,4 @@
-"""What a command prints, without a traceback when nobody reads it."""
+"""What a command prints: without a traceback when nobody reads it, and in one form when it fails."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 from typing import TextIO
 
 
-def say(text: str, stream: TextIO | None = None, end: str = '\n') -> bool:
-    """Print to *stream*, standard output by default, at once; a reader that has gone is no reason to stop.
+def print_line(text: str, stream: TextIO | None = None, end: str = '\n') -> bool:
+    """Print to *stream*, by default the standard output, and flush it; return whether anybody can read it.
 
-    Whether there is one.
+    A reader that has gone, as ``head`` does, is no reason to stop.
     """
     stream = stream or sys.stdout
     try:
@@ -23,7 +23,7 @@ def say(text: str, stream: TextIO | None = None, end: str = '\n') -> bool:
 
 
 def wait(seconds: float) -> bool:
-    """Let so much time pass, or less if whoever reads standard output leaves; whether somebody still does."""
+    """Wait for so long, or until the reader of the standard output has gone; return whether it is still there."""
     if sys.stdout is None:
         return False
     leaving = select.poll()
@@ -32,7 +32,7 @@ def wait(seconds: float) -> bool:
 
 
 def flush() -> None:
-    """Send on what others printed, before the interpreter tries and complains."""
+    """Write what others have printed, before the interpreter tries at its end, and complains."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -51,17 +51,22 @@ def can_redraw(stream: TextIO | None) -> bool:
 
 
 def warn(command: str, text: str) -> None:
-    """Print one line to standard error and go on."""
-    say(f'{command}: warning: {" ".join(text.split())}', sys.stderr)
+    """Print one line to the standard error."""
+    print_line(f'{command}: warning: {_join_lines(text)}', sys.stderr)
 
 
 def fail(command: str, error: Exception | str, status: int) -> int:
-    """Print one line to standard error and give *status* back."""
-    say(f'{command}: error: {" ".join(str(error).split())}', sys.stderr)
+    """Print one line to the standard error, and return *status*."""
+    print_line(f'{command}: error: {_join_lines(str(error))}', sys.stderr)
     return status
 
 
+def _join_lines(text: str) -> str:
+    return ' '.join(text.split())
+
+
 def _discard(stream: TextIO) -> None:
+    """Have *stream* go nowhere: what is left in its buffer would fail again."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)

@@ -3,50 +3,61 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from vaurien.console.output import say
+from vaurien.console.output import is_terminal, print_line
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+#: Characters of a line where there is no terminal to tell how many fit.
+WIDTH = 120
 
 
-def is_terminal() -> bool:
-    """Whether it is people who read what is printed."""
-    return sys.stdout is not None and sys.stdout.isatty()
-
-
-def say_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str = '') -> None:
-    """Print a table with headings on a terminal, or what to say where there is *nothing*; elsewhere, bare lines."""
-    cells = [[spell(value) for value in row] for row in rows]
-    if not is_terminal():
-        if cells:
-            say('\n'.join('\t'.join(row) for row in cells))
-    elif cells:
-        _draw(columns, cells)
+def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str = '') -> None:
+    """Print a table on a terminal, or *nothing* where there are no rows; elsewhere a line for each row, with tabs."""
+    found = list(rows)
+    if not is_terminal(sys.stdout):
+        for row in found:
+            print_line('\t'.join(map(format_cell, row)))
+    elif found:
+        print_table(columns, found)
     else:
-        say(nothing)
+        print_line(nothing)
 
 
-def spell(value: Any) -> str:
-    """A value as the text of one cell: no tab, no line end, nothing that a terminal would obey; ``-`` for none."""
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Collection[str] = ()) -> None:
+    """Print a table with headings, also where there is no terminal. The columns named in *numbers* are flush right."""
+    from rich.console import Console  # late: most commands do without
+
+    console = Console(width=None if is_terminal(sys.stdout) else WIDTH, markup=False, emoji=False, highlight=False)
+    console.print(make_table(columns, rows, numbers))
+
+
+def make_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Collection[str] = (), title: str | None = None
+) -> Table:
+    """Return a table in the style of all commands, for rich to print."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify='left', box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for column in columns:
+        table.add_column(column, justify='right' if column in numbers else 'left', overflow='fold')
+    for row in rows:
+        table.add_row(*map(format_cell, row))
+    return table
+
+
+def format_cell(value: Any) -> str:
+    """Return a value as one cell: no tab, no line end, nothing that a terminal would obey; ``-`` for None."""
     if value is None or value == []:
         return '-'
     if isinstance(value, list):
-        return ', '.join(map(spell, value))
+        return ', '.join(map(format_cell, value))
     if isinstance(value, dict):
-        return spell([f'{name}={spell(inner)}' for name, inner in value.items()])
+        return format_cell([f'{name}={format_cell(inner)}' for name, inner in value.items()])
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     return text if text.isprintable() else text.encode('unicode_escape').decode()
-
-
-def _draw(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console  # late: most do without
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow='fold')
-    for row in cells:
-        table.add_row(*row)
-    Console(markup=False, emoji=False, highlight=False).print(table)

@@ -16,11 +16,9 @@ connection    one connection: dialing, established, closed, or failed
 handshake     the steps until a connection counts as established
 record        what happened, as counts and times
 result        a test that is over, and its exit status
-duration      times as Go writes them
 display       the status while it goes on
 report        the statistics at the end, as text
 summary       the same as data
-table         the same of several instances
 plot          the same as a picture
 server        ``server``: accepts connections and holds them
 """

@@ -13,7 +13,7 @@ from typing import TextIO
 import msgspec
 
 from vaurien.console import log
-from vaurien.console.output import say, warn
+from vaurien.console.output import print_line, warn
 from vaurien.console.picture import check_picture
 from vaurien.console.signals import on_signals_in_loop
 from vaurien.errors import ConfigError
@@ -22,11 +22,10 @@ from vaurien.tcpgoon.display import make_display
 from vaurien.tcpgoon.plan import Test, check_limits, plan
 from vaurien.tcpgoon.plot import draw
 from vaurien.tcpgoon.prompt import confirm
-from vaurien.tcpgoon.report import format_statistics
+from vaurien.tcpgoon.report import format_statistics, print_instances
 from vaurien.tcpgoon.result import Result, worst_status
 from vaurien.tcpgoon.settings import Settings
 from vaurien.tcpgoon.summary import summarize, summarize_application
-from vaurien.tcpgoon.table import print_table
 
 
 def run(settings: Settings, words: Sequence[str]) -> int:
@@ -47,9 +46,9 @@ def run(settings: Settings, words: Sequence[str]) -> int:
     if settings.json:
         application = settings.eureka is not None
         summary = summarize_application(results, words[0]) if application else summarize(results[0])
-        say(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
+        print_line(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
     elif settings.eureka is not None:
-        print_table(results)
+        print_instances(results)
     if settings.plot is not None:
         draw(Path(settings.plot), [(result.test.title, result.record) for result in results])
     return worst_status(results)
@@ -60,10 +59,10 @@ def run_tests(tests: Sequence[Test], settings: Settings, stream: TextIO) -> list
     results: list[Result] = []
     for number, test in enumerate(tests, 1):
         if len(tests) > 1:
-            say(f'instance {number} of {len(tests)}: {test.title}', stream)
+            print_line(f'instance {number} of {len(tests)}: {test.title}', stream)
         results.append(run_test(test, settings, stream))
         if not settings.json:
-            say(format_statistics(test.recipe.target.address, results[-1].record))
+            print_line(format_statistics(test.recipe.target.address, results[-1].record))
         if results[-1].record.interrupted:
             break
     return results

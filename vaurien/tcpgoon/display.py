@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from typing import Any, Protocol, TextIO
 
-from vaurien.console.output import say
+from vaurien.console.output import can_redraw, print_line
 from vaurien.tcpgoon.dialer import Dialer
 from vaurien.tcpgoon.report import format_status
 from vaurien.tcpgoon.settings import Settings
@@ -28,7 +27,7 @@ class Display(Protocol):
 
 def make_display(dialer: Dialer, settings: Settings, stream: TextIO) -> Display:
     """What fits *stream*. Debugging information would tear a live line apart."""
-    if stream.isatty() and os.environ.get('TERM') != 'dumb' and not settings.verbose:
+    if can_redraw(stream) and not settings.verbose:
         return LiveLine(dialer, stream)
     return PlainLines(dialer, settings.interval, stream)
 
@@ -58,7 +57,7 @@ class PlainLines:
 
     def _show(self) -> None:
         self._last = format_status(self._dialer.record)
-        say(self._last, self._stream)
+        print_line(self._last, self._stream)
 
 
 class LiveLine:

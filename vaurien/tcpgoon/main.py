@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from vaurien import __version__
-from vaurien.console.output import fail, flush, say
+from vaurien.console.output import fail, flush, print_line
 from vaurien.errors import ConfigError, VaurienError
 from vaurien.tcpgoon.flags import RUN, SERVER, parse
 
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: Sequence[str]) -> int:
     line = parse(RUN, words)
     if line.help:
-        say(line.help)
+        print_line(line.help)
         return 0
     from vaurien.tcpgoon.command import run  # what this imports takes a while, for the help too long
 
@@ -42,7 +42,7 @@ def _run(words: Sequence[str]) -> int:
 def _serve(words: Sequence[str]) -> int:
     line = parse(SERVER, words)
     if line.help:
-        say(line.help)
+        print_line(line.help)
         return 0
     _expect_no_words(line.words)
     from vaurien.tcpgoon.server import serve
@@ -52,7 +52,7 @@ def _serve(words: Sequence[str]) -> int:
 
 def _tell_version(words: Sequence[str]) -> int:
     _expect_no_words(words)
-    say(f'tcpgoon {__version__}')
+    print_line(f'tcpgoon {__version__}')
     return 0
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from vaurien.address import Address
-from vaurien.console.output import say
+from vaurien.console.output import print_line
 
 WIDTH = 69
 ANSWERS = {'y': True, 'yes': True, 'n': False, 'no': False, '': False}
@@ -15,27 +15,27 @@ ANSWERS = {'y': True, 'yes': True, 'n': False, 'no': False, '': False}
 
 def confirm(targets: Sequence[Address], connections: int, stream: TextIO) -> bool:
     """Warn of what is about to be done, and ask; whoever does not say yes says no."""
-    say(format_warning(targets, connections), stream)
+    print_line(format_warning(targets, connections), stream)
     try:
         return _ask(stream)
     except KeyboardInterrupt:
-        say('', stream)  # the shell's prompt is to be on a line of its own
+        print_line('', stream)  # the shell's prompt is to be on a line of its own
         raise
 
 
 def _ask(stream: TextIO) -> bool:
     answer = None
     while answer is None:
-        say('Do you want to continue? (y/N): ', stream, end='')
+        print_line('Do you want to continue? (y/N): ', stream, end='')
         line = sys.stdin.readline() if sys.stdin else ''
         if not line:
-            say('\n\n*** Not started: the input ended without an answer (-y goes on without asking) ***', stream)
+            print_line('\n\n*** Not started: the input ended without an answer (-y goes on without asking) ***', stream)
             return False
         answer = ANSWERS.get(line.strip().lower())
         if answer is None:
-            say('\nPlease answer yes or no', stream)
+            print_line('\nPlease answer yes or no', stream)
     if not answer:
-        say('\n*** Not started, as you said ***', stream)
+        print_line('\n*** Not started, as you said ***', stream)
     return answer
 
 

@@ -10,7 +10,7 @@ from gevent import get_hub
 from gevent.event import Event
 
 from vaurien.console.limits import describe_shortage, raise_descriptors
-from vaurien.console.output import say, warn
+from vaurien.console.output import print_line, warn
 from vaurien.console.signals import on_signals_in_loop
 from vaurien.errors import StartError
 from vaurien.tcpgoon.handshake import CHUNK, READ
@@ -35,9 +35,9 @@ def serve(settings: ServerSettings) -> int:
         warn('tcpgoon', shortage)
     server = Server(settings)
     with on_signals_in_loop(server.over.set):
-        say(announce(server.address, settings))
+        print_line(announce(server.address, settings))
         server.run()
-    say(f'accepted: {server.accepted}, most at a time: {server.most}, closed by the client: {server.left}')
+    print_line(f'accepted: {server.accepted}, most at a time: {server.most}, closed by the client: {server.left}')
     return 0
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from vaurien.client import Client
-from vaurien.console.output import say
+from vaurien.console.output import print_line
 
 
 class Argument(NamedTuple):
@@ -35,7 +35,7 @@ class Command(NamedTuple):
     #: Command lines that work, each with a line that says what it does.
     examples: str
     #: Prints what *run* returned, for people, or for programs that read lines.
-    show: Callable[[Any], object] = say
+    show: Callable[[Any], object] = print_line
     #: The text at the top of its own help.
     description: str = ''
     arguments: tuple[Argument, ...] = ()
@@ -56,7 +56,7 @@ class Command(NamedTuple):
 
 def say_json(value: Any) -> None:
     """Print *value* as indented JSON."""
-    say(msgspec.json.format(format_json(value), indent=2))
+    print_line(msgspec.json.format(format_json(value), indent=2))
 
 
 def format_json(value: Any) -> str:

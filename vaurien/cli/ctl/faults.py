@@ -8,7 +8,7 @@ from datetime import datetime
 
 from vaurien.cli.ctl.command import Command, argument, format_json
 from vaurien.client import NOT_FOUND, Client
-from vaurien.console.output import say, wait, warn
+from vaurien.console.output import print_line, wait, warn
 from vaurien.errors import ControlError, UnreachableError
 from vaurien.records.faults import KEPT, Fault
 
@@ -27,7 +27,7 @@ def list_faults(client: Client, arguments: Namespace) -> list[Fault] | None:
 def show_faults(faults: Sequence[Fault]) -> None:
     """Print each fault on a line."""
     if faults:
-        say('\n'.join(map(format_fault, faults)))
+        print_line('\n'.join(map(format_fault, faults)))
 
 
 def clear_faults(client: Client, arguments: Namespace) -> None:
@@ -41,7 +41,7 @@ def follow(client: Client, format_: Callable[[Fault], str]) -> None:
     Raise `UnreachableError` when the proxy is gone.
     """
     for faults in watch(client.proxy(client.status()['name'])):
-        if (faults and not say('\n'.join(map(format_, faults)))) or not wait(PAUSE):
+        if (faults and not print_line('\n'.join(map(format_, faults)))) or not wait(PAUSE):
             return
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from vaurien.cli.ctl.command import Command, argument
 from vaurien.client import Client
 from vaurien.console.parser import value_of
-from vaurien.console.table import say_rows
+from vaurien.console.table import print_rows
 
 COLUMNS = ('id', 'client', 'backend', 'age', 'upstream', 'downstream', 'exchanges', 'behavior', 'toxics')
 
@@ -22,7 +22,7 @@ def list_links(client: Client, arguments: Namespace) -> list[dict[str, Any]]:
 def show_links(links: Sequence[Mapping[str, Any]]) -> None:
     """Print each link on a line."""
     moved = [{**link, **link['bytes']} for link in links]
-    say_rows(COLUMNS, [[link[column] for column in COLUMNS] for link in moved], 'no links')
+    print_rows(COLUMNS, [[link[column] for column in COLUMNS] for link in moved], 'no links')
 
 
 def cut_link(client: Client, arguments: Namespace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 from vaurien.cli.ctl.command import Command, argument
 from vaurien.cli.ctl.toxics import PROXY, show_toxics
 from vaurien.client import Client
-from vaurien.console.output import say
-from vaurien.console.table import is_terminal, say_rows
+from vaurien.console.output import is_terminal, print_line
+from vaurien.console.table import print_rows
 
 #: The columns of Toxiproxy's command, and one more.
 COLUMNS = ('name', 'listen', 'upstream', 'enabled', 'toxics', 'protocol')
@@ -78,9 +79,9 @@ def inspect(client: Client, arguments: Namespace) -> dict[str, Any]:
 
 def show_inspected(proxy: Mapping[str, Any]) -> None:
     """Print each toxic of a proxy on a line; in a terminal, a line about the proxy comes first."""
-    if is_terminal():
+    if is_terminal(sys.stdout):
         name, listen, upstream, enabled, _, protocol = _make_row(proxy)
-        say(f'{name}: {listen} -> {upstream} ({protocol}), {enabled}')
+        print_line(f'{name}: {listen} -> {upstream} ({protocol}), {enabled}')
     show_toxics(proxy['toxics'])
 
 
@@ -90,7 +91,7 @@ def reset(client: Client, arguments: Namespace) -> None:
 
 
 def _show_rows(proxies: Sequence[Mapping[str, Any]]) -> None:
-    say_rows(COLUMNS, map(_make_row, proxies), 'no proxies')
+    print_rows(COLUMNS, map(_make_row, proxies), 'no proxies')
 
 
 def _make_row(proxy: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from vaurien.cli.ctl.command import Command, argument
 from vaurien.cli.ctl.options import add_attributes, parse_options
 from vaurien.client import Client
 from vaurien.console.parser import value_of
-from vaurien.console.table import say_rows
+from vaurien.console.table import print_rows
 from vaurien.errors import ConfigError, OptionError
 from vaurien.plugins.options import did_you_mean
 
@@ -67,7 +67,7 @@ def remove(client: Client, arguments: Namespace) -> None:
 
 def show_toxics(toxics: Sequence[Mapping[str, Any]]) -> None:
     """Print each toxic on a line."""
-    say_rows(COLUMNS, [[toxic[column] for column in COLUMNS] for toxic in toxics], 'no toxics')
+    print_rows(COLUMNS, [[toxic[column] for column in COLUMNS] for toxic in toxics], 'no toxics')
 
 
 def show_toxic(toxic: Mapping[str, Any]) -> None:

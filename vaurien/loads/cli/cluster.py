@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vaurien.address import Address
-from vaurien.console.output import say
+from vaurien.console.output import print_line
 from vaurien.errors import StartError
 from vaurien.loads.cluster import messages, packing
 from vaurien.loads.cluster.broker_client import BrokerClient, is_listening
@@ -41,7 +41,7 @@ def begin(plan: Plan, settings: Settings, secret: str) -> Run | None:
     if not settings.detach:
         return RemoteRun(plan, broker, settings.heartbeat_timeout)
     broker.close()
-    say(f'left with the broker: loads-runner --attach --broker {address} follows it')
+    print_line(f'left with the broker: loads-runner --attach --broker {address} follows it')
     return None
 
 
@@ -57,9 +57,9 @@ def ask(settings: Settings, secret: str) -> int:
     broker = _connect(settings, secret)
     if settings.purge_broker:
         stopped = broker.ask(messages.PURGE)['stopped']
-        say(f'{f"stopped {stopped}" if stopped else "nothing ran"}, results forgotten')
+        print_line(f'{f"stopped {stopped}" if stopped else "nothing ran"}, results forgotten')
     else:
-        say(_describe(broker))
+        print_line(_describe(broker))
     broker.close()
     return 0
 
@@ -68,7 +68,7 @@ def check(settings: Settings, secret: str) -> int:
     """``--check-cluster``: every agent runs an empty test."""
     broker = _connect(settings, secret)
     agents = broker.about['agents']
-    say(_describe(broker))
+    print_line(_describe(broker))
     if not agents:
         raise StartError(f'no agents at {broker.address}')
     plan = Plan(test=CHECK, cycles=(Cycle(1, 1),), agents=len(agents))
@@ -77,7 +77,7 @@ def check(settings: Settings, secret: str) -> int:
     run.execute()
     report = run.report()
     for name in report.agents:
-        say(f'{name}: {"lost" if name in report.lost else "ok"}')
+        print_line(f'{name}: {"lost" if name in report.lost else "ok"}')
     return report.status
 
 

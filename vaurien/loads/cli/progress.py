@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import gevent
 
+from vaurien.console.output import can_redraw
 from vaurien.loads.summary import draw_bar
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Progress:
 
     def __init__(self, run: Run, *, is_bar: bool, quiet: bool) -> None:
         self._run = run
-        self._is_bar = is_bar and sys.stdout.isatty()
+        self._is_bar = is_bar and can_redraw(sys.stdout)
         self._quiet = quiet
         self._drawn = False
         self._told = ''

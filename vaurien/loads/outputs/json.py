@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from vaurien.console.files import check_writable, writing
-from vaurien.console.output import say
+from vaurien.console.output import print_line
 from vaurien.loads.outputs.base import Output
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class JSON(Output):
         text = msgspec.json.format(msgspec.json.encode(report.to_data())).decode()
         path = Path(self.option('filename'))
         if path == Path('-'):
-            say(text)
+            print_line(text)
             return
         with writing(path):
             path.write_text(f'{text}\n', encoding='utf-8')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vaurien.console.output import say
+from vaurien.console.output import print_line
 from vaurien.loads.outputs.base import Output
 from vaurien.loads.summary import draw_bar, summarize
 
@@ -19,4 +19,4 @@ class Stdout(Output):
     name = 'stdout'
 
     def finish(self, run: Run, report: Report) -> None:
-        say(f'{draw_bar(run.progress())}\n\n{summarize(report).rstrip()}')
+        print_line(f'{draw_bar(run.progress())}\n\n{summarize(report).rstrip()}')
