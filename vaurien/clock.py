@@ -26,6 +26,9 @@ READ = 1
 #: does not accept every number of seconds that a float can hold.
 LONGEST = 86400.0
 
+#: And for so many seconds at least: zero would disarm it (timerfd_settime(2)).
+SHORTEST = 1e-9
+
 #: Cancelled alarms are purged when the heap holds more than twice the alarms that the last purge left, but not below
 #: this size. So a purge costs little for each alarm, and the heap stays in proportion to the alarms that are set.
 MIN_PURGE = 64
@@ -75,8 +78,9 @@ class Clock:
         alarm = self.call_at(time.monotonic() + seconds, partial(waiter.switch, None))
         try:
             waiter.get()
-        finally:
+        except BaseException:  # the greenlet is killed
             alarm.cancel()
+            raise
 
     def call_at(self, deadline: float, call: Callable[[], object]) -> Alarm:
         """Have *call* called by the event loop at *deadline*, in seconds of `time.monotonic`.
@@ -89,7 +93,7 @@ class Clock:
         entry = (deadline, next(self._numbers), alarm)
         heappush(self._alarms, entry)
         if self._alarms[0] is entry:
-            self._set(deadline - time.monotonic())
+            _set(self._descriptor, deadline - time.monotonic())
         return alarm
 
     def close(self) -> None:
@@ -106,16 +110,12 @@ class Clock:
         while self._alarms and self._alarms[0][0] <= now:
             heappop(self._alarms)[2].ring()
         if self._alarms:
-            self._set(self._alarms[0][0] - time.monotonic())
+            _set(self._descriptor, self._alarms[0][0] - time.monotonic())
 
     def _purge(self) -> None:
         self._alarms = [entry for entry in self._alarms if not entry[2].is_cancelled]
         heapify(self._alarms)
         self._purge_at = max(MIN_PURGE, 2 * len(self._alarms))
-
-    def _set(self, seconds: float) -> None:
-        # Zero would disarm the timer (timerfd_settime(2)).
-        _set(self._descriptor, min(max(seconds, 1e-9), LONGEST))
 
 
 if sys.version_info >= (3, 13):
@@ -124,7 +124,7 @@ if sys.version_info >= (3, 13):
         return os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK | os.TFD_CLOEXEC)
 
     def _set(descriptor: int, seconds: float) -> None:
-        os.timerfd_settime(descriptor, initial=seconds)
+        os.timerfd_settime(descriptor, initial=min(max(seconds, SHORTEST), LONGEST))
 
 else:
     _libc = ctypes.CDLL(None, use_errno=True)
@@ -142,5 +142,5 @@ else:
         return int(descriptor)
 
     def _set(descriptor: int, seconds: float) -> None:
-        whole, fraction = divmod(seconds, 1)
+        whole, fraction = divmod(min(max(seconds, SHORTEST), LONGEST), 1)
         _libc.timerfd_settime(descriptor, 0, ctypes.byref(_Timer(0, 0, int(whole), int(fraction * 1e9))), None)

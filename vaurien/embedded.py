@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from time import monotonic, sleep
 from types import TracebackType
@@ -230,7 +230,7 @@ class Proxy:
                 raise TimeoutError(f'no fault within {timeout:g} s')
             sleep(PAUSE)
 
-    def _arm(self, rules: tuple[Rule, ...]) -> None:
+    def _arm(self, rules: Sequence[Rule]) -> None:
         self._call(lambda server: server.arm(rules))
 
     @property

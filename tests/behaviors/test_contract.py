@@ -75,7 +75,7 @@ def server_of(proxy: Proxy) -> ProxyServer:
 
 
 def greenlets(server: ProxyServer) -> int:
-    return len(server._greenlets)
+    return len(server.runtime._greenlets)
 
 
 def see_end(client: Peer) -> None:

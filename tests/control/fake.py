@@ -14,7 +14,7 @@ from vaurien.address import Address
 from vaurien.control.controlled import ControlledLink
 from vaurien.control.server import ControlServer
 from vaurien.protocols import Protocol
-from vaurien.records.faults import FaultLog
+from vaurien.records.fault_log import FaultLog
 from vaurien.rules.behaviors import format_rules
 from vaurien.rules.rule import Rule
 from vaurien.settings import ONLY, Settings

@@ -70,7 +70,7 @@ def test_arms_a_list(api: Api, served: ServedProxy) -> None:
 
 def test_tells_and_forgets_faults(api: Api, served: ServedProxy) -> None:
     fault = Fault(time=1.5, link=1, exchange=2, behavior='delay', options={'sleep': 2.0}, request='GET /')
-    served.proxy.faults.add(fault)
+    served.proxy.faults.on_fault(fault)
     assert api('GET', '/faults').json() == {'faults': [msgspec.to_builtins(fault)]}
     assert api('DELETE', '/faults').json() == {'status': 'ok'}
     assert api('GET', '/faults').json() == {'faults': []}

@@ -61,7 +61,7 @@ def has_swallowed(proxy: Proxy, count: int) -> bool:
 
     def look(server: ProxyServer) -> bool:
         up = only_link(server).up
-        return up.received == count and not up.held
+        return up.received == count and not up.held.data
 
     return inside(proxy, look)
 
@@ -95,9 +95,9 @@ def every_other(proxy: Proxy, name: str, *, period: int = 2, **options: Any) -> 
             return Periodic(self.behavior)
 
     def select(server: ProxyServer) -> None:
-        assert server.selector is not None
-        (rule, *_) = server.selector.rules
-        server.selector = Selecting(rule)  # type: ignore[assignment]
+        assert server.arming.selector is not None
+        (rule, *_) = server.arming.selector.rules
+        server.arming.selector = Selecting(rule)  # type: ignore[assignment]
         for link in server.links.values():
             link.rearm()
 
@@ -725,7 +725,7 @@ def has_replied(server: ProxyServer) -> bool:
     """Whether the proxy has received the end of the reply."""
     traffic = only_link(server).traffic
     assert isinstance(traffic, Dispatcher)
-    return traffic.asked == traffic.answered
+    return traffic._asked == traffic._answered
 
 
 class TestSetBackend:
@@ -874,7 +874,7 @@ class TestFailing:
 
             def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
                 assert isinstance(dest, LinkEnd)
-                while not dest._inbound.held:
+                while not dest._inbound.held.data:
                     gevent.sleep(0.001)
                 raise ValueError('dropped it')
 
@@ -909,7 +909,7 @@ class TestFailing:
             backend.send(b'+PONG\r\n')
             eventually(lambda: proxy.status()['links']['open'] == 0)
             assert proxy.status()['faults'] == {}
-            assert inside(proxy, lambda server: len(server._greenlets)) == 0
+            assert inside(proxy, lambda server: len(server.runtime._greenlets)) == 0
 
 
 class TestFailingProtocols:

@@ -33,7 +33,9 @@ def make(protocols: Registry[BaseProtocol], raw_backend: RawBackend, vaurien_pro
 
     def make(handle: Handle, behavior: str = 'dummy', *, base: type[BaseProtocol] = TCP, **options: Any) -> Proxy:
         protocols.register(type('Mine', (base,), {'name': 'mine', '_handle': handle}))
-        return vaurien_proxy(raw_backend.address, 'mine', behavior=behavior, options={behavior: options})
+        return vaurien_proxy(
+            raw_backend.address, 'mine', behavior=behavior, options={behavior: options} if options else {}
+        )
 
     return make
 
@@ -139,7 +141,7 @@ class TestManners:
         proxy = make(handle)
         client, backend = join(proxy, raw_backend)
         client.send(b'pi')
-        eventually(lambda: inside(proxy, lambda server: only_link(server).up.position == 2))
+        eventually(lambda: inside(proxy, lambda server: only_link(server).up.held.position == 2))
         backend.shut_down()
         assert client.recv() == b''
 
@@ -352,7 +354,7 @@ class TestOddities:
         assert len(calls) < 10
         client.send(b'more')
         backend.send(b'more')
-        eventually(lambda: inside(proxy, lambda server: len(only_link(server).up.held) == 9))
+        eventually(lambda: inside(proxy, lambda server: len(only_link(server).up.held.data) == 9))
         client.close()
         backend.close()
         eventually(lambda: proxy.status()['links']['open'] == 0)
@@ -360,7 +362,7 @@ class TestOddities:
     def test_one_that_takes_nothing_until_there_is_enough(self, make: Make, raw_backend: RawBackend) -> None:
         def by_lines(self: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
             assert isinstance(source, LinkEnd)
-            if source._inbound.held.endswith(b'\n'):
+            if source._inbound.held.data.endswith(b'\n'):
                 dest.sendall(source.recv())
             return True
 
@@ -406,4 +408,4 @@ class TestOddities:
                 backend.close()
             else:
                 backend.reset()
-        eventually(lambda: inside(proxy, lambda server: not server.links and not len(server._greenlets)))
+        eventually(lambda: inside(proxy, lambda server: not server.links and not len(server.runtime._greenlets)))

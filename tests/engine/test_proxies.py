@@ -110,7 +110,7 @@ def test_they_share_nothing() -> None:
             untouched = b.status()
             a.toxics.add(make_toxic('latency', {}))
             a.arm(make_rules('20:error', {}))
-            a.faults.add(Fault(time=1.0, link=1, exchange=1, behavior='error', options={}, request=''))
+            a.faults.on_fault(Fault(time=1.0, link=1, exchange=1, behavior='error', options={}, request=''))
             a.set_backend(Address(HOST, 2))
             with suppress(ConnectionResetError), green.create_connection(a.address, TIMEOUT) as client:
                 client.recv(1)
@@ -148,16 +148,16 @@ class TestRestart:
         def look() -> None:
             with running(settings('a')) as proxies:
                 proxy = proxies['a']
-                proxy.spawn(linger)
+                proxy.runtime.spawn(linger)
                 gevent.sleep(0)
                 ending = Group().spawn(proxy.shut_down)
                 gevent.sleep(0)
                 assert (proxy.enabled, ending.ready()) == (False, False)
                 proxy.start(wait=False)
-                later = proxy.spawn(proxy.sleep, 0.02)
+                later = proxy.runtime.spawn(proxy.runtime.clock.sleep, 0.02)
                 ending.join()
                 assert later.get() is None, 'it was not ended with them'
-                proxy.sleep(0.001)
+                proxy.runtime.clock.sleep(0.001)
                 assert listens(proxy)
 
         in_loop(look)

@@ -18,7 +18,8 @@ from vaurien.embedded import Proxy
 from vaurien.plugins.registry import Registry
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.tcp import TCP
-from vaurien.records.counters import Counts, Kind
+from vaurien.records.counters import Kind
+from vaurien.records.counts import Counts
 from vaurien.rules.toxics import make_toxic, parse_toxics
 
 #: All, with what makes them do something.
@@ -69,7 +70,7 @@ def backend(language: Language) -> Iterator[Backend]:
 
 
 def counts(proxy: Proxy) -> Counts:
-    return inside(proxy, lambda server: server.tally.counts())
+    return inside(proxy, lambda server: server.counters.counts())
 
 
 def sent(proxy: Proxy) -> tuple[int, int]:
@@ -82,7 +83,7 @@ def meter(proxy: Proxy, kind: Kind, name: str) -> tuple[int, float, list[tuple[s
     """Hits, seconds in all, and the buckets."""
 
     def look(server: Any) -> tuple[int, float, list[tuple[str, int]]]:
-        found = server.tally.meters[kind, name]
+        found = server.counters.histograms[kind, name]
         return found.hits, found.seconds, list(found.buckets())
 
     return inside(proxy, look)
@@ -241,7 +242,7 @@ class TestConnectFailures:
             for failures in (1, 2):
                 with suppress(ConnectionError):
                     assert connect(proxy).recv() == b''
-                eventually(lambda: inside(proxy, lambda server: server.tally.connect_failures) == failures)  # noqa: B023
+                eventually(lambda: inside(proxy, lambda server: server.counters.connect_failures) == failures)  # noqa: B023
 
 
 class TestBehaviors:

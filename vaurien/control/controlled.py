@@ -7,7 +7,7 @@ from typing import Protocol
 
 from vaurien.address import Address
 from vaurien.protocols.base import BaseProtocol
-from vaurien.records.faults import FaultLog
+from vaurien.records.fault_log import FaultLog
 from vaurien.records.status import LinkStatus
 from vaurien.rules.rule import Rule
 from vaurien.settings import ProxySettings

@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from vaurien import __version__
 from vaurien.engine.proxy import ProxyServer
-from vaurien.records.counters import Counts
+from vaurien.records.counts import Counts
 from vaurien.toxiproxy.middleware import begin
 
 #: The version of the text format that every Prometheus reads.
@@ -48,8 +48,8 @@ def _read_streams(proxy: ProxyServer, upstream: int, downstream: int) -> Iterato
 
 
 def _read_held(proxy: ProxyServer) -> Iterator[Sample]:
-    for (kind, name), meter in proxy.tally.meters.items():
-        yield [proxy.name, kind, name], [list(meter.buckets()), meter.seconds]
+    for (kind, name), histogram in proxy.counters.histograms.items():
+        yield [proxy.name, kind, name], [list(histogram.buckets()), histogram.seconds]
 
 
 PROXY = ('proxy',)
@@ -98,7 +98,7 @@ FAMILIES = (
         'vaurien_connect_failures_total',
         'Links for which no address of the backend accepted a connection.',
         PROXY,
-        lambda proxy, counts: [([proxy.name], [proxy.tally.connect_failures])],
+        lambda proxy, counts: [([proxy.name], [proxy.counters.connect_failures])],
     ),
     Family(
         CounterMetricFamily,
@@ -106,7 +106,8 @@ FAMILIES = (
         'Exchanges that a behavior was applied to; chunks that a toxic held, changed or dropped.',
         FAULT,
         lambda proxy, counts: [
-            ([proxy.name, kind, name], [meter.hits]) for (kind, name), meter in proxy.tally.meters.items()
+            ([proxy.name, kind, name], [histogram.hits])
+            for (kind, name), histogram in proxy.counters.histograms.items()
         ],
     ),
     Family(
@@ -127,7 +128,7 @@ class ProxiesCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """One metric after the other."""
-        proxies = [(proxy, proxy.tally.counts()) for proxy in self._proxies.values()]
+        proxies = [(proxy, proxy.counters.counts()) for proxy in self._proxies.values()]
         for family in FAMILIES:
             metric = family.make()
             for proxy, counts in proxies:

@@ -1,32 +1,55 @@
-"""The toxics on one stream of a link: what it sends goes through one after the other."""
+"""The toxics on one stream of a link: what the stream sends goes through one after the other."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from vaurien.toxics.base import Ending
+from vaurien.clock import Alarm
+from vaurien.toxics.base import BaseToxic, Ending, Item
 
-if TYPE_CHECKING:
-    from vaurien.clock import Alarm
-    from vaurien.engine.stream import Stream
-    from vaurien.toxics.base import BaseToxic, Item
+
+class ChainedStream(Protocol):
+    """What a chain asks of its stream."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the link is closed."""
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether the sink would take more, for all that is known."""
+
+    def deliver(self, item: Item) -> None:
+        """Send on what has passed all toxics: bytes, or how the stream ends."""
+
+    def settle(self) -> None:
+        """Handle that the chain has more room, or less."""
+
+    def unchain(self) -> None:
+        """Go on without a chain: it has no toxics left."""
+
+    def on_toxic_failed(self, toxic: BaseToxic, error: Exception) -> None:
+        """Handle an exception that a toxic has raised."""
 
 
 class Chain:
     """Stands between a stream and its sink. Everything happens in callbacks; there is one alarm at most.
 
-    A stage is only asked for what it has while there is room behind it, and the source is only read while there is room
-    in the first stage: a slow one holds back whoever sends.
+    A toxic is only asked for what it has while there is room behind it, and the source is only read while there is room
+    in the first toxic: so a slow toxic holds back whoever sends.
     """
 
-    __slots__ = ('_advancing', '_alarm', '_ending', '_resetting', 'owed', 'stages', 'stream')
+    __slots__ = ('_advancing', '_alarm', '_call_at', '_ending', '_resetting', '_stream', 'owed', 'stages')
 
-    def __init__(self, stream: Stream) -> None:
-        self.stream = stream
+    def __init__(self, stream: ChainedStream, call_at: Callable[[float, Callable[[], object]], Alarm]) -> None:
+        """*call_at* makes a call at a time of the monotonic clock."""
+        self._stream = stream
+        self._call_at = call_at
         self.stages: list[BaseToxic] = []
-        #: Bytes that went in and did not come out: they wait, or are gone.
+        #: Bytes that went in and did not come out: they wait, or were dropped by a toxic.
         self.owed = 0
         self._alarm: Alarm | None = None
         self._advancing = False
@@ -40,7 +63,7 @@ class Chain:
 
     @property
     def is_ending(self) -> bool:
-        """Whether it has the end of the stream, or passed it on."""
+        """Whether the end of the stream has gone in."""
         return self._ending
 
     @property
@@ -49,7 +72,7 @@ class Chain:
         return not any(stage.is_holding for stage in self.stages)
 
     def send(self, item: Item) -> None:
-        """Take a chunk, or the end of the stream; nothing after that."""
+        """Take a chunk, or the end of the stream. Drop whatever comes after the end."""
         if isinstance(item, bytes):
             self.owed += len(item)
         if self._ending or not item:
@@ -66,16 +89,16 @@ class Chain:
         self.advance()
 
     def remove(self, stage: BaseToxic) -> None:
-        """Take a toxic out, as soon as what waits in it has gone on."""
+        """Take a toxic out as soon as what waits in it has gone on."""
         if stage.closes_when_removed:
-            self.stream.link.close()
+            self._stream.deliver(Ending.CLOSE)
             return
         self._disturb(self.stages.index(stage) - 1)
         stage.retire(monotonic())
         self.advance()
 
     def delay_reset(self) -> bool:
-        """Reset the link when what waits has gone on; whether there is any need."""
+        """Reset the link when what waits has gone on; return False if nothing waits."""
         if self._resetting or self.is_empty:
             return self._resetting
         self._resetting = self._ending = True
@@ -91,21 +114,22 @@ class Chain:
             self._alarm = None
 
     def advance(self) -> None:
-        """Move on whatever is due, as far as there is room."""
-        if self._advancing or self.stream.link.closed:
+        """Move on whatever may go, as far as there is room."""
+        if self._advancing or self._stream.is_closed:
             return
         self._advancing = True
         self._move()
         self._advancing = False
-        if not self.stream.link.closed:
+        if not self._stream.is_closed:
             self._prune()
             self._set_alarm()
-            self.stream.settle()
+            self._stream.settle()
 
     def _move(self) -> None:
         now, moved = monotonic(), bool(self.stages)
         while moved:
             moved = False
+            # The last toxic first: what leaves it makes room for the one before.
             for i in range(len(self.stages) - 1, -1, -1):
                 while self._has_room_behind(i) and (item := self._step(self.stages[i], now)) is not None:
                     moved = True
@@ -113,20 +137,18 @@ class Chain:
                         self.stages[i + 1].feed(item, now)
                     else:
                         self._deliver(item)
-                if self.stream.link.closed:
+                if self._stream.is_closed:
                     return
 
     def _step(self, stage: BaseToxic, now: float) -> Item | None:
-        link = self.stream.link
         try:
-            return None if link.closed else stage.step(now)
+            return None if self._stream.is_closed else stage.step(now)
         except Exception as error:  # whatever somebody's toxic raises
-            link.proxy.warn_failed(stage, error)
-            link.reset()
+            self._stream.on_toxic_failed(stage, error)
             return None
 
     def _disturb(self, i: int) -> None:
-        """What comes after this stage changes."""
+        """Tell the toxic at *i* that what comes after it changes."""
         if i >= 0:
             now = monotonic()
             self.stages[i].interrupt(now)
@@ -136,26 +158,19 @@ class Chain:
         if any(stage.retired for stage in self.stages):
             self.stages = [stage for stage in self.stages if stage.is_holding or not stage.retired]
             if not self.stages:
-                self.stream.unchain()
+                self._stream.unchain()
 
     def _has_room_behind(self, i: int) -> bool:
         if i + 1 < len(self.stages):
             return self.stages[i + 1].has_room
-        return self.stream.is_writable
+        return self._stream.is_writable
 
     def _deliver(self, item: Item) -> None:
-        stream = self.stream
-        if item is Ending.END:
-            stream.finish()
-            if self._resetting:  # which comes right behind, and would wait for a sink that takes no more
-                stream.link.reset()
-        elif item is Ending.CLOSE:
-            stream.link.close()
-        elif item is Ending.RESET:
-            stream.link.reset()
-        else:
+        if isinstance(item, bytes):
             self.owed -= len(item)
-            stream.send(item, past_toxics=True)
+        self._stream.deliver(item)
+        if item is Ending.END and self._resetting:  # the reset comes right behind, and the sink takes no more
+            self._stream.deliver(Ending.RESET)
 
     def _set_alarm(self) -> None:
         due = min((stage.next_step for i, stage in enumerate(self.stages) if self._has_room_behind(i)), default=inf)
@@ -166,7 +181,7 @@ class Chain:
             alarm.cancel()
             self._alarm = None
         if due < inf:
-            self._alarm = self.stream.link.proxy.call_at(due, self._on_due)
+            self._alarm = self._call_at(due, self._on_due)
 
     def _on_due(self) -> None:
         self._alarm = None

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from _socket import socket
+from collections.abc import Callable
 from errno import EALREADY, EINPROGRESS, EMFILE, ENFILE, ENOBUFS, ENOMEM, ETIMEDOUT
 from os import strerror
 from socket import IPPROTO_TCP, SO_ERROR, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, TCP_NODELAY
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from vaurien.engine.link import Link
+from vaurien.engine.resolver import Resolver
 
 WRITE = 2
 
-#: What a socket cannot be had for the lack of, rather than for its address.
+#: A socket cannot be had because the machine has run out of something, whatever the address is.
 EXHAUSTED = {EMFILE, ENFILE, ENOBUFS, ENOMEM}
 
 #: Seconds to wait, and to leave waiting clients in the backlog, after the process ran out of descriptors.
@@ -21,10 +21,10 @@ EXHAUSTED_PAUSE = 0.5
 
 
 def begin_connecting(family: int, address: Any) -> tuple[socket | None, int]:
-    """A socket and 0 if it is connected, EALREADY if it soon may be; or the errno of what went wrong."""
+    """Return a socket and 0 if it is connected, EALREADY if it soon may be; or the errno of what went wrong."""
     try:
         sock = socket(family, SOCK_STREAM | SOCK_NONBLOCK)
-    except OSError as failure:  # no descriptor is left, or nobody speaks IPv6 here
+    except OSError as failure:  # no descriptor is left, or the machine has no IPv6
         return None, failure.errno or EMFILE
     sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
     error = sock.connect_ex(address)
@@ -33,32 +33,58 @@ def begin_connecting(family: int, address: Any) -> tuple[socket | None, int]:
     return sock, error
 
 
+class DialingLink(Protocol):
+    """What a dialer asks of its link."""
+
+    def on_connected(self, backend: socket) -> None:
+        """Handle that the backend has accepted: the socket is the link's from now on."""
+
+    def on_unreachable(self, reason: str) -> None:
+        """Handle that no address of the backend accepts."""
+
+    def on_exhausted(self, reason: str) -> None:
+        """Handle that the process has no descriptors left; the dialer tries again after `EXHAUSTED_PAUSE`."""
+
+
 class Dialer:
-    """Connects, then hands the socket to the link; or tells it that no address accepts."""
+    """Connects and gives the socket to the link, or tells the link that no address accepts."""
 
-    __slots__ = ('_attempt', '_sock', '_timer', '_watcher', 'closed', 'link')
+    __slots__ = ('_attempt', '_closed', '_link', '_loop', '_resolver', '_sock', '_timeout', '_timer', '_watcher')
 
-    def __init__(self, link: Link) -> None:
-        self.link = link
-        self.closed = False
+    def __init__(self, link: DialingLink, loop: Any, resolver: Resolver, timeout: float) -> None:
+        """*timeout* is in seconds and for each address."""
+        self._link = link
+        self._loop = loop
+        self._resolver = resolver
+        self._timeout = timeout
+        self._closed = False
         self._sock: socket | None = None
         self._watcher: Any = None
         self._timer: Any = None
+        #: How many addresses were tried.
         self._attempt = 0
 
     def dial(self) -> None:
-        """Try the next address; when there is none yet, wait for the backend's name to be resolved."""
-        addresses = self.link.proxy.resolver.addresses
+        """Try the next address. If there is none yet, wait until the backend's name is resolved."""
+        addresses = self._resolver.addresses
         if not addresses:
-            self.link.proxy.resolver.refresh(self)
+            self._resolver.refresh(self._on_resolved)
             return
-        family, address = addresses[self._attempt % len(addresses)]
-        self.go_on(*begin_connecting(family, address))
+        self.go_on(*begin_connecting(*addresses[self._attempt % len(addresses)]))
+
+    def _on_resolved(self, problem: str) -> None:
+        if self._closed:
+            return
+        if problem:
+            self._give_up(problem)
+        else:
+            self.dial()
 
     def go_on(self, sock: socket | None, error: int) -> None:
         """Finish what `begin_connecting` began on the next address."""
         if sock is None and error in EXHAUSTED:
-            self._await_descriptors(strerror(error))
+            self._link.on_exhausted(strerror(error))
+            self._set_timer(EXHAUSTED_PAUSE, self._dial_again)
             return
         self._attempt += 1
         self._sock = sock
@@ -71,18 +97,13 @@ class Dialer:
 
     def _wait(self) -> None:
         assert self._sock is not None
-        loop = self.link.proxy.loop
-        self._timer = loop.timer(self.link.proxy.settings.timeout)
-        self._timer.start(self._fail, ETIMEDOUT)
-        self._watcher = loop.io(self._sock.fileno(), WRITE)
+        self._set_timer(self._timeout, self._fail, ETIMEDOUT)
+        self._watcher = self._loop.io(self._sock.fileno(), WRITE)
         self._watcher.start(self._on_writable)
 
-    def _await_descriptors(self, reason: str) -> None:
-        """Have the client wait, as those do that are not accepted."""
-        proxy = self.link.proxy
-        proxy.rest(reason)
-        self._timer = proxy.loop.timer(EXHAUSTED_PAUSE)
-        self._timer.start(self._dial_again)
+    def _set_timer(self, seconds: float, call: Callable[..., None], *args: Any) -> None:
+        self._timer = self._loop.timer(seconds)
+        self._timer.start(call, *args)
 
     def _dial_again(self) -> None:
         self._drop()
@@ -100,22 +121,19 @@ class Dialer:
         sock, self._sock = self._sock, None
         assert sock is not None
         self.close()
-        self.link.on_connected(sock)
+        self._link.on_connected(sock)
 
     def _fail(self, error: int) -> None:
         self._drop()
-        if self._attempt < len(self.link.proxy.resolver.addresses):
+        if self._attempt < len(self._resolver.addresses):
             self.dial()
             return
-        self.give_up(strerror(error))
+        self._give_up(strerror(error))
 
-    def give_up(self, reason: str) -> None:
-        """No address accepts: say why, have the name looked up again for the next link, end this one."""
-        link = self.link
-        link.proxy.note_unreachable(link, reason)
-        if link.proxy.resolver.addresses:
-            link.proxy.resolver.refresh()
-        link.on_unreachable()
+    def _give_up(self, reason: str) -> None:
+        if self._resolver.addresses:  # the next link may find other ones
+            self._resolver.refresh()
+        self._link.on_unreachable(reason)
 
     def _drop(self) -> None:
         for watcher in (self._timer, self._watcher):
@@ -129,5 +147,5 @@ class Dialer:
 
     def close(self) -> None:
         """Stop trying."""
-        self.closed = True
+        self._closed = True
         self._drop()

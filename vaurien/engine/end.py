@@ -2,50 +2,87 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from errno import EBADF
 from socket import SHUT_RD
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from gevent import Timeout
 
+from vaurien.engine.stream import Stream
+from vaurien.engine.traffic import TrafficLink
+from vaurien.framing.error_reply import ErrorReply
 from vaurien.plugins.end import End
-
-if TYPE_CHECKING:
-    from vaurien.engine.stream import Stream
-    from vaurien.framing.error_reply import ErrorReply
 
 #: Seconds for a peer to close after it was answered and told that no more will come.
 LINGER = 5.0
 
 
-class LinkEnd(End):
-    """Reads what the *inbound* stream holds, writes into the *outbound* one."""
+class EndUser(Protocol):
+    """What an end asks of whoever reads and writes it, and has to know what was read and written."""
 
-    def __init__(self, inbound: Stream, outbound: Stream) -> None:
+    @property
+    def expects_reply(self) -> bool:
+        """Whether a server would reply to the request."""
+
+    @property
+    def request_ended(self) -> bool:
+        """Whether nothing is left to read of the request."""
+
+    def on_reading(self, stream: Stream) -> None:
+        """Handle that a stream is about to be read."""
+
+    def is_exhausted(self, stream: Stream) -> bool:
+        """Return whether a reader would wait in vain although the stream has not ended."""
+
+    def on_taken(self, stream: Stream, kinds: Sequence[int]) -> None:
+        """Handle that bytes were read, and marks of these kinds were passed."""
+
+    def on_writing(self, stream: Stream) -> None:
+        """Handle that something is about to be written into a stream."""
+
+    def on_prompted(self) -> None:
+        """Handle that the client was asked for the rest of its request, and not by the backend."""
+
+
+class LinkEnd(End):
+    """Reads what the *inbound* stream holds, and writes into the *outbound* one."""
+
+    __slots__ = ('_inbound', '_link', '_outbound', '_timeout', '_user')
+
+    def __init__(self, link: TrafficLink, user: EndUser, inbound: Stream, outbound: Stream) -> None:
+        self._link = link
+        self._user = user
         self._inbound = inbound
         self._outbound = outbound
-        self._link = inbound.link
-        assert inbound.link.traffic is not None
-        self._traffic = inbound.link.traffic
         self._timeout: float | None = None
 
     def recv(self, size: int = 65536) -> bytes:
         data = b''
         while size and not data:
-            self.await_data()
-            if not self._inbound.held:
+            self._await(self._inbound)
+            if not self._inbound.held.data:
                 break
-            self._traffic.on_touched()
-            data = self._inbound.take(size)
+            data = self._take(self._inbound, size)
+        return data
+
+    def _take(self, stream: Stream, size: int) -> bytes:
+        data, kinds = stream.take(size)
+        self._user.on_taken(stream, kinds)
         return data
 
     def await_data(self) -> None:
-        stream, traffic = self._inbound, self._traffic
-        traffic.on_reading(stream)
-        with self._patience():
-            while not (self._link.closed or stream.held or stream.ended or traffic.is_exhausted(stream)):
-                self._link.wait()
-        self._check_open()
+        self._await(self._inbound)
+
+    def _await(self, stream: Stream) -> None:
+        link, user = self._link, self._user
+        user.on_reading(stream)
+        if not (stream.held.data or stream.ended):
+            with self._limit():
+                while not (link.closed or stream.held.data or stream.ended or user.is_exhausted(stream)):
+                    link.wait()
+        if link.closed:
+            raise _make_closed_error()
 
     def recv_into(self, buffer: Any, size: int = 0) -> int:
         view = memoryview(buffer).cast('B')
@@ -58,18 +95,27 @@ class LinkEnd(End):
         return len(data)
 
     def sendall(self, data: bytes) -> None:
-        self._check_open()
-        if self._outbound.is_ending:
+        link, stream = self._link, self._outbound
+        if link.closed:
+            raise _make_closed_error()
+        if stream.is_ending:
             raise BrokenPipeError('this end was shut down')
-        self._traffic.on_written(self._outbound)
-        self._outbound.inject(data)
-        with self._patience():
-            while not (self._outbound.takes_more or self._link.closed):
-                self._link.wait()
-        self._check_open()
+        self._user.on_writing(stream)
+        stream.inject(data)
+        if not stream.takes_more:
+            with self._limit():
+                while not (stream.takes_more or link.closed):
+                    link.wait()
+        if link.closed:
+            raise _make_closed_error()
 
     def skip_message(self) -> None:
-        self._traffic.skip_message(self)
+        up = self._link.up
+        while not self._user.request_ended:
+            self._await(up)
+            if not up.held.data:
+                return
+            self._take(up, len(up.held.data))
 
     def answer(self, reply: ErrorReply) -> None:
         if reply.early:
@@ -78,9 +124,9 @@ class LinkEnd(End):
             self.skip_message()
         if reply.prompt:
             self.sendall(reply.prompt)
-            self._traffic.on_prompted()
+            self._user.on_prompted()
             self.skip_message()
-        if self._traffic.expects_reply:
+        if self._user.expects_reply:
             self.sendall(reply.data)
         if not reply.closes:
             return
@@ -91,7 +137,8 @@ class LinkEnd(End):
         self.close()
 
     def shutdown(self, how: int) -> None:
-        self._check_open()
+        if self._link.closed:
+            raise _make_closed_error()
         if how != SHUT_RD and not self._outbound.is_ending:
             self.sendall(b'')  # what is on its way comes first
             self._outbound.end()
@@ -100,7 +147,7 @@ class LinkEnd(End):
         self._link.close()
 
     def sleep(self, seconds: float) -> None:
-        self._link.proxy.sleep(seconds)
+        self._link.runtime.clock.sleep(seconds)
 
     def settimeout(self, timeout: float | None) -> None:
         self._timeout = timeout
@@ -117,9 +164,9 @@ class LinkEnd(End):
     def getsockname(self) -> Any:
         return self._inbound.source.getsockname()
 
-    def _patience(self) -> Timeout:
+    def _limit(self) -> Timeout:
         return Timeout.start_new(self._timeout, TimeoutError('timed out'))
 
-    def _check_open(self) -> None:
-        if self._link.closed:
-            raise OSError(EBADF, 'the link is closed')
+
+def _make_closed_error() -> OSError:
+    return OSError(EBADF, 'the link is closed')

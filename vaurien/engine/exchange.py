@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gevent import Greenlet, GreenletExit, getcurrent
 
 from vaurien.behaviors.dummy import Dummy
 from vaurien.engine.end import LinkEnd
-from vaurien.engine.stream import MAX_HELD
+from vaurien.engine.stream import MAX_HELD, Stream
 from vaurien.framing.marks import END, HEAD, OPAQUE, PROMPT, REPLY, REQUEST, Mark
+from vaurien.plugins.failures import warn_failed
 
 if TYPE_CHECKING:
     from vaurien.engine.dispatcher import Dispatcher
+
+logger = logging.getLogger(__name__)
 
 
 class Released(GreenletExit):  # type: ignore[misc]  # gevent is not typed
@@ -32,75 +36,66 @@ class Exchange:
         self, owner: Dispatcher, behavior: Dummy, *, greeting: bool = False, expects_reply: bool = True
     ) -> None:
         """*greeting*: the backend spoke first; the request is empty, and the reply is what the backend said."""
-        self.owner = owner
-        self.link = owner.link
-        self.number = owner.exchanges
+        self._owner = owner
+        self._link = owner.link
+        self._number = owner.exchanges
         self.behavior = behavior
         self.greeting = greeting
-        self.greenlet: Greenlet | None = None
-        #: Whether the request goes on to the backend; its end has passed, on or away; the reply's has.
+        #: Whether the behavior runs, or has run.
+        self.has_begun = False
+        self._greenlet: Greenlet | None = None
+        #: Whether the request goes on to the backend.
         self.sending = False
+        #: Whether the end of the request was passed on or dropped, and the same of the reply.
         self.request_ended = greeting
         self.reply_ended = not expects_reply
-        #: Whether the behavior has read or written: then the exchange can no longer pass as if nothing had been.
-        self.touched = False
-        self._counted = greeting
+        #: Whether the behavior has read or written: then the exchange can no longer pass as if nothing had been done.
+        self._touched = False
+        #: Whether the dispatcher has counted the request among those that go on, or were answered.
+        self.is_counted = greeting
         self.expects_reply = expects_reply
-        #: For how many seconds the request, or the reply, was held; since when it is, if it is.
+        #: For how many seconds the request, or the reply, was held; and since when it is held now, if it is.
         self._held = 0.0
         self._held_since: float | None = None
 
     def begin(self) -> None:
-        """Start the behavior, in a greenlet."""
-        link = self.link
-        self.greenlet = link.proxy.spawn(self._run)
-        link.proxy.prepare_fault(link, self.number, self.behavior, self.owner.protocol)
+        """Start the behavior in a greenlet."""
+        link, owner = self._link, self._owner
+        self.has_begun = True
+        self._greenlet = link.runtime.spawn(self._run)
+        held = link.up.held
+        link.arming.begin_fault(link, self._number, self.behavior, owner.protocol, held.position, bytes(held.data))
 
     def let_go(self) -> None:
-        """The behavior is no longer armed: end it, in the middle of whatever it does."""
-        if self.greenlet is None:
-            self.owner.on_exchange_over(self)
-        elif self.greenlet is not getcurrent():
-            self.greenlet.kill(Released(), block=False)
-            if self.greenlet.dead:  # it had not begun to run, and now never will
-                self.owner.on_exchange_over(self)
+        """End the behavior in the middle of whatever it does: it is no longer armed."""
+        greenlet = self._greenlet
+        if greenlet is None:
+            self._owner.on_exchange_over(self)
+        elif greenlet is not getcurrent():
+            greenlet.kill(Released(), block=False)
+            if greenlet.dead:  # it had not begun to run, and now never will
+                self._owner.on_exchange_over(self)
 
-    def kill(self) -> None:
-        """The link is closed: nothing is left to be done."""
-        if self.greenlet is not None and self.greenlet is not getcurrent():
-            self.greenlet.kill(block=False)
-
-    def count_request(self) -> None:
-        """The request goes on, or was answered: from here the link's count of requests holds it."""
-        if not self._counted:
-            self._counted = True
-            self.owner.asked += not self.reply_ended
-
-    def note_passing(self) -> None:
-        """What was held goes on, or something goes in its place."""
-        if self._held_since is not None:
-            self._held += monotonic() - self._held_since
-            self._held_since = None
-
-    def _note_holding(self) -> None:
-        if self._held_since is None:
-            self._held_since = monotonic()
+    def stop(self) -> None:
+        """End the behavior: the link is closed, and nothing is left to be done."""
+        if self._greenlet is not None and self._greenlet is not getcurrent():
+            self._greenlet.kill(block=False)
 
     # What the dispatcher reports
 
     def on_upstream(self) -> None:
-        """More of the client's bytes are held."""
+        """Handle that more of the client's bytes are held."""
         if self.sending and not self.request_ended:
             self._send_held()
-            self.owner.pass_following()
-            self.link.up.settle()
+            self._owner.pass_following()
 
     def on_downstream(self, marks: Sequence[Mark]) -> None:
-        """More of the backend's bytes have arrived."""
-        if self.link.down.holding:
-            self.link.down.release_interim()
-            if self.sending and self.link.down.held:
-                self._note_holding()
+        """Handle that more of the backend's bytes have arrived."""
+        down = self._link.down
+        if down.holding:
+            down.release_interim()
+            if self.sending and down.held.data and self._held_since is None:
+                self._held_since = monotonic()
         if not (self.sending or self.greeting):
             return
         for kind, _ in marks:
@@ -108,108 +103,135 @@ class Exchange:
                 self.request_ended = False
             elif kind in (REPLY, OPAQUE):
                 self.reply_ended = True
-                self.link.changed()
+                self._link.changed()
 
-    def on_taken(self, kind: int) -> None:
-        """The behavior has read over a mark."""
-        if kind in (END, OPAQUE):
-            self.request_ended = True
-            if kind == OPAQUE:
-                self.owner.go_opaque()
-        elif kind in (REQUEST, HEAD):  # it reads on into the next request, which the backend will not see
-            self.owner.exchanges += 1
-            self.owner.protocol.withdraw()
+    # What the ends ask
+
+    def on_reading(self, stream: Stream) -> None:
+        """Do nothing: only one behavior reads at a time."""
+
+    def is_exhausted(self, stream: Stream) -> bool:
+        """Return whether the reply has ended, if that is what is read."""
+        return self.reply_ended and stream is self._link.down
+
+    def on_taken(self, stream: Stream, kinds: Sequence[int]) -> None:
+        """Note what the behavior has read: the exchange cannot pass unchanged any more."""
+        self._touched = True
+        if stream is not self._link.up:
+            return
+        for kind in kinds:
+            if kind in (END, OPAQUE):
+                self.request_ended = True
+                if kind == OPAQUE:
+                    self._owner.go_opaque()
+            elif kind in (REQUEST, HEAD):  # it reads on into the next request, which the backend will not see
+                self._owner.on_request_swallowed()
+
+    def on_writing(self, stream: Stream) -> None:
+        """Note that the behavior writes; to the client, it does so in the place of what was held."""
+        self._touched = True
+        if stream is self._link.down:
+            self._note_passing()
+
+    def on_prompted(self) -> None:
+        """Note that the client was asked for more of the request."""
+        self.request_ended = False
+        self._owner.protocol.on_prompted()
 
     # The steps of a behavior
 
     def _run(self) -> None:
-        behavior = self.behavior
-        self._note_holding()
+        self._held_since = monotonic()
+        link, owner, behavior = self._link, self._owner, self.behavior
+        up, down = link.up, link.down
+        ends = LinkEnd(link, self, up, down), LinkEnd(link, self, down, up)
         try:
-            if self._step(behavior.on_before_handle) is False:
-                self._drop_request()
+            if link.arming.watch(behavior, behavior.on_before_handle, owner.protocol, *ends) is False:
+                self._drop_request(ends[0])
             else:
-                self._let_pass()
+                self._let_pass(*ends)
         except Released:
             self._give_up()
         except GreenletExit:
             return
         except OSError as error:
-            self.link.proxy.note_broken(self.link, behavior, error)
-            self.link.close()
+            logger.debug('link %d: %s: %s', link.number, behavior.name, error)
+            link.close()
         except (Exception, SystemExit) as error:  # whatever somebody's behavior raises
-            self.link.proxy.warn_failed(behavior, error)
+            warn_failed(behavior, error)
             self._give_up()
         finally:
-            self.note_passing()
-            self.link.proxy.tally.meters['behavior', behavior.name].note_held(self._held)
-        self.owner.on_exchange_over(self)
+            self._note_passing()
+            link.arming.on_fault_over(behavior, self._held)
+        owner.on_exchange_over(self)
+
+    def _note_passing(self) -> None:
+        """Note that what was held goes on, or something goes in its place."""
+        if self._held_since is not None:
+            self._held += monotonic() - self._held_since
+            self._held_since = None
 
     def _give_up(self) -> None:
-        if self.touched:
-            self.link.close()
+        if self._touched:
+            self._link.close()
 
-    def _step(self, step: Callable[..., Any]) -> Any:
-        link = self.link
-        client, backend = LinkEnd(link.up, link.down), LinkEnd(link.down, link.up)
-        return link.proxy.watch(self.behavior, step, self.owner.protocol, client, backend)
-
-    def _drop_request(self) -> None:
-        link = self.link
+    def _drop_request(self, client: LinkEnd) -> None:
         if self.greeting:
             self._await_reply()
-            link.down.drop()
+            self._link.down.drop()
         elif not self.reply_ended:
-            self.owner.protocol.withdraw()
-        self._counted = True
-        if not link.closed:
-            LinkEnd(link.up, link.down).skip_message()
+            self._owner.protocol.withdraw()
+        self.is_counted = True
+        if not (self.request_ended or self._link.closed):
+            client.skip_message()
 
-    def _let_pass(self) -> None:
-        kind, link = type(self.behavior), self.link
+    def _let_pass(self, client: LinkEnd, backend: LinkEnd) -> None:
+        link, owner, behavior, kind = self._link, self._owner, self.behavior, type(self.behavior)
         between = kind.on_between_handle is not Dummy.on_between_handle
         after = kind.on_after_handle is not Dummy.on_after_handle
-        link.down.holding = link.down.holding or between
-        self._send_request(wait=between or after)
-        if between and not link.closed:
-            self._step(self.behavior.on_between_handle)
-        self.note_passing()
-        link.down.release()
-        if after and not link.closed:
-            self._await_reply()
-            self._step(self.behavior.on_after_handle)
-
-    def _send_request(self, *, wait: bool) -> None:
-        self.count_request()
-        self.note_passing()
-        self.sending = True
+        if between:
+            link.down.begin_holding()
+        self.is_counted = self.sending = True
+        owner.count_request(self)
+        self._note_passing()
         if not self.request_ended:
             self._send_held()
-        self.owner.pass_following()
-        self.link.up.settle()
-        while wait and not self._sent():
-            self.link.wait()
+        if not owner.protocol.ordered:
+            owner.pass_following()
+        while (between or after) and not self._is_sent():
+            link.wait()
+        if between and not link.closed:
+            link.arming.watch(behavior, behavior.on_between_handle, owner.protocol, client, backend)
+        if after:
+            self._take_last_step(client, backend)
+
+    def _take_last_step(self, client: LinkEnd, backend: LinkEnd) -> None:
+        link, behavior = self._link, self.behavior
+        self._note_passing()
+        link.down.release()
+        if not link.closed:
+            self._await_reply()
+            link.arming.watch(behavior, behavior.on_after_handle, self._owner.protocol, client, backend)
 
     def _send_held(self) -> None:
-        up = self.link.up
-        everything = up.position + len(up.held)
-        kind, end = next((mark for mark in up.marks if mark[0] in (END, OPAQUE)), (0, everything))
-        self.request_ended = kind != 0
-        passed = up.release_to(end if kind == END else everything)
-        if self.request_ended:
-            self.owner.boundary = up.position
-        if OPAQUE in passed:
-            self.owner.go_opaque()
+        up = self._link.up
+        data, self.request_ended, is_opaque = up.held.release_request()
+        up.send(data)
+        if up.stalled:
+            up.settle()
+        if is_opaque:
+            self._owner.go_opaque()
 
-    def _sent(self) -> bool:
-        """Also true where no more can be sent: either has left off, or the backend replies before the end."""
-        up, down = self.link.up, self.link.down
-        if self.link.closed or self.owner.broken:
+    def _is_sent(self) -> bool:
+        """Return whether the request was sent, or no more of it can be: a peer has left off, or the reply has come."""
+        up, down = self._link.up, self._link.down
+        if self._link.closed or self._owner.is_broken:
             return True
-        replied = (self.expects_reply and self.reply_ended) or down.ended or len(down.held) >= MAX_HELD
-        return replied or (up.unsent is None and (self.request_ended or up.ended))
+        if up.unsent is None and (self.request_ended or up.ended):
+            return True
+        return (self.expects_reply and self.reply_ended) or down.ended or len(down.held.data) >= MAX_HELD
 
     def _await_reply(self) -> None:
-        link = self.link
-        while not self.reply_ended and not link.down.ended and not link.closed:
+        link = self._link
+        while not (self.reply_ended or link.down.ended or link.closed):
             link.wait()

@@ -2,215 +2,255 @@
 
 from __future__ import annotations
 
-import logging
 import struct
+from _socket import socket
 from collections.abc import Callable
-from socket import IPPROTO_TCP, SO_LINGER, SOL_SOCKET, TCP_INFO
+from socket import SO_LINGER, SOL_SOCKET
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from gevent.hub import Waiter
 
 from vaurien.address import Address
+from vaurien.engine.arming import Arming
 from vaurien.engine.dialer import Dialer, begin_connecting
-from vaurien.engine.dispatcher import Dispatcher
+from vaurien.engine.dispatcher import Dispatcher, make_opaque_protocol
 from vaurien.engine.handler import Handler
+from vaurien.engine.resolver import Resolver
+from vaurien.engine.runtime import Runtime
 from vaurien.engine.stream import Stream
+from vaurien.engine.traffic import PLAIN, Traffic
+from vaurien.plugins.failures import warn_failed
 from vaurien.protocols.base import BaseProtocol
-from vaurien.protocols.tcp import TCP
-from vaurien.records.counters import Counts
+from vaurien.records.counts import Counts
 from vaurien.records.status import LinkStatus
 
-if TYPE_CHECKING:
-    from _socket import socket
-
-    from vaurien.engine.proxy import ProxyServer
-    from vaurien.rules.selector import Draws
-
+#: The value of SO_LINGER with which closing a socket resets the connection: on, after 0 seconds.
 _RESET = struct.pack('ii', 1, 0)
-#: Where struct tcp_info of linux/tcp.h has tcpi_last_data_recv, in ms.
-_LAST_DATA_RECV = struct.Struct('=52xI')
 
-logger = logging.getLogger(__name__)
+
+class LinkOwner(Protocol):
+    """What a link asks of its proxy."""
+
+    @property
+    def runtime(self) -> Runtime:
+        """What everything runs on."""
+
+    @property
+    def arming(self) -> Arming:
+        """What is armed."""
+
+    @property
+    def resolver(self) -> Resolver:
+        """Where the backend is."""
+
+    @property
+    def backend(self) -> Address:
+        """The backend, as it was configured."""
+
+    @property
+    def connect_timeout(self) -> float:
+        """For how many seconds each address of the backend is tried."""
+
+    @property
+    def protocol(self) -> type[BaseProtocol]:
+        """The class of the links' protocol objects."""
+
+    def new_protocol(self) -> BaseProtocol:
+        """Return a protocol object for one link."""
+
+    def equip(self, link: Link) -> None:
+        """Put the proxy's toxics on the streams of a link that opens."""
+
+    def rest(self, reason: str) -> None:
+        """Accept nobody for a moment."""
+
+    def on_unreachable(self, link: Link, reason: str) -> bool:
+        """Note that no address of the backend accepts; return whether the client is to see a reset."""
+
+    def on_closed(self, link: Link) -> None:
+        """Note that a link has closed."""
 
 
 class Link:
     """Owns the two sockets and the two streams; closes them in `close` and nowhere else.
 
     On its own it passes bytes. What is done to them beyond that is its *traffic*'s: a `Dispatcher` where messages
-    matter, a `Handler` where the protocol moves the bytes itself, nothing where it is ``tcp`` and nothing is armed.
+    matter, a `Handler` where the protocol moves the bytes itself, `PLAIN` where nothing looks at them.
     """
 
     __slots__ = (
         '_began',
         '_dialer',
-        '_waiters',
+        '_owner',
+        'arming',
         'backend',
         'client',
         'closed',
         'down',
         'joined',
         'number',
-        'proxy',
+        'runtime',
         'stale',
         'traffic',
         'up',
+        'waiters',
     )
 
     backend: socket
     up: Stream
     down: Stream
 
-    def __init__(self, proxy: ProxyServer, number: int, client: socket) -> None:
-        self.proxy = proxy
+    def __init__(self, owner: LinkOwner, number: int, client: socket) -> None:
+        self._owner = owner
+        self.runtime = owner.runtime
+        self.arming = owner.arming
         self.number = number
         self.client = client
         self.closed = False
         self._began = monotonic()
-        #: Joined to a backend that is no longer the proxy's.
+        #: Whether it is joined to a backend that is no longer the proxy's.
         self.stale = False
-        self.traffic: Dispatcher | Handler | None = None
+        self.traffic: Traffic = PLAIN
         #: Whether it had a backend at least once, and so has streams.
         self.joined = False
-        self._waiters: list[Callable[[], Any]] = []
+        #: What wakes the greenlets that wait for `changed`.
+        self.waiters: list[Callable[[], Any]] = []
         self._dialer: Dialer | None = None
 
     # Opening
 
     def open(self) -> None:
-        """Connect to the backend; again, where the proxy has got another one."""
-        addresses = self.proxy.resolver.addresses
-        if not addresses:
-            self._dialer = Dialer(self)
-            self._dialer.dial()
-            return
-        sock, error = begin_connecting(*addresses[0])
-        if sock is None or error:
-            self._dialer = Dialer(self)
+        """Connect to the backend. The proxy may have got another one since the last time."""
+        owner = self._owner
+        addresses = owner.resolver.addresses
+        if addresses:
+            sock, error = begin_connecting(*addresses[0])
+            if sock is not None and not error:
+                self.on_connected(sock)
+                return
+        self._dialer = Dialer(self, self.runtime.loop, owner.resolver, owner.connect_timeout)
+        if addresses:
             self._dialer.go_on(sock, error)
         else:
-            self.on_connected(sock)
+            self._dialer.dial()
 
     def on_connected(self, backend: socket) -> None:
-        """The backend has accepted: move bytes."""
+        """Move bytes, for the backend has accepted."""
         self._dialer = None
         self.backend = backend
-        up, down = Stream(self, self.client, backend), Stream(self, backend, self.client)
+        up = Stream(self, self.runtime, self.client, backend)
+        down = Stream(self, self.runtime, backend, self.client, from_backend=True)
         if self.joined:
             up.carry_on(self.up)
             down.carry_on(self.down)
         self.up, self.down = up, down
-        if self.proxy.toxics:
-            self.proxy.toxics.equip(self)
-        if not self.joined:
+        self._owner.equip(self)
+        if self.joined:
+            self._attempt(self.traffic.set_backend, str(self._owner.backend))
+        else:
             self.joined = True
-            self.attempt(self._begin_traffic)
-        elif self.traffic is not None:
-            self.attempt(self.proxy.assign_backend, self.traffic.protocol)
-        if self.closed:
-            return
-        up.start()
-        down.start()
+            self._attempt(self._begin_traffic)
+        if not self.closed:
+            up.start()
+            down.start()
 
     def _begin_traffic(self) -> None:
-        protocol = self.proxy.protocol
+        protocol = self._owner.protocol
         if protocol.handles():
-            self.traffic = Handler(self, self.proxy.new_protocol())
+            self.traffic = Handler(self, self._owner.new_protocol())
         elif not protocol.is_opaque:
-            self.traffic = Dispatcher(self, self.proxy.new_protocol())
+            self.traffic = Dispatcher(self, self._owner.new_protocol())
         else:
-            self.rearm()
+            self._look_if_armed()
 
-    def on_unreachable(self) -> None:
-        """No address of the backend accepts. A reset is the nearest to a refused connection that can still be shown."""
-        if self.proxy.settings.reset_if_unreachable:
-            self._set_reset(self.client)
+    def on_unreachable(self, reason: str) -> None:
+        """Close: no address of the backend accepts. A reset is the nearest to a refused connection still possible."""
+        if self._owner.on_unreachable(self, reason):
+            _set_reset(self.client)
         self.close()
 
+    def on_exhausted(self, reason: str) -> None:
+        """Have other clients wait, as this one does, because the process has run out of descriptors."""
+        self._owner.rest(reason)
+
+    # What looks at the bytes
+
     def rearm(self) -> None:
-        """What is armed has changed: let go what runs, and look at chunks of opaque bytes only where it matters."""
-        if not self.joined:
-            return
-        if self.traffic is not None:
+        """Handle that other rules are armed: end what runs, and look at opaque bytes only if something is armed."""
+        if self.joined:
             self.traffic.rearm()
-            if isinstance(self.traffic, Dispatcher) and self.traffic.is_superfluous():
-                self.up.chunks = self.traffic.exchanges
-                self._direct(None)
-                self.up.untap()
-                self.down.untap()
-        elif self.proxy.selector is not None:
-            for stream in (self.up, self.down):
-                if stream.splice is not None:
-                    stream.splice.leave()
-            self._direct(Dispatcher(self, self.opaque_protocol(), exchanges=self.up.chunks))
+            self.simplify()
+            self._look_if_armed()
 
-    def _direct(self, traffic: Dispatcher | None) -> None:
-        """Have it look at the bytes, or nothing; what was sent stays what it is."""
-        before = self.up.through, self.down.through
-        self.traffic = traffic
-        for stream, through in zip((self.up, self.down), before, strict=True):
-            stream.surplus += through - stream.through
+    def _look_if_armed(self) -> None:
+        if self.traffic is PLAIN and self.arming.draws(self) is not None:
+            up = self.up
+            self.traffic = Dispatcher(self, make_opaque_protocol(up, self.down), exchanges=up.chunks)
 
-    def draws(self) -> Draws | None:
-        """What the link's exchanges draw; None while nothing is armed."""
-        selector = self.proxy.selector
-        return None if selector is None else selector.draws(self.number)
+    def simplify(self) -> None:
+        """Look at the bytes no more if they are opaque and nothing is armed."""
+        traffic = self.traffic
+        if isinstance(traffic, Dispatcher) and traffic.is_superfluous:
+            self.up.unwatch(traffic.exchanges)
+            self.down.unwatch()
+            self.traffic = PLAIN
 
-    def opaque_protocol(self) -> BaseProtocol:
-        """A ``tcp`` protocol that takes over where the streams are."""
-        up, down = self.up, self.down
-        return TCP(
-            sent=up.position + len(up.held),
-            received=down.position + len(down.held),
-            spoken=bool(up.received or down.received),
-        )
+    # What the streams report
 
-    # Ends
+    def on_end(self, stream: Stream) -> None:
+        """Handle that the source of a stream will send no more."""
+        self._attempt(self.traffic.on_end, stream)
 
-    @property
-    def connected(self) -> bool:
-        """Whether it has a backend now, and streams that live."""
-        return self.joined and self._dialer is None
+    def may_finish(self, stream: Stream) -> bool:
+        """Return whether the end of a stream may be passed on."""
+        return self.traffic.may_finish(stream)
 
-    def is_finished(self) -> bool:
-        """Whether both streams have come to their end."""
-        return self.up.finished and self.down.finished
+    def on_finished(self, stream: Stream) -> bool:
+        """Close if both streams have come to their end; else return True."""
+        if self.up.finished and self.down.finished:
+            self.close()
+        return not self.closed
 
-    def on_reset(self, peer: socket) -> None:
-        """The connection to *peer* is broken: so will be the one to the other, at once or when a behavior is done."""
-        stream = self.up
-        if peer is not self.client:
-            stream = self.down
+    def on_clear(self) -> None:
+        """Go to the new backend, if there is one and nothing else is under way."""
+        if self.stale:
+            self.retire()
+
+    def on_broken(self, sock: socket) -> None:
+        """Reset both connections, for one is broken; but not before a behavior is done, or toxics have let go."""
+        stream, other = (self.up, self.down) if sock is self.client else (self.down, self.up)
+        if stream is self.down:
             stream.drain()
-            if not self.closed and self.traffic is not None and self.traffic.defers_reset():
+            if not self.closed and self.traffic.defers_reset():
                 return
         if self.closed or stream.chain is None or not stream.chain.delay_reset():
             self.reset()
             return
-        stream.ended = True
-        stream.reader.stop()
-        other = self.down if stream is self.up else self.up
+        stream.end_reading()
         other.abandon()
-        other.reader.stop()  # for nobody takes what it reads
+        other.stop_reading()
 
-    def reset(self) -> None:
-        """Close, so that both peers see a reset."""
-        if not self.closed:
-            self._set_reset(self.client)
-            self._set_reset(self.backend)
-            self.close()
-
-    def attempt(self, function: Callable[..., object], *args: object) -> None:
-        """Call what a protocol of somebody's may make raise."""
+    def _attempt(self, function: Callable[..., object], *args: object) -> None:
+        """Call what somebody's protocol may make raise."""
         try:
             function(*args)
         except Exception as error:  # whatever it is
-            self.fail(error)
+            self.fail(None, error)
 
-    def fail(self, error: BaseException) -> None:
-        """The protocol has raised: nothing more can be known about what goes through."""
-        self.proxy.warn_failed(self.proxy.protocol, error)
+    def fail(self, plugin: Any, error: BaseException) -> None:
+        """Reset, because the protocol, or another *plugin*, has raised: what goes through is no longer known."""
+        warn_failed(plugin or self._owner.protocol, error)
         self.reset()
+
+    # Closing
+
+    def reset(self) -> None:
+        """Close so that both peers see a reset."""
+        if not self.closed:
+            _set_reset(self.client)
+            _set_reset(self.backend)
+            self.close()
 
     def close(self) -> None:
         """Close both sockets now, and end whatever waits for them."""
@@ -222,15 +262,14 @@ class Link:
         else:
             self._part()
         self.client.close()
-        if self.traffic is not None:
-            self.traffic.kill()
+        self.traffic.stop()
         self.changed()
-        self.proxy.on_closed(self)
-        if self.traffic is None and self.joined:
+        self._owner.on_closed(self)
+        if self.traffic is PLAIN and self.joined:
             del self.up, self.down  # the garbage collector need not find this circle: nobody asks for the streams now
 
     def retire(self) -> None:
-        """The proxy has another backend: go there, or close for the client to come again, once no exchange is open."""
+        """Go to the proxy's new backend once no exchange is open, or close if the client would notice."""
         if self.closed:
             return
         if self._dialer is not None:  # on its way to the old one
@@ -239,43 +278,47 @@ class Link:
             return
         self.stale = True
         traffic = self.traffic
-        if traffic is None or traffic.protocol.is_opaque:
+        if traffic.is_opaque or (traffic.is_idle and not traffic.is_movable):
             self.close()
-        elif traffic.idle:
-            if traffic.movable:
-                self.stale = False
-                self._part()
-                self.open()
-            else:
-                self.close()
+        elif traffic.is_idle:
+            self.stale = False
+            self._part()
+            self.open()
 
     def _part(self) -> None:
         self.up.stop()
         self.down.stop()
         self.backend.close()
 
+    # What is known
+
+    @property
+    def connected(self) -> bool:
+        """Whether it has a backend now, and streams that live."""
+        return self.joined and self._dialer is None
+
+    @property
+    def client_address(self) -> Address | None:
+        """The address of the client; None once the client has gone."""
+        return _peer_of(self.client)
+
     def has_open_exchange(self) -> bool:
-        """Whether somebody waits for something; for opaque bytes: whether the client spoke last."""
-        if self._dialer is not None:
-            return True
-        traffic = self.traffic
-        if traffic is not None and (traffic.at_work or not traffic.protocol.is_opaque):
-            return not traffic.idle
-        if not (self.up.is_clear and self.down.is_clear):
-            return True
-        return _silence(self.client) < _silence(self.backend)
+        """Return whether a peer waits for something."""
+        return self._dialer is not None or self.traffic.has_open_exchange(self.up, self.down)
 
     def status(self) -> LinkStatus:
-        """Everything about it."""
+        """Return everything about it."""
         counts = self.counts()
+        backend = _peer_of(self.backend) if self._dialer is None else None
+        client = self.client_address
         return {
             'id': self.number,
-            'client': _peer_of(self.client),
-            'backend': _peer_of(self.backend) if self._dialer is None else None,
+            'client': None if client is None else str(client),
+            'backend': None if backend is None else str(backend),
             'age': round(monotonic() - self._began, 3),
             'bytes': {'upstream': counts.upstream_received, 'downstream': counts.downstream_received},
             'exchanges': counts.exchanges,
-            'behavior': None if self.traffic is None else self.traffic.doing,
+            'behavior': self.traffic.doing,
             'toxics': self._list_toxics(),
         }
 
@@ -286,45 +329,38 @@ class Link:
         return [stage.label for chain in chains for stage in chain.stages if stage.applied]
 
     def counts(self) -> Counts:
-        """What has gone over it until now."""
+        """Return what has gone over it until now."""
         if not self.joined:
             return Counts()
         up, down = self.up, self.down
-        exchanges = up.chunks if self.traffic is None else self.traffic.exchanges
-        return Counts(exchanges, up.received, up.sent, down.received, down.sent)
+        return Counts(self.traffic.count_exchanges(up), up.received, up.sent, down.received, down.sent)
 
     # Who waits
 
     def wait(self) -> None:
-        """In a greenlet: sleep until anything changes on this link."""
+        """In a greenlet, sleep until anything changes on this link."""
         waiter: Waiter[None] = Waiter()
-        self._waiters.append(waiter.switch)
+        self.waiters.append(waiter.switch)
         try:
             waiter.get()
         finally:
-            if waiter.switch in self._waiters:
-                self._waiters.remove(waiter.switch)
+            if waiter.switch in self.waiters:
+                self.waiters.remove(waiter.switch)
 
     def changed(self) -> None:
-        """Wake whoever waits."""
-        if self._waiters:
-            waiters, self._waiters = self._waiters, []
+        """Wake the greenlets that wait."""
+        if self.waiters:
+            waiters, self.waiters = self.waiters, []
             for switch in waiters:
-                self.proxy.loop.run_callback(switch, None)
-
-    @staticmethod
-    def _set_reset(sock: socket) -> None:
-        sock.setsockopt(SOL_SOCKET, SO_LINGER, _RESET)
+                self.runtime.loop.run_callback(switch, None)
 
 
-def _peer_of(sock: socket) -> str | None:
+def _set_reset(sock: socket) -> None:
+    sock.setsockopt(SOL_SOCKET, SO_LINGER, _RESET)
+
+
+def _peer_of(sock: socket) -> Address | None:
     try:
-        return str(Address(*sock.getpeername()[:2]))
+        return Address(*sock.getpeername()[:2])
     except OSError:  # it has gone
         return None
-
-
-def _silence(sock: socket) -> int:
-    """Milliseconds since the peer last sent anything."""
-    info = sock.getsockopt(IPPROTO_TCP, TCP_INFO, _LAST_DATA_RECV.size)
-    return int(_LAST_DATA_RECV.unpack(info)[0])

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import logging
 from _socket import socket
+from collections.abc import Callable
 from socket import AF_INET6, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SO_REUSEADDR, SOL_SOCKET, TCP_NODELAY
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gevent.server import StreamServer
 from gevent.socket import socket as GeventSocket  # noqa: N812  # beside the plain one
 
+from vaurien.address import Address
 from vaurien.engine.dialer import EXHAUSTED_PAUSE
-
-if TYPE_CHECKING:
-    from vaurien.address import Address
-    from vaurien.engine.proxy import ProxyServer
 
 logger = logging.getLogger(__name__)
 
 
 class Listener(StreamServer):  # type: ignore[misc]  # gevent is not typed
-    """A `StreamServer` that hands raw, non-blocking sockets to the proxy, and leaves them open."""
+    """A `StreamServer` that hands out raw, non-blocking sockets and leaves them open."""
 
-    def __init__(self, proxy: ProxyServer, address: Address) -> None:
-        self._proxy = proxy
-        super().__init__(tuple(address), self._no_handle, backlog=proxy.settings.backlog, spawn=None)
+    def __init__(
+        self, address: Address, backlog: int, on_client: Callable[[socket], None], is_full: Callable[[], bool]
+    ) -> None:
+        """*on_client* gets each client's socket; while *is_full* is true, clients wait in the backlog."""
+        self._on_client = on_client
+        self._is_full = is_full
+        super().__init__(tuple(address), self._no_handle, backlog=backlog, spawn=None)
 
     @staticmethod
     def _no_handle(*args: object) -> None:
@@ -48,8 +50,8 @@ class Listener(StreamServer):  # type: ignore[misc]  # gevent is not typed
         return listener
 
     def full(self) -> bool:
-        """Whether there are as many links as are allowed: accepting stops until one is closed."""
-        return self._proxy.full
+        """Return whether there are as many links as are allowed: accepting stops until one is closed."""
+        return self._is_full()
 
     def do_read(self) -> tuple[socket] | None:
         """Accept one client."""
@@ -65,16 +67,16 @@ class Listener(StreamServer):  # type: ignore[misc]  # gevent is not typed
         return (client,)
 
     def do_handle(self, client: socket) -> None:
-        """Give the client to the proxy."""
-        self._proxy.open_link(client)
+        """Hand the client out."""
+        self._on_client(client)
 
     def rest(self, reason: str) -> None:
-        """Leave the backlog alone for a moment: the descriptors are used up."""
+        """Leave the backlog alone for a moment, because the descriptors are used up."""
         logger.warning('clients have to wait: %s', reason)
         self.stop_accepting()
         self._timer = self.loop.timer(EXHAUSTED_PAUSE)
         self._timer.start(self._start_accepting_if_started)
 
     def resume(self) -> None:
-        """There is room for a client again."""
+        """Accept again, for there is room for a client."""
         self._start_accepting_if_started()

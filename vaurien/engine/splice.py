@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+from _socket import socket
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from vaurien.engine.stream import Stream
+from typing import Any, Protocol
 
 #: Bytes a pipe is asked to hold: the most an unprivileged process may ask for (/proc/sys/fs/pipe-max-size).
 PIPE_SIZE = 1024 * 1024
@@ -20,25 +19,57 @@ SMALL = 16 * 1024
 _FLAGS = os.SPLICE_F_MOVE | os.SPLICE_F_NONBLOCK
 
 
+class SplicedStream(Protocol):
+    """What a splice asks of its stream."""
+
+    @property
+    def source(self) -> socket:
+        """The socket that is read."""
+
+    @property
+    def sink(self) -> socket:
+        """The socket that is written to."""
+
+    @property
+    def reader(self) -> Any:
+        """The watcher of the event loop for the source."""
+
+    def await_writable(self, callback: Callable[[], None]) -> None:
+        """Call back whenever the sink is writable."""
+
+    def stop_writing(self) -> None:
+        """Call back no more."""
+
+    def count_received(self, count: int) -> None:
+        """Count a chunk of so many bytes that was read from the source."""
+
+    def on_broken(self, sock: socket) -> None:
+        """Handle that the connection of the source or the sink is broken."""
+
+    def on_splice_over(self) -> None:
+        """Read again without a splice."""
+
+
 class Splice:
-    """Takes a stream's reading over, until its chunks get small again or `leave` is called."""
+    """Reads for a stream, until its chunks get small again or `leave` is called."""
 
-    __slots__ = ('inside', 'leaving', 'pushing', 'read_end', 'small', 'stream', 'write_end')
+    __slots__ = ('_leaving', '_read_end', '_small', '_stream', '_write_end', 'inside', 'pushing')
 
-    def __init__(self, stream: Stream, read_end: int, write_end: int) -> None:
-        self.stream = stream
-        self.read_end = read_end
-        self.write_end = write_end
+    def __init__(self, stream: SplicedStream, read_end: int, write_end: int) -> None:
+        self._stream = stream
+        self._read_end = read_end
+        self._write_end = write_end
         #: Bytes in the pipe.
         self.inside = 0
-        self.small = 0
-        self.leaving = False
-        #: The sink is full: waiting for it to be writable.
+        #: How many small pulls there were in a row.
+        self._small = 0
+        self._leaving = False
+        #: Whether the sink is full, and is watched until it is writable.
         self.pushing = False
 
     @classmethod
-    def begin(cls, stream: Stream) -> Splice | None:
-        """Take *stream* over; None when the process has no descriptors left for a pipe."""
+    def begin(cls, stream: SplicedStream) -> Splice | None:
+        """Begin to read for *stream*; return None if the process has no file descriptors left for a pipe."""
         try:
             read_end, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
@@ -51,58 +82,57 @@ class Splice:
         return splice
 
     def close(self) -> None:
-        """Let the pipe go."""
-        os.close(self.read_end)
-        os.close(self.write_end)
+        """Close the pipe."""
+        os.close(self._read_end)
+        os.close(self._write_end)
 
     def leave(self) -> None:
-        """Give the stream back as soon as the pipe is empty."""
-        self.leaving = True
+        """Let the stream read for itself again as soon as the pipe is empty."""
+        self._leaving = True
         if not self.inside:
             self._give_back()
 
     def _give_back(self) -> None:
-        self.stream.reader.stop()
+        self._stream.reader.stop()
         if self.pushing:
-            self.stream.writer.stop()
+            self._stream.stop_writing()
         self.close()
-        self.stream.resume_plain()
+        self._stream.on_splice_over()
 
     def _pull(self) -> None:
-        stream = self.stream
+        stream = self._stream
         try:
-            count = os.splice(stream.source.fileno(), self.write_end, PIPE_SIZE, flags=_FLAGS)
+            count = os.splice(stream.source.fileno(), self._write_end, PIPE_SIZE, flags=_FLAGS)
         except BlockingIOError:
             return
         except OSError:
-            stream.link.on_reset(stream.source)
+            stream.on_broken(stream.source)
             return
         if not count:
             self._give_back()
             return
-        stream.received += count
-        stream.chunks += 1
+        stream.count_received(count)
         self.inside = count
-        self.small = self.small + 1 if count < SMALL else 0
-        self.leaving = self.leaving or self.small >= SMALL_RUN
+        self._small = self._small + 1 if count < SMALL else 0
+        self._leaving = self._leaving or self._small >= SMALL_RUN
         self._push()
 
     def _push(self) -> None:
-        stream = self.stream
+        stream = self._stream
         try:
-            self.inside -= os.splice(self.read_end, stream.sink.fileno(), self.inside, flags=_FLAGS)
+            self.inside -= os.splice(self._read_end, stream.sink.fileno(), self.inside, flags=_FLAGS)
         except BlockingIOError:
             pass
         except OSError:
-            stream.link.on_reset(stream.sink)
+            stream.on_broken(stream.sink)
             return
         if self.inside:
             stream.reader.stop()
             stream.await_writable(self._push)
             self.pushing = True
-        elif self.leaving:
+        elif self._leaving:
             self._give_back()
         elif self.pushing:
             self.pushing = False
-            stream.writer.stop()
+            stream.stop_writing()
             stream.reader.start(self._pull)

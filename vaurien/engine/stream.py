@@ -1,34 +1,29 @@
 """One direction of a link: what arrives at the source leaves at the sink.
 
 Everything happens in callbacks of the event loop; no greenlet and no lock is involved. Two things can stand between the
-two sockets. A *tap* is given every chunk that arrives and decides what leaves, and when; without one, bytes go straight
-through. *Holding* keeps what arrives in `held` until whoever asked for it lets it go.
+two sockets. A *tap* is given every chunk that arrives and returns what goes on of it at once; without a tap, bytes go
+straight through. *Held* is what a tap keeps back, until whoever asked for it releases or drops it.
 """
 
 from __future__ import annotations
 
+from _socket import socket
 from collections.abc import Callable, Sequence
 from socket import MSG_MORE, MSG_PEEK, SHUT_WR
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from vaurien.engine.chain import Chain
+from vaurien.engine.held import Held
+from vaurien.engine.runtime import CHUNK, Runtime
 from vaurien.engine.splice import Splice
 from vaurien.framing.marks import INTERIM, NOTHING, PROMPT, Mark
-from vaurien.toxics.base import Ending
+from vaurien.toxics.base import BaseToxic, Ending, Item
 
-if TYPE_CHECKING:
-    from _socket import socket
-
-    from vaurien.engine.link import Link
-
-#: The most that is read at once. Larger is no cheaper per byte: measured, the curve is flat from here on.
-CHUNK = 256 * 1024
-
-#: The most where there are toxics: a chunk is what many of them deal with at once.
+#: Bytes that are read at once at most where there are toxics: many of them deal with one chunk at a time.
 TOXIC_CHUNK = 32 * 1024
 
-#: Reading stops while this much is held. As much as a socket's default receive buffer; the bound on a slow reader's
-#: cost is this and one chunk.
+#: Reading stops while this much is held. As much as a socket's default receive buffer; a slow reader costs at most this
+#: and one chunk.
 MAX_HELD = 128 * 1024
 
 #: So many chunks of at least `BULK` bytes in a row make a long transfer, which is spliced from then on.
@@ -37,106 +32,198 @@ BULK = 32 * 1024
 
 READ, WRITE = 1, 2
 
+#: Takes what has arrived and returns what goes on at once.
+Tap = Callable[[bytes], bytes]
+
+
+class StreamOwner(Protocol):
+    """What a stream asks of its link."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the link is closed."""
+
+    @property
+    def waiters(self) -> Sequence[object]:
+        """Those who wait for `changed`."""
+
+    def on_broken(self, sock: socket) -> None:
+        """Handle that the connection on *sock* is broken."""
+
+    def on_end(self, stream: Stream) -> None:
+        """Handle that the source will send no more."""
+
+    def may_finish(self, stream: Stream) -> bool:
+        """Return whether the end of the stream may be passed on."""
+
+    def on_finished(self, stream: Stream) -> bool:
+        """Handle that everything was sent on; return False if the sink need not be told because the link is closed."""
+
+    def on_clear(self) -> None:
+        """Handle that what the sink did not take before was sent."""
+
+    def changed(self) -> None:
+        """Wake the greenlets that wait for something to change."""
+
+    def close(self) -> None:
+        """Close the link."""
+
+    def reset(self) -> None:
+        """Close the link so that both peers see a reset."""
+
+    def fail(self, plugin: object, error: Exception) -> None:
+        """Handle an exception that a protocol or toxic has raised; None stands for the protocol."""
+
 
 class Stream:
     """One direction of a link. Its sockets are the link's: a stream never closes them."""
 
     __slots__ = (
-        'buffer',
-        'bulk',
+        '_added',
+        '_buffer',
+        '_bulk',
+        '_link',
+        '_often_last',
+        '_runtime',
+        '_tap',
+        '_writer',
         'chain',
         'chunks',
         'ended',
         'finished',
         'held',
         'holding',
-        'link',
-        'marks',
-        'position',
         'reader',
         'received',
         'sink',
         'source',
         'splice',
-        'surplus',
-        'tap',
+        'stalled',
         'unsent',
-        'writer',
     )
 
-    def __init__(self, link: Link, source: socket, sink: socket) -> None:
-        self.link = link
-        self.buffer = link.proxy.buffer
+    def __init__(
+        self, link: StreamOwner, runtime: Runtime, source: socket, sink: socket, *, from_backend: bool = False
+    ) -> None:
+        self._link = link
+        self._runtime = runtime
+        self._buffer = runtime.buffer
+        #: The number of the chunk behind which the end of the stream is looked for. Many replies are all that a backend
+        #: ever sends, and one segment that also has the end is cheaper than two.
+        self._often_last = 1 if from_backend else 0
         self.source = source
         self.sink = sink
-        self.reader = link.proxy.loop.io(source.fileno(), READ)
-        #: Made when the sink first is not writable: most never are not.
-        self.writer: Any = None
-        self.tap: Callable[[bytes], None] | None = None
-        #: Bytes received since the link was opened, and in how many chunks: where nothing is tapped, the exchanges.
+        self.reader: Any = runtime.loop.io(source.fileno(), READ)
+        #: Created on the first blocked write; most streams never need it.
+        self._writer: Any = None
+        self._tap: Tap | None = None
+        #: Bytes received since the link was opened, and in how many chunks. Without a tap, chunks count as exchanges.
         self.received = 0
         self.chunks = 0
-        #: The source will send no more; all of it was sent on, and the sink was told.
+        #: Whether the source will send no more.
         self.ended = False
+        #: Whether the source is not read, because it has ended or there is no room: `settle` decides how to go on.
+        self.stalled = False
+        #: Whether everything was sent on and the sink was told that no more comes.
         self.finished = False
         #: What the sink did not take yet.
         self.unsent: bytearray | None = None
-        #: Bytes that have arrived and are neither sent on nor dropped, the position of the first, and their marks.
-        self.held = bytearray()
-        self.position = 0
-        self.marks: list[Mark] = []
+        self.held = Held()
+        #: Whether whatever arrives is to be held. The taps look at it.
         self.holding = False
-        self.bulk = 0
+        self._bulk = 0
         self.splice: Splice | None = None
-        #: The toxics, if there are any, that what is sent goes through.
+        #: The toxics, if there are any, that everything sent goes through.
         self.chain: Chain | None = None
-        #: What `sent` has beyond the bytes that went through: those that behaviors wrote, less those that were dropped.
-        self.surplus = 0
+        #: What `sent` has beyond the bytes that went through: those that behaviors wrote, less those that were lost.
+        self._added = 0
 
     def carry_on(self, before: Stream) -> None:
-        """Continue where another stream was when nothing was under way, between other sockets."""
-        self.tap, self.position = before.tap, before.position
+        """Continue between other sockets where another stream was when nothing was under way."""
+        self._tap = before._tap
         self.received, self.chunks = before.received, before.chunks
-        self.surplus = before.sent - before.through
+        self.held.continue_at(before.held.position)
+        self._account(before.sent - self.sent)
+
+    # Counting: nothing is counted as bytes pass, what was sent is what was received less what is still here
 
     @property
-    def through(self) -> int:
-        """Bytes that have arrived and are not held: where messages matter, as the protocol has left them."""
-        return self.received if self.link.traffic is None else self.position
+    def _through(self) -> int:
+        """The number of bytes that have arrived and are not held, neither here nor by the protocol."""
+        return self.received if self._tap is None else self.held.position - self.held.dropped
+
+    @property
+    def seen(self) -> int:
+        """The position behind the last byte that is held or has gone on."""
+        return self.received if self._tap is None else self.held.end
 
     @property
     def sent(self) -> int:
-        """Bytes that the sink has taken. Nothing is counted for it as they pass."""
+        """The number of bytes that the sink has taken."""
         waiting = 0 if self.unsent is None else len(self.unsent)
         if self.splice is not None:
             waiting += self.splice.inside
         if self.chain is not None:
             waiting += self.chain.owed
-        return self.through + self.surplus - waiting
+        return self._through + self._added - waiting
+
+    def count_received(self, count: int) -> None:
+        """Count a chunk of so many bytes that the splice has read."""
+        self.received += count
+        self.chunks += 1
+
+    def _account(self, count: int) -> None:
+        """Count bytes that leave without having come from the source, or, below zero, that came and never leave."""
+        self._added += count
+
+    # Who looks at the bytes
+
+    def watch(self, tap: Tap) -> None:
+        """Give every chunk to *tap* from now on."""
+        if self.splice is not None:
+            self.splice.leave()
+        if self._tap is None:
+            self.held.continue_at(self.received)
+        self._change_tap(tap)
+
+    def unwatch(self, chunks: int | None = None) -> None:
+        """Let bytes go straight through. *chunks* is the number of exchanges to go on counting from."""
+        self._change_tap(None)
+        if chunks is not None:
+            self.chunks = chunks
+
+    def _change_tap(self, tap: Tap | None) -> None:
+        through = self._through
+        self._tap = tap
+        self._account(through - self._through)
+
+    def keep(self, data: bytes) -> bytes:
+        """Hold everything: a tap."""
+        self.hold(data)
+        return b''
 
     def enchain(self) -> Chain:
-        """The chain of its toxics; made where there is none: bytes are looked at from here."""
+        """Return the chain of toxics, a new one if there is none."""
         if self.chain is None:
-            self.chain = Chain(self)
-            self.buffer = self.link.proxy.buffer[:TOXIC_CHUNK]
+            self.chain = Chain(self, self._runtime.clock.call_at)
+            self._buffer = self._runtime.buffer[:TOXIC_CHUNK]
             if self.splice is not None:
                 self.splice.leave()
-            if self.tap is None:
-                self.tap = self.send
         return self.chain
 
     def unchain(self) -> None:
-        """There are no more toxics: bytes go straight through again, unless something else looks at them."""
+        """Go on without toxics."""
         if self.chain is not None:
-            self.surplus -= self.chain.owed
+            self._account(-self.chain.owed)
             self.chain = None
-        self.buffer = self.link.proxy.buffer
-        if self.link.traffic is None:
-            self.untap()
+        self._buffer = self._runtime.buffer
 
-    def untap(self) -> None:
-        """Nothing but toxics, if there are any, looks at the bytes."""
-        self.tap = None if self.chain is None else self.send
+    # What is known
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the link is closed."""
+        return self._link.closed
 
     @property
     def is_writable(self) -> bool:
@@ -145,7 +232,7 @@ class Stream:
 
     @property
     def is_clear(self) -> bool:
-        """Whether all that was sent on has left."""
+        """Whether everything that was sent on has left."""
         return self.unsent is None and (self.chain is None or self.chain.is_empty)
 
     @property
@@ -154,136 +241,168 @@ class Stream:
         return self.unsent is None and (self.chain is None or self.chain.has_room)
 
     @property
-    def has_room(self) -> bool:
-        """Whether the source may be read."""
-        return self.takes_more and len(self.held) < MAX_HELD
+    def is_ending(self) -> bool:
+        """Whether the sink was told, or will be, that no more comes."""
+        return self.finished or (self.chain is not None and self.chain.is_ending)
+
+    # Life
 
     def start(self) -> None:
         """Begin to read."""
         self.reader.start(self._on_readable)
 
     def stop(self) -> None:
-        """Never call back again, and let the watchers go. The link calls this before it closes the sockets."""
-        for watcher in (self.reader, self.writer):
-            if watcher is not None:
-                watcher.close()
-        if self.splice is not None:
-            self.surplus -= self.splice.inside
-            self.splice.close()
-            self.splice = None
+        """Never call back again, and close the watchers. The link calls this before it closes the sockets."""
+        self.reader.close()
+        if self._writer is not None:
+            self._writer.close()
+        self._drop_splice()
         if self.chain is not None:
             self.chain.stop()
 
+    def stop_reading(self) -> None:
+        """Read no more: nobody takes it."""
+        self.reader.stop()
+
+    def end_reading(self) -> None:
+        """Read no more: the source has broken off, or its bytes are of use to nobody."""
+        self.ended = True
+        self._stall()
+
+    def _stall(self) -> None:
+        self.stalled = True
+        self.reader.stop()
+
+    def _drop_splice(self) -> None:
+        if self.splice is not None:
+            self._account(-self.splice.inside)
+            self.splice.close()
+            self.splice = None
+
     # What arrives
 
-    def _on_readable(self) -> None:
+    def _on_readable(self) -> None:  # noqa: C901  # in one piece: every chunk would pay for a call more
         try:
-            count = self.source.recv_into(self.buffer)
+            count = self.source.recv_into(self._buffer)
         except BlockingIOError:
             return
         except OSError:
-            self.link.on_reset(self.source)
+            self._link.on_broken(self.source)
             return
         if not count:
             self._on_end()
             return
         self.received += count
         self.chunks += 1
-        tap = self.tap
+        tap = self._tap
         if tap is not None:
             try:
-                tap(self.buffer[:count].tobytes())
+                data = tap(self._buffer[:count].tobytes())
             except Exception as error:  # whatever somebody's protocol raises
-                self.link.fail(error)
+                self._link.fail(None, error)
+                return
+            if data:
+                self.held.skip(len(data))
+                self.send(data)
             return
-        is_last = self.chunks == 1 and self.source is not self.link.client and self._has_ended()
+        if self.chain is not None:
+            self.chain.send(self._buffer[:count].tobytes())
+            return
+        is_last = self.chunks == self._often_last and self._has_ended()
         try:
-            sent = self.sink.send(self.buffer[:count], MSG_MORE) if is_last else self.sink.send(self.buffer[:count])
+            sent = self.sink.send(self._buffer[:count], MSG_MORE) if is_last else self.sink.send(self._buffer[:count])
         except BlockingIOError:
             sent = 0
         except OSError:
             self._lose(count)
             return
         if sent < count:
-            self._block(bytearray(self.buffer[sent:count]))
+            self._block(bytearray(self._buffer[sent:count]))
         if is_last:
             self._on_end()
         elif count < BULK:
-            self.bulk = 0
+            self._bulk = 0
         else:
             self._count_bulk()
 
     def _has_ended(self) -> bool:
-        """Whether nothing follows on what was just read but the end."""
+        """Whether nothing follows on what was just read but the end of the stream."""
         try:
             return not self.source.recv(1, MSG_PEEK)
         except OSError:
             return False
 
-    def resume_plain(self) -> None:
-        """The splice is over: read again, beginning with the end of the stream if that ended it."""
+    def on_splice_over(self) -> None:
+        """Read again without a splice. If the end of the stream ended it, that is what is read first."""
         self.splice = None
         if self.unsent is not None:
             self._block(self.unsent)
         self._go_on()
 
+    def on_broken(self, sock: socket) -> None:
+        """Tell the link that the connection on *sock* is broken."""
+        self._link.on_broken(sock)
+
+    def on_toxic_failed(self, toxic: BaseToxic, error: Exception) -> None:
+        """Tell the link that a toxic has raised an exception."""
+        self._link.fail(toxic, error)
+
     def drain(self) -> None:
-        """The source is broken: pass on what it had sent before, as much as there is room for."""
-        while not self.link.closed and self.splice is None and self.has_room:
+        """Pass on what a broken source had sent before, as much as there is room for."""
+        while not self._link.closed and self.splice is None and self.takes_more and len(self.held.data) < MAX_HELD:
             try:
                 data = self.source.recv(CHUNK)
             except OSError:
                 return
             if not data:
                 return
-            self.received += len(data)
-            self.chunks += 1
-            self.link.attempt(self.tap or self.send, data)
+            self.count_received(len(data))
+            if self._tap is None:
+                self.send(data)
+                continue
+            try:
+                self.forward(self._tap(data))
+            except Exception as error:  # as in `_on_readable`, where a call more would cost every chunk
+                self._link.fail(None, error)
 
     def abandon(self) -> None:
-        """The sink is broken: forget what it did not take."""
-        if self.splice is not None:
-            self.surplus -= self.splice.inside
-            self.splice.close()
-            self.splice = None
+        """Forget what a broken sink did not take."""
+        self._drop_splice()
         if self.unsent is not None:
-            self.surplus -= len(self.unsent)
+            self._account(-len(self.unsent))
             self.unsent = None
-        if self.writer is not None:
-            self.writer.stop()
+        self.stop_writing()
 
     def _on_end(self) -> None:
-        self.ended = True
-        self.reader.stop()
-        if self.link.traffic is not None:
-            self.link.attempt(self.link.traffic.on_end, self)
+        self.end_reading()
+        self._link.on_end(self)
         self.settle()
 
     def _count_bulk(self) -> None:
-        self.bulk += 1
-        if self.bulk >= BULK_RUN and self.unsent is None:
-            self.bulk = 0
+        self._bulk += 1
+        if self._bulk >= BULK_RUN and self.unsent is None:
+            self._bulk = 0
             self.splice = Splice.begin(self)
 
     # What leaves
 
     def end(self) -> None:
-        """Send nothing more: the sink will be told so when it has got everything."""
+        """Send nothing more: the sink is told so when it has got everything."""
         if self.chain is not None:
             self.chain.send(Ending.END)
         else:
-            self.finish()
+            self._finish()
 
     def send(self, data: bytes | bytearray, *, past_toxics: bool = False) -> None:
-        """Send on, now or as soon as the sink takes it; meanwhile the source is not read. Nothing after the end.
+        """Send now, or as soon as the sink takes it; meanwhile the source is not read. Send nothing after the end.
 
-        It goes through the toxics, if there are any; *past_toxics*: it has.
+        The data goes through the toxics, if there are any, unless it has: *past_toxics*.
         """
         if self.chain is not None and not past_toxics:
             self.chain.send(bytes(data))
             return
         if self.finished:
-            self.surplus -= len(data)
+            self._account(-len(data))
             return
         if self.unsent is not None:
             self.unsent += data
@@ -302,26 +421,47 @@ class Stream:
         if sent < len(data):
             self._block(bytearray(memoryview(data)[sent:]))
 
-    def inject(self, data: bytes) -> None:
-        """Send what did not come from the source."""
-        self.surplus += len(data)
+    def forward(self, data: bytes) -> None:
+        """Send on what has just arrived, before the tap returns."""
+        self.held.skip(len(data))
         self.send(data)
 
+    def inject(self, data: bytes) -> None:
+        """Send what did not come from the source."""
+        self._account(len(data))
+        self.send(data)
+
+    def deliver(self, item: Item) -> None:
+        """Send on what has passed all toxics, or end as they say."""
+        if isinstance(item, bytes):
+            self.send(item, past_toxics=True)
+        elif item is Ending.END:
+            self._finish()
+        elif item is Ending.CLOSE:
+            self._link.close()
+        else:
+            self._link.reset()
+
     def _lose(self, count: int) -> None:
-        """The sink is broken, and so many bytes did not get there."""
-        self.surplus -= count
-        self.link.on_reset(self.sink)
+        """Count bytes that a broken sink did not get."""
+        self._account(-count)
+        self._link.on_broken(self.sink)
 
     def _block(self, rest: bytearray) -> None:
         self.unsent = rest
-        self.reader.stop()
+        self._stall()
         self.await_writable(self._on_writable)
 
     def await_writable(self, callback: Callable[[], None]) -> None:
-        """Call back whenever the sink is writable, until the writer is stopped."""
-        if self.writer is None:
-            self.writer = self.link.proxy.loop.io(self.sink.fileno(), WRITE)
-        self.writer.start(callback)
+        """Call back whenever the sink is writable, until `stop_writing`."""
+        if self._writer is None:
+            self._writer = self._runtime.loop.io(self.sink.fileno(), WRITE)
+        self._writer.start(callback)
+
+    def stop_writing(self) -> None:
+        """Watch the sink no more."""
+        if self._writer is not None:
+            self._writer.stop()
 
     def _on_writable(self) -> None:
         assert self.unsent is not None
@@ -330,114 +470,97 @@ class Stream:
         except BlockingIOError:
             return
         except OSError:
-            self.link.on_reset(self.sink)
+            self._link.on_broken(self.sink)
             return
         del self.unsent[:sent]
         if not self.unsent:
             self.unsent = None
-            self.writer.stop()
+            self.stop_writing()
             self._go_on()
-            if self.link.stale:
-                self.link.retire()
+            self._link.on_clear()
 
     def _go_on(self) -> None:
-        """The sink takes more."""
+        """Use that the sink takes more."""
         if self.chain is not None:
             self.chain.advance()
         else:
             self.settle()
 
     def settle(self) -> None:
-        """After anything changed: read on if there is room, pass the end on if all else is, wake who waits."""
-        self.link.changed()
-        if self.link.closed or self.splice is not None:
+        """After a change, wake who waits for it, read if there is room, and pass the end on if all else has passed."""
+        link, chain = self._link, self.chain
+        if link.waiters:
+            link.changed()
+        if link.closed or self.splice is not None:
             return
         if not self.ended:
-            if self.has_room:
+            if self.unsent is None and len(self.held.data) < MAX_HELD and (chain is None or chain.has_room):
+                self.stalled = False
                 self.reader.start(self._on_readable)
             else:
-                self.reader.stop()
-        elif self.unsent is None and not (self.held or self.is_ending) and self._may_finish():
+                self._stall()
+        elif self.unsent is None and not (self.held.data or self.is_ending) and link.may_finish(self):
             self.end()
 
-    @property
-    def is_ending(self) -> bool:
-        """Whether the sink was told, or will be, that no more comes."""
-        return self.finished or (self.chain is not None and self.chain.is_ending)
-
-    def _may_finish(self) -> bool:
-        return self.link.traffic is None or self.link.traffic.may_finish(self)
-
-    def finish(self) -> None:
-        """Tell the sink that no more will come; closes the link where that holds for the other direction, too."""
+    def _finish(self) -> None:
+        """Tell the sink that no more will come, unless that closes the link."""
         self.finished = True
-        if self.link.is_finished():
-            self.link.close()
+        if not self._link.on_finished(self):
             return
         try:
             self.sink.shutdown(SHUT_WR)
         except OSError:
-            self.link.on_reset(self.sink)
+            self._link.on_broken(self.sink)
 
     # What is held
 
     def hold(self, data: bytes, marks: Sequence[Mark] = NOTHING) -> None:
         """Keep *data*, with the marks in it."""
-        self.held += data
-        self.marks.extend(marks)
-        self.settle()
+        self.held.append(data, marks)
+        if self._link.waiters:
+            self._link.changed()
+        if len(self.held.data) >= MAX_HELD:
+            self._stall()
 
-    def take(self, size: int) -> bytes:
-        """The next bytes held, at most *size* and never over the end of a message; their marks are gone with them.
+    def begin_holding(self) -> None:
+        """Hold whatever arrives from now on."""
+        self.holding = True
 
-        Empty, where nothing is held, or a mark is passed that has no bytes of its own.
+    def take(self, size: int) -> tuple[bytes, list[int]]:
+        """Take out the next bytes held, at most *size* and never over the end of a message.
+
+        Return them, and the kinds of the marks that are passed. The bytes are empty if nothing is held, or if a mark is
+        passed that has no bytes of its own.
         """
-        size = min(size, len(self.held))
-        if self.marks:
-            size = max(0, min(size, self.marks[0][1] - self.position))
-        data = bytes(self.held[:size])
-        del self.held[:size]
-        self.position += size
-        self.surplus -= size
-        for kind in self._marks_passed():
-            if self.link.traffic is not None:
-                self.link.traffic.on_taken(self, kind)
-        self.settle()
-        return data
-
-    def _marks_passed(self) -> list[int]:
-        passed = []
-        while self.marks and self.marks[0][1] <= self.position:
-            passed.append(self.marks.pop(0)[0])
-        return passed
+        taken = self.held.take(size)
+        if self.stalled:
+            self.settle()
+        return taken
 
     def release_to(self, position: int) -> list[int]:
-        """Send on what is held up to *position*; give the kinds of the marks there, which are gone with it."""
-        count = position - self.position
-        if count > 0:
-            data = bytes(self.held[:count])
-            del self.held[:count]
-            self.position = position
+        """Send on what is held up to *position*; return the kinds of the marks that are passed."""
+        data, kinds = self.held.release_to(position)
+        if data:
             self.send(data)
-        return self._marks_passed()
+        if self.stalled:
+            self.settle()
+        return kinds
 
     def release_interim(self) -> None:
-        """Send on what is held before the reply: 1xx, pushes, what asks for more."""
-        while self.marks and self.marks[0][0] in (INTERIM, PROMPT):
-            self.release_to(self.marks[0][1])
-        self.settle()
+        """Send on what is held before the reply: 1xx, pushes, and what asks for more of the request."""
+        marks = self.held.marks
+        while marks and marks[0][0] in (INTERIM, PROMPT):
+            self.release_to(marks[0][1])
 
     def release(self) -> None:
-        """Send on all that is held, and hold no more."""
+        """Send on everything that is held, and hold no more."""
         self.holding = False
-        self.release_to(self.position + len(self.held))
-        self.settle()
+        if self.held.data or self.held.marks or self.stalled:
+            self.release_to(self.held.end)
 
     def drop(self) -> None:
-        """Forget all that is held, and hold no more."""
+        """Drop everything that is held, and hold no more."""
         self.holding = False
-        self.position += len(self.held)
-        self.surplus -= len(self.held)
-        self.held.clear()
-        self.marks.clear()
-        self.settle()
+        self.held.drop()
+        if self.stalled:
+            self.settle()

@@ -1,53 +1,54 @@
-"""What has happened on a proxy, in numbers."""
+"""The counters of a proxy."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
 from operator import add
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal
 
-from vaurien.records.histogram import Meter
+from vaurien.records.counts import Counts
+from vaurien.records.faults import Fault
+from vaurien.records.histogram import Histogram
+from vaurien.records.observer import ObservedLink, Observer
 
-if TYPE_CHECKING:
-    from vaurien.engine.link import Link
-
-#: What a fault is of: `Tally.meters` has one for each kind and name.
+#: What a fault comes from: `Counters.histograms` has an entry for each kind and name.
 Kind = Literal['behavior', 'toxic']
 
 
-class Counts(NamedTuple):
-    """Of one link, or of several."""
+class Counters(Observer):
+    """Counts what has happened on the links that are open, and on those that were, since the proxy was created.
 
-    exchanges: int = 0
-    #: Bytes read from the client, and those written to the backend.
-    upstream_received: int = 0
-    upstream_sent: int = 0
-    #: Bytes read from the backend, and those written to the client.
-    downstream_received: int = 0
-    downstream_sent: int = 0
+    Nothing is counted here as bytes pass: the open links are asked for their counts when somebody wants to know.
+    """
 
-
-class Tally:
-    """Of the links that are open and of those that were, since the proxy was made."""
-
-    def __init__(self, links: Mapping[int, Link]) -> None:
-        """*links*: those that are open."""
+    def __init__(self, links: Mapping[int, ObservedLink]) -> None:
+        """*links* are those that are open, by number."""
         self._links = links
         self._closed = Counts()
         #: Links that found no address of the backend that accepts.
         self.connect_failures = 0
-        #: What each behavior and each toxic has done, by the name of either.
-        self.meters: defaultdict[tuple[Kind, str], Meter] = defaultdict(Meter)
+        #: What each behavior and each toxic has done, by kind and name.
+        self.histograms: defaultdict[tuple[Kind, str], Histogram] = defaultdict(Histogram)
 
-    def note_closed(self, link: Link) -> None:
-        """A link is no longer among those that are open: keep its counts."""
+    def on_unreachable(self) -> None:
+        """Count a link that found no address of the backend that accepts."""
+        self.connect_failures += 1
+
+    def on_fault(self, fault: Fault) -> None:
+        self.histograms['behavior', fault.behavior].count_hits()
+
+    def on_fault_over(self, behavior: str, seconds: float) -> None:
+        self.histograms['behavior', behavior].add(seconds)
+
+    def on_closed(self, link: ObservedLink) -> None:
+        """Keep the counts of a link that is no longer among those that are open."""
         self._closed = Counts._make(map(add, self._closed, link.counts()))
 
     def counts(self) -> Counts:
-        """Of all links."""
+        """Return the counts of all links together."""
         return Counts._make(map(sum, zip(self._closed, *(link.counts() for link in self._links.values()), strict=True)))
 
     def behavior_hits(self) -> dict[str, int]:
-        """How many exchanges each behavior was applied to."""
-        return {name: meter.hits for (kind, name), meter in self.meters.items() if kind == 'behavior'}
+        """Return the number of exchanges that each behavior was applied to."""
+        return {name: histogram.hits for (kind, name), histogram in self.histograms.items() if kind == 'behavior'}

@@ -10,6 +10,7 @@ from msgspec import to_builtins
 
 from vaurien.behaviors.dummy import Dummy
 from vaurien.errors import ConfigError, OptionError
+from vaurien.plugins.failures import warn_failed
 from vaurien.protocols.base import BaseProtocol
 from vaurien.records.status import RuleStatus
 from vaurien.rules.match import Ordinals, Pattern
@@ -93,6 +94,20 @@ class Rule:
             return False
         self.matched += 1
         return (self.nth is None or self.matched in self.nth) and (self.times is None or self.hits < self.times)
+
+    def is_due(self) -> bool:
+        """Ask the behavior at work whether it applies to an exchange that drew the rule; count the hit if it does.
+
+        ``dummy`` is counted, but never applies. Nor does a behavior that raises an exception, which is logged.
+        """
+        try:
+            # Most behaviors have no say in it: the call is spared them.
+            is_due = self.kind.is_due is Dummy.is_due or self.behavior.is_due()
+        except (Exception, SystemExit) as error:  # whatever somebody's behavior raises
+            warn_failed(self.behavior, error)
+            return False
+        self.hits += is_due
+        return is_due and self.kind.name != Dummy.name
 
     def status(self) -> RuleStatus:
         """Return what the control API shows."""

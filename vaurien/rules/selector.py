@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from functools import partial
 from hashlib import blake2b
 from struct import Struct
 
@@ -42,7 +43,8 @@ class Selector:
         self.is_limited = any(rule.is_limited for rule in rules)
         #: Whether it needs the texts of requests.
         self.reads = any(rule.match is not None for rule in rules)
-        self._everything = _Shares(rules)
+        #: How exchanges are shared out if no rule is limited.
+        self.shares = _Shares(rules)
         #: Returns None for the text of a request, in lower case, that no rule is for. It is one regular expression made
         #: of all patterns. None: the patterns have to be tried one by one.
         self.screen = _make_screen(rules)
@@ -57,10 +59,6 @@ class Selector:
         key = self._key.copy()
         key.update(_PLACE.pack(link, block))
         return _BLOCK.unpack(key.digest())
-
-    def at(self, point: int) -> Rule | None:
-        """Return the rule that a uniform number stands for if no rule is limited; None: the exchange passes."""
-        return self._everything.at(point)
 
 
 class Draws:
@@ -91,7 +89,8 @@ class Draws:
             return self._draw_limited(exchange, request, describe)
         block, place = divmod(exchange, DRAWS)
         if block != self._block:
-            self._drawn = [self._selector.at(point) for point in self._points_of(block)]
+            self._block = block
+            self._drawn = self._selector.shares.at(self._selector.points(self._link, block))
             self.quiet_until = 0 if any(self._drawn) else (block + 1) * DRAWS
         return self._drawn[place]
 
@@ -108,7 +107,7 @@ class Draws:
         if not rules:
             return None
         block, place = divmod(exchange, DRAWS)
-        return _Shares(rules).at(self._points_of(block)[place])
+        return _Shares(rules).at(self._points_of(block)[place : place + 1])[0]
 
     def _points_of(self, block: int) -> tuple[int, ...]:
         if block != self._block:
@@ -132,8 +131,8 @@ class _Shares:
             self._holders.append(rule)
         self._holders.append(None)
 
-    def at(self, point: int) -> Rule | None:
-        return self._holders[bisect_right(self._bounds, point)]
+    def at(self, points: Sequence[int]) -> list[Rule | None]:
+        return list(map(self._holders.__getitem__, map(partial(bisect_right, self._bounds), points)))
 
 
 def _make_screen(rules: Sequence[Rule]) -> Callable[[str], object] | None:

@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta
 
 from vaurien.plugins.options import Configurable
-from vaurien.records.histogram import Meter
+from vaurien.records.histogram import Histogram
 
 #: A whole number as Toxiproxy's API has it: signed, of 64 bits.
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
@@ -60,11 +60,11 @@ class BaseToxic(Configurable):
         seed: str = '',
         now: float = 0.0,
         fresh: bool = True,
-        meter: Meter | None = None,
+        histogram: Histogram | None = None,
     ) -> None:
         """Create a stage of the toxic *name* of a proxy.
 
-        *seed* seeds its random numbers. *fresh* means that the link was opened after the toxic was added. *meter*
+        *seed* seeds its random numbers. *fresh* means that the link was opened after the toxic was added. *histogram*
         counts the chunks that are held, changed or dropped.
         """
         super().__init__(values)
@@ -86,7 +86,7 @@ class BaseToxic(Configurable):
         #: The time at which the first of them may leave, or None if `release_time` was not asked yet.
         self._head_release: float | None = None
         self._seed = seed
-        self._meter = Meter() if meter is None else meter
+        self._histogram = Histogram() if histogram is None else histogram
         #: How many were taken from the queue; the last of them, with its arrival, and whether it was counted.
         self._taken = 0
         self._last: tuple[float, Item | None] = (now, None)
@@ -114,8 +114,8 @@ class BaseToxic(Configurable):
         if before and not self.applied:
             for arrived, _ in self.queue:
                 if now - arrived >= BRIEF:
-                    self._meter.hits += 1
-                    self._meter.note_held(now - arrived)
+                    self._histogram.count_hits()
+                    self._histogram.add(now - arrived)
             self.queue.extend([(now, item) for item in self.leave(now)])
 
     def feed(self, item: Item, now: float) -> None:
@@ -140,12 +140,12 @@ class BaseToxic(Configurable):
         arrived, last = self._last
         if taken:
             self._is_counted = item != last or now - arrived >= BRIEF
-            self._meter.hits += taken - 1 + self._is_counted
+            self._histogram.count_hits(taken - 1 + self._is_counted)
         elif item is not None and not self._is_counted:
             self._is_counted = True
-            self._meter.hits += 1
+            self._histogram.count_hits()
         if self._is_counted and item is not None and (item == last or isinstance(item, bytes)):
-            self._meter.note_held(now - arrived)
+            self._histogram.add(now - arrived)
 
     def emit(self, now: float) -> Item | None:
         """Return what leaves now. If nothing does, return None and set `next_step`."""
@@ -187,7 +187,12 @@ class BaseToxic(Configurable):
 
     def retire(self, now: float) -> None:
         """Stop applying to the link, for good: what waits leaves at once."""
-        self.retired, self.toxicity = True, 0.0
+        self.retired = True
+        self.set_toxicity(0.0, now)
+
+    def set_toxicity(self, toxicity: float, now: float) -> None:
+        """Set the probability that it applies to a link, and decide anew for this one."""
+        self.toxicity = toxicity
         self.draw(now)
 
     def leave(self, now: float) -> list[Item]:

@@ -14,7 +14,8 @@ from tests.peers import Peer, RawBackend
 from tests.servers import HOST
 from vaurien.cli.ctl.faults import find_new, watch
 from vaurien.client import Client
-from vaurien.records.faults import KEPT, Fault
+from vaurien.records.fault_log import KEPT
+from vaurien.records.faults import Fault
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from vaurien.cli.ctl.command import Command, argument, format_json
 from vaurien.client import NOT_FOUND, Client
 from vaurien.console.output import print_line, wait, warn
 from vaurien.errors import ControlError, UnreachableError
-from vaurien.records.faults import KEPT, Fault
+from vaurien.records.fault_log import KEPT
+from vaurien.records.faults import Fault
 
 #: How often to look for new faults, in seconds.
 PAUSE = 0.25

@@ -18,17 +18,11 @@ from vaurien.errors import StartError
 from vaurien.loads.stats import Met, Outcome, TestStats
 from vaurien.loads.users.user import current_user
 from vaurien.loads.vaurien_flag import proxied_url, read_words
-from vaurien.rules.selector import Describe, Draws, Selector
+from vaurien.records.faults import Fault
+from vaurien.records.observer import ObservedLink, Observer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from vaurien.behaviors.dummy import Dummy
-    from vaurien.engine.link import Link
     from vaurien.loads.plan import Plan
-    from vaurien.protocols.base import BaseProtocol
-    from vaurien.rules.rule import Rule
-    from vaurien.settings import Settings
 
 
 class Meeting:
@@ -41,7 +35,7 @@ class Meeting:
         self.retried = False
 
 
-class FaultProxy:
+class FaultProxy(Observer):
     """Serves from when it is entered until it is left."""
 
     def __init__(self, plan: Plan, stats: TestStats) -> None:
@@ -49,7 +43,9 @@ class FaultProxy:
         settings = read_words(plan.vaurien, plan.server_url)
         self._plan = plan
         self._stats = stats
-        self._server = _Server(settings, self)
+        self._server = ProxyServer(settings, self)
+        #: The local ports of the clients, by number of the link.
+        self._clients: dict[int, int] = {}
         #: By number of the user.
         self._meetings: dict[int, Meeting] = {}
         #: Users by local port, and by the process of their command.
@@ -111,19 +107,30 @@ class FaultProxy:
 
     # What the proxy tells
 
-    def on_fault(self, port: int, behavior: str, request: str) -> None:
-        """A fault meets the connection from that port."""
-        meeting = self.meeting(port)
-        self._stats.add_fault(behavior, stray=meeting is None)
-        if meeting is not None:
-            meeting.requests.add(request)
+    def on_link(self, link: ObservedLink) -> None:
+        address = link.client_address
+        self._clients[link.number] = 0 if address is None else address.port  # gone already
 
-    def on_closed(self, port: int) -> None:
-        """The connection from that port is closed."""
-        self._ports.pop(port, None)
+    def on_request(self, link: ObservedLink, exchange: int, describe: Callable[[], str]) -> None:
+        """Find out whether a request is one that was hit before, by whatever link it comes."""
+        meeting = self._find_meeting(link.number)
+        if meeting is not None and meeting.requests and not meeting.retried:
+            meeting.retried = describe() in meeting.requests
 
-    def meeting(self, port: int) -> Meeting | None:
-        """The hit in progress of whoever connects from that port; None: nobody known, or none."""
+    def on_fault(self, fault: Fault) -> None:
+        self._stats.faults[fault.behavior] = self._stats.faults.get(fault.behavior, 0) + 1
+        meeting = self._find_meeting(fault.link)
+        if meeting is None:
+            self._stats.stray_faults += 1
+        else:
+            meeting.requests.add(fault.request)
+
+    def on_closed(self, link: ObservedLink) -> None:
+        self._ports.pop(self._clients.pop(link.number), None)
+
+    def _find_meeting(self, link: int) -> Meeting | None:
+        """Return the hit in progress of the client of a link; None if the client or its hit is not known."""
+        port = self._clients.get(link, 0)  # a fault may be told of a link that has just closed
         if port not in self._ports and self._commands:
             owner = self._find_command(port)
             if owner is not None:
@@ -140,67 +147,3 @@ class FaultProxy:
             except psutil.Error:  # it has just ended
                 continue
         return None
-
-
-class _Server(ProxyServer):
-    """A proxy that tells which connection a fault is on."""
-
-    def __init__(self, settings: Settings, owner: FaultProxy) -> None:
-        self._owner = owner
-        self._link_ports: dict[int, int] = {}
-        super().__init__(settings)
-
-    def arm(self, rules: Sequence[Rule]) -> None:
-        super().arm(rules)
-        if self.selector is not None:
-            self.selector = _Selector(self.rules, self.seed, self)
-
-    def open_link(self, client: Any) -> None:
-        try:
-            self._link_ports[self.links_total + 1] = client.getpeername()[1]
-        except OSError:  # gone already
-            self._link_ports[self.links_total + 1] = 0
-        super().open_link(client)
-
-    def on_closed(self, link: Link) -> None:
-        super().on_closed(link)
-        self._owner.on_closed(self._link_ports.pop(link.number))
-
-    def prepare_fault(self, link: Link, exchange: int, behavior: Dummy, protocol: BaseProtocol) -> str:
-        text = super().prepare_fault(link, exchange, behavior, protocol)
-        self._owner.on_fault(self._link_ports[link.number], behavior.name, text)
-        return text
-
-    def on_request(self, link: int, request: bytes, describe: Describe) -> None:
-        """A request has come, by whatever link: is it one that was hit before?"""
-        meeting = self._owner.meeting(self._link_ports[link])
-        if meeting is not None and meeting.requests and not meeting.retried:
-            text, _ = describe(request)
-            meeting.retried = text in meeting.requests
-
-
-class _Selector(Selector):
-    """Shows every request that it is asked about."""
-
-    def __init__(self, rules: Sequence[Rule], seed: int, server: _Server) -> None:
-        super().__init__(rules, seed)
-        self.server = server
-
-    def draws(self, link: int) -> Draws:
-        return _Draws(self, link)
-
-
-class _Draws(Draws):
-    __slots__ = ('_server',)
-
-    def __init__(self, selector: _Selector, link: int) -> None:
-        super().__init__(selector, link)
-        self._server = selector.server
-        self.reads = True
-
-    def draw(self, exchange: int, request: bytes = b'', describe: Describe | None = None) -> Rule | None:
-        if describe is not None:
-            self._server.on_request(self._link, request, describe)
-        rule = super().draw(exchange, request, describe)
-        self.quiet_until = 0
-        return rule

@@ -1,0 +1,131 @@
+"""What is armed on a proxy, at work: it draws a behavior for every exchange, and makes the faults known."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from time import perf_counter, time
+from typing import Any
+
+from msgspec import to_builtins
+
+from vaurien.behaviors.dummy import Dummy
+from vaurien.plugins.end import End
+from vaurien.plugins.failures import warn_failed
+from vaurien.protocols.base import BaseProtocol
+from vaurien.records.faults import Fault
+from vaurien.records.observer import ObservedLink, Observers
+from vaurien.rules.rule import Rule
+from vaurien.rules.selector import Describe, Draws, Selector
+
+#: Seconds for which a behavior may keep the event loop from running before a warning names it.
+BLOCKED = 0.1
+
+logger = logging.getLogger(__name__)
+
+
+class Arming:
+    """Holds the rules of one proxy, and applies them."""
+
+    def __init__(self, protocol: type[BaseProtocol], seed: int, loop: Any, observers: Observers) -> None:
+        """*seed* is what all draws depend on; *observers* are told of requests and faults."""
+        self._protocol = protocol
+        #: Whether the text of a request depends on where it is.
+        self._has_positions = protocol.on_reached is not BaseProtocol.on_reached
+        self.seed = seed
+        self._loop = loop
+        self._observers = observers
+        #: What is armed.
+        self.rules: tuple[Rule, ...] = ()
+        #: None while nothing but ``dummy`` is armed.
+        self.selector: Selector | None = None
+        #: Behaviors that were named in a warning.
+        self._blamed: set[str] = set()
+
+    def arm(self, rules: Sequence[Rule]) -> None:
+        """Replace what is armed; raise `ConfigError` if the protocol cannot have a rule."""
+        self.rules = tuple(rule.arm(self._protocol) for rule in rules)
+        is_harmful = any(rule.is_harmful for rule in self.rules)
+        self.selector = Selector(self.rules, self.seed) if is_harmful else None
+
+    def draws(self, link: ObservedLink) -> Draws | ObservedDraws | None:
+        """Return the draws for the exchanges of a link; None if all of them pass."""
+        draws = None if self.selector is None else self.selector.draws(link.number)
+        return ObservedDraws(draws, link, self._observers.on_request) if self._observers.on_request else draws
+
+    def begin_fault(
+        self,
+        link: ObservedLink,
+        exchange: int,
+        behavior: Dummy,
+        protocol: BaseProtocol,
+        position: int,
+        request: bytes,
+    ) -> None:
+        """Prepare the protocol for a behavior that begins on a request at *position*, and record the fault."""
+        protocol.begin_fault(request, f'{self.seed}/{link.number}/{exchange}')
+        text = self.describe(protocol, position, request)
+        options = to_builtins(behavior.values, enc_hook=str)
+        fault = Fault(
+            time=time(), link=link.number, exchange=exchange, behavior=behavior.name, options=options, request=text
+        )
+        for on_fault in self._observers.on_fault:
+            on_fault(fault)
+        # In a moment: the time that it takes is not to make a delay longer.
+        args = link.number, exchange, behavior.name, text
+        self._loop.run_callback(logger.info, 'link %d exchange %d: %s on %s', *args)
+
+    def on_fault_over(self, behavior: Dummy, seconds: float) -> None:
+        """Record that a behavior is done, and for how many seconds it has held the exchange."""
+        for on_fault_over in self._observers.on_fault_over:
+            on_fault_over(behavior.name, seconds)
+
+    def describe(self, protocol: BaseProtocol, position: int, request: bytes) -> str:
+        """Return the text of the request at *position*, for matching and logs."""
+        try:
+            if self._has_positions:
+                protocol.on_reached(position)
+            return protocol.describe(request)
+        except Exception as error:  # whatever somebody's protocol raises
+            warn_failed(protocol, error)
+            return f'{len(request)} bytes'
+
+    def watch(self, behavior: Dummy, step: Callable[..., Any], protocol: BaseProtocol, source: End, dest: End) -> Any:
+        """Take one step of a behavior; warn once if the behavior keeps everybody else waiting."""
+        iteration, began = self._loop.iteration, perf_counter()
+        result = step(protocol, source, dest, True)
+        took = perf_counter() - began
+        if took > BLOCKED and self._loop.iteration == iteration and behavior.name not in self._blamed:
+            self._blamed.add(behavior.name)
+            logger.warning(
+                'behavior %s blocked every link for %.1f s: where nothing is patched, sleep with gevent.sleep',
+                behavior.name,
+                took,
+            )
+        return result
+
+
+class ObservedDraws:
+    """The draws of one link, whose requests are shown to observers."""
+
+    #: As of `Draws`: every request is read, and none may skip its draw.
+    reads = True
+    quiet_until = 0
+
+    def __init__(self, draws: Draws | None, link: ObservedLink, on_request: Sequence[Callable[..., None]]) -> None:
+        self._draws = draws
+        self._link = link
+        self._on_request = on_request
+
+    def draw(self, exchange: int, request: bytes = b'', describe: Describe | None = None) -> Rule | None:
+        """Show the request to the observers; return the rule that the exchange draws, as `Draws` does."""
+        if describe is not None:
+            text = partial(_describe, describe, request)
+            for on_request in self._on_request:
+                on_request(self._link, exchange, text)
+        return None if self._draws is None else self._draws.draw(exchange, request, describe)
+
+
+def _describe(describe: Describe, request: bytes) -> str:
+    return describe(request)[0]

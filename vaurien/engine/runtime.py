@@ -1,0 +1,43 @@
+"""What everything on a proxy runs on: its event loop, one buffer to read into, greenlets, and a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import gevent
+from gevent.pool import Group
+
+from vaurien.clock import Clock
+
+#: Bytes that are read at once at most. Larger is no cheaper per byte: measured, the curve is flat from here on.
+CHUNK = 256 * 1024
+
+
+class Runtime:
+    """The services of the event loop of the thread in which it was made."""
+
+    #: Keeps time to a fraction of a millisecond, from `start` to `stop`.
+    clock: Clock
+
+    def __init__(self) -> None:
+        self.loop = gevent.get_hub().loop
+        #: All streams read into this one: a chunk is sent on, or copied, before the next callback of the loop runs.
+        self.buffer = memoryview(bytearray(CHUNK))
+        self._greenlets = Group()
+        #: Starts a greenlet. Every greenlet of a proxy is started by this, and ends with the proxy.
+        self.spawn: Callable[..., gevent.Greenlet] = self._greenlets.spawn
+        self._started = False
+
+    def start(self) -> None:
+        """Begin to keep time. Raise `OSError` if no file descriptor is left for the clock."""
+        self.clock = Clock(self.loop)
+        self._started = True
+
+    def stop(self) -> None:
+        """End every greenlet and wait for their ends; then stop the clock. It can be started again meanwhile."""
+        greenlets, self._greenlets = self._greenlets, Group()
+        self.spawn = self._greenlets.spawn
+        clock, self._started = self.clock if self._started else None, False
+        greenlets.kill(block=True)
+        if clock is not None:
+            clock.close()

@@ -1,0 +1,127 @@
+"""What a link does with its bytes beyond moving them: the interface, and the usual case, which is nothing."""
+
+from __future__ import annotations
+
+import struct
+from _socket import socket
+from socket import IPPROTO_TCP, TCP_INFO
+from typing import Protocol
+
+from vaurien.engine.arming import Arming
+from vaurien.engine.runtime import Runtime
+from vaurien.engine.stream import Stream
+from vaurien.records.observer import ObservedLink
+
+#: Where ``struct tcp_info`` of linux/tcp.h has ``tcpi_last_data_recv``, in milliseconds.
+_LAST_DATA_RECV = struct.Struct('=52xI')
+
+
+class TrafficLink(ObservedLink, Protocol):
+    """What traffic, and the ends that it makes, ask of their link."""
+
+    @property
+    def up(self) -> Stream:
+        """The stream from the client to the backend."""
+
+    @property
+    def down(self) -> Stream:
+        """The stream from the backend to the client."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether both connections are closed."""
+
+    @property
+    def stale(self) -> bool:
+        """Whether the proxy has another backend by now."""
+
+    @property
+    def runtime(self) -> Runtime:
+        """What it runs on."""
+
+    @property
+    def arming(self) -> Arming:
+        """What is armed."""
+
+    def wait(self) -> None:
+        """In a greenlet, sleep until anything changes on the link."""
+
+    def changed(self) -> None:
+        """Wake the greenlets that wait."""
+
+    def retire(self) -> None:
+        """Go to the proxy's new backend, or close, once no exchange is open."""
+
+    def simplify(self) -> None:
+        """Look at the bytes no more if nothing needs that."""
+
+    def close(self) -> None:
+        """Close both connections."""
+
+    def reset(self) -> None:
+        """Close both connections so that the peers see a reset."""
+
+    def fail(self, plugin: object, error: BaseException) -> None:
+        """Reset, because a protocol has raised an exception."""
+
+
+class Traffic:
+    """Nothing is done to the bytes: they have no messages, and each chunk from the client counts as an exchange.
+
+    This is also the base of what does more. It has no state, so that one object, `PLAIN`, serves every link.
+    """
+
+    __slots__ = ()
+
+    # What a link asks
+
+    #: Whether messages are unknown.
+    is_opaque: bool = True
+    #: Whether no exchange is open, and everything has been sent on.
+    is_idle: bool = True
+    #: Whether the link may go on with another backend without the client noticing.
+    is_movable: bool = False
+    #: The name of the behavior that is applied, or about to be.
+    doing: str | None = None
+
+    def count_exchanges(self, up: Stream) -> int:
+        """Return how many exchanges there were."""
+        return up.chunks
+
+    def has_open_exchange(self, up: Stream, down: Stream) -> bool:
+        """Return whether a peer waits for something: for opaque bytes, whether the client spoke last."""
+        if not (up.is_clear and down.is_clear):
+            return True
+        return _silence(up.source) < _silence(up.sink)
+
+    def set_backend(self, backend: str) -> None:
+        """Note that the link is joined to *backend*, ``host:port``."""
+
+    def rearm(self) -> None:
+        """Draw from what is armed now, and end the behavior that runs."""
+
+    def stop(self) -> None:
+        """End what runs: the link is closed."""
+
+    def defers_reset(self) -> bool:
+        """Return whether a reset by the backend has to wait until a behavior is done."""
+        return False
+
+    # What a stream asks
+
+    def on_end(self, stream: Stream) -> None:
+        """Handle that the stream's source will send no more."""
+
+    def may_finish(self, stream: Stream) -> bool:
+        """Return whether the end of a stream may be passed on."""
+        return True
+
+
+#: The traffic of every link whose bytes nothing looks at.
+PLAIN = Traffic()
+
+
+def _silence(sock: socket) -> int:
+    """Return for how many milliseconds the peer has sent nothing."""
+    info = sock.getsockopt(IPPROTO_TCP, TCP_INFO, _LAST_DATA_RECV.size)
+    return int(_LAST_DATA_RECV.unpack(info)[0])

@@ -1,0 +1,20 @@
+"""What becomes of an exception that somebody's plug-in has raised: a warning, once for each, and the proxy goes on."""
+
+from __future__ import annotations
+
+import logging
+
+from vaurien.plugins.options import Configurable
+
+logger = logging.getLogger(__name__)
+
+
+def warn_failed(plugin: Configurable | type[Configurable], error: BaseException) -> None:
+    """Log that *plugin* has raised *error*, at debug level with the traceback."""
+    logger.warning(
+        '%s failed: %s: %s',
+        plugin.name,
+        type(error).__name__,
+        error,
+        exc_info=logger.isEnabledFor(logging.DEBUG),
+    )

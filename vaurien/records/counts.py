@@ -1,0 +1,17 @@
+"""The numbers that a link counts."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Counts(NamedTuple):
+    """The counts of one link, or of several together."""
+
+    exchanges: int = 0
+    #: Bytes read from the client, and bytes written to the backend.
+    upstream_received: int = 0
+    upstream_sent: int = 0
+    #: Bytes read from the backend, and bytes written to the client.
+    downstream_received: int = 0
+    downstream_sent: int = 0
