@@ -1,0 +1,35 @@
+"""The data plane: the only room that moves bytes.
+
+The path of a chunk, from the client to the backend:
+
+1. `Stream._on_readable` receives it. If nothing looks at the bytes (`traffic.PLAIN`), it sends the chunk on at once.
+2. Else it gives the chunk to its tap: `Dispatcher._on_requests`, which feeds the protocol and gets marks back.
+3. `Dispatcher._forward` draws a behavior for each request. None is the usual outcome: the tap returns the chunk.
+4. `Stream.send` sends on what the tap returned: to the sink, or into the `Chain` of toxics before it.
+5. A request that drew a behavior is kept in `Held`, and becomes an `Exchange`; the tap returns nothing.
+6. The exchange gets a greenlet, which takes the steps of the behavior over two ends (`LinkEnd`).
+7. `Exchange._send_held` releases what the behavior lets pass. Replies take the same way, by `Dispatcher._on_replies`.
+8. `Dispatcher.on_exchange_over` goes on with whatever was held meanwhile.
+
+From the bottom up; each file says in a `Protocol` what it asks of those above it, and imports none of them:
+
+runtime     the event loop, the buffer, greenlets and the clock
+held        bytes that are kept back, with their marks
+splice      long transfers inside the kernel
+chain       the toxics on one stream
+stream      one direction of a link
+arming      what is armed, at work: draws, faults
+traffic     what a link does with its bytes, and `PLAIN`, which is nothing
+end         the two ends of a link, as behaviors see them
+exchange    one request that drew a behavior
+dispatcher  messages and exchanges
+handler     protocols that move the bytes themselves
+resolver    the addresses of the backend
+dialer      the connection to the backend
+link        one client joined to the backend
+idle        closes links on which nothing moves
+toxicity    the toxics of a proxy
+listener    accepts clients
+proxy       one address, its backend, and all links between them
+proxies     the proxies of a process
+"""

@@ -1,0 +1,151 @@
+"""The structure of the package: who may import whom, and who may write whose fields. See `docs/architecture.md`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+#: From the ground up. A module may import its own floor and those below, also under ``TYPE_CHECKING``.
+FLOORS = (
+    ('vaurien.address', 'vaurien.clock', 'vaurien.errors'),
+    ('vaurien.console', 'vaurien.framing', 'vaurien.plugins', 'vaurien.records', 'vaurien.web'),
+    ('vaurien.behaviors', 'vaurien.protocols', 'vaurien.rules', 'vaurien.toxics'),
+    ('vaurien.settings',),
+    ('vaurien.engine',),
+    ('vaurien.config', 'vaurien.control', 'vaurien.toxiproxy'),
+    ('vaurien.client', 'vaurien.embedded', 'vaurien.process', 'vaurien.pytest_plugin'),
+    ('vaurien.cli', 'vaurien.conntest', 'vaurien.loads', 'vaurien.tcpgoon'),
+    ('loads', 'vaurien', 'vaurien.__main__'),
+)
+
+#: What stands at the top of `vaurien/`: rooms, the doors, and the ground. Whatever else comes belongs into a room.
+TOP = {
+    *('__init__', '__main__', 'client', 'embedded', 'process', 'pytest_plugin'),
+    *('address', 'clock', 'errors', 'settings'),
+}
+
+#: The names of the package itself that modules below the top may use.
+PACKAGE_NAMES = {'__version__'}
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix('').parts
+    return '.'.join(parts[:-1] if parts[-1] == '__init__' else parts)
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    paths = [path for folder in ('vaurien', 'loads') for path in (ROOT / folder).rglob('*.py')]
+    return {name_of(path): ast.parse(path.read_text()) for path in paths}
+
+
+def imported_by(name: str) -> Iterator[str]:
+    """The modules of the project that a module imports, at its top, inside functions, or for types."""
+    known = modules()
+    for node in ast.walk(known[name]):
+        if isinstance(node, ast.ImportFrom) and node.module in known:
+            for alias in node.names:
+                full = f'{node.module}.{alias.name}'
+                if full in known:
+                    yield full
+                elif node.module != 'vaurien' or alias.name not in PACKAGE_NAMES:
+                    yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+
+
+def floor_of(name: str) -> int:
+    matching = [
+        (len(room), i)
+        for i, rooms in enumerate(FLOORS)
+        for room in rooms
+        if name == room or (name.startswith(f'{room}.') and room != 'vaurien')
+    ]
+    assert matching, f'{name} stands on no floor: add it to FLOORS'
+    return max(matching)[1]
+
+
+def circles() -> Iterator[set[str]]:
+    """The sets of modules that import each other, directly or through others (Tarjan 1972)."""
+    graph = {name: set(imported_by(name)) - {name} for name in modules()}
+    numbers: dict[str, int] = {}
+    lows: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[set[str]] = []
+
+    def visit(name: str) -> None:
+        numbers[name] = lows[name] = len(numbers)
+        stack.append(name)
+        for other in graph[name]:
+            if other not in numbers:
+                visit(other)
+                lows[name] = min(lows[name], lows[other])
+            elif other in stack:
+                lows[name] = min(lows[name], numbers[other])
+        if lows[name] == numbers[name]:
+            at = stack.index(name)
+            found.append(set(stack[at:]))
+            del stack[at:]
+
+    for name in graph:
+        if name not in numbers:
+            visit(name)
+    return (circle for circle in found if len(circle) > 1)
+
+
+@pytest.mark.parametrize('name', sorted(modules()))
+def test_nothing_is_imported_from_a_higher_floor(name: str) -> None:
+    higher = {other for other in imported_by(name) if floor_of(other) > floor_of(name)}
+    assert not higher, f'{name} imports {sorted(higher)}'
+
+
+def test_no_circle_is_larger_than_two() -> None:
+    large = [sorted(circle) for circle in circles() if len(circle) > 2]
+    assert not large
+
+
+def test_nothing_new_stands_at_the_top() -> None:
+    assert {path.stem for path in (ROOT / 'vaurien').glob('*.py')} == TOP
+
+
+def foreign_writes(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Assignments to an attribute of anything but ``self``: the line, and what is assigned to."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, ast.AugAssign | ast.AnnAssign):
+            targets = [node.target]
+        else:
+            continue
+        for target in targets:
+            for one in ast.walk(target):
+                if isinstance(one, ast.Attribute) and isinstance(one.ctx, ast.Store):
+                    owner = ast.unparse(one.value)
+                    if owner != 'self':
+                        yield node.lineno, f'{owner}.{one.attr}'
+
+
+def test_in_the_engine_a_field_is_written_by_its_own_class() -> None:
+    writes = [
+        f'{name}:{line} {target}'
+        for name, tree in modules().items()
+        if name.startswith('vaurien.engine')
+        for line, target in foreign_writes(tree)
+    ]
+    assert not writes
+
+
+def test_the_checks_find_what_they_look_for() -> None:
+    assert list(foreign_writes(ast.parse('self.a = 1\nother.b += 1\nself.c.d: int = 2\nx, other.e = 1, 2'))) == [
+        (2, 'other.b'),
+        (3, 'self.c.d'),
+        (4, 'other.e'),
+    ]
+    assert floor_of('vaurien.engine.link') < floor_of('vaurien.control.app')
+    assert {'vaurien.engine.exchange', 'vaurien.engine.dispatcher'} in list(circles())
