@@ -17,14 +17,14 @@ from vaurien.errors import ConfigError, SetupError
 from vaurien.plugins.options import did_you_mean
 
 
-class Test(NamedTuple):
+class FoundTest(NamedTuple):
     """One test of a case."""
 
     case: type[unittest.TestCase]
     method: str
 
 
-def find_test(name: str) -> Test:
+def find_test(name: str) -> FoundTest:
     """Import the test's module; raises `ConfigError` for a wrong name, `SetupError` if the import fails."""
     if '/' in name or '::' in name or name.endswith('.py'):
         path = name.replace('::', '.').replace('/', '.').replace('.py', '').strip('.')
@@ -46,7 +46,7 @@ def find_test(name: str) -> Test:
     if not callable(getattr(case, method, None)):
         raise ConfigError(f'{case.__name__} has no test {method!r}, {did_you_mean(method, _tests(case))}')
     _refuse_async(case, method)
-    return Test(case, method)
+    return FoundTest(case, method)
 
 
 def _split(name: str) -> tuple[ModuleType, list[str]]:

@@ -13,7 +13,7 @@ from vaurien.loads.case import TestCase
 from vaurien.loads.stats import ExcInfo, Outcome, TestStats
 
 if TYPE_CHECKING:
-    from vaurien.loads.discovery import Test
+    from vaurien.loads.discovery import FoundTest
     from vaurien.loads.recorder import Recorder
 
 #: What ends a user: unittest takes it for an error of the test, and would go on.
@@ -23,7 +23,7 @@ ENDS = (GreenletExit, StopUser, StopTest)
 class CaseHits:
     """One instance of the case, on which the test is run again and again."""
 
-    def __init__(self, test: Test, recorder: Recorder, stats: TestStats) -> None:
+    def __init__(self, test: FoundTest, recorder: Recorder, stats: TestStats) -> None:
         self._test = test
         self._recorder = recorder
         self._stats = stats

@@ -98,7 +98,7 @@ class FaultProxy(Observer):
     def _noting(self, connect: Callable[..., Any]) -> Callable[..., Any]:
         def connect_and_note(sock: socket.socket, address: Any) -> Any:
             result = connect(sock, address)
-            user = current_user.get()
+            user = current_user()
             if user is not None and isinstance(address, tuple) and address[1] == self._server.address.port:
                 self._ports[sock.getsockname()[1]] = user.number
             return result

@@ -8,13 +8,13 @@ import unittest
 from collections.abc import Callable
 
 from vaurien.errors import SetupError
-from vaurien.loads.discovery import Test
+from vaurien.loads.discovery import FoundTest
 
 
 class Fixtures:
     """Those of one test."""
 
-    def __init__(self, test: Test) -> None:
+    def __init__(self, test: FoundTest) -> None:
         #: Whether module or class skip all their tests.
         self.skipped = False
         self._case = test.case

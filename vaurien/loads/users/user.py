@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from time import perf_counter
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from gevent import getcurrent
 from locust import User
 from locust.exception import StopUser
 
@@ -47,8 +47,17 @@ class Owner(Protocol):
         """Count a hit that was cut off."""
 
 
-#: The user whose code runs now. Greenlets and threads that a user starts inherit it.
-current_user: ContextVar[LoadsUser | None] = ContextVar('current_user', default=None)
+#: The name under which the greenlets of a user have it.
+USER = 'vaurien.loads.user'
+
+
+def current_user() -> LoadsUser | None:
+    """Return the user whose code runs now: the test's own, or that of greenlets and threads that it has started.
+
+    None is returned outside of any user. Context variables would not do: gevent starts greenlets with empty contexts.
+    """
+    user: LoadsUser | None = getattr(getcurrent(), 'spawn_tree_locals', {}).get(USER)
+    return user
 
 
 def one_hit(user: LoadsUser) -> None:
@@ -75,7 +84,7 @@ class LoadsUser(User):
         if owner.is_over(self._done):
             raise StopUser
         if self._hits is None:
-            current_user.set(self)
+            getcurrent().spawn_tree_locals = {USER: self}
             self._hits = owner.make_hits(self)
         number, self._done = self._done, self._done + 1
         owner.begin_hit(self.number)

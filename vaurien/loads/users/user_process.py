@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from vaurien.loads.case import SERVER_URL
-from vaurien.loads.discovery import Test, find_test
+from vaurien.loads.discovery import FoundTest, find_test
 from vaurien.loads.stats import Outcome, TestStats
 from vaurien.loads.users.case_hits import CaseHits, SkippedHits
 from vaurien.loads.users.command_hits import CommandHits
@@ -44,7 +44,7 @@ class UserProcess:
         self._agent = agent
         self._number = number
         self._fault_proxy: FaultProxy | None = None
-        self._test: Test | None = None
+        self._test: FoundTest | None = None
         self._stack = ExitStack()
         self._skipped = False
         self._users = 0
