@@ -16,7 +16,7 @@ from locust.exception import RPCError
 from vaurien import __version__
 from vaurien.errors import StartError
 from vaurien.loads.cluster import messages
-from vaurien.loads.cluster.endpoint import resolve_for_zmq
+from vaurien.loads.cluster.endpoint import close_zmq, resolve_for_zmq
 from vaurien.loads.cluster.heartbeats import Heartbeats
 from vaurien.loads.cluster.seal import Seal, is_proved
 
@@ -33,6 +33,8 @@ locust.runners.HEARTBEAT_LIVENESS = 10**9
 locust.runners.WORKER_LOG_REPORT_INTERVAL = -1
 #: Seconds between two looks at the heartbeats.
 INTERVAL = 0.25
+#: Milliseconds for the last messages to leave.
+LINGER_MS = 500
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +119,7 @@ class Agents:
         """Stop listening, after what is to be sent was sent."""
         self._greenlets.kill()
         self.runner.greenlet.kill(block=True)
-        self.runner.server.close(linger=500)
+        close_zmq(self.runner.server.socket, LINGER_MS)
 
     def _on_hello(self, environment: Environment, msg: Message) -> None:
         about = msg.data if isinstance(msg.data, dict) else {}

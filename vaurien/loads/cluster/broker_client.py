@@ -16,12 +16,14 @@ from vaurien import __version__
 from vaurien.address import Address
 from vaurien.errors import StartError
 from vaurien.loads.cluster import messages
-from vaurien.loads.cluster.endpoint import resolve_for_zmq
+from vaurien.loads.cluster.endpoint import close_zmq, resolve_for_zmq
 from vaurien.loads.cluster.seal import Seal, is_proved, make_nonce
 
 #: Seconds for a connection, and for an answer.
 CONNECT_TIMEOUT = 3.0
 ANSWER_TIMEOUT = 4.0
+#: Milliseconds for the last messages to leave.
+LINGER_MS = 1000
 
 
 class BrokerClient:
@@ -81,7 +83,7 @@ class BrokerClient:
     def close(self) -> None:
         """Close the connection, after what is to be sent was sent."""
         self._greenlets.kill()
-        self._client.socket.close(linger=1000)
+        close_zmq(self._client.socket, LINGER_MS)
 
     def _greet(self, secret: str) -> Seal:
         nonce = make_nonce()

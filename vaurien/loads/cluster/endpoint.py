@@ -1,8 +1,9 @@
-"""Where a broker is: an address as ZeroMQ takes it."""
+"""A broker's address as ZeroMQ takes it, and the end of a connection."""
 
 from __future__ import annotations
 
 import socket
+from typing import Any
 
 from vaurien.address import Address
 from vaurien.errors import ConfigError
@@ -25,3 +26,9 @@ def resolve_for_zmq(address: Address) -> str:
     """Likewise, with the brackets that ZeroMQ wants around an IPv6 address."""
     host = resolve(address, what='--broker')
     return f'[{host}]' if ':' in host else host
+
+
+def close_zmq(zmq_socket: Any, linger_ms: int) -> None:
+    """Close a socket of Locust once all its messages are sent, or after *linger_ms*; this blocks the process."""
+    zmq_socket.close(linger=linger_ms)
+    zmq_socket.context.term()  # each socket of Locust has a context of its own

@@ -25,7 +25,7 @@ from vaurien import __version__
 from vaurien.address import Address
 from vaurien.errors import SealError, SetupError, VaurienError
 from vaurien.loads.cluster import messages, packing, requirements
-from vaurien.loads.cluster.endpoint import resolve_for_zmq
+from vaurien.loads.cluster.endpoint import close_zmq, resolve_for_zmq
 from vaurien.loads.cluster.heartbeats import Heartbeats
 from vaurien.loads.cluster.seal import Seal, make_nonce, prove
 from vaurien.loads.plan import Cycle, Plan
@@ -114,9 +114,7 @@ class Worker:
             if self._runner is not None:
                 self._runner._send_stats()
                 self._environment.events.quitting.fire(environment=self._environment)
-                socket = self._runner.client.socket
-                socket.close(linger=LINGER_MS)
-                socket.context.term()  # blocks until all is sent
+                close_zmq(self._runner.client.socket, LINGER_MS)
             self._print(why)
             shutil.rmtree(self._directory, ignore_errors=True)  # in case its host was killed
         finally:
