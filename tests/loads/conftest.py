@@ -169,14 +169,14 @@ class Starter:
         self._stack.callback(started.kill)
         return started
 
-    def agents(self, port: int, *names: str, **environment: str) -> list[Started]:
+    def agents(self, port: int, *names: str, flags: Sequence[str] = (), **environment: str) -> list[Started]:
         """Agents for the broker at that port, each in an empty folder of its own."""
         started = []
         for name in names:
             folder = self.shop.folder.parent / name
             folder.mkdir()
-            flags = ('--broker', f'{HOST}:{port}', '--name', name)
-            started.append(self('loads-agent', *flags, cwd=folder, **environment))
+            own = ('--broker', f'{HOST}:{port}', '--name', name)
+            started.append(self('loads-agent', *own, *flags, cwd=folder, **environment))
         return started
 
 

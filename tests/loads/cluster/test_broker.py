@@ -1,185 +1,227 @@
-"""``loads-broker``: a cluster that stands between runs."""
+"""A broker with agents and runners that a test plays. ``cli/test_broker.py`` has the same with real ones."""
 
 from __future__ import annotations
 
-import re
-import signal
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
-from tests.loads.commands import Started, wait_until
-from tests.loads.conftest import Shop, Starter
-from tests.servers import HOST, TIMEOUT, free_port
+from tests.loads.cluster.peers import FakeAgent, eventually
+from tests.loop import in_loop
+from tests.servers import HOST
+from vaurien.address import Address
+from vaurien.errors import StartError
+from vaurien.loads.cluster import broker as broker_module, heartbeats, messages
+from vaurien.loads.cluster.broker import Broker
+from vaurien.loads.cluster.broker_client import BrokerClient
+from vaurien.loads.plan import Cycle, Plan
+from vaurien.loads.stats import TestStats
 
-TEST = 'far.test_far.TestFar.test_far'
-SLOW = 'far.test_far.TestFar.test_slowly'
-GATED = 'far.test_far.TestFar.test_gated'
-
-
-class Cluster:
-    """A broker, and the agents alpha and beta."""
-
-    def __init__(self, start: Starter) -> None:
-        self.start = start
-        self.shop = start.shop
-        self.port = free_port()
-        self.broker = self.start_broker()
-        self.agents = start.agents(self.port, 'alpha', 'beta')
-        for name in ('alpha', 'beta'):
-            self.broker.wait_for(f'agent {name} is here')
-
-    def start_broker(self) -> Started:
-        """Start it, or another one at the same address."""
-        broker = self.start('loads-broker', '--bind', f'{HOST}:{self.port}')
-        broker.wait_for('loads-broker 2.0.0: .*, Ctrl-C ends')
-        return broker
-
-    def flags(self, *flags: str) -> list[str]:
-        """For this broker."""
-        return [*flags, '--broker', f'{HOST}:{self.port}']
+PLAN = Plan(test='t.T.test', cycles=(Cycle(1, 1),), agents=1, project_name='shop', user_id='me')
 
 
-@pytest.fixture(scope='module')
-def standing(tmp_path_factory: pytest.TempPathFactory, make_shop: Callable[[Path], Shop]) -> Iterator[Cluster]:
-    """One for all tests."""
-    with Starter(make_shop(tmp_path_factory.mktemp('cluster'))) as start:
-        yield Cluster(start)
+@contextmanager
+def standing(timeout: float = 60) -> Iterator[Broker]:
+    """A broker."""
+    broker = Broker(Address(HOST, 0), '', timeout)
+    yield broker
+    broker.stop()
 
 
-@pytest.fixture
-def cluster(standing: Cluster) -> Cluster:
-    """Nothing runs on it, and nothing was counted."""
-    standing.shop.forget()
-    return standing
+def run(test: Callable[[Broker], None], timeout: float = 60) -> None:
+    """Run *test* inside an event loop with a broker."""
+
+    def call() -> None:
+        with standing(timeout) as broker:
+            test(broker)
+
+    in_loop(call)
 
 
-@pytest.fixture
-def shop(cluster: Cluster) -> Shop:
-    """The folder that everything is started in."""
-    return cluster.shop
+def connect(broker: Broker) -> BrokerClient:
+    return BrokerClient(Address(HOST, broker.port), '')
 
 
-def test_runs_one_after_the_other(shop: Shop, cluster: Cluster) -> None:
-    pinged, checked, done, failed, last = shop.run_all(
-        [
-            cluster.flags('--ping-broker'),
-            cluster.flags('--check-cluster'),
-            cluster.flags(TEST, '-u', '3', '--hits', '2', '--agents', '2', '--output', 'stdout,json'),
-            cluster.flags('far.test_far.TestFar.test_fails', '--agents', '1'),
-            cluster.flags('--ping-broker'),
-        ]
-    )
-    first, second, *there = pinged.out.splitlines()
-    assert first == f'loads-broker 2.0.0 at {HOST}:{cluster.port}, process {cluster.broker.process.pid}'
-    assert second == 'agents: 2'
-    assert all(re.fullmatch(r'  (alpha|beta): idle, Python [\d.]+, vaurien 2\.0\.0', line) for line in there), pinged
-    assert checked.status == 0, checked
-    assert sorted(checked.out.splitlines()[-2:]) == ['alpha: ok', 'beta: ok']
-    assert (done.status, done.counts()) == (0, (12, 12, 0, 0)), done
-    assert shop.counted('far') == done.number('far') == 12
-    assert re.search(r'^  GET far +12 ', done.out, re.MULTILINE)
-    assert (failed.status, failed.counts()) == (1, (1, 0, 1, 0)), failed
-    assert 'last run: far.test_far.TestFar.test_fails' in last.out
+def submit(client: BrokerClient, *, detach: bool = False) -> None:
+    client.ask(messages.SUBMIT, {'plan': PLAN.to_data(), 'files': b'', 'detach': detach})
 
 
-def test_a_broker_that_is_restarted(shop: Shop, cluster: Cluster) -> None:
-    cluster.broker.signal(signal.SIGKILL)
-    cluster.broker.wait()
-    cluster.broker = cluster.start_broker()
-    done = shop.run(*cluster.flags(TEST, '--agents', '2'))
-    assert (done.status, done.counts()) == (0, (2, 2, 0, 0)), done
+def state(client: BrokerClient) -> dict[str, Any]:
+    """The state of the run, as a runner asks for it."""
+    client.send(messages.POLL, {})
+    data: dict[str, Any] = client.wait_for(messages.STATE, 5).data
+    return data
 
 
-def test_detach_and_attach(shop: Shop, cluster: Cluster) -> None:
-    left, busy = shop.run_all(
-        [
-            cluster.flags(GATED, '-u', '2', '--hits', '2', '--agents', '2', '--detach'),
-            cluster.flags(TEST, '--agents', '1'),
-        ]
-    )
-    assert (left.status, left.err.strip()) == (0, '')
-    assert left.out == f'left with the broker: loads-runner --attach --broker {HOST}:{cluster.port} follows it\n'
-    assert busy.status == 1, busy
-    assert busy.err.strip().startswith(f'loads-runner: error: the broker is busy with {GATED}: --attach follows it')
-    follower = cluster.start('loads-runner', *cluster.flags('--attach'))
-    wait_until(lambda: shop.counted('waiting') >= 4)
-    shop.open_gate()
-    followed = follower.wait()
-    assert (followed.status, followed.counts()) == (0, (8, 8, 0, 0)), followed
-    again = shop.run(*cluster.flags('--attach'))
-    assert (again.status, again.counts()) == (0, (8, 8, 0, 0)), again
+def come(broker: Broker) -> FakeAgent:
+    """Let an agent come."""
+    agent = FakeAgent(broker.port, 'alpha', python='3.11.7', pid=7)
+
+    def is_here() -> bool:
+        client = connect(broker)
+        client.close()
+        return bool(client.about['agents'])
+
+    eventually(is_here)
+    return agent
 
 
-def test_leaving_and_purging(shop: Shop, cluster: Cluster) -> None:
-    shop.run(*cluster.flags(SLOW, '--hits', '1000', '--agents', '1', '--detach'))
-    follower = cluster.start('loads-runner', *cluster.flags('--attach'))
-    wait_until(lambda: shop.counted('slowly') > 10)
-    follower.signal(signal.SIGINT)
-    assert follower.wait().status == 130
-    before = shop.counted('slowly')
-    wait_until(lambda: shop.counted('slowly') > before)
-    purged, nothing = shop.run_all([cluster.flags('--purge-broker'), cluster.flags('--attach')])
-    assert (purged.status, purged.out) == (0, f'stopped {SLOW}, results forgotten\n')
-    assert (nothing.status, nothing.err.strip()) == (1, 'loads-runner: error: the broker has no run')
+def begin(agent: FakeAgent) -> None:
+    """Take the orders of a run up to its only cycle."""
+    assert agent.next_order()[0] == messages.SETUP
+    agent.send(messages.READY)
+    assert agent.next_order()[0] == messages.CYCLE
 
 
-@pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGKILL])
-def test_a_runner_that_ends_stops_its_run(shop: Shop, cluster: Cluster, how: signal.Signals) -> None:
-    flags = cluster.flags(SLOW, '--hits', '1000', '--agents', '2', '--quiet')
-    runner = cluster.start('loads-runner', *flags)
-    wait_until(lambda: shop.counted('slowly') > 4)
-    runner.signal(how)
-    done = runner.wait()
-    if how == signal.SIGINT:
-        assert done.status == 130, done
-        assert done.number('Hits') > 0
-        assert 'Interrupted' in done.out
-    wait_until(lambda: is_idle(cluster), 10 + 4 * TIMEOUT)
-    count = shop.counted('slowly')
-    assert is_idle(cluster)
-    assert shop.counted('slowly') == count
+def finish(agent: FakeAgent, **counts: int) -> None:
+    """Report, and leave as the broker orders."""
+    agent.report(**counts)
+    agent.send(messages.DONE)
+    assert agent.next_order()[0] == messages.END
+    agent.leave()
 
 
-def is_idle(cluster: Cluster) -> bool:
-    return 'last run:' in cluster.shop.run(*cluster.flags('--ping-broker')).out
+def test_what_it_tells() -> None:
+    def test(broker: Broker) -> None:
+        agent = come(broker)
+        client = connect(broker)
+        described = {'name': 'alpha', 'busy': False, 'python': '3.11.7', 'version': '2.0.0', 'pid': 7}
+        assert (client.about['agents'], client.about['run']) == ([described], None)
+        submit(client)
+        begin(agent)
+        other = connect(broker)
+        assert other.about['agents'] == [described | {'busy': True}]
+        assert other.about['run'] == {'test': 't.T.test', 'over': False, 'user_id': 'me', 'project_name': 'shop'}
+        finish(agent, success=1)
+        for one in (client, other):
+            one.close()
+
+    run(test)
 
 
-def test_where_no_broker_is(shop: Shop) -> None:
-    nowhere, elsewhere = f'{HOST}:{free_port()}', shop.redis.address
-    flags = ('--ping-broker', '--check-cluster', '--attach', '--purge-broker')
-    lines = [*([flag, '--broker', nowhere] for flag in flags), ['--ping-broker', '--broker', elsewhere]]
-    *missing, other = shop.run_all(lines)
-    for done in missing:
-        assert (done.status, done.err.strip()) == (1, f'loads-runner: error: no broker at {nowhere}')
-    said = f'loads-runner: error: what listens at {elsewhere} is no loads-broker, or runs a test of its own'
-    assert (other.status, other.err.strip()) == (1, said)
+def test_a_run_that_is_followed() -> None:
+    def test(broker: Broker) -> None:
+        client = connect(broker)
+        submit(client)
+        assert state(client)['waiting'] == 'waiting for 1 agents, there are 0: none yet'
+        agent = come(broker)
+        begin(agent)
+        now = state(client)
+        assert (now['agents'], now['waiting'], now['over']) == (['alpha'], '', False)
+        assert now['duration'] >= 0
+        agent.report(success=1)
+        report = client.wait_for(messages.REPORT, 5).data
+        assert report['loads'] == {'success': 1}
+        finish(agent, failure=1)
+        assert client.wait_for(messages.REPORT, 5).data['loads'] == {'failure': 1}
+        over = client.wait_for(messages.STATE, 5).data
+        assert (over['over'], over['lost'], over['failure'], over['interrupted']) == (True, [], None, False)
+        client.close()
+
+    run(test)
 
 
-def test_an_address_that_is_taken(shop: Shop, start: Starter) -> None:
-    address = shop.redis.address
-    done = start('loads-broker', '--bind', address).wait()
-    assert (done.status, done.err) == (1, f'loads-broker: error: cannot listen on {address}: address already in use\n')
+def test_one_who_comes_late_gets_everything() -> None:
+    def test(broker: Broker) -> None:
+        first = connect(broker)
+        submit(first, detach=True)
+        finish_run(broker)
+        late = connect(broker)
+        assert Plan.from_data(late.ask(messages.ATTACH)['plan']) == PLAN
+        assert TestStats.from_data(late.wait_for(messages.REPORT, 5).data['loads']).success == 3
+        eventually(lambda: state(late)['over'])
+        for client in (first, late):
+            client.close()
+
+    def finish_run(broker: Broker) -> None:
+        agent = come(broker)
+        begin(agent)
+        finish(agent, success=3)
+
+    run(test)
 
 
-def test_the_secret_of_the_broker(shop: Shop, start: Starter) -> None:
-    port = free_port()
-    broker = start('loads-broker', '--bind', f'{HOST}:{port}', LOADS_SECRET='the right one')
-    broker.wait_for('Ctrl-C ends')
-    flags = ['--ping-broker', '--broker', f'{HOST}:{port}', '--secret']
-    right, wrong = shop.run_all([[*flags, 'the right one'], [*flags, 'a guess']])
-    assert right.status == 0, right
-    said = f'loads-runner: error: the broker at {HOST}:{port} has another --secret'
-    assert (wrong.status, wrong.err.strip()) == (1, said)
+def test_one_run_at_a_time() -> None:
+    def test(broker: Broker) -> None:
+        first, second = connect(broker), connect(broker)
+        submit(first)
+        with pytest.raises(StartError, match=r'busy with t\.T\.test: --attach follows it, --purge-broker ends it'):
+            submit(second)
+        assert second.ask(messages.PURGE) == {'stopped': 't.T.test'}
+        eventually(lambda: connect_and_close(broker).about['run'] is None)
+        submit(second)
+        for client in (first, second):
+            client.close()
+
+    run(test)
 
 
-def test_the_end(cluster: Cluster) -> None:
-    """The last: everything ends in order, and leaves nothing."""
-    cluster.broker.signal(signal.SIGINT)
-    assert cluster.broker.wait().status == 0
-    for agent in cluster.agents:
-        agent.signal(signal.SIGTERM)
-        assert agent.wait().status == 0
-    scratch: Path = cluster.shop.folder.parent / 'scratch'
-    assert list(scratch.iterdir()) == []
+def connect_and_close(broker: Broker) -> BrokerClient:
+    client = connect(broker)
+    client.close()
+    return client
+
+
+@pytest.mark.parametrize('detach', [False, True])
+def test_a_runner_that_falls_silent_stops_its_run(monkeypatch: pytest.MonkeyPatch, detach: bool) -> None:
+    monkeypatch.setattr(broker_module, 'INTERVAL', 0.01)
+    monkeypatch.setattr(heartbeats, 'MAX_STEP', 0.02)  # a busy machine makes nobody silent
+
+    def test(broker: Broker) -> None:
+        client = connect(broker)
+        submit(client, detach=detach)
+        client.close()
+        other = connect(broker)
+        other.ask(messages.ATTACH)
+        if detach:
+            assert not state(other)['over']
+        else:
+            over = other.wait_for(messages.STATE, 5).data
+            assert (over['over'], over['interrupted']) == (True, True)
+        other.close()
+
+    run(test, timeout=0.2)
+
+
+def test_a_run_that_cannot_begin() -> None:
+    def test(broker: Broker) -> None:
+        client = connect(broker)
+        submit(client)
+        agent = come(broker)
+        agent.next_order()
+        agent.send(messages.FAILED, {'why': 'cannot import t', 'details': 'Traceback'})
+        assert agent.next_order()[0] == messages.END
+        agent.leave()
+        over = client.wait_for(messages.STATE, 5).data
+        assert over['failure'] == ['agent alpha: cannot import t', 'Traceback']
+        client.close()
+
+    run(test)
+
+
+def test_orders_that_are_not_sealed(caplog: pytest.LogCaptureFixture) -> None:
+    def test(broker: Broker) -> None:
+        client = connect(broker)
+        submit(client)
+        client.send(messages.PURGE, {'body': b'', 'proof': b''})
+        assert not state(client)['over']
+        client.close()
+
+    run(test)
+    assert f'a message {messages.PURGE} was sealed with another secret, and is ignored' in caplog.text
+
+
+def test_runners_that_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker_module, 'MAX_RUNNERS', 1)
+
+    def test(broker: Broker) -> None:
+        first, second = connect(broker), connect(broker)
+        second.ask(messages.PURGE)
+        first.order(messages.PURGE)
+        assert first.receive(0.02) is None
+        for client in (first, second):
+            client.close()
+
+    run(test)

@@ -42,7 +42,7 @@ class BrokerClient:
         try:
             self._seal = self._greet(secret)
         except StartError:
-            self.close()
+            self.close(linger_ms=0)
             raise
 
     def order(self, kind: str, content: Any = None) -> None:
@@ -80,10 +80,10 @@ class BrokerClient:
             return None
         return message
 
-    def close(self) -> None:
-        """Close the connection, after what is to be sent was sent."""
+    def close(self, linger_ms: int = LINGER_MS) -> None:
+        """Close the connection once all is sent, or after *linger_ms*."""
         self._greenlets.kill()
-        close_zmq(self._client.socket, LINGER_MS)
+        close_zmq(self._client.socket, linger_ms)
 
     def _greet(self, secret: str) -> Seal:
         nonce = make_nonce()
