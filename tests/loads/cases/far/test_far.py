@@ -39,11 +39,10 @@ class TestFar(TestCase):
             while not server.get(f'{os.environ["KEY"]}:open'):
                 time.sleep(0.05)
 
-    def test_included(self):
-        self.assertEqual(Path('notes.md').read_text(), 'included\n')
-
-    def test_dependency(self):
+    def test_what_came_along(self):
         import tiny_dependency
+
+        self.assertEqual(Path('notes.md').read_text(), 'included\n')
 
         self.assertEqual(tiny_dependency.WORD, 'installed')
 
