@@ -28,7 +28,7 @@ from vaurien.loads.settings import GROUPS as LOADS_GROUPS, Counts, Place, Words
 from vaurien.plugins.options import Line, Option
 from vaurien.protocols.base import BaseProtocol
 from vaurien.rules.match import Ordinals, Pattern
-from vaurien.rules.toxics import ToxicEntry
+from vaurien.rules.toxics import ToxicRule
 from vaurien.settings import Settings
 from vaurien.toxics import Toxic
 from vaurien.toxics.base import Int64
@@ -60,7 +60,7 @@ NAMES = {
     Int64: 'whole number',
     Finite: 'number',
     tuple[str, ...]: 'names',
-    tuple[ToxicEntry, ...]: 'toxics',
+    tuple[ToxicRule, ...]: 'toxics',
     NoneType: 'none',
     Counts: '`10`, or `10:20:30`',
     Place: '`host:port`',

@@ -14,7 +14,6 @@ from gevent.monkey import get_original
 
 from vaurien.address import Address
 from vaurien.engine.proxy import ProxyServer
-from vaurien.engine.toxicity import status_of
 from vaurien.errors import ConfigError, ToxicNameError
 from vaurien.records.faults import Fault
 from vaurien.records.status import LinkStatus, ProxyStatus, ToxicStatus
@@ -27,7 +26,7 @@ from vaurien.rules.behaviors import (
     sort_options,
 )
 from vaurien.rules.rule import Rule
-from vaurien.rules.toxics import ToxicEntry, change_toxic, make_toxic
+from vaurien.rules.toxics import ToxicRule, make_toxic
 from vaurien.settings import Settings
 
 Result = TypeVar('Result')
@@ -146,7 +145,7 @@ class Proxy:
 
     def toxics(self) -> list[ToxicStatus]:
         """Return its toxics, those of the upstream first: type, name, stream, toxicity and attributes of each."""
-        return self._call(lambda server: [status_of(entry) for entry in server.toxics])
+        return self._call(lambda server: [rule.status() for rule in server.toxics])
 
     def add_toxic(
         self, type_: str, *, stream: str = 'downstream', toxicity: float = 1.0, name: str = '', **attributes: Any
@@ -156,9 +155,9 @@ class Proxy:
         *toxicity* is the probability that a link gets it. Without a *name* it is called ``latency_downstream``. Raise
         `ConfigError`.
         """
-        entry = make_toxic(type_, attributes, name=name, stream=stream, toxicity=toxicity)
-        self._call(lambda server: server.toxics.add(entry))
-        return status_of(entry)
+        rule = make_toxic(type_, attributes, name=name, stream=stream, toxicity=toxicity)
+        self._call(lambda server: server.toxics.add(rule))
+        return rule.status()
 
     def update_toxic(self, name: str, *, toxicity: float | None = None, **attributes: Any) -> ToxicStatus:
         """Change the toxicity or the attributes of a toxic, on open links, too. Return it as it is now.
@@ -166,12 +165,12 @@ class Proxy:
         Raise `ConfigError`.
         """
 
-        def update(server: ProxyServer) -> ToxicEntry:
-            entry = change_toxic(server.toxics.get(name), attributes, toxicity)
-            server.toxics.update(entry)
-            return entry
+        def update(server: ProxyServer) -> ToxicRule:
+            rule = server.toxics.get(name).change(attributes, toxicity)
+            server.toxics.update(rule)
+            return rule
 
-        return status_of(self._call(update))
+        return self._call(update).status()
 
     def remove_toxic(self, name: str) -> None:
         """Remove the toxic of that name. The bytes that wait in it go on. Raise `ConfigError`."""

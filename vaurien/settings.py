@@ -8,7 +8,7 @@ import msgspec
 
 from vaurien.address import MAX_PORT, Address
 from vaurien.rules.rule import Rule
-from vaurien.rules.toxics import ToxicEntry
+from vaurien.rules.toxics import ToxicRule
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -35,7 +35,7 @@ class ProxySettings(msgspec.Struct, kw_only=True, frozen=True):
     behavior_options: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
     #: The options that were configured for protocols, likewise.
     protocol_options: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
-    toxics: tuple[ToxicEntry, ...] = ()
+    toxics: tuple[ToxicRule, ...] = ()
     seed: int | None = None
     timeout: Seconds = 30.0
     idle_timeout: Seconds | None = None

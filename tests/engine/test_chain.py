@@ -30,7 +30,7 @@ from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.stream import TOXIC_CHUNK, Stream
 from vaurien.plugins.registry import Registry
 from vaurien.protocols.base import BaseProtocol
-from vaurien.rules.toxics import ToxicEntry, make_toxic
+from vaurien.rules.toxics import ToxicRule, make_toxic
 from vaurien.toxics import Toxic
 from vaurien.toxics.base import BaseToxic, Item
 from vaurien.toxics.latency import Latency
@@ -47,7 +47,7 @@ MANY = 200
 both_streams = pytest.mark.parametrize('stream', BOTH)
 
 
-def add(proxy: Proxy, kind: str, stream: str = 'downstream', **given: Any) -> ToxicEntry:
+def add(proxy: Proxy, kind: str, stream: str = 'downstream', **given: Any) -> ToxicRule:
     """Put a toxic on a stream; *given* are its attributes, and a name and a toxicity where there are any."""
     entry = entry_of(kind, stream, **given)
     inside(proxy, lambda server: server.toxics.add(entry))
@@ -60,12 +60,12 @@ def update(proxy: Proxy, kind: str, stream: str = 'downstream', **given: Any) ->
     inside(proxy, lambda server: server.toxics.update(entry))
 
 
-def remove(proxy: Proxy, entry: ToxicEntry) -> None:
+def remove(proxy: Proxy, entry: ToxicRule) -> None:
     """Take one away."""
     inside(proxy, lambda server: server.toxics.remove(entry.name))
 
 
-def entry_of(kind: str, stream: str, name: str = '', toxicity: float = 1.0, **attributes: Any) -> ToxicEntry:
+def entry_of(kind: str, stream: str, name: str = '', toxicity: float = 1.0, **attributes: Any) -> ToxicRule:
     return make_toxic(kind, attributes, name=name, stream=stream, toxicity=toxicity)
 
 

@@ -8,43 +8,44 @@ import pytest
 from hypothesis import given, strategies as st
 
 from vaurien.errors import ConfigError, OptionError, PluginError
-from vaurien.rules.toxics import ToxicEntry, format_toxic, make_toxic, parse_toxics, read_toxics
+from vaurien.rules.toxics import ToxicRule, format_toxic, make_toxic, parse_toxics, read_toxics
+from vaurien.toxics import Toxic
 
 SLOW = {'latency': 200, 'jitter': 50, 'distribution': None}
 
 
-def entry(
+def rule(
     type_: str, name: str, attributes: dict[str, Any], stream: str = 'downstream', share: float = 1.0
-) -> ToxicEntry:
-    return ToxicEntry(type=type_, name=name, stream=stream, toxicity=share, attributes=attributes)
+) -> ToxicRule:
+    return ToxicRule(kind=Toxic.get(type_), name=name, stream=stream, toxicity=share, attributes=attributes)
 
 
 @pytest.mark.parametrize(
-    ('text', 'entries'),
+    ('text', 'rules'),
     [
-        ('noop', [entry('noop', 'noop_downstream', {})]),
-        (' noop @ upstream ', [entry('noop', 'noop_upstream', {}, 'upstream')]),
-        ('noop@UpStream', [entry('noop', 'noop_UpStream', {}, 'UpStream')]),
-        ('latency(latency=200, jitter=50)', [entry('latency', 'latency_downstream', SLOW)]),
+        ('noop', [rule('noop', 'noop_downstream', {})]),
+        (' noop @ upstream ', [rule('noop', 'noop_upstream', {}, 'upstream')]),
+        ('noop@UpStream', [rule('noop', 'noop_UpStream', {}, 'UpStream')]),
+        ('latency(latency=200, jitter=50)', [rule('latency', 'latency_downstream', SLOW)]),
         (
             "latency(latency=200,jitter='50',name='a, b)',toxicity=0.5)@upstream,noop",
-            [entry('latency', 'a, b)', SLOW, 'upstream', 0.5), entry('noop', 'noop_downstream', {})],
+            [rule('latency', 'a, b)', SLOW, 'upstream', 0.5), rule('noop', 'noop_downstream', {})],
         ),
         (
             'latency(distribution=normal)',
-            [entry('latency', 'latency_downstream', {'latency': 0, 'jitter': 0, 'distribution': 'normal'})],
+            [rule('latency', 'latency_downstream', {'latency': 0, 'jitter': 0, 'distribution': 'normal'})],
         ),
         (
             'slicer(average-size=1)',
-            [entry('slicer', 'slicer_downstream', {'average_size': 1, 'size_variation': 0, 'delay': 0})],
+            [rule('slicer', 'slicer_downstream', {'average_size': 1, 'size_variation': 0, 'delay': 0})],
         ),
-        ('noop(toxicity=7)', [entry('noop', 'noop_downstream', {}, share=7.0)]),
+        ('noop(toxicity=7)', [rule('noop', 'noop_downstream', {}, share=7.0)]),
     ],
 )
-def test_texts(text: str, entries: list[ToxicEntry]) -> None:
-    assert parse_toxics(text) == entries
-    assert read_toxics(text) == tuple(entries)
-    assert parse_toxics(','.join(map(format_toxic, entries))) == entries
+def test_texts(text: str, rules: list[ToxicRule]) -> None:
+    assert parse_toxics(text) == rules
+    assert read_toxics(text) == tuple(rules)
+    assert parse_toxics(','.join(map(format_toxic, rules))) == rules
 
 
 @given(
@@ -53,7 +54,7 @@ def test_texts(text: str, entries: list[ToxicEntry]) -> None:
     st.sampled_from(['upstream', 'Downstream']),
     st.floats(allow_nan=False, allow_infinity=False),
 )
-def test_every_entry_has_a_text(type_: str, name: str, stream: str, toxicity: float) -> None:
+def test_every_rule_has_a_text(type_: str, name: str, stream: str, toxicity: float) -> None:
     made = make_toxic(type_, {}, name=name, stream=stream, toxicity=toxicity)
     assert parse_toxics(format_toxic(made)) == [made]
 
@@ -69,10 +70,10 @@ def test_lists() -> None:
         {'type': 'latency', 'name': 'b', 'attributes': {'latency': 200}, 'jitter': 50},
     ]
     assert read_toxics(given) == (
-        entry('latency', 'latency_downstream', SLOW),
-        entry('noop', 'noop_downstream', {}),
-        entry('latency', 'a', SLOW, 'UPSTREAM', 0.5),
-        entry('latency', 'b', SLOW),
+        rule('latency', 'latency_downstream', SLOW),
+        rule('noop', 'noop_downstream', {}),
+        rule('latency', 'a', SLOW, 'UPSTREAM', 0.5),
+        rule('latency', 'b', SLOW),
     )
     assert read_toxics([]) == ()
 

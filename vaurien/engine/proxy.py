@@ -21,7 +21,7 @@ from vaurien.engine.link import Link
 from vaurien.engine.listener import Listener
 from vaurien.engine.resolver import Resolver
 from vaurien.engine.runtime import Runtime
-from vaurien.engine.toxicity import Toxics, status_of
+from vaurien.engine.toxicity import Toxics
 from vaurien.protocols import Protocol
 from vaurien.protocols.base import BaseProtocol
 from vaurien.records.counters import Counters
@@ -67,8 +67,8 @@ class ProxyServer:
         self._listener: Listener | None = None
         self._idle_watch: IdleWatch | None = None
         self.arm(settings.behaviors)
-        for entry in settings.toxics:
-            self.toxics.add(entry)
+        for rule in settings.toxics:
+            self.toxics.add(rule)
 
     @property
     def name(self) -> str:
@@ -259,7 +259,7 @@ class ProxyServer:
             'protocol_options': self.protocol_options,
             'behavior': format_rules(self.rules),
             'behaviors': [rule.status() for rule in self.rules],
-            'toxics': [status_of(entry) for entry in self.toxics],
+            'toxics': [rule.status() for rule in self.toxics],
             'seed': self.seed,
             'settings': limits,
             'links': {'open': len(self.links), 'total': self.links_total},

@@ -9,9 +9,7 @@ from vaurien.engine.link import Link
 from vaurien.engine.stream import Stream
 from vaurien.errors import ToxicNameError
 from vaurien.records.histogram import Histogram
-from vaurien.records.status import ToxicStatus
-from vaurien.rules.toxics import ToxicEntry
-from vaurien.toxics import Toxic
+from vaurien.rules.toxics import ToxicRule
 from vaurien.toxics.base import BaseToxic
 
 UPSTREAM, DOWNSTREAM = 'upstream', 'downstream'
@@ -35,97 +33,85 @@ class Toxics:
         self._seed = seed
         self._count_links = count_links
         self._find_histogram = find_histogram
-        self._entries: dict[str, ToxicEntry] = {}
+        self._rules: dict[str, ToxicRule] = {}
         #: How many links there had been when each was added.
         self._born: dict[str, int] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._entries)
+        return bool(self._rules)
 
-    def __iter__(self) -> Iterator[ToxicEntry]:
+    def __iter__(self) -> Iterator[ToxicRule]:
         """Return those of the upstream first, each stream's in order of their creation."""
         for direction in (UPSTREAM, DOWNSTREAM):
-            yield from (entry for entry in self._entries.values() if entry.direction == direction)
+            yield from (rule for rule in self._rules.values() if rule.direction == direction)
 
-    def get(self, name: str) -> ToxicEntry:
+    def get(self, name: str) -> ToxicRule:
         """Return the toxic of that name; raise `ToxicNameError` if there is none."""
-        if name not in self._entries:
+        if name not in self._rules:
             raise ToxicNameError(f'there is no toxic named {name!r}', 'name')
-        return self._entries[name]
+        return self._rules[name]
 
-    def add(self, entry: ToxicEntry) -> None:
+    def add(self, rule: ToxicRule) -> None:
         """Add a toxic behind the others of its stream; raise `ToxicNameError` if the name is taken."""
-        if entry.name in self._entries:
-            raise ToxicNameError(f'there is a toxic named {entry.name!r} already', 'name')
-        self._entries[entry.name] = entry
-        self._born[entry.name] = self._count_links()
+        if rule.name in self._rules:
+            raise ToxicNameError(f'there is a toxic named {rule.name!r} already', 'name')
+        self._rules[rule.name] = rule
+        self._born[rule.name] = self._count_links()
         for link in self._connected():
-            self._add_stage(entry, link)
+            self._add_stage(rule, link)
 
-    def update(self, entry: ToxicEntry) -> None:
+    def update(self, rule: ToxicRule) -> None:
         """Replace the attributes and the toxicity of the toxic of the same name; raise `ToxicNameError`."""
-        self._entries[self.get(entry.name).name] = entry
+        self._rules[self.get(rule.name).name] = rule
         now = monotonic()
-        for stream, stage in self._stages(entry):
-            stage.update(entry.attributes, now)
-            stage.set_toxicity(entry.toxicity, now)
+        for stream, stage in self._stages(rule):
+            stage.update(rule.attributes, now)
+            stage.set_toxicity(rule.toxicity, now)
             assert stream.chain is not None, 'there is a stage in it'
             stream.chain.advance()
 
     def remove(self, name: str) -> None:
         """Remove a toxic; what waits in it goes on. Raise `ToxicNameError` if there is none of that name."""
-        entry = self.get(name)
-        stages = list(self._stages(entry))
-        del self._entries[name], self._born[name]
+        rule = self.get(name)
+        stages = list(self._stages(rule))
+        del self._rules[name], self._born[name]
         for stream, stage in stages:
             if stream.chain is not None:
                 stream.chain.remove(stage)
 
     def clear(self) -> None:
         """Remove all toxics."""
-        for name in list(self._entries):
+        for name in list(self._rules):
             self.remove(name)
 
     def equip(self, link: Link) -> None:
         """Put the toxics on the streams of a link that opens."""
-        for entry in self._entries.values():
-            self._add_stage(entry, link)
+        for rule in self._rules.values():
+            self._add_stage(rule, link)
 
-    def _add_stage(self, entry: ToxicEntry, link: Link) -> None:
+    def _add_stage(self, rule: ToxicRule, link: Link) -> None:
         now = monotonic()
-        stage = Toxic.get(entry.type)(
-            entry.attributes,
-            name=entry.name,
-            seed=f'{self._seed}/{link.number}/{entry.name}',
+        stage = rule.kind(
+            rule.attributes,
+            name=rule.name,
+            seed=f'{self._seed}/{link.number}/{rule.name}',
             now=now,
-            fresh=link.number > self._born[entry.name],
-            histogram=self._find_histogram(entry.name),
+            fresh=link.number > self._born[rule.name],
+            histogram=self._find_histogram(rule.name),
         )
-        stage.set_toxicity(entry.toxicity, now)
-        _find_stream(entry, link).enchain().append(stage)
+        stage.set_toxicity(rule.toxicity, now)
+        _find_stream(rule, link).enchain().append(stage)
 
     def _connected(self) -> list[Link]:
         return [link for link in self._links.values() if link.connected]
 
-    def _stages(self, entry: ToxicEntry) -> Iterator[tuple[Stream, BaseToxic]]:
+    def _stages(self, rule: ToxicRule) -> Iterator[tuple[Stream, BaseToxic]]:
         for link in self._connected():
-            stream = _find_stream(entry, link)
+            stream = _find_stream(rule, link)
             for stage in list(stream.chain.stages) if stream.chain is not None else []:
-                if stage.label == entry.name and not stage.retired:
+                if stage.label == rule.name and not stage.retired:
                     yield stream, stage
 
 
-def _find_stream(entry: ToxicEntry, link: Link) -> Stream:
-    return link.up if entry.direction == UPSTREAM else link.down
-
-
-def status_of(entry: ToxicEntry) -> ToxicStatus:
-    """Return an entry as the API shows it: attributes that are not set are left out."""
-    attributes = {name: value for name, value in entry.attributes.items() if value is not None}
-    return {
-        'attributes': attributes,
-        'name': entry.name,
-        'type': entry.type,
-        'stream': entry.stream,
-        'toxicity': entry.toxicity,
-    }
+def _find_stream(rule: ToxicRule, link: Link) -> Stream:
+    return link.up if rule.direction == UPSTREAM else link.down

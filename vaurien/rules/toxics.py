@@ -10,8 +10,10 @@ import msgspec
 
 from vaurien.errors import ConfigError, OptionError
 from vaurien.plugins.options import convert
+from vaurien.records.status import ToxicStatus
 from vaurien.rules.grammar import format_call, parse_call
 from vaurien.toxics import Toxic
+from vaurien.toxics.base import BaseToxic
 
 STREAMS = ('upstream', 'downstream')
 
@@ -19,21 +21,46 @@ _STREAM = re.compile(r'(?:@\s*(?P<name>\w+)\s*)?')
 _TEXTS = {'type': '', 'name': '', 'stream': 'downstream'}
 
 
-class ToxicEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One toxic of a proxy: on which of its streams it is, for which share of the links, and its attributes."""
+class ToxicRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule for a stream: a toxic, the stream that it is on, and the share of the links that get it.
 
-    type: str
+    It is to toxics what `Rule` is to behaviors. It counts nothing: each link has stages of its own.
+    """
+
+    kind: type[BaseToxic]
     name: str
-    #: As it was written: ``upstream`` or ``downstream``, in any case.
+    #: ``upstream`` or ``downstream``, in upper or lower case as it was written.
     stream: str
+    #: The probability that a link gets the toxic.
     toxicity: float
-    #: Every attribute with its value.
+    #: Every attribute with its value, checked.
     attributes: dict[str, Any]
+
+    @property
+    def type(self) -> str:
+        """The type of the toxic, such as ``latency``."""
+        return self.kind.name
 
     @property
     def direction(self) -> str:
         """The stream, in lower case."""
         return self.stream.lower()
+
+    def change(self, attributes: Mapping[str, Any], toxicity: float | None = None) -> ToxicRule:
+        """Return the rule with other *attributes*, to be checked, and another *toxicity*; raise `ConfigError`."""
+        values = {**self.attributes, **self.kind.check(attributes)}
+        toxicity = self.toxicity if toxicity is None else float(toxicity)
+        return msgspec.structs.replace(self, attributes=values, toxicity=toxicity)
+
+    def status(self) -> ToxicStatus:
+        """Return what the control API shows. Attributes that are not set are left out."""
+        return {
+            'attributes': {name: value for name, value in self.attributes.items() if value is not None},
+            'name': self.name,
+            'type': self.type,
+            'stream': self.stream,
+            'toxicity': self.toxicity,
+        }
 
 
 def make_toxic(
@@ -44,48 +71,45 @@ def make_toxic(
     stream: str = 'downstream',
     toxicity: float = 1.0,
     text: bool = False,
-) -> ToxicEntry:
+) -> ToxicRule:
     """Return a toxic with every attribute; raise `ConfigError`. With *text*, the attributes are texts to convert."""
     if stream.lower() not in STREAMS:
         raise OptionError(f'expected upstream or downstream, got {stream!r}', 'stream')
-    values = Toxic.get(type_).resolve(attributes, text=text)
-    return ToxicEntry(
-        type=type_, name=name or f'{type_}_{stream}', stream=stream, toxicity=float(toxicity), attributes=values
+    kind = Toxic.get(type_)
+    return ToxicRule(
+        kind=kind,
+        name=name or f'{type_}_{stream}',
+        stream=stream,
+        toxicity=float(toxicity),
+        attributes=kind.resolve(attributes, text=text),
     )
 
 
-def change_toxic(entry: ToxicEntry, attributes: Mapping[str, Any], toxicity: float | None = None) -> ToxicEntry:
-    """Return *entry* with the *attributes* and the *toxicity* that are given; raise `ConfigError`."""
-    values = {**entry.attributes, **Toxic.get(entry.type).check(attributes)}
-    toxicity = entry.toxicity if toxicity is None else float(toxicity)
-    return msgspec.structs.replace(entry, attributes=values, toxicity=toxicity)
-
-
-def read_toxics(given: Any) -> tuple[ToxicEntry, ...]:
+def read_toxics(given: Any) -> tuple[ToxicRule, ...]:
     """Return the toxics in a list of texts or of mappings, or in one text; raise `ConfigError`.
 
     A mapping has ``type``, ``name``, ``stream``, ``toxicity`` and attributes. A text may hold several toxics, with
     commas between them.
     """
-    entries: list[ToxicEntry] = []
+    rules: list[ToxicRule] = []
     for i, one in enumerate([given] if isinstance(given, str) else convert(given, list[Any])):
         try:
-            entries += parse_toxics(one) if isinstance(one, str) else [_read_toxic(one)]
+            rules += parse_toxics(one) if isinstance(one, str) else [_read_toxic(one)]
         except ConfigError as error:
             raise error if isinstance(given, str) else error.within(f'toxics[{i}]') from None
-    names = [entry.name for entry in entries]
+    names = [rule.name for rule in rules]
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f'there are two toxics named {name!r}: give one of them another name')
-    return tuple(entries)
+    return tuple(rules)
 
 
-def parse_toxics(spec: str) -> list[ToxicEntry]:
+def parse_toxics(spec: str) -> list[ToxicRule]:
     """Return the toxics in ``type(attribute=value, …)@stream,…``; raise `ConfigError`.
 
     ``name`` and ``toxicity`` may be among the attributes. Without a stream, a toxic is on the downstream.
     """
-    entries = []
+    rules = []
     at = 0
     while True:
         type_, given, at = parse_call(spec, at)
@@ -95,16 +119,16 @@ def parse_toxics(spec: str) -> list[ToxicEntry]:
         name = attributes.pop('name', '')
         toxicity = _read_toxicity(attributes.pop('toxicity', '1'), text=True)
         where = stream['name'] or 'downstream'
-        entries.append(make_toxic(type_, attributes, name=name, stream=where, toxicity=toxicity, text=True))
+        rules.append(make_toxic(type_, attributes, name=name, stream=where, toxicity=toxicity, text=True))
         at = stream.end()
         if at == len(spec):
-            return entries
+            return rules
         if spec[at] != ',':
             raise ConfigError(f'unexpected {spec[at:]!r} in {spec!r}: expected @upstream or @downstream')
         at += 1
 
 
-def _read_toxic(given: Any) -> ToxicEntry:
+def _read_toxic(given: Any) -> ToxicRule:
     attributes = dict(convert(given, dict[str, Any]))
     texts = {key: convert(attributes.pop(key, default), str) for key, default in _TEXTS.items()}
     toxicity = _read_toxicity(attributes.pop('toxicity', 1.0))
@@ -119,12 +143,12 @@ def _read_toxicity(value: Any, *, text: bool = False) -> float:
         raise error.within('toxicity') from None
 
 
-def format_toxic(entry: ToxicEntry) -> str:
-    """Return the text that `parse_toxics` reads as *entry*, without attributes that are at their defaults."""
-    defaults = Toxic.get(entry.type).resolve({})
-    given = {name: value for name, value in entry.attributes.items() if value != defaults[name]}
-    if entry.name != f'{entry.type}_{entry.stream}':
-        given['name'] = entry.name
-    if entry.toxicity != 1:
-        given['toxicity'] = entry.toxicity
-    return f'{format_call(entry.type, given)}@{entry.stream}'
+def format_toxic(rule: ToxicRule) -> str:
+    """Return the text that `parse_toxics` reads as *rule*, without attributes that are at their defaults."""
+    defaults = rule.kind.resolve({})
+    given = {name: value for name, value in rule.attributes.items() if value != defaults[name]}
+    if rule.name != f'{rule.type}_{rule.stream}':
+        given['name'] = rule.name
+    if rule.toxicity != 1:
+        given['toxicity'] = rule.toxicity
+    return f'{format_call(rule.type, given)}@{rule.stream}'

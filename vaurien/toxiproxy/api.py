@@ -20,8 +20,9 @@ from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import ConfigError, ToxiproxyError
 from vaurien.protocols import Protocol
 from vaurien.records.status import ToxicStatus
-from vaurien.rules.toxics import STREAMS, ToxicEntry
+from vaurien.rules.toxics import STREAMS, ToxicRule
 from vaurien.toxics import Toxic
+from vaurien.toxics.base import BaseToxic
 from vaurien.toxiproxy import gojson
 from vaurien.toxiproxy.answers import ProxyAnswer
 from vaurien.toxiproxy.fields import ProxyFields
@@ -118,7 +119,7 @@ class ToxiproxyApi:
 
     def on_get_toxics(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
         """List the toxics of a proxy."""
-        send(resp, [show_toxic(entry) for entry in self._lifecycle.find(name).toxics])
+        send(resp, [show_toxic(rule) for rule in self._lifecycle.find(name).toxics])
 
     def on_post_toxics(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
         """Add a toxic to a proxy."""
@@ -131,17 +132,18 @@ class ToxiproxyApi:
         if fields.type not in Toxic.names():
             raise ToxiproxyError(400, 'invalid toxic type')
         named = fields.name or f'{fields.type}_{stream}'
-        if any(entry.name == named for entry in proxy.toxics):
+        if any(rule.name == named for rule in proxy.toxics):
             raise ToxiproxyError(409, 'toxic already exists')
-        entry = ToxicEntry(
-            type=fields.type,
+        kind = Toxic.get(fields.type)
+        rule = ToxicRule(
+            kind=kind,
             name=named,
             stream=stream,
             toxicity=read_toxicity(fields, 1.0),
-            attributes=read_attributes(fields.type, Toxic.get(fields.type).resolve({}), fields.attributes),
+            attributes=read_attributes(kind, kind.resolve({}), fields.attributes),
         )
-        proxy.toxics.add(entry)
-        send(resp, show_toxic(entry))
+        proxy.toxics.add(rule)
+        send(resp, show_toxic(rule))
 
     def on_get_toxic(self, req: falcon.Request, resp: falcon.Response, name: str, toxic: str) -> None:
         """Get a toxic."""
@@ -151,11 +153,11 @@ class ToxiproxyApi:
         """Change a toxic."""
         self._find_toxic(name, toxic)
         change = read_body(req, ToxicChange)
-        entry = self._find_toxic(name, toxic)  # it may have been removed while the body arrived
+        rule = self._find_toxic(name, toxic)  # it may have been removed while the body arrived
         changed = msgspec.structs.replace(
-            entry,
-            toxicity=read_toxicity(change, entry.toxicity),
-            attributes=read_attributes(entry.type, entry.attributes, change.attributes),
+            rule,
+            toxicity=read_toxicity(change, rule.toxicity),
+            attributes=read_attributes(rule.kind, rule.attributes, change.attributes),
         )
         self._lifecycle.find(name).toxics.update(changed)
         send(resp, show_toxic(changed))
@@ -168,11 +170,11 @@ class ToxiproxyApi:
         self._lifecycle.find(name).toxics.remove(toxic)
         resp.status = falcon.HTTP_204
 
-    def _find_toxic(self, name: str, toxic: str) -> ToxicEntry:
-        entry = next((entry for entry in self._lifecycle.find(name).toxics if entry.name == toxic), None)
-        if entry is None:
+    def _find_toxic(self, name: str, toxic: str) -> ToxicRule:
+        rule = next((rule for rule in self._lifecycle.find(name).toxics if rule.name == toxic), None)
+        if rule is None:
             raise ToxiproxyError(404, 'toxic not found')
-        return entry
+        return rule
 
 
 #: The routes, and the suffix of the responders for each.
@@ -223,7 +225,7 @@ def read_toxicity(change: ToxicChange, before: float) -> float:
         raise ToxiproxyError(400, f'bad request body: toxicity: {error}') from None
 
 
-def read_attributes(type_: str, before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def read_attributes(kind: type[BaseToxic], before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the attributes *before* with those *given* in their place; raise `ToxiproxyError`.
 
     As in Go, keys match in any case, unknown ones are ignored, and null changes nothing.
@@ -235,7 +237,7 @@ def read_attributes(type_: str, before: Mapping[str, Any], given: Mapping[str, A
         if key.lower() in known and value is not None
     }
     try:
-        return {**before, **Toxic.get(type_).check(values)}
+        return {**before, **kind.check(values)}
     except ConfigError as error:
         raise ToxiproxyError(400, f'bad request body: attributes.{error}') from None
 
@@ -247,22 +249,19 @@ def show_proxy(proxy: ProxyServer) -> ProxyAnswer:
         'listen': proxy.address.written,
         'upstream': proxy.backend.written,
         'enabled': proxy.enabled,
-        'toxics': [show_toxic(entry) for entry in proxy.toxics],
+        'toxics': [show_toxic(rule) for rule in proxy.toxics],
     }
     if proxy.protocol is not Protocol.get('tcp'):
         shown['protocol'] = proxy.settings.protocol
     return shown
 
 
-def show_toxic(entry: ToxicEntry) -> ToxicStatus:
-    """Return a toxic as the API shows it. An attribute that Toxiproxy does not know is there only if it is set."""
-    return {
-        'attributes': {name: gojson.as_number(value) for name, value in entry.attributes.items() if value is not None},
-        'name': entry.name,
-        'type': entry.type,
-        'stream': entry.stream,
-        'toxicity': gojson.as_number(gojson.as_float32(entry.toxicity)),
-    }
+def show_toxic(rule: ToxicRule) -> ToxicStatus:
+    """Return a toxic as the API shows it: numbers as Go writes them, the toxicity in 32 bits."""
+    shown = rule.status()
+    shown['attributes'] = {name: gojson.as_number(value) for name, value in shown['attributes'].items()}
+    shown['toxicity'] = gojson.as_number(gojson.as_float32(rule.toxicity))
+    return shown
 
 
 def send(resp: falcon.Response, value: Any, status: str = falcon.HTTP_200) -> None:

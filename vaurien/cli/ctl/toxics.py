@@ -38,11 +38,11 @@ def add(client: Client, arguments: Namespace) -> dict[str, Any]:
 
     given = {'name': arguments.name, 'toxicity': arguments.toxicity}
     options = {name: value for name, value in given.items() if value is not None} | parse_options(arguments.options)
-    entry, *more = parse_toxics(add_attributes(arguments.toxic, options, arguments.stream))
+    rule, *more = parse_toxics(add_attributes(arguments.toxic, options, arguments.stream))
     if more:
         raise OptionError(f'{arguments.toxic!r} has several toxics: add them one by one')
     return client.proxy(arguments.owner).add_toxic(
-        entry.type, stream=entry.stream, toxicity=entry.toxicity, name=entry.name, **entry.attributes
+        rule.type, stream=rule.stream, toxicity=rule.toxicity, name=rule.name, **rule.attributes
     )
 
 
