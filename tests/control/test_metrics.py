@@ -1,4 +1,7 @@
-"""``/metrics`` of the running command, read by the parser of Prometheus' own client."""
+"""``/metrics`` of the running command, read by the parser of Prometheus' own client.
+
+This also tests `metric_family`, and `metrics` of `vaurien.toxiproxy`.
+"""
 
 from __future__ import annotations
 

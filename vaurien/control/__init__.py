@@ -11,6 +11,7 @@ answers          the bodies that they give, as types
 option_list      the options of behaviors, as one of these answers lists them
 error_responses  the table of errors, and the answer to each
 metrics          the responder of /metrics, and every metric of it
+metric_family    what a metric is
 openapi          the responder of /openapi.json
 operation        what a responder takes and gives, for that description
 schemas          JSON Schemas of Vaurien's bodies

@@ -1,14 +1,13 @@
-"""What the proxies of a process count, as Prometheus reads it (https://prometheus.io/docs/instrumenting/exposition_formats).
+"""The responder of ``/metrics``, in the text format of Prometheus, and every metric of it.
 
-Everything is read when it is asked for: a series is there as long as its proxy is, and is up to date also while links
-are open. The two counters of bytes have the names and labels of Toxiproxy's.
+The format is described at https://prometheus.io/docs/instrumenting/exposition_formats. All values are read when
+Prometheus asks: a series exists as long as its proxy does, and is up to date while links are open.
 """
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
 
 import falcon
 import gevent
@@ -17,61 +16,26 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from vaurien import __version__
+from vaurien.control.metric_family import Family, Series
 from vaurien.engine.proxy import ProxyServer
-from vaurien.records.counts import Counts
+from vaurien.toxiproxy.metrics import FAMILIES as TOXIPROXY_FAMILIES
 from vaurien.toxiproxy.middleware import begin
 
 #: The version of the text format that every Prometheus reads.
 CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-#: The values of the labels of one series, in their order, and what the series is about.
-Sample = tuple[list[str], Any]
 
-
-class Family(NamedTuple):
-    """One metric: what it is made with, and how it is read from a proxy, whose counts are at hand."""
-
-    kind: type[CounterMetricFamily] | type[GaugeMetricFamily] | type[HistogramMetricFamily]
-    name: str
-    help: str
-    labels: tuple[str, ...]
-    read: Callable[[ProxyServer, Counts], Iterable[Sample]]
-
-    def make(self) -> Any:
-        """Without a series."""
-        return self.kind(self.name, self.help, labels=self.labels)
-
-
-def _read_streams(proxy: ProxyServer, upstream: int, downstream: int) -> Iterator[Sample]:
-    for direction, value in (('upstream', upstream), ('downstream', downstream)):
-        yield [direction, proxy.address.written, proxy.name, proxy.backend.written], [value]
-
-
-def _read_held(proxy: ProxyServer) -> Iterator[Sample]:
+def _read_held(proxy: ProxyServer) -> Iterator[Series]:
     for (kind, name), histogram in proxy.counters.histograms.items():
         yield [proxy.name, kind, name], [list(histogram.buckets()), histogram.seconds]
 
 
 PROXY = ('proxy',)
 FAULT = ('proxy', 'kind', 'name')
-STREAM = ('direction', 'listener', 'proxy', 'upstream')
 
-#: What there is of each proxy.
+#: The metrics of every proxy.
 FAMILIES = (
-    Family(
-        CounterMetricFamily,
-        'toxiproxy_proxy_received_bytes_total',
-        'Bytes read from the source of a stream, before anything is done to them.',
-        STREAM,
-        lambda proxy, counts: _read_streams(proxy, counts.upstream_received, counts.downstream_received),
-    ),
-    Family(
-        CounterMetricFamily,
-        'toxiproxy_proxy_sent_bytes_total',
-        'Bytes written to the destination of a stream, after behaviors and toxics.',
-        STREAM,
-        lambda proxy, counts: _read_streams(proxy, counts.upstream_sent, counts.downstream_sent),
-    ),
+    *TOXIPROXY_FAMILIES,
     Family(
         GaugeMetricFamily,
         'vaurien_links_open',
@@ -89,7 +53,7 @@ FAMILIES = (
     Family(
         CounterMetricFamily,
         'vaurien_exchanges_total',
-        'Exchanges begun: requests, or, where the protocol is tcp, chunks from the client.',
+        'Exchanges begun: requests, or chunks from the client if the protocol is tcp.',
         PROXY,
         lambda proxy, counts: [([proxy.name], [counts.exchanges])],
     ),
@@ -113,7 +77,7 @@ FAMILIES = (
     Family(
         HistogramMetricFamily,
         'vaurien_added_latency_seconds',
-        'For how long behaviors held exchanges and toxics held chunks, until they went on.',
+        'How long behaviors held exchanges and toxics held chunks before they went on.',
         FAULT,
         lambda proxy, counts: _read_held(proxy),
     ),
@@ -121,13 +85,13 @@ FAMILIES = (
 
 
 class ProxiesCollector(Collector):
-    """Reads all proxies when it is asked."""
+    """Reads all proxies when Prometheus asks."""
 
     def __init__(self, proxies: Mapping[str, ProxyServer]) -> None:
         self._proxies = proxies
 
     def collect(self) -> Iterator[Metric]:
-        """One metric after the other."""
+        """Yield one metric after the other."""
         proxies = [(proxy, proxy.counters.counts()) for proxy in self._proxies.values()]
         for family in FAMILIES:
             metric = family.make()
@@ -136,13 +100,15 @@ class ProxiesCollector(Collector):
                     metric.add_metric(labels, *value)
             yield metric
         versions = {'version': __version__, 'python': platform.python_version(), 'gevent': gevent.__version__}
-        build = GaugeMetricFamily('vaurien_build_info', 'What runs; the value is always 1.', labels=list(versions))
+        build = GaugeMetricFamily(
+            'vaurien_build_info', 'The versions that run; the value is always 1.', labels=list(versions)
+        )
         build.add_metric(list(versions.values()), 1)
         yield build
 
 
 def make_registry(proxies: Mapping[str, ProxyServer]) -> CollectorRegistry:
-    """What there is of *proxies*, and of the process that they run in."""
+    """Return the metrics of *proxies* and of their process."""
     registry = CollectorRegistry()
     registry.register(ProxiesCollector(proxies))
     ProcessCollector(registry=registry)
@@ -150,7 +116,7 @@ def make_registry(proxies: Mapping[str, ProxyServer]) -> CollectorRegistry:
 
 
 class MetricsResource:
-    """The responder of ``/metrics``: like Toxiproxy's, whatever the method is."""
+    """The responder of ``/metrics``. Like Toxiproxy's, it answers to every method, but not to browsers."""
 
     def __init__(self, proxies: Mapping[str, ProxyServer]) -> None:
         self._registry = make_registry(proxies)
