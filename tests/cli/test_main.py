@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,13 @@ from tests.commands import SCRIPTS, StartCommand, call, run
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT
 from vaurien import __version__
-from vaurien.cli.run import run as run_here
+from vaurien.cli import run as unpatched
+from vaurien.console.command import run_command
+
+
+def run_here(argv: Sequence[str]) -> int:
+    """Run the command without patching the standard library first."""
+    return run_command('vaurien', lambda: unpatched.run(argv))
 
 
 def assert_refused(result: subprocess.CompletedProcess[str], said: str, status: int = 2) -> None:

@@ -5,23 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from vaurien.console.command import run_command
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with *argv* (without the command's name) and return its exit status.
+    """Run the command with *argv* (without the command's name) and return its exit status."""
+    return run_command('vaurien', lambda: _patch_and_run(sys.argv[1:] if argv is None else argv))
 
-    Patches first of all, so that ``time.sleep`` in somebody's behavior stops that exchange and no other.
-    """
-    try:
-        from vaurien.console.patching import patch_standard_library
 
-        patch_standard_library()
-        sys.path.append('')  # what `callable` names may be here; last, so that it shadows nothing
-        from vaurien.cli.run import run
+def _patch_and_run(argv: Sequence[str]) -> int:
+    """Patch before anything else is imported, so that ``time.sleep`` in a behavior of a user holds up no other link."""
+    from gevent import monkey
 
-        return run(sys.argv[1:] if argv is None else argv)
-    except KeyboardInterrupt:  # before there is anything to end in order
-        return 130
-    finally:
-        from vaurien.console.output import flush
+    monkey.patch_all()
+    sys.path.append('')  # for a `callable` in the current directory; last, so that it shadows nothing
+    from vaurien.cli.run import run
 
-        flush()
+    return run(argv)

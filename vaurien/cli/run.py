@@ -13,11 +13,11 @@ from vaurien.address import Address
 from vaurien.cli.flags import parse
 from vaurien.console import log
 from vaurien.console.limits import raise_descriptors
-from vaurien.console.output import fail, print_line
+from vaurien.console.output import print_line
 from vaurien.console.signals import on_signals_in_loop
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
-from vaurien.errors import ConfigError, StartError
+from vaurien.errors import StartError
 from vaurien.records.status import ProxyStatus
 from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import format_toxic
@@ -33,19 +33,14 @@ logger = logging.getLogger(__name__)
 
 
 def run(argv: Sequence[str]) -> int:
-    """Do what the command line asks for and return the exit status: 0, 1 if it cannot start, 2 for a mistake."""
-    try:
-        arguments = parse(argv)
-        if arguments.demo:
-            return show_demo()
-        log.set_up(arguments.settings.log_level, arguments.settings.log_output)
-        if arguments.ignored:
-            logger.warning('ignored, without meaning since version 2: %s', ', '.join(arguments.ignored))
-        return serve(arguments.settings)
-    except ConfigError as error:
-        return fail('vaurien', error, 2)
-    except StartError as error:
-        return fail('vaurien', error, 1)
+    """Do what the command line asks for and return the exit status; raise `ConfigError`, `StartError`."""
+    arguments = parse(argv)
+    if arguments.demo:
+        return show_demo()
+    log.set_up(arguments.settings.log_level, arguments.settings.log_output)
+    if arguments.ignored:
+        logger.warning('ignored, without meaning since version 2: %s', ', '.join(arguments.ignored))
+    return serve(arguments.settings)
 
 
 def show_demo() -> int:

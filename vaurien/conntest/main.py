@@ -8,29 +8,25 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from vaurien.conntest.flags import parse
-from vaurien.console.output import fail, flush
-from vaurien.errors import ConfigError, RemoteError, StartError
+from vaurien.console.command import run_command
+from vaurien.errors import VaurienError
 
 #: The module whose ``command`` does what was asked.
 COMMANDS = {'server': 'server', 'client': 'run', 'run': 'run', 'plot': 'plot', 'summary': 'summary'}
+#: The exit status of an error: 1 says that something did not arrive, 2 that nothing could be tried.
+STATUSES = {VaurienError: 2}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with *argv* (without the command's name) and return its exit status.
+    """Run the command with *argv* (without the command's name) and return its exit status."""
+    return run_command('conntest', lambda: _run(sys.argv[1:] if argv is None else argv), STATUSES)
 
-    Patches the standard library before it imports what does the work: HTTP libraries that would block.
-    """
-    try:
-        given = parse(sys.argv[1:] if argv is None else argv)
-        from vaurien.console.patching import patch_standard_library
 
-        patch_standard_library()
-        module = import_module(f'vaurien.conntest.{COMMANDS[given.command]}')
-        gc.freeze()  # a collection that walks all modules would hold up every run for some ten milliseconds
-        return int(module.command(given))
-    except (ConfigError, RemoteError, StartError) as error:
-        return fail('conntest', error, 2)
-    except KeyboardInterrupt:  # before there is anything to end in order
-        return 130
-    finally:
-        flush()
+def _run(argv: Sequence[str]) -> int:
+    given = parse(argv)
+    from gevent import monkey
+
+    monkey.patch_all()  # before what does the work is imported: HTTP libraries, which would block the event loop
+    module = import_module(f'vaurien.conntest.{COMMANDS[given.command]}')
+    gc.freeze()  # a collection that walks all modules would hold up every run for some ten milliseconds
+    return int(module.command(given))

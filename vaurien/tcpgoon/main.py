@@ -6,27 +6,27 @@ import sys
 from collections.abc import Sequence
 
 from vaurien import __version__
-from vaurien.console.output import fail, flush, print_line
+from vaurien.console.command import run_command
+from vaurien.console.output import print_line
 from vaurien.errors import ConfigError, VaurienError
 from vaurien.tcpgoon.flags import RUN, SERVER, parse
 
 COMMANDS = ('run', 'server', 'version', '--version')
+#: The exit status of errors and of Ctrl-C. 2 says that connections failed, as the original has it.
+FAILED = 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with *argv* (without the command's name) and return its exit status: 0, 1 or 2."""
     words = list(sys.argv[1:] if argv is None else argv)
+    return run_command('tcpgoon', lambda: _dispatch(words), {VaurienError: FAILED}, interrupted=FAILED)
+
+
+def _dispatch(words: list[str]) -> int:
     name = words.pop(0) if words and words[0] in COMMANDS else 'run'
-    try:
-        if name == 'run':
-            return _run(words)
-        return _serve(words) if name == 'server' else _tell_version(words)
-    except VaurienError as error:
-        return fail('tcpgoon', error, 1)
-    except KeyboardInterrupt:  # before there is anything to end in order
-        return 1
-    finally:
-        flush()
+    if name == 'run':
+        return _run(words)
+    return _serve(words) if name == 'server' else _print_version(words)
 
 
 def _run(words: Sequence[str]) -> int:
@@ -50,7 +50,7 @@ def _serve(words: Sequence[str]) -> int:
     return serve(line.settings)
 
 
-def _tell_version(words: Sequence[str]) -> int:
+def _print_version(words: Sequence[str]) -> int:
     _expect_no_words(words)
     print_line(f'tcpgoon {__version__}')
     return 0

@@ -19,9 +19,11 @@ from collections.abc import Sequence
 from vaurien.cli.ctl.command import Command
 from vaurien.cli.ctl.parser import parse, parse_host
 from vaurien.client import Client
-from vaurien.console.output import fail, flush
+from vaurien.console.command import run_command
 from vaurien.errors import ConfigError, ControlError, UnreachableError
 
+#: The exit status of each error.
+STATUSES = {UnreachableError: 1, ControlError: 2, ConfigError: 2}
 #: The HTTP statuses of errors for which this command has a remedy.
 UNAUTHORIZED, AMBIGUOUS = 401, 409
 
@@ -31,21 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0: done; 1: no control API answers; 2: a mistake, or an error of the API; 130: Ctrl-C.
     """
-    try:
-        run(parse(argv))
-    except UnreachableError as error:
-        return fail('vaurienctl', error, 1)
-    except (ConfigError, ControlError) as error:
-        return fail('vaurienctl', error, 2)
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        flush()
-    return 0
+    return run_command('vaurienctl', lambda: run(parse(argv)), STATUSES)
 
 
-def run(arguments: Namespace) -> None:
-    """Run the command and print its answer; raise `ConfigError`, `ControlError`."""
+def run(arguments: Namespace) -> int:
+    """Run the command, print its answer and return 0; raise `ConfigError`, `ControlError`."""
     command: Command = arguments.command
     client = Client(*parse_host(arguments.host), token=arguments.token)
     try:
@@ -57,3 +49,4 @@ def run(arguments: Namespace) -> None:
             raise ControlError(f'{error}, or with --proxy NAME') from None
         raise
     command.print_answer(answer, as_json=arguments.json)
+    return 0

@@ -8,10 +8,9 @@ import sys
 from collections.abc import Sequence
 
 from vaurien.address import Address
-from vaurien.console.output import fail
+from vaurien.console.command import run_command
 from vaurien.console.parser import Parser
 from vaurien.console.signals import on_signals
-from vaurien.errors import ConfigError, StartError
 from vaurien.loads.cli.service import make_service_parser
 from vaurien.loads.cluster.endpoint import DEFAULT_BROKER
 from vaurien.loads.cluster.seal import SECRET, demand_secret
@@ -33,16 +32,15 @@ Each run has a process and a folder of its own, of which nothing is left. Ctrl-C
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with *argv* (without the command's name) and return its exit status: 0, or 2 for a mistake."""
-    try:
-        arguments = make_parser().parse(argv)
-        address = Address.parse(arguments.broker)
-        secret = arguments.secret or os.environ.get(SECRET, '')
-        demand_secret(address, secret, what='--broker')
-        check_engine()
-    except ConfigError as error:
-        return fail('loads-agent', error, 2)
-    except StartError as error:
-        return fail('loads-agent', error, 1)
+    return run_command('loads-agent', lambda: _run(argv))
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    arguments = make_parser().parse(argv)
+    address = Address.parse(arguments.broker)
+    secret = arguments.secret or os.environ.get(SECRET, '')
+    demand_secret(address, secret, what='--broker')
+    check_engine()
     from vaurien.loads.cluster.supervisor import Master, Supervisor
 
     master = Master(address, secret, arguments.heartbeat_timeout, arguments.no_patching)

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from vaurien import __version__
 from vaurien.address import Address
 from vaurien.console import log
-from vaurien.console.output import fail
+from vaurien.console.command import run_command
 from vaurien.console.parser import Parser
 from vaurien.console.signals import on_signals_in_loop
-from vaurien.errors import ConfigError, StartError
 from vaurien.loads.cli.service import make_service_parser
 from vaurien.loads.cluster.endpoint import DEFAULT_BROKER
 from vaurien.loads.cluster.seal import SECRET, demand_secret
@@ -37,18 +36,17 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with *argv* (without the command's name); its exit status: 0, 1 if it cannot start, 2."""
-    try:
-        arguments = make_parser().parse(argv)
-        address = Address.parse(arguments.bind)
-        secret = arguments.secret or os.environ.get(SECRET, '')
-        demand_secret(address, secret, what='--bind')
-        prepare()
-        del sys.argv[1:]
-        serve(address, secret, arguments.heartbeat_timeout)
-    except ConfigError as error:
-        return fail('loads-broker', error, 2)
-    except StartError as error:
-        return fail('loads-broker', error, 1)
+    return run_command('loads-broker', lambda: _run(argv))
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    arguments = make_parser().parse(argv)
+    address = Address.parse(arguments.bind)
+    secret = arguments.secret or os.environ.get(SECRET, '')
+    demand_secret(address, secret, what='--bind')
+    prepare()
+    del sys.argv[1:]
+    serve(address, secret, arguments.heartbeat_timeout)
     return 0
 
 

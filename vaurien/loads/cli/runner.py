@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from vaurien.console.output import fail, flush
-from vaurien.errors import ConfigError, SetupError, StartError
+from vaurien.console.command import run_command
+from vaurien.console.output import print_line
+from vaurien.errors import SetupError
 from vaurien.loads.cli.flags import parse
 
 
@@ -16,26 +17,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     The engine, which patches the standard library, is imported only once the flags are read, and before anything that
     opens connections.
     """
+    return run_command('loads-runner', lambda: _run(sys.argv[1:] if argv is None else argv))
+
+
+def _run(argv: Sequence[str]) -> int:
     from vaurien.loads.users.patching import prepare
 
-    try:
-        settings = parse(sys.argv[1:] if argv is None else argv)
-        prepare(no_patching=settings.no_patching)
-        del sys.argv[1:]  # Locust's web page would read it
-        from vaurien.loads.cli.drive import drive
+    settings = parse(argv)
+    prepare(no_patching=settings.no_patching)
+    del sys.argv[1:]  # Locust's web page would read it
+    from vaurien.loads.cli.drive import drive
 
+    try:
         return drive(settings)
     except SetupError as error:
-        print(error.details, end='' if error.details.endswith('\n') else '\n' * bool(error.details), file=sys.stderr)
-        return fail('loads-runner', error, 1)
-    except ConfigError as error:
-        return fail('loads-runner', error, 2)
-    except StartError as error:
-        return fail('loads-runner', error, 1)
-    except KeyboardInterrupt:  # before there is anything to end in order
-        return 130
-    finally:
-        flush()
+        if error.details:
+            print_line(error.details.rstrip('\n'), sys.stderr)
+        raise
 
 
 if __name__ == '__main__':
