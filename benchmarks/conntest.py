@@ -22,7 +22,7 @@ from benchmarks import machine, measure
 from tests.commands import SCRIPTS, Process
 from tests.conntest.serving import LISTENING, Server
 from tests.servers import HOST
-from vaurien.conntest.moments import parse_moment
+from vaurien.conntest.timestamps import parse_timestamp
 
 CLIENT_DELAY = 3_000_000
 SERVER_DELAY = 2_000_000
@@ -95,7 +95,7 @@ def measure_delays(report: Path) -> None:
         url = f'http://{HOST}:{server.wait_for_line(server.out_lines, LISTENING)["port"]}'
         flags = ('--client-delay-ns', str(CLIENT_DELAY), '--server-delay-ns', str(SERVER_DELAY))
         runs = run(url, report, '--run-count', '1000', '--concurrency', '5', *flags)['client_run_group']['test_runs']
-        starts = sorted(parse_moment(one['client_start']) for one in runs)
+        starts = sorted(parse_timestamp(one['client_start']) for one in runs)
         between = [b - a - CLIENT_DELAY for a, b in itertools.pairwise(starts)]
         late = [int(word) for word in server.stop()[1].splitlines()[-1].split()[1:]]
     finally:

@@ -1,13 +1,17 @@
-"""Servers to send to."""
+"""Servers to send to, and a report."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conntest.serving import Server, StartServer
+from tests.conntest.test_messages import GOLDEN
 
 
 @pytest.fixture(scope='session')
@@ -29,3 +33,15 @@ def start_server() -> Iterator[StartServer]:
             return server
 
         yield start
+
+
+@pytest.fixture
+def faulty_report(tmp_path: Path) -> Path:
+    """A report of the original, changed to have errors in two of four runs."""
+    content: dict[str, Any] = json.loads((GOLDEN / 'report.json').read_bytes())
+    first = content['results'][0]
+    content['results'][1]['error'] = 'data mismatch'
+    content['results'].append({**first, 'run_count': 4, 'run_id': '', 'error': 'connection refused'})
+    path = tmp_path / 'report.json'
+    path.write_text(json.dumps(content))
+    return path

@@ -9,11 +9,11 @@ import pytest
 from tests.peers import Peer, RawBackend
 from tests.servers import TIMEOUT
 from vaurien.conntest import connection as connection_module
-from vaurien.conntest.connection import MAX_ANSWER, Connection
+from vaurien.conntest.connection import MAX_RESPONSE, Connection
 from vaurien.conntest.urls import check_url
 
 #: More bytes than are read of an answer.
-LONG = MAX_ANSWER + 1
+LONG = MAX_RESPONSE + 1
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'
 
 
@@ -66,7 +66,7 @@ def test_it_is_kept(backend: Backend) -> None:
 
 
 def test_not_for_longer_than_servers_keep_theirs(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_module, 'IDLE', 0)
+    monkeypatch.setattr(connection_module, 'IDLE_TIMEOUT', 0)
     assert post_twice(backend) == ['', '']
     assert backend.connections == 2
 

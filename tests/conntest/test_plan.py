@@ -57,7 +57,7 @@ def test_numbers_of_a_command_line() -> None:
         ('upstream_endpoint', 'example.net', "'example.net' is not a URL: expected http://host:port"),
         ('upstream_endpoint', 'file:///etc/passwd', "'file:///etc/passwd' is not a URL: expected http://host:port"),
         ('upstream_endpoint', 'http://localhost:99999', "'http://localhost:99999' is not a URL: port out of range"),
-        ('upstream_endpoint', 'http://localhost:0', "'http://localhost:0' has no port that can be connected to"),
+        ('upstream_endpoint', 'http://localhost:0', "'http://localhost:0' has the port 0, which nobody can connect to"),
         ('upstream_endpoint', 'http://a..b', "'http://a..b' is not a URL"),
         ('upstream_endpoint', 'http://a b', "'http://a b' is not a URL"),
         ('upstream_endpoint', 'http://[::1', "'http://[::1' is not a URL: invalid IPv6 URL"),

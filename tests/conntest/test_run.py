@@ -29,9 +29,9 @@ from tests.peers import RawBackend
 from tests.servers import HOST, TIMEOUT, free_port
 from vaurien.conntest import remote
 from vaurien.conntest.flags import parse
-from vaurien.conntest.moments import UNSET, parse_moment
 from vaurien.conntest.remote import Remote
 from vaurien.conntest.run import command
+from vaurien.conntest.timestamps import UNSET, parse_timestamp
 from vaurien.errors import ConfigError, RemoteError
 
 #: More of these than a fraction of a second may take.
@@ -99,8 +99,12 @@ def test_a_test_without_fault(server: Server, report: Path) -> None:
         sent, seen = by_count[result['run_count']], recorded[result['run_count']]
         assert (result['client_time'], result['server_time']) == (sent['time'], seen['time'])
         assert result['run_id'] == seen['run_id']
-        assert result['client_duration_ns'] == parse_moment(sent['client_end']) - parse_moment(sent['client_start'])
-        assert result['server_duration_ns'] == parse_moment(seen['server_end']) - parse_moment(seen['server_start'])
+        assert result['client_duration_ns'] == parse_timestamp(sent['client_end']) - parse_timestamp(
+            sent['client_start']
+        )
+        assert result['server_duration_ns'] == parse_timestamp(seen['server_end']) - parse_timestamp(
+            seen['server_start']
+        )
         assert 0 < result['server_duration_ns'] < result['client_duration_ns']
     average = sum(result['client_duration_ns'] for result in results) // 20
     assert content['average_response_time_ns'] == average
@@ -239,7 +243,7 @@ class TestOriginal:
         done = client(counterpart.url, GROUP, report)
         assert done.returncode == 2
         assert done.stderr == (
-            'conntest: error: nothing was compared, for want of the record of the server: '
+            'conntest: error: nothing was compared, because the record of the server is missing: '
             f'{counterpart.url} answers 500: out of order\n'
         )
         content = read(report)
@@ -283,7 +287,7 @@ def test_starts_are_as_far_apart_as_asked_for(server: Server, report: Path) -> N
     began = time.monotonic()
     assert client(server.url, group_id, report).returncode == 0
     assert time.monotonic() - began >= 5 * 0.05 + 0.2
-    starts = [parse_moment(test_run['client_start']) for test_run in read(report)['client_run_group']['test_runs']]
+    starts = [parse_timestamp(test_run['client_start']) for test_run in read(report)['client_run_group']['test_runs']]
     # Six are on their way at a time: one after the other they would take 1.2 s.
     assert 0.25 <= (max(starts) - min(starts)) / 1e9 < 1.2
     assert all(result['client_duration_ns'] >= 200_000_000 for result in read(report)['results'])
@@ -294,7 +298,7 @@ def test_no_more_at_a_time_than_asked_for(server: Server, report: Path) -> None:
     assert client(server.url, group_id, report).returncode == 0
     events = []
     for test_run in read(report)['client_run_group']['test_runs']:
-        events += [(parse_moment(test_run['client_start']), 1), (parse_moment(test_run['client_end']), -1)]
+        events += [(parse_timestamp(test_run['client_start']), 1), (parse_timestamp(test_run['client_end']), -1)]
     under_way = most = 0
     for _, change in sorted(events):
         under_way += change
@@ -435,7 +439,7 @@ class TestMistakes:
         server = start_server('--max-groups', '1')
         server.create()
         done = run('conntest', 'run', '-r', server.url, '-f', str(report), timeout=4 * TIMEOUT)
-        assert done.stderr.startswith(f'conntest: error: {server.url} answers 507: the 1 test groups that')
+        assert done.stderr.startswith(f'conntest: error: {server.url} answers 507: this server keeps no more')
         assert (done.returncode, report.exists()) == (2, False)
 
     def test_a_report_that_no_longer_fits(self, server: Server) -> None:

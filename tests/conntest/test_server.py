@@ -1,11 +1,9 @@
-"""``conntest server``: what it answers, what it keeps, what it refuses."""
+"""``conntest server``: where it listens, what it logs and how it ends. `test_app` has its API."""
 
 from __future__ import annotations
 
-import base64
 import signal
 import socket
-import uuid
 from typing import Any
 
 import pytest
@@ -14,235 +12,6 @@ from tests.commands import run
 from tests.conntest.serving import Server, StartServer
 from tests.peers import Peer
 from tests.servers import HOST, TIMEOUT
-from vaurien.conntest.app import MAX_DATA
-from vaurien.conntest.moments import UNSET, parse_moment
-from vaurien.web.body import MAX_OBJECT
-
-SETTINGS = {'description': 'a test', 'run_count': 3, 'concurrency': 2, 'client_delay_ns': 100, 'server_delay_ns': 5}
-
-
-def test_a_group_from_its_creation_to_its_end(server: Server) -> None:
-    created = server.call('POST', '/test-groups/create', '{"run_count": 3, "concurrency": 2, "description": "a test"}')
-    assert created.status_code == 200
-    group = created.json()
-    group_id = group['run_group_id']
-    assert uuid.UUID(group_id).version == 4
-    assert parse_moment(group['created_at']) > 0
-    assert list(group.items()) == [
-        ('run_group_id', group_id),
-        ('run_count', 3),
-        ('test_runs', None),
-        ('description', 'a test'),
-        ('created_at', group['created_at']),
-        ('concurrency', 2),
-        ('client_delay_ns', 0),
-        ('server_delay_ns', 0),
-    ]
-    assert server.read(group_id) == group
-    answer = server.call('POST', f'/test-groups/{group_id}/1', b'hello')
-    assert (answer.status_code, answer.content) == (200, b'')
-    (test_run,) = server.read(group_id)['test_runs']
-    assert list(test_run.items()) == [
-        ('run_id', test_run['run_id']),
-        ('run_count', 1),
-        ('time', test_run['server_start']),
-        ('data', base64.b64encode(b'hello').decode()),
-        ('client_start', UNSET),
-        ('client_end', UNSET),
-        ('server_start', test_run['server_start']),
-        ('server_end', test_run['server_end']),
-    ]
-    assert uuid.UUID(test_run['run_id']).version == 4
-    assert parse_moment(test_run['server_start']) < parse_moment(test_run['server_end'])
-    assert server.read(group_id) in server.call('GET', '/test-groups').json()
-    deleted = server.call('DELETE', f'/test-groups/{group_id}')
-    assert (deleted.status_code, deleted.content) == (204, b'')
-    for method, path in (('GET', ''), ('DELETE', ''), ('POST', '/2')):
-        answer = server.call(method, f'/test-groups/{group_id}{path}')
-        assert (answer.status_code, answer.content) == (404, b'')
-
-
-def test_without_groups_there_is_null(start_server: StartServer) -> None:
-    server = start_server()
-    assert server.call('GET', '/test-groups').content == b'null'
-    ids = [server.create(), server.create()]
-    assert [group['run_group_id'] for group in server.call('GET', '/test-groups').json()] == ids
-
-
-def test_all_settings_come_back(server: Server) -> None:
-    settings = {**SETTINGS, 'upstream_endpoint': 'https://localhost:1/x?y', 'upstream_timeout_ns': 7}
-    assert server.read(server.create(**settings)).items() > settings.items()
-
-
-@pytest.mark.parametrize('data', [b'', b'\x00\xff\r\n\r\n', bytes(range(256)) * 200], ids=['empty', 'binary', 'large'])
-def test_data_arrive_as_they_are(server: Server, data: bytes) -> None:
-    group_id = server.create()
-    server.call('POST', f'/test-groups/{group_id}/1', data)
-    (test_run,) = server.read(group_id)['test_runs']
-    assert base64.b64decode(test_run.get('data', '')) == data
-    assert ('data' in test_run) == bool(data)
-
-
-@pytest.mark.parametrize(('number', 'count'), [('1', 1), ('007', 7), ('+7', 7), ('999999999999999999', 10**18 - 1)])
-def test_numbers(server: Server, number: str, count: int) -> None:
-    group_id = server.create()
-    assert server.call('POST', f'/test-groups/{group_id}/{number}').status_code == 200
-    assert server.read(group_id)['test_runs'][0]['run_count'] == count
-
-
-@pytest.mark.parametrize(
-    ('method', 'path', 'body', 'status', 'said'),
-    [
-        ('POST', '/test-groups/create', '{"run_count": -1}', 400, 'run_count: expected int >= 0, got -1'),
-        ('POST', '/test-groups/create', '{"concurrency": "5"}', 400, "concurrency: expected int, got '5'"),
-        ('POST', '/test-groups/create', '{"run_cont": 5}', 400, "run_cont: there is no such field, did you mean 'run"),
-        ('POST', '/test-groups/create', '{"upstream_endpoint": "x"}', 400, "upstream_endpoint: 'x' is not a URL"),
-        ('POST', '/test-groups/create', '{"run_count": 3', 400, 'expected a JSON object: Input data was truncated'),
-        ('POST', '/test-groups/create', '[]', 400, 'expected a JSON object, such as {"run_count": 1000, "conc'),
-        ('POST', '/test-groups/create', '', 400, 'expected a JSON object: Input data was truncated'),
-        ('POST', '/test-groups/create', b'\xff{}', 400, 'expected a JSON object: '),
-        ('POST', '/test-groups/create', b'[' * MAX_OBJECT, 400, 'nested too deeply'),
-        ('POST', '/test-groups/create', bytes(MAX_OBJECT + 1), 413, '413 Content Too Large: more than 65536 bytes'),
-        ('POST', '/test-groups/x/one', 'hello', 400, "'one' is no number of a run"),
-        ('POST', '/test-groups/x/-1', 'hello', 400, "'-1' is no number of a run"),
-        ('POST', '/test-groups/x/1_0', 'hello', 400, "'1_0' is no number of a run"),
-        ('POST', '/test-groups/x/1000000000000000000', 'hello', 400, "'1000000000000000000' is no number of a run"),
-        ('POST', '/test-groups/x/1', bytes(MAX_DATA + 1), 413, '413 Content Too Large: more than 1048576 bytes'),
-        ('GET', '/', None, 404, 'there are /test-groups, /test-groups/create, /test-groups/ID/N'),
-        ('PUT', '/test-groups', 'x', 405, 'not allowed here, see the header Allow'),
-        ('GET', '/test-groups/x/1', None, 405, 'not allowed here, see the header Allow'),
-        ('BREW', '/test-groups', None, 400, 'there is no such method'),
-    ],
-)
-def test_refusals(server: Server, method: str, path: str, body: bytes | str | None, status: int, said: str) -> None:
-    answer = server.call(method, path, body)
-    assert answer.status_code == status
-    assert answer.headers['Content-Type'] == 'text/plain; charset=utf-8'
-    assert answer.text.startswith(said)
-    assert answer.text.count('\n') == 1
-
-
-def test_bytes_that_are_no_http(server: Server) -> None:
-    with Peer.connect(server.port) as peer:
-        peer.send(b'\x16\x03\x01\x02\x00\r\n\r\n')
-        head, _, body = peer.recv_all().partition(b'\r\n\r\n')
-    assert head.startswith(b'HTTP/1.1 400 ')
-    assert body == b'malformed HTTP\n'
-
-
-def test_a_run_that_is_cut_off_is_none(server: Server) -> None:
-    group_id = server.create()
-    with Peer.connect(server.port) as peer:
-        peer.send(
-            b'POST /test-groups/%s/1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhel' % group_id.encode()
-        )
-        peer.shut_down()
-        assert peer.recv_all().endswith(b'the body did not arrive whole\n')
-    assert server.read(group_id)['test_runs'] is None
-
-
-@pytest.mark.parametrize(
-    ('headers', 'status'),
-    [
-        ({'Origin': 'http://evil.example'}, 403),
-        ({'Sec-Fetch-Site': 'cross-site'}, 403),
-        ({'Host': 'evil.example'}, 403),
-        ({'Host': 'localhost'}, 200),
-    ],
-)
-def test_web_pages_do_not_use_it(server: Server, headers: dict[str, str], status: int) -> None:
-    answer = server.call('POST', '/test-groups/create', '{}', **headers)
-    assert answer.status_code == status
-    assert status == 200 or next(iter(headers)) in answer.text
-
-
-def test_a_delay_holds_back_the_reply_alone(server: Server) -> None:
-    group_id = server.create(server_delay_ns=300_000_000)
-    answer = server.call('POST', f'/test-groups/{group_id}/1')
-    assert answer.elapsed.total_seconds() >= 0.3
-    (test_run,) = server.read(group_id)['test_runs']
-    assert parse_moment(test_run['server_end']) - parse_moment(test_run['server_start']) < 300_000_000
-
-
-class TestFull:
-    """A server that keeps as much as it may says so, and is well again when something is deleted."""
-
-    def test_of_groups(self, start_server: StartServer) -> None:
-        server = start_server('--max-groups', '2')
-        ids = [server.create(), server.create()]
-        answer = server.call('POST', '/test-groups/create', '{}')
-        assert answer.status_code == 507
-        assert answer.text == (
-            'the 2 test groups that this server keeps are taken: delete a group, or start it with a higher limit\n'
-        )
-        server.call('DELETE', f'/test-groups/{ids[0]}')
-        server.create()
-
-    def test_of_runs(self, start_server: StartServer) -> None:
-        server = start_server('--max-memory', '1')
-        full, other = server.create(), server.create()
-        data = bytes(100_000)
-        statuses = [server.call('POST', f'/test-groups/{full}/{number}', data).status_code for number in range(1, 10)]
-        assert statuses == [200] * 7 + [507] * 2
-        answer = server.call('POST', f'/test-groups/{other}/1', data)
-        assert answer.status_code == 507
-        assert answer.text.startswith('the 1 MiB of runs that this server keeps are full: delete a group')
-        assert len(server.read(full)['test_runs']) == 7
-        server.call('DELETE', f'/test-groups/{full}')
-        assert server.call('POST', f'/test-groups/{other}/1', data).status_code == 200
-
-
-class TestStart:
-    """Where it listens, and how it ends."""
-
-    @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-    def test_a_signal_ends_it(self, start_server: StartServer, number: signal.Signals) -> None:
-        server = start_server()
-        group_id = server.create(description='a test', run_count=1)
-        server.call('POST', f'/test-groups/{group_id}/1')
-        status, out, log = server.stop(number)
-        assert status == 0
-        assert out.splitlines()[0].startswith('conntest ')
-        assert out.splitlines()[1:] == ['Ctrl-C ends', 'test groups: 1, runs: 1']
-        assert f"INFO group {group_id} created, 1 runs: 'a test'" in log
-        assert 'Traceback' not in log
-
-    def test_each_run_is_logged_on_demand(self, start_server: StartServer) -> None:
-        server = start_server('--verbose')
-        group_id = server.create()
-        server.call('POST', f'/test-groups/{group_id}/7', b'hello')
-        server.wait_for_log(f'DEBUG group {group_id} run 7: 5 bytes')
-
-    def test_all_addresses(self, start_server: StartServer) -> None:
-        server = start_server('--host', '')
-        assert server.out_lines[0].endswith(f'http://localhost:{server.port}, on all addresses')
-        for host in ('127.0.0.1', '127.0.0.2', '::1'):
-            with Peer.connect(server.port, host) as peer:
-                peer.send(b'GET /test-groups HTTP/1.1\r\nHost: conntest-server\r\nConnection: close\r\n\r\n')
-                assert peer.recv_all().startswith(b'HTTP/1.1 200 ')
-
-    def test_one_address(self, start_server: StartServer) -> None:
-        server = start_server('--host', '127.0.0.2')
-        assert f'http://127.0.0.2:{server.port}' in server.out_lines[0]
-        with pytest.raises(ConnectionRefusedError), socket.create_connection((HOST, server.port)):
-            pass
-
-    def test_a_port_in_use(self, server: Server) -> None:
-        assert_refused(
-            run('conntest', 'server', '--host', HOST, '-p', str(server.port), timeout=4 * TIMEOUT),
-            f'cannot listen on {HOST}:{server.port}: address already in use',
-        )
-
-    @pytest.mark.parametrize(
-        ('arguments', 'said'),
-        [
-            ('-p 70000', "-p/--port: expected int <= 65535, got '70000', see conntest server --help"),
-            ('--host nowhere.invalid', 'cannot listen on nowhere.invalid:8080: '),
-            ('--host a..b', 'cannot listen on a..b:8080: '),
-        ],
-    )
-    def test_mistakes(self, arguments: str, said: str) -> None:
-        assert_refused(run('conntest', 'server', *arguments.split(), timeout=4 * TIMEOUT), said)
 
 
 def assert_refused(result: Any, said: str) -> None:
@@ -250,3 +19,58 @@ def assert_refused(result: Any, said: str) -> None:
     assert result.stderr.startswith(f'conntest: error: {said}')
     assert result.stderr.count('\n') == 1
     assert result.returncode == 2
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it(start_server: StartServer, number: signal.Signals) -> None:
+    server = start_server()
+    group_id = server.create(description='a test', run_count=1)
+    server.call('POST', f'/test-groups/{group_id}/1')
+    status, out, log = server.stop(number)
+    assert status == 0
+    assert out.splitlines()[0].startswith('conntest ')
+    assert out.splitlines()[1:] == ['Ctrl-C ends', 'test groups: 1, runs: 1']
+    assert f"INFO group {group_id} created, 1 runs: 'a test'" in log
+    assert 'Traceback' not in log
+
+
+def test_each_run_is_logged_on_demand(start_server: StartServer) -> None:
+    server = start_server('--verbose')
+    group_id = server.create()
+    server.call('POST', f'/test-groups/{group_id}/7', b'hello')
+    server.wait_for_log(f'DEBUG group {group_id} run 7: 5 bytes')
+
+
+def test_all_addresses(start_server: StartServer) -> None:
+    server = start_server('--host', '')
+    assert server.out_lines[0].endswith(f'http://localhost:{server.port}, on all addresses')
+    for host in ('127.0.0.1', '127.0.0.2', '::1'):
+        with Peer.connect(server.port, host) as peer:
+            peer.send(b'GET /test-groups HTTP/1.1\r\nHost: conntest-server\r\nConnection: close\r\n\r\n')
+            assert peer.recv_all().startswith(b'HTTP/1.1 200 ')
+
+
+def test_one_address(start_server: StartServer) -> None:
+    server = start_server('--host', '127.0.0.2')
+    assert f'http://127.0.0.2:{server.port}' in server.out_lines[0]
+    with pytest.raises(ConnectionRefusedError), socket.create_connection((HOST, server.port)):
+        pass
+
+
+def test_a_port_in_use(server: Server) -> None:
+    assert_refused(
+        run('conntest', 'server', '--host', HOST, '-p', str(server.port), timeout=4 * TIMEOUT),
+        f'cannot listen on {HOST}:{server.port}: address already in use',
+    )
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'said'),
+    [
+        ('-p 70000', "-p/--port: expected int <= 65535, got '70000', see conntest server --help"),
+        ('--host nowhere.invalid', 'cannot listen on nowhere.invalid:8080: '),
+        ('--host a..b', 'cannot listen on a..b:8080: '),
+    ],
+)
+def test_mistakes(arguments: str, said: str) -> None:
+    assert_refused(run('conntest', 'server', *arguments.split(), timeout=4 * TIMEOUT), said)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from vaurien.conntest.messages import Run
-from vaurien.conntest.moments import UNSET
 from vaurien.conntest.plan import Plan
 from vaurien.conntest.store import GROUP_COST, PIECE, RUN_COST, Group, Store
+from vaurien.conntest.timestamps import UNSET
 from vaurien.errors import CapacityError
 
 PLENTY = 1 << 30
@@ -61,7 +61,7 @@ def test_no_more_groups_than_that() -> None:
     store = Store(2, PLENTY)
     first = store.create(Plan())
     store.create(Plan())
-    with pytest.raises(CapacityError, match='the 2 test groups that this server keeps are taken: delete a group'):
+    with pytest.raises(CapacityError, match='this server keeps no more than 2 test groups: delete a group'):
         store.create(Plan())
     store.remove(first)
     store.create(Plan())
@@ -72,7 +72,7 @@ def test_no_more_bytes_than_that() -> None:
     group = store.create(Plan())
     for _ in range(2):
         store.reserve(group, 300)
-    with pytest.raises(CapacityError, match='MiB of runs that this server keeps are full'):
+    with pytest.raises(CapacityError, match='this server keeps no more than 0 MiB of runs'):
         store.reserve(group, 0)
     with pytest.raises(CapacityError):
         store.create(Plan())

@@ -1,4 +1,4 @@
-"""``python -m vaurien.conntest`` is the command ``conntest``."""
+"""``python -m vaurien.conntest`` runs the command ``conntest``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The API of the server: groups are created, run, read and deleted."""
+"""The API of the server: create, run, read and delete test groups."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import falcon
 
 from vaurien.conntest.messages import Run
-from vaurien.conntest.moments import SECOND, UNSET, Stopwatch
 from vaurien.conntest.plan import Plan
 from vaurien.conntest.store import Group, Store
+from vaurien.conntest.timestamps import SECOND, UNSET, Stopwatch
 from vaurien.conntest.upstream import Upstream
 from vaurien.errors import CapacityError, ConfigError
 from vaurien.web.body import read_bytes, read_object
@@ -21,34 +21,37 @@ from vaurien.web.guard import Guard
 
 logger = logging.getLogger(__name__)
 
-#: The most bytes of data in one run. What is given on a command line has at most 128 KiB (MAX_ARG_STRLEN of Linux).
+#: The most bytes of data in one run. More than 128 KiB has to come from a file: Linux takes no longer argument of a
+#: command (MAX_ARG_STRLEN).
 MAX_DATA = 1024 * 1024
 EXAMPLE = '{"run_count": 1000, "concurrency": 5}'
 NUMBER = re.compile(r'\+?[0-9]{1,18}')
 
 
-class Answer(NamedTuple):
-    """What an error becomes: the HTTP status, and a text in place of the error's own."""
+class ErrorResponse(NamedTuple):
+    """The HTTP status of an error, and a text, by default that of the error."""
 
     status: str
     text: str = ''
 
 
-#: Every error that the API answers. The nearest base class counts.
-ANSWERS: dict[type[Exception], Answer] = {
-    ConfigError: Answer(falcon.HTTP_400),
-    falcon.HTTPBadRequest: Answer(falcon.HTTP_400, 'there is no such method'),
-    falcon.HTTPForbidden: Answer(falcon.HTTP_403),
-    falcon.HTTPRouteNotFound: Answer(falcon.HTTP_404, 'there are /test-groups, /test-groups/create, /test-groups/ID/N'),
-    falcon.HTTPMethodNotAllowed: Answer(falcon.HTTP_405, 'not allowed here, see the header Allow'),
-    falcon.HTTPContentTooLarge: Answer(falcon.HTTP_413),
-    CapacityError: Answer(falcon.HTTP_507),
-    Exception: Answer(falcon.HTTP_500, 'an error of the server itself, whose log says more'),
+#: The response to each error. The nearest base class counts.
+ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
+    ConfigError: ErrorResponse(falcon.HTTP_400),
+    falcon.HTTPBadRequest: ErrorResponse(falcon.HTTP_400, 'there is no such method'),
+    falcon.HTTPForbidden: ErrorResponse(falcon.HTTP_403),
+    falcon.HTTPRouteNotFound: ErrorResponse(
+        falcon.HTTP_404, 'there are /test-groups, /test-groups/create, /test-groups/ID/N'
+    ),
+    falcon.HTTPMethodNotAllowed: ErrorResponse(falcon.HTTP_405, 'not allowed here, see the header Allow'),
+    falcon.HTTPContentTooLarge: ErrorResponse(falcon.HTTP_413),
+    CapacityError: ErrorResponse(falcon.HTTP_507),
+    Exception: ErrorResponse(falcon.HTTP_500, 'an error of the server itself: see its log'),
 }
 
 
 class Responders:
-    """The API over *store*. *sleep* takes seconds; without *upstream* nothing is fetched for anybody."""
+    """The API over *store*. *sleep* takes seconds. Without *upstream*, groups can have no upstream endpoint."""
 
     def __init__(self, store: Store, sleep: Callable[[float], None], upstream: Upstream | None) -> None:
         self.store = store
@@ -56,34 +59,34 @@ class Responders:
         self._upstream = upstream
 
     def on_post_create(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Make a group of the settings in the body."""
+        """Create a test group."""
         plan = Plan.read(read_object(req, resp, EXAMPLE))
         if plan.upstream_endpoint and self._upstream is None:
-            raise ConfigError('this server fetches nothing', 'upstream_endpoint')
+            raise ConfigError('this server was started with --no-upstream', 'upstream_endpoint')
         group = self.store.create(plan)
         logger.info('group %s created, %d runs: %r', group.id, plan.run_count, plan.description)
         _send(resp, group.encode())
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """All groups with their runs."""
+        """List all test groups with their runs."""
         _send(resp, _encode_list(self.store.groups))
 
     def on_get_one(self, req: falcon.Request, resp: falcon.Response, group_id: str) -> None:
-        """A group with its runs."""
+        """Get a test group with its runs."""
         if group := self._find(resp, group_id):
             _send(resp, group.encode())
 
     def on_delete_one(self, req: falcon.Request, resp: falcon.Response, group_id: str) -> None:
-        """Forget a group and its runs."""
+        """Delete a test group and its runs."""
         if group := self._find(resp, group_id):
             self.store.remove(group)
             resp.status = falcon.HTTP_204
             logger.info('group %s deleted, after %d runs', group.id, group.count)
 
     def on_post_run(self, req: falcon.Request, resp: falcon.Response, group_id: str, number: str) -> None:
-        """Record a run, and answer as late as the group says."""
+        """Record a run, and respond after the delay of its group."""
         if not NUMBER.fullmatch(number):
-            raise ConfigError(f'{number!r} is no number of a run')
+            raise ConfigError(f'{number!r} is not the number of a run')
         data = read_bytes(req, resp, MAX_DATA)
         group = self._find(resp, group_id)
         if group is None:
@@ -120,7 +123,7 @@ class Responders:
 
 
 def make_app(responders: Responders, guard: Guard) -> falcon.App[falcon.Request, falcon.Response]:
-    """The WSGI application, for those whom *guard* lets in."""
+    """Return the WSGI application. *guard* is its middleware, and decides who may use it."""
     app = falcon.App(middleware=[guard])
     app.add_error_handler(Exception, _on_error)
     app.add_error_handler(falcon.HTTPError, _on_error)
@@ -133,7 +136,7 @@ def make_app(responders: Responders, guard: Guard) -> falcon.App[falcon.Request,
 
 def _encode_list(groups: Sequence[Group]) -> Iterator[bytes]:
     if not groups:
-        yield b'null'
+        yield b'null'  # as Go writes a list that was never made
         return
     for number, group in enumerate(groups):
         yield b',' if number else b'['
@@ -147,13 +150,13 @@ def _send(resp: falcon.Response, pieces: Iterator[bytes]) -> None:
 
 
 def _on_error(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
-    answer = next(ANSWERS[base] for base in type(error).__mro__ if base in ANSWERS)
-    if answer.status == falcon.HTTP_500:
+    response = next(ERROR_RESPONSES[base] for base in type(error).__mro__ if base in ERROR_RESPONSES)
+    if response.status == falcon.HTTP_500:
         logger.error('%s %s failed', req.method, req.path, exc_info=error)
-    resp.status = answer.status
+    resp.status = response.status
     resp.set_headers(getattr(error, 'headers', None) or {})
     resp.content_type = falcon.MEDIA_TEXT
-    resp.text = f'{answer.text or _describe(error)}\n'
+    resp.text = f'{response.text or _describe(error)}\n'
 
 
 def _describe(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""The runs of a group: so many at a time, each begun when its time has come."""
+"""The runs of a group: several at a time, each started when it is due."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from gevent.pool import Group as Greenlets
 
 from vaurien.conntest.connection import Connection
 from vaurien.conntest.messages import Run, RunGroup, client_run
-from vaurien.conntest.moments import SECOND, Stopwatch
+from vaurien.conntest.timestamps import SECOND, Stopwatch
 
 INTERRUPTED = 'interrupted'
 
 
 class Client:
-    """Runs *group*, whose ``test_runs`` become those that were begun.
+    """Runs a test group.
 
-    *make_data* gives the data of each run, *connect* makes connections, *path* is what that of a run begins with, and
-    *sleep* takes seconds.
+    *make_data* returns the data of a run, *connect* a connection. *path* is that of a run without its number. *sleep*
+    takes seconds.
     """
 
     def __init__(
@@ -38,22 +38,22 @@ class Client:
         self._path = path
         self._sleep = sleep
         self._delay = group.client_delay_ns / SECOND
-        self._begun = 0
-        #: On the monotonic clock: before it no further run begins.
+        self._started = 0
+        #: When the next run may start, on the monotonic clock.
         self._due = 0.0
         self._workers = Greenlets()
 
     def start(self) -> None:
-        """Begin; `wait` for the end."""
+        """Start a worker for each run that may go on at the same time; `wait` waits for them."""
         for _ in range(min(max(self.group.concurrency, 1), self.group.run_count)):
             self._workers.spawn(self._work)
 
     def wait(self, seconds: float) -> bool:
-        """Whether all runs are over, waiting for it for so long."""
+        """Wait until all runs are over, but no longer than *seconds*; return whether they are."""
         return bool(self._workers.join(seconds, raise_error=True))
 
     def stop(self) -> None:
-        """Begin no more runs, and give up those that are under way."""
+        """Start no more runs, and abandon those that have not ended."""
         self.stopped = True
         self._workers.kill()
 
@@ -66,14 +66,14 @@ class Client:
             connection.close()
 
     def _take_turn(self) -> int:
-        """Wait until the next run may begin; its number, or 0 if there is none."""
-        if self._begun >= self.group.run_count:
+        """Wait until the next run may start, and return its number, 0 if there is none."""
+        if self._started >= self.group.run_count:
             return 0
-        self._begun += 1
-        number = self._begun
+        self._started += 1
+        number = self._started
         if self._delay:
             now = monotonic()
-            due = max(now, self._due)
+            due = max(now, self._due)  # a delay that was missed is not made up for
             self._due = due + self._delay
             if due > now:
                 self._sleep(due - now)
@@ -81,7 +81,7 @@ class Client:
 
     def _run(self, connection: Connection, number: int) -> None:
         data = self._make_data()
-        error = INTERRUPTED
+        error = INTERRUPTED  # this stays if `stop` kills the greenlet
         watch = Stopwatch()
         try:
             error = connection.post(f'{self._path}{number}', data)

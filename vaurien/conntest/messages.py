@@ -1,8 +1,8 @@
-"""Groups, runs, results and the report, field by field as they travel.
+"""Groups, runs, results and reports, as they travel between client and server and are stored.
 
-The order of the fields, which of them are left out when empty, base64 for bytes and the time that was never set are
-those of the original, a Go program, for either side to be the counterpart of one of its. A field with a default is
-left out when it has it.
+The order of the fields, which of them are left out when they are empty, base64 for bytes and the zero timestamp are
+those of the original, a Go program: client and server work with its counterparts. A field is left out if it has its
+default.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Annotated
 
 import msgspec
 
-from vaurien.conntest.moments import UNSET
+from vaurien.conntest.timestamps import UNSET
 
-#: What fits the original's int64.
+#: A number that the original has room for (int64).
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class Run(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """One request, as one side saw it. Times are texts, see `moments`."""
+    """One request, as one side saw it. Timestamps are texts, see `timestamps`."""
 
     run_id: str = ''
     run_group_id: str = ''
@@ -36,7 +36,7 @@ class Run(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 
 
 class RunGroup(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What is to be run, and the runs that one side has seen."""
+    """The settings of a test group, and the runs that one side has seen."""
 
     run_group_id: str
     run_count: Count
@@ -52,7 +52,7 @@ class RunGroup(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Result(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """One run, both sides compared."""
+    """One run, with both sides compared."""
 
     run_id: str
     run_group_id: str = ''
@@ -66,7 +66,7 @@ class Result(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """A whole test. Without ``server_run_group`` the server's record could not be had, and nothing was compared."""
+    """A whole test. Without ``server_run_group``, the server's record is missing, and nothing was compared."""
 
     client_run_group: RunGroup
     server_run_group: RunGroup | None
@@ -75,7 +75,7 @@ class Report(msgspec.Struct, kw_only=True):
 
 
 def client_run(group: RunGroup, number: int, data: bytes, start: str, end: str, error: str) -> Run:
-    """A run as the client records it."""
+    """Return a run as the client records it."""
     return Run(
         run_group_id=group.run_group_id,
         remote_addr=group.remote_addr,

@@ -1,4 +1,4 @@
-"""What a test group is created from."""
+"""The settings that a test group is created from."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from vaurien.plugins.options import convert, did_you_mean
 
 #: Nanoseconds, up to a day.
 ClientDelay = Annotated[int, msgspec.Meta(ge=0, le=86_400_000_000_000)]
-#: Nanoseconds, up to an hour: a reply that waits keeps its connection from others.
+#: Nanoseconds, up to an hour: a response that waits occupies one of the server's connections.
 ServerDelay = Annotated[int, msgspec.Meta(ge=0, le=3_600_000_000_000)]
 
-#: What the original's groups have as well, and takes back without heeding it; ``data`` is named among its options,
-#: but given to its client.
-UNHEEDED = ('run_group_id', 'test_runs', 'created_at', 'remote_addr', 'data')
+#: Fields that are accepted and ignored, as by the original: those of a group that it returned, and ``data``, which its
+#: documentation lists among the settings although it is the client's.
+IGNORED = ('run_group_id', 'test_runs', 'created_at', 'remote_addr', 'data')
 
 
 class Plan(msgspec.Struct, kw_only=True, frozen=True):
-    """The settings of a test group, under the names of the wire. An upstream timeout of 0 is none."""
+    """The settings of a test group, with the names that they have in JSON. An upstream timeout of 0 is none."""
 
     description: str = ''
     run_count: Count = 0
@@ -35,12 +35,12 @@ class Plan(msgspec.Struct, kw_only=True, frozen=True):
 
     @classmethod
     def read(cls, given: Mapping[str, Any], *, text: bool = False) -> Plan:
-        """Check every value; null is what is not given. With *text* numbers may be texts.
+        """Return the settings in *given*; None stands for a value that is not given.
 
-        Raises `ConfigError` with the field as the path.
+        With *text*, numbers may be texts. Raises `ConfigError` with the name of the field as its path.
         """
         values = {name: _read(name, value, text) for name, value in given.items() if value is not None}
-        plan = cls(**{name: value for name, value in values.items() if name not in UNHEEDED})
+        plan = cls(**{name: value for name, value in values.items() if name not in IGNORED})
         if plan.upstream_endpoint:
             try:
                 check_url(plan.upstream_endpoint)
@@ -49,7 +49,7 @@ class Plan(msgspec.Struct, kw_only=True, frozen=True):
         return plan
 
 
-_TYPES = {**dict.fromkeys(UNHEEDED, Any), **get_type_hints(Plan, include_extras=True)}
+_TYPES = {**dict.fromkeys(IGNORED, Any), **get_type_hints(Plan, include_extras=True)}
 
 
 def _read(name: str, value: Any, text: bool) -> Any:

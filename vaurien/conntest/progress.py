@@ -1,4 +1,4 @@
-"""How far a client is: one live line on a terminal, plain lines elsewhere; both on standard error."""
+"""The progress of a client, on standard error: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 from vaurien.conntest.client import Client
 from vaurien.console.output import can_redraw
 
-#: Seconds between two pictures. Each takes the event loop a few milliseconds, in which no run can begin in time: that
-#: must stay well under one run in a hundred.
+#: Seconds between two pictures of the bar. Each holds up the event loop for a few milliseconds, in which no run can
+#: start in time. That must stay well under one run in a hundred.
 REFRESH = 1.0
-#: Seconds between two lines where there is no terminal.
+#: Seconds between two lines.
 PAUSE = 5.0
 
 
 def watch(client: Client) -> None:
-    """Show how far *client* is, until all runs are over."""
+    """Show how many runs are over, until all are."""
     console = Console(stderr=True, highlight=False)
     if can_redraw(sys.stderr):
         _watch_live(client, console)

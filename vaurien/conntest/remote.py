@@ -1,7 +1,7 @@
-"""What the client asks of the server beside the runs themselves.
+"""The requests of a client beside the runs: to create a group, to fetch its record, to delete it.
 
-That is no part of the measurement, so it is asked again when it goes wrong: behind a proxy that makes one request in
-ten fail, the runs show that, and their record still arrives.
+They are no part of the measurement, so they are repeated if they fail. Behind a proxy that makes one request in ten
+fail, the runs show that, and their record still arrives.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from vaurien.conntest.plan import Plan
 from vaurien.conntest.urls import check_url
 from vaurien.errors import ConfigError, RemoteError, find_reason
 
-#: Seconds to connect, and then for the next bytes of an answer.
+#: Seconds to connect, and then for the next bytes of a response.
 TIMEOUT = 30.0
-#: A server that is not there is not asked again, and one that refuses says so with other statuses. Pauses are
-#: 0.1 s, 0.2 s, 0.4 s, then half a second.
+#: No retry if nobody listens (connect=0), nor after a status that the server means, such as 404. The pauses between
+#: two attempts are 0.1 s, 0.2 s, 0.4 s, then half a second.
 RETRIES = urllib3.Retry(
     total=8,
     connect=0,
@@ -38,36 +38,36 @@ MessageType = TypeVar('MessageType')
 
 
 class Remote:
-    """The server at *url*; raises `ConfigError` if that is none. Every call raises `RemoteError`."""
+    """The server at *url*. Raises `ConfigError` if that is no URL of a server. Its requests raise `RemoteError`."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip('/')
         self.base = check_url(self.url)
         if self.base.query or self.base.fragment or self.base.username is not None:
             raise ConfigError(f'{url!r} has more than host, port and path: expected http://host:port')
-        self._pools = urllib3.PoolManager(retries=RETRIES, timeout=TIMEOUT)  # straight, by no proxy of the environment
+        self._pools = urllib3.PoolManager(retries=RETRIES, timeout=TIMEOUT)  # which ignores HTTP_PROXY and the like
 
     def create(self, plan: Plan) -> RunGroup:
-        """Have a group made."""
+        """Create a group."""
         return self._decode(self._call('POST', '/test-groups/create', msgspec.json.encode(plan)), RunGroup)
 
     def fetch(self, group_id: str) -> RunGroup:
-        """A group, with the runs that arrived so far."""
+        """Fetch a group with the runs that have arrived so far."""
         response = self._call('GET', f'/test-groups/{_quote(group_id)}')
         if response.status == HTTPStatus.NOT_FOUND:
             raise RemoteError(f'{self.url} has no test group {group_id!r}')
         return self._decode(response, RunGroup)
 
     def delete(self, group_id: str) -> None:
-        """Have the server forget a group."""
+        """Delete a group."""
         self._check(self._call('DELETE', f'/test-groups/{_quote(group_id)}'))
 
     def path_of(self, group_id: str) -> str:
-        """What the path of a run begins with."""
+        """Return the path of a run without its number."""
         return f'{self.base.path}/test-groups/{_quote(group_id)}/'
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close all connections."""
         self._pools.clear()
 
     def _call(self, method: str, path: str, body: bytes | None = None) -> urllib3.BaseHTTPResponse:
@@ -91,4 +91,4 @@ class Remote:
 
 
 def _quote(group_id: str) -> str:
-    return quote(group_id, safe='', errors='surrogateescape')  # bytes of a command line that are no text
+    return quote(group_id, safe='', errors='surrogateescape')  # a command line may have bytes that are not UTF-8

@@ -1,4 +1,4 @@
-"""What both sides recorded, compared; written and read."""
+"""Reports: what both sides recorded is compared, written and read."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 
 from vaurien.conntest.messages import Report, Result, Run, RunGroup
-from vaurien.conntest.moments import UNSET, parse_moment
+from vaurien.conntest.timestamps import UNSET, parse_timestamp
 from vaurien.console.files import writing
 from vaurien.errors import ConfigError
 
-#: What can be wrong with a run beside its own error; the first two in the words of the original.
+#: What can be wrong with a run beside its own error. The first two are the words of the original.
 NOT_FOUND = 'server run not found'
 MISMATCH = 'data mismatch'
 SEEN_TWICE = 'seen {} times by the server'
@@ -20,9 +20,9 @@ NEVER_SENT = 'never sent by this client'
 
 
 def make_report(client: RunGroup, server: RunGroup | None, earlier: frozenset[str] = frozenset()) -> Report:
-    """Compare the runs of *client* with those that *server* recorded for it, by number and data.
+    """Compare the runs that the client and the server have recorded, by number and data.
 
-    Runs with one of the IDs in *earlier* were there before. Without *server* nothing is compared.
+    Runs with an ID in *earlier* are left out: the group was run before. Without *server*, nothing is compared.
     """
     seen: dict[int, list[Run]] = {}
     for run in (server and server.test_runs) or ():
@@ -41,18 +41,18 @@ def make_report(client: RunGroup, server: RunGroup | None, earlier: frozenset[st
 
 
 def times_of(results: Sequence[Result]) -> list[int]:
-    """The round trips of the runs that went well, in nanoseconds."""
+    """Return the round trips of the runs without an error, in nanoseconds."""
     return [result.client_duration_ns for result in results if not result.error]
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write it as JSON; raises `ConfigError`."""
+    """Write a report as JSON; raise `ConfigError`."""
     with writing(path):
         path.write_bytes(msgspec.json.encode(report))
 
 
 def read_report(path: Path) -> Report:
-    """Read one of this or of the original client; raises `ConfigError`."""
+    """Read a report, also one of the original client; raise `ConfigError`."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Report)
     except OSError as error:
@@ -97,6 +97,6 @@ def _never_sent(run: Run) -> Result:
 
 def _measure(start: str, end: str) -> int:
     try:
-        return parse_moment(end) - parse_moment(start)
-    except ValueError:  # a server without times is none that loses data
+        return parse_timestamp(end) - parse_timestamp(start)
+    except ValueError:  # a server that does not record times loses no data: no error of the run
         return 0

@@ -13,23 +13,24 @@ from vaurien.clock import Clock
 from vaurien.conntest.client import Client
 from vaurien.conntest.connection import Connection
 from vaurien.conntest.messages import Result, RunGroup
-from vaurien.conntest.moments import SECOND
 from vaurien.conntest.progress import watch
 from vaurien.conntest.remote import Remote
 from vaurien.conntest.report import make_report, write_report
 from vaurien.conntest.summary import summarize
+from vaurien.conntest.timestamps import SECOND
+from vaurien.console.command import INTERRUPTED
 from vaurien.console.files import check_writable
 from vaurien.console.limits import describe_shortage
 from vaurien.console.output import fail, print_line
 from vaurien.console.signals import on_signals_in_loop
 from vaurien.errors import ConfigError, RemoteError
 
-#: Ended by Ctrl-C, as shells tell it.
-INTERRUPTED = 130
-
 
 def command(given: argparse.Namespace) -> int:
-    """Run a group, compare, write the report; 0, 1 if something did not arrive, or 130."""
+    """Run a group and report on it; return 0, 1 if something did not arrive, or 130 after Ctrl-C.
+
+    Raises `ConfigError`, `RemoteError`.
+    """
     with closing(Remote(given.remote)) as remote, closing(Clock(gevent.get_hub().loop)) as clock:
         if given.report:
             check_writable(given.report)
@@ -62,7 +63,7 @@ def _make_client(group: RunGroup, remote: Remote, given: argparse.Namespace, clo
 
 
 def _report(group: RunGroup, remote: Remote, earlier: frozenset[str], given: argparse.Namespace) -> Sequence[Result]:
-    """Compare the runs of *group* with the server's record of them, and report; the results."""
+    """Compare the runs of *group* with the server's record of them, write the report and return the results."""
     try:
         server, failure = remote.fetch(group.run_group_id), None
     except RemoteError as error:
@@ -72,7 +73,7 @@ def _report(group: RunGroup, remote: Remote, earlier: frozenset[str], given: arg
         write_report(report, given.report)
     print_line(summarize(report))
     if failure:
-        raise RemoteError(f'nothing was compared, for want of the record of the server: {failure}')
+        raise RemoteError(f'nothing was compared, because the record of the server is missing: {failure}')
     if given.delete:
         remote.delete(group.run_group_id)
     return report.results or ()

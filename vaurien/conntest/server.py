@@ -21,12 +21,12 @@ from vaurien.errors import StartError
 from vaurien.web.guard import Guard
 from vaurien.web.server import App, Malformed, WebServer
 
-#: The most clients at a time; more wait to be accepted.
+#: The most clients at a time. More of them wait to be accepted.
 MAX_CLIENTS = 1000
 
 
 def command(given: argparse.Namespace) -> int:
-    """Serve until SIGINT or SIGTERM; 0."""
+    """Serve until SIGINT or SIGTERM, and return 0; raise `StartError`."""
     log.set_up('debug' if given.verbose else 'info', '-')
     store = Store(given.max_groups, given.max_memory << 20)
     address = Address(given.host, given.port)
@@ -35,7 +35,7 @@ def command(given: argparse.Namespace) -> int:
     with on_signals_in_loop(ended.set):
         try:
             server.start()
-        except (OSError, UnicodeError) as error:  # a name that is none fails in its encoding
+        except (OSError, UnicodeError) as error:  # UnicodeError: a host name that cannot be encoded
             raise StartError.of(error, address) from None
         where = server.address if given.host else f'localhost:{server.address.port}, on all addresses'
         print_line(f'conntest {__version__}: http://{where}\nCtrl-C ends')
@@ -46,7 +46,7 @@ def command(given: argparse.Namespace) -> int:
 
 
 class ConnTestServer(WebServer):
-    """Serves what is in *store*. Without *fetches* it fetches nothing for anybody."""
+    """The HTTP server over *store*. *fetches*: groups may have an upstream endpoint."""
 
     malformed = Malformed('text/plain; charset=utf-8', b'malformed HTTP\n')
 
@@ -59,12 +59,12 @@ class ConnTestServer(WebServer):
         self._upstream = Upstream(self.max_clients) if fetches else None
 
     def make_app(self, bound: str) -> App:
-        """The API, for those who may ask."""
+        """Return the API behind its guard."""
         responders = Responders(self._store, self._clock.sleep, self._upstream)
         return make_app(responders, Guard(self.wanted.host, bound))
 
     def stop(self) -> None:
-        """Close everything."""
+        """Stop serving and close every connection."""
         super().stop()
         self._clock.close()
         if self._upstream:

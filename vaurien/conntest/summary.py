@@ -12,13 +12,13 @@ from vaurien.console.percentiles import Spread
 
 
 def command(given: argparse.Namespace) -> int:
-    """Print what was asked for; 0."""
+    """Print the report in short and return 0; raise `ConfigError`."""
     print_line(summarize(read_report(given.report)))
     return 0
 
 
 def summarize(report: Report) -> str:
-    """Runs, round trips, errors: one aligned line each, errors one for each kind."""
+    """Return runs, round trips and errors as aligned lines, with a line for each kind of error."""
     group = report.client_run_group
     results = report.results or []
     rows = [('runs', f'{len(results)}, {max(group.concurrency, 1)} at a time')]
@@ -53,7 +53,7 @@ def format_ms(nanoseconds: float) -> str:
 
 
 def _make_plain(text: str) -> str:
-    """What other people wrote, without what would steer the terminal."""
+    """Replace what a terminal would obey: descriptions and errors come from other people."""
     return ''.join(character if character.isprintable() else '?' for character in text)
 
 

@@ -1,4 +1,4 @@
-"""Logging of the commands: one line a record, to standard error or a file."""
+"""Logging of the commands: one line for each record, to standard error or to a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FORMAT = '%(asctime)s %(levelname)s %(message)s'
 
 
 def set_up(level: str, output: str) -> None:
-    """Send records of *level* (``info``) and above to standard error (``-``) or to the end of a file.
+    """Write records of *level* (such as ``info``) and above to standard error (``-``), or append them to a file.
 
     Raises `ConfigError` if the file cannot be written.
     """
@@ -20,4 +20,5 @@ def set_up(level: str, output: str) -> None:
         handler = logging.StreamHandler(sys.stderr) if output == '-' else logging.FileHandler(output, encoding='utf-8')
     except OSError as error:
         raise ConfigError(f'cannot write the log to {output}: {error.strerror}') from None
+    # force: libraries may have set up handlers of their own while they were imported
     logging.basicConfig(level=level.upper(), format=FORMAT, handlers=[handler], force=True)

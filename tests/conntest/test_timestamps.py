@@ -7,7 +7,7 @@ import time
 import pytest
 from hypothesis import given, strategies as st
 
-from vaurien.conntest.moments import SECOND, UNSET, Stopwatch, format_moment, parse_moment
+from vaurien.conntest.timestamps import SECOND, UNSET, Stopwatch, format_timestamp, parse_timestamp
 
 #: 2026-01-05T10:12:31Z
 MOMENT = 1_767_607_951
@@ -27,7 +27,7 @@ MOMENT = 1_767_607_951
     ],
 )
 def test_texts_of_either_side(text: str, nanoseconds: int) -> None:
-    assert parse_moment(text) == nanoseconds
+    assert parse_timestamp(text) == nanoseconds
 
 
 @pytest.mark.parametrize(
@@ -35,18 +35,18 @@ def test_texts_of_either_side(text: str, nanoseconds: int) -> None:
 )
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
-        parse_moment(text)
+        parse_timestamp(text)
 
 
 @given(st.integers(min_value=0, max_value=4_000_000_000 * SECOND))
 def test_there_and_back(nanoseconds: int) -> None:
-    text = format_moment(nanoseconds)
-    assert parse_moment(text) == nanoseconds
+    text = format_timestamp(nanoseconds)
+    assert parse_timestamp(text) == nanoseconds
     assert len(text) == len('2026-01-05T10:12:31.004512345Z')
 
 
 def test_a_stopwatch_tells_the_time_of_day() -> None:
     before = time.time_ns()
     watch = Stopwatch()
-    assert before <= parse_moment(watch.start) <= parse_moment(watch.now) <= time.time_ns() + SECOND
+    assert before <= parse_timestamp(watch.start) <= parse_timestamp(watch.now) <= time.time_ns() + SECOND
     assert 0 < watch.elapsed <= watch.elapsed

@@ -1,0 +1,124 @@
+"""The requests of a client beside its runs. `test_run` has them against whole servers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.conntest.test_messages import GOLDEN
+from tests.peers import Peer, RawBackend
+from vaurien.conntest.messages import RunGroup
+from vaurien.conntest.plan import Plan
+from vaurien.conntest.remote import Remote
+from vaurien.errors import ConfigError, RemoteError
+
+GROUP = (Path(GOLDEN) / 'created.json').read_bytes()
+
+
+class Backend(RawBackend):
+    """Gives its responses one after the other, and the last one again and again. None is no response at all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.responses: list[bytes | None] = []
+        self.requests: list[bytes] = []
+        self.serve(self.play)
+
+    def play(self, peer: Peer) -> None:
+        try:
+            while True:
+                head = peer.recv_until(b'\r\n\r\n')
+                self.requests.append(head)
+                if length := re.search(rb'Content-Length: (\d+)', head):
+                    peer.recv_exactly(int(length[1]))
+                response = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
+                if response is None:
+                    return
+                peer.send(response)
+        except (EOFError, OSError):  # the client has left
+            return
+
+    def respond(self, *statuses: int, body: bytes = GROUP) -> None:
+        """Respond with these statuses from now on; 0 closes the connection."""
+        self.responses = [
+            b'HTTP/1.1 %d X\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s' % (status, len(body), body)
+            if status
+            else None
+            for status in statuses
+        ]
+
+
+@pytest.fixture
+def backend() -> Iterator[Backend]:
+    backend = Backend()
+    yield backend
+    backend.close()
+
+
+@pytest.fixture
+def remote(backend: Backend) -> Iterator[Remote]:
+    remote = Remote(f'http://{backend.address}/prefix/')
+    yield remote
+    remote.close()
+
+
+def test_paths(backend: Backend, remote: Remote) -> None:
+    backend.respond(200)
+    group = msgspec.json.decode(GROUP, type=RunGroup)
+    assert remote.create(Plan(run_count=3)) == group
+    assert remote.fetch('a/b ü\udcff') == group
+    remote.delete('x')
+    assert [request.partition(b' HTTP')[0] for request in backend.requests] == [
+        b'POST /prefix/test-groups/create',
+        b'GET /prefix/test-groups/a%2Fb%20%C3%BC%FF',
+        b'DELETE /prefix/test-groups/x',
+    ]
+    assert remote.path_of('a/b') == '/prefix/test-groups/a%2Fb/'
+
+
+@pytest.mark.parametrize('statuses', [(503, 0, 500, 200), (0, 200)])
+def test_a_request_that_fails_is_repeated(backend: Backend, remote: Remote, statuses: tuple[int, ...]) -> None:
+    backend.respond(*statuses)
+    remote.create(Plan())
+    assert len(backend.requests) == len(statuses)
+
+
+def test_not_for_ever(backend: Backend, remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('urllib3.util.retry.Retry.get_backoff_time', lambda retry: 0)
+    backend.respond(500, body=b'out of order')
+    with pytest.raises(RemoteError, match='/prefix answers 500: out of order'):
+        remote.delete('x')
+    assert len(backend.requests) == 9
+
+
+@pytest.mark.parametrize(
+    ('status', 'body', 'said'),
+    [
+        (404, b'', "has no test group 'x'"),
+        (400, b'run_count: expected int', 'answers 400: run_count: expected int'),
+        (400, b'', 'answers 400: X'),
+        (200, b'<html>', 'is no conntest server: JSON is malformed'),
+        (200, b'{}', 'is no conntest server: Object missing required field'),
+    ],
+)
+def test_responses_that_will_not_do(backend: Backend, remote: Remote, status: int, body: bytes, said: str) -> None:
+    backend.respond(status, body=body)
+    with pytest.raises(RemoteError, match=f'{remote.url} {said}'):
+        remote.fetch('x')
+    assert len(backend.requests) == 1
+
+
+def test_nobody_is_there(backend: Backend, remote: Remote) -> None:
+    backend.close()
+    with pytest.raises(RemoteError, match=f'cannot reach {remote.url}: connection refused'):
+        remote.fetch('x')
+
+
+@pytest.mark.parametrize('url', ['http://localhost?x', 'http://localhost/#x', 'http://a@localhost'])
+def test_a_url_with_more_than_a_path(url: str) -> None:
+    with pytest.raises(ConfigError, match='has more than host, port and path'):
+        Remote(url)
