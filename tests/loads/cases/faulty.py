@@ -1,6 +1,7 @@
 """Tests that meet faults."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import requests
@@ -19,6 +20,10 @@ class TestFaults(TestCase):
             if self.session.get(f'{self.server_url}/ok').ok:
                 return
         self.fail('three times')
+
+    def test_in_a_thread(self):
+        with ThreadPoolExecutor() as pool:
+            pool.submit(self.test_retried).result()
 
     def test_failed(self):
         self.assertEqual(self.session.get(f'{self.server_url}/ok').status_code, 200)

@@ -19,10 +19,11 @@ def run_all(shop: Shop, *lines: tuple[str, ...]) -> list[dict[str, object]]:
 
 
 def test_what_a_test_makes_of_faults(shop: Shop) -> None:
-    answered, retried, failed, app, closed = run_all(
+    answered, retried, thread, failed, app, closed = run_all(
         shop,
         ('faulty.TestFaults.test_answered', '-u', '2', '--hits', '5', '--vaurien', ERROR),
         ('faulty.TestFaults.test_retried', '-u', '1', '--hits', '5', '--vaurien', ERROR.replace('1-4', 'every 3')),
+        ('faulty.TestFaults.test_in_a_thread', '--hits', '5', '--vaurien', ERROR.replace('1-4', 'every 3')),
         ('faulty.TestFaults.test_failed', '-u', '2', '--hits', '5', '--vaurien', ERROR),
         ('faulty.TestFaults.test_app', '-u', '2', '--hits', '5', '--vaurien', ERROR),
         ('faulty.TestFaults.test_closed', '--hits', '5', '--vaurien', "protocol=http behavior=blackout(nth='every 2')"),
@@ -31,6 +32,7 @@ def test_what_a_test_makes_of_faults(shop: Shop) -> None:
     assert (answered['status'], answered['success']) == (0, 10)
     assert retried['faults'] == {'injected': {'error': 2}, 'met': {'retried': 2}, 'stray': 0}
     assert (retried['status'], retried['success']) == (0, 5)
+    assert (thread['faults'], thread['success']) == (retried['faults'], 5)
     assert failed['faults'] == {'injected': {'error': 4}, 'met': {'failed': 4}, 'stray': 0}
     assert (failed['status'], failed['failures']) == (1, 4)
     assert app['faults'] == {'injected': {'error': 4}, 'met': {'failed': 4}, 'stray': 0}

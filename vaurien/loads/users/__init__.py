@@ -8,5 +8,6 @@ case_hits   a hit that runs a unittest method
 command_hits  a hit that runs a command
 fixtures    ``setUpModule`` and ``setUpClass``, once per process
 locust_recorder  from what the clients of a test tell to the statistics
-fault_proxy a proxy in front of the server, and whose hits its faults met
+fault_proxy  a proxy in front of the server, and whose hits its faults met
+connections  which user opened a connection to it
 """

@@ -20,7 +20,7 @@ from vaurien.loads.stats import Outcome, TestStats, shorten
 if TYPE_CHECKING:
     from vaurien.loads.plan import Plan
     from vaurien.loads.recorder import Recorder
-    from vaurien.loads.users.fault_proxy import FaultProxy
+    from vaurien.loads.users.connections import Connections
 
 #: Seconds between SIGTERM and SIGKILL for a command that is cut off.
 GRACE = 1.0
@@ -53,12 +53,12 @@ class CommandHits:
         user: int,
         recorder: Recorder,
         stats: TestStats,
-        fault_proxy: FaultProxy | None,
+        connections: Connections,
     ) -> None:
         """*user* is the number of the user whose hits these are."""
         self._words = split_command(plan.test_runner, plan.test)
         self._user = user
-        self._fault_proxy = fault_proxy
+        self._connections = connections
         self._stats = stats
         self._recorder = recorder
         self._environment = {
@@ -101,8 +101,7 @@ class CommandHits:
             env=environment,
             start_new_session=True,
         )
-        if self._fault_proxy is not None:
-            self._fault_proxy.begin_command(process.pid, self._user)
+        self._connections.begin_command(process.pid, self._user)
         try:
             with process.stdout as output:
                 while line := output.readline(MAX_LINE):
@@ -111,8 +110,7 @@ class CommandHits:
             return status
         finally:
             _end(process)
-            if self._fault_proxy is not None:
-                self._fault_proxy.end_command(process.pid)
+            self._connections.end_command(process.pid)
 
     def _read(self, line: bytes) -> None:
         if not line.startswith(b'loads: '):

@@ -1,149 +1,120 @@
-"""A proxy in front of the server, on the event loop of the users, and whose hits its faults met.
-
-Whose a connection is: a user's is known by its local port, which is noted when it connects; that of a command's by the
-process that holds it.
-"""
+"""A proxy in front of the server, on the event loop of the users, and whose hits its faults met."""
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
-
-import psutil
+from typing import TYPE_CHECKING
 
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import StartError
 from vaurien.loads.stats import Met, Outcome, TestStats
-from vaurien.loads.users.user import current_user
 from vaurien.loads.vaurien_flag import proxied_url, read_words
 from vaurien.records.faults import Fault
 from vaurien.records.observer import ObservedLink, Observer
 
 if TYPE_CHECKING:
     from vaurien.loads.plan import Plan
+    from vaurien.loads.users.connections import Connections
 
 
 class Meeting:
     """A hit in progress, and the faults that it met."""
 
     def __init__(self) -> None:
-        #: The texts of the requests that were hit.
-        self.requests: set[str] = set()
-        #: Whether one of them was made again.
-        self.retried = False
+        #: The texts of the requests that met a fault.
+        self._requests: set[str] = set()
+        self._retried = False
+
+    def add_fault(self, request: str) -> None:
+        """Note a fault of a request."""
+        self._requests.add(request)
+
+    def add_request(self, describe: Callable[[], str]) -> None:
+        """Note a request; *describe* returns its text, and is called only if that matters."""
+        if self._requests and not self._retried:
+            self._retried = describe() in self._requests
+
+    def end(self, outcome: Outcome) -> Met | None:
+        """Return what the test made of the faults, or None if there were none."""
+        if not self._requests:
+            return None
+        if outcome in ('error', 'failure'):
+            return 'failed'
+        return 'retried' if self._retried else 'answered'
 
 
 class FaultProxy(Observer):
     """Serves from when it is entered until it is left."""
 
-    def __init__(self, plan: Plan, stats: TestStats) -> None:
-        """Raises `ConfigError`."""
+    def __init__(self, plan: Plan, stats: TestStats, connections: Connections) -> None:
+        """Raises `ConfigError` if the plan does not describe a proxy."""
         settings = read_words(plan.vaurien, plan.server_url)
         self._plan = plan
         self._stats = stats
+        self._connections = connections
         self._server = ProxyServer(settings, self)
         #: The local ports of the clients, by number of the link.
-        self._clients: dict[int, int] = {}
-        #: By number of the user.
-        self._meetings: dict[int, Meeting] = {}
-        #: Users by local port, and by the process of their command.
         self._ports: dict[int, int] = {}
-        self._commands: dict[int, int] = {}
-        self._connect: Any = None
+        #: The hits in progress, by number of the user.
+        self._meetings: dict[int, Meeting] = {}
 
     def __enter__(self) -> FaultProxy:
         try:
             self._server.start()
         except OSError as error:
             raise StartError.of(error, self._server.address) from None
-        self._connect = socket.socket.connect
-        socket.socket.connect = self._noting(self._connect)  # type: ignore[method-assign]
+        self._connections.watch(self._server.address.port)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        socket.socket.connect = self._connect  # type: ignore[method-assign]
+        self._connections.unwatch()
         self._server.shut_down()
 
     @property
     def url(self) -> str:
-        """The server's, by way of the proxy."""
+        """The URL of the server, by way of the proxy."""
         return proxied_url(self._plan.server_url, self._server.settings.protocol, self._server.address)
 
-    # What users tell
+    # What users report
 
     def begin_hit(self, user: int) -> None:
-        """That user begins a hit."""
+        """Note that a user begins a hit."""
         self._meetings[user] = Meeting()
 
     def end_hit(self, user: int, outcome: Outcome) -> None:
-        """That user's hit came to its end."""
-        meeting = self._meetings.pop(user)
-        if meeting.requests:
-            failed = outcome in ('error', 'failure')
-            met: Met = 'failed' if failed else 'retried' if meeting.retried else 'answered'
+        """Count the hit of a user if it met a fault."""
+        met = self._meetings.pop(user).end(outcome)
+        if met is not None:
             self._stats.end_meeting(met)
 
-    def begin_command(self, pid: int, user: int) -> None:
-        """That user's hit is that process."""
-        self._commands[pid] = user
+    def cut_hit(self, user: int) -> None:
+        """Forget the hit of a user, which was cut off."""
+        del self._meetings[user]
 
-    def end_command(self, pid: int) -> None:
-        """It has ended."""
-        del self._commands[pid]
-
-    def _noting(self, connect: Callable[..., Any]) -> Callable[..., Any]:
-        def connect_and_note(sock: socket.socket, address: Any) -> Any:
-            result = connect(sock, address)
-            user = current_user()
-            if user is not None and isinstance(address, tuple) and address[1] == self._server.address.port:
-                self._ports[sock.getsockname()[1]] = user.number
-            return result
-
-        return connect_and_note
-
-    # What the proxy tells
+    # What the proxy reports
 
     def on_link(self, link: ObservedLink) -> None:
         address = link.client_address
-        self._clients[link.number] = 0 if address is None else address.port  # gone already
+        self._ports[link.number] = 0 if address is None else address.port  # the client has gone already
 
     def on_request(self, link: ObservedLink, exchange: int, describe: Callable[[], str]) -> None:
-        """Find out whether a request is one that was hit before, by whatever link it comes."""
         meeting = self._find_meeting(link.number)
-        if meeting is not None and meeting.requests and not meeting.retried:
-            meeting.retried = describe() in meeting.requests
+        if meeting is not None:
+            meeting.add_request(describe)
 
     def on_fault(self, fault: Fault) -> None:
-        self._stats.faults[fault.behavior] = self._stats.faults.get(fault.behavior, 0) + 1
         meeting = self._find_meeting(fault.link)
-        if meeting is None:
-            self._stats.stray_faults += 1
-        else:
-            meeting.requests.add(fault.request)
+        self._stats.add_fault(fault.behavior, stray=meeting is None)
+        if meeting is not None:
+            meeting.add_fault(fault.request)
 
     def on_closed(self, link: ObservedLink) -> None:
-        self._ports.pop(self._clients.pop(link.number), None)
+        self._connections.forget(self._ports.pop(link.number))
 
     def _find_meeting(self, link: int) -> Meeting | None:
-        """Return the hit in progress of the client of a link; None if the client or its hit is not known."""
-        port = self._clients.get(link, 0)  # a fault may be told of a link that has just closed
-        if port not in self._ports and self._commands:
-            owner = self._find_command(port)
-            if owner is not None:
-                self._ports[port] = owner
-        return self._meetings.get(self._ports.get(port, -1))
-
-    def _find_command(self, port: int) -> int | None:
-        for pid, user in self._commands.items():
-            try:
-                root = psutil.Process(pid)
-                for process in (root, *root.children(recursive=True)):
-                    if any(one.laddr.port == port for one in process.net_connections('tcp')):
-                        return user
-            except psutil.Error:  # it has just ended
-                continue
-        return None
+        """Return the hit in progress of the client of a link, or None if client or hit is not known."""
+        user = self._connections.find(self._ports.get(link, 0))  # a fault may be told of a link that has just closed
+        return None if user is None else self._meetings.get(user)

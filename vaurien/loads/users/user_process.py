@@ -12,6 +12,7 @@ from vaurien.loads.discovery import FoundTest, find_test
 from vaurien.loads.stats import Outcome, TestStats
 from vaurien.loads.users.case_hits import CaseHits, SkippedHits
 from vaurien.loads.users.command_hits import CommandHits
+from vaurien.loads.users.connections import Connections
 from vaurien.loads.users.fault_proxy import FaultProxy
 from vaurien.loads.users.fixtures import Fixtures
 from vaurien.loads.users.locust_recorder import LocustRecorder
@@ -43,6 +44,7 @@ class UserProcess:
         self._runner = runner
         self._agent = agent
         self._number = number
+        self._connections = Connections()
         self._fault_proxy: FaultProxy | None = None
         self._test: FoundTest | None = None
         self._stack = ExitStack()
@@ -63,7 +65,7 @@ class UserProcess:
             if plan.server_url:
                 self._set_server_url(plan.server_url)
             if plan.vaurien:
-                self._fault_proxy = self._stack.enter_context(FaultProxy(plan, self.stats))
+                self._fault_proxy = self._stack.enter_context(FaultProxy(plan, self.stats, self._connections))
                 self._set_server_url(self._fault_proxy.url)
             if not plan.test_runner:
                 self._test = find_test(plan.test)
@@ -128,7 +130,7 @@ class UserProcess:
     def make_hits(self, user: LoadsUser) -> Hits:
         recorder = LocustRecorder(user, self.stats)
         if self._test is None:
-            return CommandHits(self.plan, self._agent, user.number, recorder, self.stats, self._fault_proxy)
+            return CommandHits(self.plan, self._agent, user.number, recorder, self.stats, self._connections)
         if self._skipped:
             return SkippedHits()
         return CaseHits(self._test, recorder, self.stats)
@@ -144,6 +146,8 @@ class UserProcess:
 
     def cut_hit(self, user: int) -> None:
         self.stats.cut_hit()
+        if self._fault_proxy is not None:
+            self._fault_proxy.cut_hit(user)
 
 
 class LocalRun(Run):
