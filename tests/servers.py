@@ -22,7 +22,7 @@ from mirakuru import TCPExecutor
 HOST = '127.0.0.1'
 
 #: The most seconds that anything local may take; every wait in the tests is a multiple of it.
-TIMEOUT = 5.0 * float(os.environ.get('VAURIEN_TEST_TIMEOUT_SCALE', '1'))
+TIMEOUT = 10.0 * float(os.environ.get('VAURIEN_TEST_TIMEOUT_SCALE', '1'))
 
 #: Where Debian keeps servers, often not on the path of a user.
 SEARCH_PATH = ':'.join(

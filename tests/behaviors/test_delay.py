@@ -12,13 +12,15 @@ from tests.arming import UNAIMED
 from tests.behaviors.clients import curl, http_session, redis_client
 from tests.behaviors.talk import connect, make_proxy
 from tests.peers import RawBackend
-from tests.servers import INDEX, LARGE, Server
+from tests.servers import INDEX, LARGE, TIMEOUT, Server
 from vaurien import Proxy
 from vaurien.behaviors.delay import Delay
 from vaurien.errors import OptionError
 
 #: Seconds; long against what a loopback takes.
 LATE = 0.15
+#: Seconds; longer than anything is waited for here.
+FOR_EVER = 100 * TIMEOUT
 #: Seconds that a clock may be off.
 CLOCK = 0.002
 
@@ -30,20 +32,26 @@ def test_the_request_waits(raw_backend: RawBackend) -> None:
         backend = raw_backend.accept()
         began = monotonic()
         client.send(b'hello')
-        assert backend.is_silent(LATE / 2)
         assert backend.recv_exactly(5) == b'hello'
         assert monotonic() - began > LATE - CLOCK
+
+
+def test_the_request_does_not_wait_for_a_late_reply(raw_backend: RawBackend) -> None:
+    with make_proxy(raw_backend, 'tcp', 'delay', sleep=FOR_EVER, before=False) as proxy, connect(proxy) as client:
+        backend = raw_backend.accept()
+        client.send(b'hello')
+        assert backend.recv_exactly(5) == b'hello'
+        backend.send(b'world')
+        assert client.is_silent(LATE)
 
 
 def test_the_reply_is_held_back(raw_backend: RawBackend) -> None:
     with make_proxy(raw_backend, 'tcp', 'delay', sleep=LATE, before=False) as proxy, connect(proxy) as client:
         backend = raw_backend.accept()
-        began = monotonic()
         client.send(b'hello')
         assert backend.recv_exactly(5) == b'hello'
-        assert monotonic() - began < LATE
+        began = monotonic()
         backend.send(b'world')
-        assert client.is_silent(LATE / 2)
         assert client.recv_exactly(5) == b'world'
         assert monotonic() - began > LATE - CLOCK
 
@@ -70,19 +78,16 @@ def test_nothing_is_held_back_for_a_reply_that_never_comes(raw_backend: RawBacke
 
 
 def test_an_interim_response_is_not_late(raw_backend: RawBackend) -> None:
-    with make_proxy(raw_backend, 'http', 'delay', sleep=LATE, before=False) as proxy, connect(proxy) as client:
+    with make_proxy(raw_backend, 'http', 'delay', sleep=FOR_EVER, before=False) as proxy, connect(proxy) as client:
         backend = raw_backend.accept()
         client.send(b'POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n')
         backend.recv_until(b'\r\n\r\n')
         backend.send(b'HTTP/1.1 100 Continue\r\n\r\n')
-        began = monotonic()
         assert client.recv_until(b'\r\n\r\n') == b'HTTP/1.1 100 Continue\r\n\r\n'
-        assert monotonic() - began < LATE
         client.send(b'body')
         assert backend.recv_exactly(4) == b'body'
         backend.send(b'HTTP/1.1 204 No Content\r\n\r\n')
-        assert client.recv_until(b'\r\n\r\n') == b'HTTP/1.1 204 No Content\r\n\r\n'
-        assert monotonic() - began > LATE - CLOCK
+        assert client.is_silent(LATE)
 
 
 @before_or_after
@@ -93,8 +98,9 @@ def test_only_once_for_each_request(nginx: Server, before: bool) -> None:
             for _ in range(2):
                 began = monotonic()
                 assert session.get('/large').content == LARGE
-                assert LATE - CLOCK < monotonic() - began < 2 * LATE
-        assert proxy.status()['links']['total'] == 1
+                assert LATE - CLOCK < monotonic() - began < TIMEOUT, 'many times that if each chunk were late'
+        status = proxy.status()
+        assert (status['links']['total'], status['faults']) == (1, {'delay': 2})
 
 
 @before_or_after
@@ -126,7 +132,7 @@ def test_is_nobody_elses(echo_server: RawBackend) -> None:
         for client in clients:
             with client:
                 assert client.recv_exactly(1) == b'x'
-        assert LATE - CLOCK < monotonic() - began < 3 * LATE
+        assert LATE - CLOCK < monotonic() - began < 20 * LATE
 
 
 def test_clients_lose_their_patience(nginx: Server, redis_server: Server) -> None:
@@ -134,7 +140,10 @@ def test_clients_lose_their_patience(nginx: Server, redis_server: Server) -> Non
         with pytest.raises(requests.ReadTimeout):
             session.get('/', timeout=LATE)
         assert curl(proxy.address.port, '/', '--max-time', str(LATE)).returncode == 28  # CURLE_OPERATION_TIMEDOUT
-    with Proxy(redis_server.address, 'redis') as proxy, redis_client(proxy.address.port, socket_timeout=LATE) as client:
+    with (
+        Proxy(redis_server.address, 'redis') as proxy,
+        redis_client(proxy.address.port, socket_timeout=3 * LATE) as client,
+    ):
         proxy.set_behavior('delay')
         with pytest.raises(redis.TimeoutError):
             client.get('x')

@@ -33,6 +33,8 @@ RAISES = {
         'abort': 'redis.exceptions.ConnectionError',
     },
 }
+#: Seconds after which a client gives up that waits in vain.
+PATIENCE = 0.5
 OPTIONS: dict[str, dict[str, Any]] = {'delay': {'sleep': 0.2}, 'transient': {'agitate': 1}}
 
 
@@ -50,18 +52,20 @@ every_behavior = pytest.mark.parametrize('behavior', RAISES['http'])
 
 @every_behavior
 def test_requests(nginx: Server, behavior: str) -> None:
+    timeout = PATIENCE if behavior == 'hang' else TIMEOUT
     with Proxy(nginx.address, 'http') as proxy, http_session(proxy.address.port) as session:
         session.get('/ok').raise_for_status()
         with proxy.with_behavior(behavior, **OPTIONS.get(behavior, {})):
-            check('http', behavior, lambda: session.get('/ok', timeout=0.5).raise_for_status())
+            check('http', behavior, lambda: session.get('/ok', timeout=timeout).raise_for_status())
         assert session.get('/ok').text == 'ok\n'
 
 
 @every_behavior
 def test_redis(redis_server: Server, behavior: str) -> None:
+    timeout = PATIENCE if behavior == 'hang' else TIMEOUT
     with (
         Proxy(redis_server.address, 'redis') as proxy,
-        redis_client(proxy.address.port, socket_timeout=0.5) as client,
+        redis_client(proxy.address.port, socket_timeout=timeout) as client,
     ):
         with proxy.with_behavior(behavior, **OPTIONS.get(behavior, {})):
             check('redis', behavior, lambda: client.get('nobody'))

@@ -65,7 +65,7 @@ def test_clients_give_up(nginx: Server) -> None:
 
 def test_the_driver_gives_up_and_comes_again(redis_server: Server) -> None:
     proxy = Proxy(redis_server.address, 'redis')
-    with proxy, redis_client(proxy.address.port, socket_timeout=PATIENCE) as client:
+    with proxy, redis_client(proxy.address.port, socket_timeout=5 * PATIENCE) as client:
         with proxy.with_behavior('hang'), pytest.raises(redis.TimeoutError):
             client.incr('hang')
         assert client.get('hang') is None

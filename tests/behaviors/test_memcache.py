@@ -20,7 +20,7 @@ from tests.servers import HOST, LARGE, TIMEOUT, Server
 from vaurien import Proxy
 
 #: Seconds that a driver waits where it is to give up.
-PATIENCE = 0.2
+PATIENCE = 0.5
 
 _ERROR = 'pymemcache.exceptions.MemcacheServerError injected by vaurien'
 _CLOSED = 'pymemcache.exceptions.MemcacheUnexpectedCloseError'

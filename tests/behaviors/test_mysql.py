@@ -40,7 +40,7 @@ CONNECTING = {
 #: After these the connection goes on; after the others the driver has closed it.
 STAYS = {'dummy', 'delay', 'error', 'transient'}
 OPTIONS: dict[str, dict[str, Any]] = {'delay': {'sleep': 0.1}, 'transient': {'agitate': 1}}
-#: Seconds that a client waits for a reply that never comes; no exchange takes longer.
+#: Seconds that a client waits for a reply that never comes.
 PATIENCE = 0.5
 
 #: 6 MB and 18 MB, of which the second takes several packets.
@@ -77,9 +77,9 @@ def ask(client: Any, statement: str, *arguments: object) -> Any:
         return cursor.fetchall()
 
 
-def log_in(proxy: Proxy) -> None:
+def log_in(proxy: Proxy, timeout: float = TIMEOUT) -> None:
     """Connect, log in, leave."""
-    with mysql_client(proxy, read_timeout=PATIENCE) as client:
+    with mysql_client(proxy, read_timeout=timeout) as client:
         client.ping()
 
 
@@ -114,7 +114,8 @@ def check(expected: str, act: Callable[[], object]) -> None:
 
 @every_behavior
 def test_statement(mariadb: Server, behavior: str) -> None:
-    with make_proxy(mariadb) as proxy, mysql_client(proxy, read_timeout=PATIENCE) as client:
+    timeout = PATIENCE if behavior == 'hang' else TIMEOUT
+    with make_proxy(mariadb) as proxy, mysql_client(proxy, read_timeout=timeout) as client:
         identity = ask(client, 'SELECT CONNECTION_ID()')
         with proxy.with_behavior(behavior, **OPTIONS.get(behavior, {})):
             check(RAISES[behavior], lambda: ask(client, 'SELECT 1'))
@@ -132,7 +133,8 @@ def test_statement(mariadb: Server, behavior: str) -> None:
 def test_connecting(mariadb: Server, behavior: str) -> None:
     with make_proxy(mariadb) as proxy:
         with proxy.with_behavior(behavior, **OPTIONS.get(behavior, {})):
-            check(CONNECTING[behavior], lambda: log_in(proxy))
+            timeout = PATIENCE if behavior == 'hang' else TIMEOUT
+            check(CONNECTING[behavior], lambda: log_in(proxy, timeout))
         log_in(proxy)
 
 

@@ -117,7 +117,7 @@ class TestCommandLines:
             began = monotonic()
             client.send(b'PING\r\n')
             assert client.recv_until(b'\r\n') == b'+PONG\r\n'
-            assert 2 - CLOCK < monotonic() - began < 3
+            assert monotonic() - began > 2 - CLOCK
 
     def test_twelve_pass_and_then_none(self, vaurien_command: StartCommand, echo_server: RawBackend) -> None:
         command = vaurien_command(
@@ -273,7 +273,7 @@ class TestDrivers:
                 with control.with_behavior(name), pytest.raises(error):
                     client.incr('faults')
             assert client.incr('faults') == 2
-        with redis_client(command.port, socket_timeout=LATE) as client:
+        with redis_client(command.port, socket_timeout=3 * LATE) as client:
             with control.with_behavior('hang'), pytest.raises(redis.TimeoutError):
                 client.incr('faults')
             with control.with_behavior('delay'), pytest.raises(redis.TimeoutError):

@@ -267,4 +267,4 @@ def test_a_behavior_of_somebodys_that_sleeps_delays_nobody_else(
     for client in clients:
         assert client.recv_exactly(5) == b'hello'
         client.close()
-    assert 1 <= time.monotonic() - began < 4, 'one after the other takes 5 s'
+    assert 1 <= time.monotonic() - began < 5, 'what it takes one after the other'

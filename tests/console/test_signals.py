@@ -107,7 +107,9 @@ def test_it_is_announced_on_a_terminal(monkeypatch: pytest.MonkeyPatch, terminal
         monkeypatch.setattr(sys, 'stderr', stream)
         send(signal.SIGINT)
         os.write(theirs, b'.')
-        shown = os.read(ours, 1000)
+        shown = b''
+        while not shown.endswith(b'.'):
+            shown += os.read(ours, 1000)
     os.close(ours)
     assert shown.replace(b'\r\n', b'\n') == told + b'.'
 
