@@ -39,7 +39,6 @@ def read_arming(body: Mapping[str, Any], configured: Options, protocol: type[Bas
     An option that is left out has its *configured* value, or else its declared default.
     """
     fields = dict(body)
-    given: Options = {}
     if 'behaviors' in fields:
         key = 'behaviors'
         rules = read_rules(_take_list(fields, key))
@@ -49,13 +48,15 @@ def read_arming(body: Mapping[str, Any], configured: Options, protocol: type[Bas
         text = _take_text(fields, key)
         rules = _read_text(text, key)
         if key == 'name' and NAME.fullmatch(text):
-            given = {text: rules[0].kind.check(fields)}
-            rules[0].kind.check_protocol(given[text], protocol)
+            kind = rules[0].kind
+            given = kind.check(fields)
+            kind.check_protocol(given, protocol)
+            rules = [Rule(kind, given=given)]
         else:
-            given = _take_options(fields, rules, protocol)
+            rules = _take_options(fields, rules, protocol)
             _refuse_rest(fields, key, 'options')
     try:
-        return complete_rules(rules, given, configured)
+        return complete_rules(rules, configured)
     except ConfigError as error:
         raise error if error.path else error.within(key) from None
 
@@ -67,7 +68,8 @@ def _read_text(text: str, key: str) -> list[Rule]:
         raise error.within(key) from None
 
 
-def _take_options(fields: dict[str, Any], rules: Sequence[Rule], protocol: type[BaseProtocol]) -> Options:
+def _take_options(fields: dict[str, Any], rules: Sequence[Rule], protocol: type[BaseProtocol]) -> list[Rule]:
+    """Return *rules* with the options in ``{"options": {"delay": {"sleep": 2}}}``, checked."""
     options = _as_object(fields.pop('options', {}), 'options')
     for name, values in options.items():
         _as_object(values, f'options.{name}')
@@ -75,9 +77,9 @@ def _take_options(fields: dict[str, Any], rules: Sequence[Rule], protocol: type[
         given = check_own_options(options, rules)
         for rule in rules:
             _check_protocol(rule.kind, given.get(rule.name, {}), protocol)
+        return [rule.over(given.get(rule.name, {})) for rule in rules]
     except OptionError as error:
         raise error.within('options') from None
-    return given
 
 
 def _check_protocol(kind: type[Dummy], values: Mapping[str, Any], protocol: type[BaseProtocol]) -> None:
