@@ -21,7 +21,7 @@ class Address(NamedTuple):
 
     @property
     def written(self) -> str:
-        """The text to show to whoever gave the address: a subclass may know how they wrote it."""
+        """The text to show to users. A subclass may keep the text that they wrote."""
         return str(self)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The sections that there are, and the keys of each with their types."""
+"""The sections of a configuration, and the keys of each with their types."""
 
 from __future__ import annotations
 

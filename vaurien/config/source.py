@@ -90,10 +90,10 @@ def _read_mapping(value: Any, path: str, place: Callable[[str], str]) -> dict[st
     if value is not None and not isinstance(value, dict):
         raise ConfigError(f'expected keys and values, got {value!r}', place(path))
     mapping: dict[str, Any] = {}
-    spelled: dict[str, str] = {}
+    seen: dict[str, str] = {}
     for key, inner in (value or {}).items():
         mapping[str(key)] = inner
-        twin = spelled.setdefault(str(key).replace('_', '-'), str(key))
+        twin = seen.setdefault(str(key).replace('_', '-'), str(key))
         if twin != str(key):
             raise ConfigError(f'the same as {twin!r}, which is given before', place(f'{path}.{key}'))
     return mapping

@@ -30,7 +30,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     ConfigError: Answer(falcon.HTTP_400, 'body'),
     UnknownProxyError: Answer(falcon.HTTP_404, 'path'),
     AmbiguousProxyError: Answer(falcon.HTTP_409, 'path'),
-    falcon.HTTPBadRequest: Answer(falcon.HTTP_400, 'method', 'there is no such method'),
+    falcon.HTTPBadRequest: Answer(falcon.HTTP_400, 'method', 'no such method'),
     falcon.HTTPUnauthorized: Answer(falcon.HTTP_401, 'header'),
     falcon.HTTPForbidden: Answer(falcon.HTTP_403, 'header'),
     falcon.HTTPNotFound: Answer(falcon.HTTP_404, 'path', f'there are /{", /".join(ROUTES)}: see /openapi.json'),

@@ -94,7 +94,7 @@ def sort_options(spec: Spec, options: dict[str, Any]) -> dict[str, Any]:
 def format_rules(rules: Sequence[Rule]) -> str:
     """Return the text that `read_rules` reads as *rules*; ``dummy`` for none.
 
-    A rule is written with its options where it has limits, or is not the only one of its name.
+    A rule is written with its options if it has limits, or if another rule has the same name.
     """
     names = [rule.name for rule in rules]
     return format_spec(
@@ -133,7 +133,7 @@ def _read_term(number: int, given: Any) -> Term:
 
 
 def _check_reach(rules: Sequence[Rule]) -> None:
-    """Raise `ConfigError` for a rule to which those before it leave too little of whatever it is for."""
+    """Raise `ConfigError` if the rules before a rule leave it less than its percent of the exchanges that it is for."""
     for i, rule in enumerate(rules):
         total = math.fsum([rule.percent, *(other.percent for other in rules[:i] if _covers(other, rule))])
         if total > 100 + TOLERANCE:
@@ -143,7 +143,7 @@ def _check_reach(rules: Sequence[Rule]) -> None:
 
 
 def _covers(other: Rule, rule: Rule) -> bool:
-    """Return whether *other* is, for certain, for whatever *rule* is for."""
+    """Return whether *other* is certainly for every exchange that *rule* is for."""
     if other.nth is not None or other.times is not None:
         return False
     return other.match is None or other.match == rule.match

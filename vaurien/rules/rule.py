@@ -18,7 +18,7 @@ from vaurien.rules.match import Ordinals, Pattern
 
 @dataclass(slots=True)
 class Rule:
-    """A behavior, armed or to be armed. Two are equal if they declare the same, whatever they have counted.
+    """A behavior, armed or to be armed. Two rules are equal if they declare the same; their counters do not matter.
 
     Whoever makes one has looked the behavior up and checked the options: that happens once. `arm` then makes the rule
     that is at work, any number of times.
@@ -31,11 +31,12 @@ class Rule:
     given: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     #: Every option with its value, given or default.
     options: dict[str, Any] = field(init=False)
-    #: Which exchanges it is for: those that match, which of these, and after how many faults it retires.
+    #: Its limits: a pattern for requests, ordinal numbers among those that match, and a number of faults.
     match: Pattern | None = field(init=False, repr=False)
     nth: Ordinals | None = field(init=False, repr=False)
     times: int | None = field(init=False, repr=False)
-    #: Exchanges that it was for, and those that it was applied to. The first is counted if any rule is limited.
+    #: The number of exchanges that matched, and of those that it was applied to. The first is counted only if a rule
+    #: of the proxy has limits.
     matched: int = field(default=0, init=False, repr=False, compare=False)
     hits: int = field(default=0, init=False, repr=False, compare=False)
     #: The behavior at work. Only what `arm` returns has it.
@@ -101,9 +102,9 @@ class Rule:
         ``dummy`` is counted, but never applies. Nor does a behavior that raises an exception, which is logged.
         """
         try:
-            # Most behaviors have no say in it: the call is spared them.
+            # Most behaviors do not define it, and the call takes time.
             is_due = self.kind.is_due is Dummy.is_due or self.behavior.is_due()
-        except (Exception, SystemExit) as error:  # whatever somebody's behavior raises
+        except (Exception, SystemExit) as error:  # a plug-in may raise anything
             warn_failed(self.behavior, error)
             return False
         self.hits += is_due

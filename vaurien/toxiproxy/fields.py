@@ -32,12 +32,12 @@ class ProxyFields(msgspec.Struct, kw_only=True):
     protocol: str | None = None
 
     def find_missing(self) -> str:
-        """Return the first required field that is missing; an empty text if there is none."""
+        """Return the first required field that is missing, or an empty text."""
         return next((field for field in ('name', 'upstream') if not getattr(self, field)), '')
 
 
 class WrittenAddress(Address):
-    """An address that is shown as somebody wrote it: ``:6379``, ``localhost:http``, or what is no address at all."""
+    """An address that is shown as a client wrote it: ``:6379``, ``localhost:http``, or a text that is no address."""
 
     _text: str
 

@@ -32,7 +32,7 @@ class ProxyChange(msgspec.Struct, kw_only=True):
 
 
 class Lifecycle:
-    """Methods raise `ToxiproxyError`, and have changed nothing then, unless they say otherwise."""
+    """The operations on proxies. If one raises `ToxiproxyError`, it has changed nothing, unless it says otherwise."""
 
     def __init__(self, proxies: Proxies) -> None:
         self._proxies = proxies
