@@ -12,7 +12,7 @@ from vaurien.toxics.base import BaseToxic, Ending, Item
 
 
 class ChainedStream(Protocol):
-    """What a chain asks of its stream."""
+    """The part of a stream that its chain needs."""
 
     @property
     def is_closed(self) -> bool:

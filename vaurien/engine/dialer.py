@@ -34,7 +34,7 @@ def begin_connecting(family: int, address: Any) -> tuple[socket | None, int]:
 
 
 class DialingLink(Protocol):
-    """What a dialer asks of its link."""
+    """The part of a link that its dialer needs."""
 
     def on_connected(self, backend: socket) -> None:
         """Handle that the backend has accepted: the socket is the link's from now on."""

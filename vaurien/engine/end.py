@@ -19,7 +19,7 @@ LINGER = 5.0
 
 
 class EndUser(Protocol):
-    """What an end asks of whoever reads and writes it, and has to know what was read and written."""
+    """The user of an end, an exchange or a handler, which has to know what was read and written."""
 
     @property
     def expects_reply(self) -> bool:

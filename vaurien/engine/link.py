@@ -30,19 +30,19 @@ _RESET = struct.pack('ii', 1, 0)
 
 
 class LinkOwner(Protocol):
-    """What a link asks of its proxy."""
+    """The part of a proxy that its links need."""
 
     @property
     def runtime(self) -> Runtime:
-        """What everything runs on."""
+        """The event loop, greenlets and clock."""
 
     @property
     def arming(self) -> Arming:
-        """What is armed."""
+        """The rules at work."""
 
     @property
     def resolver(self) -> Resolver:
-        """Where the backend is."""
+        """The addresses of the backend."""
 
     @property
     def backend(self) -> Address:
@@ -50,7 +50,7 @@ class LinkOwner(Protocol):
 
     @property
     def connect_timeout(self) -> float:
-        """For how many seconds each address of the backend is tried."""
+        """The seconds for which each address of the backend is tried."""
 
     @property
     def protocol(self) -> type[BaseProtocol]:
@@ -329,7 +329,7 @@ class Link:
         return [stage.label for chain in chains for stage in chain.stages if stage.applied]
 
     def counts(self) -> Counts:
-        """Return what has gone over it until now."""
+        """Return the numbers that it has counted until now."""
         if not self.joined:
             return Counts()
         up, down = self.up, self.down
@@ -338,7 +338,7 @@ class Link:
     # Who waits
 
     def wait(self) -> None:
-        """In a greenlet, sleep until anything changes on this link."""
+        """Let the calling greenlet sleep until anything changes on this link."""
         waiter: Waiter[None] = Waiter()
         self.waiters.append(waiter.switch)
         try:

@@ -12,10 +12,10 @@ from vaurien.settings import ProxySettings
 
 
 class Proxies(Mapping[str, ProxyServer]):
-    """In order of their creation."""
+    """The proxies by name, in order of their creation."""
 
     def __init__(self, settings: Sequence[ProxySettings], defaults: ProxySettings | None = None) -> None:
-        """*defaults*: what those are told that come later. Raises `ConfigError`. No I/O happens before `start`."""
+        """*defaults* are the settings of proxies created later. Raise `ConfigError`. No I/O happens before `start`."""
         self.defaults = defaults or ProxySettings()
         self._proxies: dict[str, ProxyServer] = {}
         for one in settings:
@@ -31,18 +31,18 @@ class Proxies(Mapping[str, ProxyServer]):
         return len(self._proxies)
 
     def add(self, proxy: ProxyServer) -> None:
-        """Take one more in; raises `ConfigError` if there is one of that name."""
+        """Add a proxy; raise `ConfigError` if its name is taken."""
         if proxy.name in self._proxies:
             raise ConfigError(f'there is a proxy named {proxy.name!r} already')
         self._proxies[proxy.name] = proxy
 
     def replace(self, proxy: ProxyServer) -> None:
-        """Put one in the place of the one of the same name, and stop that."""
+        """Put a proxy in the place of the one of the same name, which is stopped."""
         before, self._proxies[proxy.name] = self._proxies[proxy.name], proxy
         before.shut_down()
 
     def start(self) -> None:
-        """Start all that are enabled; raises `StartError`."""
+        """Start all proxies that are enabled; raise `StartError` if one cannot listen."""
         for proxy in self._proxies.values():
             if proxy.settings.enabled:
                 try:
@@ -51,9 +51,9 @@ class Proxies(Mapping[str, ProxyServer]):
                     raise StartError.of(error, proxy.address) from error
 
     def remove(self, name: str) -> None:
-        """Stop one, and forget it."""
+        """Stop the proxy of that name, and forget it."""
         self._proxies.pop(name).shut_down()
 
     def shut_down(self, grace: float = 0.0) -> None:
-        """Stop all, together: open exchanges may finish for *grace* seconds. Blocks the calling greenlet."""
+        """Stop all proxies together; open exchanges may finish for *grace* seconds. Blocks the calling greenlet."""
         Group().map(lambda proxy: proxy.shut_down(grace), list(self._proxies.values()))

@@ -194,7 +194,7 @@ class ProxyServer:
 
     @property
     def connect_timeout(self) -> float:
-        """For how many seconds each address of the backend is tried."""
+        """The seconds for which each address of the backend is tried."""
         return self.settings.timeout
 
     def new_protocol(self) -> BaseProtocol:
@@ -225,7 +225,7 @@ class ProxyServer:
 
     @property
     def rules(self) -> Sequence[Rule]:
-        """What is armed."""
+        """The rules that are armed."""
         return self.arming.rules
 
     def set_backend(self, backend: Address) -> None:

@@ -20,7 +20,7 @@ _FLAGS = os.SPLICE_F_MOVE | os.SPLICE_F_NONBLOCK
 
 
 class SplicedStream(Protocol):
-    """What a splice asks of its stream."""
+    """The part of a stream that its splice needs."""
 
     @property
     def source(self) -> socket:

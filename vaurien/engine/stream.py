@@ -37,7 +37,7 @@ Tap = Callable[[bytes], bytes]
 
 
 class StreamOwner(Protocol):
-    """What a stream asks of its link."""
+    """The part of a link that its streams need."""
 
     @property
     def closed(self) -> bool:
@@ -45,7 +45,7 @@ class StreamOwner(Protocol):
 
     @property
     def waiters(self) -> Sequence[object]:
-        """Those who wait for `changed`."""
+        """The greenlets that wait for `changed`."""
 
     def on_broken(self, sock: socket) -> None:
         """Handle that the connection on *sock* is broken."""
@@ -76,7 +76,7 @@ class StreamOwner(Protocol):
 
 
 class Stream:
-    """One direction of a link. Its sockets are the link's: a stream never closes them."""
+    """Moves the bytes of one direction. The sockets belong to the link: a stream never closes them."""
 
     __slots__ = (
         '_added',

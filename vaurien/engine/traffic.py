@@ -17,7 +17,7 @@ _LAST_DATA_RECV = struct.Struct('=52xI')
 
 
 class TrafficLink(ObservedLink, Protocol):
-    """What traffic, and the ends that it makes, ask of their link."""
+    """The part of a link that its traffic needs, and the ends that the traffic makes."""
 
     @property
     def up(self) -> Stream:
@@ -37,14 +37,14 @@ class TrafficLink(ObservedLink, Protocol):
 
     @property
     def runtime(self) -> Runtime:
-        """What it runs on."""
+        """The event loop, greenlets and clock."""
 
     @property
     def arming(self) -> Arming:
-        """What is armed."""
+        """The rules at work."""
 
     def wait(self) -> None:
-        """In a greenlet, sleep until anything changes on the link."""
+        """Let the calling greenlet sleep until anything changes on the link."""
 
     def changed(self) -> None:
         """Wake the greenlets that wait."""
@@ -66,7 +66,7 @@ class TrafficLink(ObservedLink, Protocol):
 
 
 class Traffic:
-    """Nothing is done to the bytes: they have no messages, and each chunk from the client counts as an exchange.
+    """Does nothing to the bytes: they have no messages, and each chunk from the client counts as an exchange.
 
     This is also the base of what does more. It has no state, so that one object, `PLAIN`, serves every link.
     """

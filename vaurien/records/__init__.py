@@ -1,1 +1,10 @@
-"""What has happened on a proxy: counters, histograms, the last faults, and the types of its status."""
+"""What has happened on a proxy, and who is told.
+
+observer   the interface of those who are told of links, requests and faults
+faults     one fault, as data
+fault_log  the last faults
+counts     the numbers of a link
+counters   the numbers of a proxy
+histogram  how often a behavior or toxic was applied, and for how long it held things
+status     what is shown of proxies, links, rules and toxics
+"""

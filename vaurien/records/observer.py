@@ -11,7 +11,7 @@ from vaurien.records.faults import Fault
 
 
 class ObservedLink(Protocol):
-    """What an observer may ask of a link."""
+    """The part of a link that observers may use."""
 
     @property
     def number(self) -> int:
@@ -22,7 +22,7 @@ class ObservedLink(Protocol):
         """The address of the client; None once the client has gone."""
 
     def counts(self) -> Counts:
-        """Return what has gone over it until now."""
+        """Return the numbers that it has counted until now."""
 
 
 class Observer:
