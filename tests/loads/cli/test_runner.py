@@ -55,17 +55,17 @@ def test_exactly_so_many_hits(shop: Shop) -> None:
     assert shop.counted('orders') == sum(lines.values())
 
 
-def test_durations(shop: Shop) -> None:
-    slow, endless, stubborn = shop.run_all(
-        [
-            ['shop.TestShop.test_slow', '-u', '4', '-d', '1'],
-            ['shop.TestShop.test_endless', '-u', '2', '-d', '0.5'],
-            ['shop.TestShop.test_stubborn', '-u', '2', '-d', '0.3'],
-        ]
+def test_durations(shop: Shop, start: Starter) -> None:
+    lines = (
+        ['shop.TestShop.test_slow', '-u', '4', '-d', '0.7'],
+        ['shop.TestShop.test_endless', '-u', '2', '-d', '0.5'],
+        ['shop.TestShop.test_stubborn', '-u', '2', '-d', '0.3'],
     )
+    started = [start('loads-runner', *line) for line in lines]
+    slow, endless, stubborn = (one.wait() for one in started)
     assert slow.status == 0, slow
-    assert 1 <= slow.number('Duration') < 1 + TIMEOUT
-    assert 4 <= slow.number('Hits') <= 4 * 6
+    assert 0.7 <= slow.number('Duration') < 1 + TIMEOUT
+    assert 4 <= slow.number('Hits') <= 4 * 5
     assert slow.number('Hits') == slow.number('Success')
     for cut in (endless, stubborn):
         assert (cut.status, cut.counts()) == (0, (0, 0, 0, 0)), cut
@@ -131,6 +131,16 @@ def test_what_went_wrong_is_told(shop: Shop) -> None:
     assert (closed.status, closed.counts()) == (1, (10, 0, 10, 0)), closed
     assert 'Connection refused' in closed.out
     assert re.search(r'10 x GET /: ConnectionError', closed.out), closed
+
+
+def test_a_module_that_cannot_be_imported(shop: Shop) -> None:
+    (shop.folder / 'broken.py').write_text('import no_such_thing\n')
+    done = shop.run('broken.Test.test')
+    assert (done.status, done.out) == (1, '')
+    *trace, last = done.err.splitlines()
+    assert last == "loads-runner: error: cannot import broken: ModuleNotFoundError: No module named 'no_such_thing'"
+    assert trace[0] == 'Traceback (most recent call last):'
+    assert 'broken.py", line 1' in trace[1]
 
 
 def test_clients(shop: Shop) -> None:
