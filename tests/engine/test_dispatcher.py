@@ -715,6 +715,27 @@ class TestArming:
                         client.recv_until(b'\r\n')
             arming.join()
 
+    def test_a_fault_does_not_make_the_link_forget_what_no_rule_matches(
+        self, raw_backend: RawBackend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        described: list[bytes] = []
+        describe = Redis.describe
+
+        def note(self: Redis, request: bytes) -> str:
+            described.append(request)
+            return describe(self, request)
+
+        monkeypatch.setattr(Redis, 'describe', note)
+        with make_proxy(raw_backend, 'redis', "error(match='DEL *')") as proxy:
+            client, backend = join(proxy, raw_backend)
+            for request in (command('GET', 'a'), command('DEL', 'a'), command('GET', 'a')):
+                client.send(request)
+                if request[8:11] == b'GET':
+                    assert backend.recv_exactly(len(request)) == request
+                    backend.send(b'$-1\r\n')
+                assert client.recv(100)
+            assert described.count(command('GET', 'a')) == 1
+
 
 def shrink_buffer(server: ProxyServer) -> None:
     """Have the kernel hold less for the client than the proxy itself does."""
