@@ -29,7 +29,7 @@ from vaurien.conntest.flags import parse as parse_conntest
 from vaurien.loads.cli import agent, broker, flags
 from vaurien.protocols import Protocol
 from vaurien.tcpgoon import flags as tcpgoon
-from vaurien.tcpgoon.escapes import unescape
+from vaurien.tcpgoon.plan import unescape
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / 'docs'

@@ -1,4 +1,4 @@
-"""The installed command against real servers: its output, its exit status, its end."""
+"""The command against real servers: its output, its exit status, its end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import trustme
 from gevent import get_hub
 
-from tests.commands import StartCommand, run
+from tests.commands import StartCommand, call, run
 from tests.peers import RawBackend
 from tests.servers import HOST, TIMEOUT, Server
 from tests.tcpgoon.dialing import closed_port
@@ -51,13 +51,13 @@ def test_a_line_every_interval(holder: RawBackend) -> None:
 
 
 def test_no_interval(holder: RawBackend) -> None:
-    result = run('tcpgoon', '-y', '-c', '3', '-i', '0', HOST, str(holder.port))
+    result = call(main, '-y', '-c', '3', '-i', '0', HOST, str(holder.port))
     assert [status['established'] for status in read_statuses(result.stdout)] == [0, 3, 3]
 
 
 def test_the_output_of_a_failure() -> None:
     with closed_port() as port:
-        result = run('tcpgoon', 'run', '-y', '-c', '5', '-s', '0', HOST, str(port))
+        result = call(main, 'run', '-y', '-c', '5', '-s', '0', HOST, str(port))
     assert (result.returncode, result.stderr) == (2, '')
     assert 'Total: 5, Dialing: 0, Established: 0, Closed: 0, Error: 5, NotInitiated: 0\n' in result.stdout
     assert 'Response time' not in result.stdout
@@ -67,9 +67,9 @@ def test_the_output_of_a_failure() -> None:
 
 
 def test_ipv6_and_names(holder: RawBackend) -> None:
-    assert run('tcpgoon', '-y', '-c', '2', 'localhost', str(holder.port)).returncode == 0
+    assert call(main, '-y', '-c', '2', 'localhost', str(holder.port)).returncode == 0
     with closed_port() as port:
-        result = run('tcpgoon', '-y', '-c', '2', '[::1]', str(port))
+        result = call(main, '-y', '-c', '2', '[::1]', str(port))
     assert f'--- [::1]:{port} tcp test statistics ---' in result.stdout
     assert result.returncode == 2
 
@@ -82,7 +82,7 @@ def test_verbose(holder: RawBackend) -> None:
 
 
 def test_json(holder: RawBackend) -> None:
-    result = run('tcpgoon', '--json', '-y', '-c', '7', '-s', '0', HOST, str(holder.port))
+    result = call(main, '--json', '-y', '-c', '7', '-s', '0', HOST, str(holder.port))
     summary = json.loads(result.stdout)
     assert summary['counts'] == {
         'total': 7,
@@ -102,7 +102,7 @@ def test_json(holder: RawBackend) -> None:
 
 def test_json_of_failures() -> None:
     with closed_port() as port:
-        result = run('tcpgoon', '--json', '-y', '-c', '7', '-s', '0', HOST, str(port))
+        result = call(main, '--json', '-y', '-c', '7', '-s', '0', HOST, str(port))
     summary = json.loads(result.stdout)
     assert summary['errors'] == {'ECONNREFUSED': 7}
     assert summary['times_ms']['response'] is None
@@ -112,9 +112,9 @@ def test_json_of_failures() -> None:
 
 def test_a_real_server_in_its_own_words(redis_server: Server) -> None:
     question = ('--send', r'PING\r\n', '--expect', '+PONG')
-    result = run('tcpgoon', '-y', '-c', '50', '-s', '0', *question, HOST, str(redis_server.port))
+    result = call(main, '-y', '-c', '50', '-s', '0', *question, HOST, str(redis_server.port))
     assert (result.returncode, read_statuses(result.stdout)[-1]['established']) == (0, 50)
-    result = run('tcpgoon', '-y', '-c', '2', '-d', '300', *question[:3], 'PONG?', HOST, str(redis_server.port))
+    result = call(main, '-y', '-c', '2', '-d', '300', *question[:3], 'PONG?', HOST, str(redis_server.port))
     assert result.returncode == 2
     assert '2 ETIMEDOUT' in result.stdout
 
@@ -122,7 +122,7 @@ def test_a_real_server_in_its_own_words(redis_server: Server) -> None:
 def test_tls(holder: RawBackend, authority: trustme.CA, tmp_path: Path) -> None:
     file = tmp_path / 'ca.pem'
     authority.cert_pem.write_to_path(str(file))
-    result = run('tcpgoon', '-y', '-c', '2', '-d', '300', '--tls', '--cacert', str(file), HOST, str(holder.port))
+    result = call(main, '-y', '-c', '2', '-d', '300', '--tls', '--cacert', str(file), HOST, str(holder.port))
     assert (result.returncode, '2 ETIMEDOUT' in result.stdout) == (2, True)
 
 

@@ -75,14 +75,14 @@ def test_a_password(registry: FakeRegistry) -> None:
     [
         (404, {}, 'no application ORDERS in URL/apps/ORDERS'),
         (503, {}, 'URL/apps/ORDERS answers 503 Service Unavailable'),
-        (200, b'<html>', 'URL/apps/ORDERS does not answer as a Eureka server: JSON is malformed'),
-        (200, {}, 'URL/apps/ORDERS does not answer as a Eureka server: Object missing required field `application`'),
-        (200, {'application': {'instance': [{'status': 'UP'}]}}, 'URL/apps/ORDERS does not answer as a Eureka server'),
+        (200, b'<html>', 'URL/apps/ORDERS is no Eureka registry: JSON is malformed'),
+        (200, {}, 'URL/apps/ORDERS is no Eureka registry: Object missing required field `application`'),
+        (200, {'application': {'instance': [{'status': 'UP'}]}}, 'URL/apps/ORDERS is no Eureka registry'),
         (200, {'application': {'instance': []}}, 'no instance of ORDERS is UP in URL'),
         (200, {'application': {'instance': [instance(1, 1, status='DOWN')]}}, 'no instance of ORDERS is UP in URL'),
-        (200, {'application': {'instance': [instance(1, 0)]}}, 'instance orders-1 has no port that is enabled and '),
-        (200, {'application': {'instance': [instance(1, 70000)]}}, 'instance orders-1 has no port that is enabled'),
-        (200, {'application': {'instance': [{'hostName': 'h', 'status': 'UP'}]}}, 'instance h has no port that is'),
+        (200, {'application': {'instance': [instance(1, 0)]}}, 'instance orders-1 has no valid port '),
+        (200, {'application': {'instance': [instance(1, 70000)]}}, 'instance orders-1 has no valid port '),
+        (200, {'application': {'instance': [{'hostName': 'h', 'status': 'UP'}]}}, 'instance h has no valid port'),
     ],
 )
 def test_a_registry_that_does_not_tell(registry: FakeRegistry, status: int, answer: object, said: str) -> None:
@@ -95,7 +95,7 @@ def test_a_registry_that_does_not_tell(registry: FakeRegistry, status: int, answ
 
 def test_a_registry_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('no_proxy', '*')
-    with closed_port() as port, pytest.raises(RegistryError, match=f'nobody answers at http://{HOST}:{port}/apps/A'):
+    with closed_port() as port, pytest.raises(RegistryError, match=f'cannot reach http://{HOST}:{port}/apps/A'):
         find_instances(f'http://{HOST}:{port}', 'A')
 
 

@@ -1,4 +1,4 @@
-"""The command line: the help of the original, and every mistake as one line."""
+"""The command line, and `main` with it: the help of the original, and every mistake as one line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.commands import run
+from tests.commands import call, run
 from tests.servers import TIMEOUT
 from vaurien import __version__
 from vaurien.tcpgoon.flags import RUN, SERVER, parse
@@ -35,15 +35,15 @@ Flags:
 
 @pytest.mark.parametrize('words', [['--help'], ['-h'], ['run', '--help'], ['-c', '5', 'localhost', '80', '-h']])
 def test_help(words: list[str]) -> None:
-    result = run('tcpgoon', *words)
+    result = call(main, *words)
     assert (result.returncode, result.stderr) == (0, '')
     assert result.stdout.startswith(f'{HELP}\n')
-    assert 'Exit status: 0 if all were established' in result.stdout
+    assert 'Exit status: 0 if all connections were established' in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 120
 
 
 def test_help_of_the_server() -> None:
-    result = run('tcpgoon', 'server', '-h')
+    result = call(main, 'server', '-h')
     assert (result.returncode, result.stderr) == (0, '')
     assert '  -p, --port int             Port to listen on; 0 takes a free one (default 54321)\n' in result.stdout
     assert '(default 10)' in result.stdout
@@ -67,7 +67,7 @@ def test_help_imports_nothing_slow() -> None:
 
 @pytest.mark.parametrize('word', ['version', '--version'])
 def test_version(word: str) -> None:
-    result = run('tcpgoon', word)
+    result = call(main, word)
     assert (result.returncode, result.stdout, result.stderr) == (0, f'tcpgoon {__version__}\n', '')
 
 
@@ -138,13 +138,13 @@ def test_every_setting_has_a_flag() -> None:
         ('localhost http', "<port>: expected int, got 'http'"),
         ('no-such-host.invalid 80', 'cannot resolve no-such-host.invalid: '),
         (f'{"a" * 64}.example 80', f'cannot resolve {"a" * 64}.example: not a name'),
-        ('-c 0 localhost 80', "--connections: expected int >= 1, got '0'"),
-        ('-c -5 localhost 80', "--connections: expected int >= 1, got '-5'"),
-        ('-c many localhost 80', "--connections: expected int, got 'many'"),
-        ('-c 99999999999999999999999 localhost 80', '--connections: '),
-        ('-d 0 localhost 80', "--dial-timeout: expected int >= 1, got '0'"),
-        ('-i -1 localhost 80', "--interval: expected int >= 0, got '-1'"),
-        ('-s -1 localhost 80', "--sleep: expected int >= 0, got '-1'"),
+        ('-c 0 localhost 80', "-c/--connections: expected int >= 1, got '0'"),
+        ('-c -5 localhost 80', "-c/--connections: expected int >= 1, got '-5'"),
+        ('-c many localhost 80', "-c/--connections: expected int, got 'many'"),
+        ('-c 99999999999999999999999 localhost 80', '-c/--connections: '),
+        ('-d 0 localhost 80', "-d/--dial-timeout: expected int >= 1, got '0'"),
+        ('-i -1 localhost 80', "-i/--interval: expected int >= 0, got '-1'"),
+        ('-s -1 localhost 80', "-s/--sleep: expected int >= 0, got '-1'"),
         ('--rate 0 localhost 80', "--rate: expected float > 0.0, got '0'"),
         ('--rate nan localhost 80', '--rate: expected '),
         ('--hold -1 localhost 80', "--hold: expected float >= 0.0, got '-1'"),
@@ -154,18 +154,18 @@ def test_every_setting_has_a_flag() -> None:
         ('--source localhost localhost 80', "--source: 'localhost' is not a numeric address"),
         ('--source 192.0.2.1 localhost 80', '--source: cannot dial from 192.0.2.1: '),
         ('--source ::1 127.0.0.1 80', '--source: 127.0.0.1 and the addresses given are not both IPv4 or both IPv6'),
-        ('--cacert ca.pem localhost 80', '--cacert: means nothing without --tls'),
-        ('--insecure localhost 80', '--insecure: means nothing without --tls'),
+        ('--cacert ca.pem localhost 80', '--cacert: has no effect without --tls'),
+        ('--insecure localhost 80', '--insecure: has no effect without --tls'),
         ('--tls --cacert /nowhere/ca.pem localhost 80', '--cacert: cannot read /nowhere/ca.pem: No such file'),
         ('--tls --cacert /dev/null localhost 80', '--cacert: no certificate in /dev/null'),
-        (r'--send \q localhost 80', r'--send: no such escape: \q;'),
-        (r'--expect \x1 localhost 80', r'--expect: no such escape: \x;'),
+        (r'--send \q localhost 80', r'--send: unknown escape \q:'),
+        (r'--expect \x1 localhost 80', r'--expect: unknown escape \x:'),
         ('--plot picture.gif localhost 80', "--plot: expected a file named .png, .svg, .pdf, got 'picture.gif'"),
         ('--plot /nowhere/picture.png localhost 80', '--plot: cannot write /nowhere/picture.png: No such file'),
         ('--eureka localhost:8761 ORDERS', '--eureka: expected a URL like http://host:8761/eureka'),
-        ('server -p 65536', "--port: expected int <= 65535, got '65536'"),
-        ('server -m -1', "--maxconnections: expected int >= 0, got '-1'"),
-        ('server -d -1', "--duration: expected int >= 0, got '-1'"),
+        ('server -p 65536', "-p/--port: expected int <= 65535, got '65536'"),
+        ('server -m -1', "-m/--maxconnections: expected int >= 0, got '-1'"),
+        ('server -d -1', "-d/--duration: expected int >= 0, got '-1'"),
         ('server --host no-such-host.invalid', 'cannot resolve no-such-host.invalid: '),
         ('server localhost', "unexpected argument 'localhost', see tcpgoon --help"),
         ('version x', "unexpected argument 'x', see tcpgoon --help"),

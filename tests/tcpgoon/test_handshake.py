@@ -12,9 +12,8 @@ import trustme
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST
 from tests.tcpgoon.dialing import SHORT, dial, hold, target
-from vaurien.errors import ConfigError
+from vaurien.tcpgoon.plan import make_context
 from vaurien.tcpgoon.settings import Settings
-from vaurien.tcpgoon.tls import check_name, make_context
 
 
 @pytest.fixture
@@ -125,9 +124,3 @@ def test_a_long_question(raw_backend: RawBackend) -> None:
 def test_only_sent(raw_backend: RawBackend) -> None:
     assert dial(raw_backend.port, connections=1, send=b'hello').established == 1
     assert raw_backend.accept().recv_exactly(5) == b'hello'
-
-
-@pytest.mark.parametrize('name', ['.example.com', 'a..b'])
-def test_a_name_that_no_certificate_can_be_for(name: str) -> None:
-    with pytest.raises(ConfigError, match='--tls: no certificate can be for'):
-        check_name(ssl.create_default_context(), name)

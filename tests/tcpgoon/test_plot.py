@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from matplotlib.lines import Line2D
 
-from tests.commands import run
+from tests.commands import call, run
 from tests.peers import RawBackend
 from tests.servers import HOST, TIMEOUT
 from tests.tcpgoon.dialing import closed_port
@@ -48,7 +48,7 @@ def test_a_success(tmp_path: Path, holder: RawBackend) -> None:
 def test_a_failure(tmp_path: Path) -> None:
     path = tmp_path / 'failure.png'
     with closed_port() as port:
-        result = run('tcpgoon', '-y', '-c', '20', '--plot', str(path), HOST, str(port), timeout=LONGEST)
+        result = call(main, '-y', '-c', '20', '--plot', str(path), HOST, str(port))
     assert result.returncode == 2
     assert has_color(path, RED)
     assert not has_color(path, GREEN)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import subprocess
+import sys
+from collections.abc import Callable
+from io import StringIO
 
 import pytest
 
-from tests.commands import run
+from tests.commands import call, run
 from tests.peers import RawBackend
-from tests.servers import HOST, TIMEOUT
-from tests.tcpgoon.processes import GOON, on_a_terminal, read_statuses
+from tests.servers import HOST
+from tests.tcpgoon.processes import on_a_terminal, read_statuses
+from vaurien.tcpgoon.main import main
 
 WARNING = """\
 ****************************** WARNING ******************************
@@ -21,14 +25,22 @@ WARNING = """\
 Do you want to continue? (y/N): """
 
 
-def ask(answer: str, port: int, *flags: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [GOON, *flags, '-c', '4', HOST, str(port)], input=answer, capture_output=True, text=True, timeout=TIMEOUT
-    )
+Ask = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Runs the command with an answer as its input."""
+
+    def ask(answer: str, port: int, *flags: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, 'stdin', StringIO(answer))
+        return call(main, *flags, '-c', '4', HOST, str(port))
+
+    return ask
 
 
 @pytest.mark.parametrize('answer', ['y\n', 'yes\n', ' YES \n', 'what?\ny\n', 'y'])
-def test_yes(holder: RawBackend, answer: str) -> None:
+def test_yes(ask: Ask, holder: RawBackend, answer: str) -> None:
     result = ask(answer, holder.port)
     assert result.stdout.startswith(WARNING.format(host=HOST, port=holder.port))
     assert ('Please answer yes or no' in result.stdout) == ('what' in answer)
@@ -37,7 +49,7 @@ def test_yes(holder: RawBackend, answer: str) -> None:
 
 
 @pytest.mark.parametrize('answer', ['n\n', 'no\n', '\n', 'perhaps\nN\n'])
-def test_no(raw_backend: RawBackend, answer: str) -> None:
+def test_no(ask: Ask, raw_backend: RawBackend, answer: str) -> None:
     result = ask(answer, raw_backend.port)
     assert result.stdout.endswith('*** Not started, as you said ***\n')
     assert (result.returncode, result.stderr, read_statuses(result.stdout)) == (1, '', [])
@@ -53,7 +65,7 @@ def test_the_end_of_the_input(raw_backend: RawBackend) -> None:
         raw_backend.listener.accept()
 
 
-def test_with_json_it_is_asked_elsewhere(holder: RawBackend) -> None:
+def test_with_json_it_is_asked_elsewhere(ask: Ask, holder: RawBackend) -> None:
     result = ask('y\n', holder.port, '--json')
     assert result.stdout.startswith('{')
     assert result.stderr.startswith(WARNING.format(host=HOST, port=holder.port))

@@ -1,24 +1,24 @@
-"""``tcpgoon``: how many connections does this server hold? Opens many, keeps them open, tells what became of them.
+"""``tcpgoon``: how many connections does a server hold? It opens many, keeps them open and reports what happened.
 
-main          the command, and what its sub-commands are
-flags         what can be written after it, as data: checks and help follow from it
-settings      what a test and the server are told
+main          the command and its sub-commands
+flags         their command lines
+settings      the settings of a test and of the server
 command       ``run``: from settings to an exit status
-plan          what can be found wrong before a connection is opened
-target        addresses to dial and to dial from
-eureka        targets from a registry
-tls           how TLS is checked
-escapes       bytes as they are typed
-ports         local ports of this machine
-prompt        the question before anything is opened
-dialer        dials in time, holds what is established
-connection    one connection: dialing, established, closed, or failed
-handshake     the steps until a connection counts as established
-record        what happened, as counts and times
+plan          everything that can be checked before a connection is opened
+target        the addresses to connect to and from
+eureka        targets from a Eureka registry
+ports         the local ports of this machine
+prompt        the question before a test
+
+dialer        dials connections in time, and holds them
+connection    one connection
+handshake     the steps until a connection is established
+record        counts and times
 result        a test that is over, and its exit status
-display       the status while it goes on
+
+display       the status during a test
 report        the statistics at the end, as text
-summary       the same as data
-plot          the same as a picture
-server        ``server``: accepts connections and holds them
+summary       the statistics at the end, as data
+plot          the statistics at the end, as a picture
+server        ``server``: a server that accepts connections and holds them
 """

@@ -1,4 +1,4 @@
-"""``python -m vaurien.tcpgoon`` is the command ``tcpgoon``."""
+"""``python -m vaurien.tcpgoon`` runs the command ``tcpgoon``."""
 
 import sys
 

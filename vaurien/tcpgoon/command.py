@@ -29,7 +29,7 @@ from vaurien.tcpgoon.summary import summarize, summarize_application
 
 
 def run(settings: Settings, words: Sequence[str]) -> int:
-    """Test what *words* name and return the exit status that the help tells; raises `VaurienError`."""
+    """Test the targets that *words* name, and return the exit status; raise `VaurienError`."""
     if settings.verbose:
         log.set_up('warning', '-')
         logging.getLogger('vaurien.tcpgoon').setLevel(logging.DEBUG)
@@ -55,7 +55,7 @@ def run(settings: Settings, words: Sequence[str]) -> int:
 
 
 def run_tests(tests: Sequence[Test], settings: Settings, stream: TextIO) -> list[Result]:
-    """One after the other, with their status on *stream*, and their statistics where they are wanted as text."""
+    """Run the tests one after the other. Print their status to *stream*, and their statistics, unless as JSON."""
     results: list[Result] = []
     for number, test in enumerate(tests, 1):
         if len(tests) > 1:
@@ -69,7 +69,7 @@ def run_tests(tests: Sequence[Test], settings: Settings, stream: TextIO) -> list
 
 
 def run_test(test: Test, settings: Settings, stream: TextIO) -> Result:
-    """Run it to its end, or until a signal comes."""
+    """Run a test to its end, or until a signal ends it."""
     began = datetime.now(timezone.utc)
     with closing(Dialer(test.recipe, settings)) as dialer, on_signals_in_loop(dialer.interrupt, status=1):
         display = make_display(dialer, settings, stream)

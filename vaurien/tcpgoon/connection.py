@@ -8,17 +8,17 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from vaurien.tcpgoon.handshake import CHUNK, READ, Steps, name_error, shake_hands
-from vaurien.tcpgoon.target import spell
+from vaurien.tcpgoon.target import format_address
 
 if TYPE_CHECKING:
     from vaurien.tcpgoon.dialer import Dialer
 
-#: What servers say is received, by all connections into this, and not looked at.
+#: All connections receive what servers send into this; nobody reads it.
 BUFFER = bytearray(CHUNK)
 
 
 class Connection:
-    """From the first packet until either side closes it. Tells its dialer what becomes of it."""
+    """A connection from the first packet until either side closes it. It tells its dialer what becomes of it."""
 
     __slots__ = ('_dialer', '_sock', '_steps', '_watcher', 'began', 'established', 'number')
 
@@ -28,24 +28,24 @@ class Connection:
         self._watcher: Any = None
         self._steps: Steps[socket] | None = None
         self.number = number
-        #: When, on the performance counter.
+        #: When it was dialed and established, on the performance counter.
         self.began = 0.0
         self.established = 0.0
 
     @property
     def local(self) -> str:
-        """The address it was dialed from."""
+        """The local address."""
         assert self._sock is not None
-        return spell(self._sock.getsockname())
+        return format_address(self._sock.getsockname())
 
     def dial(self) -> None:
-        """Begin. The dialer may hear of the end before this returns."""
+        """Start the handshake. The dialer may be told that it is over before this returns."""
         self._steps = shake_hands(self._dialer.recipe)
         self.began = perf_counter()
         self._go_on()
 
     def close(self) -> None:
-        """Let go of it, in whatever state."""
+        """Close the connection, in whatever state it is."""
         self._unwatch()
         if self._steps is not None:
             self._steps.close()

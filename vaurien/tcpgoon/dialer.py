@@ -1,4 +1,4 @@
-"""Dials the connections of a test, each in its time, and holds them."""
+"""Dials the connections of a test, each when it is due, and holds them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from vaurien.tcpgoon.handshake import Recipe
 from vaurien.tcpgoon.record import Death, Record
 from vaurien.tcpgoon.settings import Settings
 
-#: How many are dialed before those that wait for the network have their turn.
+#: Connections that are dialed before the event loop looks after the others again.
 BATCH = 64
 
 logger = logging.getLogger(__name__)
 
 
 class Dialer:
-    """One test. Everything happens in the event loop; `run` waits for its end."""
+    """Makes the connections of one test. Everything happens in the event loop; `wait` waits for the end."""
 
     def __init__(self, recipe: Recipe, settings: Settings) -> None:
         self.recipe = recipe
@@ -32,35 +32,36 @@ class Dialer:
         self._began = 0.0
         self._dialed = 0
         self._over = Event()
-        #: Those not established yet, the oldest first: with one timeout for all it is the first to run out of time.
+        #: Connections that are not established yet, the oldest first. All have the same timeout, so the time of the
+        #: oldest one is over first.
         self._dialing: dict[Connection, None] = {}
         self._established: set[Connection] = set()
         self._timers: dict[str, Any] = {}
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the beginning."""
+        """Seconds since the start."""
         return perf_counter() - self._began
 
     @property
     def hold_left(self) -> float | None:
-        """Seconds that are left of holding; None if it has not begun, or never will."""
+        """Seconds that the connections are still to be held; None before that begins, and if they are not held."""
         if self._settings.hold is None or self.record.dialed_at is None:
             return None
         return max(0.0, self.record.dialed_at + self._settings.hold - self.elapsed)
 
     def begin(self) -> None:
-        """Start dialing, as soon as the event loop runs."""
+        """Start to dial as soon as the event loop runs."""
         self._began = perf_counter()
         self._after('pace', 0.0, self._dial_due)
 
     def wait(self) -> None:
-        """Let it come to its end."""
+        """Wait until the test is over."""
         self._over.wait()
         self.record.over_at = self.elapsed
 
     def interrupt(self) -> None:
-        """End it now."""
+        """End the test now."""
         self.record.interrupted = True
         self._over.set()
 
@@ -74,7 +75,7 @@ class Dialer:
         self._established.clear()
 
     def on_established(self, connection: Connection) -> None:
-        """It is to be kept."""
+        """Record that a connection is established, and hold it."""
         del self._dialing[connection]
         self._established.add(connection)
         seconds = connection.established - connection.began
@@ -83,7 +84,7 @@ class Dialer:
         self._settle()
 
     def on_failed(self, connection: Connection, error: str) -> None:
-        """It came to nothing."""
+        """Record that a connection could not be established."""
         del self._dialing[connection]
         now = perf_counter()
         self.record.on_failed(error, now - connection.began, now - self._began)
@@ -91,7 +92,7 @@ class Dialer:
         self._settle()
 
     def on_closed(self, connection: Connection, reason: str) -> None:
-        """The server wants no more of it."""
+        """Record that the server has closed a connection."""
         self._established.discard(connection)
         now = perf_counter()
         death = Death(connection.number, connection.local, now - connection.established, reason)
@@ -121,7 +122,7 @@ class Dialer:
             self._await_timeout()
 
     def _await_timeout(self) -> None:
-        """Look at the oldest when its time is over; by then it may be another one."""
+        """Set the timer for the oldest connection. When it fires, another one may be the oldest."""
         oldest = next(iter(self._dialing), None)
         if oldest is not None:
             left = oldest.began + self._settings.dial_timeout / 1000 - perf_counter()
@@ -136,7 +137,7 @@ class Dialer:
         self._await_timeout()
 
     def _settle(self) -> None:
-        """Once all have been dialed, hold or end."""
+        """Once every connection is established or has failed, hold them or end the test."""
         if self._dialing or self._dialed < self._settings.connections:
             return
         self.record.dialed_at = self.elapsed
@@ -146,7 +147,7 @@ class Dialer:
             self._over.set()
 
     def _after(self, name: str, seconds: float, callback: Any) -> None:
-        """Call it then, in place of what was to be called by that name."""
+        """Call *callback* after so many seconds, in place of an earlier timer of that *name*."""
         self._cancel(name)
         self._timers[name] = self.loop.timer(max(0.0, seconds))
         self._timers[name].start(callback, update=True)

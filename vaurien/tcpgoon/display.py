@@ -1,4 +1,4 @@
-"""The status while a test goes on: one live line on a terminal, plain lines elsewhere."""
+"""The status during a test: one line with a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from vaurien.tcpgoon.dialer import Dialer
 from vaurien.tcpgoon.report import format_status
 from vaurien.tcpgoon.settings import Settings
 
-#: Seconds between two pictures on a terminal, and those over which a rate is taken.
+#: Seconds between two pictures on a terminal, and seconds that a rate is averaged over.
 REFRESH = 0.1
 RATE_OVER = 1.0
 
 
 class Display(Protocol):
-    """Shows a dialer's status from `begin` to `end`."""
+    """Shows the status of a dialer between `begin` and `end`."""
 
     def begin(self) -> None:
         """Show it from now on."""
 
     def end(self) -> None:
-        """Show it no more."""
+        """Show it no longer."""
 
 
 def make_display(dialer: Dialer, settings: Settings, stream: TextIO) -> Display:
-    """What fits *stream*. Debugging information would tear a live line apart."""
-    if can_redraw(stream) and not settings.verbose:
+    """Return the display that fits *stream*."""
+    if can_redraw(stream) and not settings.verbose:  # log records would tear the line apart
         return LiveLine(dialer, stream)
     return PlainLines(dialer, settings.interval, stream)
 
 
 class PlainLines:
-    """A line at the start, one every *interval* seconds (0: none), one at the end if there is something new."""
+    """Prints a line at the start, one every *interval* seconds (0: none), and one at the end if anything changed."""
 
     def __init__(self, dialer: Dialer, interval: float, stream: TextIO) -> None:
         self._dialer = dialer
@@ -48,7 +48,7 @@ class PlainLines:
             self._timer.start(self._show, update=True)
 
     def end(self) -> None:
-        """Show how it ended, and no more."""
+        """Show how it ended."""
         if self._timer is not None:
             self._timer.stop()
             self._timer.close()
@@ -61,7 +61,7 @@ class PlainLines:
 
 
 class LiveLine:
-    """A bar, a rate and the counts, on a line that is gone at the end."""
+    """Draws a bar, a rate and the counts on one line, which is erased at the end."""
 
     def __init__(self, dialer: Dialer, stream: TextIO) -> None:
         from rich.console import Console
@@ -79,7 +79,7 @@ class LiveLine:
         )
         self._task = self._progress.add_task('', total=dialer.record.total)
         self._timer: Any = dialer.loop.timer(REFRESH, REFRESH)
-        #: Moments, and how many connections were settled then.
+        #: Seconds since the start, and how many connections were settled then.
         self._samples = deque([(0.0, 0)], maxlen=round(RATE_OVER / REFRESH))
 
     def begin(self) -> None:
@@ -89,7 +89,7 @@ class LiveLine:
         self._timer.start(self._show, update=True)
 
     def end(self) -> None:
-        """Give the terminal back."""
+        """Erase the line, and show the cursor again."""
         self._timer.stop()
         self._timer.close()
         self._progress.stop()
@@ -108,7 +108,7 @@ class LiveLine:
         return f'{record.settled}/{record.total} {self._rate():.0f}/s  dialing {record.dialing}, {counts}'
 
     def _rate(self) -> float:
-        """Connections settled per second, lately."""
+        """Return the connections that were settled per second, lately."""
         now, settled = self._dialer.elapsed, self._dialer.record.settled
         then, before = self._samples[0]
         self._samples.append((now, settled))

@@ -1,7 +1,7 @@
-"""Targets from a registry: the instances of an application that a Eureka server knows, over its REST interface.
+"""Targets from a Eureka registry: the instances of an application, asked for over its REST interface.
 
-Source: the page "Eureka REST operations" of Netflix's wiki, ``GET …/apps/APP`` in JSON; Spring's differs in the path
-before ``/apps`` only.
+Source: the page "Eureka REST operations" of Netflix's wiki, ``GET …/apps/APP`` in JSON. Spring's registry differs only
+in the path before ``/apps``.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import requests
 from vaurien.address import MAX_PORT, Address
 from vaurien.errors import ConfigError, RegistryError
 
-#: Seconds that the registry may take.
+#: Seconds that the registry may take to respond.
 TIMEOUT = 10.0
 
 
 class Instance(NamedTuple):
-    """A server of the application. *host* is the name that its certificate is for."""
+    """An instance of the application. *host* is the name in its certificate."""
 
     id: str
     host: str
@@ -28,7 +28,7 @@ class Instance(NamedTuple):
 
 
 class _Port(msgspec.Struct, rename={'number': '$', 'enabled': '@enabled'}):
-    """The registry writes ``{"$": 8080, "@enabled": "true"}``, numbers as texts sometimes."""
+    """A port: ``{"$": 8080, "@enabled": "true"}``. Some versions write the number as a text."""
 
     number: int
     enabled: bool
@@ -44,7 +44,7 @@ class _Instance(msgspec.Struct, rename='camel'):
 
 
 class _Application(msgspec.Struct):
-    #: One alone comes without the array from some versions.
+    #: Some versions write a single instance without an array.
     instance: list[_Instance] | _Instance = []
 
 
@@ -53,7 +53,10 @@ class _Answer(msgspec.Struct):
 
 
 def find_instances(url: str, application: str) -> list[Instance]:
-    """Those that are UP, each at its secure port where that is enabled; raises `ConfigError`, `RegistryError`."""
+    """Return the instances that are ``UP``, each at its secure port if that is enabled.
+
+    Raises `ConfigError` if *url* is none, `RegistryError` if the registry does not respond, or has no such instance.
+    """
     if not _is_url(url):
         raise ConfigError(f'expected a URL like http://host:8761/eureka, got {url!r}', '--eureka')
     known = _ask(f'{url.rstrip("/")}/apps/{quote(application, safe="")}', application).application.instance
@@ -64,7 +67,7 @@ def find_instances(url: str, application: str) -> list[Instance]:
 
 
 def without_password(url: str) -> str:
-    """*url* as it may be shown."""
+    """Return *url* as it may be printed."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition('@')[2]))
 
@@ -84,22 +87,22 @@ def _ask(url: str, application: str) -> _Answer:
     except requests.Timeout:
         raise RegistryError(f'no answer from {shown} within {TIMEOUT:g} s') from None
     except requests.exceptions.SSLError:
-        raise RegistryError(f'no certificate to be trusted at {shown}') from None
+        raise RegistryError(f'the certificate of {shown} is not trusted') from None
     except (requests.RequestException, UnicodeError):
-        raise RegistryError(f'nobody answers at {shown}') from None
+        raise RegistryError(f'cannot reach {shown}') from None
     if response.status_code == requests.codes.not_found:
         raise RegistryError(f'no application {application} in {shown}')
     if response.status_code != requests.codes.ok:
         raise RegistryError(f'{shown} answers {response.status_code} {response.reason}')
     try:
         return msgspec.json.decode(response.content, type=_Answer, strict=False)
-    except msgspec.DecodeError as error:  # a wrong type is one, too
-        raise RegistryError(f'{shown} does not answer as a Eureka server: {error}') from None
+    except msgspec.DecodeError as error:  # also the base of ValidationError, for a wrong type
+        raise RegistryError(f'{shown} is no Eureka registry: {error}') from None
 
 
 def _read(entry: _Instance) -> Instance:
     ports = [port.number for port in (entry.secure_port, entry.port) if port is not None and port.enabled]
     if not ports or not 1 <= ports[0] <= MAX_PORT:
-        raise RegistryError(f'instance {entry.instance_id or entry.host_name} has no port that is enabled and valid')
+        raise RegistryError(f'instance {entry.instance_id or entry.host_name} has no valid port that is enabled')
     address = Address(entry.ip_addr or entry.host_name, ports[0])
     return Instance(entry.instance_id or str(address), entry.host_name, address)

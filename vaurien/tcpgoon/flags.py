@@ -1,6 +1,6 @@
-"""What can be written after ``tcpgoon``, as data; the checks and the help follow from it.
+"""The command lines of ``tcpgoon`` and ``tcpgoon server``, as data; the parser and the help follow from it.
 
-The help is that of the original, up to and with its flags: hence not argparse's.
+The help starts with that of the original, word for word, so it is not argparse's.
 """
 
 from __future__ import annotations
@@ -12,16 +12,14 @@ from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
 
 import msgspec
 
-from vaurien.console.parser import Parser
-from vaurien.errors import OptionError
-from vaurien.plugins.options import convert
+from vaurien.console.parser import Parser, value_of
 from vaurien.tcpgoon.settings import ServerSettings, Settings
 
 SettingsType = TypeVar('SettingsType', bound=msgspec.Struct)
 
 
 class Flag(NamedTuple):
-    """One flag. *name* is the setting's; *kind* is what its value is called, empty where it takes none."""
+    """A flag: the name of its setting, a short name, the name of its value (empty for a switch), and its help."""
 
     name: str
     short: str
@@ -31,7 +29,7 @@ class Flag(NamedTuple):
 
 @dataclass(frozen=True)
 class Form(Generic[SettingsType]):
-    """What a command takes: its flags by group, and what they fill; *usage* and *text* are shown in its help."""
+    """The command line of a command: its flags by group, the settings that they make, and the texts of its help."""
 
     name: str
     usage: str
@@ -42,13 +40,13 @@ class Form(Generic[SettingsType]):
 
     @property
     def command(self) -> str:
-        """As it is typed, without flags."""
+        """The command as it is typed, without flags."""
         return ' '.join(dict.fromkeys(['tcpgoon', self.name]))
 
 
 @dataclass(frozen=True)
 class Line(Generic[SettingsType]):
-    """What was asked for. *help* is the help if that was it, else empty."""
+    """What a command line says: settings, words that are no flags, and the help if that was asked for, else empty."""
 
     settings: SettingsType
     words: list[str]
@@ -70,30 +68,28 @@ RUN = Form(
             Flag('sleep', 's', 'int', 'Time you want to sleep between connections, in ms'),
             Flag('verbose', 'v', '', 'Print debugging information to the standard error'),
         ),
-        'Pace and patience': (
+        'Pace and limits': (
             Flag('rate', '', 'float', 'Connections to open per second, instead of --sleep'),
-            Flag('hold', '', 'seconds', 'Keep them open for so long after the last dial; one that dies is a failure'),
+            Flag('hold', '', 'seconds', 'Keep all open so long after the last dial; one that gets closed has failed'),
         ),
         'Connections': (
-            Flag('source', '', 'addresses', 'Dial from these, in turn: each has local ports of its own (ADDR,ADDR)'),
-            Flag('tls', '', '', 'Shake hands in TLS, too'),
-            Flag('cacert', '', 'file', 'Trust the certificates in it, instead of the usual ones'),
+            Flag('source', '', 'addresses', 'Dial from these in turn (ADDR,ADDR): each has local ports of its own'),
+            Flag('tls', '', '', 'Make a TLS handshake, too'),
+            Flag('cacert', '', 'file', 'Trust the certificates in this file, instead of those of the system'),
             Flag('insecure', '', '', 'Trust any certificate'),
-            Flag('send', '', 'text', r'Send it once connected; \r \n \t \0 \\ and \xHH are what they mean'),
-            Flag('expect', '', 'text', 'Established only once the server has said it'),
+            Flag('send', '', 'text', r'Text to send once connected; it may have the escapes \r \n \t \0 \\ and \xHH'),
+            Flag('expect', '', 'text', 'Text of the server without which a connection is not established'),
         ),
         'Results': (
-            Flag('json', '', '', 'Write one object to the standard output; the status goes to the standard error'),
-            Flag('plot', '', 'file', 'Draw connections over time and connect times (.png, .svg or .pdf)'),
+            Flag('json', '', '', 'Print the results as a JSON object, and the status to the standard error'),
+            Flag('plot', '', 'file', 'Draw connections over time and response times (.png, .svg or .pdf)'),
         ),
-        'Targets': (
-            Flag('eureka', '', 'URL', 'Test each instance of <application> that this registry has, instead of one'),
-        ),
+        'Targets': (Flag('eureka', '', 'URL', 'Test every instance of <application> in this Eureka registry'),),
     },
     """\
 Commands:
-  run        The same as none
-  server     Accept connections and hold them, to have something to test
+  run        Test; the same without a command
+  server     Accept connections and hold them: a server to test
   version    Print the version
 
 Examples:
@@ -102,25 +98,25 @@ Examples:
   tcpgoon -y -c 5000 --rate 1000 --hold 60 localhost 8000
       does a server, or a vaurien in front of it, keep 5000 connections for a minute?
   tcpgoon -y --send 'PING\\r\\n' --expect +PONG --json localhost 6379
-      are they served, too? As data
+      does the server also answer? With results as JSON
   tcpgoon -y --eureka http://localhost:8761/eureka ORDERS
-      every instance of an application
+      test every instance of an application
 
-Exit status: 0 if all were established (and, with --hold, stayed so), 2 if all were dialed and some failed,
-1 if it was interrupted, refused at the prompt, or asked for what cannot be done.""",
+Exit status: 0 if all connections were established and, with --hold, stayed open; 2 if all were dialed and some failed;
+1 after a mistake, Ctrl-C, or a no at the prompt.""",
 )
 
 SERVER = Form(
     'server',
     'server [flags]',
-    'tcpgoon server accepts connections and holds them: something to test',
+    'tcpgoon server accepts connections and holds them, to have a server to test',
     ServerSettings,
     {
         'Flags': (
             Flag('port', 'p', 'int', 'Port to listen on; 0 takes a free one'),
-            Flag('maxconnections', 'm', 'int', 'Connections to accept in all, then refuse; 0 for no limit'),
+            Flag('maxconnections', 'm', 'int', 'Connections to accept in all, before it refuses more; 0 for no limit'),
             Flag('duration', 'd', 'int', 'Seconds to run; 0 for no limit'),
-            Flag('host', '', 'address', 'Address to listen on; 0.0.0.0 for other machines to reach it'),
+            Flag('host', '', 'address', 'Address to listen on; 0.0.0.0 lets other machines reach it'),
             Flag('help', 'h', '', 'help for'),
         ),
     },
@@ -128,51 +124,47 @@ SERVER = Form(
 Example:
   tcpgoon server -m 1000 -d 60
 
-It ends when the time is over, or when it has accepted all that it may and they have left.
+It ends when its time is over, or when all connections that it may accept have come and gone.
 Exit status: 0, or 1 if it cannot listen.""",
 )
 
 
 def parse(form: Form[SettingsType], argv: Sequence[str]) -> Line[SettingsType]:
-    """Read *argv*; raises `ConfigError`."""
+    """Read a command line; raise `ConfigError`."""
     parser = Parser(prog=form.command, add_help=False, argument_default=argparse.SUPPRESS)
+    types = get_type_hints(form.settings, include_extras=True)
     for flag in (flag for group in form.groups.values() for flag in group):
         names = [f'-{flag.short}', f'--{flag.name}'] if flag.short else [f'--{flag.name}']
-        parser.add_argument(*names, dest=flag.name, action='store' if flag.kind else 'store_true')
+        if flag.kind:
+            parser.add_argument(*names, type=value_of(types[_field(flag)]))
+        else:
+            parser.add_argument(*names, action='store_true')
     parser.add_argument('words', nargs='*')
     values = vars(parser.parse(argv, intermixed=True))
     words = values.pop('words', [])
     if values.pop('help', False):
         return Line(form.settings(), words, format_help(form))
-    return Line(form.settings(**_convert(form.settings, values)), words, '')
+    return Line(form.settings(**values), words, '')
 
 
 def format_help(form: Form[Any]) -> str:
-    """The help, as the original lays it out."""
+    """Return the help, in the layout of the original."""
     parts = [form.text, f'Usage:\n  tcpgoon {form.usage.removeprefix("tcpgoon ")}']
     for title, flags in form.groups.items():
         heads = [f'-{flag.short}, ' if flag.short else '    ' for flag in flags]
         heads = [f'{head}--{flag.name} {flag.kind}'.rstrip() for head, flag in zip(heads, flags, strict=True)]
         width = max(map(len, heads))
         rows = [f'  {head:{width}}   {_describe(form, flag)}' for head, flag in zip(heads, flags, strict=True)]
-        parts.append('\n'.join([f'{title}:', *(row.replace('\n', '\n' + ' ' * (width + 5)) for row in rows)]))
+        parts.append('\n'.join([f'{title}:', *rows]))
     return '\n\n'.join([*parts, form.epilog])
 
 
 def _describe(form: Form[Any], flag: Flag) -> str:
     if flag.name == 'help':
         return f'{flag.text} {form.name}'
-    default = getattr(form.settings(), flag.name.replace('-', '_'))
+    default = getattr(form.settings(), _field(flag))
     return f'{flag.text} (default {default})' if default else flag.text
 
 
-def _convert(settings: type[msgspec.Struct], given: Mapping[str, Any]) -> dict[str, Any]:
-    types = get_type_hints(settings, include_extras=True)
-    values = {}
-    for name, value in given.items():
-        field = name.replace('-', '_')
-        try:
-            values[field] = convert(value, types[field], text=True)
-        except OptionError as error:
-            raise error.within(f'--{name}') from None
-    return values
+def _field(flag: Flag) -> str:
+    return flag.name.replace('-', '_')

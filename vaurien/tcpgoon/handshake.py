@@ -1,7 +1,7 @@
-"""The steps until a connection counts as established: TCP, then TLS, a text sent, a text expected, where asked for.
+"""The steps until a connection counts as established: TCP and, if asked for, TLS, a text sent, a text expected.
 
-They are written as a generator that never blocks: it yields the descriptor and the event that it waits for, and is
-resumed when that is there. Whoever drives it may close it at any time. It returns the socket.
+They are a generator that never blocks: it yields the descriptor and the event that it waits for, and is resumed when
+the event has come. It may be closed at any time. It returns the socket.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from vaurien.tcpgoon.target import Place, Target
 READ = 1
 WRITE = 2
 
-#: Of ip(7); Python has it from 3.12 on. The port is chosen when connecting: it has to be free for this target only.
+#: An option of ip(7), which Python knows from 3.12 on: the local port is chosen by connect(), so that it has to be free
+#: for this target only.
 IP_BIND_ADDRESS_NO_PORT = 24
 
 #: Bytes received at a time.
@@ -30,7 +31,7 @@ Steps = Generator[tuple[int, int], None, Result]
 
 
 class Recipe(NamedTuple):
-    """What is done on every connection."""
+    """The target of a test, and what is done on each connection to it."""
 
     target: Target
     tls: ssl.SSLContext | None
@@ -39,7 +40,7 @@ class Recipe(NamedTuple):
 
 
 def shake_hands(recipe: Recipe) -> Steps[socket.socket]:
-    """A new connection, established; raises `OSError` with what went wrong at the last address tried."""
+    """Establish a connection; raise `OSError` with what went wrong at the last address that was tried."""
     sock = yield from _connect(recipe.target)
     try:
         if recipe.tls is not None:
@@ -56,7 +57,7 @@ def shake_hands(recipe: Recipe) -> Steps[socket.socket]:
 
 
 def name_error(error: OSError) -> str:
-    """What went wrong, in one word: the name of the errno, or what OpenSSL calls it."""
+    """Return the name of an error: that of its errno, such as ``ECONNREFUSED``, or that of OpenSSL."""
     if isinstance(error, EndOfStreamError):
         return 'EOF'
     if isinstance(error, ssl.SSLError):
@@ -86,7 +87,8 @@ def _connect_to(target: Target, place: Place) -> Steps[socket.socket]:
         while error == errno.EALREADY:
             yield sock.fileno(), WRITE
             error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if not error and sock.getsockname() == place.address:  # met itself, on a local port that nobody listens on
+        # A port that nobody listens on may be chosen as the local port: TCP then connects the socket to itself.
+        if not error and sock.getsockname() == place.address:
             error = errno.ECONNREFUSED
         if error:
             raise OSError(error, os.strerror(error))
@@ -114,7 +116,10 @@ def _expect(sock: socket.socket, text: bytes) -> Steps[None]:
 
 
 def _attempt(sock: socket.socket, operation: Callable[[], Result], event: int) -> Steps[Result]:
-    """What *operation* returns, tried again on *event* until it does not block; TLS may wait for the other one."""
+    """Return what *operation* returns. While it would block, wait for *event* and try again.
+
+    In TLS, reading may have to wait until the socket can be written, and the other way round.
+    """
     while True:
         try:
             return operation()

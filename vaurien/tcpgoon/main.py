@@ -1,4 +1,4 @@
-"""The command ``tcpgoon``: which sub-command it is, and what goes wrong in it as one line."""
+"""The command ``tcpgoon`` and its sub-commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vaurien.errors import ConfigError, VaurienError
 from vaurien.tcpgoon.flags import RUN, SERVER, parse
 
 COMMANDS = ('run', 'server', 'version', '--version')
-#: The exit status of errors and of Ctrl-C. 2 says that connections failed, as the original has it.
+#: The exit status of errors and of Ctrl-C, as in the original, where 2 says that connections failed.
 FAILED = 1
 
 
@@ -34,7 +34,7 @@ def _run(words: Sequence[str]) -> int:
     if line.help:
         print_line(line.help)
         return 0
-    from vaurien.tcpgoon.command import run  # what this imports takes a while, for the help too long
+    from vaurien.tcpgoon.command import run  # late: it imports what the help does without, and that takes long
 
     return run(line.settings, line.words)
 

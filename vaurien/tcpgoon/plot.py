@@ -1,4 +1,4 @@
-"""The record of a test as a picture: connections over time, and how long connecting took."""
+"""The record of a test as a picture: connections over time, and the distribution of response times."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from vaurien.tcpgoon.record import Record
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Inches for a test.
+#: Inches of the row of one test.
 WIDTH, HEIGHT = 10.0, 3.6
 BINS = 40
-#: Times that are further apart than by this factor are drawn on a logarithmic scale.
+#: If the longest time is more than so many times the shortest, the scale is logarithmic.
 FAR_APART = 50
 
 GREEN, RED, GREY = '#2a9d4a', '#d1495b', '#8d99ae'
 
 
 def draw(path: Path, tests: Sequence[tuple[str, Record]]) -> None:
-    """Write the picture: for each test, named by its title, a row. Raises `ConfigError`."""
+    """Write the picture, with a row for each test under its title; raise `ConfigError`."""
     from matplotlib.figure import Figure  # takes a while
 
     figure = Figure(figsize=(WIDTH, HEIGHT * len(tests)), layout='constrained')
@@ -36,7 +36,7 @@ def draw(path: Path, tests: Sequence[tuple[str, Record]]) -> None:
 
 
 def draw_connections(axes: Axes, title: str, record: Record) -> None:
-    """How many were established, and had failed, at each moment."""
+    """Draw how many connections were established, had failed or had been closed, over time."""
     changes = sorted([*((at, 1) for at in record.established_at), *((at, -1) for at in record.closed_at)])
     curves = (
         ('established', GREEN, [at for at, _ in changes], list(accumulate(change for _, change in changes))),
@@ -44,9 +44,9 @@ def draw_connections(axes: Axes, title: str, record: Record) -> None:
         ('closed by the server', GREY, list(record.closed_at), list(range(1, record.closed + 1))),
     )
     end = record.over_at or 0.0
-    for label, color, moments, counts in curves:
-        if moments:
-            axes.step([0.0, *moments, end], [0, *counts, counts[-1]], where='post', label=label, color=color)
+    for label, color, times, counts in curves:
+        if times:
+            axes.step([0.0, *times, end], [0, *counts, counts[-1]], where='post', label=label, color=color)
     axes.set(title=title, xlabel='seconds', ylabel='connections')
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
@@ -55,7 +55,7 @@ def draw_connections(axes: Axes, title: str, record: Record) -> None:
 
 
 def draw_times(axes: Axes, record: Record) -> None:
-    """How often connecting took how long."""
+    """Draw the distribution of response times."""
     axes.set(title='response time', xlabel='milliseconds', ylabel='connections')
     spread = Spread.of(record.responses)
     if spread is None:

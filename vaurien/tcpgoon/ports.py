@@ -24,8 +24,7 @@ def check_ports(connections: int, target: Target) -> str:
 
 
 def count_ports(range_: str, reserved: str) -> int:
-    """Return how many ports the kernel assigns by itself, from its settings ``ip_local_port_range`` and
-    ``ip_local_reserved_ports``.
+    """Return how many local ports the kernel assigns: ``ip_local_port_range`` without ``ip_local_reserved_ports``.
 
     Source: ``Documentation/networking/ip-sysctl.rst`` of Linux.
     """

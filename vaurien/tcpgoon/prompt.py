@@ -1,4 +1,4 @@
-"""The question before anything is opened."""
+"""The question before a test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ANSWERS = {'y': True, 'yes': True, 'n': False, 'no': False, '': False}
 
 
 def confirm(targets: Sequence[Address], connections: int, stream: TextIO) -> bool:
-    """Warn of what is about to be done, and ask; whoever does not say yes says no."""
+    """Print what is about to be done, and ask whether to go on; return whether the answer is yes."""
     print_line(format_warning(targets, connections), stream)
     try:
         return _ask(stream)
@@ -40,7 +40,7 @@ def _ask(stream: TextIO) -> bool:
 
 
 def format_warning(targets: Sequence[Address], connections: int) -> str:
-    """Who is going to be loaded, and how much."""
+    """Return the warning: which servers get how many connections."""
     return '\n'.join(
         [
             ' WARNING '.center(WIDTH, '*'),

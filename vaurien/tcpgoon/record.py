@@ -1,4 +1,4 @@
-"""What happened in a test: counts and times. No socket, no clock."""
+"""What happened in a test: counts and times. It needs no socket and no clock."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from typing import NamedTuple
 
 
 class Death(NamedTuple):
-    """A connection that the server closed."""
+    """The end of a connection that the server closed."""
 
-    #: Of the connection, from 1 on, in the order of dialing.
+    #: The number of the connection, from 1, in the order of dialing.
     connection: int
-    #: The address it was dialed from.
+    #: The local address.
     local: str
-    #: Seconds that it was established for.
+    #: Seconds that the connection was established.
     after: float
-    #: ``EOF`` for an end in order, or the name of an errno.
+    #: ``EOF`` if the server closed in order, else the name of an errno.
     reason: str
 
 
 class Record:
-    """Everything about one test that reports are made of. Times are in seconds; moments count from its beginning."""
+    """The counts and times of one test, in seconds. Those named ``…_at`` count from its start."""
 
     def __init__(self, total: int) -> None:
         self.total = total
-        #: How many connections are in each state; `not_initiated` is the rest.
+        #: How many connections are in each state. `not_initiated` counts the others.
         self.dialing = 0
         self.established = 0
         self.closed = 0
         self.failed = 0
-        #: The most that were established at one time.
+        #: The most connections that were established at the same time.
         self.most = 0
-        #: How long each took to be established, and when it was; likewise to fail.
+        #: How long each connection took to be established or to fail, and when it was or did.
         self.responses = array('d')
         self.established_at = array('d')
         self.failures = array('d')
@@ -40,32 +40,32 @@ class Record:
         self.closed_at = array('d')
         self.deaths: list[Death] = []
         self.errors: Counter[str] = Counter()
-        #: When the last was dialed, and when all was over.
+        #: When the last connection was established or had failed, and when the test was over.
         self.dialed_at: float | None = None
         self.over_at: float | None = None
         self.interrupted = False
 
     @property
     def not_initiated(self) -> int:
-        """How many have not been dialed yet."""
+        """The number of connections that are not dialed yet."""
         return self.total - self.dialing - self.settled
 
     @property
     def settled(self) -> int:
-        """How many have been dialed and are not dialing any more."""
+        """The number of connections that are established, were established, or have failed."""
         return self.established + self.closed + self.failed
 
     @property
     def total_established(self) -> int:
-        """How many were established at any time."""
+        """The number of connections that were ever established."""
         return len(self.responses)
 
     def on_dialing(self) -> None:
-        """One more is being dialed."""
+        """Count a connection that is being dialed."""
         self.dialing += 1
 
     def on_established(self, seconds: float, at: float) -> None:
-        """It took so long."""
+        """Count a connection that is established, so many seconds after it was dialed."""
         self.dialing -= 1
         self.established += 1
         self.most = max(self.most, self.established)
@@ -73,7 +73,7 @@ class Record:
         self.established_at.append(at)
 
     def on_failed(self, error: str, seconds: float, at: float) -> None:
-        """It took so long to know."""
+        """Count a connection that has failed, so many seconds after it was dialed."""
         self.dialing -= 1
         self.failed += 1
         self.errors[error] += 1
@@ -81,7 +81,7 @@ class Record:
         self.failed_at.append(at)
 
     def on_closed(self, death: Death, at: float) -> None:
-        """One that was established is no more."""
+        """Count a connection that the server has closed."""
         self.established -= 1
         self.closed += 1
         self.deaths.append(death)

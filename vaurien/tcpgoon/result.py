@@ -1,4 +1,4 @@
-"""What came of a test, and the exit status that says so."""
+"""A test that is over, and its exit status."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STATUSES = (1, 2, 0)
 
 
 class Result(NamedTuple):
-    """A test that is over."""
+    """The result of a test."""
 
     test: Test
     settings: Settings
@@ -26,7 +26,7 @@ class Result(NamedTuple):
     def exit_status(self) -> int:
         """0 if all connections were established, 2 if all were dialed and some failed, 1 if it was interrupted.
 
-        Of those that were to be held, one that the server closed has failed.
+        With ``--hold``, a connection that the server closed has failed.
         """
         record = self.record
         if record.interrupted:
@@ -35,5 +35,5 @@ class Result(NamedTuple):
 
 
 def worst_status(results: Iterable[Result]) -> int:
-    """The one that says most."""
+    """Return the worst exit status of several tests."""
     return min((result.exit_status for result in results), key=STATUSES.index)

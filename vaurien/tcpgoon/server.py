@@ -1,4 +1,4 @@
-"""Something to test: accepts connections, so many and no more, and holds them."""
+"""``server``: a server to test. It accepts a number of connections and holds them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from vaurien.console.signals import on_signals_in_loop
 from vaurien.errors import StartError
 from vaurien.tcpgoon.handshake import CHUNK, READ
 from vaurien.tcpgoon.settings import ServerSettings
-from vaurien.tcpgoon.target import look_up, spell
+from vaurien.tcpgoon.target import format_address, look_up
 
-#: Accepted in one go, before those that are open have their turn.
+#: Connections that are accepted before the event loop looks after the others again.
 BATCH = 64
-#: Room to make for connections where there is no limit.
+#: Connections to make room for if there is no limit.
 MANY = 1_000_000
-#: Seconds to leave clients waiting when the descriptors are used up.
+#: Seconds until the next attempt to accept a connection if no descriptor is left.
 EXHAUSTED_PAUSE = 0.5
-#: What clients say is received into this, and not looked at.
+#: All connections receive what clients send into this; nobody reads it.
 BUFFER = bytearray(CHUNK)
 
 
 def serve(settings: ServerSettings) -> int:
-    """Hold connections until the time is over or a signal comes; 0. Raises `ConfigError`, `StartError`."""
+    """Serve until the time is over or a signal comes, and return 0; raise `ConfigError`, `StartError`."""
     if not settings.maxconnections:
         raise_descriptors(MANY)
     elif shortage := describe_shortage(settings.maxconnections):
@@ -42,20 +42,20 @@ def serve(settings: ServerSettings) -> int:
 
 
 def announce(address: str, settings: ServerSettings) -> str:
-    """What is printed at the start."""
+    """Return what is printed at the start."""
     count = f'up to {settings.maxconnections} connections' if settings.maxconnections else 'any number of connections'
     time = f' for {settings.duration} s' if settings.duration else ''
     return f'tcpgoon server: {address} holds {count}{time}\nCtrl-C ends'
 
 
 class Server:
-    """Listens from the start; raises `StartError`."""
+    """A server that listens once it is made. Raises `ConfigError`, `StartError`."""
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
         self._loop: Any = get_hub().loop
         self._listener = listen(settings.host, settings.port)
-        self.address = spell(self._listener.getsockname())
+        self.address = format_address(self._listener.getsockname())
         self._watcher: Any = self._loop.io(self._listener.fileno(), READ)
         self._watcher.start(self._accept)
         self._timers: dict[str, Any] = {}
@@ -63,16 +63,16 @@ class Server:
         self.over = Event()
         self.accepted = 0
         self.most = 0
-        #: How many have closed.
+        #: How many connections clients have closed.
         self.left = 0
 
     @property
     def full(self) -> bool:
-        """Whether it has accepted all that it may."""
+        """Whether the server has accepted all connections that it may."""
         return 0 < self._settings.maxconnections <= self.accepted
 
     def run(self) -> None:
-        """Serve until `over` is set, and close everything."""
+        """Serve until `over` is set, then close everything."""
         if self._settings.duration:
             self._after('end', self._settings.duration, self.over.set)
         self.over.wait()
@@ -89,7 +89,7 @@ class Server:
                 client, _ = self._listener.accept()
             except BlockingIOError:
                 return
-            except OSError:  # no descriptor is left; or the client has gone again
+            except OSError:  # no descriptor is left, or the client has gone already
                 self._watcher.stop()
                 self._after('pause', EXHAUSTED_PAUSE, self._watcher.start, self._accept)
                 return
@@ -119,7 +119,7 @@ class Server:
                 self.over.set()
 
     def _refuse(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         if self._watcher is not None:
             self._watcher.stop()
             self._watcher.close()
@@ -133,12 +133,12 @@ class Server:
         client.close()
 
     def _after(self, name: str, seconds: float, callback: Any, *arguments: Any) -> None:
-        self._timers[name] = self._loop.timer(seconds)  # the last one of that name is over
+        self._timers[name] = self._loop.timer(seconds)  # an earlier timer of that name is over
         self._timers[name].start(callback, *arguments, update=True)
 
 
 def listen(host: str, port: int) -> socket:
-    """A listening socket; raises `ConfigError` for a name that nobody has, and `StartError`."""
+    """Return a listening socket; raise `ConfigError` if *host* cannot be resolved, `StartError` if it cannot listen."""
     place = look_up(host, port)[0]
     listener = socket(place.family, SOCK_STREAM)
     try:
@@ -147,6 +147,6 @@ def listen(host: str, port: int) -> socket:
         listener.listen(SOMAXCONN)
     except OSError as error:
         listener.close()
-        raise StartError.of(error, spell(place.address)) from None
+        raise StartError.of(error, format_address(place.address)) from None
     listener.setblocking(False)
     return listener

@@ -1,4 +1,4 @@
-"""What a test and the server are told, typed."""
+"""The settings of a test and of the server."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ ListeningPort = Annotated[int, msgspec.Meta(ge=0, le=MAX_PORT)]
 
 
 class Settings(msgspec.Struct, kw_only=True, frozen=True):
-    """Everything that a test is told, but its target."""
+    """The settings of a test. Its target is not among them."""
 
     assume_yes: bool = False
     connections: Connections = 100
-    #: Milliseconds, for all that comes before a connection counts as established.
+    #: Milliseconds that a whole handshake may take.
     dial_timeout: Timeout = 5000
-    #: Seconds; 0: a line at the start and one when all have been dialed.
+    #: Seconds between two lines of status. 0: only one at the start and one at the end.
     interval: Whole = 1
-    #: Milliseconds.
+    #: Milliseconds between two dials.
     sleep: Whole = 10
     verbose: bool = False
     #: Connections per second, instead of `sleep`.
     rate: Rate | None = None
-    #: Seconds after the last was dialed; None: not at all, and whoever closes is not held against the server.
+    #: Seconds to hold the connections after the last dial, in which the server must close none. None: do not hold them.
     hold: Seconds | None = None
     #: Addresses to dial from, separated by commas.
     source: str = ''
     tls: bool = False
     cacert: str | None = None
     insecure: bool = False
-    #: With escapes, as typed.
+    #: Texts with escapes, see `plan.unescape`.
     send: str = ''
     expect: str = ''
     json: bool = False
     plot: str | None = None
-    #: The URL of a registry.
+    #: The URL of a Eureka registry.
     eureka: str | None = None
 
     @property
@@ -53,11 +53,11 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class ServerSettings(msgspec.Struct, kw_only=True, frozen=True):
-    """Everything that the server is told."""
+    """The settings of the server."""
 
     port: ListeningPort = 54321
-    #: 0: no limit.
+    #: Connections to accept in all. 0: no limit.
     maxconnections: Whole = 10
-    #: Seconds; 0: until it is interrupted.
+    #: Seconds to run. 0: until a signal ends it.
     duration: Whole = 30
     host: str = '127.0.0.1'

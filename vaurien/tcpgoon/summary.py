@@ -1,4 +1,4 @@
-"""The statistics at the end, as data for programs."""
+"""The statistics at the end, as data: what ``--json`` prints."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from vaurien import __version__
 from vaurien.console.percentiles import Spread
 from vaurien.tcpgoon.result import Result, worst_status
-from vaurien.tcpgoon.target import spell
+from vaurien.tcpgoon.target import format_address
 
-#: The settings of the test, other than those of the command, by the name that has their unit.
+#: The settings that are part of a summary: the name there, which ends with the unit, and the name in `Settings`.
 SETTINGS = {
     'connections': 'connections',
     'dial_timeout_ms': 'dial_timeout',
@@ -29,7 +29,7 @@ SETTINGS = {
 
 
 def summarize(result: Result) -> dict[str, Any]:
-    """Everything about a test; units are at the ends of the names."""
+    """Return everything about a test. Names end with their unit."""
     record = result.record
     target = result.test.recipe.target
     return {
@@ -37,7 +37,7 @@ def summarize(result: Result) -> dict[str, Any]:
         'target': {
             'host': target.address.host,
             'port': target.address.port,
-            'addresses': [spell(place.address) for place in target.places],
+            'addresses': [format_address(place.address) for place in target.places],
         },
         'settings': {name: getattr(result.settings, setting) for name, setting in SETTINGS.items()},
         'began': result.began.isoformat(),
@@ -65,7 +65,7 @@ def summarize(result: Result) -> dict[str, Any]:
 
 
 def summarize_application(results: Sequence[Result], name: str) -> dict[str, Any]:
-    """Likewise about every instance of the application of that name."""
+    """Return everything about the tests of an application's instances."""
     return {
         'application': name,
         'exit_status': worst_status(results),

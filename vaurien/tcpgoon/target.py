@@ -1,4 +1,4 @@
-"""Where connections go, and where they come from: names looked up once, before the first is dialed."""
+"""The addresses to connect to and from. Names are resolved once, before the first connection."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from vaurien.address import Address
 from vaurien.errors import ConfigError
 
-#: What `socket.socket` is made of and connected or bound to.
+#: The address that `socket.socket` takes: a tuple, with two or four items.
 SocketAddress = Any
 
 
 class Place(NamedTuple):
-    """One of the addresses that a name stands for."""
+    """One of the addresses of a name."""
 
     family: int
     address: SocketAddress
@@ -24,14 +24,14 @@ class Place(NamedTuple):
 class Target:
     """A server to test.
 
-    *name* is what its certificate has to be for. *sources* are numeric addresses of this machine, none for any.
+    *name* is the one that its certificate has to be for. *sources* are the addresses to connect from, empty for any.
     """
 
     def __init__(self, address: Address, places: Sequence[Place], sources: Sequence[Place], name: str = '') -> None:
         self.address = address
         self.name = name or address.host
         self.sources = sources
-        #: In the order to try them; the one that answered last comes first.
+        #: In the order in which to try them: the one that answered last comes first.
         self.places = list(places)
         families = {source.family for source in sources}
         self._turns: dict[int, Iterator[Place]] = {
@@ -40,7 +40,7 @@ class Target:
 
     @classmethod
     def resolve(cls, address: Address, sources: Sequence[Place] = (), name: str = '') -> Target:
-        """Look *address* up; raises `ConfigError` if nobody has that name, or none of *sources* can reach it."""
+        """Resolve *address*; raise `ConfigError` if that fails, or if none of *sources* can reach it."""
         places = look_up(address.host, address.port)
         if sources:
             families = {source.family for source in sources}
@@ -50,30 +50,30 @@ class Target:
         return cls(address, places, sources, name)
 
     def next_source(self, family: int) -> SocketAddress | None:
-        """The address to dial from, in turn; None for any."""
+        """Return the next address to connect from, None for any."""
         turns = self._turns.get(family)
         return next(turns).address if turns else None
 
     def prefer(self, place: Place) -> None:
-        """It answered: try it first from now on."""
+        """Try *place* first from now on: it has answered."""
         if place is not self.places[0]:
             self.places.remove(place)
             self.places.insert(0, place)
 
 
 def look_up(host: str, port: int, flags: int = 0) -> list[Place]:
-    """Every address of *host*; raises `ConfigError`."""
+    """Return all addresses of *host*; raise `ConfigError` if it cannot be resolved."""
     try:
         found = getaddrinfo(host, port, type=SOCK_STREAM, proto=IPPROTO_TCP, flags=flags)
     except gaierror as error:
         raise ConfigError(f'cannot resolve {host}: {error.strerror}') from None
-    except UnicodeError:  # a label that is empty or longer than 63
+    except UnicodeError:  # a label is empty, or longer than 63 characters
         raise ConfigError(f'cannot resolve {host}: not a name') from None
     return [Place(family, address) for family, _, _, _, address in found]
 
 
 def parse_sources(text: str) -> list[Place]:
-    """Read ``ADDR,ADDR``, each an address that this machine has; raises `ConfigError`."""
+    """Read ``ADDR,ADDR``; raise `ConfigError` if one is not an address of this machine."""
     sources = []
     for word in filter(None, (word.strip() for word in text.split(','))):
         try:
@@ -88,6 +88,6 @@ def parse_sources(text: str) -> list[Place]:
     return sources
 
 
-def spell(address: SocketAddress) -> str:
-    """``host:port`` of a socket address."""
+def format_address(address: SocketAddress) -> str:
+    """Return a socket address as ``host:port``."""
     return str(Address(*address[:2]))
