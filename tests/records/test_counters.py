@@ -20,7 +20,7 @@ from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.tcp import TCP
 from vaurien.records.counters import Kind
 from vaurien.records.counts import Counts
-from vaurien.rules.toxics import make_toxic, parse_toxics
+from vaurien.rules.toxics import parse_toxics
 
 #: All, with what makes them do something.
 TOXICS: dict[str, dict[str, Any]] = {
@@ -359,10 +359,10 @@ class TestToxics:
                 client, backend = join(proxy, raw_backend)
                 backend.send(b'pong')
                 assert client.is_silent(0.06)
+                histogram = inside(proxy, lambda server: server.counters.find_toxic('far'))
             assert client.recv_exactly(4)
-            hits, seconds, _ = meter(proxy, 'toxic', 'far')
-            assert hits == observations(proxy, 'toxic', 'far') == 1
-            assert 0.05 < seconds < TIMEOUT
+            assert histogram.hits == list(histogram.buckets())[-1][1] == 1
+            assert 0.05 < histogram.seconds < TIMEOUT
 
     def test_an_end_that_is_held(self, raw_backend: RawBackend) -> None:
         with make_proxy(raw_backend) as proxy, proxy.toxic('slow_close', delay=30, stream='upstream', name='slow'):
@@ -379,13 +379,29 @@ class TestToxics:
                 client.recv()
             eventually(lambda: meter(proxy, 'toxic', 'cut')[0] == 1)
 
-    def test_those_of_one_name_count_together(self, raw_backend: RawBackend) -> None:
-        entry = make_toxic('duplicate', {}, name='twice')
-        with make_proxy(raw_backend) as proxy:
+    def test_links_count_together(self, raw_backend: RawBackend) -> None:
+        with make_proxy(raw_backend) as proxy, proxy.toxic('duplicate', name='twice'):
             for hits in (1, 2):
-                inside(proxy, lambda server: server.toxics.add(entry))
                 client, backend = join(proxy, raw_backend)
                 backend.send(b'pong')
                 assert client.recv_exactly(8)
-                inside(proxy, lambda server: server.toxics.remove('twice'))
                 assert meter(proxy, 'toxic', 'twice')[0] == hits
+
+    def test_nothing_is_left_of_those_that_are_removed(self, raw_backend: RawBackend) -> None:
+        with make_proxy(raw_backend) as proxy:
+            join(proxy, raw_backend)
+            for number in range(20):
+                with proxy.toxic('duplicate', name=f'twice-{number}'):
+                    client, backend = join(proxy, raw_backend)
+                    backend.send(b'pong')
+                    assert client.recv_exactly(8)
+            assert inside(proxy, lambda server: dict(server.counters.histograms)) == {}
+
+    def test_one_that_comes_again_begins_anew(self, raw_backend: RawBackend) -> None:
+        with make_proxy(raw_backend) as proxy:
+            client, backend = join(proxy, raw_backend)
+            for _ in range(2):
+                with proxy.toxic('duplicate', name='twice'):
+                    backend.send(b'pong')
+                    assert client.recv_exactly(8)
+                    assert meter(proxy, 'toxic', 'twice')[0] == 1

@@ -60,9 +60,7 @@ class ProxyServer:
         self.faults = FaultLog()
         self._observers = Observers([self.counters, self.faults, *([] if observer is None else [observer])])
         self.arming = Arming(self.protocol, self.seed, self.loop, self._observers)
-        self.toxics = Toxics(
-            self.links, self.seed, lambda: self.links_total, lambda name: self.counters.histograms['toxic', name]
-        )
+        self.toxics = Toxics(self.links, self.seed, lambda: self.links_total, self.counters)
         self._began = monotonic()
         self._listener: Listener | None = None
         self._idle_watch: IdleWatch | None = None

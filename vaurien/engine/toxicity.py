@@ -8,7 +8,7 @@ from time import monotonic
 from vaurien.engine.link import Link
 from vaurien.engine.stream import Stream
 from vaurien.errors import ToxicNameError
-from vaurien.records.histogram import Histogram
+from vaurien.records.counters import Counters
 from vaurien.rules.toxics import ToxicRule
 from vaurien.toxics.base import BaseToxic
 
@@ -23,16 +23,16 @@ class Toxics:
         links: Mapping[int, Link],
         seed: int,
         count_links: Callable[[], int],
-        find_histogram: Callable[[str], Histogram],
+        counters: Counters,
     ) -> None:
         """*links* are those that are open; *count_links* tells how many there have been; *seed* seeds all chance.
 
-        *find_histogram* returns where a toxic of some name counts what it does.
+        What a toxic does is counted in *counters* until it is removed.
         """
         self._links = links
         self._seed = seed
         self._count_links = count_links
-        self._find_histogram = find_histogram
+        self._counters = counters
         self._rules: dict[str, ToxicRule] = {}
         #: How many links there had been when each was added.
         self._born: dict[str, int] = {}
@@ -78,6 +78,7 @@ class Toxics:
         for stream, stage in stages:
             if stream.chain is not None:
                 stream.chain.remove(stage)
+        self._counters.forget_toxic(name)
 
     def clear(self) -> None:
         """Remove all toxics."""
@@ -97,7 +98,7 @@ class Toxics:
             seed=f'{self._seed}/{link.number}/{rule.name}',
             now=now,
             fresh=link.number > self._born[rule.name],
-            histogram=self._find_histogram(rule.name),
+            histogram=self._counters.find_toxic(rule.name),
         )
         stage.set_toxicity(rule.toxicity, now)
         _find_stream(rule, link).enchain().append(stage)

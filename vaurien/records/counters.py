@@ -28,7 +28,8 @@ class Counters(Observer):
         self._closed = Counts()
         #: Links that found no address of the backend that accepts.
         self.connect_failures = 0
-        #: What each behavior and each toxic has done, by kind and name.
+        #: What each behavior and each toxic has done, by kind and name. A behavior keeps its entry when it is no longer
+        #: armed: there are only so many, and Prometheus wants counters to stay. Anybody may invent names of toxics.
         self.histograms: defaultdict[tuple[Kind, str], Histogram] = defaultdict(Histogram)
 
     def on_unreachable(self) -> None:
@@ -40,6 +41,14 @@ class Counters(Observer):
 
     def on_fault_over(self, behavior: str, seconds: float) -> None:
         self.histograms['behavior', behavior].add(seconds)
+
+    def find_toxic(self, name: str) -> Histogram:
+        """Return the histogram of the toxic *name* of the proxy."""
+        return self.histograms['toxic', name]
+
+    def forget_toxic(self, name: str) -> None:
+        """Forget the histogram of a toxic that is removed."""
+        self.histograms.pop(('toxic', name), None)
 
     def on_closed(self, link: ObservedLink) -> None:
         """Keep the counts of a link that is no longer among those that are open."""
