@@ -1,4 +1,4 @@
-"""``vaurien --demo``: the job in ten seconds, on a small backend of its own."""
+"""``vaurien --demo``: what Vaurien does, shown in ten seconds on a small backend."""
 
 from __future__ import annotations
 
@@ -31,21 +31,24 @@ if TYPE_CHECKING:
     import requests
 
 BEHAVIOR = '20:delay,10:error'
-#: Seconds that a delayed request is late.
+#: Seconds of a delay.
 SLEEP = 0.25
-#: The same show every time: one link a client, and so many requests on each.
+#: With this seed, the same requests meet faults every time.
 SEED = 2013
 CLIENTS = 4
+#: Requests of each client.
 REQUESTS = 50
-#: Seconds between two requests of a client, between two pictures, and between two lines where there is no terminal.
+#: Seconds between two requests of a client.
 PAUSE = 0.1
+#: Seconds between two pictures on a terminal, and between two lines elsewhere.
 REFRESH = 0.1
 PROGRESS = 2.0
+#: Columns of the two tables.
 COUNTS = ('requests', 'share', 'p50', 'p95', 'max')
 FAULTS = ('armed', 'injected', 'share')
-#: Seconds that a request may take: what is armed takes a quarter of one.
+#: Seconds that a request may take.
 TIMEOUT = 5.0
-#: Seconds that all of it may take: on a machine where it takes longer, fewer requests have to do.
+#: Seconds until the end, also on a slow machine, where fewer requests are made.
 LONGEST = 14.0
 
 NEXT = """
@@ -59,25 +62,25 @@ Try next:
 
 
 class Seen:
-    """What the clients saw: seconds per request, by status."""
+    """What the clients have seen: the seconds of each request, by status."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, list[float]] = {}
 
     @property
     def requests(self) -> int:
-        """How many requests are done."""
+        """The number of requests that have ended."""
         return sum(map(len, self.seconds.values()))
 
     def note(self, status: str, seconds: float) -> None:
-        """One request is done."""
+        """Add a request that has ended."""
         self.seconds.setdefault(status, []).append(seconds)
 
 
 def main() -> int:
-    """Show it and return the exit status, 0. Takes about nine seconds, or until Ctrl-C; `LONGEST` at most.
+    """Run the demonstration and return 0. It ends after about nine seconds, or with Ctrl-C.
 
-    Expects a patched standard library.
+    The standard library has to be patched.
     """
     console = Console(highlight=False)
     seen = Seen()
@@ -125,8 +128,8 @@ def draw(seen: Seen, status: ProxyStatus) -> RenderableType:
 
 @contextmanager
 def _serving() -> Iterator[ProxyServer]:
-    """A proxy in front of an HTTP server, both on free ports."""
-    backend = WSGIServer(('127.0.0.1', 0), _answer, log=None)
+    """Serve HTTP behind a proxy, both on free ports, within the block."""
+    backend = WSGIServer(('127.0.0.1', 0), _respond, log=None)
     backend.start()
     options = {'delay': {'sleep': SLEEP}}
     proxy = ProxyServer(
@@ -146,16 +149,16 @@ def _serving() -> Iterator[ProxyServer]:
         backend.stop(timeout=0)
 
 
-def _answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+def _respond(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     start_response('200 OK', [('Content-Type', 'application/json')])
     return [b'{"path": "%s"}\n' % environ['PATH_INFO'].encode()]
 
 
 def _send_requests(url: str, number: int, seen: Seen) -> None:
-    import requests  # takes a while: after the first line is on the screen
+    import requests  # late: the first line is printed before this import, which takes long
 
     with requests.Session() as session:
-        session.trust_env = False  # a proxy for the web is none for this
+        session.trust_env = False  # HTTP_PROXY is not for these requests
         for order in range(REQUESTS):
             began = perf_counter()
             status = _get(session, f'{url}/clients/{number}/orders/{order}')
@@ -164,10 +167,10 @@ def _send_requests(url: str, number: int, seen: Seen) -> None:
 
 
 def _get(session: requests.Session, url: str) -> str:
-    """The status of the reply, or the name of what went wrong."""
+    """Return the status of the reply, or the name of the error."""
     try:
         response = session.get(url, timeout=TIMEOUT)
-    except OSError as error:  # the base of what requests raises
+    except OSError as error:  # the base of requests.RequestException
         return type(error).__name__
     return f'{response.status_code} {response.reason}'
 
@@ -189,14 +192,14 @@ def _count(count: int, total: int) -> tuple[str, str]:
 
 
 def _describe_times(seconds: list[float]) -> tuple[str, ...]:
-    """Median, 95th percentile and maximum, by nearest rank."""
+    """Return median, 95th percentile and maximum."""
     if not seconds:
         return ('', '', '')
     return tuple(f'{1000 * second:.0f} ms' for second in percentiles(sorted(seconds), 50, 95, 100))
 
 
 def _find(command: str) -> str:
-    """*command* as it can be typed here: where it is, if it is not on the path."""
+    """Return *command* as it can be typed here: with its path, if it is not on ``PATH``."""
     if shutil.which(command):
         return command
     path = os.path.relpath(Path(sys.executable).with_name(command))

@@ -28,48 +28,54 @@ examples:
       one HTTP request in five gets an error 500 to 503
   vaurien --proxy localhost:8000 --backend localhost:6379 --protocol redis --behavior 5:error,10:delay \\
           --behavior-delay-sleep 2
-      Redis, with 5% of the commands refused and 10% two seconds late
+      Redis: 5% of the commands get an error, and 10% are two seconds late
   vaurien --proxy 0.0.0.0:6565 --backend mail.example.com:465 --behavior 100:error --behavior-error-warmup 12
-      any TCP backend: the first 12 exchanges pass, then garbage
+      any TCP backend: the first 12 exchanges pass, all others get garbage
   vaurien --protocol http --behavior "100:error(match='POST /orders*', nth=1-2, code=503),20:delay(sleep=0.3)"
-      the first two orders are refused, and one other request in five is late
+      the first two orders get an error 503, and one other request in five is late
   vaurien --config vaurien.ini
-      the same from a file: [vaurien] and [behavior:delay] in INI, TOML or YAML; flags win over it
+      settings from a file, with [vaurien] and [behavior:delay], in INI, TOML or YAML; flags take precedence
   vaurien --http --http-host localhost --http-port 8080
       with the control API: change the faults while it runs, from tests or with vaurienctl
 
-Weights are percents, fractions too (0.5:error); what is missing to 100 passes untouched."""
+Weights are percents, also fractions (0.5:error). All other exchanges pass untouched.
+
+The exit status is 0 after Ctrl-C or SIGTERM, 1 if it cannot start, 2 for a mistake in flags or files."""
 
 #: The flags of the settings, by group: name, placeholder, help.
 GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
     'what to proxy': (
-        ('proxy', 'HOST:PORT', 'where clients connect; port 0 takes a free one'),
-        ('backend', 'HOST:PORT', 'what they are joined to'),
-        ('protocol', 'NAME', 'what is spoken, one of those below'),
+        ('proxy', 'HOST:PORT', 'address that clients connect to; port 0 takes a free one'),
+        ('backend', 'HOST:PORT', 'address of the backend'),
+        ('protocol', 'NAME', 'protocol between clients and backend'),
     ),
     'what goes wrong': (
-        ('behavior', 'PERCENT:NAME,...', 'which behaviors, and the share of the exchanges that each gets'),
-        ('toxics', 'TYPE(...)@STREAM,...', 'what is done to the bytes, whatever they mean'),
-        ('seed', 'N', 'draw the same faults again'),
+        ('behavior', 'PERCENT:NAME,...', 'behaviors, each with its share of the exchanges'),
+        ('toxics', 'TYPE(...)@STREAM,...', 'toxics, which change the bytes of a stream, whatever they mean'),
+        ('seed', 'N', 'number that makes the same faults happen again'),
     ),
     'limits': (
-        ('timeout', 'SECONDS', 'the longest to wait for a connection to the backend'),
-        ('idle-timeout', 'SECONDS', 'close a link on which nothing moved for so long'),
-        ('max-links', 'N', 'accept no more clients than that at a time'),
-        ('backlog', 'N', 'how many clients may wait to be accepted'),
+        ('timeout', 'SECONDS', 'most seconds to wait for a connection to the backend'),
+        ('idle-timeout', 'SECONDS', 'seconds without any bytes after which a link is closed'),
+        ('max-links', 'N', 'most clients at a time'),
+        ('backlog', 'N', 'most clients that wait to be accepted'),
     ),
     'control API': (
-        ('http', 'BOOL', 'serve it'),
-        ('http-host', 'HOST', 'where'),
-        ('http-port', 'PORT', 'where; 0 takes a free one'),
-        ('api-host', 'NAME,...', 'names of this machine by which others may reach it'),
-        ('api-token', 'TOKEN', 'let in only those who send it, as Authorization: Bearer TOKEN'),
-        ('server', 'BOOL', f'start with the proxies of the file alone, or none, and the API on port {SERVER_PORT}'),
-        ('toxiproxy-config', 'FILE', 'start with the proxies in a file of Toxiproxy, and the API there'),
+        ('http', 'BOOL', 'serve the control API'),
+        ('http-host', 'HOST', 'host to serve it on'),
+        ('http-port', 'PORT', 'port to serve it on; 0 takes a free one'),
+        ('api-host', 'NAME,...', 'names of this machine under which it may be reached'),
+        ('api-token', 'TOKEN', 'token that requests must have: Authorization: Bearer TOKEN'),
+        ('server', 'BOOL', f'start with the proxies of the file, or none, and the API on port {SERVER_PORT}'),
+        (
+            'toxiproxy-config',
+            'FILE',
+            f'start with the proxies of a Toxiproxy file, and the API on port {SERVER_PORT}',
+        ),
     ),
     'log': (
-        ('log-level', '', 'the least that is logged; every fault is one line at info'),
-        ('log-output', 'FILE', 'append to a file; - is standard error'),
+        ('log-level', '', 'level to log from; each fault is a record of info'),
+        ('log-output', 'FILE', 'file to append the log to; - is standard error'),
     ),
 }
 
@@ -84,19 +90,19 @@ class Arguments(NamedTuple):
 
 
 def parse(argv: Sequence[str]) -> Arguments:
-    """Read flags, and the file that ``--config`` names; raises `ConfigError`, and `SystemExit` after ``--help``."""
+    """Read flags, and the file of ``--config``; raise `ConfigError`, or `SystemExit` after ``--help``."""
     sources = _read_config(argv)
     given = make_parser().parse(argv)
-    sources.append(_source(vars(given)))
+    sources.append(_make_source(vars(given)))
     ignored = tuple(place for source in sources for place in source.ignored)
     return Arguments(build(*sources), ignored, given.demo)
 
 
 def make_parser() -> Parser:
-    """The parser of everything, plug-ins registered so far included."""
+    """Return the parser of all flags, those of registered plug-ins included."""
     parser = Parser(prog='vaurien', usage=USAGE, description=DESCRIPTION, epilog=EPILOG, has_version=True)
     parser.add_argument('--config', metavar='FILE', help='read settings from .ini, .toml or .yaml')
-    parser.add_argument('--demo', action='store_true', help='show the job on a small backend of its own, then end')
+    parser.add_argument('--demo', action='store_true', help='show what it does, on a small backend of its own')
     defaults = Settings()
     for title, flags in GROUPS.items():
         group = parser.add_argument_group(title)
@@ -118,7 +124,7 @@ def make_parser() -> Parser:
 
 
 def _read_config(argv: Sequence[str]) -> list[Source]:
-    """The file, if there is one, before everything else: its plug-ins bring flags."""
+    """Read the file of ``--config``, before the flags: its plug-ins have flags, too."""
     parser = Parser(prog='vaurien', add_help=False)
     parser.add_argument('--config')
     path = parser.parse_known_args(argv)[0].config
@@ -132,17 +138,19 @@ def _read_config(argv: Sequence[str]) -> list[Source]:
 def _add_plugin(parser: argparse.ArgumentParser, kind: str, name: str) -> None:
     try:
         plugin: type[Configurable] = REGISTRIES[kind].get(name)
-    except PluginError as error:  # harms nobody who does not use it
+    except PluginError as error:  # a broken plug-in must not harm those who do not use it
         parser.add_argument_group(f'{kind} {name}', str(error))
         return
     summary = (plugin.__doc__ or '').strip().partition('\n')[0]
-    group = parser.add_argument_group(f'{kind} {name}', f'{summary}{_tell_inherited(plugin, REGISTRIES[kind].base)}')
+    group = parser.add_argument_group(
+        f'{kind} {name}', f'{summary}{_describe_inherited(plugin, REGISTRIES[kind].base)}'
+    )
     shown = {} if plugin is REGISTRIES[kind].base else plugin.own_options()
     for option, declared in plugin.all_options().items():
         _add_flag(group, f'{kind}.{name}.{option}', declared, hidden=option not in shown)
 
 
-def _tell_inherited(plugin: type[Configurable], base: type[Configurable]) -> str:
+def _describe_inherited(plugin: type[Configurable], base: type[Configurable]) -> str:
     parents = [parent.name for parent in plugin.__mro__ if issubclass(parent, base) and parent is not base]
     others = [name for name in parents if name not in ('', base.name, plugin.name)]
     return f' It has the options of {others[0]}, too.' if others else ''
@@ -185,13 +193,13 @@ def _placeholder(type_: Any) -> str:
 
 
 def _flag(dotted: str) -> str:
-    """The flag of a dotted path: ``--behavior-delay-sleep``."""
+    """Return the flag of a dotted path, such as ``--behavior-delay-sleep``."""
     if dotted == 'vaurien.toxics':
         return '--toxic'
     return '--' + dotted.removeprefix('vaurien.').replace('.', '-').replace('_', '-')
 
 
-def _source(given: dict[str, Any]) -> Source:
+def _make_source(given: dict[str, Any]) -> Source:
     sections: Sections = {}
     for dest, value in given.items():
         section, dot, key = dest.rpartition('.')

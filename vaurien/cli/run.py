@@ -1,4 +1,4 @@
-"""Run one proxy in the foreground, until a signal ends it."""
+"""Serve in the foreground until a signal comes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from vaurien.settings import ONLY, Settings
 if TYPE_CHECKING:
     from vaurien.control.server import ControlServer
 
-#: How long open exchanges may take to finish at the end, in seconds.
+#: Seconds that open exchanges may take to finish at the end.
 GRACE = 3.0
 
 logger = logging.getLogger(__name__)
@@ -51,9 +51,9 @@ def show_demo() -> int:
 
 
 def serve(settings: Settings) -> int:
-    """Serve until SIGINT or SIGTERM; a second one ends the process at once. Raises `ConfigError`, `StartError`."""
+    """Serve until SIGINT or SIGTERM, and return 0; raise `ConfigError`, `StartError`."""
     proxies = Proxies([settings] if settings.proxies is None else settings.proxies, settings.defaults)
-    raise_descriptors()  # a link takes two
+    raise_descriptors()  # a link takes two, and the usual limit is 1024
     ended = Event()
     with on_signals_in_loop(ended.set):
         proxies.start()
@@ -69,20 +69,20 @@ def serve(settings: Settings) -> int:
 
 
 def start_control(proxies: Proxies, settings: Settings) -> ControlServer:
-    """Start the control API of *proxies*; raises `StartError`."""
+    """Start the control API of *proxies*; raise `StartError`."""
     from vaurien.control.server import ControlServer
 
     address = Address(settings.http_host, settings.http_port)
     control = ControlServer(proxies, address, hosts=settings.api_host, token=settings.api_token)
     try:
         control.start()
-    except (OSError, UnicodeError) as error:  # a name that is none fails in its encoding
+    except (OSError, UnicodeError) as error:  # UnicodeError: a host name that cannot be encoded
         raise StartError.of(error, address) from error
     return control
 
 
 def announce(proxies: Proxies, control: ControlServer | None) -> str:
-    """What is printed at the start."""
+    """Return what is printed at the start."""
     lines = [line for proxy in proxies.values() for line in announce_proxy(proxy)]
     if control:
         lines.append(f'control API: http://{control.address}')
@@ -90,7 +90,7 @@ def announce(proxies: Proxies, control: ControlServer | None) -> str:
 
 
 def announce_proxy(proxy: ProxyServer) -> list[str]:
-    """What is printed of one."""
+    """Return what is printed about a proxy at the start, line by line."""
     named = '' if proxy.name == ONLY else f'{proxy.name}: '
     disabled = '' if proxy.enabled else ', disabled'
     lines = [
@@ -104,7 +104,7 @@ def announce_proxy(proxy: ProxyServer) -> list[str]:
 
 
 def describe_armed(rules: Sequence[Rule]) -> str:
-    """Behaviors with their share and options, for people: ``10% delay (sleep=2.0, before=true)``."""
+    """Return the behaviors with their shares and options: ``10% delay (sleep=2.0, before=true)``."""
     armed = [_describe(rule) for rule in rules if rule.is_harmful]
     return ', '.join(armed) or 'nothing, all passes'
 
@@ -120,7 +120,7 @@ def _describe(rule: Rule) -> str:
 
 
 def summarize(status: ProxyStatus, *, alone: bool = True) -> str:
-    """What is printed of a proxy at the end; with its name, unless it is *alone*."""
+    """Return what is printed about a proxy at the end. It has its name, unless it is *alone*."""
     faults = ', '.join(f'{count} {name}' for name, count in sorted(status['faults'].items())) or 'none'
     moved = status['bytes']
     named = '' if alone else f'{status["name"]}: '
@@ -130,7 +130,7 @@ def summarize(status: ProxyStatus, *, alone: bool = True) -> str:
 
 
 def human_bytes(count: float) -> str:
-    """A number of bytes in the largest fitting unit, thousands apart: ``12.3 kB``."""
+    """Return a number of bytes in the largest unit that fits, such as ``12.3 kB``, which is 12,300 bytes."""
     if count < 1000:
         return f'{count:.0f} B'
     for unit in ('kB', 'MB', 'GB'):

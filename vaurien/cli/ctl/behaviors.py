@@ -68,7 +68,7 @@ COMMANDS = (
   vaurienctl set-behavior delay --sleep 2
       from now on every exchange is two seconds late
   vaurienctl set-behavior 20:error,10:delay --error-inject true --delay-sleep 0.5
-      by weight, in percent; what is missing to 100 passes untouched
+      by weight, in percent; all other exchanges pass untouched
   vaurienctl set-behavior "error(match='SET *', nth=1-2)" --proxy redis
       the first two writes through one of several proxies are refused
   vaurienctl set-behavior dummy

@@ -22,7 +22,7 @@ examples:
   vaurienctl set-behavior delay --sleep 2
       from now on every exchange is two seconds late
   vaurienctl set-behavior 20:error,10:delay --error-inject true --delay-sleep 0.5
-      by weight, in percent; what is missing to 100 passes untouched
+      by weight, in percent; all other exchanges pass untouched
   vaurienctl set-behavior dummy
       no more faults
   vaurienctl --host staging:8080 set-backend localhost:6380
