@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from vaurien.console.command import run_command
+from vaurien.console.patching import patch_standard_library
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -15,9 +16,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _patch_and_run(argv: Sequence[str]) -> int:
     """Patch before anything else is imported, so that ``time.sleep`` in a behavior of a user holds up no other link."""
-    from gevent import monkey
-
-    monkey.patch_all()
+    patch_standard_library()
     sys.path.append('')  # for a `callable` in the current directory; last, so that it shadows nothing
     from vaurien.cli.run import run
 

@@ -9,6 +9,7 @@ from importlib import import_module
 
 from vaurien.conntest.flags import parse
 from vaurien.console.command import run_command
+from vaurien.console.patching import patch_standard_library
 from vaurien.errors import VaurienError
 
 #: The module whose ``command`` does what was asked.
@@ -24,9 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     given = parse(argv)
-    from gevent import monkey
-
-    monkey.patch_all()  # before what does the work is imported: HTTP libraries, which would block the event loop
+    patch_standard_library()  # before what does the work is imported: HTTP libraries, which would block the event loop
     module = import_module(f'vaurien.conntest.{COMMANDS[given.command]}')
     gc.freeze()  # a collection that walks all modules would hold up every run for some ten milliseconds
     return int(module.command(given))

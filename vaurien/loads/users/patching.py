@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 
 from vaurien.console.limits import raise_descriptors
+from vaurien.console.patching import reading_entry_points_once
 from vaurien.errors import StartError
 
 #: The oldest Python that Locust supports.
@@ -25,8 +26,8 @@ def prepare(*, no_patching: bool = False) -> None:
     check_engine()
     if no_patching:
         os.environ[SKIP] = '1'
-    import locust  # noqa: F401  # patches, unless told not to
-
+    with reading_entry_points_once():
+        import locust  # noqa: F401  # patches, unless told not to
     raise_descriptors()
 
 
