@@ -22,11 +22,11 @@ from vaurien.address import Address
 from vaurien.cli.flags import GROUPS
 from vaurien.config.keys import REGISTRIES, SETTINGS
 from vaurien.control.metrics import FAMILIES, make_registry
-from vaurien.framing.http_headers import Headers
 from vaurien.loads.outputs import OUTPUTS
 from vaurien.loads.settings import GROUPS as LOADS_GROUPS, Counts, Place, Words
 from vaurien.plugins.options import Line, Option
 from vaurien.protocols.base import BaseProtocol
+from vaurien.protocols.http.headers import Headers
 from vaurien.rules.match import Ordinals, Pattern
 from vaurien.rules.toxics import ToxicRule
 from vaurien.settings import Settings

@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 import ast
-from collections import deque
 from pathlib import Path
 
 import pytest
 
 import vaurien.framing
 import vaurien.protocols
-from vaurien.framing.lines import Lines
 from vaurien.protocols import Protocol
 from vaurien.protocols.base import (
-    END,
-    GREETING,
-    HEAD,
-    INTERIM,
-    LAST_OPENING,
-    MAX_HEAD,
     NOTHING,
-    OPAQUE,
-    PROMPT,
-    REPLY,
-    REQUEST,
-    UNANSWERED,
     BaseProtocol,
 )
 
 NAMES = ['http', 'memcache', 'mysql', 'postgres', 'redis', 'smtp', 'tcp']
-KINDS = [HEAD, REQUEST, END, UNANSWERED, REPLY, INTERIM, PROMPT, GREETING, OPAQUE]
-
-FOLDER = Path(vaurien.protocols.__file__).parent
-SANS_IO = sorted([*FOLDER.glob('*.py'), *Path(vaurien.framing.__file__).parent.glob('*.py')])
+SANS_IO = sorted(path for room in (vaurien.protocols, vaurien.framing) for path in Path(room.__path__[0]).rglob('*.py'))
 OF_THE_WORLD = {'socket', 'select', 'selectors', 'ssl', 'gevent', 'asyncio', 'threading', 'time', 'datetime'}
 
 
-@pytest.mark.parametrize('path', SANS_IO, ids=lambda path: path.name)
+@pytest.mark.parametrize('path', SANS_IO, ids=lambda path: '/'.join(path.parts[-2:]))
 def test_protocols_are_sans_io(path: Path) -> None:
     imported = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -98,49 +82,3 @@ def test_what_is_skipped_is_accounted_for() -> None:
     protocol.skip_upstream(3)
     protocol.skip_downstream(4)
     assert (protocol.upstream_body, protocol.downstream_body) == (7, 16)
-
-
-def test_kinds_of_marks_that_open_an_exchange() -> None:
-    assert [kind for kind in KINDS if kind <= LAST_OPENING] == [HEAD, REQUEST]
-    assert len(set(KINDS)) == len(KINDS)
-    assert 0 not in KINDS  # protocols write it for no mark at all
-
-
-class TestLines:
-    def test_whole(self) -> None:
-        assert Lines().line(b'..one\r\ntwo', 2) == (b'one', 7)
-
-    def test_cut_anywhere(self) -> None:
-        data = b'one\r\n.'
-        for place in range(1, 5):
-            lines = Lines()
-            assert lines.line(data[:place], 0) == (None, place)
-            assert lines.line(data[place:], 0) == (b'one', 5 - place)
-            assert lines.kept == b''
-
-    @pytest.mark.parametrize('step', [1, 1000, MAX_HEAD, 3 * MAX_HEAD])
-    def test_longest(self, step: int) -> None:
-        data = b'x' * MAX_HEAD + b'\r\n'
-        lines = Lines()
-        found: bytes | None = None
-        for i in range(0, len(data), step):
-            found, _ = lines.line(data[i : i + step], 0)
-        assert found == data[:-2]
-
-    @pytest.mark.parametrize('step', [1, 1000, MAX_HEAD, 3 * MAX_HEAD])
-    def test_too_long(self, step: int) -> None:
-        data = b'x' * (MAX_HEAD + 1) + b'\r\n'
-        lines = Lines()
-        pieces = [data[i : i + step] for i in range(0, len(data), step)]
-        with pytest.raises(ValueError, match='more than 65536 bytes'):
-            deque((lines.line(piece, 0) for piece in pieces), maxlen=0)
-        assert len(lines.kept) <= MAX_HEAD + 1
-
-    def test_stretch(self) -> None:
-        lines = Lines()
-        lines.left = 10
-        assert lines.stretch(b'12345', 1) == 5
-        assert lines.left == 6
-        lines.left = 2
-        assert lines.stretch(b'12345', 0) == 2
-        assert lines.left == 0

@@ -1,4 +1,7 @@
-"""HTTP/1.x: every case whole, byte by byte, and with others around it; against h11 as an independent reader."""
+"""HTTP/1.x: every case whole, byte by byte, and with others around it; against h11 as an independent reader.
+
+These are the tests of all files in `vaurien/protocols/http/`, but for its ``quick.py``: see `test_quick`.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tests.protocols import feeding
-from vaurien.framing.http_headers import Headers
 from vaurien.protocols.base import END, HEAD, INTERIM, MAX_HEAD, OPAQUE, REPLY, REQUEST, Opaque
 from vaurien.protocols.http import HTTP
+from vaurien.protocols.http.headers import Headers
 
 BACKEND = 'backend:8888'
 GET = b'GET /orders/7 HTTP/1.1\r\nHost: a\r\n\r\n'

@@ -1,4 +1,7 @@
-"""Memcached's two protocols: every case whole, byte by byte, and with others around it."""
+"""Memcached's two protocols: every case whole, byte by byte, and with others around it.
+
+These are the tests of all files in `vaurien/protocols/memcache/`, but for its ``quick.py``: see `test_quick`.
+"""
 
 from __future__ import annotations
 

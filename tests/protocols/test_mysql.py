@@ -1,4 +1,7 @@
-"""MySQL and MariaDB: every case whole, byte by byte, and with others around it."""
+"""MySQL and MariaDB: every case whole, byte by byte, and with others around it.
+
+These are the tests of all files in `vaurien/protocols/mysql/`, but for its ``quick.py``: see `test_quick`.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +12,6 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from tests.protocols import feeding
-from vaurien.framing.mysql_packets import (
-    CLIENT_COMPRESS,
-    CLIENT_CONNECT_WITH_DB,
-    CLIENT_DEPRECATE_EOF,
-    CLIENT_MYSQL,
-    CLIENT_OPTIONAL_METADATA,
-    CLIENT_PLUGIN_AUTH_LENENC,
-    CLIENT_PROTOCOL_41,
-    CLIENT_QUERY_ATTRIBUTES,
-    CLIENT_SECURE_CONNECTION,
-    CLIENT_SSL,
-    CLIENT_ZSTD,
-    CURSOR_EXISTS,
-    MARIADB_CLIENT_CACHE_METADATA,
-    MAX_PACKET,
-    MORE_RESULTS,
-)
 from vaurien.protocols.base import (
     END,
     GREETING,
@@ -41,6 +27,21 @@ from vaurien.protocols.base import (
     Opaque,
 )
 from vaurien.protocols.mysql import MySQL
+from vaurien.protocols.mysql.login import (
+    CLIENT_COMPRESS,
+    CLIENT_CONNECT_WITH_DB,
+    CLIENT_DEPRECATE_EOF,
+    CLIENT_MYSQL,
+    CLIENT_OPTIONAL_METADATA,
+    CLIENT_PLUGIN_AUTH_LENENC,
+    CLIENT_PROTOCOL_41,
+    CLIENT_QUERY_ATTRIBUTES,
+    CLIENT_SECURE_CONNECTION,
+    CLIENT_SSL,
+    CLIENT_ZSTD,
+    MARIADB_CLIENT_CACHE_METADATA,
+)
+from vaurien.protocols.mysql.packets import CURSOR_EXISTS, MAX_PACKET, MORE_RESULTS
 
 #: What every connection here can do.
 PLAIN = CLIENT_MYSQL | CLIENT_PROTOCOL_41 | CLIENT_SECURE_CONNECTION | CLIENT_CONNECT_WITH_DB

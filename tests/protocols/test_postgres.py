@@ -1,4 +1,7 @@
-"""PostgreSQL: messages and marks of every flow, whole, byte by byte and with others around them."""
+"""PostgreSQL: messages and marks of every flow, whole, byte by byte and with others around them.
+
+These are the tests of all files in `vaurien/protocols/postgres/`, but for its ``quick.py``: see `test_quick`.
+"""
 
 from __future__ import annotations
 

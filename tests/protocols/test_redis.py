@@ -1,4 +1,7 @@
-"""RESP2 and RESP3: every case whole, byte by byte, and with others around it."""
+"""RESP2 and RESP3: every case whole, byte by byte, and with others around it.
+
+These are the tests of all files in `vaurien/protocols/redis/`, but for its ``quick.py``: see `test_quick`.
+"""
 
 from __future__ import annotations
 

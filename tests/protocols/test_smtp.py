@@ -1,4 +1,7 @@
-"""SMTP: dialogues of turns, whole and cut at any places; then any bytes at all."""
+"""SMTP: dialogues of turns, whole and cut at any places; then any bytes at all.
+
+These are the tests of all files in `vaurien/protocols/smtp/`, but for its ``quick.py``: see `test_quick`.
+"""
 
 from __future__ import annotations
 

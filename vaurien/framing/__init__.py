@@ -1,1 +1,8 @@
-"""Pieces that protocols are made of: marks, heads, lines, packets, error replies. No socket, no clock."""
+"""Pieces that several protocols are made of. No socket, no clock.
+
+- `marks`: what a protocol says of a stream: where messages end, and why framing does
+- `head`: how long the head of a request may be, and how much of it is shown
+- `lines`: lines, and stretches of known length between them
+- `statements`: prepared statements by their names
+- `error_reply`: an error, as the bytes that a server would send
+"""

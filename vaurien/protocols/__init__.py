@@ -1,4 +1,11 @@
-"""How bytes become messages, and what an error looks like: one file per protocol."""
+"""How bytes become messages, and what an error looks like. One name here for each protocol.
+
+- `base`: what a protocol is; `framed`: what those with messages share
+- `tcp`: opaque bytes
+- `http`, `memcache`, `mysql`, `postgres`, `redis`, `smtp`: a folder each. Its ``__init__`` has the class and lists the
+  files: ``framing`` (or ``requests`` and ``replies``) is the full way to find messages, ``quick`` the quick way; in
+  ``text`` is what a request is called and what an error says
+"""
 
 from vaurien.plugins.registry import Registry
 from vaurien.protocols.base import BaseProtocol

@@ -67,9 +67,6 @@ class BaseProtocol(Configurable):
     #: The head of the request that a behavior is applied to, from `begin_fault`.
     request = b''
     _chance = ''
-    # Of each stream, the position of the next byte that is to be framed.
-    _up_at = 0
-    _down_at = 0
 
     @classmethod
     def handles(cls) -> bool:
@@ -98,7 +95,6 @@ class BaseProtocol(Configurable):
     def skip_upstream(self, count: int) -> None:
         """Account for the next *count* bytes, fewer than `upstream_body`, which go on upstream without being fed."""
         self.upstream_body -= count
-        self._up_at += count
 
     def feed_downstream(self, data: bytes) -> Sequence[Mark]:
         """Take what the backend sent, all of which goes on; give the marks in it."""
@@ -107,12 +103,6 @@ class BaseProtocol(Configurable):
     def skip_downstream(self, count: int) -> None:
         """Account for the next *count* bytes, fewer than `downstream_body`, which go on without being fed."""
         self.downstream_body -= count
-        self._down_at += count
-
-    def _end_framing(self, reason: str, position: int, marks: list[Mark], *, unparsed: bool = False) -> None:
-        """Mark that the stream is opaque from *position* on; *unparsed*: because its bytes do not parse."""
-        self.opaque = Opaque(reason, unparsed)
-        marks.append((OPAQUE, position))
 
     def withdraw(self) -> None:
         """The oldest request without a reply never reached the backend: do not expect its reply."""

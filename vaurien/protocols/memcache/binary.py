@@ -1,4 +1,4 @@
-"""The binary protocol of memcached, one head at a time, and what heads are in either of its protocols.
+"""The binary protocol of memcached, one head at a time.
 
 Source: https://github.com/memcached/memcached/wiki/BinaryProtocolRevamped; where that is silent, memcached 1.6.18.
 """
@@ -6,12 +6,11 @@ Source: https://github.com/memcached/memcached/wiki/BinaryProtocolRevamped; wher
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
-from vaurien.framing import head
 from vaurien.framing.error_reply import ErrorReply
-from vaurien.framing.head import MAX_HEAD, TEXT_MAX
+from vaurien.framing.head import MAX_HEAD
 from vaurien.framing.marks import INTERIM, REPLY
+from vaurien.protocols.memcache.heads import ANSWERED, SILENT, Head, Part, escape
 
 MAGIC = b'\x80'
 _REPLY_MAGIC = 0x81
@@ -35,31 +34,12 @@ _STATS = 0x10
 _QUITS = {0x07, 0x17}
 _QUIET = {opcode for opcode, name in _NAMES.items() if name.endswith('q')}
 
-#: What a request expects: one reply; none; nothing or some, before the reply to a request after it; one that begins
-#: what is no protocol any more; none, and the end of the connection.
-ANSWERED, SILENT, QUIET, WATCH, QUIT = range(5)
-
-
-class Head(NamedTuple):
-    """The beginning of a request: where it ends, the bytes that follow it, and what it expects."""
-
-    end: int
-    size: int = 0
-    expected: int = ANSWERED
-    #: Whether what follows goes on to the end of the line instead.
-    is_cut: bool = False
-
-
-class Part(NamedTuple):
-    """A header or line of a reply: where it ends, the bytes that follow it, and the mark due after those, or 0."""
-
-    end: int
-    size: int = 0
-    kind: int = REPLY
-
 
 def read_request(data: bytes, i: int) -> Head | None:
-    """The head of the request at *i*: header, extras and key; None: it is not complete. Raises ValueError."""
+    """Return the head of the request at *i*: header, extras and key; None if it is not complete.
+
+    Raise ValueError if that is none.
+    """
     if data[i : i + 1] != MAGIC:
         raise ValueError(f'a request of magic {data[i]:#04x}')
     if len(data) - i < _HEADER_SIZE:
@@ -73,7 +53,7 @@ def read_request(data: bytes, i: int) -> Head | None:
 
 
 def read_reply(data: bytes, i: int) -> Part | None:
-    """The header of the reply at *i*; None: it is not complete. Raises ValueError."""
+    """Return the header of the reply at *i*; None if it is not complete. Raise ValueError if that is none."""
     if data[i] != _REPLY_MAGIC:
         raise ValueError(f'a reply of magic {data[i]:#04x}')
     end = i + _HEADER_SIZE
@@ -85,27 +65,25 @@ def read_reply(data: bytes, i: int) -> Part | None:
     return Part(end, body, INTERIM if opcode in _QUIET else REPLY)
 
 
-def describe(request: bytes) -> str | None:
-    """The command and key of a request's head; None: it is not one. What follows the key may be a secret."""
+def describe(request: bytes) -> str:
+    """Return the command and key of a request's head; an empty text if it is none. Secrets may follow on the key."""
     try:
         head = read_request(request, 0)
     except ValueError:
-        head = None
+        return ''
     if head is None:
-        return None
+        return ''
     opcode, extras = request[1], request[4]
     name = _NAMES.get(opcode, f'{opcode:#04x}')
     return escape(name.encode() + b' ' + request[_HEADER_SIZE + extras : head.end]).rstrip()
 
 
-def error(request: bytes, message: str) -> ErrorReply:
-    """Internal error, or what *message* speaks of, in reply to a request's head; where it was to be closed, it is."""
+def make_error(request: bytes, message: str) -> ErrorReply:
+    """Return an internal error, or what *message* speaks of, in reply to a request's head.
+
+    The connection closes if the request asks for that.
+    """
     opcode = request[1]
     status = next((status for words, status in _STATUSES.items() if words in message.lower()), _INTERNAL_ERROR)
     header = _ERROR_HEADER.pack(_REPLY_MAGIC, opcode, status, len(message), request[12:16])
     return ErrorReply(header + message.encode(), opcode in _QUITS)
-
-
-def escape(data: bytes) -> str:
-    """*data* as text of a bounded length."""
-    return head.escape(data[:TEXT_MAX])[:TEXT_MAX]

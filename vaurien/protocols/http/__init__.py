@@ -1,0 +1,64 @@
+"""HTTP/1.0 and HTTP/1.1 (RFC 9112).
+
+Where heads and bodies end is decided here; whether a head is valid, by httptools. That does not say at which byte a
+message ended, nor can it be told that a reply to HEAD has no body.
+
+- `framing`: the full way to find requests and replies
+- `heads`: where a head ends, and whether it is valid
+- `body`: how long a body is, and where it ends
+- `quick`: the quick way, for whole small messages
+- `text`: what a request is called, and the response that is an error
+- `headers`: the option with header fields for it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from vaurien.framing.error_reply import ErrorReply
+from vaurien.plugins.options import Line, Option
+from vaurien.protocols.http import text
+from vaurien.protocols.http.headers import Headers
+from vaurien.protocols.http.quick import QuickHTTP
+
+
+class HTTP(QuickHTTP):
+    """HTTP/1.x. An error is a 500, 501, 502 or 503; the connection stays open where the request lets it."""
+
+    name = 'http'
+    options: ClassVar[Mapping[str, Option]] = {
+        'overwrite-host-header': ('Replace the Host header of requests by the backend (true or false)', bool, True),
+    }
+    error_options: ClassVar[Mapping[str, Option]] = {
+        'code': ('Status (none: 500, 501, 502 or 503)', Annotated[int, Meta(ge=400, le=599)] | None, None),
+        'reason': ('Text after the status (none: the usual one)', Line | None, None),
+        'headers': ('More header fields: names and values, or lines of Name: value', Headers | None, None),
+        'body': ('Body (none: a line of text)', str | None, None),
+        'retry_after': ('Seconds in the header field Retry-After', Annotated[int, Meta(ge=0)] | None, None),
+    }
+    stateless = True
+
+    def set_backend(self, backend: str) -> None:
+        """Write the backend in Host headers, if that is wanted."""
+        if self.option('overwrite-host-header'):
+            self._set_host(backend)
+
+    def describe(self, request: bytes) -> str:
+        """Return method and target: ``GET /orders/7``."""
+        return text.describe(request)
+
+    def error(
+        self,
+        code: int | None = None,
+        reason: str | None = None,
+        headers: Headers | None = None,
+        body: str | None = None,
+        retry_after: int | None = None,
+    ) -> ErrorReply:
+        """Return a response of status *code*, 500 to 503 at random by default."""
+        status = code or self.random.choice((500, 501, 502, 503))
+        response = text.make_error(self.request, status, reason, headers or Headers(), body, retry_after)
+        return ErrorReply(response, not text.keeps_alive(self.request))

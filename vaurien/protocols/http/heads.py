@@ -1,0 +1,60 @@
+"""Heads of HTTP messages: where they end, and whether httptools takes them."""
+
+from __future__ import annotations
+
+import re
+
+import httptools
+
+from vaurien.framing.head import MAX_HEAD, escape
+
+HEAD_END = b'\r\n\r\n'
+
+REQUEST_LINE = re.compile(rb'[\r\n]*([^ \r\n]+) [^\r\n]* HTTP/1\.[01]\r\n')
+STATUS_LINE = re.compile(rb'[\r\n]*HTTP/1\.[01] ([1-9][0-9][0-9])')
+_EMPTY_LINES = re.compile(rb'[\r\n]*')
+_UPGRADE = re.compile(rb'\n(?i:upgrade):[ \t]*([^\r\n,]*)')
+
+#: What a parser calls back that is only asked whether it takes the bytes.
+DEAF = object()
+
+Parser = httptools.HttpRequestParser | httptools.HttpResponseParser
+
+
+def find_end(data: bytes, i: int) -> int:
+    """Return where the head at *i* ends, with the empty lines before it (RFC 9112, 2.2); -1 if it is not complete.
+
+    Raise ValueError if it is longer than `MAX_HEAD`.
+    """
+    start = i
+    if data[i] in b'\r\n':
+        empty = _EMPTY_LINES.match(data, i)
+        start = empty.end() if empty else i
+    end = data.find(HEAD_END, start)
+    end = end + len(HEAD_END) if end >= 0 else -1
+    if (len(data) if end < 0 else end) - i > MAX_HEAD:
+        raise ValueError(f'a head of more than {MAX_HEAD} bytes')
+    return end
+
+
+def check(parser: Parser, head: bytes) -> None:
+    """Raise ValueError if *parser* does not take *head*."""
+    try:
+        parser.feed_data(head)
+    except httptools.HttpParserUpgrade:
+        return
+    except httptools.HttpParserError as error:
+        raise ValueError(str(error)) from None
+
+
+def check_beginning(parser: Parser, head: bytes, news: bytes, first_line: re.Pattern[bytes]) -> None:
+    """Raise ValueError if the incomplete *head*, whose end *news* the *parser* does not know, cannot go on well."""
+    check(parser, news)
+    if b'\n' in head.lstrip(b'\r\n') and not first_line.match(head):
+        raise ValueError('not HTTP/1.x')
+
+
+def describe_upgrade(head: bytes) -> str:
+    """Return to what the connection changes, by a reply of status 101: ``upgrade to websocket``."""
+    upgrade = _UPGRADE.search(head)
+    return f'upgrade to {escape(upgrade[1].strip().lower())}' if upgrade else 'upgrade'

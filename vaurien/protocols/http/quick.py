@@ -1,0 +1,106 @@
+"""The quick way to frame HTTP: whole small messages, of which only Content-Length is read, and httptools asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httptools
+
+from vaurien.framing.head import MAX_HEAD
+from vaurien.framing.marks import REPLY, REQUEST, Mark
+from vaurien.protocols.http.framing import BODILESS, INTERIM_CLASS, PLAIN, FramedHTTP
+from vaurien.protocols.http.heads import DEAF, HEAD_END
+
+_LENGTH = re.compile(rb'\r\n[Cc]ontent-[Ll]ength: ([0-9]{1,18})\r')
+#: First bytes of a request that may be HEAD or CONNECT, or begin with an empty line.
+_UNUSUAL = b'HC\r\n'
+_USUAL_VERSION = b'HTTP/1.1 '
+
+
+class _Completion:
+    """Hears from a parser that a message is complete."""
+
+    __slots__ = ('reached',)
+
+    def __init__(self) -> None:
+        self.reached = False
+
+    def on_message_complete(self) -> None:
+        self.reached = True
+
+
+class QuickHTTP(FramedHTTP):
+    """Finds one whole request, one whole reply with a length; leaves everything else to the full way.
+
+    The parsers of httptools are used again for every message, as long as each was whole and taken.
+    """
+
+    def __init__(self, options: Mapping[str, Any] | None = None) -> None:
+        super().__init__(options)
+        self._requests: httptools.HttpRequestParser | None = None
+        self._responses: httptools.HttpResponseParser | None = None
+        self._completion = _Completion()
+
+    def feed_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
+        """See `BaseProtocol.feed_upstream`."""
+        if self._held or self._up.open:
+            return self._walk_upstream(data)
+        end = data.find(HEAD_END) + len(HEAD_END)
+        whole = end == len(data) or _is_whole(data, end)
+        if not whole or end > MAX_HEAD or data[0] in _UNUSUAL or not self._is_plain_request(data):
+            return self._walk_upstream(data)
+        if self._host:
+            data = self._overwrite_host(data, end)
+        self._up_at = at = self._up_at + len(data)
+        self._outstanding.append(PLAIN)
+        return data, ((REQUEST, at),)
+
+    def _is_plain_request(self, data: bytes) -> bool:
+        """Return whether httptools takes *data* for one whole request."""
+        parser = self._requests
+        if parser is None:
+            parser = self._requests = httptools.HttpRequestParser(self._completion)
+        self._completion.reached = False
+        try:
+            parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._requests = None
+            return False
+        if not self._completion.reached:
+            self._requests = None
+            return False
+        return parser.get_http_version() == '1.1'
+
+    def feed_downstream(self, data: bytes) -> Sequence[Mark]:
+        """See `BaseProtocol.feed_downstream`."""
+        outstanding = self._outstanding
+        if not outstanding or outstanding[0] != PLAIN or self._down.open or self._kept:
+            return self._walk_downstream(data)
+        end = data.find(HEAD_END) + len(HEAD_END)
+        length = _LENGTH.search(data, 0, end)
+        if length is None or end + int(length[1]) != len(data) or not self._is_plain_response(data, end):
+            return self._walk_downstream(data)
+        outstanding.popleft()
+        self._down_at = at = self._down_at + len(data)
+        return ((REPLY, at),)
+
+    def _is_plain_response(self, data: bytes, end: int) -> bool:
+        """Return whether httptools takes *data* for a response, and one that has a body."""
+        if not data.startswith(_USUAL_VERSION) or data[9:10] <= INTERIM_CLASS or data[9:12] in BODILESS:
+            return False
+        if self._responses is None:
+            self._responses = httptools.HttpResponseParser(DEAF)
+        try:
+            self._responses.feed_data(data)
+        except httptools.HttpParserError:
+            self._responses = None
+            return False
+        return end <= MAX_HEAD
+
+
+def _is_whole(data: bytes, end: int) -> bool:
+    """Return whether *data*, with a head that ends at *end*, looks like one whole message with a body."""
+    length = _LENGTH.search(data, 0, end)
+    return length is not None and end + int(length[1]) == len(data)

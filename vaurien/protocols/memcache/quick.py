@@ -1,0 +1,54 @@
+"""The quick way to frame the text protocol of memcached: one get or set, and its reply."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vaurien.framing.head import MAX_HEAD
+from vaurien.framing.marks import REPLY, REQUEST, Mark
+from vaurien.protocols.memcache.commands import read_size
+from vaurien.protocols.memcache.framing import FramedMemcache
+from vaurien.protocols.memcache.heads import ANSWERED
+
+_ONE_LINE = {
+    word + b'\r\n'
+    for word in b'STORED END NOT_STORED EXISTS NOT_FOUND DELETED TOUCHED OK HD EN NF NS EX MN RESET ERROR'.split()
+}
+
+
+class QuickMemcache(FramedMemcache):
+    """Finds whole requests of the two usual commands, and whole replies; leaves everything else to the full way."""
+
+    def feed_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
+        """See `BaseProtocol.feed_upstream`."""
+        end = data.find(b'\n', 0, MAX_HEAD) + 1
+        if not (self._up_idle and end):
+            return self._walk_upstream(data)
+        if end != len(data):
+            words = data[:end].split(b' ')
+            if len(words) != 5 or words[0] != b'set' or b'' in words:
+                return self._walk_upstream(data)
+            if end + read_size(words[4].rstrip(b'\r\n')) != len(data):
+                return self._walk_upstream(data)
+        elif not data.startswith(b'get '):
+            return self._walk_upstream(data)
+        self._up_at = at = self._up_at + len(data)
+        self._outstanding.append(ANSWERED)
+        return data, ((REQUEST, at),)
+
+    def feed_downstream(self, data: bytes) -> Sequence[Mark]:
+        """See `BaseProtocol.feed_downstream`."""
+        outstanding = self._outstanding
+        if not (self._down_idle and outstanding) or outstanding[0] != ANSWERED:
+            return self._walk_downstream(data)
+        if data not in _ONE_LINE:
+            end = data.find(b'\n', 0, MAX_HEAD) + 1
+            words = data[:end].split()
+            if len(words) < 4 or words[0] != b'VALUE' or data[-5:] != b'END\r\n':
+                return self._walk_downstream(data)
+            size = read_size(words[3])
+            if not size or end + size + 5 != len(data):
+                return self._walk_downstream(data)
+        self._down_at = at = self._down_at + len(data)
+        outstanding.popleft()
+        return ((REPLY, at),)

@@ -1,0 +1,72 @@
+"""MySQL and MariaDB: the greeting, the login, commands and their replies.
+
+Sources, by the names of their pages: https://dev.mysql.com/doc/dev/mysql-server/latest/PAGE_PROTOCOL.html and
+https://mariadb.com/docs/server/reference/clientserver-protocol; where they are silent or wrong, the servers.
+
+- `packets`: packets, and what is read of them
+- `login`: capabilities and accounts
+- `commands`: the commands, and what they expect
+- `requests`, `replies`: the full way to find requests and replies
+- `quick`: the quick way, for one small command and the usual replies to a query
+- `text`: what a request is called, and what an error says
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from vaurien.framing.error_reply import INJECTED, ErrorReply, SQLState
+from vaurien.plugins.options import Line
+from vaurien.protocols.mysql import text
+from vaurien.protocols.mysql.commands import EXECUTING
+from vaurien.protocols.mysql.packets import MAX_PACKET, peek
+from vaurien.protocols.mysql.quick import QuickMySQL
+
+#: Lock wait timeout exceeded.
+_ERRNO = 1205
+#: With these a server closes: shutting down, packet too large, killed (MariaDB, MySQL), idle for too long.
+_FATAL = {1053, 1153, 1927, 3169, 4031}
+#: In place of a greeting, before which there is no SQLSTATE.
+_TOO_MANY = ErrorReply(b'\x17\0\0\0\xff\x10\x04Too many connections', closes=True)
+
+
+class MySQL(QuickMySQL):
+    """MySQL and MariaDB. An error is an ERR packet; it closes where a server does, after the greeting and a login."""
+
+    name = 'mysql'
+    error_options = {
+        'errno': ('Error number', Annotated[int, Meta(ge=1, le=65534)], _ERRNO),
+        'sqlstate': ('SQLSTATE (none: the usual one of the error number)', SQLState | None, None),
+        'message': ('Text', Line, INJECTED),
+    }
+    greets = True
+
+    def on_reached(self, position: int) -> None:
+        """See `BaseProtocol.on_reached`: numbers stand for what was prepared before that."""
+        self._statements.go_to(position)
+
+    def describes_itself(self, request: bytes) -> bool:
+        """Return False for what executes a statement, whose number may come to stand for another one."""
+        return not (len(request) > 4 and request[4] in EXECUTING)
+
+    def describe(self, request: bytes) -> str:
+        """Return a statement: ``SELECT * FROM orders``."""
+        if not request:
+            return 'greeting'
+        described = text.describe(request, self._statements, self._capabilities)
+        return super().describe(request) if described is None else described
+
+    def error(self, errno: int = _ERRNO, sqlstate: str | None = None, message: str = INJECTED) -> ErrorReply:
+        """Return an ERR packet ("ERR_Packet"); in place of a greeting, that of a server with too many connections."""
+        request = self.request
+        if not request:
+            return _TOO_MANY
+        header, _ = peek(request)
+        number = 1 + (header >> 24)
+        # How many packets there are is known once the last of them has arrived.
+        if header & MAX_PACKET == MAX_PACKET:
+            number += self._up.continued
+        closes = header > MAX_PACKET or errno in _FATAL
+        return ErrorReply(text.make_error(number, errno, sqlstate, message), closes)

@@ -1,0 +1,61 @@
+"""What MySQL's client and server say of themselves at first: their capabilities, and who logs in."""
+
+from __future__ import annotations
+
+from vaurien.protocols.mysql.packets import read_number
+
+# Capabilities ("Capabilities Flags"), MariaDB's own from bit 32 on.
+CLIENT_MYSQL = 1 << 0
+CLIENT_CONNECT_WITH_DB = 1 << 3
+CLIENT_COMPRESS = 1 << 5
+CLIENT_PROTOCOL_41 = 1 << 9
+CLIENT_SSL = 1 << 11
+CLIENT_SECURE_CONNECTION = 1 << 15
+CLIENT_PLUGIN_AUTH_LENENC = 1 << 21
+CLIENT_DEPRECATE_EOF = 1 << 24
+CLIENT_OPTIONAL_METADATA = 1 << 25
+CLIENT_ZSTD = 1 << 26
+CLIENT_QUERY_ATTRIBUTES = 1 << 27
+MARIADB_CLIENT_CACHE_METADATA = 1 << 36
+
+#: What every login begins with; alone, it asks for TLS ("SSLRequest").
+LOGIN_HEAD = 32
+
+
+def read_greeting(packet: bytes) -> int:
+    """Return the capabilities of the server ("Protocol::HandshakeV10"; MariaDB: "Initial Handshake Packet").
+
+    Raise ValueError if *packet* is no greeting.
+    """
+    if packet[:1] != b'\x0a':
+        raise ValueError(f'a greeting that begins with {packet[:8]!r}')
+    # After the version: the thread, eight bytes of salt and a zero.
+    i = packet.find(0, 1) + 14
+    if not 14 < i <= len(packet) - 2:
+        raise ValueError('a greeting that is too short')
+    flags = int.from_bytes(packet[i : i + 2] + packet[i + 5 : i + 7], 'little')
+    return flags if flags & CLIENT_MYSQL else flags | int.from_bytes(packet[i + 14 : i + 18], 'little') << 32
+
+
+def read_login(packet: bytes) -> int:
+    """Return the capabilities of the client ("Protocol::HandshakeResponse41"). Raise ValueError if they are too old."""
+    flags = int.from_bytes(packet[:4], 'little')
+    if len(packet) < LOGIN_HEAD or not flags & CLIENT_PROTOCOL_41:
+        raise ValueError('a login from before MySQL 4.1')
+    return flags if flags & CLIENT_MYSQL else flags | int.from_bytes(packet[28:32], 'little') << 32
+
+
+def read_account(packet: bytes, i: int, flags: int) -> tuple[bytes, bytes]:
+    """Return user and database of a login with *flags*, whose user's name is at *i*; empty where there is none."""
+    user, _, rest = packet[i:].partition(b'\0')
+    if flags & CLIENT_PLUGIN_AUTH_LENENC:
+        try:
+            length, begin = read_number(rest, 0)
+        except ValueError:
+            return user, b''
+        rest = rest[begin + length :]
+    elif flags & CLIENT_SECURE_CONNECTION:
+        rest = rest[1 + int.from_bytes(rest[:1], 'little') :]
+    else:
+        rest = rest.partition(b'\0')[2]
+    return user, rest.partition(b'\0')[0] if flags & CLIENT_CONNECT_WITH_DB else b''

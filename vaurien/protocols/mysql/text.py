@@ -1,0 +1,114 @@
+"""Texts of MySQL: what a request is called in logs and patterns, and what an error says."""
+
+from __future__ import annotations
+
+import re
+
+from vaurien.framing.head import TEXT_MAX
+from vaurien.framing.statements import Statements
+from vaurien.protocols.mysql.commands import (
+    CHANGE_USER,
+    COMMANDS,
+    EXECUTING,
+    NAMED,
+    NUMBERED,
+    PREPARE,
+    QUERY,
+)
+from vaurien.protocols.mysql.login import (
+    CLIENT_CONNECT_WITH_DB,
+    CLIENT_QUERY_ATTRIBUTES,
+    CLIENT_SECURE_CONNECTION,
+    LOGIN_HEAD,
+    read_account,
+)
+from vaurien.protocols.mysql.packets import MAX_PACKET, peek
+
+#: What stands before a secret in a statement, or, for a column, may.
+_SECRET = re.compile(r'identified|passw(?:or)?d|authentication_string|connection\s*=', re.IGNORECASE)
+
+#: Of the usual errors ("Server Error Message Reference").
+_SQLSTATES = {
+    **dict.fromkeys((1022, 1048, 1062, 1169, 1216, 1217, 1451, 1452), '23000'),
+    **dict.fromkeys((1044, 1049, 1061, 1064, 1065, 1142, 1143, 1149, 1203, 1226, 1305), '42000'),
+    **dict.fromkeys((1042, 1043, 1047, 1053, 1152, 1153, 1158, 1159, 1160, 1161, 1184), '08S01'),
+    **dict.fromkeys((1213, 1614), '40001'),
+    **dict.fromkeys((1051, 1146), '42S02'),
+    **dict.fromkeys((1317, 1927), '70100'),
+    1040: '08004',
+    1045: '28000',
+    1046: '3D000',
+    1050: '42S01',
+    1054: '42S22',
+    1060: '42S21',
+    1136: '21S01',
+    1264: '22003',
+    1292: '22007',
+    1365: '22012',
+    1406: '22001',
+    1792: '25006',
+}
+
+
+def describe(request: bytes, statements: Statements, capabilities: int) -> str | None:
+    """Return the statement, or the command and what it is about; of a login, user and database.
+
+    An execution is the statement; whatever else is done with a prepared one, to which no fault for the statement is to
+    be applied, has its number. A statement is cut off at the first word that a password may follow: ``CREATE USER joe
+    IDENTIFIED``. Return None for what is no request.
+    """
+    length = int.from_bytes(request[:3], 'little')
+    packet = request[4 : 4 + length]
+    if not packet:
+        return None
+    header, command = peek(request)
+    if header > MAX_PACKET:
+        flags = int.from_bytes(packet[:4], 'little')
+        return _line('login', _account(packet, LOGIN_HEAD, flags))
+    name = COMMANDS.get(command, (f'command {command}', 0))[0]
+    if command == QUERY:
+        return show(_statement(packet, capabilities))
+    if command == PREPARE:
+        return show(name, packet[1:])
+    if command == CHANGE_USER:
+        return _line(name, _account(packet, 1, CLIENT_SECURE_CONNECTION | CLIENT_CONNECT_WITH_DB))
+    if command in NUMBERED:
+        number = int.from_bytes(packet[1:5], 'little')
+        text = statements.find(number) if command in EXECUTING else None
+        return text or f'{name} {number}'
+    return _line(name, packet[1:].partition(b'\0')[0]) if command in NAMED else name
+
+
+def _statement(packet: bytes, capabilities: int) -> bytes:
+    if not capabilities & CLIENT_QUERY_ATTRIBUTES:
+        return packet[1:]
+    # "COM_QUERY": parameters come first, and how many sets of them, which is 1. With any, it is not looked for.
+    return packet[3:] if packet[1:3] == b'\0\1' else b'QUERY'
+
+
+def _account(packet: bytes, i: int, flags: int) -> bytes:
+    user, database = read_account(packet, i, flags)
+    return b'@'.join(filter(None, (user, database)))
+
+
+def show(*words: str | bytes) -> str:
+    """Return *words* that have a statement in them on one line, escaped, up to a secret."""
+    text = _line(*words)
+    secret = _SECRET.search(text)
+    return text[: secret.end()] if secret else text
+
+
+def _line(*words: str | bytes) -> str:
+    """Return *words* on one line, escaped, at most `TEXT_MAX` characters."""
+    text = ' '.join(word if isinstance(word, str) else word.decode(errors='backslashreplace') for word in words)
+    text = ' '.join(text.split())
+    if not text.isprintable():
+        text = ''.join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    return text[:TEXT_MAX]
+
+
+def make_error(number: int, errno: int, sqlstate: str | None, message: str) -> bytes:
+    """Return an ERR packet of that *number* ("ERR_Packet"); without *sqlstate*, it has the usual one of the *errno*."""
+    state = (sqlstate or _SQLSTATES.get(errno, 'HY000')).encode()
+    payload = b'\xff%b#%b%b' % (errno.to_bytes(2, 'little'), state, message.encode())
+    return len(payload).to_bytes(3, 'little') + bytes([number & 0xFF]) + payload

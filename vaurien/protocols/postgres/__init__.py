@@ -1,0 +1,51 @@
+"""PostgreSQL: version 3 of its protocol: startup, simple and extended query, pipelines, COPY.
+
+Sources: https://www.postgresql.org/docs/current/protocol-flow.html ("Message Flow"), protocol-message-formats.html and,
+where they are silent, ``postgres.c`` and ``copyfromparse.c`` of PostgreSQL 15.
+
+- `messages`: the types of messages
+- `requests`, `replies`: the full way to find requests and replies
+- `quick`: the quick way, for one whole request and its reply
+- `text`: what a request is called, and what an error says
+"""
+
+from __future__ import annotations
+
+from vaurien.framing.error_reply import INJECTED, ErrorReply, SQLState
+from vaurien.plugins.options import Line
+from vaurien.protocols.postgres import text
+from vaurien.protocols.postgres.messages import IDLE, READY
+from vaurien.protocols.postgres.quick import QuickPostgres
+
+_ADMIN_SHUTDOWN = '57P01'
+
+
+class Postgres(QuickPostgres):
+    """PostgreSQL. An error is an ErrorResponse, 57P01 by default; the connection stays open unless that is fatal."""
+
+    name = 'postgres'
+    error_options = {'sqlstate': ('SQLSTATE', SQLState, _ADMIN_SHUTDOWN), 'message': ('Text', Line, INJECTED)}
+
+    def on_reached(self, position: int) -> None:
+        """See `BaseProtocol.on_reached`: names stand for what was prepared before that."""
+        self._statements.go_to(position)
+
+    def describes_itself(self, request: bytes) -> bool:
+        """Return False for a Bind, whose statement's name may come to stand for another one."""
+        return request[:1] != b'B'
+
+    def describe(self, request: bytes) -> str:
+        """Return a statement: ``SELECT * FROM orders``."""
+        return text.describe(request, self._statements) or super().describe(request)
+
+    def error(self, sqlstate: str = _ADMIN_SHUTDOWN, message: str = INJECTED) -> ErrorReply:
+        """Return an ErrorResponse of *sqlstate*, and the ReadyForQuery that follows it unless the session ends."""
+        fatal = text.is_fatal(self.request, sqlstate)
+        response = text.make_error(sqlstate, message, fatal=fatal)
+        if fatal:
+            return ErrorReply(response, closes=True)
+        ready = READY + (b'I' if self._status == IDLE else b'E')
+        if self._batch and len(self._outstanding) == 1 and not (self.upstream_body or self._held):
+            # A client that sends whole messages and no Sync may wait for a reply to them.
+            return ErrorReply(ready, early=response)
+        return ErrorReply(response + ready)

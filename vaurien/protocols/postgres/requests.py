@@ -1,0 +1,241 @@
+"""The full way to frame what a client of PostgreSQL sends: any bytes, cut at any places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vaurien.framing.marks import END, HEAD, REQUEST, UNANSWERED, Mark
+from vaurien.framing.statements import Statements
+from vaurien.protocols.framed import Framed
+from vaurien.protocols.postgres import text
+from vaurien.protocols.postgres.messages import (
+    ANSWERS,
+    CANCEL,
+    CLOSE,
+    COPY_DATA,
+    EMPTY,
+    FLUSH,
+    FRONTEND,
+    GSSENC,
+    IDLE,
+    MESSAGE_MAX,
+    OPENING,
+    PASSWORD,
+    PREPARING,
+    SIMPLE_REQUESTS,
+    SSL,
+    STARTUP_MAX,
+    STEPS,
+    SYNC,
+    TERMINATE,
+    VERSION,
+    pass_whole,
+    unpack_header,
+    unpack_number,
+)
+
+#: So much of a large message is its head: enough for any text that is shown.
+_HEAD_MAX = 1024
+
+# What a request expects: a ReadyForQuery, the outcome of a startup, one byte.
+SIMPLE, EXTENDED, STARTUP, TO_SSL, TO_GSSENC = range(5)
+_NEGOTIATED = {SSL: TO_SSL, GSSENC: TO_GSSENC}
+
+# Where the last batch is: over; before its Sync; in a COPY, which uses up any Sync; after that, before its Sync.
+OVER, OPEN, COPYING, COPIED = range(4)
+
+
+class FramedRequests(Framed[int]):
+    """Requests, and the state of the link.
+
+    A request is a startup packet, a Query, a FunctionCall, or all of a batch up to its Sync. A Terminate is a request
+    where nothing else is going on.
+    """
+
+    def __init__(self, options: Mapping[str, Any] | None = None) -> None:
+        super().__init__(options)
+        # The type of the message that has not arrived whole.
+        self._up_type = self._down_type = 0
+        # Whether the next message may be anything but the first of a request.
+        self._busy = True
+        # Whether no session was asked for yet.
+        self._starting = True
+        self._batch = OVER
+        # The last message was CopyData, and no CopyDone followed yet.
+        self._loose = False
+        # Of the transaction; what authentication last asked for.
+        self._status = IDLE
+        self._asking = 0
+        self._statements = Statements(text.show)
+
+    def feed_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
+        """See `BaseProtocol.feed_upstream`; "Message Flow"."""
+        return self._walk_upstream(data)
+
+    def _walk_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
+        marks: list[Mark] = []
+        if self._held:
+            data, self._held = self._held + data, b''
+        base = self._up_at
+        try:
+            i = self._messages(data, base, marks)
+        except ValueError as error:
+            self._end_framing(str(error), self._up_at, marks, unparsed=True)
+            return data, marks
+        self._held = data[i:]
+        self._up_at = base + i
+        self._busy = bool(self._starting or self._held or self.upstream_body or self._batch or self._loose)
+        return data[:i] if self._held else data, marks
+
+    def _messages(self, data: bytes, base: int, marks: list[Mark]) -> int:
+        """Mark what *data*, which begins at *base*, has of messages; return where one begins that is to be held."""
+        i = min(self.upstream_body, len(data))
+        self.upstream_body -= i
+        if i and not self.upstream_body:
+            self._end_message(self._up_type, base + i, marks)
+        while i < len(data):
+            self._up_at = base + i
+            if self._starting:
+                end = self._packet(data, i, base, marks)
+            elif (passed := self._pass_message(data, i)) > i:
+                end = passed
+            else:
+                end = self._message(data, i, base, marks)
+            if end is None:
+                break
+            i = end
+        return i
+
+    def _packet(self, data: bytes, i: int, base: int, marks: list[Mark]) -> int | None:
+        """Mark a startup packet and return its end; None if it is not complete. Raise ValueError if it is none."""
+        have = len(data) - i
+        if have < 4:
+            return None
+        length: int = unpack_number(data, i)[0]
+        if not 8 <= length <= STARTUP_MAX:
+            raise ValueError(f'a startup packet of {length} bytes')
+        if have < length:
+            return None
+        code: int = unpack_number(data, i + 4)[0]
+        if code in _NEGOTIATED:
+            self._outstanding.append(_NEGOTIATED[code])
+        elif code >> 16 == VERSION:
+            self._outstanding.append(STARTUP)
+            self._starting = False
+        elif code != CANCEL:
+            raise ValueError(f'a startup packet of version {code >> 16}.{code & 0xFFFF}')
+        at = base + i + length
+        marks.append((REQUEST, at))
+        if code == CANCEL:
+            marks.append((UNANSWERED, at))
+        return i + length
+
+    def _pass_message(self, data: bytes, i: int) -> int:
+        """Pass over the whole messages at *i* that bring no marks."""
+        if data[i] == COPY_DATA:
+            end = pass_whole(data, i, {COPY_DATA})
+            if end > i and not self._batch:
+                self._loose = True
+            return end
+        return self._pass_steps(data, i) if self._batch == OPEN else i
+
+    def _pass_steps(self, data: bytes, i: int) -> int:
+        """Return where, from *i* on, the whole steps of a batch end; note what they prepare."""
+        size = len(data)
+        last = size - 5
+        unpack = unpack_header
+        while i <= last:
+            kind, length = unpack(data, i)
+            end = i + length + 1
+            if kind not in STEPS or length < 4 or end > size:
+                break
+            if kind in PREPARING:
+                self._note_statement(data, i, end)
+            i = end
+        return i
+
+    def _note_statement(self, data: bytes, i: int, end: int) -> None:
+        """Remember the statement of a Parse, forget that of a Close: of the message at *i*, which ends at *end*."""
+        if end > i + _HEAD_MAX:
+            end = i + _HEAD_MAX
+        name, _, rest = data[i + 5 : end].partition(b'\0')
+        statement: bytes | None = rest
+        if data[i] == CLOSE:
+            if name[:1] != b'S':  # a portal
+                return
+            name, statement = name[1:], None
+        if i or self._outstanding:  # whatever was sent before may mean another one by that name
+            self._statements.put_behind(self._up_at, name, statement)
+        else:
+            self._statements.go_to(self._up_at)
+            self._statements.put(name, statement)
+
+    def _message(self, data: bytes, i: int, base: int, marks: list[Mark]) -> int | None:
+        """Mark one message; return where it, or *data*, ends, None if its head is not complete.
+
+        Raise ValueError if it is none.
+        """
+        have = len(data) - i
+        kind = data[i]
+        if kind not in FRONTEND:
+            raise ValueError(f'a message of type {chr(kind)!a}')
+        if have < 5:
+            return None
+        length: int = unpack_number(data, i + 1)[0]
+        if not 4 <= length <= MESSAGE_MAX or (length > 4 and kind in EMPTY):
+            raise ValueError(f'a message of type {chr(kind)!a} and {length} bytes')
+        opens = not self._batch and kind in OPENING
+        head = min(length + 1, _HEAD_MAX)
+        if have < head and (opens or kind in PREPARING):
+            return None
+        if kind in PREPARING:
+            self._note_statement(data, i, i + head)
+        if opens:
+            self._open(kind, base + i, marks)
+            marks.append((HEAD, base + i + head))
+        end = i + 1 + length
+        if end > len(data):
+            self._up_type = kind
+            self.upstream_body = end - len(data)
+            return len(data)
+        self._end_message(kind, base + end, marks)
+        return end
+
+    def _open(self, kind: int, at: int, marks: list[Mark]) -> None:
+        if self._loose:  # a COPY that the backend gave up, and so did the client
+            self._loose = False
+            marks.append((END, at))
+        if kind in SIMPLE_REQUESTS:
+            self._outstanding.append(SIMPLE)
+        else:
+            self._outstanding.append(EXTENDED)
+            self._batch = OPEN
+
+    def _end_message(self, kind: int, at: int, marks: list[Mark]) -> None:
+        if kind in SIMPLE_REQUESTS or (kind == SYNC and self._batch != COPYING):
+            self._batch = OVER
+            if marks and marks[-1][0] == HEAD:
+                marks[-1] = (REQUEST, at)
+            else:
+                marks.append((END, at))
+        elif kind == TERMINATE:
+            self._terminate(at, marks)
+        elif kind == COPY_DATA:
+            self._loose = not self._batch
+        elif kind == FLUSH and not self._batch:  # it asks for nothing
+            marks.append((END, at))
+        elif kind in ANSWERS:
+            if not self._batch:
+                self._loose = False
+                marks.append((END, at))
+            elif self._batch == COPYING and kind != PASSWORD:
+                self._batch = COPIED
+
+    def _terminate(self, at: int, marks: list[Mark]) -> None:
+        self._loose = False
+        if self._outstanding or self._batch:  # its turn might never come
+            self._batch = OVER
+            marks.append((END, at))
+        else:
+            marks += [(REQUEST, at), (UNANSWERED, at)]

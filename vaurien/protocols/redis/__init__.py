@@ -1,0 +1,44 @@
+"""Redis: RESP2 and RESP3 with pipelining, inline commands, pushes.
+
+Sources: https://redis.io/docs/latest/develop/reference/protocol-spec/ and, where it is silent, ``networking.c`` of
+Redis 7.
+
+- `framing`: the full way to find requests and replies
+- `heads`: the head of a request
+- `values`: RESP values
+- `expectations`: which replies a request gets
+- `quick`: the quick way, for small ordinary requests and replies
+- `small`: what these are made of
+- `text`: what a request is called, and what a server says of an error
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vaurien.framing.error_reply import INJECTED, ErrorReply
+from vaurien.plugins.options import Line
+from vaurien.protocols.redis import text
+from vaurien.protocols.redis.quick import QuickRedis
+
+
+class Redis(QuickRedis):
+    """RESP2 and RESP3. An error is ``-ERR``; the connection stays open."""
+
+    name = 'redis'
+    error_options = {'message': ('Text with its kind: MOVED 1 host:6379, or LOADING alone', Line, INJECTED)}
+
+    def describe(self, request: bytes) -> str:
+        """Return command and first argument: ``SET user:1``."""
+        return text.describe(request) or super().describe(request)
+
+    @classmethod
+    def check_error(cls, choice: Mapping[str, Any]) -> None:
+        """See `BaseProtocol.check_error`."""
+        super().check_error(choice)
+        text.check_message(choice)
+
+    def error(self, message: str = INJECTED) -> ErrorReply:
+        """Return a simple error."""
+        return ErrorReply(text.make_error(message))

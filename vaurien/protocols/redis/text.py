@@ -1,0 +1,82 @@
+"""Texts of Redis: what a request is called in logs and patterns, and what a server says of an error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from vaurien.errors import OptionError
+from vaurien.framing.head import TEXT_MAX, escape
+from vaurien.protocols.redis.heads import read_head
+from vaurien.protocols.redis.small import ARGUMENTS, SIZES
+from vaurien.protocols.redis.values import CRLF
+
+#: Commands whose first argument may be, or stand beside, a secret.
+_SECRET = {b'AUTH', b'MIGRATE'}
+#: First lines of requests of more than one argument.
+_SEVERAL = {line for line, sizes in ARGUMENTS.items() if len(sizes) > 1}
+
+#: The kind of an error ("Simple errors"): its first word, in upper case.
+_KIND = re.compile(r'[A-Z][A-Z0-9]*(?: |$)')
+#: What the server says (server.c, createSharedObjects; cluster.c, clusterRedirectClient).
+_MESSAGES = {
+    text.partition(' ')[0]: text
+    for text in (
+        'BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.',
+        'CLUSTERDOWN The cluster is down',
+        "CROSSSLOT Keys in request don't hash to the same slot",
+        'EXECABORT Transaction discarded because of previous errors.',
+        'LOADING Redis is loading the dataset in memory',
+        "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+        'MISCONF Redis is configured to save RDB snapshots, but it is unable to persist to disk.',
+        'NOAUTH Authentication required.',
+        'NOREPLICAS Not enough good replicas to write.',
+        'NOSCRIPT No matching script. Please use EVAL.',
+        "OOM command not allowed when used memory > 'maxmemory'.",
+        "READONLY You can't write against a read only replica.",
+        'TRYAGAIN Multiple keys request during rehashing of slot',
+        'WRONGTYPE Operation against a key holding the wrong kind of value',
+    )
+}
+_REDIRECTIONS = {'MOVED', 'ASK'}
+_REDIRECTION = re.compile(r'[A-Z]+ \d+ \S*:\d+')
+
+
+def describe(request: bytes) -> str:
+    """Return command and first argument (``SET user:1``), escaped; of commands that carry secrets, the name alone.
+
+    Return an empty text if *request* does not begin with the head of a command.
+    """
+    parts = request.split(CRLF, 5)
+    # The quick way: small arguments, the first two of which are what they say.
+    if len(parts) == 6 and parts[0] in _SEVERAL and SIZES.get(parts[1]) == len(parts[2]):
+        name = parts[2].upper()
+        if name not in _SECRET and SIZES.get(parts[3]) == len(parts[4]):
+            return escape(b'%b %b' % (name, parts[4]))[:TEXT_MAX]
+    return _describe_any(request)
+
+
+def _describe_any(request: bytes) -> str:
+    try:
+        head = read_head(request, 0)
+    except ValueError:
+        head = None
+    if head is None or not head.words:
+        return ''
+    name = head.words[0].upper()
+    words = [name] if name in _SECRET else [name, *head.words[1:2]]
+    return escape(b' '.join(word[:TEXT_MAX] for word in words))[:TEXT_MAX]
+
+
+def check_message(choice: Mapping[str, Any]) -> None:
+    """Raise `OptionError` for a redirection without its target, which clients cannot read."""
+    message = choice.get('message', '')
+    if message.partition(' ')[0] in _REDIRECTIONS and not _REDIRECTION.fullmatch(message):
+        raise OptionError('expected a slot and an address, such as MOVED 1234 127.0.0.1:6381', 'message')
+
+
+def make_error(message: str) -> bytes:
+    """Return a simple error ("Simple errors"); *message* begins with its kind, or is one, or is of the kind ERR."""
+    text = _MESSAGES.get(message, message)
+    return f'-{"" if _KIND.match(text) else "ERR "}{text}\r\n'.encode()

@@ -1,0 +1,51 @@
+"""Texts of SMTP: what a request is called in logs and patterns, and what an error says."""
+
+from __future__ import annotations
+
+import re
+
+from vaurien.framing.head import TEXT_MAX, escape
+
+#: First letters of commands that expect an ordinary reply and that nothing follows on; no other begins with them.
+PLAIN = {b'EHLO', b'HELO', b'MAIL', b'RCPT', b'RSET', b'NOOP', b'QUIT', b'VRFY', b'EXPN', b'HELP'}
+#: Commands whose arguments may be shown: any other line may be a password that was sent where none was asked for.
+_SHOWN = {*PLAIN, b'BDAT', b'DATA', b'ETRN', b'LHLO', b'STARTTLS'}
+_MECHANISM = re.compile(
+    rb'PLAIN|LOGIN|CRAM-MD5|DIGEST-MD5|SCRAM-SHA-(?:1|256|512)(?:-PLUS)?|EXTERNAL|ANONYMOUS|GSSAPI|NTLM|XOAUTH2|OAUTHBEARER'
+)
+#: How the argument that names a mailbox begins, in whatever case.
+_PATH = re.compile(rb'^(?:MAIL FROM|RCPT TO):', re.IGNORECASE)
+#: An enhanced code (RFC 3463, 2); commands, and the greeting, whose replies have none (RFC 2034, 4).
+_ENHANCED = re.compile(r'[245]\.\d{1,3}\.\d{1,3} ')
+_NOT_ENHANCED = {b'', b'EHLO', b'HELO', b'LHLO'}
+
+
+def read_verb(request: bytes) -> bytes:
+    """Return the first word of a command, in upper case."""
+    return b''.join(request.partition(b'\n')[0].split(None, 1)[:1]).upper()
+
+
+def describe(request: bytes) -> str:
+    """Return the command line (``RCPT TO:<a@example.com>``), escaped; of AUTH, the mechanism alone.
+
+    Return an empty text if the line may have a secret in it.
+    """
+    if not request:
+        return 'banner'
+    verb, *arguments = request.partition(b'\n')[0].split(None, 1) or [b'']
+    verb = verb.upper()
+    if verb == b'AUTH':
+        mechanism = _MECHANISM.fullmatch(b''.join(arguments).upper().partition(b' ')[0].strip())
+        arguments = [mechanism[0]] if mechanism else []
+    elif verb not in _SHOWN:
+        return ''
+    line = _PATH.sub(lambda match: match[0].upper(), b' '.join([verb, *arguments]))
+    return escape(line[:TEXT_MAX].rstrip())[:TEXT_MAX]
+
+
+def make_error(request: bytes, code: int, message: str) -> bytes:
+    """Return a reply with *code*. An enhanced code goes before *message*, unless that has its own (RFC 3463, 2)."""
+    enhanced = '4.3.2 ' if code == 421 else f'{code // 100}.3.0 '
+    if read_verb(request) in _NOT_ENHANCED or _ENHANCED.match(message):
+        enhanced = ''
+    return f'{code} {enhanced}{message}\r\n'.encode()
