@@ -129,7 +129,7 @@ def test_ends_when_the_client_leaves(
         get_under_way(client, proxy, backend, name, options)
         leave(client)
         eventually(lambda: proxy.status()['links'] == {'open': 0, 'total': 1})
-        assert greenlets(server_of(proxy)) == 0
+        eventually(lambda: greenlets(server_of(proxy)) == 0)
         eventually(lambda: backend.ended == 1)
 
 
@@ -194,7 +194,7 @@ def test_harms_only_what_drew_it(
                 client, place, links = connect(proxy), 0, links + 1
         client.close()
         eventually(lambda: proxy.status()['links'] == {'open': 0, 'total': links})
-        assert greenlets(server_of(proxy)) == 0
+        eventually(lambda: greenlets(server_of(proxy)) == 0)
     assert backend.asked == asked
 
 
