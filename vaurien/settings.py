@@ -39,7 +39,8 @@ class ProxySettings(msgspec.Struct, kw_only=True, frozen=True):
     seed: int | None = None
     timeout: Seconds = 30.0
     idle_timeout: Seconds | None = None
-    backlog: Count = 1024
+    #: The kernel takes no more than net.core.somaxconn of them.
+    backlog: Count = 65535
     max_links: Count | None = None
     enabled: bool = True
 

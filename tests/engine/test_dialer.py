@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from time import monotonic
 
@@ -15,6 +16,8 @@ from tests.engine.talk import connect, inside, join, make_proxy
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT, free_port
 from vaurien.embedded import Proxy
+from vaurien.engine.departure import INTERVAL
+from vaurien.engine.dialer import ATTEMPT_DELAY
 from vaurien.engine.proxy import ProxyServer
 
 #: Nobody listens there, and nobody can.
@@ -93,6 +96,39 @@ def test_a_client_that_does_not_wait_for_it() -> None:
         client.recv()
 
 
+def leave(client: Peer) -> None:
+    client.close()
+
+
+def leave_after_speaking(client: Peer) -> None:
+    client.send(b'hello')
+    client.reset()
+
+
+@pytest.mark.parametrize('leave', [leave, Peer.reset, leave_after_speaking])
+def test_a_client_that_leaves_meanwhile_is_forgotten(leave: Callable[[Peer], None]) -> None:
+    with unresponsive() as address, make_proxy(address, timeout=100 * TIMEOUT) as proxy:
+        client = connect(proxy)
+        eventually(lambda: proxy.status()['links']['open'] == 1)
+        leave(client)
+        eventually(lambda: proxy.status()['links']['open'] == 0)
+
+
+def test_a_client_that_has_said_all_it_will_say_is_waited_for(raw_backend: RawBackend) -> None:
+    with unresponsive() as address, make_proxy(address) as proxy:
+        client = connect(proxy)
+        client.send(b'hello')
+        client.shut_down()
+        eventually(lambda: proxy.status()['links']['open'] == 1)
+        time.sleep(1.5 * INTERVAL)  # the proxy has looked
+        proxy.set_backend(raw_backend.address)
+        backend = raw_backend.accept()
+        assert backend.recv_all() == b'hello'
+        backend.send(b'yes')
+        backend.close()
+        assert client.recv_all() == b'yes'
+
+
 def test_what_the_client_sent_meanwhile_is_kept(raw_backend: RawBackend) -> None:
     with unresponsive() as address, make_proxy(address) as proxy:
         client = connect(proxy)
@@ -155,10 +191,24 @@ class TestSeveralAddresses:
         assert warnings(caplog) == []
 
     def test_the_first_does_not_answer(self, raw_backend: RawBackend) -> None:
+        """The second is tried beside it after a moment, long before the time-out."""
         with unresponsive() as address:
             host, _, port = address.partition(':')
-            proxy = self.proxy(raw_backend, (socket.AF_INET, (host, int(port))), timeout=0.1)
+            proxy = self.proxy(raw_backend, (socket.AF_INET, (host, int(port))), timeout=100 * TIMEOUT)
+            began = monotonic()
             join(proxy, raw_backend)
+            assert monotonic() - began >= ATTEMPT_DELAY
+            proxy.stop()
+
+    def test_two_that_do_not_answer_cost_a_moment_each(self, raw_backend: RawBackend) -> None:
+        with unresponsive() as first, unresponsive() as second:
+            slow = [(socket.AF_INET, (HOST, int(address.rpartition(':')[2]))) for address in (first, second)]
+            proxy = self.proxy(raw_backend, *slow, timeout=100 * TIMEOUT)
+            began = monotonic()
+            client, backend = join(proxy, raw_backend)
+            client.send(b'hello')
+            assert backend.recv_exactly(5) == b'hello'
+            assert monotonic() - began >= 2 * ATTEMPT_DELAY
             proxy.stop()
 
     def test_the_first_is_of_a_kind_that_this_machine_does_not_know(

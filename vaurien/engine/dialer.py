@@ -1,4 +1,4 @@
-"""The connection from a link to its backend: tries each address in turn, without ever blocking."""
+"""The connection from a link to its backend: races the addresses, never blocks, and waits for nobody who has left."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Callable
 from errno import EALREADY, EINPROGRESS, EMFILE, ENFILE, ENOBUFS, ENOMEM, ETIMEDOUT
 from os import strerror
 from socket import IPPROTO_TCP, SO_ERROR, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, TCP_NODELAY
+from time import monotonic
 from typing import Any, Protocol
 
+from vaurien.engine.departure import Departure
 from vaurien.engine.resolver import Resolver
 
 WRITE = 2
@@ -18,6 +20,10 @@ EXHAUSTED = {EMFILE, ENFILE, ENOBUFS, ENOMEM}
 
 #: Seconds to wait, and to leave waiting clients in the backlog, after the process ran out of descriptors.
 EXHAUSTED_PAUSE = 0.5
+
+#: Seconds after which the next address is tried beside one that does not answer: the "Connection Attempt Delay" of RFC
+#: 8305, section 5.
+ATTEMPT_DELAY = 0.25
 
 
 def begin_connecting(family: int, address: Any) -> tuple[socket | None, int]:
@@ -36,6 +42,10 @@ def begin_connecting(family: int, address: Any) -> tuple[socket | None, int]:
 class DialingLink(Protocol):
     """The part of a link that its dialer needs."""
 
+    @property
+    def client(self) -> socket:
+        """The client's socket."""
+
     def on_connected(self, backend: socket) -> None:
         """Handle that the backend has accepted: the socket is the link's from now on."""
 
@@ -45,107 +55,147 @@ class DialingLink(Protocol):
     def on_exhausted(self, reason: str) -> None:
         """Handle that the process has no descriptors left; the dialer tries again after `EXHAUSTED_PAUSE`."""
 
+    def close(self) -> None:
+        """Close the link, for the client has left."""
+
 
 class Dialer:
-    """Connects and gives the socket to the link, or tells the link that no address accepts."""
+    """Connects and gives the socket to the link, or tells the link that no address accepts in time.
 
-    __slots__ = ('_attempt', '_closed', '_link', '_loop', '_resolver', '_sock', '_timeout', '_timer', '_watcher')
+    Addresses are tried in their order, the next one as soon as one fails or has not answered for `ATTEMPT_DELAY`
+    seconds. The first that accepts wins.
+    """
 
-    def __init__(self, link: DialingLink, loop: Any, resolver: Resolver, timeout: float) -> None:
-        """*timeout* is in seconds and for each address."""
+    __slots__ = (
+        '_addresses',
+        '_closed',
+        '_deadline',
+        '_departure',
+        '_error',
+        '_link',
+        '_loop',
+        '_next',
+        '_racing',
+        '_resolver',
+        '_timers',
+    )
+
+    def __init__(self, link: DialingLink, loop: Any, resolver: Resolver, deadline: float) -> None:
+        """*deadline* is a time of the monotonic clock, for all addresses together."""
         self._link = link
         self._loop = loop
         self._resolver = resolver
-        self._timeout = timeout
+        self._deadline = deadline
         self._closed = False
-        self._sock: socket | None = None
-        self._watcher: Any = None
-        self._timer: Any = None
+        self._addresses: list[tuple[int, Any]] = []
         #: How many addresses were tried.
-        self._attempt = 0
+        self._next = 0
+        #: The sockets that are connecting, and their watchers.
+        self._racing: dict[socket, Any] = {}
+        self._timers: list[Any] = []
+        #: Why the last attempt failed.
+        self._error = ETIMEDOUT
+        self._departure: Departure | None = None
 
     def dial(self) -> None:
-        """Try the next address. If there is none yet, wait until the backend's name is resolved."""
-        addresses = self._resolver.addresses
-        if not addresses:
+        """Try the addresses. If there are none yet, wait until the backend's name is resolved."""
+        self._watch()
+        if self._resolver.addresses:
+            self._addresses = list(self._resolver.addresses)
+            self._try_next()
+        else:
             self._resolver.refresh(self._on_resolved)
-            return
-        self.go_on(*begin_connecting(*addresses[self._attempt % len(addresses)]))
+
+    def go_on(self, sock: socket | None, error: int) -> None:
+        """Finish what `begin_connecting` began on the first address, and go on with the others."""
+        self._watch()
+        self._addresses = list(self._resolver.addresses)
+        self._next = 1
+        self._take(sock, error)
+
+    def _watch(self) -> None:
+        self._departure = Departure(self._link.client, self._loop, self._link.close)
+        self._set_timer(max(0.0, self._deadline - monotonic()), self._give_up, strerror(ETIMEDOUT))
 
     def _on_resolved(self, problem: str) -> None:
         if self._closed:
             return
         if problem:
             self._give_up(problem)
-        else:
-            self.dial()
-
-    def go_on(self, sock: socket | None, error: int) -> None:
-        """Finish what `begin_connecting` began on the next address."""
-        if sock is None and error in EXHAUSTED:
-            self._link.on_exhausted(strerror(error))
-            self._set_timer(EXHAUSTED_PAUSE, self._dial_again)
             return
-        self._attempt += 1
-        self._sock = sock
-        if error == EALREADY:
-            self._wait()
-        elif error:
-            self._fail(error)
-        else:
-            self._hand_over()
+        self._addresses = list(self._resolver.addresses)
+        self._try_next()
 
-    def _wait(self) -> None:
-        assert self._sock is not None
-        self._set_timer(self._timeout, self._fail, ETIMEDOUT)
-        self._watcher = self._loop.io(self._sock.fileno(), WRITE)
-        self._watcher.start(self._on_writable)
+    def _try_next(self) -> None:
+        if self._closed:
+            return
+        if self._next < len(self._addresses):
+            self._next += 1
+            self._take(*begin_connecting(*self._addresses[self._next - 1]))
+        elif not self._racing:
+            self._give_up(strerror(self._error))
+
+    def _take(self, sock: socket | None, error: int) -> None:
+        if sock is None and error in EXHAUSTED:
+            self._next -= 1
+            self._link.on_exhausted(strerror(error))
+            self._set_timer(EXHAUSTED_PAUSE, self._try_next)
+        elif sock is None or error not in (0, EALREADY):
+            self._fail(sock, error)
+        elif error:
+            self._wait(sock)
+        else:
+            self._win(sock)
+
+    def _wait(self, sock: socket) -> None:
+        watcher = self._loop.io(sock.fileno(), WRITE)
+        self._racing[sock] = watcher
+        watcher.start(self._on_writable, sock)
+        if self._next < len(self._addresses):
+            self._set_timer(ATTEMPT_DELAY, self._try_next)
 
     def _set_timer(self, seconds: float, call: Callable[..., None], *args: Any) -> None:
-        self._timer = self._loop.timer(seconds)
-        self._timer.start(call, *args)
+        timer = self._loop.timer(seconds)
+        self._timers.append(timer)
+        timer.start(call, *args)
 
-    def _dial_again(self) -> None:
-        self._drop()
-        self.dial()
-
-    def _on_writable(self) -> None:
-        assert self._sock is not None
-        error = self._sock.getsockopt(SOL_SOCKET, SO_ERROR)
+    def _on_writable(self, sock: socket) -> None:
+        error = sock.getsockopt(SOL_SOCKET, SO_ERROR)
+        _close(self._racing.pop(sock))
         if error:
-            self._fail(error)
+            self._fail(sock, error)
         else:
-            self._hand_over()
+            self._win(sock)
 
-    def _hand_over(self) -> None:
-        sock, self._sock = self._sock, None
-        assert sock is not None
+    def _fail(self, sock: socket | None, error: int) -> None:
+        self._error = error
+        if sock is not None:
+            sock.close()
+        self._try_next()
+
+    def _win(self, sock: socket) -> None:
         self.close()
         self._link.on_connected(sock)
 
-    def _fail(self, error: int) -> None:
-        self._drop()
-        if self._attempt < len(self._resolver.addresses):
-            self.dial()
-            return
-        self._give_up(strerror(error))
-
     def _give_up(self, reason: str) -> None:
-        if self._resolver.addresses:  # the next link may find other ones
+        self.close()
+        if self._addresses:  # the next link may find other ones
             self._resolver.refresh()
         self._link.on_unreachable(reason)
-
-    def _drop(self) -> None:
-        for watcher in (self._timer, self._watcher):
-            if watcher is not None:
-                watcher.stop()
-                watcher.close()
-        self._timer = self._watcher = None
-        if self._sock is not None:
-            self._sock.close()
-            self._sock = None
 
     def close(self) -> None:
         """Stop trying."""
         self._closed = True
-        self._drop()
+        if self._departure is not None:
+            self._departure.stop()
+        for timer in self._timers:
+            _close(timer)
+        for sock, watcher in self._racing.items():
+            _close(watcher)
+            sock.close()
+        self._timers, self._racing = [], {}
+
+
+def _close(watcher: Any) -> None:
+    watcher.stop()
+    watcher.close()

@@ -50,7 +50,7 @@ class LinkOwner(Protocol):
 
     @property
     def connect_timeout(self) -> float:
-        """The seconds for which each address of the backend is tried."""
+        """The seconds in which the backend has to accept."""
 
     @property
     def protocol(self) -> type[BaseProtocol]:
@@ -129,7 +129,7 @@ class Link:
             if sock is not None and not error:
                 self.on_connected(sock)
                 return
-        self._dialer = Dialer(self, self.runtime.loop, owner.resolver, owner.connect_timeout)
+        self._dialer = Dialer(self, self.runtime.loop, owner.resolver, monotonic() + owner.connect_timeout)
         if addresses:
             self._dialer.go_on(sock, error)
         else:

@@ -192,7 +192,7 @@ class ProxyServer:
 
     @property
     def connect_timeout(self) -> float:
-        """The seconds for which each address of the backend is tried."""
+        """The seconds in which the backend has to accept."""
         return self.settings.timeout
 
     def new_protocol(self) -> BaseProtocol:

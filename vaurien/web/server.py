@@ -23,6 +23,9 @@ CLIENT_TIMEOUT = 30.0
 #: reset it, and the client might lose the answer (RFC 9112, 9.6).
 MAX_UNREAD = 1024 * 1024
 
+#: How many clients may wait to be accepted: as many as the kernel allows (net.core.somaxconn).
+BACKLOG = 65535
+
 _CHUNK = 16 * 1024
 
 #: A WSGI application (PEP 3333).
@@ -56,7 +59,7 @@ class WebServer:
 
     def start(self) -> None:
         """Listen and accept clients. Raise `OSError` if the address cannot be listened on."""
-        listener = _listen(self.wanted, self.max_clients)
+        listener = _listen(self.wanted)
         listener.setblocking(False)
         # Accepted connections inherit this. Head and body of an answer are two packets; without it, Nagle's algorithm
         # would hold the second one back until the client confirms the first (RFC 9293, 3.7.4).
@@ -140,11 +143,11 @@ class _Handler(pywsgi.WSGIHandler):  # type: ignore[misc]
             logger.error('a request failed', exc_info=(kind, error, trace))
 
 
-def _listen(address: Address, backlog: int) -> socket.socket:
+def _listen(address: Address) -> socket.socket:
     if not address.host and socket.has_dualstack_ipv6():
-        return socket.create_server(address, family=socket.AF_INET6, backlog=backlog, dualstack_ipv6=True)
+        return socket.create_server(address, family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True)
     family = socket.AF_INET6 if ':' in address.host else socket.AF_INET
-    return socket.create_server(address, family=family, backlog=backlog)
+    return socket.create_server(address, family=family, backlog=BACKLOG)
 
 
 def _encode(malformed: Malformed) -> bytes:

@@ -1,0 +1,65 @@
+"""Notices that a client has left while its link is not reading from it: nobody is to wait for a peer that is gone."""
+
+from __future__ import annotations
+
+import struct
+from _socket import socket
+from collections.abc import Callable
+from socket import IPPROTO_TCP, MSG_PEEK, TCP_INFO
+from typing import Any
+
+READ = 1
+
+#: Seconds between two looks at a client that has sent something: the event loop tells only that there is something to
+#: read, which is true all the time.
+INTERVAL = 0.2
+
+#: The state is the first byte of ``struct tcp_info``; TCP_CLOSE of linux/tcp_states.h.
+_STATE = struct.Struct('=B')
+_CLOSE = 7
+
+
+class Departure:
+    """Watches the connection of a client, reads nothing from it, and makes a call once if the client leaves.
+
+    A client that has sent something and then ended its stream may still wait for the reply (RFC 9293, 3.6): it has left
+    only if its connection is reset.
+    """
+
+    def __init__(self, client: socket, loop: Any, on_left: Callable[[], None]) -> None:
+        self._client = client
+        self._loop = loop
+        self._on_left = on_left
+        self._timer: Any = None
+        self._watcher: Any = loop.io(client.fileno(), READ)
+        self._watcher.start(self._on_readable)
+
+    def stop(self) -> None:
+        """Watch no more."""
+        for watcher in (self._watcher, self._timer):
+            if watcher is not None:
+                watcher.stop()
+                watcher.close()
+        self._watcher = self._timer = None
+
+    def _on_readable(self) -> None:
+        try:
+            has_sent = bool(self._client.recv(1, MSG_PEEK))
+        except BlockingIOError:
+            return
+        except OSError:
+            has_sent = False
+        if not has_sent:
+            self._leave()
+            return
+        self._watcher.stop()
+        self._timer = self._loop.timer(INTERVAL, INTERVAL)
+        self._timer.start(self._look)
+
+    def _look(self) -> None:
+        if _STATE.unpack(self._client.getsockopt(IPPROTO_TCP, TCP_INFO, _STATE.size))[0] == _CLOSE:
+            self._leave()
+
+    def _leave(self) -> None:
+        self.stop()
+        self._on_left()
