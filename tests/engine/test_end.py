@@ -5,68 +5,19 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Callable
 from typing import Any
 
-import gevent
 import pytest
 
 from tests.behaviors.waiting import eventually
+from tests.engine.acting import Act, nothing, until
 from tests.engine.talk import LANGUAGES, Language, connect, every_language, join, make_proxy
 from tests.peers import RawBackend
 from tests.servers import TIMEOUT
-from vaurien.behaviors.dummy import Dummy
 from vaurien.plugins.end import End
-from vaurien.plugins.registry import Registry
 from vaurien.protocols.base import BaseProtocol
 
-Step = Callable[[BaseProtocol, End, End], Any]
-
 REDIS = LANGUAGES['redis']
-
-
-@pytest.fixture
-def act(behaviors: Registry[Dummy]) -> Callable[..., list[Any]]:
-    """Makes the behavior ``mine`` of up to three functions; gives a list that gets what they return or raise."""
-
-    def make(before: Step | None = None, between: Step | None = None, after: Step | None = None) -> list[Any]:
-        outcomes: list[Any] = []
-
-        def step(function: Step) -> Callable[..., Any]:
-            def run(self: Dummy, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> Any:
-                assert to_backend
-                try:
-                    outcomes.append(function(protocol, source, dest))
-                except Exception as error:
-                    outcomes.append(error)
-                    raise
-                return outcomes[-1]
-
-            return run
-
-        given = {'on_before_handle': before, 'on_between_handle': between, 'on_after_handle': after}
-        steps = {name: step(function) for name, function in given.items() if function is not None}
-        behaviors.register(type('Mine', (Dummy,), {'name': 'mine', **steps}))
-        return outcomes
-
-    return make
-
-
-Act = Callable[..., list[Any]]
-
-
-def until(may_go: threading.Event) -> Step:
-    """A step that waits for the test to say so."""
-
-    def wait(protocol: BaseProtocol, source: End, dest: End) -> None:
-        while not may_go.is_set():
-            gevent.sleep(0.001)
-
-    return wait
-
-
-def nothing(protocol: BaseProtocol, source: End, dest: End) -> None:
-    """A step that does nothing."""
 
 
 @every_language
