@@ -17,6 +17,7 @@ import redis
 
 from tests.behaviors.clients import http_session, redis_client
 from tests.behaviors.waiting import eventually
+from tests.engine.acting import Act, until
 from tests.engine.talk import MB, PATTERN, connect, inside, join, make_proxy, only_link
 from tests.peers import Peer, RawBackend
 from tests.servers import INDEX, LARGE, Server
@@ -176,6 +177,27 @@ class TestPipelines:
             client.send(b''.join(command('ECHO', f'{number:02}') for number in range(20)))
             expected = b''.join(b'$2\r\n%02d\r\n' % number for number in range(20))
             assert client.recv_exactly(len(expected)) == expected
+
+    def test_more_than_a_link_holds_behind_a_late_one(self, raw_backend: RawBackend, act: Act) -> None:
+        """The client is read on as soon as there is room, though another late one is among what was held."""
+        gates = [threading.Event(), threading.Event()]
+        waiting = iter(gates)
+        act(lambda *args: until(next(waiting))(*args))
+        large = command('ECHO', bytes(stream.MAX_HELD))
+        with make_proxy(raw_backend, 'redis') as proxy, every_other(proxy, 'mine', period=3):
+            client, backend = join(proxy, raw_backend)
+            client.send(command('PING') * 3 + large + command('PING') * 2)
+            assert backend.recv_exactly(2 * len(command('PING'))) == 2 * command('PING')
+            backend.send(b'+PONG\r\n' * 2)
+            eventually(lambda: inside(proxy, lambda server: not only_link(server).up.reader.active))
+            gates[0].set()
+            expected = command('PING') + large + command('PING')
+            assert backend.recv_until(b'PING\r\n') == command('PING')
+            backend.send(b'+PONG\r\n')
+            assert backend.recv_exactly(len(expected) - len(command('PING'))) == expected[len(command('PING')) :]
+            eventually(lambda: proxy.links()[0]['behavior'] == 'mine')
+            assert inside(proxy, lambda server: only_link(server).up.reader.active)
+            gates[1].set()
 
     def test_faults_and_bodies(self, nginx: Server) -> None:
         """Bodies of requests that are refused are read over, those of others go on."""
@@ -675,23 +697,6 @@ class TestArming:
             assert client.recv() == b''
             assert backend.recv() == b''
             eventually(lambda: proxy.status()['links']['open'] == 0)
-
-    def test_armed_in_the_instant_a_behavior_is_to_begin(self, raw_backend: RawBackend) -> None:
-        """Before its greenlet has run for the first time."""
-        with make_proxy(raw_backend, 'redis', 'hang') as proxy:
-            client, backend = join(proxy, raw_backend)
-            inside(proxy, lambda server: only_link(server).up.reader.stop())
-            client.send(command('PING'))
-
-            def begin_and_disarm(server: ProxyServer) -> None:
-                only_link(server).up._on_readable()
-                assert server.faults
-                server.arm(())
-
-            inside(proxy, begin_and_disarm)
-            assert backend.recv_exactly(len(command('PING'))) == command('PING')
-            backend.send(b'+PONG\r\n')
-            assert client.recv_exactly(7) == b'+PONG\r\n'
 
     def test_arming_all_the_time(self, redis_server: Server) -> None:
         """Every request gets a reply or an end, whatever comes and goes meanwhile."""

@@ -373,6 +373,24 @@ class TestOddities:
         client.send(b'\n')
         assert backend.recv_exactly(5) == b'ping\n'
 
+    def test_one_direction_that_waits_for_the_other(self, make: Make, raw_backend: RawBackend) -> None:
+        """It takes nothing before the backend has spoken; the other direction is one call that goes on for ever."""
+        greeted: list[bytes] = []
+
+        def greet_first(self: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
+            if to_backend:
+                return forward(self, source, dest, True) if greeted else True
+            while data := source.recv():
+                greeted.append(data)
+            return False
+
+        proxy = make(greet_first)
+        client, backend = join(proxy, raw_backend)
+        client.send(b'ping\n')
+        assert backend.is_silent(0.02)
+        backend.send(b'hello\n')
+        assert backend.recv_exactly(5) == b'ping\n'
+
     def test_one_that_answers_itself(self, make: Make, raw_backend: RawBackend) -> None:
         def answer(self: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
             source.sendall(source.recv().upper())

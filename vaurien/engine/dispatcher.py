@@ -67,7 +67,7 @@ class Dispatcher(Traffic):
 
     @property
     def is_opaque(self) -> bool:  # type: ignore[override]  # derived here
-        """Whether messages are unknown, and no behavior is at work."""
+        """Whether messages are unknown."""
         return self.protocol.is_opaque
 
     @property
@@ -205,8 +205,9 @@ class Dispatcher(Traffic):
     def _forward_held(self) -> None:
         up = self.link.up
         data, marks = up.held.replay()
-        if rest := self._forward(data, marks):
-            up.forward(rest)
+        up.forward(self._forward(data, marks))
+        if up.stalled:  # there is room again, if nothing else was held
+            up.settle()
 
     def _take_turn(self) -> None:
         exchange = self._exchange
@@ -348,6 +349,7 @@ class Dispatcher(Traffic):
         up, down = self.link.up, self.link.down
         self.is_broken = True
         up.abandon()
+        up.settle()  # the behavior may read more of the client's
         down.end_reading()
         down.settle()
         return True

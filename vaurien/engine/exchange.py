@@ -183,6 +183,7 @@ class Exchange:
             self._owner.protocol.withdraw()
         self.is_counted = True
         if not (self.request_ended or self._link.closed):
+            client.settimeout(None)  # which the behavior has set for itself
             client.skip_message()
 
     def _let_pass(self, client: LinkEnd, backend: LinkEnd) -> None:
@@ -193,7 +194,8 @@ class Exchange:
             link.down.begin_holding()
         self.is_counted = self.sending = True
         owner.count_request(self)
-        self._note_passing()
+        if not self.greeting:  # which is a reply, and held on
+            self._note_passing()
         if not self.request_ended:
             self._send_held()
         if not owner.protocol.ordered:
@@ -216,7 +218,8 @@ class Exchange:
     def _send_held(self) -> None:
         up = self._link.up
         data, self.request_ended, is_opaque = up.held.release_request()
-        up.send(data)
+        if data:
+            up.send(data)
         if up.stalled:
             up.settle()
         if is_opaque:

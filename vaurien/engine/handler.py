@@ -117,7 +117,8 @@ class Handler(Traffic):
         return not self._link.up.held.data
 
     def on_taken(self, stream: Stream, kinds: Sequence[int]) -> None:
-        """Do nothing: there are no marks, and nothing is undone."""
+        """Wake the other greenlet: what its ``_handle`` waited for may have been this."""
+        self._link.changed()
 
     def on_writing(self, stream: Stream) -> None:
         """Do nothing: nothing is undone."""

@@ -423,8 +423,9 @@ class Stream:
 
     def forward(self, data: bytes) -> None:
         """Send on what has just arrived, before the tap returns."""
-        self.held.skip(len(data))
-        self.send(data)
+        if data:
+            self.held.skip(len(data))
+            self.send(data)
 
     def inject(self, data: bytes) -> None:
         """Send what did not come from the source."""
