@@ -24,40 +24,40 @@ SIZE = 24, 160
 
 
 def done(*words: str) -> str:
-    """What the command prints, which must succeed and complain of nothing."""
+    """Return what the command prints; it must succeed, and print nothing to standard error."""
     result = call(ctl.main, *words)
     assert (result.returncode, result.stderr) == (0, '')
     return result.stdout
 
 
 def rows(*words: str) -> list[list[str]]:
-    """The same, by line and tab."""
+    """Return the cells of the lines that the command prints, which are separated by tabs."""
     return [line.split('\t') for line in done(*words).splitlines()]
 
 
 def failed(status: int, *words: str) -> str:
-    """The one line with which it fails."""
+    """Return the error that the command prints, in one line."""
     result = call(ctl.main, *words)
     assert (result.returncode, result.stdout) == (status, '')
     return read_error(result.stderr)
 
 
 def read_error(said: str) -> str:
-    """What the one line says."""
+    """Return the error of the one line in *said*."""
     assert said.startswith('vaurienctl: error: ')
     assert said.count('\n') == 1
     return said.removeprefix('vaurienctl: error: ').rstrip('\n')
 
 
 def shown(*words: str) -> list[str]:
-    """The lines that somebody sees who runs it in a terminal."""
+    """Return the lines that the command shows on a terminal."""
     with Running(*words, terminal=True) as running:
         assert running.wait() == (0, '')
     return [line.rstrip() for line in running.said.splitlines()]
 
 
 class Running:
-    """The command, while it runs; *terminal*: it has one of its own, from which Ctrl-C comes."""
+    """The command, while it runs. With *terminal*, it has a terminal of its own, from which Ctrl-C comes."""
 
     def __init__(self, *words: str, terminal: bool = False) -> None:
         self.said = ''
@@ -90,13 +90,13 @@ class Running:
         self.leave()
 
     def wait_for(self, text: str) -> None:
-        """Until it has said that; raises `AssertionError` with what it said instead."""
+        """Wait until the command has printed *text*; raise `AssertionError` with what it printed instead."""
         deadline = monotonic() + TIMEOUT
         while text not in self.said:
             assert self._read(deadline - monotonic()), f'no {text!r} in {self.said!r}'
 
     def wait(self) -> tuple[int, str]:
-        """Until it ends: its return code, and what it complained of. All that it said is in ``said`` then."""
+        """Wait until the command ends; return its exit status and its standard error. ``said`` has its output then."""
         deadline = monotonic() + TIMEOUT
         while self._output >= 0 and self._read(deadline - monotonic()):
             pass
@@ -111,7 +111,7 @@ class Running:
             self.process.send_signal(signal.SIGINT)
 
     def leave(self) -> None:
-        """Read no more of what it says."""
+        """Close the reading end of its output."""
         if self._output >= 0:
             os.close(self._output)
             self._output = -1

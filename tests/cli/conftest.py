@@ -13,7 +13,7 @@ from vaurien.client import Client
 
 @pytest.fixture
 def process(server: Command, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    """What vaurienctl speaks to; there is no proxy, and will be none afterwards."""
+    """Return a client of the process that vaurienctl controls. It has no proxy before the test, and none after it."""
     client = Client(HOST, server.control_port)
     monkeypatch.setenv('VAURIEN_URL', client.url)
     remove_proxies(client)

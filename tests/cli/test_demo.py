@@ -65,7 +65,7 @@ def test_on_a_terminal_until_it_is_interrupted() -> None:
 
 
 def read_until(terminal: int, mark: bytes | None) -> bytes:
-    """What a terminal shows up to *mark*, or up to its end."""
+    """Return what a terminal shows, up to *mark* or to the end."""
     shown = b''
     with suppress(OSError):  # what Linux answers once nobody has the other side open
         while mark is None or mark not in shown:

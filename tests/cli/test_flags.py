@@ -22,13 +22,13 @@ from vaurien.settings import Settings
 
 @pytest.fixture(autouse=True)
 def _registries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the test registers is forgotten after it."""
+    """Forget what the test has registered."""
     for registry in (Behavior, Protocol):
         monkeypatch.setattr(registry, '_registered', dict(registry._registered))
 
 
 def refused(*argv: str) -> str:
-    """What is said of these flags."""
+    """Return the error for these flags."""
     with pytest.raises(ConfigError) as caught:
         parse(argv)
     assert '\n' not in str(caught.value)

@@ -16,7 +16,7 @@ from vaurien import __version__
 
 
 def said(command: Command) -> list[str]:
-    """What it says at its start, without the line that says how it ends."""
+    """Return what the command prints at its start, without the last line."""
     command.wait_for_line(command.out_lines, re.compile('^Ctrl-C ends$'))
     assert command.out_lines[-1] == 'Ctrl-C ends'
     return command.out_lines[:-1]

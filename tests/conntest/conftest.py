@@ -16,7 +16,7 @@ from tests.conntest.test_messages import GOLDEN
 
 @pytest.fixture(scope='session')
 def server() -> Iterator[Server]:
-    """A server for all tests: each makes groups of its own."""
+    """Return a server for all tests, each of which creates groups of its own."""
     server = Server()
     yield server
     server.kill()
@@ -24,7 +24,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def start_server() -> Iterator[StartServer]:
-    """Starts ``conntest server`` with the flags given, which ends with the test at the latest."""
+    """Return a function that starts ``conntest server`` with flags; the server ends with the test."""
     with ExitStack() as stack:
 
         def start(*flags: str) -> Server:
@@ -37,7 +37,7 @@ def start_server() -> Iterator[StartServer]:
 
 @pytest.fixture
 def faulty_report(tmp_path: Path) -> Path:
-    """A report of the original, changed to have errors in two of four runs."""
+    """Return a report of the original, changed to have errors in two of four runs."""
     content: dict[str, Any] = json.loads((GOLDEN / 'report.json').read_bytes())
     first = content['results'][0]
     content['results'][1]['error'] = 'data mismatch'

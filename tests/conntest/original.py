@@ -23,7 +23,7 @@ UNSET = '0001-01-01T00:00:00Z'
 
 
 class Original(ThreadingHTTPServer):
-    """Has the one group `GROUP`. The faults are numbers of runs."""
+    """A server with one group, `GROUP`. Each kind of fault is a set of the numbers of runs."""
 
     daemon_threads = True
 
@@ -44,7 +44,7 @@ class Original(ThreadingHTTPServer):
         self.forgets = False
 
     def record(self, number: int, data: bytes) -> None:
-        """Record a run, or what is made of it."""
+        """Record a run, unless it is to be lost."""
         data = b'something else' if number in self.altered else data
         for _ in range((number not in self.lost) + (number in self.doubled)):
             run = {'run_id': f'run {len(self.runs)}', 'run_count': number, 'time': MOMENT}
@@ -53,20 +53,20 @@ class Original(ThreadingHTTPServer):
             self.runs.append(run)
 
     def describe(self) -> bytes:
-        """The group, as JSON."""
+        """Return the group as JSON."""
         group = {'run_group_id': GROUP, 'run_count': 0, 'test_runs': self.runs or None, 'description': ''}
         group |= {'created_at': MOMENT, 'concurrency': 0, 'client_delay_ns': 0, 'server_delay_ns': 0}
         return json.dumps(group | self.settings).encode()
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection."""
+    """A connection."""
 
     protocol_version = 'HTTP/1.1'
     server: Original
 
     def do_GET(self) -> None:
-        """The group."""
+        """Respond with the group."""
         if self.server.forgets and self.server.runs:
             self._answer(500, b'out of order\n')
         elif self.path == f'/test-groups/{GROUP}':
@@ -75,7 +75,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(404)
 
     def do_POST(self) -> None:
-        """A run."""
+        """Record a run and respond, or do not."""
         number = int(self.path.removeprefix(f'/test-groups/{GROUP}/'))
         data = self.rfile.read(int(self.headers['Content-Length']))
         if number in self.server.refused:
@@ -88,7 +88,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(200)
 
     def do_DELETE(self) -> None:
-        """There is no such thing."""
+        """Refuse to delete a group, which the original cannot."""
         self._answer(405)
 
     def _answer(self, status: int, body: bytes = b'') -> None:
@@ -99,12 +99,12 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def serving(tls: ssl.SSLContext | None = None, **settings: Any) -> Iterator[Original]:
-    """Serve a group of those settings until the block is left."""
+    """Serve a group with these settings within the block."""
     with Original(settings, tls) as original:
         thread = threading.Thread(target=original.serve_forever, kwargs={'poll_interval': 0.01})
         thread.start()

@@ -29,13 +29,13 @@ class Server(Process):
         self.url = f'http://{HOST}:{self.port}'
 
     def call(self, method: str, path: str, data: bytes | str | None = None, **headers: str) -> requests.Response:
-        """One request, on a connection of its own."""
+        """Send a request on a connection of its own; return the response."""
         with requests.Session() as session:
             session.trust_env = False
             return session.request(method, self.url + path, data=data, headers=headers, timeout=TIMEOUT)
 
     def create(self, **settings: Any) -> str:
-        """Create a group; its ID."""
+        """Create a group; return its ID."""
         with requests.Session() as session:
             session.trust_env = False
             response = session.post(f'{self.url}/test-groups/create', json=settings, timeout=TIMEOUT)
@@ -43,7 +43,7 @@ class Server(Process):
         return str(response.json()['run_group_id'])
 
     def read(self, group_id: str) -> dict[str, Any]:
-        """A group with its runs."""
+        """Return a group with its runs."""
         response = self.call('GET', f'/test-groups/{group_id}')
         assert response.status_code == 200
         group: dict[str, Any] = response.json()

@@ -168,7 +168,7 @@ def test_a_delay_holds_back_the_reply_alone(server: Server) -> None:
 
 
 class TestFull:
-    """A server that keeps as much as it may says so, and is well again when something is deleted."""
+    """A full server responds with 507, until a group is deleted."""
 
     def test_of_groups(self, start_server: StartServer) -> None:
         server = start_server('--max-groups', '2')

@@ -18,7 +18,7 @@ OK = b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'
 
 
 class Backend(RawBackend):
-    """Gives the same answer to every request, and closes after it unless that has its end in itself."""
+    """Sends the same response to every request, and closes the connection unless the response says where it ends."""
 
     def __init__(self, answer: bytes = OK) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ GOLDEN = Path(__file__).parent / 'golden'
 
 
 def in_order(value: Any) -> Any:
-    """*value* with its objects as lists, whose order counts."""
+    """Return *value* with its objects as lists, so that the order of their fields counts."""
     if isinstance(value, dict):
         return [(name, in_order(item)) for name, item in value.items()]
     return [in_order(item) for item in value] if isinstance(value, list) else value

@@ -19,7 +19,7 @@ PNG = b'\x89PNG\r\n\x1a\n'
 
 @pytest.fixture
 def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A report of three runs, one of which failed, in the current directory."""
+    """Write a report of three runs, one of which failed, to the current directory."""
     monkeypatch.chdir(tmp_path)
     content = json.loads((GOLDEN / 'report.json').read_bytes())
     content['results'][1]['error'] = 'data mismatch'

@@ -39,7 +39,7 @@ def test_a_live_line_on_a_terminal(server: Server) -> None:
 
 
 def read_all(descriptor: int) -> str:
-    """What is written to a terminal, until nobody has it open."""
+    """Return what is written to a terminal until its other end is closed."""
     data = b''
     try:
         while piece := os.read(descriptor, 65536):

@@ -20,7 +20,7 @@ GROUP = (Path(GOLDEN) / 'created.json').read_bytes()
 
 
 class Backend(RawBackend):
-    """Gives its responses one after the other, and the last one again and again. None is no response at all."""
+    """Sends its responses one after the other, and repeats the last one. For None, it closes the connection."""
 
     def __init__(self) -> None:
         super().__init__()

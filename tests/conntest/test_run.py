@@ -1,4 +1,4 @@
-"""``conntest client`` and ``conntest run``: whole tests, as a user makes them."""
+"""``conntest client`` and ``conntest run``, and `main` with them: whole tests, as a user makes them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def report(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def counterpart() -> Iterator[Original]:
-    """The original's server, with five runs to make."""
+    """Return the server of the original, with five runs to make."""
     with original.serving(run_count=5, concurrency=2) as counterpart:
         yield counterpart
 
@@ -190,7 +190,7 @@ def test_data_from_a_file(server: Server, report: Path, tmp_path: Path) -> None:
 
 
 class TestOriginal:
-    """Against the server of the original, and what can be wrong with one."""
+    """Runs against the server of the original, and against a faulty one."""
 
     def test_all_is_well(self, counterpart: Original, report: Path) -> None:
         done = client(counterpart.url, GROUP, report)
@@ -366,7 +366,7 @@ class TestInterrupted:
 
 
 class TestMistakes:
-    """One line, and nothing is run."""
+    """A mistake is one line, and nothing is run."""
 
     @pytest.mark.parametrize(
         ('url', 'said'),
@@ -402,7 +402,6 @@ class TestMistakes:
             ('client -r {url} -g {group} -f {here}', 'cannot write {here}: Is a directory'),
             ('client -r {url} -g {group} -f {here}/no/report', 'cannot write {here}/no/report: No such file or dir'),
             ('run -r {nobody}', 'cannot reach {nobody}: connection refused'),
-            ('run -r {url} --concurrency 1000000000 --run-count 1000000000', 'about '),
         ],
     )
     def test_of_a_command_line(self, server: Server, report: Path, arguments: str, said: str) -> None:
@@ -416,6 +415,12 @@ class TestMistakes:
         with pytest.raises((ConfigError, RemoteError), match='^' + re.escape(said.format(**places))):
             in_loop(lambda: command(parse(arguments.format(**places).split())))
         assert not report.exists()
+
+    def test_more_runs_at_a_time_than_connections_fit(self, server: Server) -> None:
+        line = f'run -r {server.url} --concurrency 1000000000 --run-count 1000000000'
+        said = r'about \d+ of the 1000000000 connections fit into the \d+ file descriptors .* ulimit -Hn 10\d{8} '
+        with pytest.raises(ConfigError, match=said):
+            in_loop(lambda: command(parse(line.split())))
 
     @pytest.mark.parametrize(
         ('answer', 'said'),

@@ -48,14 +48,14 @@ bash scripts/plot.sh
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """Where the session takes place: with data to send, and the scripts of the repository."""
+    """Return the folder of the session, with data to send and the scripts of the repository."""
     (tmp_path / 'data.txt').write_text('"quoted" $data\n\n  in two lines: é')
     (tmp_path / 'scripts').symlink_to(ROOT / 'scripts')
     return tmp_path
 
 
 def bash(script: str, directory: Path) -> str:
-    """What *script* prints."""
+    """Return what *script* prints."""
     done = subprocess.run(
         ['bash', '-euo', 'pipefail', '-c', script],
         cwd=directory,

@@ -15,7 +15,7 @@ MS = 1_000_000
 
 
 def run_once(server: Server, url: str, timeout_ns: int = 0) -> dict[str, Any]:
-    """The record of one run of a group with that upstream."""
+    """Return the record of one run of a group with that upstream endpoint."""
     group_id = server.create(upstream_endpoint=url, upstream_timeout_ns=timeout_ns)
     assert server.call('POST', f'/test-groups/{group_id}/1', b'hello').status_code == 200
     (test_run,) = server.read(group_id)['test_runs']
@@ -24,7 +24,7 @@ def run_once(server: Server, url: str, timeout_ns: int = 0) -> dict[str, Any]:
 
 
 def answer(data: bytes) -> Callable[[Peer], None]:
-    """A script that answers each request with *data*, until the client leaves."""
+    """Return a script that responds to each request with *data*, until the client leaves."""
 
     def script(peer: Peer) -> None:
         try:

@@ -15,7 +15,7 @@ from vaurien.errors import ConfigError
 
 @pytest.fixture(autouse=True)
 def root() -> Iterator[logging.Logger]:
-    """The root logger, which is as before after the test."""
+    """Return the root logger, which is as before after the test."""
     root = logging.getLogger()
     before = (root.level, root.handlers[:])
     root.handlers[:] = []

@@ -19,29 +19,29 @@ def serve(script: Callable[[Peer], None]) -> Iterator[RawBackend]:
 
 @pytest.fixture
 def holder() -> Iterator[RawBackend]:
-    """It accepts every connection and holds it."""
+    """Return a server that accepts every connection and holds it."""
     yield from serve(hold)
 
 
 @pytest.fixture
 def leaver() -> Iterator[RawBackend]:
-    """It closes every connection at once."""
+    """Return a server that closes every connection at once."""
     yield from serve(leave)
 
 
 @pytest.fixture
 def rude_leaver() -> Iterator[RawBackend]:
-    """It resets every connection at once."""
+    """Return a server that resets every connection at once."""
     yield from serve(leave_rudely)
 
 
 @pytest.fixture
 def pinger() -> Iterator[RawBackend]:
-    """It answers ``PING`` with ``+PONG``."""
+    """Return a server that responds to ``PING`` with ``+PONG``."""
     yield from serve(answer_ping)
 
 
 @pytest.fixture(scope='session')
 def authority() -> trustme.CA:
-    """Whoever issues certificates here."""
+    """Return the authority that issues the certificates of the tests."""
     return trustme.CA()

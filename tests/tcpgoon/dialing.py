@@ -24,19 +24,19 @@ SHORT = 300
 
 
 def place(port: int, host: str = HOST) -> Place:
-    """An IPv4 address."""
+    """Return an IPv4 address."""
     return Place(socket.AF_INET, (host, port))
 
 
 def target(port: int, *others: int, sources: Sequence[Place] = (), name: str = '') -> Target:
-    """A target with an address for each of the ports, to be tried in that order."""
+    """Return a target with an address for each of the ports, to be tried in that order."""
     return Target(Address(HOST, port), [place(one) for one in (port, *others)], sources, name)
 
 
 def dial(
     to: int | Target, *, tls: ssl.SSLContext | None = None, send: bytes = b'', expect: bytes = b'', **settings: Any
 ) -> Record:
-    """Run a test to its end, without a rest between two dials; raises `gevent.Timeout`."""
+    """Run a test to its end, without a pause between two dials; raise `gevent.Timeout` if it does not end."""
     recipe = Recipe(target(to) if isinstance(to, int) else to, tls, send, expect)
     with closing(Dialer(recipe, Settings(**{'sleep': 0, 'connections': 10, **settings}))) as dialer:
         dialer.begin()
@@ -47,7 +47,7 @@ def dial(
 
 @contextmanager
 def closed_port() -> Iterator[int]:
-    """A port that nobody listens on, nor will."""
+    """Reserve a port that nobody listens on."""
     with socket.socket() as sock:
         sock.bind((HOST, 0))
         yield sock.getsockname()[1]
@@ -55,7 +55,7 @@ def closed_port() -> Iterator[int]:
 
 @contextmanager
 def deaf_port() -> Iterator[int]:
-    """A port where one connection waits to be accepted, and no other is answered."""
+    """Listen on a port where one connection waits to be accepted and no other is answered."""
     with socket.create_server((HOST, 0), backlog=0) as listener:
         port = listener.getsockname()[1]
         with socket.create_connection((HOST, port)):
@@ -63,22 +63,22 @@ def deaf_port() -> Iterator[int]:
 
 
 def hold(peer: Peer) -> None:
-    """A script: receive until the client leaves."""
+    """Receive until the client leaves."""
     while peer.recv():
         pass
 
 
 def leave(peer: Peer) -> None:
-    """A script: close at once."""
+    """Close the connection at once."""
 
 
 def leave_rudely(peer: Peer) -> None:
-    """A script: reset at once."""
+    """Reset the connection at once."""
     peer.reset()
 
 
 def answer_ping(peer: Peer) -> None:
-    """A script: one line in, one out, in two pieces."""
+    """Respond to one line with another one, in two pieces."""
     peer.recv_until(b'PING\r\n')
     peer.send(b'+PO')
     peer.send(b'NG\r\n')

@@ -27,7 +27,7 @@ STATUS = re.compile(
 
 
 def read_statuses(output: str) -> list[dict[str, int]]:
-    """Every line of status in it."""
+    """Return every line of status in *output*."""
     lines = [match for line in output.splitlines() if (match := STATUS.fullmatch(line))]
     return [{name: int(count) for name, count in match.groupdict().items()} for match in lines]
 
@@ -53,7 +53,7 @@ class Process:
         self.said = ''
 
     def wait_for(self, pattern: str) -> re.Match[str]:
-        """The first line that has it; raises `AssertionError` with all that was said if the output ends before."""
+        """Wait for a line with *pattern*; raise `AssertionError` with the whole output if there is none."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.said += line
@@ -62,12 +62,12 @@ class Process:
         raise AssertionError(self.said)
 
     def interrupt(self, signal_number: int = signal.SIGINT) -> tuple[int, str, str]:
-        """Send a signal, and wait for the end."""
+        """Send a signal and wait for the end, like `wait`."""
         self.process.send_signal(signal_number)
         return self.wait()
 
     def wait(self) -> tuple[int, str, str]:
-        """Its exit status, what it said, and what it complained of."""
+        """Wait for the end; return the exit status, the standard output and the standard error."""
         assert self.process.stdout is not None
         assert self.process.stderr is not None
         self.said += self.process.stdout.read()  # `communicate` would miss what `wait_for` has read ahead
@@ -76,7 +76,7 @@ class Process:
 
 @contextmanager
 def running(*words: str) -> Iterator[Process]:
-    """A `Process` that ends with the block at the latest."""
+    """Run a `Process` that ends with the block at the latest."""
     process = Process(*words)
     try:
         yield process
@@ -103,17 +103,17 @@ class Terminal:
         self.shown = ''
 
     def wait_for(self, text: str) -> None:
-        """Until the terminal shows it."""
+        """Wait until the terminal shows *text*."""
         while text not in self.shown:
             assert select.select([self._terminal], [], [], TIMEOUT)[0], self.shown
             self.shown += os.read(self._terminal, 65536).decode()
 
     def type(self, text: str) -> None:
-        """As if on its keyboard: ``\\x03`` is Ctrl-C, ``\\x04`` is Ctrl-D."""
+        """Type *text* on its keyboard: ``\\x03`` is Ctrl-C, ``\\x04`` is Ctrl-D."""
         os.write(self._terminal, text.encode())
 
     def wait(self) -> tuple[int, str]:
-        """Its exit status, and everything that was shown."""
+        """Wait for the end; return the exit status and everything that was shown."""
         with suppress(OSError):  # what Linux answers once nobody has the other side open
             while True:
                 assert select.select([self._terminal], [], [], 2 * TIMEOUT)[0], self.shown
@@ -129,7 +129,7 @@ class Terminal:
 
 @contextmanager
 def on_a_terminal(*words: str) -> Iterator[Terminal]:
-    """A `Terminal` until the block ends."""
+    """Run a `Terminal` that ends with the block at the latest."""
     terminal = Terminal(*words)
     try:
         yield terminal

@@ -13,8 +13,8 @@ from tests.servers import HOST
 
 
 def instance(number: int, port: int, *, status: str = 'UP', secure_port: int | None = None) -> dict[str, Any]:
-    """An instance as the registry tells it, with the numbers as texts in every other one, as versions differ."""
-    spell = str if number % 2 else int
+    """Return an instance as a registry describes it. Every other one has ports as texts, as in some versions."""
+    write = str if number % 2 else int
     return {
         'instanceId': f'orders-{number}',
         'hostName': 'orders.example.com',
@@ -22,8 +22,8 @@ def instance(number: int, port: int, *, status: str = 'UP', secure_port: int | N
         'ipAddr': HOST,
         'status': status,
         'overriddenStatus': 'UNKNOWN',
-        'port': {'$': spell(port), '@enabled': 'true' if secure_port is None else 'false'},
-        'securePort': {'$': spell(secure_port or 443), '@enabled': 'false' if secure_port is None else 'true'},
+        'port': {'$': write(port), '@enabled': 'true' if secure_port is None else 'false'},
+        'securePort': {'$': write(secure_port or 443), '@enabled': 'false' if secure_port is None else 'true'},
         'countryId': 1,
         'dataCenterInfo': {'@class': 'com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo', 'name': 'MyOwn'},
         'leaseInfo': {'renewalIntervalInSecs': 30, 'durationInSecs': 90},
@@ -33,7 +33,7 @@ def instance(number: int, port: int, *, status: str = 'UP', secure_port: int | N
 
 
 class FakeRegistry:
-    """Knows the application ``ORDERS``. What it answers is a test's to change; what it was asked is kept."""
+    """A registry that knows the application ``ORDERS``. A test sets its response; ``asked`` keeps the requests."""
 
     def __init__(self) -> None:
         self.answer: Any = None
@@ -58,13 +58,13 @@ class FakeRegistry:
         self.url = f'http://{HOST}:{self.server.server_port}/eureka'
 
     def name(self, *instances: dict[str, Any]) -> None:
-        """Answer with these from now on."""
+        """Respond with these instances from now on."""
         self.answer = {'application': {'name': 'ORDERS', 'instance': list(instances)}}
 
 
 @contextmanager
 def fake_registry() -> Iterator[FakeRegistry]:
-    """One that answers until the block ends."""
+    """Serve a registry within the block."""
     registry = FakeRegistry()
     thread = threading.Thread(target=registry.server.serve_forever, args=(0.01,), daemon=True)
     thread.start()

@@ -127,7 +127,7 @@ def test_tls(holder: RawBackend, authority: trustme.CA, tmp_path: Path) -> None:
 
 
 class TestThroughVaurien:
-    """What it is for."""
+    """Connections through a proxy that makes them fail."""
 
     def test_a_proxy_that_does_nothing(self, echo_server: RawBackend, vaurien_command: StartCommand) -> None:
         proxy = vaurien_command('--backend', echo_server.address)

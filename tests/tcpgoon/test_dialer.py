@@ -20,7 +20,7 @@ from vaurien.tcpgoon.target import Place, Target
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """A server that accepts nobody: whoever comes waits, and is connected as far as TCP knows."""
+    """Return a server that accepts no connection: the kernel has established them nevertheless."""
     with socket.create_server((HOST, 0), backlog=128) as listener:
         yield listener
 

@@ -20,7 +20,7 @@ CONTROL = re.compile(r'\x1b\[[0-9;?]*[A-Za-z]')
 
 
 def pictures(shown: str) -> list[str]:
-    """What was on the line, one after the other."""
+    """Return what the line showed, one picture after the other."""
     return [CONTROL.sub('', text).strip() for text in shown.replace('\n', '\r').split('\r')]
 
 

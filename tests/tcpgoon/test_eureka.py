@@ -22,7 +22,7 @@ from vaurien.tcpgoon.eureka import Instance, find_instances
 
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeRegistry]:
-    """A fake registry, asked without a web proxy in between."""
+    """Return a fake registry, which is asked without a web proxy in between."""
     monkeypatch.setenv('no_proxy', '*')
     with fake_registry() as registry:
         yield registry

@@ -18,7 +18,7 @@ from vaurien.tcpgoon.settings import Settings
 
 @pytest.fixture
 def secure(authority: trustme.CA) -> Iterator[RawBackend]:
-    """A server with a certificate for `HOST`, that answers a line in TLS."""
+    """Return a server with a certificate for `HOST`, which responds to a line in TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(HOST).configure_cert(context)
 
@@ -37,7 +37,7 @@ def secure(authority: trustme.CA) -> Iterator[RawBackend]:
 
 @pytest.fixture
 def trusting(authority: trustme.CA) -> ssl.SSLContext:
-    """Trusts the authority and no other."""
+    """Return a context that trusts the authority and no other."""
     context = ssl.create_default_context()
     authority.configure_trust(context)
     return context

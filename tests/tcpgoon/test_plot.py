@@ -26,13 +26,13 @@ LONGEST = 4 * TIMEOUT
 
 
 def has_color(path: Path, color: str) -> bool:
-    """Whether a picture has a point of it."""
+    """Return whether a picture has a point of that color."""
     wanted = matplotlib.colors.to_rgb(color)
     return bool((abs(matplotlib.image.imread(path)[..., :3] - wanted).max(axis=2) < 0.01).any())
 
 
 def points(curve: Line2D) -> list[list[float]]:
-    """Where it goes along, and how high."""
+    """Return the coordinates of a curve."""
     return np.array(curve.get_data()).tolist()  # type: ignore[no-any-return]
 
 

@@ -30,7 +30,7 @@ Ask = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def ask(monkeypatch: pytest.MonkeyPatch) -> Ask:
-    """Runs the command with an answer as its input."""
+    """Return a function that runs the command with an answer as its input."""
 
     def ask(answer: str, port: int, *flags: str) -> subprocess.CompletedProcess[str]:
         monkeypatch.setattr(sys, 'stdin', StringIO(answer))

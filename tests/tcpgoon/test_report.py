@@ -113,7 +113,7 @@ def test_no_digit_is_lost(nanoseconds: int) -> None:
 
 
 def parse(text: str) -> int:
-    """What such a text means."""
+    """Return the nanoseconds that a text stands for."""
     sign, rest = (-1, text[1:]) if text.startswith('-') else (1, text)
     parts = re.findall(r'(\d+)(?:\.(\d+))?(h|ms|m|s|µs|ns)', rest)
     assert ''.join(f'{whole}{"." * bool(decimals)}{decimals}{unit}' for whole, decimals, unit in parts) == rest

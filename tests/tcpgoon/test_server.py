@@ -19,14 +19,14 @@ from tests.tcpgoon.processes import GOON, Process, read_statuses, running
 
 @contextmanager
 def serving(*flags: str) -> Iterator[tuple[Process, int]]:
-    """A server on a free port, and the port."""
+    """Run a server on a free port; the port is the second value."""
     with running('server', '-p', '0', *flags) as server:
         port = int(server.wait_for(r'^tcpgoon server: 127\.0\.0\.1:(\d+) holds ')[1])
         yield server, port
 
 
 def is_refused(port: int) -> bool:
-    """Whether nobody listens there; a connection that waits to be accepted is none to the server."""
+    """Return whether nobody listens on a port. The server does not count a connection that waits to be accepted."""
     try:
         Peer.connect(port).close()
     except ConnectionRefusedError:

@@ -11,6 +11,7 @@ from vaurien import __version__
 from vaurien.address import Address
 from vaurien.console import log
 from vaurien.console.command import run_command
+from vaurien.console.output import print_line
 from vaurien.console.parser import Parser
 from vaurien.console.signals import on_signals_in_loop
 from vaurien.loads.cli.service import make_service_parser
@@ -71,6 +72,6 @@ def serve(address: Address, secret: str, heartbeat_timeout: float) -> None:
     with on_signals_in_loop(ended.set):
         broker = Broker(address, secret, heartbeat_timeout)
         here = Address(address.host, broker.port)
-        print(f'loads-broker {__version__}: {here}, Ctrl-C ends', file=sys.stderr, flush=True)
+        print_line(f'loads-broker {__version__}: {here}, Ctrl-C ends', sys.stderr)
         ended.wait()
         broker.stop()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import gevent
 
-from vaurien.console.output import can_redraw
+from vaurien.console.output import can_redraw, print_line
 from vaurien.loads.summary import draw_bar
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Progress:
                 waiting, since = run.waiting, time.monotonic()
             if waiting not in ('', self._told) and time.monotonic() - since > PATIENCE:
                 self._told = waiting
-                print(f'{waiting} (Ctrl-C ends)', file=sys.stderr, flush=True)
+                print_line(f'{waiting} (Ctrl-C ends)', sys.stderr)
             if run.started is not None:
                 if self._is_bar:
                     self._draw()
@@ -65,4 +65,4 @@ class Progress:
     def _tell(self) -> None:
         run = self._run
         done = f'{100 * run.progress():.0f}%, {run.stats.hits} hits, {run.users} users, {run.duration:.0f} s'
-        print(f'{done}, {run.stats.error} errors, {run.stats.failure} failures', file=sys.stderr, flush=True)
+        print_line(f'{done}, {run.stats.error} errors, {run.stats.failure} failures', sys.stderr)

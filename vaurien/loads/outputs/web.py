@@ -11,6 +11,7 @@ import gevent
 from flask import jsonify, request
 from gevent.pool import Group
 
+from vaurien.console.output import print_line
 from vaurien.errors import StartError
 from vaurien.loads.outputs.base import Output
 
@@ -45,7 +46,7 @@ class WebPage(Output):
         self._page.start()
         gevent.sleep(0)
         if not self._quiet:
-            print(f'live page: http://{HOST}:{self._port}', file=sys.stderr, flush=True)
+            print_line(f'live page: http://{HOST}:{self._port}', sys.stderr)
 
     def tick(self, run: Run) -> None:
         run.note_history()
