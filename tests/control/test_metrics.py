@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import requests
@@ -19,6 +20,7 @@ from tests.behaviors.waiting import eventually
 from tests.commands import Command, StartCommand
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT, free_port
+from tests.toxiproxy.asking import Toxiproxy, port_of
 from vaurien import __version__
 from vaurien.control.metrics import CONTENT_TYPE, FAMILIES
 
@@ -46,29 +48,40 @@ class Scraped:
         return [one.labels for one in self.samples if one.name == name]
 
 
-def url(command: Command, path: str = '/metrics') -> str:
+def url(command: Proxied | Command, path: str = '/metrics') -> str:
     return f'http://{HOST}:{command.control_port}{path}'
 
 
-def scrape(command: Command) -> Scraped:
+def scrape(command: Proxied | Command) -> Scraped:
     response = requests.get(url(command), timeout=TIMEOUT)
     assert response.status_code == 200
     return Scraped(response.text)
 
 
-def post(command: Command, path: str, **body: object) -> None:
+def post(command: Proxied | Command, path: str, **body: object) -> None:
     response = requests.post(url(command, path), json=body, timeout=TIMEOUT)
     assert response.ok, response.text
 
 
-@pytest.fixture
-def command(vaurien_command: StartCommand, echo_server: RawBackend) -> Command:
-    """In front of the echo server."""
-    return vaurien_command('--backend', echo_server.address, '--http')
+class Proxied(NamedTuple):
+    """Where a proxy listens, and the control API of its process."""
+
+    port: int
+    control_port: int
+
+    @property
+    def address(self) -> str:
+        return f'{HOST}:{self.port}'
 
 
 @pytest.fixture
-def client(command: Command) -> Iterator[Peer]:
+def command(server: Command, toxiproxy: Toxiproxy, echo_server: RawBackend) -> Proxied:
+    """The only proxy of its process, in front of the echo server."""
+    return Proxied(port_of(toxiproxy.create('vaurien', echo_server.address)), server.control_port)
+
+
+@pytest.fixture
+def client(command: Proxied | Command) -> Iterator[Peer]:
     with Peer.connect(command.port) as client:
         yield client
 
@@ -84,7 +97,7 @@ class TestBytes:
 
     RECEIVED, SENT = 'toxiproxy_proxy_received_bytes_total', 'toxiproxy_proxy_sent_bytes_total'
 
-    def test_they_are_up_to_date_while_a_link_is_open(self, command: Command, client: Peer) -> None:
+    def test_they_are_up_to_date_while_a_link_is_open(self, command: Proxied | Command, client: Peer) -> None:
         for exchanges in (1, 2):
             exchange(client)
             scraped = scrape(command)
@@ -92,13 +105,13 @@ class TestBytes:
                 for direction in ('upstream', 'downstream'):
                     assert scraped.value(name, direction=direction) == 4 * exchanges
 
-    def test_they_keep_what_was(self, command: Command, client: Peer) -> None:
+    def test_they_keep_what_was(self, command: Proxied | Command, client: Peer) -> None:
         exchange(client)
         client.close()
         eventually(lambda: scrape(command).value('vaurien_links_open') == 0)
         assert scrape(command).value(self.SENT, direction='downstream') == 4
 
-    def test_their_labels(self, command: Command, echo_server: RawBackend) -> None:
+    def test_their_labels(self, command: Proxied | Command, echo_server: RawBackend) -> None:
         for name in (self.RECEIVED, self.SENT):
             assert scrape(command).labels(name) == [
                 {
@@ -110,7 +123,7 @@ class TestBytes:
                 for direction in ('upstream', 'downstream')
             ]
 
-    def test_received_is_before_toxics_and_sent_is_after(self, command: Command, client: Peer) -> None:
+    def test_received_is_before_toxics_and_sent_is_after(self, command: Proxied | Command, client: Peer) -> None:
         post(command, '/proxies/vaurien/toxics', type='limit_data', stream='upstream', attributes={'bytes': 6})
         client.send(b'ping pong')
         assert client.recv_all() == b''
@@ -120,7 +133,7 @@ class TestBytes:
 
 
 class TestOwn:
-    def test_links_and_exchanges(self, command: Command, client: Peer) -> None:
+    def test_links_and_exchanges(self, command: Proxied | Command, client: Peer) -> None:
         exchange(client, 3)
         with Peer.connect(command.port) as other:
             exchange(other)
@@ -129,7 +142,7 @@ class TestOwn:
             assert scraped.value('vaurien_links_total', proxy='vaurien') == 2
             assert scraped.value('vaurien_exchanges_total', proxy='vaurien') == 4
 
-    def test_faults_and_how_long_they_held(self, command: Command, client: Peer) -> None:
+    def test_faults_and_how_long_they_held(self, command: Proxied | Command, client: Peer) -> None:
         put = requests.put(url(command, '/behavior'), json={'name': 'delay', 'sleep': 0.06}, timeout=TIMEOUT)
         assert put.ok
         post(command, '/proxies/vaurien/toxics', type='latency', name='far', attributes={'latency': 30})
@@ -152,7 +165,7 @@ class TestOwn:
             assert client.recv() == b''
         eventually(lambda: scrape(command).value('vaurien_connect_failures_total', proxy='vaurien') == 1)
 
-    def test_what_runs(self, command: Command) -> None:
+    def test_what_runs(self, command: Proxied | Command) -> None:
         scraped = scrape(command)
         (build,) = scraped.labels('vaurien_build_info')
         assert build['version'] == __version__
@@ -161,7 +174,7 @@ class TestOwn:
 
 
 class TestProxies:
-    def test_each_has_its_series_until_it_is_gone(self, command: Command, echo_server: RawBackend) -> None:
+    def test_each_has_its_series_until_it_is_gone(self, command: Proxied | Command, echo_server: RawBackend) -> None:
         for _ in (1, 2):  # another one of that name begins anew
             post(command, '/proxies', name='other', listen=f'{HOST}:0', upstream=echo_server.address)
             post(command, '/proxies/other/toxics', type='duplicate')
@@ -177,18 +190,18 @@ class TestProxies:
             assert requests.delete(url(command, '/proxies/other'), timeout=TIMEOUT).status_code == 204
             assert {one.labels.get('proxy', 'vaurien') for one in scrape(command).samples} == {'vaurien'}
 
-    def test_none(self, command: Command) -> None:
+    def test_none(self, command: Proxied | Command) -> None:
         assert requests.delete(url(command, '/proxies/vaurien'), timeout=TIMEOUT).ok
         assert scrape(command).labels('vaurien_links_open') == []
 
-    def test_a_name_of_any_letters(self, command: Command) -> None:
+    def test_a_name_of_any_letters(self, command: Proxied | Command) -> None:
         name = 'a "b"\n\\c\u2028\xe9'
         post(command, '/proxies', name=name, listen=f'{HOST}:0', upstream='nowhere:1')
         assert scrape(command).value('vaurien_links_open', proxy=name) == 0
 
 
 class TestAnswer:
-    def test_any_method_will_do(self, command: Command) -> None:
+    def test_any_method_will_do(self, command: Proxied | Command) -> None:
         for method in ('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'):
             response = requests.request(method, url(command), timeout=TIMEOUT)
             assert response.status_code == 200
@@ -196,7 +209,7 @@ class TestAnswer:
             assert len(response.headers['X-Toxiproxy-Request-Id']) == 20
             assert ('vaurien_links_open' in response.text) is (method != 'HEAD')
 
-    def test_no_browser_is_answered(self, command: Command) -> None:
+    def test_no_browser_is_answered(self, command: Proxied | Command) -> None:
         response = requests.get(url(command), headers={'User-Agent': 'Mozilla/5.0'}, timeout=TIMEOUT)
         assert (response.status_code, response.text) == (403, 'User agent not allowed\n')
 
@@ -217,7 +230,7 @@ class TestNames:
             assert family.help.endswith('.')
             assert 'proxy' in family.labels
 
-    def test_the_dashboard_asks_for_nothing_else(self, command: Command, client: Peer) -> None:
+    def test_the_dashboard_asks_for_nothing_else(self, command: Proxied | Command, client: Peer) -> None:
         post(command, '/proxies/vaurien/toxics', type='duplicate')
         client.send(b'ping')
         client.recv_exactly(8)
