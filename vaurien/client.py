@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import quote
 
 import msgspec
 
@@ -14,6 +13,7 @@ from vaurien.address import Address
 from vaurien.errors import AddressError, ConfigError, ControlError, UnreachableError, find_reason
 from vaurien.plugins.registry import NAME
 from vaurien.records.faults import Fault
+from vaurien.web.segment import quote_name
 
 if TYPE_CHECKING:
     from vaurien.rules.behaviors import Spec
@@ -105,13 +105,13 @@ class Client:
 
     def update_toxic(self, name: str, *, toxicity: float | None = None, **attributes: Any) -> dict[str, Any]:
         """Change the toxicity or the attributes of a toxic, on open links, too. Return it as it is now."""
-        path = f'{self._path}/toxics/{_quote(name)}'
+        path = f'{self._path}/toxics/{quote_name(name)}'
         checked = _check_attributes(self._call('GET', path)['type'], attributes)
         return self._call('PATCH', path, {'toxicity': toxicity, 'attributes': checked})
 
     def remove_toxic(self, name: str) -> None:
         """Remove the toxic of that name. The bytes that wait in it go on."""
-        self._call('DELETE', f'{self._path}/toxics/{_quote(name)}')
+        self._call('DELETE', f'{self._path}/toxics/{quote_name(name)}')
 
     @contextmanager
     def toxic(
@@ -195,7 +195,7 @@ class Client:
         Port 0 takes a free port: ``client.inspect()['listen']`` says which. A proxy that is not *enabled* does not
         listen yet.
         """
-        _quote(name)  # raises now, before there is a proxy that no path leads to
+        quote_name(name)  # raises now, before there is a proxy that no path leads to
         try:
             Address.parse(upstream)
         except AddressError as error:  # the API, like Toxiproxy, would only fail when a client connects
@@ -218,20 +218,13 @@ class Client:
     @property
     def _path(self) -> str:
         """The path of the proxy itself. There is none without a name."""
-        return f'/proxies/{_quote(self._find_name())}'
+        return f'/proxies/{quote_name(self._find_name())}'
 
     def _find_name(self) -> str:
         return cast(str, self.status()['name']) if self.name is None else self.name
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         return send(self.url, method, path, body, timeout=self.timeout, token=self._token)
-
-
-def _quote(name: str) -> str:
-    """Return a name as a segment of a path; raise `ConfigError` if it cannot be one."""
-    if name in ('', '.', '..') or '/' in name:
-        raise ConfigError(f'{name!r} does not fit into a URL', 'name')
-    return quote(name, safe='', errors='surrogateescape')
 
 
 def _check_attributes(type_: str, attributes: dict[str, Any]) -> dict[str, Any]:

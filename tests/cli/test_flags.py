@@ -207,6 +207,7 @@ def test_classic_flags_and_keys_are_told_together(tmp_path: Path) -> None:
         ('--toxic latncy', "--toxic: unknown toxic 'latncy', did you mean 'latency'?"),
         ('--toxic latency(latency=soon)', "--toxic: latency: expected int, got 'soon'"),
         ('--toxic latency(', "--toxic: expected option=value in '('"),
+        ('--toxic noop(name=a/b)', "--toxic: name: 'a/b' does not fit into a URL"),
         ('--toxic noop@side', "--toxic: stream: expected upstream or downstream, got 'side'"),
         ('--toxic noop@', "--toxic: unexpected '@' in 'noop@': expected @upstream or @downstream"),
         ('--toxic noop,noop', "--toxic: there are two toxics named 'noop_downstream': give one of them another name"),

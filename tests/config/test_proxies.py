@@ -163,10 +163,10 @@ def test_flags_are_for_all(tmp_path: Path) -> None:
     assert all(proxy.behaviors == make_rules('5:hang', {}) for proxy in settings.proxies)
 
 
-def test_a_name_may_be_anything(tmp_path: Path) -> None:
-    settings = build(source_of(tmp_path, 'yaml', 'proxy: {a b/ü.c: {backend: "localhost:1"}}'))
+def test_a_name_may_be_nearly_anything(tmp_path: Path) -> None:
+    settings = build(source_of(tmp_path, 'yaml', 'proxy: {a b|ü.c: {backend: "localhost:1"}}'))
     assert settings.proxies is not None
-    assert [proxy.name for proxy in settings.proxies] == ['a b/ü.c']
+    assert [proxy.name for proxy in settings.proxies] == ['a b|ü.c']
 
 
 @pytest.mark.parametrize(
@@ -235,6 +235,7 @@ class TestToxiproxysFile:
             ('[{"upstream": "b:1"}]', ': [0]: missing name'),
             ('[{"name": "b", "upstream": "b:1"}, {"name": "c"}]', ': [1]: missing upstream'),
             ('[{"name": "b", "upstream": "b:1", "listen": "b"}]', ': [0].listen: address b: missing port in address'),
+            ('[{"name": "b/c", "upstream": "b:1"}]', ": [0].name: 'b/c' does not fit into a URL"),
             ('[{"name": "a", "upstream": "b:1"}]', ": there is a proxy named 'a' already"),
             (
                 '[{"name": "b", "upstream": "b:1"}, {"name": "b", "upstream": "b:2"}]',
@@ -250,3 +251,9 @@ class TestToxiproxysFile:
     def test_a_protocol_that_there_is_not(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"proxies.json: \[0\]\.protocol: unknown protocol 'rdis', did you mean"):
             self.build(tmp_path, '[{"name": "b", "upstream": "b:1", "protocol": "rdis"}]')
+
+
+@pytest.mark.parametrize('name', ['..', 'a/b', 'a//b'])
+def test_a_name_to_which_no_path_leads(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=rf':1: proxy\.{name}: {name!r} does not fit into a URL$'):
+        build(source_of(tmp_path, 'ini', f'[proxy:{name}]\n'))

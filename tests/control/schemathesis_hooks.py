@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 from typing import Any
@@ -17,6 +18,8 @@ PROXY = 'vaurien'
 #: Its backend, which stays the same, and the URL of the control API: variables of the environment.
 BACKEND, API = 'VAURIEN_TEST_BACKEND', 'VAURIEN_TEST_API'
 
+#: Of proxies that are there to be changed.
+numbers = itertools.count(1)
 #: Their links are there to be cut.
 clients: list[socket.socket] = []
 
@@ -40,12 +43,12 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any],
             restrain(body, creates=case.method == 'POST' and case.path in ('/proxies', '/populate'))
     given = case.path_parameters
     if case.method != 'GET' and case.path == '/proxies/{name}' and given.get('name') == PROXY:
-        given['name'] = 'spare'
-        ask('POST', 'proxies', name='spare', listen=f'{HOST}:0', upstream=os.environ[BACKEND])  # unless it is there
+        given['name'] = f'spare-{next(numbers)}'  # never one that was deleted before
+        ask('POST', 'proxies', name=given['name'], listen=f'{HOST}:0', upstream=os.environ[BACKEND])
     if case.path.endswith('/links/{number}') and str(given.get('number')).isdigit():
         given['number'] = open_link()
     if case.path.endswith('/toxics/{toxic}'):
-        ask('POST', f'proxies/{PROXY}/toxics', type='latency')  # likewise
+        ask('POST', f'proxies/{PROXY}/toxics', type='latency')  # unless it is there
 
 
 def restrain(body: dict[str, Any], *, creates: bool) -> None:

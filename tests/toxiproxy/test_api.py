@@ -128,7 +128,7 @@ def test_text_that_is_no_unicode_is_mended(toxiproxy: Toxiproxy) -> None:
 
 
 @pytest.mark.parametrize(
-    'name', ['a b', 'a%b', 'a+b', 'é', '😀', 'a.b', 'a:b@c', '[x]', 'toxics', 'status', "it's", 'x' * 2000, '...']
+    'name', ['a b', 'a%b', 'a+b', 'é', '😀', 'a.b', 'a:b@c', '[x]', 'toxics', 'status', "it's", '😀' * 255, '...']
 )
 def test_names_are_found_as_clients_write_them(server: Command, toxiproxy: Toxiproxy, name: str) -> None:
     """That is without escapes, unless their library for HTTP adds some; so a percent sign is written as one."""
@@ -144,10 +144,19 @@ def test_names_are_found_as_clients_write_them(server: Command, toxiproxy: Toxip
         assert json.loads(body)['name'] == name
 
 
-def test_a_name_may_hold_a_slash_though_no_path_leads_to_it(vaurien_command: StartCommand) -> None:
+@pytest.mark.parametrize('name', ['.', '..', '/', 'a/b', 'a//b', 'x' * 10_000])
+def test_no_name_to_which_no_path_leads(vaurien_command: StartCommand, name: str) -> None:
     toxiproxy = Toxiproxy(vaurien_command('--server').api)
+    said = 'expected at most 255 characters, got 10000' if len(name) > 255 else f'{name!r} does not fit into a URL'
     with toxiproxy.session:
-        created = toxiproxy.create('a/b')
-        for path in ('/proxies/a/b', '/proxies/a%2Fb'):
-            assert toxiproxy('GET', path).text == '404 page not found\n'
-        assert toxiproxy.done('GET', '/proxies') == {'a/b': created}
+        good = toxiproxy.create('redis')
+        proxy = {'name': name, 'listen': f'{HOST}:0', 'upstream': NOWHERE}
+        for path, body, where in (
+            ('/proxies', proxy, ''),
+            ('/populate', [{**proxy, 'name': 'fine'}, proxy], ' at proxy 2'),
+            ('/proxies/redis/toxics', {'type': 'noop', 'name': name}, ''),
+        ):
+            response = toxiproxy('POST', path, body)
+            assert response.status_code == 400
+            assert response.json()['error'] == f'bad request body: name: {said}{where}'
+        assert toxiproxy.done('GET', '/proxies') == {'redis': good}

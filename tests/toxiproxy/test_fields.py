@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from tests.servers import HOST
 from vaurien.errors import AddressError
 from vaurien.settings import ProxySettings
 from vaurien.toxiproxy.fields import ProxyFields, everywhere, make_settings, parse_listen, parse_upstream
@@ -75,7 +76,11 @@ def test_nothing_else_is_raised(text: str) -> None:
         assert 0 <= parse_listen(text).port <= 65535
 
 
-@pytest.mark.parametrize('text', ['', ':', ':0', '0.0.0.0:0', '[::]:0', '[0.0.0.0]:'])
+def test_loopback_where_nothing_is_said() -> None:
+    assert parse_listen('') == (HOST, 0)
+
+
+@pytest.mark.parametrize('text', [':', ':0', '0.0.0.0:0', '[::]:0', '[0.0.0.0]:'])
 def test_every_address_of_the_machine(text: str) -> None:
     assert parse_listen(text) == (everywhere(), 0)
 

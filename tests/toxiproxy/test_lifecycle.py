@@ -55,13 +55,20 @@ class TestListen:
         assert created['listen'] == f'{HOST}:{port_of(created)}'
         assert listens(created)
 
-    @pytest.mark.parametrize('listen', ['', ':', ':0', '0.0.0.0:0', '[::]:0', None])
+    @pytest.mark.parametrize('listen', [':', ':0', '0.0.0.0:0', '[::]:0'])
     def test_every_address_of_the_machine(self, toxiproxy: Toxiproxy, echo_server: RawBackend, listen: str) -> None:
         created = toxiproxy.create('echo', echo_server.address, listen=listen)
         assert created['listen'] == f'{EVERYWHERE}:{port_of(created)}'
         for host in [HOST] + ['::1'] * (everywhere() == '::'):
             with Peer.connect(port_of(created), host) as client:
                 assert is_live(client)
+
+    @pytest.mark.parametrize('listen', ['', None])
+    def test_only_this_machine_if_nothing_is_said(self, toxiproxy: Toxiproxy, listen: str) -> None:
+        created = toxiproxy.create('redis', listen=listen)
+        assert created['listen'] == f'{HOST}:{port_of(created)}'
+        (populated,) = populate(toxiproxy, {'name': 'db', 'upstream': NOWHERE, 'listen': listen})
+        assert populated['listen'] == f'{HOST}:{port_of(populated)}'
 
     @pytest.mark.parametrize('enabled', [True, False])
     def test_it_keeps_its_port(self, toxiproxy: Toxiproxy, enabled: bool) -> None:

@@ -15,6 +15,7 @@ from vaurien.errors import ConfigError
 from vaurien.rules.behaviors import Options, complete_rules
 from vaurien.settings import ProxySettings, Settings
 from vaurien.toxiproxy.fields import read_config
+from vaurien.web.segment import check_name
 
 #: The port of the control API if the process has no proxy of its own: that of Toxiproxy's API.
 SERVER_PORT = 8474
@@ -33,6 +34,8 @@ def build(*sources: Source) -> Settings:
             if kind in options:
                 options[kind].setdefault(name, {}).update(read_options(source, section, given))
             else:
+                if section != 'vaurien':
+                    _check_name(source, section)
                 sections.setdefault(section, _Section(PROXY_SETTINGS)).read(source, section, given)
     common = sections.pop('vaurien')
     config = common.values.pop('toxiproxy_config', None)
@@ -100,6 +103,14 @@ class _Section:
             except ConfigError as error:
                 raise source.error(ConfigError(str(error)), *path) from None
         return fields
+
+
+def _check_name(source: Source, section: str) -> None:
+    """Raise `ConfigError` if the section is about a proxy to which no path of the control API leads."""
+    try:
+        check_name(section.removeprefix('proxy.'))
+    except ConfigError as error:
+        raise source.error(error, section) from None
 
 
 def _check_names(proxies: Sequence[ProxySettings], path: str) -> None:

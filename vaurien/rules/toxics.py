@@ -14,6 +14,7 @@ from vaurien.records.status import ToxicStatus
 from vaurien.rules.grammar import format_call, parse_call
 from vaurien.toxics import Toxic
 from vaurien.toxics.base import BaseToxic
+from vaurien.web.segment import check_name
 
 STREAMS = ('upstream', 'downstream')
 
@@ -76,6 +77,10 @@ def make_toxic(
     if stream.lower() not in STREAMS:
         raise OptionError(f'expected upstream or downstream, got {stream!r}', 'stream')
     kind = Toxic.get(type_)
+    try:
+        check_name(name or type_)
+    except ConfigError as error:
+        raise error.within('name') from None
     return ToxicRule(
         kind=kind,
         name=name or f'{type_}_{stream}',

@@ -27,6 +27,7 @@ from vaurien.toxiproxy import gojson
 from vaurien.toxiproxy.answers import ProxyAnswer
 from vaurien.toxiproxy.fields import ProxyFields
 from vaurien.toxiproxy.lifecycle import Lifecycle, ProxyChange
+from vaurien.web.segment import check_name
 
 #: The version of Toxiproxy whose API this is.
 LEVEL = '2.12.0'
@@ -132,6 +133,7 @@ class ToxiproxyApi:
         if fields.type not in Toxic.names():
             raise ToxiproxyError(400, 'invalid toxic type')
         named = fields.name or f'{fields.type}_{stream}'
+        _check_name(named)
         if any(rule.name == named for rule in proxy.toxics):
             raise ToxiproxyError(409, 'toxic already exists')
         kind = Toxic.get(fields.type)
@@ -198,9 +200,17 @@ def is_spoken_at(path: str, others: Sequence[str]) -> bool:
 
 
 def check_fields(fields: ProxyFields, where: str = '') -> None:
-    """Raise `ToxiproxyError` for a proxy without a required field."""
+    """Raise `ToxiproxyError` for a proxy without a required field, or with a name to which no path leads."""
     if missing := fields.find_missing():
         raise ToxiproxyError(400, f'missing required field: {missing}{where}')
+    _check_name(fields.name, where)
+
+
+def _check_name(name: str, where: str = '') -> None:
+    try:
+        check_name(name)
+    except ConfigError as error:
+        raise ToxiproxyError(400, f'bad request body: name: {error}{where}') from None
 
 
 def read_body(req: falcon.Request, type_: Any) -> Any:

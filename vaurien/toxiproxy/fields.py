@@ -16,9 +16,12 @@ from vaurien.errors import AddressError, ConfigError
 from vaurien.protocols import Protocol
 from vaurien.settings import ProxySettings
 from vaurien.toxiproxy import gojson
+from vaurien.web.segment import check_name
 
 #: The hosts that mean every address of the machine.
 _WILDCARDS = {'', '0.0.0.0', '::'}
+#: Where a proxy listens that is not given an address: a free port that only this machine reaches.
+LOOPBACK = Address('127.0.0.1', 0)
 _NUMBER = re.compile(r'[+-]?\d+', re.ASCII)
 
 
@@ -62,9 +65,12 @@ def everywhere() -> str:
 def parse_listen(text: str) -> Address:
     """Return the address to listen on from ``host:port``, ``:port`` or an empty text; raise `AddressError`.
 
-    The port may be the name of a service.
+    The port may be the name of a service. ``:port`` is every address of the machine, as in Go. An empty text is not:
+    whoever leaves the address out has not asked to be reached by others.
     """
-    host, port = split_host_port(text) if text else ('', '')
+    if not text:
+        return LOOPBACK
+    host, port = split_host_port(text)
     return Address(everywhere() if host in _WILDCARDS else host, _read_port(port))
 
 
@@ -138,6 +144,10 @@ def read_config(path: str, defaults: ProxySettings) -> list[ProxySettings]:
         place = f'{path}: [{i}]'
         if missing := entry.find_missing():
             raise ConfigError(f'missing {missing}', place)
+        try:
+            check_name(entry.name)
+        except ConfigError as error:
+            raise error.within('name').within(place) from None
         try:
             settings.append(make_settings(entry, defaults))
         except ConfigError as error:

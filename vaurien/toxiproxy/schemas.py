@@ -15,10 +15,14 @@ from vaurien.toxics.base import BaseToxic
 from vaurien.toxiproxy.api import ToxicFields
 from vaurien.toxiproxy.fields import ProxyFields
 from vaurien.toxiproxy.lifecycle import ProxyChange
+from vaurien.web.segment import MAX_NAME
 
 NULL: Schema = {'type': 'null'}
 #: From here on a number is too large for 32 bits, to which the API rounds.
 TOO_LARGE = 2.0**128 - 2.0**103
+
+#: A name to which a path leads: not ``.`` or ``..``, and without a slash.
+_NAME: Schema = {'type': 'string', 'maxLength': MAX_NAME, 'pattern': r'^([^/.]|\.[^/.]|\.\.[^/])[^/]*$'}
 
 _TOXICITY: Schema = {'type': 'number', 'exclusiveMinimum': -TOO_LARGE, 'exclusiveMaximum': TOO_LARGE}
 
@@ -26,6 +30,7 @@ _TOXICITY: Schema = {'type': 'number', 'exclusiveMinimum': -TOO_LARGE, 'exclusiv
 def describe_proxy(schemas: Schemas) -> Schema:
     """Describe a proxy to create."""
     fields = describe_fields(ProxyFields)
+    fields['name'] = _NAME
     fields['protocol'] = {'enum': list(Protocol.usable()), 'default': 'tcp'}
     return schemas.name('ProxyFields', _lenient(fields, 'name', 'upstream'))
 
@@ -44,7 +49,9 @@ def describe_toxic(schemas: Schemas) -> Schema:
     """Describe a toxic to add."""
     streams = '|'.join(map(_in_any_case, STREAMS))
     stream = {'type': 'string', 'pattern': f'^({streams})$', 'default': 'downstream'}
-    fields = {**describe_fields(ToxicFields), 'stream': stream, 'toxicity': {**_TOXICITY, 'default': 1}}
+    own_name = {'anyOf': [_NAME, {'const': ''}], 'default': ''}
+    toxicity = {**_TOXICITY, 'default': 1}
+    fields = {**describe_fields(ToxicFields), 'name': own_name, 'stream': stream, 'toxicity': toxicity}
     kinds = []
     for name, toxic in Toxic.usable().items():
         own = {'type': {'const': name}, 'attributes': _describe_attributes(schemas, toxic)}
