@@ -1,4 +1,13 @@
-"""What can be done to an exchange: one file per behavior."""
+"""What can be done to an exchange. One file for each behavior.
+
+- `dummy`: nothing; the base class of all others
+- `delay`: an answer that comes late
+- `error`: an error of the protocol in place of the answer
+- `transient`: errors for a while
+- `hang`: an answer that never comes
+- `blackout`: a connection that is gone
+- `abort`: work that is done without an answer
+"""
 
 from vaurien.behaviors.dummy import Dummy
 from vaurien.plugins.registry import Registry

@@ -1,25 +1,21 @@
-"""Half: the request is carried out, its reply never arrives."""
+"""Work that is done without an answer: the request is carried out, and its reply never arrives."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vaurien.behaviors.dummy import Dummy
-
-if TYPE_CHECKING:
-    from vaurien.plugins.end import End
-    from vaurien.protocols.base import BaseProtocol
+from vaurien.plugins.end import End
+from vaurien.protocols.base import BaseProtocol
 
 
 class Abort(Dummy):
     """Lets the request reach the backend, then cuts the client's connection before the reply.
 
-    The cut comes when the backend has begun to reply, so whatever the request does has been done.
+    The cut comes when the backend has begun to reply: whatever the request does, has been done by then.
     """
 
     name = 'abort'
 
     def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
-        """Wait for the reply to begin, then close."""
+        """Wait for the reply to begin, then close the connection."""
         dest.recv()
         source.close()

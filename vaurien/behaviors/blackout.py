@@ -1,14 +1,10 @@
-"""Gone: the client's connection is closed, nothing is sent."""
+"""A connection that is gone: it is closed, and nothing is sent."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vaurien.behaviors.dummy import Dummy
-
-if TYPE_CHECKING:
-    from vaurien.plugins.end import End
-    from vaurien.protocols.base import BaseProtocol
+from vaurien.plugins.end import End
+from vaurien.protocols.base import BaseProtocol
 
 
 class Blackout(Dummy):
@@ -17,6 +13,6 @@ class Blackout(Dummy):
     name = 'blackout'
 
     def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
-        """Close."""
+        """Close the connection."""
         source.close()
         return False

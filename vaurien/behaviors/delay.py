@@ -1,16 +1,14 @@
-"""Late: the request, or the reply, waits."""
+"""An answer that comes late: the request, or the reply, waits."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from msgspec import Meta
 
 from vaurien.behaviors.dummy import Dummy
-
-if TYPE_CHECKING:
-    from vaurien.plugins.end import End
-    from vaurien.protocols.base import BaseProtocol
+from vaurien.plugins.end import End
+from vaurien.protocols.base import BaseProtocol
 
 
 class Delay(Dummy):
@@ -23,13 +21,13 @@ class Delay(Dummy):
     }
 
     def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
-        """Wait, if the request is to be late."""
+        """Wait, if it is the request that is late."""
         if self.option('before'):
             source.sleep(self.option('sleep'))
         return True
 
     def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
-        """Wait from when the reply begins, if that is to be late."""
+        """Wait from when the reply begins, if it is the reply that is late."""
         if not self.option('before'):
             dest.await_data()
             source.sleep(self.option('sleep'))

@@ -1,18 +1,16 @@
-"""Nothing wrong: the exchange passes as it is. The base class of every behavior."""
+"""Nothing wrong: the exchange passes as it is. This is the base class of every behavior."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
+from vaurien.plugins.end import End
 from vaurien.plugins.options import Configurable, Option
+from vaurien.protocols.base import BaseProtocol
 from vaurien.rules.match import Ordinals, Pattern
-
-if TYPE_CHECKING:
-    from vaurien.plugins.end import End
-    from vaurien.protocols.base import BaseProtocol
 
 
 class Dummy(Configurable):
@@ -24,7 +22,8 @@ class Dummy(Configurable):
     """
 
     name = 'dummy'
-    #: What every behavior takes: which exchanges it is for. They are counted from when it is armed, over all links.
+    #: Every behavior has these: they say for which exchanges it is. Exchanges and faults are counted from when it was
+    #: armed, over all links.
     options: ClassVar[Mapping[str, Option]] = {
         'match': ('Only requests with a text like GET /orders* (in any case), or like /regex/', Pattern | None, None),
         'nth': ('Only some of these requests: 3, 1-2, 5+, every 10', Ordinals | None, None),
@@ -33,7 +32,7 @@ class Dummy(Configurable):
 
     @classmethod
     def check_protocol(cls, values: Mapping[str, Any], protocol: type[BaseProtocol]) -> None:
-        """Asked when it is armed: raises `OptionError` for a value of an option that makes no sense there."""
+        """Raise `OptionError`, when it is armed, for one of its *values* that makes no sense for *protocol*."""
 
     @classmethod
     def translate(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -44,15 +43,15 @@ class Dummy(Configurable):
         return values
 
     def is_due(self) -> bool:
-        """Asked once of each exchange that drew it. ``False``: this one passes, and counts as no fault."""
+        """Return whether it is applied to an exchange that drew it. ``False``: the exchange passes, and is no fault."""
         return True
 
     def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool | None:
-        """The request has arrived, nothing of it went on. ``False``: it does not go on."""
+        """Act when the request has arrived and nothing of it went on; return ``False`` to keep it from going on."""
         return True
 
     def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
-        """The request has been sent on; the reply is held back until this returns."""
+        """Act when the request has been sent on. The reply is held back until this returns."""
 
     def on_after_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
-        """The reply has been sent on."""
+        """Act when the reply has been sent on."""

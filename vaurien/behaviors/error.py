@@ -1,46 +1,33 @@
-"""Wrong: an error of the protocol in place of the reply, or noise inside it."""
+"""A wrong answer: an error of the protocol in place of the reply, or noise inside it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
 from vaurien.behaviors.dummy import Dummy
-from vaurien.errors import OptionError
+from vaurien.plugins.end import End
 from vaurien.plugins.merged import MergedOptions
-from vaurien.plugins.options import Option
+from vaurien.plugins.options import write_out
 from vaurien.protocols import Protocol
+from vaurien.protocols.base import BaseProtocol
 from vaurien.rules.match import Ordinals
 
-if TYPE_CHECKING:
-    from vaurien.plugins.end import End
-    from vaurien.protocols.base import BaseProtocol
-
-#: Random bytes put into the middle of a reply.
-NOISE_BYTES = 100
-#: What errors of any protocol are made of, and what all of them have.
-OPTIONS = MergedOptions(
-    Protocol,
-    'error_options',
-    {
-        'inject': ('True: the real reply, with 100 random bytes in the middle of it', bool, False),
-        'warmup': ('Number of exchanges that pass first: 12 is the same as nth=13+', Annotated[int, Meta(ge=0)], 0),
-    },
-    taken=Dummy.options,
-)
+NOISE_BYTES = 100  # in the middle of a reply
+OWN = {
+    'inject': ('True: the real reply, with 100 random bytes in the middle of it', bool, False),
+    'warmup': ('Number of exchanges that pass first: 12 is the same as nth=13+', Annotated[int, Meta(ge=0)], 0),
+}
+OPTIONS = MergedOptions(Protocol, 'error_options', OWN, taken=Dummy.options)  # what errors of any protocol are made of
 
 
 class Error(Dummy):
     """Answers in the backend's place: with an error of the protocol, or random bytes where it has none."""
 
     name = 'error'
-    options: ClassVar[Mapping[str, Option]] = OPTIONS
-
-    def __init__(self, options: Mapping[str, Any] | None = None) -> None:
-        super().__init__(options)
-        self._choice = OPTIONS.choose(self.values)
+    options: ClassVar[Mapping[str, Any]] = OPTIONS
 
     @classmethod
     def check_protocol(cls, values: Mapping[str, Any], protocol: type[BaseProtocol]) -> None:
@@ -50,22 +37,18 @@ class Error(Dummy):
     @classmethod
     def translate(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Write ``warmup=12`` out as ``nth='13+'``."""
-        warmup, nth = values['warmup'], values['nth']
-        if not warmup:
-            return values
-        late = Ordinals.parse(f'{warmup + 1}+')
-        if nth not in (None, late):
-            raise OptionError(f'it is the same as nth={late}, which contradicts nth={nth}', 'warmup')
-        return {**values, 'nth': late}
+        warmup = values['warmup']
+        return write_out(values, 'warmup', 'nth', Ordinals.parse(f'{warmup + 1}+')) if warmup else values
 
     def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
         """Answer in the backend's place."""
         if self.option('inject'):
             return True
-        reply = protocol.error(**self._choice)
+        choice = OPTIONS.choose(self.values)
+        reply = protocol.error(**choice)
         if not (reply.closes or reply.early):  # at its end a protocol may know more: the number of the next packet
             source.skip_message()
-            reply = protocol.error(**self._choice)
+            reply = protocol.error(**choice)
         source.answer(reply)
         return False
 

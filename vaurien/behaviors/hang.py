@@ -1,14 +1,10 @@
-"""Never: the request is swallowed, no reply comes."""
+"""An answer that never comes: the request is swallowed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vaurien.behaviors.dummy import Dummy
-
-if TYPE_CHECKING:
-    from vaurien.plugins.end import End
-    from vaurien.protocols.base import BaseProtocol
+from vaurien.plugins.end import End
+from vaurien.protocols.base import BaseProtocol
 
 
 class Hang(Dummy):
@@ -17,7 +13,7 @@ class Hang(Dummy):
     name = 'hang'
 
     def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
-        """Read, and say nothing, for as long as the client stays."""
+        """Read, and send nothing, for as long as the client stays."""
         while source.recv():
             pass
         source.close()

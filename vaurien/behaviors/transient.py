@@ -1,4 +1,4 @@
-"""Wrong for a while: some errors, then all is well."""
+"""A wrong answer for a while: some errors, then all is well."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from vaurien.behaviors.error import Error
-from vaurien.errors import OptionError
+from vaurien.plugins.options import write_out
 
-#: How many errors there are if nobody says otherwise.
+#: How many errors there are unless something else is given.
 USUAL = 3
 
 
@@ -19,17 +19,12 @@ class Transient(Error):
 
     name = 'transient'
     options = {
-        'agitate': (
-            'Number of errors before exchanges pass: the same as times',
-            Annotated[int, Meta(ge=1)],
-            USUAL,
-        )
+        'agitate': ('Number of errors before exchanges pass: the same as times', Annotated[int, Meta(ge=1)], USUAL),
     }
 
     @classmethod
     def translate(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Write ``agitate=2`` out as ``times=2``. Where only ``times`` was given, it counts."""
-        agitate, times = values['agitate'], values['times']
-        if times is not None and agitate not in (USUAL, times):
-            raise OptionError(f'it is the same as times={agitate}, which contradicts times={times}', 'agitate')
-        return super().translate({**values, 'times': agitate if times is None else times})
+        agitate = values['agitate']
+        is_given = values['times'] is None or agitate != USUAL
+        return super().translate(write_out(values, 'agitate', 'times', agitate) if is_given else values)

@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 
 from msgspec import Meta
 
-#: The text of an error that is not given another one.
+#: The text of an error unless another one is chosen.
 INJECTED = 'injected by vaurien'
 
 #: A code of five characters for the kind of an error (ISO 9075-2, "SQLSTATE").
@@ -14,11 +14,13 @@ SQLState = Annotated[str, Meta(pattern='^[0-9A-Z]{5}$')]
 
 
 class ErrorReply(NamedTuple):
-    """An error of the protocol: its bytes, and whether the connection is to be closed after them."""
+    """An error of a protocol: its bytes, and when they are sent."""
 
     data: bytes
+    #: Whether the connection closes after them.
     closes: bool = False
-    #: What has the client send the rest of the request, where a server would refuse it only then.
+    #: Bytes that ask the client for the rest of its request, where a server sends the error only after that: to DATA of
+    #: SMTP, say.
     prompt: bytes = b''
-    #: What comes before all that, where the client may wait for it in the middle of its request.
+    #: Bytes that come before all that, because the client may wait for them in the middle of its request.
     early: bytes = b''

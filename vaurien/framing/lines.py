@@ -6,7 +6,10 @@ from vaurien.framing.head import MAX_HEAD
 
 
 class Lines:
-    """Reads lines that end in CRLF and counts stretches down; keeps what is incomplete, at most `MAX_HEAD` bytes."""
+    """Reads lines that end in CRLF, and passes over the stretches between them.
+
+    It keeps the beginning of a line that is not complete, at most `MAX_HEAD` bytes.
+    """
 
     __slots__ = ('kept', 'left')
 
@@ -17,9 +20,9 @@ class Lines:
         self.left = 0
 
     def line(self, data: bytes, i: int) -> tuple[bytes | None, int]:
-        """The line of *data* at *i* without its end, and where the next begins; None: it is not complete yet.
+        """Return the line of *data* at *i* without its end, and where the next one begins; None if it is not complete.
 
-        Raises ValueError when the line is longer than `MAX_HEAD`.
+        Raise ValueError if the line is longer than `MAX_HEAD`.
         """
         known = len(self.kept)
         text, start = (self.kept + data[i : i + MAX_HEAD + 2], 0) if known else (data, i)
@@ -33,7 +36,7 @@ class Lines:
         return text[start:end], end + 2 - known + (i if known else 0)
 
     def stretch(self, data: bytes, i: int) -> int:
-        """Pass over what *data* has, from *i* on, of the current stretch; give where that ends."""
+        """Pass over what *data* has, from *i* on, of the current stretch; return where that ends."""
         step = min(self.left, len(data) - i)
         self.left -= step
         return i + step

@@ -1,4 +1,4 @@
-"""Statements that were prepared on a link: what executes one of them later says no more than its name."""
+"""Statements that were prepared on a link. What executes one of them later has no more than its name."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ KEPT = 1024
 
 
 class Statements:
-    """What each name stands for now, and what it will from some position of the upstream on.
+    """The statement that each name stands for, at one position of the upstream.
 
-    In a pipeline, a name is given anew while requests that used it before are still to be described.
+    That position is behind what the client has sent: in a pipeline, a name is given to another statement while requests
+    that mean the one before are still to be described.
     """
 
     __slots__ = ('_coming', '_known', '_show')
 
     def __init__(self, show: Callable[[bytes], str]) -> None:
-        """*show* gives the text of a statement, once somebody asks for it."""
+        """Call *show* for the text of a statement, but only of one that somebody asks for."""
         self._show = show
         self._known: dict[Hashable, bytes | str] = {}
         self._coming: list[tuple[int, Hashable, bytes | None]] = []
 
     def find(self, name: Hashable) -> str | None:
-        """The text of what the *name* stands for."""
+        """Return the text of the statement that *name* stands for; None if that is not known."""
         statement = self._known.get(name)
         if isinstance(statement, bytes):
             statement = self._known[name] = self._show(statement)
         return statement
 
     def put(self, name: Hashable, statement: bytes | None) -> None:
-        """From now on the *name* stands for that *statement*; None: for nothing."""
+        """Have *name* stand for *statement* from now on; None: for nothing."""
         known = self._known
         known.pop(name, None)
         if statement is not None:
@@ -39,13 +40,13 @@ class Statements:
                 del known[next(iter(known))]
 
     def put_behind(self, position: int, name: Hashable, statement: bytes | None) -> None:
-        """Likewise, but for requests that begin behind *position*."""
+        """Have *name* stand for *statement* in requests that begin behind *position*; None: for nothing."""
         self._coming.append((position, name, statement))
         if len(self._coming) > KEPT:
             self.go_to(self._coming[0][0] + 1)
 
     def go_to(self, position: int) -> None:
-        """What is asked for next is what names stand for at *position*."""
+        """Go to *position*, behind the one before: what `find` returns from now on is right for it."""
         coming = self._coming
         while coming and coming[0][0] < position:
             _, name, statement = coming.pop(0)

@@ -1,8 +1,8 @@
 """What behaviors, protocols and toxics have in common.
 
-options   declared options, from which flags, checks, defaults and documentation come
-merged    options that plug-ins of one kind declare for a plug-in of another kind
-registry  the plug-ins of one kind, by name
-end       the two ends of a link, as behaviors and protocols see them
-failures  what becomes of an exception that a plug-in raises
+- `options`: options as data, from which flags, checks and documentation are made
+- `registry`: plug-ins by their names
+- `merged`: options that plug-ins of one kind declare for another kind
+- `end`: the two ends of a link, as a plug-in sees them
+- `failures`: what becomes of an exception that a plug-in raises
 """

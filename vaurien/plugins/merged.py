@@ -17,15 +17,19 @@ logger = logging.getLogger(__name__)
 
 
 class MergedOptions(Mapping[str, Option]):
-    """One option for each name that plug-ins of *registry* declare under *attribute*, then the *own* ones.
+    """Options that plug-ins declare, one for each name, and others after them.
 
-    Whatever the plug-ins declare may be left out, which is the default, None. They are asked when the options are read,
-    because plug-ins may be registered at any time. Names that are *taken* are left out.
+    What plug-ins declare is None by default: not given. They are asked when the options are read, because plug-ins may
+    be registered at any time.
     """
 
     def __init__(
         self, registry: Registry[Any], attribute: str, own: Mapping[str, Option], taken: Collection[str] = ()
     ) -> None:
+        """Merge what the plug-ins of *registry* declare under *attribute*, and the *own* options.
+
+        Plug-ins cannot declare names that are *taken*, or those of the own options.
+        """
         self._registry = registry
         self._attribute = attribute
         self._own = own
@@ -43,7 +47,7 @@ class MergedOptions(Mapping[str, Option]):
         return self._merged
 
     def choose(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return those of *values* that plug-ins have declared and that are given."""
+        """Return the *values* of options that plug-ins have declared, where they are given."""
         return {name: values[name] for name in self.merged() if values.get(name) is not None}
 
     def __getitem__(self, name: str) -> Option:

@@ -1,7 +1,7 @@
 """Options as data: one declaration gives the flag, the check, the default and the documentation.
 
 A behavior or protocol declares ``options = {'sleep': ('Seconds to wait', float, 1.0)}``: a help text that gives the
-unit, a type and a default. The type is anything `msgspec` can convert to, bounds included
+unit, a type and a default. The type is anything that `msgspec` converts to, bounds included
 (``Annotated[float, msgspec.Meta(ge=0)]``), or a `Parsed`. A subclass has the options of the classes that it extends,
 too.
 """
@@ -18,7 +18,7 @@ import msgspec
 
 from vaurien.errors import OptionError
 
-#: Help text with the unit, type, default.
+#: A help text that gives the unit, a type, a default.
 Option = tuple[str, Any, Any]
 
 #: One line of text that any protocol can carry in an error: with what stands before it, no more than 512 bytes.
@@ -26,9 +26,9 @@ Line = Annotated[str, msgspec.Meta(pattern='^[ -~]+$', max_length=400)]
 
 
 class Parsed:
-    """A value that is written as a text; equal to another one with the same text. Subclasses give `parse`."""
+    """A value that is written as a text, and equal to another one with the same text. Subclasses override `parse`."""
 
-    #: What is given for it in JSON (https://json-schema.org/draft/2020-12).
+    #: Of what may be given for it in JSON (https://json-schema.org/draft/2020-12).
     schema: ClassVar[Mapping[str, Any]] = {'type': 'string'}
 
     def __init__(self, text: str) -> None:
@@ -36,7 +36,7 @@ class Parsed:
 
     @classmethod
     def parse(cls, value: Any) -> Parsed:
-        """Read what was given for the option; raises ValueError."""
+        """Return *value*, as it was given for the option, in parts. Raise ValueError if it cannot be read."""
         raise NotImplementedError
 
     def __str__(self) -> str:
@@ -53,7 +53,7 @@ class Parsed:
 
 
 def did_you_mean(word: str, known: list[str]) -> str:
-    """The tail of an error message: the nearest known word, or all of them."""
+    """Return the end of an error message: the known word that is nearest to *word*, or all of them."""
     near = get_close_matches(word, known, n=1)
     if near:
         return f'did you mean {near[0]!r}?'
@@ -61,10 +61,14 @@ def did_you_mean(word: str, known: list[str]) -> str:
 
 
 def convert(value: Any, type_: Any, *, text: bool = False) -> Any:
-    """*value* as *type_*; raises `OptionError`. With *text*, strings are what they spell (``'2'``, ``'yes'``)."""
+    """Return *value* as *type_*. With *text*, a string may be read as something else: ``'2'``, ``'yes'``.
+
+    Raise `OptionError` if it is not of that type.
+    """
     if text and type_ is bool and isinstance(value, str):
         value = {'yes': 'true', 'on': 'true', 'no': 'false', 'off': 'false'}.get(value.lower(), value)
-    for one in (type_, *get_args(type_)):  # by itself, or where None is allowed, too
+    # msgspec does not say what a Literal may be, be it on its own or beside None.
+    for one in (type_, *get_args(type_)):
         if get_origin(one) is Literal and value not in (*get_args(one), *([] if one is type_ else [None])):
             raise OptionError(f'expected one of {", ".join(map(str, get_args(one)))}, got {shorten(value)}')
     try:
@@ -81,14 +85,25 @@ def _parse(type_: type[Parsed], value: Any) -> Parsed:
     return value if isinstance(value, type_) else type_.parse(value)
 
 
+def write_out(values: Mapping[str, Any], option: str, other: str, value: Any) -> dict[str, Any]:
+    """Return *values* where *option* is another way to write the *other* one, with its *value*.
+
+    Raise `OptionError` if that has another value already.
+    """
+    if values[other] not in (None, value):
+        told = f'it is the same as {other}={value}, which contradicts {other}={values[other]}'
+        raise OptionError(told, option)
+    return {**values, other: value}
+
+
 class Configurable:
-    """What has a name and declared options: the common base of behaviors and protocols."""
+    """Something with a name and declared options: the base class of behaviors, protocols and toxics."""
 
     name: ClassVar[str] = ''
     options: ClassVar[Mapping[str, Option]] = {}
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
-        """*options*: every option with its value, from `resolve`; None for the defaults."""
+        """Take every option with its value from *options*, as `resolve` returns them; None: the defaults."""
         self.values = self.resolve({}) if options is None else options
 
     @classmethod
@@ -101,23 +116,27 @@ class Configurable:
 
     @classmethod
     def own_options(cls) -> dict[str, Option]:
-        """Those that none of the classes has that it extends."""
+        """Return the options that none of the classes has that it extends."""
         first, *others = [base for base in cls.__mro__ if 'options' in vars(base)]
-        if (first.__module__, first.__name__) != (cls.__module__, cls.__name__):  # nor is it the same by another name
+        # A registry makes a subclass of the same name to give a plug-in another one: it has what the plug-in has.
+        if (first.__module__, first.__name__) != (cls.__module__, cls.__name__):
             return {}
         inherited = {name for base in others for name in vars(base)['options']}
         return {name: option for name, option in cls.options.items() if name not in inherited}
 
     @classmethod
     def resolve(cls, given: Mapping[str, Any], *, text: bool = False) -> dict[str, Any]:
-        """Every option with its value, *given* or default; raises `OptionError` with the option as the path."""
+        """Return every option with its value, *given* or default. Raise `OptionError`, with the option as the path."""
         values = {name: default for name, (_, _, default) in cls.all_options().items()}
         values.update(cls.check(given, text=text))
         return values
 
     @classmethod
     def check(cls, given: Mapping[str, Any], *, text: bool = False) -> dict[str, Any]:
-        """*given* alone, converted, under the declared names; ``_`` and ``-`` are the same in a name."""
+        """Return *given* alone, converted, by the declared names; in a name, ``_`` and ``-`` are the same.
+
+        Raise `OptionError`, with the option as the path, for an unknown option or a wrong value.
+        """
         declared = cls.all_options()
         known = {name.replace('_', '-'): name for name in declared}
         values = {}
@@ -132,5 +151,5 @@ class Configurable:
         return values
 
     def option(self, name: str) -> Any:
-        """The value of one declared option."""
+        """Return the value of a declared option."""
         return self.values[name]

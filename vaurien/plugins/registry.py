@@ -1,4 +1,4 @@
-"""The behaviors and protocols that exist, by name: built in, installed (entry points), or registered by hand."""
+"""Plug-ins by name: built in, installed (entry points), or registered by hand."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ logger = logging.getLogger(__name__)
 
 #: What a name may be: it stands in flags, in ``20:error,10:delay`` and in section names.
 NAME = re.compile(r'[A-Za-z0-9][\w-]*', re.ASCII)
+#: How the entry points of this package's own plug-ins begin.
+BUILT_IN = 'vaurien.'
 
 
 def load_callable(reference: str) -> Any:
-    """What ``package.module:Name`` names; raises `PluginError`."""
+    """Return what ``package.module:Name`` names. Raise `PluginError` if it cannot be imported."""
     module, colon, name = reference.partition(':')
     if not (module and colon and name):
         raise PluginError(f'{reference!r} is not of the form package.module:Class')
@@ -30,18 +32,15 @@ def load_callable(reference: str) -> Any:
         raise PluginError(f'cannot load {reference!r}: {type(error).__name__}: {error}') from error
 
 
-#: What the entry points of this package's own plug-ins begin with.
-BUILT_IN = 'vaurien.'
-
-
 class Registry(Generic[Plugin]):
-    """Names to classes, for one kind of plug-in.
+    """The plug-ins of one kind: classes by their names.
 
-    *kind* is the word used in messages, *group* the entry-point group: its names are read when first needed, its
-    classes imported one by one when asked for, so that a broken plug-in harms nobody who does not use it.
+    The names of those that are installed are read when they are first needed. A class is imported when it is first
+    asked for, so that a broken plug-in harms nobody who does not use it.
     """
 
     def __init__(self, kind: str, group: str, base: type[Plugin]) -> None:
+        """Hold subclasses of *base*. *kind* is the word in messages, *group* the entry-point group."""
         self.kind = kind
         self.group = group
         self.base = base
@@ -52,9 +51,9 @@ class Registry(Generic[Plugin]):
         self._references: dict[str, str] | None = None
 
     def register(self, plugin: type[Plugin], name: str = '') -> type[Plugin]:
-        """Add a class under its ``name`` (or another one); also a decorator.
+        """Add a class by its ``name``, or by another one, and return it; it is a decorator, too.
 
-        It may take the place of a built-in one. Raises `PluginError` if another plug-in has the name.
+        The class may take the place of a built-in one. Raise `PluginError` if another plug-in has the name.
         """
         named = self._named(plugin, name or getattr(plugin, '__dict__', {}).get('name', ''))
         known = self._registered.get(named.name, named)
@@ -66,11 +65,11 @@ class Registry(Generic[Plugin]):
         return plugin
 
     def names(self) -> list[str]:
-        """Every known name, sorted."""
+        """Return every known name, sorted."""
         return sorted({*self._registered, *self._installed()})
 
     def get(self, name: str) -> type[Plugin]:
-        """The class of that name; raises `PluginError`, with the nearest name where there is none."""
+        """Return the class of that name. Raise `PluginError`, with the nearest name, if there is none."""
         if name in self._registered:
             return self._registered[name]
         if name not in self._loaded:
@@ -91,12 +90,12 @@ class Registry(Generic[Plugin]):
         return found
 
     def _named(self, plugin: Any, name: str) -> type[Plugin]:
-        """*plugin* with that name on it, so that a class forgetting its own does not pass for its base class."""
+        """Return *plugin* with that name: a class that has none of its own would pass for its base class."""
         if not (isinstance(plugin, type) and issubclass(plugin, self.base)):
             raise PluginError(f'{plugin!r} is no {self.kind}: expected a subclass of {self.base.__name__}')
         if not NAME.fullmatch(name):
             raise PluginError(f'{name!r} is no name for a {self.kind}: expected letters, digits, - and _')
-        for option, declared in plugin.all_options().items():
+        for option, declared in (plugin.all_options('error_options') | plugin.all_options()).items():
             if not (isinstance(declared, tuple) and len(declared) == 3):
                 raise PluginError(f'option {option!r} of {name!r} is not declared as (help, type, default)')
             if self.base.options.get(option, declared) is not declared:

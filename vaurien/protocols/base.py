@@ -1,8 +1,8 @@
-"""What a protocol is: bytes in, marks out, and the few things a fault needs to know.
+"""What a protocol is: it takes bytes and returns marks, and knows what a fault has to know.
 
 A protocol object belongs to one link and is sans-IO: it is fed what arrives on each stream and says where messages
 end. It never sees a socket or a clock. Positions count the bytes of a stream since the link was opened; those of the
-upstream count what `feed_upstream` gave back.
+upstream count what `feed_upstream` returned.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from vaurien.errors import OptionError
 from vaurien.framing.error_reply import INJECTED as INJECTED, ErrorReply as ErrorReply
@@ -30,14 +30,12 @@ from vaurien.framing.marks import (
     Mark as Mark,
     Opaque as Opaque,
 )
+from vaurien.plugins.end import End
 from vaurien.plugins.options import Configurable, Option
-
-if TYPE_CHECKING:
-    from vaurien.plugins.end import End
 
 
 class BaseProtocol(Configurable):
-    """Messages, exchanges and errors of one link.
+    """The messages, exchanges and errors of one link.
 
     Subclasses override the ``feed_`` methods, `describe` and `error`; or `_handle` alone, to move the bytes themselves.
     """
@@ -70,12 +68,12 @@ class BaseProtocol(Configurable):
 
     @classmethod
     def handles(cls) -> bool:
-        """Whether it moves the bytes itself, in `_handle`."""
+        """Return whether it moves the bytes itself, in `_handle`."""
         return cls._handle is not BaseProtocol._handle
 
     @cached_property
     def random(self) -> Random:
-        """What is left to chance in the reply to `request`: with the same seed it is the same again."""
+        """The source of chance for the reply to `request`: with the same seed it gives the same again."""
         return Random(self._chance)
 
     def begin_fault(self, request: bytes, chance: str) -> None:
@@ -85,11 +83,11 @@ class BaseProtocol(Configurable):
         vars(self).pop('random', None)
 
     def feed_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
-        """Take what the client sent; give what is to go on, and the marks in it. An incomplete head is held back."""
+        """Take what the client sent; return what goes on, and the marks in it. An incomplete head is held back."""
         return data, NOTHING
 
     def end_upstream(self) -> bytes:
-        """The client will send no more: give what was held back."""
+        """Return what was held back, because the client will send no more."""
         return b''
 
     def skip_upstream(self, count: int) -> None:
@@ -97,7 +95,7 @@ class BaseProtocol(Configurable):
         self.upstream_body -= count
 
     def feed_downstream(self, data: bytes) -> Sequence[Mark]:
-        """Take what the backend sent, all of which goes on; give the marks in it."""
+        """Take what the backend sent, all of which goes on; return the marks in it."""
         return NOTHING
 
     def skip_downstream(self, count: int) -> None:
@@ -105,10 +103,10 @@ class BaseProtocol(Configurable):
         self.downstream_body -= count
 
     def withdraw(self) -> None:
-        """The oldest request without a reply never reached the backend: do not expect its reply."""
+        """Expect no reply to the oldest request without one: it never reached the backend."""
 
     def describe(self, request: bytes) -> str:
-        """A request's head as a short text without secrets, for matching and logs: ``GET /orders/7``."""
+        """Return a request's head as a short text without secrets, for matching and logs: ``GET /orders/7``."""
         return f'{len(request)} bytes'
 
     @classmethod
@@ -145,9 +143,9 @@ class BaseProtocol(Configurable):
         return NOTHING
 
     def on_prompted(self) -> None:
-        """The client was asked for the rest of `request` in the backend's place.
+        """Note that the client was asked for the rest of `request` in the backend's place.
 
-        SMTP has to know that a message follows.
+        In SMTP, a message follows.
         """
 
     def on_reached(self, position: int) -> None:
@@ -164,8 +162,8 @@ class BaseProtocol(Configurable):
         return True
 
     def _handle(self, source: End, dest: End, to_backend: bool) -> bool | None:
-        """Override to move the bytes yourself: called in a greenlet whenever *source* has something to read.
+        """Move bytes from *source* to *dest*; called in a greenlet whenever *source* has something to read.
 
-        ``False`` ends the link.
+        Return ``False`` to end the link.
         """
         raise NotImplementedError

@@ -24,20 +24,23 @@ class TCP(BaseProtocol):
     def __init__(
         self, options: Mapping[str, Any] | None = None, *, sent: int = 0, received: int = 0, spoken: bool = False
     ) -> None:
-        """It may take over in mid-stream: *sent* bytes upstream, *received* downstream, where either has *spoken*."""
+        """Take over in mid-stream, behind *sent* bytes upstream and *received* downstream.
+
+        *spoken*: either peer has sent something before.
+        """
         super().__init__(options)
         self._up_at = sent
         self._down_at = received
         self._spoken = spoken
 
     def feed_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
-        """Each chunk is a request."""
+        """See `BaseProtocol.feed_upstream`: each chunk is a request."""
         self._spoken = True
         self._up_at += len(data)
         return data, ((REQUEST, self._up_at),)
 
     def feed_downstream(self, data: bytes) -> Sequence[Mark]:
-        """Each chunk ends a reply, as far as can be told."""
+        """See `BaseProtocol.feed_downstream`: each chunk ends a reply, for all that is known."""
         self._down_at += len(data)
         reply = (REPLY, self._down_at)
         if self._spoken:
