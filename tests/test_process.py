@@ -104,13 +104,22 @@ def test_stopping_what_is_gone_already_is_quiet(port: int) -> None:
     assert is_gone(pid)
 
 
-def test_stops_a_process_of_another_parent() -> None:
+def test_no_other_process_is_stopped() -> None:
     command = Command('--http')
     try:
-        stop_proxy(command.pid)
-        assert command.wait()[0] == 0
+        with pytest.raises(ValueError, match=rf'^start_proxy has not started a process {command.pid}$'):
+            stop_proxy(command.pid)
+        assert Client(port=command.control_port).status()['pid'] == command.pid
     finally:
         command.kill()
+
+
+def test_a_pid_that_another_process_has_now(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    pid = start_proxy(port, proxy_port=0)
+    stop_proxy(pid)
+    monkeypatch.setattr(os, 'kill', pytest.fail)
+    monkeypatch.setattr(signal, 'pidfd_send_signal', pytest.fail)
+    stop_proxy(pid)
 
 
 def test_kills_what_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,13 +129,14 @@ def test_kills_what_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     with stubborn:
         assert stubborn.stdout is not None
         stubborn.stdout.readline()
+        monkeypatch.setitem(process._started, stubborn.pid, stubborn)
         stop_proxy(stubborn.pid)
         assert stubborn.wait(TIMEOUT) == -signal.SIGKILL
 
 
 @pytest.mark.parametrize('pid', [0, -1])
 def test_a_group_is_no_process(pid: int) -> None:
-    with pytest.raises(OSError, match='Invalid argument'):
+    with pytest.raises(ValueError, match='has not started'):
         stop_proxy(pid)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -28,7 +26,7 @@ PAUSE = 0.005
 #: How long to wait for one answer meanwhile, in seconds. What is slower is another server, on a port that is taken.
 ANSWER_TIMEOUT = 0.5
 
-#: The processes that `start_proxy` started and `stop_proxy` has not stopped yet, by pid.
+#: The processes that `start_proxy` has started, by pid. Those that have ended stay, to be known.
 _started: dict[int, subprocess.Popen[bytes]] = {}
 
 
@@ -84,31 +82,20 @@ def start_proxy(
 
 
 def stop_proxy(pid: int) -> None:
-    """End the proxy process *pid* and wait until it has ended. Do nothing if there is no such process.
+    """End the proxy process *pid* that `start_proxy` has started, and wait until it has ended.
 
-    Open exchanges have a few seconds to finish. A process that has not ended after `STOP_TIMEOUT` is killed. Raise
-    `PermissionError` for a process of another user.
+    Open exchanges have a few seconds to finish. A process that has not ended after `STOP_TIMEOUT` is killed. Nothing
+    happens if it has ended before. Raise `ValueError` for any other process.
     """
-    process = _started.pop(pid, None)
-    if process is not None and process.poll() is not None:
-        return
-    with suppress(ProcessLookupError):
-        _end(pid)
-    if process is not None:
-        process.wait()
-
-
-def _end(pid: int) -> None:
-    descriptor = os.pidfd_open(pid)  # it stays with the process, whereas a pid may be used again
+    if pid not in _started:
+        raise ValueError(f'start_proxy has not started a process {pid}')
+    process = _started[pid]
+    process.terminate()  # nothing is sent to a process that has ended: its pid may belong to another one
     try:
-        ended = select.poll()
-        ended.register(descriptor, select.POLLIN)
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            signal.pidfd_send_signal(descriptor, number)
-            if ended.poll(STOP_TIMEOUT * 1000):
-                return
-    finally:
-        os.close(descriptor)
+        process.wait(STOP_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _flags_of(options: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
