@@ -46,6 +46,20 @@ def is_live(client: Peer) -> bool:
         return False
 
 
+class TestProtocol:
+    @pytest.mark.parametrize('method', ['POST', 'PATCH'])
+    def test_it_stays(self, toxiproxy: Toxiproxy, method: str) -> None:
+        created = toxiproxy.create('cache', protocol='redis')
+        for protocol in ('tcp', 'http', ''):
+            response = toxiproxy(method, '/proxies/cache', {'protocol': protocol, 'enabled': False})
+            assert (response.status_code, response.json()['error']) == (
+                400,
+                'bad request body: protocol: it is redis, and stays so: delete the proxy, and create it anew',
+            )
+        assert toxiproxy.done(method, '/proxies/cache', {'protocol': 'redis'}) == created
+        assert toxiproxy.done(method, '/proxies/cache', created) == created
+
+
 class TestListen:
     """Where a proxy says it listens."""
 

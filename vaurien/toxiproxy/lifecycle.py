@@ -29,6 +29,7 @@ class ProxyChange(msgspec.Struct, kw_only=True):
     listen: str | None = None
     upstream: str | None = None
     enabled: bool | None = None
+    protocol: str | None = None
 
 
 class Lifecycle:
@@ -71,6 +72,9 @@ class Lifecycle:
     def change(self, name: str, change: ProxyChange) -> ProxyServer:
         """Move, redirect, start or stop a proxy, and return it. Its toxics stay."""
         proxy = self.find(name)
+        if change.protocol not in (None, proxy.settings.protocol):
+            text = f'it is {proxy.settings.protocol}, and stays so: delete the proxy, and create it anew'
+            raise ToxiproxyError(400, f'bad request body: protocol: {text}')
         listen = proxy.address.written if change.listen is None else change.listen
         address = None
         if listen != proxy.address.written or (change.enabled and not proxy.enabled):

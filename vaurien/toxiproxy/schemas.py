@@ -37,7 +37,9 @@ def describe_proxy(schemas: Schemas) -> Schema:
 
 def describe_change(schemas: Schemas) -> Schema:
     """Describe what to change of a proxy."""
-    return _or_null(_lenient(describe_fields(ProxyChange)))
+    fields = describe_fields(ProxyChange)
+    del fields['protocol']  # it may be sent back, but not changed, and differs between proxies
+    return _or_null(_lenient(fields))
 
 
 def describe_population(schemas: Schemas) -> Schema:
