@@ -1,6 +1,7 @@
-"""What the seven commands stand on: each of these things is here once.
+"""What the seven commands have in common.
 
-command      errors to exit statuses
+command      an error of ours is one line and an exit status
+patching     a standard library that does not block
 parser       the command line
 output       lines to standard output and error; terminals
 table        rows of values

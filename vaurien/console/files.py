@@ -1,4 +1,4 @@
-"""Files that a command writes: whether it can is checked before the work starts, not after it."""
+"""Files that a command writes: they are checked before the work starts, so that it is not lost at its end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vaurien.errors import ConfigError
 
 @contextmanager
 def writing(path: Path | str) -> Iterator[None]:
-    """Raise `ConfigError` in place of an `OSError` that is raised within the block, which writes *path*."""
+    """Raise `ConfigError` for an `OSError` within the block, which writes *path*."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""How many connections this process may have open at a time, as far as its limit of open files goes."""
+"""The limit of open files, which limits the connections of a process."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ SPARE = 16
 
 
 def raise_descriptors(connections: int = 0) -> int:
-    """Raise the limit of open files as far as may be; return how many connections then fit beside what is open.
+    """Raise the limit of open files as far as possible; return how many connections fit, beside what is open.
 
-    That is up to the hard limit, and above it only if *connections* need it, which takes a privilege.
+    It is raised to the hard limit. That is raised, too, if *connections* need it and this process has the privilege.
     """
     used = _count_used()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -26,7 +26,7 @@ def raise_descriptors(connections: int = 0) -> int:
 
 
 def describe_shortage(connections: int) -> str:
-    """Make room for so many connections; return what is missing and what to do about it, empty if nothing is."""
+    """Make room for so many connections; return what is missing and what to do, empty if nothing is missing."""
     fitting = raise_descriptors(connections)
     if fitting >= connections:
         return ''

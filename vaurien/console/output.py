@@ -32,7 +32,7 @@ def wait(seconds: float) -> bool:
 
 
 def flush() -> None:
-    """Write what others have printed, before the interpreter tries at its end, and complains."""
+    """Flush the standard output. The interpreter does so at its end, and would complain if nobody reads it."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -66,7 +66,7 @@ def _join_lines(text: str) -> str:
 
 
 def _discard(stream: TextIO) -> None:
-    """Have *stream* go nowhere: what is left in its buffer would fail again."""
+    """Redirect *stream* to nowhere: to flush the rest of its buffer would fail again."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)

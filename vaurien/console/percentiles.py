@@ -1,4 +1,7 @@
-"""How many values are spread. Percentiles are by nearest rank: each is one of the values, none lies between two."""
+"""Percentiles of many values, and their spread.
+
+Percentiles are by nearest rank: each is one of the values, and none lies between two of them.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ def percentiles(ranked: Sequence[float], *percents: int) -> Iterator[float]:
 
 @dataclass(frozen=True)
 class Spread:
-    """Many values in a few, in the unit of the values. The deviation is that of the population."""
+    """A summary of many values, in their unit. The deviation is that of the population."""
 
     count: int
     min: float

@@ -1,4 +1,4 @@
-"""Pictures that a command draws, with matplotlib: importing it takes long, so that is left to the moment of drawing."""
+"""Pictures that a command draws, with matplotlib. It is imported only to draw, because that takes long."""
 
 from __future__ import annotations
 

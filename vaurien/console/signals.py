@@ -16,7 +16,7 @@ ANNOUNCEMENT = b'\r\x1b[2Kending; Ctrl-C again ends at once\n'
 
 @contextmanager
 def on_signals(end: Callable[[], object], status: int | None = None) -> Iterator[None]:
-    """Call *end* at the first SIGINT or SIGTERM within the block; at the second one, leave the process at once.
+    """Call *end* at the first SIGINT or SIGTERM within the block; at the second one, end the process at once.
 
     The exit status is then *status*, by default 128 + the number of the signal, as shells have it. *end* is called in
     the signal handler, which interrupts any code at any place: it must not wait, and should do as little as it can.

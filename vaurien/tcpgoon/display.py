@@ -22,7 +22,7 @@ class Display(Protocol):
         """Show it from now on."""
 
     def end(self) -> None:
-        """Show it no longer."""
+        """Stop showing it."""
 
 
 def make_display(dialer: Dialer, settings: Settings, stream: TextIO) -> Display:
