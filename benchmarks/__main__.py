@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import resource
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from benchmarks.results import Results, Sample
 from benchmarks.scenarios import CPU_SCALE, SCENARIOS, Scenario
 from tests import servers
 from tests.servers import Server
+from vaurien.console.limits import raise_descriptors
 
 #: Seconds of load on a contender before it is measured.
 WARM_UP = 0.2
@@ -122,8 +122,7 @@ def main() -> int:
     if not steps:
         print('benchmarks: no scenario or contender has this name: see --list', file=sys.stderr)
         return 2
-    hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
+    raise_descriptors()
     results = Results()
     status = 0
     try:
