@@ -133,12 +133,12 @@ def foreign_writes(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 def test_in_the_engine_a_field_is_written_by_its_own_class() -> None:
     writes = [
-        f'{name}:{line} {target}'
+        f'{name.removeprefix("vaurien.engine.")}: {target}'
         for name, tree in modules().items()
         if name.startswith('vaurien.engine')
-        for line, target in foreign_writes(tree)
+        for _, target in foreign_writes(tree)
     ]
-    assert not writes
+    assert writes == ['lookup: pool.maxsize']  # of gevent, which offers no other way
 
 
 def test_the_checks_find_what_they_look_for() -> None:

@@ -38,6 +38,7 @@ class ProxySettings(msgspec.Struct, kw_only=True, frozen=True):
     toxics: tuple[ToxicRule, ...] = ()
     seed: int | None = None
     timeout: Seconds = 30.0
+    resolve_interval: Seconds = 30.0
     idle_timeout: Seconds | None = None
     #: The kernel takes no more than net.core.somaxconn of them.
     backlog: Count = 65535

@@ -44,6 +44,7 @@ behavior = 5:error, 10:delay
 seed = 7
 timeout = 2.5
 idle-timeout = 60
+resolve-interval = 5
 backlog = 16
 max_links = 100
 http = yes
@@ -71,6 +72,7 @@ behavior = '5:error, 10:delay'
 seed = 7
 timeout = 2.5
 idle-timeout = 60
+resolve-interval = 5
 backlog = 16
 max_links = 100
 http = true
@@ -98,6 +100,7 @@ vaurien:
   seed: 7
   timeout: 2.5
   idle-timeout: 60
+  resolve-interval: 5
   backlog: 16
   max_links: 100
   http: yes
@@ -165,6 +168,7 @@ def test_every_setting_in_every_format(tmp_path: Path, suffix: str) -> None:
         seed=7,
         timeout=2.5,
         idle_timeout=60.0,
+        resolve_interval=5.0,
         backlog=16,
         max_links=100,
         http=True,

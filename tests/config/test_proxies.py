@@ -32,6 +32,7 @@ behavior = 20:error
 toxics = latency(latency=200), slicer(name=cut, toxicity=0.5)@upstream
 enabled = no
 idle-timeout = 60
+resolve-interval = 5
 backlog = 16
 max_links = 100
 seed = 8
@@ -54,6 +55,7 @@ protocol = 'redis'
 behavior = '20:error'
 enabled = false
 idle-timeout = 60
+resolve-interval = 5
 backlog = 16
 max_links = 100
 seed = 8
@@ -85,6 +87,7 @@ proxy:
     - {type: slicer, name: cut, stream: upstream, toxicity: 0.5}
     enabled: no
     idle-timeout: 60
+    resolve-interval: 5
     backlog: 16
     max_links: 100
     seed: 8
@@ -116,6 +119,7 @@ def test_every_setting_in_every_format(tmp_path: Path, suffix: str) -> None:
                 toxics=read_toxics('latency(latency=200), slicer(name=cut, toxicity=0.5)@upstream'),
                 enabled=False,
                 idle_timeout=60.0,
+                resolve_interval=5.0,
                 backlog=16,
                 max_links=100,
                 seed=8,

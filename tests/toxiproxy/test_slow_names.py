@@ -13,9 +13,9 @@ from gevent.socket import AF_INET, SOCK_STREAM, getaddrinfo
 
 from tests.loop import in_loop
 from tests.servers import HOST, TIMEOUT
+from vaurien.engine import lookup
 from vaurien.engine.proxies import Proxies
 from vaurien.errors import ToxiproxyError
-from vaurien.toxiproxy import lifecycle
 from vaurien.toxiproxy.fields import ProxyFields
 from vaurien.toxiproxy.lifecycle import Lifecycle, ProxyChange
 
@@ -42,7 +42,7 @@ class Scene:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._names = Names()
-        monkeypatch.setattr(lifecycle, 'getaddrinfo', self._names.look_up)
+        monkeypatch.setattr(lookup, 'getaddrinfo', self._names.look_up)
         self.proxies = Proxies([])
         self.lifecycle = Lifecycle(self.proxies)
 

@@ -72,6 +72,7 @@ class Dialer:
         '_deadline',
         '_departure',
         '_error',
+        '_has_renewed',
         '_link',
         '_loop',
         '_next',
@@ -95,6 +96,8 @@ class Dialer:
         self._timers: list[Any] = []
         #: Why the last attempt failed.
         self._error = ETIMEDOUT
+        #: Whether the name was looked up for the sake of this link, after its addresses had failed.
+        self._has_renewed = False
         self._departure: Departure | None = None
 
     def dial(self) -> None:
@@ -104,6 +107,7 @@ class Dialer:
             self._addresses = list(self._resolver.addresses)
             self._try_next()
         else:
+            self._has_renewed = True
             self._resolver.refresh(self._on_resolved)
 
     def go_on(self, sock: socket | None, error: int) -> None:
@@ -132,8 +136,12 @@ class Dialer:
         if self._next < len(self._addresses):
             self._next += 1
             self._take(*begin_connecting(*self._addresses[self._next - 1]))
-        elif not self._racing:
+        elif self._racing:
+            return
+        elif self._has_renewed:
             self._give_up(strerror(self._error))
+        else:
+            self._look_up_again()
 
     def _take(self, sock: socket | None, error: int) -> None:
         if sock is None and error in EXHAUSTED:
@@ -179,9 +187,19 @@ class Dialer:
 
     def _give_up(self, reason: str) -> None:
         self.close()
-        if self._addresses:  # the next link may find other ones
-            self._resolver.refresh()
         self._link.on_unreachable(reason)
+
+    def _look_up_again(self) -> None:
+        """Look the name up: the backend may have moved since. Give up if it has not."""
+        self._has_renewed = True
+        self._resolver.refresh(self._on_renewed)
+
+    def _on_renewed(self, problem: str) -> None:
+        if self._closed:
+            return
+        self._addresses = [one for one in self._resolver.addresses if one not in self._addresses]
+        self._next = 0
+        self._try_next()
 
     def close(self) -> None:
         """Stop trying."""

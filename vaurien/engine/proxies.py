@@ -42,11 +42,15 @@ class Proxies(Mapping[str, ProxyServer]):
         before.shut_down()
 
     def start(self) -> None:
-        """Start all proxies that are enabled; raise `StartError` if one cannot listen."""
+        """Start all proxies that are enabled; raise `StartError` if one cannot listen.
+
+        The names of the backends are looked up at the same time. A proxy whose name is not known yet listens, and its
+        clients wait for the name.
+        """
         for proxy in self._proxies.values():
             if proxy.settings.enabled:
                 try:
-                    proxy.start()
+                    proxy.start(wait=False)
                 except (OSError, UnicodeError) as error:
                     raise StartError.of(error, proxy.address) from error
 

@@ -99,13 +99,18 @@ class ProxyServer:
         self._listener = listener
         self._began = monotonic()
         # The one before may have been stopped while it looked the name up.
-        self.resolver = Resolver(self.backend, self.runtime.spawn)
+        self._replace_resolver()
         if wait:
             self.resolver.resolve()
         else:
             self.resolver.refresh()
         if self.settings.idle_timeout is not None:
             self._idle_watch = IdleWatch(self.loop, self.links, self.settings.idle_timeout)
+
+    def _replace_resolver(self) -> None:
+        self.resolver.stop()
+        self.resolver = Resolver(self.backend, self.runtime.spawn)
+        self.resolver.renew(self.loop, self.settings.resolve_interval)
 
     def _listen(self, address: Address) -> Listener:
         listener = Listener(address, self.settings.backlog, self.open_link, self._is_full)
@@ -162,6 +167,7 @@ class ProxyServer:
         if self._idle_watch is not None:
             self._idle_watch.stop()
             self._idle_watch = None
+        self.resolver.stop()
         self.runtime.stop()
 
     # Links
@@ -229,7 +235,7 @@ class ProxyServer:
     def set_backend(self, backend: Address) -> None:
         """Go to another backend, from the next exchange on."""
         self.backend = backend
-        self.resolver = Resolver(backend, self.runtime.spawn)
+        self._replace_resolver()
         self.resolver.refresh()
         for link in list(self.links.values()):
             link.retire()

@@ -1,15 +1,13 @@
-"""Where the backend is: its name is looked up once, and again when it stops answering; never per connection."""
+"""Where the backend is: its name is looked up now and then, and when it stops answering; never per connection."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from socket import SOCK_STREAM
 from typing import Any
 
-from gevent.socket import getaddrinfo
-
 from vaurien.address import Address, is_host
+from vaurien.engine.lookup import look_up
 
 logger = logging.getLogger(__name__)
 
@@ -23,8 +21,21 @@ class Resolver:
         self._spawn = spawn
         self._waiting: list[Callable[[str], None]] = []
         self._running = False
+        self._timer: Any = None
         #: Pairs of address family and socket address; empty until the name was resolved.
         self.addresses: list[tuple[int, Any]] = []
+
+    def renew(self, loop: Any, seconds: float) -> None:
+        """Look the name up again every so many seconds, until `stop`."""
+        self._timer = loop.timer(seconds, seconds)
+        self._timer.start(self.refresh)
+
+    def stop(self) -> None:
+        """Look the name up no more."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer.close()
+            self._timer = None
 
     def refresh(self, then: Callable[[str], None] | None = None) -> None:
         """Look the name up in the background; then call *then* with what went wrong, empty if nothing did."""
@@ -49,7 +60,7 @@ class Resolver:
             logger.warning('%s: not a host name', problem)
             return problem
         try:
-            found = getaddrinfo(host, port, type=SOCK_STREAM)
+            found = look_up(host, port)
         except OSError as error:
             logger.warning('%s: %s', problem, error.strerror)
             return problem

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from socket import AF_INET, SOCK_STREAM
+from socket import AF_INET
 from typing import Any
 
 import msgspec
-from gevent.socket import getaddrinfo
 
 from vaurien.address import Address, is_host
+from vaurien.engine.lookup import look_up
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import AddressError, ConfigError, ToxiproxyError
@@ -169,7 +169,7 @@ def _resolve(listen: str, prefix: str = '') -> Address:
     found: list[Any] = []
     if is_host(address.host):
         with suppress(OSError):
-            found = getaddrinfo(address.host, address.port, type=SOCK_STREAM)
+            found = look_up(address.host, address.port)
     if not found:
         raise ToxiproxyError(500, f'{prefix}lookup {address.host}: no such host')
     found.sort(key=lambda one: one[0] != AF_INET)
