@@ -37,7 +37,7 @@ from tests.control.fake import ServedProxy
         ('/behavior', {'behavior': 'delay', 'options': {'error': {}}}, 'options.error', 'not among'),
         ('/behavior', {'behavior': 'delay', 'options': {'delay': {'sleep': 'x'}}}, 'options.delay.sleep', 'float'),
         ('/behavior', {'behavior': 'delay', 'options': {'delay': {'options': 1}}}, 'options.delay.options', 'no such'),
-        ('/behavior', {'name': 'error', 'errno': 1205}, 'errno', 'errors of tcp have nothing to choose'),
+        ('/behavior', {'name': 'error', 'errno': 1205}, 'errno', 'errors of tcp have no options'),
         (
             '/behavior',
             {'behavior': '5:error', 'options': {'error': {'code': 500}}},

@@ -45,9 +45,9 @@ def test_too_long(step: int) -> None:
 
 def test_stretch() -> None:
     lines = Lines()
-    lines.left = 10
+    lines.begin_stretch(10)
     assert lines.stretch(b'12345', 1) == 5
     assert lines.left == 6
-    lines.left = 2
+    lines.begin_stretch(2)
     assert lines.stretch(b'12345', 0) == 2
     assert lines.left == 0

@@ -88,6 +88,15 @@ def test_a_name_that_is_taken_is_left_out(plugins: Registry[Configurable], caplo
     assert len(caplog.messages) == 3
 
 
+def test_built_in_ones_come_first() -> None:
+    theirs = type('Theirs', (Configurable,), {'error_options': {'code': ('Theirs', str, '')}})
+    ours = type('Ours', (Configurable,), {'error_options': {'code': ('Ours', int, 1)}, '__module__': 'vaurien.ours'})
+    registry = Registry('protocol', 'nothing.installed', Configurable)
+    registry.register(theirs, 'a')
+    registry.register(ours, 'b')
+    assert MergedOptions(registry, 'error_options', OWN)['code'] == ('b: Ours (default 1)', int | None, None)
+
+
 def test_choose(plugins: Registry[Configurable]) -> None:
     options = MergedOptions(plugins, 'error_options', OWN)
     assert options.choose({'code': 500, 'body': None, 'often': 2, 'other': 3}) == {'code': 500}

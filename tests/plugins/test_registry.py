@@ -176,6 +176,15 @@ def test_an_option_declared_wrongly(behaviors: Registry[Dummy]) -> None:
         behaviors.register(Short)
 
 
+def test_an_error_option_declared_wrongly() -> None:
+    class Short(BaseProtocol):
+        name = 'short'
+        error_options = {'code': ('Code', int)}  # type: ignore[dict-item]
+
+    with pytest.raises(PluginError, match="option 'code' of 'short' is not declared as"):
+        Registry('protocol', 'vaurien.protocols', BaseProtocol).register(Short)
+
+
 def test_installed_by_another_package(behaviors: Registry[Dummy], monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, ('slow', 'tests.samples.delay:Delay'), ('broken', 'tests.samples.nothing:Delay'))
     assert behaviors.names() == ['broken', 'slow']

@@ -35,6 +35,10 @@ class Lines:
         self.kept = b''
         return text[start:end], end + 2 - known + (i if known else 0)
 
+    def begin_stretch(self, left: int) -> None:
+        """Have *left* bytes of a stretch come next: of a new one, or of one that has begun before."""
+        self.left = left
+
     def stretch(self, data: bytes, i: int) -> int:
         """Pass over what *data* has, from *i* on, of the current stretch; return where that ends."""
         step = min(self.left, len(data) - i)

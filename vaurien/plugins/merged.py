@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from vaurien.plugins.options import Option
-from vaurien.plugins.registry import Registry
+from vaurien.plugins.registry import BUILT_IN, Registry
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,9 @@ class MergedOptions(Mapping[str, Option]):
         if self._changes != self._registry.changes:
             self._changes = self._registry.changes
             plugins = self._registry.usable(level=logging.DEBUG)  # a broken plug-in harms nobody who does not use it
-            declared = {name: plugin.all_options(self._attribute) for name, plugin in plugins.items()}
+            # Built-in ones come first, so that no other takes a name away from them.
+            names = sorted(plugins, key=lambda name: not plugins[name].__module__.startswith(BUILT_IN))
+            declared = {name: plugins[name].all_options(self._attribute) for name in names}
             self._merged = merge(declared, self._taken)
         return self._merged
 

@@ -115,8 +115,8 @@ class BaseProtocol(Configurable):
         known = cls.all_options('error_options')
         for name in choice:
             if name not in known:
-                told = f'have {" and ".join(known)}' if known else 'have nothing to choose'
-                raise OptionError(f'errors of {cls.name} {told}', name)
+                options = f'no such option, only {", ".join(known)}' if known else 'no options'
+                raise OptionError(f'errors of {cls.name} have {options}', name)
 
     def error(self, *args: Any, **choice: Any) -> ErrorReply:
         """Return an error in reply to `request`, which is empty where the backend speaks first.

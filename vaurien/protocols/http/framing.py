@@ -69,7 +69,7 @@ class FramedHTTP(Framed[int]):
         return self._walk_upstream(data)
 
     def _walk_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
-        self._up.left = self.upstream_body
+        self._up.begin_stretch(self.upstream_body)
         known = len(self._held)
         data, self._held = self._held + data if known else data, b''
         marks: list[Mark] = []
@@ -145,7 +145,7 @@ class FramedHTTP(Framed[int]):
 
     def _walk_downstream(self, data: bytes) -> Sequence[Mark]:
         body = self._down
-        body.left = self.downstream_body
+        body.begin_stretch(self.downstream_body)
         base = self._down_at - len(self._kept)
         data = self._kept + data
         marks: list[Mark] = []

@@ -20,15 +20,15 @@ _USUAL_VERSION = b'HTTP/1.1 '
 
 
 class _Completion:
-    """Hears from a parser that a message is complete."""
+    """Counts messages that a parser has found complete."""
 
-    __slots__ = ('reached',)
+    __slots__ = ('count',)
 
     def __init__(self) -> None:
-        self.reached = False
+        self.count = 0
 
     def on_message_complete(self) -> None:
-        self.reached = True
+        self.count += 1
 
 
 class QuickHTTP(FramedHTTP):
@@ -62,13 +62,13 @@ class QuickHTTP(FramedHTTP):
         parser = self._requests
         if parser is None:
             parser = self._requests = httptools.HttpRequestParser(self._completion)
-        self._completion.reached = False
+        before = self._completion.count
         try:
             parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._requests = None
             return False
-        if not self._completion.reached:
+        if self._completion.count == before:
             self._requests = None
             return False
         return parser.get_http_version() == '1.1'

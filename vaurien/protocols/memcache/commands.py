@@ -47,6 +47,10 @@ class Run:
         #: The words of the one that is not quiet; empty: it has not come.
         self.last: list[bytes] = []
 
+    def end(self, command: list[bytes]) -> None:
+        """Note the words of the command that is not quiet."""
+        self.last = command
+
     def ends_with(self, reply: list[bytes]) -> bool:
         """Return whether a reply, by the words of its line, is that to the last command.
 

@@ -95,7 +95,7 @@ class FramedMemcache(Framed[Run | int]):
         expected: Run | int = head.expected
         if self._run is not None:
             if expected not in (QUIET, SILENT):
-                self._run.last = line.split()
+                self._run.end(line.split())
                 self._run = None
             return
         self._head_mark = len(marks)

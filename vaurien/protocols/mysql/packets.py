@@ -43,6 +43,10 @@ class Packets:
         #: How many more packets than one the last message had that went on.
         self.continued = 0
 
+    def resume(self, left: int) -> None:
+        """Have *left* bytes of the packet that has begun come next."""
+        self.left = left
+
     def enter(self, data: bytes, i: int, most: int) -> bytes | None:
         """Begin the message at *i*; return the first *most* bytes of its payload, None if they have not arrived."""
         if len(data) - i < 4:

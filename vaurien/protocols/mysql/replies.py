@@ -64,7 +64,7 @@ class FramedMySQL(FramedRequests):
 
     def _walk_downstream(self, data: bytes) -> Sequence[Mark]:
         down = self._down
-        down.left = self.downstream_body
+        down.resume(self.downstream_body)
         if self._kept:
             data, self._kept = self._kept + data, b''
         marks: list[Mark] = []

@@ -59,7 +59,7 @@ class FramedRequests(Framed[int]):
 
     def _walk_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
         up = self._up
-        up.left = self.upstream_body
+        up.resume(self.upstream_body)
         if self._held:
             data, self._held = self._held + data, b''
         marks: list[Mark] = []

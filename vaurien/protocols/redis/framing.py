@@ -42,7 +42,7 @@ class FramedRedis(Framed[int]):
 
     def _walk_upstream(self, data: bytes, marks: list[Mark], i: int) -> tuple[bytes, Sequence[Mark]]:
         """Frame *data* from *i* on, where `_up_at` is."""
-        self._up.left = self.upstream_body
+        self._up.begin_stretch(self.upstream_body)
         if self._held:
             data = self._held + data
             self._held = b''
@@ -77,7 +77,7 @@ class FramedRedis(Framed[int]):
     def _open(self, head: Head, data: bytes, base: int, marks: list[Mark]) -> int:
         """Mark one request, whole if *data* has all of it; return where it, or *data*, ends."""
         values = self._up
-        values.awaited = head.awaited
+        values.expect(head.awaited)
         if head.size is not None:
             values.open_bulk(head.size)
         opened = len(marks)
@@ -100,7 +100,7 @@ class FramedRedis(Framed[int]):
     def _walk_downstream(self, data: bytes, marks: list[Mark], i: int) -> Sequence[Mark]:
         """Frame *data* from *i* on, where `_down_at` is."""
         values = self._down
-        values.left = self.downstream_body
+        values.begin_stretch(self.downstream_body)
         base = self._down_at - i
         try:
             while i < len(data):
@@ -121,7 +121,7 @@ class FramedRedis(Framed[int]):
         """Decide by its first byte what a value is; return False if framing ends with it."""
         self._first = first
         self._kind = INTERIM if first == b'>' or not self._outstanding else REPLY
-        self._down.awaited = 1
+        self._down.expect(1)
         if self._kind == REPLY and first not in FAILURE and self._outstanding[0] in ENDING:
             self._end_framing(ENDING[self._outstanding[0]], self._down_begin, marks)
             return False

@@ -80,9 +80,13 @@ class Values(Lines):
         self.awaited = awaited
         return i
 
+    def expect(self, count: int) -> None:
+        """Have *count* values come next."""
+        self.awaited = count
+
     def open_bulk(self, size: int) -> None:
-        """Expect a bulk string of *size* bytes, and its CRLF, next."""
-        self.left = size
+        """Have a bulk string of *size* bytes, and its CRLF, come next."""
+        self.begin_stretch(size)
         self.in_bulk = True
 
     def _take(self, line: bytes) -> None:

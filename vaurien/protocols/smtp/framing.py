@@ -63,7 +63,7 @@ class FramedSMTP(Framed[int]):
         return self._walk_upstream(data)
 
     def _walk_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
-        self._chunk.left = self.upstream_body
+        self._chunk.begin_stretch(self.upstream_body)
         if self._held:
             data, self._held = self._held + data, b''
         base = self._up_at
@@ -95,7 +95,7 @@ class FramedSMTP(Framed[int]):
         expected = _EXPECTED.get(verb, ORDINARY)
         chunk = _BDAT.fullmatch(line) if verb == b'BDAT' else None  # RFC 3030, 2
         if chunk:
-            self._chunk.left = int(chunk[1])
+            self._chunk.begin_stretch(int(chunk[1]))
         if self._chunk.left:
             self._mode = _CHUNK
         elif expected in (_TO_DATA, _TO_AUTH):
