@@ -82,6 +82,7 @@ class Link:
     __slots__ = (
         '_began',
         '_dialer',
+        '_final_counts',
         '_owner',
         'arming',
         'backend',
@@ -117,6 +118,8 @@ class Link:
         #: What wakes the greenlets that wait for `changed`.
         self.waiters: list[Callable[[], Any]] = []
         self._dialer: Dialer | None = None
+        #: What had gone over it when it was closed.
+        self._final_counts: Counts | None = None
 
     # Opening
 
@@ -264,6 +267,7 @@ class Link:
         self.client.close()
         self.traffic.stop()
         self.changed()
+        self._final_counts = self.counts()
         self._owner.on_closed(self)
         if self.traffic is PLAIN and self.joined:
             del self.up, self.down  # the garbage collector need not find this circle: nobody asks for the streams now
@@ -329,7 +333,9 @@ class Link:
         return [stage.label for chain in chains for stage in chain.stages if stage.applied]
 
     def counts(self) -> Counts:
-        """Return the numbers that it has counted until now."""
+        """Return the numbers that it has counted until now, or until it was closed."""
+        if self._final_counts is not None:
+            return self._final_counts
         if not self.joined:
             return Counts()
         up, down = self.up, self.down

@@ -15,6 +15,10 @@ from vaurien.records.observer import ObservedLink
 #: Where ``struct tcp_info`` of linux/tcp.h has ``tcpi_last_data_recv``, in milliseconds.
 _LAST_DATA_RECV = struct.Struct('=52xI')
 
+#: The kernel counts them in ticks of up to 10 ms, and a fast backend replies within one: if both peers of opaque bytes
+#: spoke in the same tick, nobody knows who was last. For so many milliseconds it is taken to be the client.
+TIE_MS = 250
+
 
 class TrafficLink(ObservedLink, Protocol):
     """The part of a link that its traffic needs, and the ends that the traffic makes."""
@@ -92,7 +96,8 @@ class Traffic:
         """Return whether a peer waits for something: for opaque bytes, whether the client spoke last."""
         if not (up.is_clear and down.is_clear):
             return True
-        return _silence(up.source) < _silence(up.sink)
+        client, backend = _silence(up.source), _silence(up.sink)
+        return client < backend or client == backend < TIE_MS
 
     def set_backend(self, backend: str) -> None:
         """Note that the link is joined to *backend*, ``host:port``."""

@@ -22,7 +22,7 @@ class ObservedLink(Protocol):
         """The address of the client; None once the client has gone."""
 
     def counts(self) -> Counts:
-        """Return the numbers that it has counted until now."""
+        """Return the numbers that it has counted until now, or until it was closed."""
 
 
 class Observer:
