@@ -17,7 +17,7 @@ from tests.servers import HOST, TIMEOUT, command_path
 
 @contextmanager
 def http_session(port: int) -> Iterator[requests.Session]:
-    """A session of `requests` that resolves paths against a local port."""
+    """Return a session of `requests` that resolves paths against a local port."""
     with requests.Session() as session:
         session.trust_env = False
         send = session.request
@@ -31,7 +31,7 @@ def http_session(port: int) -> Iterator[requests.Session]:
 
 @contextmanager
 def redis_client(port: int, **given: Any) -> Iterator[Any]:
-    """A client of the driver ``redis`` that has connected and shaken hands, on one connection."""
+    """Return a client of the driver ``redis`` with one connection, which is open."""
     usual = {'retry': Retry(NoBackoff(), 0), 'socket_timeout': TIMEOUT, 'protocol': 2}
     with redis.Redis(HOST, port, **{**usual, **given}) as client:
         client.ping()

@@ -23,7 +23,7 @@ CLIENT_NAME = 'client.example.com'
 
 @dataclass
 class Message:
-    """A message that was accepted."""
+    """A message that the server has accepted."""
 
     sender: str
     recipients: list[str]
@@ -32,14 +32,14 @@ class Message:
 
 @dataclass
 class Mailbox:
-    """A server that keeps what it gets, and where it is."""
+    """A server that keeps its messages, and its address."""
 
     port: int
     messages: list[Message] = field(default_factory=list)
 
     @property
     def address(self) -> str:
-        """``host:port``."""
+        """Return ``host:port``."""
         return f'{HOST}:{self.port}'
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd calls it so
@@ -54,7 +54,7 @@ def _authenticate(server: Any, session: Any, envelope: Any, mechanism: str, give
 
 @contextmanager
 def mail_server(tls: ssl.SSLContext | None = None) -> Iterator[Mailbox]:
-    """An aiosmtpd that lets `USER` log in with `PASSWORD`, takes mail from everybody, and does STARTTLS with *tls*."""
+    """Run an aiosmtpd that lets `USER` log in with `PASSWORD`, takes all mail, and does STARTTLS if *tls* is given."""
     mailbox = Mailbox(free_port())
     controller = Controller(
         mailbox,
@@ -76,7 +76,7 @@ def mail_server(tls: ssl.SSLContext | None = None) -> Iterator[Mailbox]:
 
 @contextmanager
 def mail_client(port: int, timeout: float = TIMEOUT) -> Iterator[SMTP]:
-    """A client that has read the banner and said EHLO; it closes without saying QUIT."""
+    """Return a client that has read the banner and sent EHLO; it closes without QUIT."""
     client = SMTP(HOST, port, CLIENT_NAME, timeout)
     try:
         client.ehlo()

@@ -27,19 +27,19 @@ class Language:
     text_form: str
 
     def request(self, number: int) -> bytes:
-        """A whole request."""
+        """Return the request with that number."""
         return self.request_form % number
 
     def reply(self, number: int) -> bytes:
-        """The reply of the backend to it."""
+        """Return the backend's reply to it."""
         return self.reply_form % number
 
     def text(self, number: int) -> str:
-        """What a log line calls it."""
+        """Return what a log line calls it."""
         return self.text_form % number if '%' in self.text_form else self.text_form
 
     def read_error(self, peer: Peer) -> bytes:
-        """Take one error reply, which must have the form of an error of the protocol."""
+        """Read one error, and check that it has the form of an error of the protocol."""
         if self.protocol == 'tcp':
             return peer.recv_exactly(1000)
         if self.protocol == 'redis':
@@ -88,7 +88,7 @@ class TalkingBackend(RawBackend):
 
 @contextmanager
 def talking(protocol: str) -> Iterator[TalkingBackend]:
-    """Such a backend, for the length of a block."""
+    """Run a backend that talks, until the block ends."""
     backend = TalkingBackend(LANGUAGES[protocol])
     try:
         yield backend
@@ -97,7 +97,7 @@ def talking(protocol: str) -> Iterator[TalkingBackend]:
 
 
 def make_proxy(backend: RawBackend, protocol: str, behavior: str = 'dummy', **options: Any) -> Proxy:
-    """A proxy that changes nothing it is not told to change; *options* are those of the one *behavior*."""
+    """Return a proxy that leaves Host headers alone; *options* are those of the one *behavior*."""
     return Proxy(
         backend.address,
         protocol,
@@ -109,5 +109,5 @@ def make_proxy(backend: RawBackend, protocol: str, behavior: str = 'dummy', **op
 
 
 def connect(proxy: Proxy) -> Peer:
-    """A client of *proxy*."""
+    """Return a client of *proxy*."""
     return Peer.connect(proxy.address.port, HOST)

@@ -44,7 +44,7 @@ def test_the_upload_was_stored(nginx: Server) -> None:
 
 
 def test_what_gets_no_reply_is_carried_out_too(redis_server: Server) -> None:
-    """There is no reply to wait for: the cut comes once the backend has been sent everything."""
+    """There is no reply to wait for: the connection closes when the backend has got everything."""
     value = LARGE[: 3 * 1024 * 1024]
     with Proxy(redis_server.address, 'redis') as proxy, redis_client(proxy.address.port) as other:
         with connect(proxy) as client:

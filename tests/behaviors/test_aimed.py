@@ -50,7 +50,7 @@ def persist(
     is_passing: Callable[[Exception], bool],
     recover: Callable[[], object] = lambda: None,
 ) -> Result:
-    """What *act* gives, tried again after errors that are passing; *recover* comes after each error."""
+    """Return what *act* returns; try again after errors that are *passing*, and call *recover* before each new try."""
     for left in reversed(range(tries)):
         try:
             return act()
@@ -62,46 +62,46 @@ def persist(
 
 
 def requests_hit(proxy: Proxy) -> list[str]:
-    """The texts of the requests that were hit."""
+    """Return the texts of the requests that were hit."""
     return [fault.request for fault in proxy.faults()]
 
 
 def counted(proxy: Proxy | Client) -> list[tuple[int, int]]:
-    """Of everything armed, how many requests it matched and how many it hit."""
+    """Return, for each rule, how many requests it matched and how many it hit."""
     return [(armed['matched'], armed['hits']) for armed in proxy.status()['behaviors']]
 
 
 def links(proxy: Proxy) -> int:
-    """How many connections there have been, and so the number of the last."""
+    """Return how many connections there have been, and so the number of the last one."""
     return int(proxy.status()['links']['total'])
 
 
 def retrying_session(stack: ExitStack, port: int, retry: Retry) -> requests.Session:
-    """A session that has its requests tried again."""
+    """Return a session that tries requests again."""
     session = stack.enter_context(http_session(port))
     session.mount('http://', HTTPAdapter(max_retries=retry))
     return session
 
 
 def is_deadlock(error: Exception) -> bool:
-    """Whether MySQL chose the transaction for a victim."""
+    """Return whether MySQL chose the transaction as the victim of a deadlock."""
     return isinstance(error, (pymysql.Error, mysql.connector.Error)) and error.args[0] == ER.LOCK_DEADLOCK
 
 
 def is_serialization_failure(error: Exception) -> bool:
-    """Whether PostgreSQL could not serialize the transaction."""
+    """Return whether PostgreSQL could not serialize the transaction."""
     return isinstance(error, psycopg.errors.SerializationFailure)
 
 
 def is_temporary(error: Exception) -> bool:
-    """Whether every recipient was refused for now."""
+    """Return whether every recipient was refused for now."""
     return isinstance(error, smtplib.SMTPRecipientsRefused) and all(
         code // 100 == 4 for code, _ in error.recipients.values()
     )
 
 
 class Application(ABC):
-    """Writes values over one driver, tried so often, and reads the last one back over the same connection."""
+    """Writes values with one driver, which tries several times, and reads the last value over the same connection."""
 
     protocol: ClassVar[str]
     #: The fixture that gives the server.
@@ -123,15 +123,15 @@ class Application(ABC):
 
     @abstractmethod
     def open(self, proxy: Proxy, stack: ExitStack) -> None:
-        """Connect, until *stack* is left."""
+        """Connect; the connection ends with *stack*."""
 
     @abstractmethod
     def write(self, value: str) -> None:
-        """Write, and try again."""
+        """Write a value, and try again."""
 
     @abstractmethod
     def read(self) -> str:
-        """What was written last."""
+        """Return the value that was written last."""
 
 
 class HTTP(Application):
@@ -154,7 +154,7 @@ class HTTP(Application):
 
 
 class Redis(Application):
-    """`redis`, with its retries. What it is to try again it closes the connection for, be it the last time."""
+    """`redis`, with its retries. After an error for which it tries again, it closes the connection, even at last."""
 
     protocol, backend = 'redis', 'redis_server'
     match, request = 'SET aimed*', 'SET aimed:7'
@@ -176,7 +176,7 @@ class Redis(Application):
 
 
 class RedisCluster(Redis):
-    """Likewise, with an error that it tries again only when told to."""
+    """`redis`, with an error after which it tries again only if it is told to."""
 
     error = {'message': 'TRYAGAIN'}
     failure, tells = TryAgainError, 'rehashing of slot'
@@ -204,7 +204,7 @@ class MemcacheText(Application):
 
 
 class MemcacheBinary(MemcacheText):
-    """bmemcached, tried again by hand."""
+    """bmemcached, in a loop that tries again."""
 
     failure, tells = MemcachedException, 'Code: 130'
     keeps = True
@@ -220,7 +220,7 @@ class MemcacheBinary(MemcacheText):
 
 
 class MySQL(Application):
-    """`pymysql`, where a transaction is tried again after a deadlock."""
+    """`pymysql`, in a loop that tries a transaction again after a deadlock."""
 
     protocol, backend = 'mysql', 'mariadb'
     match, request = 'UPDATE aimed*', "UPDATE aimed SET value = 'new'"
@@ -244,7 +244,7 @@ class MySQL(Application):
 
 
 class MySQLPrepared(MySQL):
-    """Likewise, but with `mysql.connector` and a statement that the server has prepared."""
+    """`mysql.connector`, in such a loop, with a statement that the server has prepared."""
 
     request = 'UPDATE aimed SET value = ?'
     failure = mysql.connector.Error
@@ -270,7 +270,7 @@ class MySQLPrepared(MySQL):
 
 
 class Postgres(Application):
-    """psycopg, where a transaction is tried again after a serialization failure."""
+    """psycopg, in a loop that tries a transaction again after a serialization failure."""
 
     protocol, backend = 'postgres', 'postgres'
     match, request = 'UPDATE aimed*', 'UPDATE aimed SET value = $1'
@@ -294,7 +294,7 @@ class Postgres(Application):
 
 
 class PostgresPrepared(Postgres):
-    """Likewise, with a statement that the server has prepared, and no transaction: its end would close that."""
+    """psycopg, in such a loop, with a statement that the server has prepared, and without a transaction."""
 
     def write(self, value: str) -> None:
         def update() -> None:
@@ -304,7 +304,7 @@ class PostgresPrepared(Postgres):
 
 
 class SMTP(Application):
-    """`smtplib`, where mail to Ada is sent again after a reply of 4xx. To read, Bob has to be sent some."""
+    """`smtplib`, in a loop that sends mail to Ada again after a reply of 4xx. Reading it takes mail to Bob."""
 
     protocol, backend = 'smtp', 'mailbox'
     match, request = 'RCPT TO:<ada@*', f'RCPT TO:<{ADA}>'
@@ -324,7 +324,7 @@ class SMTP(Application):
         return str(contents[-1].strip())
 
     def send(self, recipient: str, value: str) -> None:
-        """One message."""
+        """Send one message."""
         assert self.client.sendmail(SENDER, [recipient], value) == {}
 
 
@@ -348,14 +348,14 @@ every_application = pytest.mark.parametrize('kind', APPLICATIONS)
 
 @pytest.fixture(scope='module')
 def mailbox() -> Iterator[Mailbox]:
-    """An aiosmtpd."""
+    """Run an aiosmtpd."""
     with mail_server() as mailbox:
         yield mailbox
 
 
 @pytest.fixture
 def run(request: pytest.FixtureRequest) -> Iterator[Run]:
-    """Starts an application, with a proxy of its own before its server: both end with the test."""
+    """Start an application, with a proxy of its own before its server; both end with the test."""
     with ExitStack() as stack:
 
         def start(kind: type[Application], tries: int = TRIES) -> tuple[Proxy, Application]:
@@ -370,7 +370,7 @@ def run(request: pytest.FixtureRequest) -> Iterator[Run]:
 
 @every_application
 class TestEveryDriver:
-    """The error is the protocol's own for what should be tried again."""
+    """Tests every driver with the error of its protocol that means: try again."""
 
     def test_gets_through_after_two_errors(self, run: Run, kind: type[Application]) -> None:
         proxy, application = run(kind)
@@ -409,11 +409,11 @@ class TestEveryDriver:
 
 
 class TestHTTP:
-    """What urllib3 goes by."""
+    """Tests the rules by which urllib3 tries again."""
 
     @pytest.mark.parametrize(('method', 'attempts'), [('PUT', 3), ('POST', 1)])
     def test_just_some_methods_are_tried_again(self, nginx: Server, method: str, attempts: int) -> None:
-        """Those that may be repeated; a POST may not, by default."""
+        """By default, urllib3 does not repeat a POST."""
         with ExitStack() as stack:
             proxy = stack.enter_context(Proxy(nginx.address, 'http'))
             session = retrying_session(stack, proxy.address.port, Retry(TRIES - 1, status_forcelist=[503]))
@@ -425,7 +425,7 @@ class TestHTTP:
 
     @pytest.mark.parametrize(('seconds', 'attempts'), [(None, 1), (0, 3), (7, 3)])
     def test_retry_after_asks_for_it(self, nginx: Server, seconds: int | None, attempts: int) -> None:
-        """Of a 503 that nothing else says to try again."""
+        """Retry-After is the only reason to try again after this 503."""
         waits: list[float | None] = []
 
         class Hurried(Retry):
@@ -444,7 +444,7 @@ class TestHTTP:
 
 
 class TestTransactions:
-    """What was done in the ones that failed is undone, once it is rolled back."""
+    """Tests that a rollback undoes what a failed transaction has done."""
 
     @pytest.mark.parametrize('match', ['UPDATE stock*', 'COMMIT'])
     def test_mysql(self, mariadb: Server, match: str) -> None:
@@ -484,11 +484,11 @@ class TestTransactions:
 
 
 class TestPrepared:
-    """A statement is aimed at by its text, also where all that is sent is the name it was prepared under."""
+    """Tests that a pattern finds a statement by its text, also where only its name is sent."""
 
     @pytest.mark.parametrize(('threshold', 'executions'), [(0, 1), (5, 6)])
     def test_postgres(self, postgres: Server, threshold: int, executions: int) -> None:
-        """What has been executed *threshold* times psycopg prepares; here, before anything is armed."""
+        """psycopg prepares what it has executed *threshold* times: here, before anything is armed."""
         with Proxy(postgres.address, 'postgres') as proxy, enter(proxy, prepare_threshold=threshold) as connection:
             for number in range(executions):
                 assert one(connection, 'SELECT %s + 1', number) == number + 1
@@ -502,7 +502,7 @@ class TestPrepared:
             assert ('SELECT $1 + 1',) in statements
 
     def test_postgres_in_a_pipeline(self, postgres: Server) -> None:
-        """Everything is sent before the first reply, and what executes either statement has the same bytes."""
+        """Everything is sent before the first reply, and both executions have the same bytes."""
         with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
             proxy.set_behavior('error', match='SELECT 2', nth='every 2', sqlstate='40001')
             client = connection.pgconn
@@ -527,7 +527,7 @@ class TestPrepared:
 
 
 class TestSMTP:
-    """One recipient of a message is refused, and gets it later."""
+    """Tests a recipient that is refused at first, and gets the message later."""
 
     def test_the_others_are_taken(self, mailbox: Mailbox) -> None:
         with Proxy(mailbox.address, 'smtp') as proxy, mail_client(proxy.address.port) as client:
@@ -543,7 +543,7 @@ class TestSMTP:
 
 
 class TestTCP:
-    """Noise, and a client that makes another connection when it does not understand."""
+    """Tests noise, with a client that connects again when it does not understand a reply."""
 
     def test_gets_through_after_two_errors(self, echo_server: RawBackend) -> None:
         with Proxy(echo_server.address, seed=1) as proxy:
@@ -572,7 +572,7 @@ class TestTCP:
 
 
 def greet(proxy: Proxy) -> None:
-    """Say hello, on a connection of its own; raises `ValueError` if that is not what comes back."""
+    """Send hello on a new connection. Raise `ValueError` if something else comes back."""
     with connect(proxy) as client:
         client.send(b'hello')
         if client.recv_exactly(5) != b'hello':
@@ -580,12 +580,12 @@ def greet(proxy: Proxy) -> None:
 
 
 def is_noise(error: Exception) -> bool:
-    """Whether that was it."""
+    """Return whether the error is that of noise."""
     return isinstance(error, ValueError)
 
 
 class TestArming:
-    """However it is armed."""
+    """Tests the ways to arm a rule."""
 
     def test_times_retires_it(self, redis_server: Server) -> None:
         with Proxy(redis_server.address, 'redis') as proxy, redis_client(proxy.address.port) as client:

@@ -1,4 +1,4 @@
-"""What every behavior keeps to, whatever it does to an exchange and in whatever protocol."""
+"""What every behavior does, whatever it does to an exchange, and in every protocol."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ every_variant = pytest.mark.parametrize(('name', 'options', 'outcome'), VARIANTS
 
 @pytest.fixture
 def backend(protocol: str) -> Iterator[TalkingBackend]:
-    """A backend that speaks the protocol of the test."""
+    """Run a backend that speaks the protocol of the test."""
     with talking(protocol) as backend:
         yield backend
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
-    """No more descriptors are open in the end than were in the beginning."""
+    """Check that a test leaves no file descriptor open."""
     before = count_descriptors()
     yield
     eventually(lambda: count_descriptors() <= before)
@@ -79,7 +79,7 @@ def greenlets(server: ProxyServer) -> int:
 
 
 def see_end(client: Peer) -> None:
-    """Read up to the end of the stream, or the reset."""
+    """Read up to the end of the stream, or up to a reset."""
     with suppress(ConnectionError):
         client.recv_all()
 
@@ -99,7 +99,7 @@ def is_harmful(name: str, options: dict[str, Any]) -> bool:
 
 
 def meet(client: Peer, language: Language, number: int, outcome: str) -> None:
-    """Send a request and take whatever comes of it, to its end."""
+    """Send a request, and read everything that comes of it."""
     client.send(language.request(number))
     if outcome == PASSES:
         assert client.recv_exactly(len(language.reply(number))) == language.reply(number)
@@ -176,7 +176,7 @@ def test_ends_when_the_proxy_stops(
 def test_harms_only_what_drew_it(
     backend: TalkingBackend, protocol: str, name: str, options: dict[str, Any], outcome: str
 ) -> None:
-    """Half of the exchanges draw it; the others get their own reply to the byte, on the same connection or the next."""
+    """Half of the exchanges draw the behavior; the others get exactly their reply, on this connection or the next."""
     language, rules = backend.language, make_rules(f'50:{name}', {name: options})
     selector = Selector([Rule(Behavior.get(name), 50.0)], SEED)
     asked, links, place = [], 1, 0
@@ -208,7 +208,7 @@ def test_is_counted_and_logged(
     outcome: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A fault is one line; an exchange that passes is none."""
+    """A fault is one line of the log; an exchange that passes is none."""
     caplog.set_level(logging.INFO, 'vaurien')
     with make_proxy(backend, protocol) as proxy, connect(proxy) as client:
         meet(client, backend.language, 1, PASSES)

@@ -57,7 +57,7 @@ def test_the_reply_is_held_back(raw_backend: RawBackend) -> None:
 
 
 def test_the_backends_own_time_comes_before(raw_backend: RawBackend) -> None:
-    """However long the backend took for it, the reply is late by as much again."""
+    """The delay is added to the time that the backend takes."""
     with make_proxy(raw_backend, 'redis', 'delay', sleep=LATE, before=False) as proxy, connect(proxy) as client:
         backend = raw_backend.accept()
         client.send(b'PING\r\n')
@@ -123,7 +123,7 @@ def test_uploads_arrive_whole(nginx: Server, before: bool) -> None:
 
 
 def test_is_nobody_elses(echo_server: RawBackend) -> None:
-    """Twenty clients wait at the same time, not one after the other."""
+    """Twenty clients wait at the same time, and not one after the other."""
     with make_proxy(echo_server, 'tcp', 'delay', sleep=LATE) as proxy:
         clients = [connect(proxy) for _ in range(20)]
         began = monotonic()

@@ -1,4 +1,4 @@
-"""What the drivers of HTTP and Redis raise under each behavior, as `docs/protocols.md` says it."""
+"""What the drivers of HTTP and Redis raise under each behavior, for the tables of `docs/protocols.md`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OPTIONS: dict[str, dict[str, Any]] = {'delay': {'sleep': 0.2}, 'transient': {'ag
 
 
 def raised(ask: Callable[[], object]) -> str:
-    """The full name of what *ask* raises."""
+    """Return the full name of what *ask* raises."""
     try:
         ask()
     except Exception as error:  # whatever it is: that is the question
@@ -89,7 +89,7 @@ def test_redis_cli(redis_server: Server, behavior: str, said: str) -> None:
 
 
 def check(protocol: str, behavior: str, ask: Callable[[], object]) -> None:
-    """*ask* raises what is written, when it is written."""
+    """Check that *ask* raises what the table says, when it says."""
     first, _, then = RAISES[protocol][behavior].partition(', ')
     assert raised(ask) == first.partition(' ')[0]
     if then.startswith('then '):

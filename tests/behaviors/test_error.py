@@ -28,19 +28,19 @@ UPLOAD = LARGE[: 5 * 1024 * 1024]
 
 @contextmanager
 def failing(backend: Server | RawBackend, protocol: str = 'http', seed: int = 1, **options: Any) -> Iterator[Proxy]:
-    """A proxy in front of *backend* with nothing but errors."""
+    """Run a proxy in front of *backend* that answers with nothing but errors."""
     with Proxy(backend.address, protocol, behavior='error', options={'error': options}, seed=seed) as proxy:
         yield proxy
 
 
 def read_response(client: Peer) -> tuple[bytes, bytes]:
-    """The head and the body of a response with a length."""
+    """Read a response with a length; return its head and its body."""
     head = client.recv_until(HEAD_END)
     return head, client.recv_exactly(int(head.partition(b'Content-Length: ')[2].partition(b'\r\n')[0]))
 
 
 class TestHTTP:
-    """A response of status 500 to 503, or of one that was chosen."""
+    """Tests a response of status 500 to 503, or of a status that was chosen."""
 
     def test_any_of_four_statuses_on_one_connection(self, nginx: Server) -> None:
         with failing(nginx) as proxy, http_session(proxy.address.port) as session:
@@ -99,7 +99,7 @@ class TestHTTP:
                 assert client.recv_all() == b''
 
     def test_what_comes_after_the_head_does_not_close(self, nginx: Server) -> None:
-        """Neither a body that looks like a header, nor the next request of a pipeline."""
+        """Neither a body that looks like a header nor the next request of a pipeline closes the connection."""
         body = b'\nConnection: close\r\nExpect: 100-continue\r\n'
         request = b'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b' % (len(body), body)
         with failing(nginx) as proxy, connect(proxy) as client:
@@ -153,7 +153,7 @@ class TestHTTP:
 
 
 class TestRedis:
-    """``-ERR``."""
+    """Tests ``-ERR``."""
 
     def test_the_driver_raises_and_goes_on(self, redis_server: Server) -> None:
         with Proxy(redis_server.address, 'redis') as proxy, redis_client(proxy.address.port) as client:
@@ -189,7 +189,7 @@ class TestRedis:
 
 
 class TestTCP:
-    """A thousand random bytes."""
+    """Tests a thousand random bytes."""
 
     def test_in_place_of_the_reply(self) -> None:
         language = LANGUAGES['tcp']
@@ -205,7 +205,7 @@ class TestTCP:
 
 
 class TestInject:
-    """A hundred random bytes in the middle of the real reply."""
+    """Tests a hundred random bytes in the middle of the real reply."""
 
     @pytest.mark.parametrize('protocol', LANGUAGES)
     def test_just_there(self, protocol: str) -> None:
@@ -264,7 +264,7 @@ class TestInject:
 
 
 class TestWarmup:
-    """Some exchanges pass first."""
+    """Tests that some exchanges pass first."""
 
     def test_counts_over_all_connections_from_when_it_was_armed(self, nginx: Server) -> None:
         with failing(nginx, code=500, warmup=3) as proxy:
@@ -291,7 +291,7 @@ class TestWarmup:
 
 
 class TestSeed:
-    """The same seed: the same errors and the same bytes."""
+    """Tests that the same seed gives the same errors and the same bytes."""
 
     def statuses(self, nginx: Server, seed: int) -> list[int]:
         with failing(nginx, seed=seed) as proxy, http_session(proxy.address.port) as session:
@@ -314,7 +314,7 @@ class TestSeed:
 
 
 class TestOptions:
-    """What they may be."""
+    """Tests the values of the options."""
 
     def test_defaults(self) -> None:
         defaults = {**dict.fromkeys(PARTS), **UNAIMED, 'inject': False, 'warmup': 0}

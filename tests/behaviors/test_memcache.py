@@ -81,7 +81,7 @@ PIPELINES: dict[str, tuple[list[bytes], bytes, bytes]] = {
 
 @contextmanager
 def text_client(proxy: Proxy, **given: Any) -> Iterator[Any]:
-    """pymemcache, connected."""
+    """Return pymemcache, connected."""
     client = Client((HOST, proxy.address.port), **{'timeout': TIMEOUT, 'default_noreply': False, **given})
     try:
         client.version()
@@ -92,7 +92,7 @@ def text_client(proxy: Proxy, **given: Any) -> Iterator[Any]:
 
 @contextmanager
 def binary_client(proxy: Proxy, **given: Any) -> Iterator[Any]:
-    """bmemcached, connected."""
+    """Return bmemcached, connected."""
     client = bmemcached.Client((f'{HOST}:{proxy.address.port}',), **{'socket_timeout': TIMEOUT, **given})
     try:
         assert client.get('nothing') is None
@@ -102,7 +102,7 @@ def binary_client(proxy: Proxy, **given: Any) -> Iterator[Any]:
 
 
 def raised(call: Callable[[], object], has_text: bool = True) -> str:
-    """The class of what *call* raises, and the text if it *has_text*."""
+    """Return the class of what *call* raises, and the text if it *has_text*."""
     try:
         call()
     except Exception as error:
@@ -115,12 +115,12 @@ def raised(call: Callable[[], object], has_text: bool = True) -> str:
 
 
 def links(proxy: Proxy) -> int:
-    """How many connections it has had."""
+    """Return how many connections the proxy has had."""
     return int(proxy.status()['links']['total'])
 
 
 class TestDummy:
-    """Nobody notices."""
+    """Tests that nobody notices."""
 
     def test_pymemcache(self, memcached: Server) -> None:
         with Proxy(memcached.address, 'memcache') as proxy, text_client(proxy) as client:
@@ -188,7 +188,7 @@ class TestDummy:
 
 
 class TestError:
-    """``SERVER_ERROR``, or the status 0x84."""
+    """Tests ``SERVER_ERROR`` and the status 0x84."""
 
     def test_pymemcache(self, memcached: Server) -> None:
         with Proxy(memcached.address, 'memcache') as proxy, text_client(proxy) as client:
@@ -204,7 +204,7 @@ class TestError:
             assert client.get('error') is None
 
     def test_the_connection_stays(self, memcached: Server) -> None:
-        """After the data block has been read, which is no command."""
+        """The error comes after the data block, which is not taken for a command."""
         with Proxy(memcached.address, 'memcache') as proxy, connect(proxy) as client:
             client.send(b'version\r\n')
             client.recv_until(b'\r\n')
@@ -283,7 +283,7 @@ class TestError:
 
 
 class TestSilence:
-    """Late, and never."""
+    """Tests replies that come late or never."""
 
     @pytest.mark.parametrize('behavior', ['delay', 'hang'])
     def test_pymemcache_gives_up(self, memcached: Server, behavior: str) -> None:
@@ -315,7 +315,7 @@ class TestSilence:
 
 
 class TestGone:
-    """The connection is closed, and the drivers open another for the next command."""
+    """Tests connections that close; the drivers open another for the next command."""
 
     def test_blackout(self, memcached: Server) -> None:
         with Proxy(memcached.address, 'memcache') as proxy:
@@ -348,7 +348,7 @@ class TestGone:
 
 
 def test_watch_is_let_through(memcached: Server) -> None:
-    """From there on no behavior applies that needs exchanges."""
+    """After it, no behavior applies that needs exchanges."""
     with Proxy(memcached.address, 'memcache') as proxy, connect(proxy) as watcher, text_client(proxy) as client:
         watcher.send(b'watch mutations\r\n')
         assert watcher.recv_until(b'\r\n') == b'OK\r\n'

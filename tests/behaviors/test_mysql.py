@@ -54,13 +54,13 @@ every_behavior = pytest.mark.parametrize('behavior', RAISES)
 
 
 def make_proxy(mariadb: Server, behavior: str = 'dummy', **options: Any) -> Proxy:
-    """A proxy in front of *mariadb*; *options* are those of the one *behavior*."""
+    """Return a proxy in front of *mariadb*; *options* are those of the one *behavior*."""
     return Proxy(mariadb.address, 'mysql', behavior=behavior, options={behavior: options}, seed=1)
 
 
 @contextmanager
 def mysql_client(proxy: Proxy, **given: Any) -> Iterator[Any]:
-    """A connection of ``pymysql`` that has logged in."""
+    """Return a connection of ``pymysql`` that has logged in."""
     usual = {'user': 'tester', 'password': 'secret', 'database': 'test', 'read_timeout': TIMEOUT, 'local_infile': True}
     client = pymysql.connect(host=HOST, port=proxy.address.port, **{**usual, **given})
     try:
@@ -71,14 +71,14 @@ def mysql_client(proxy: Proxy, **given: Any) -> Iterator[Any]:
 
 
 def ask(client: Any, statement: str, *arguments: object) -> Any:
-    """The rows that *statement* gives."""
+    """Return the rows that *statement* gives."""
     with client.cursor() as cursor:
         cursor.execute(statement, arguments or None)
         return cursor.fetchall()
 
 
 def log_in(proxy: Proxy, timeout: float = TIMEOUT) -> None:
-    """Connect, log in, leave."""
+    """Connect, log in and leave."""
     with mysql_client(proxy, read_timeout=timeout) as client:
         client.ping()
 
@@ -93,7 +93,7 @@ def run_client(proxy: Proxy, statements: str, *flags: str) -> subprocess.Complet
 
 
 def raised(act: Callable[[], object]) -> str:
-    """The full name of what *act* raises, with the number of the error."""
+    """Return the full name of what *act* raises, with the number of the error."""
     try:
         act()
     except pymysql.Error as error:
@@ -102,7 +102,7 @@ def raised(act: Callable[[], object]) -> str:
 
 
 def check(expected: str, act: Callable[[], object]) -> None:
-    """*act* raises what is written, when it is written."""
+    """Check that *act* raises what the table says, when it says."""
     first, _, then = expected.partition(', ')
     began = monotonic()
     assert raised(act) == first
@@ -150,7 +150,7 @@ def test_login(mariadb: Server, behavior: str) -> None:
 
 
 class TestDummy:
-    """Nothing is changed, whatever is asked; each exchange is seen, by a delay of no seconds."""
+    """Tests that nothing changes, whatever is asked; a delay of 0 seconds shows that each exchange is seen."""
 
     @pytest.mark.parametrize('flags', [0, CLIENT.MULTI_STATEMENTS])
     def test_values(self, mariadb: Server, flags: int) -> None:
@@ -220,7 +220,7 @@ class TestDummy:
 
     @pytest.mark.parametrize('flags', [0, 1 << 24], ids=['EOF packets', 'none'])
     def test_on_the_wire(self, mariadb: Server, flags: int) -> None:
-        """What the driver does not do: prepared statements, cursors, old commands, becoming somebody else."""
+        """The driver does none of this: prepared statements, cursors, old commands, a change of user."""
         with make_proxy(mariadb, 'delay', sleep=0) as proxy, mysql_client(proxy, client_flag=flags) as client:
             ends = 0 if flags else 1
             ask_raw(client, COMMAND.COM_QUERY, b'CREATE OR REPLACE TABLE wire (a int, b int)', 1)
@@ -263,19 +263,19 @@ class TestDummy:
 
 
 def ask_raw(client: Any, command: int, body: bytes, packets: int) -> Sequence[bytes]:
-    """Send a command; give the packets of its reply, so many, after which nothing may come."""
+    """Send a command; return the packets of its reply, of which there are exactly so many."""
     client._execute_command(command, body)
     return [client._read_packet()._data for _ in range(packets)]
 
 
 def execute(client: Any, statement: bytes, cursor: bytes, parameters: bytes, packets: int) -> Sequence[bytes]:
-    """Execute a prepared statement, with or without a *cursor* at the server."""
+    """Execute a prepared statement, with or without a *cursor* in the server."""
     body = statement + cursor + (1).to_bytes(4, 'little') + parameters
     return ask_raw(client, COMMAND.COM_STMT_EXECUTE, body, packets)
 
 
 def become(client: Any, user: bytes, password: bytes = b'', database: bytes = b'test') -> None:
-    """Change the user: the server asks for the password with a salt of its own."""
+    """Change the user: the server asks for the password with a new salt."""
     body = user + b'\0\0' + database + b'\0\x2d\0mysql_native_password\0\0'
     (question,) = ask_raw(client, COMMAND.COM_CHANGE_USER, body, 1)
     assert question.startswith(b'\xfemysql_native_password\0')
@@ -286,7 +286,7 @@ def become(client: Any, user: bytes, password: bytes = b'', database: bytes = b'
 
 
 class TestError:
-    """An ERR packet in place of the reply; the connection stays open but for the greeting and the login."""
+    """Tests an ERR packet in place of the reply; the connection closes only after the greeting and the login."""
 
     @pytest.mark.parametrize(
         ('options', 'kind', 'errno'),
@@ -313,7 +313,7 @@ class TestError:
             assert ask(client, 'SELECT 1') == ((1,),)
 
     def test_a_statement_of_several_packets(self, mariadb: Server) -> None:
-        """The number of the error's packet goes by how many there were."""
+        """The number of the error's packet depends on how many packets the statement had."""
         with make_proxy(mariadb) as proxy, mysql_client(proxy) as client:
             with proxy.with_behavior('error'):
                 assert raised(lambda: ask(client, f"SELECT LENGTH('{HUGE}')")) == RAISES['error']
@@ -369,7 +369,7 @@ def test_whether_it_was_done(mariadb: Server, behavior: str, rows: int) -> None:
 
 
 def test_late_replies(mariadb: Server) -> None:
-    """Held back from their beginning; what asks the client for more is not."""
+    """Replies are held back from their beginning; what asks the client for more is not."""
     with make_proxy(mariadb, 'delay', sleep=0.02, before=False) as proxy, mysql_client(proxy) as client:
         assert ask(client, 'SELECT %s', LARGE) == ((LARGE,),)
         become(client, b'tester', b'secret')
@@ -377,7 +377,7 @@ def test_late_replies(mariadb: Server) -> None:
 
 
 class TestClient:
-    """The client ``mariadb``: results without EOF packets, a dialog to log in, compression."""
+    """Tests the client ``mariadb``: results without EOF packets, a dialog to log in, compression."""
 
     @pytest.mark.parametrize('flags', [[], ['--default-auth=mysql_clear_password']], ids=['plain', 'dialog'])
     def test_statements(self, mariadb: Server, flags: list[str]) -> None:

@@ -37,13 +37,13 @@ DATABASE = {'host': HOST, 'user': 'tester', 'password': 'secret', 'dbname': 'pos
 
 
 def enter(proxy: Proxy, **given: Any) -> psycopg.Connection[Any]:
-    """A connection whose first exchange is its startup."""
+    """Return a connection whose first exchange is its startup."""
     options = {**DATABASE, 'port': proxy.address.port, 'sslmode': 'disable', 'autocommit': True, **given}
     return psycopg.connect(**options)
 
 
 def raised(ask: Callable[[], object]) -> str:
-    """The full name of what *ask* raises, and its SQLSTATE."""
+    """Return the full name of what *ask* raises, and its SQLSTATE."""
     try:
         ask()
     except psycopg.Error as error:
@@ -53,7 +53,7 @@ def raised(ask: Callable[[], object]) -> str:
 
 
 def check(expected: str, ask: Callable[[], object]) -> None:
-    """*ask* raises what is written, when it is written."""
+    """Check that *ask* raises what the table says, when it says."""
     first, _, then = expected.partition(', ')
     began = time.monotonic()
     assert raised(ask) == first
@@ -62,14 +62,14 @@ def check(expected: str, ask: Callable[[], object]) -> None:
 
 
 def one(connection: psycopg.Connection[Any], statement: str = 'SELECT 1', *values: object) -> Any:
-    """The one value that *statement* gives."""
+    """Return the one value that *statement* gives."""
     row = connection.execute(statement, values or None).fetchone()
     assert row is not None
     return row[0]
 
 
 def next_result(connection: psycopg.Connection[Any]) -> Any:
-    """What libpq gives next. Its own way to wait would stop every thread, the proxy's too."""
+    """Return the next result of libpq, whose own way to wait would stop every thread, that of the proxy included."""
     pgconn = connection.pgconn
     while pgconn.flush():
         select.select([], [pgconn.socket], [], TIMEOUT)
@@ -80,7 +80,7 @@ def next_result(connection: psycopg.Connection[Any]) -> Any:
 
 
 class TestDummy:
-    """Nothing is to be seen of it."""
+    """Tests that nothing is to be seen of the proxy."""
 
     def test_values(self, postgres: Server) -> None:
         with Proxy(postgres.address, 'postgres') as proxy, enter(proxy, sslmode='prefer') as connection:
@@ -119,7 +119,7 @@ class TestDummy:
             assert one(connection, 'SELECT count(*) FROM copied') == len(rows)
 
     def test_copy_by_a_batch(self, postgres: Server) -> None:
-        """The server does not hear the Sync before the COPY."""
+        """The server ignores the Sync before the COPY."""
         with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
             connection.execute('CREATE TEMPORARY TABLE copied (id int)')
             proxy.set_behavior('delay', sleep=0.01, before=False)
@@ -166,7 +166,7 @@ class TestDummy:
 
 
 class TestBehaviors:
-    """What the driver raises, and that the connection is then as it would be with a real server."""
+    """Tests what the driver raises, and that its connection is then as it would be with a real server."""
 
     @pytest.mark.parametrize('behavior', ['dummy', 'delay'])
     @pytest.mark.parametrize('before', [True, False])
@@ -239,7 +239,7 @@ def _fill(copying: Any) -> None:
 
 
 class TestError:
-    """An error that a session survives."""
+    """Tests errors that a session survives."""
 
     def test_the_connection_stays(self, postgres: Server) -> None:
         with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
@@ -291,7 +291,7 @@ class TestError:
             assert 0 < failed < 40
 
     def test_before_the_sync(self, postgres: Server) -> None:
-        """Who waits after a Flush gets it at once."""
+        """A client that waits after a Flush gets the error at once."""
         with (
             Proxy(postgres.address, 'postgres') as proxy,
             enter(proxy) as connection,

@@ -1,4 +1,4 @@
-"""Mail, from smtplib to aiosmtpd, under every behavior; and what needs another server or client, byte by byte."""
+"""Mail from smtplib to aiosmtpd under every behavior, and what needs another server or client."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ INJECTED = b'451 4.3.0 injected by vaurien\r\n'
 
 
 def raised(ask: Callable[[], object]) -> str:
-    """The full name of what *ask* raises, with the code of the reply behind it."""
+    """Return the full name of what *ask* raises, with the code of the reply."""
     try:
         ask()
     except Exception as error:  # whatever it is: that is the question
@@ -67,7 +67,7 @@ def raised(ask: Callable[[], object]) -> str:
 
 
 def check(expected: str, ask: Callable[[], object]) -> None:
-    """*ask* raises what is written, when it is written."""
+    """Check that *ask* raises what the table says, when it says."""
     first, _, then = expected.partition(', ')
     assert raised(ask) == first
     if then.startswith('then '):
@@ -75,26 +75,26 @@ def check(expected: str, ask: Callable[[], object]) -> None:
 
 
 def send(client: smtplib.SMTP, content: bytes = CONTENT) -> None:
-    """Send a message to all, who must all be accepted."""
+    """Send a message to all, and check that all are accepted."""
     assert client.sendmail(SENDER, RECIPIENTS, content) == {}
 
 
 @pytest.fixture(scope='module')
 def server() -> Iterator[Mailbox]:
-    """An aiosmtpd."""
+    """Run an aiosmtpd."""
     with mail_server() as mailbox:
         yield mailbox
 
 
 @pytest.fixture(scope='module')
 def authority() -> trustme.CA:
-    """Who issues certificates."""
+    """Return an authority that issues certificates."""
     return trustme.CA()
 
 
 @pytest.fixture(scope='module')
 def secure(authority: trustme.CA) -> Iterator[Mailbox]:
-    """An aiosmtpd that does STARTTLS."""
+    """Run an aiosmtpd that does STARTTLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(HOST).configure_cert(context)
     with mail_server(context) as mailbox:
@@ -103,7 +103,7 @@ def secure(authority: trustme.CA) -> Iterator[Mailbox]:
 
 @pytest.fixture
 def context(authority: trustme.CA) -> ssl.SSLContext:
-    """What a client needs to trust it."""
+    """Return what a client needs to trust that server."""
     context = ssl.create_default_context()
     authority.configure_trust(context)
     return context
@@ -111,13 +111,13 @@ def context(authority: trustme.CA) -> ssl.SSLContext:
 
 @pytest.fixture
 def mailbox(server: Mailbox) -> Mailbox:
-    """The same, emptied."""
+    """Return the server, without messages."""
     server.messages.clear()
     return server
 
 
 class TestDummy:
-    """Nothing is changed."""
+    """Tests that nothing changes."""
 
     def test_large_messages(self, mailbox: Mailbox) -> None:
         with Proxy(mailbox.address, 'smtp') as proxy, mail_client(proxy.address.port) as client:
@@ -186,14 +186,14 @@ class TestDummy:
 
 
 def log_in(client: smtplib.SMTP, mechanism: str, at_once: bool) -> None:
-    """Log in by this *mechanism*, with what it begins with *at_once* or only when asked."""
+    """Log in by *mechanism*; send the first answer *at_once*, or only when the server asks for it."""
     client.user, client.password = USER, PASSWORD
     answer = getattr(client, f'auth_{mechanism.lower()}')
     assert client.auth(mechanism, answer, initial_response_ok=at_once)[0] == 235
 
 
 def read_replies(client: Peer, count: int) -> list[int]:
-    """The codes of so many replies."""
+    """Return the codes of so many replies."""
     found: list[int] = []
     while len(found) < count:
         line = client.recv_until(b'\r\n')
@@ -271,7 +271,7 @@ class TestDelay:
 
 
 class TestError:
-    """451 or a code, wherever it is aimed; 421 closes."""
+    """Tests 451 or another code, in reply to any command; 421 closes the connection."""
 
     @pytest.mark.parametrize(
         ('passing', 'code', 'expected'),
@@ -310,7 +310,7 @@ class TestError:
             assert proxy.status()['faults'] == {'transient': 1}
 
     def test_to_data_comes_after_the_message(self, mailbox: Mailbox) -> None:
-        """The backend never saw DATA: it is asked to reset, as smtplib does, and takes the next message."""
+        """The backend never saw DATA: after RSET, which smtplib sends, it takes the next message."""
         with Proxy(mailbox.address, 'smtp') as proxy, mail_client(proxy.address.port) as client:
             proxy.set_behavior('transient', warmup=4, agitate=1)
             with pytest.raises(smtplib.SMTPDataError, match='injected by vaurien'):
@@ -335,7 +335,7 @@ class TestError:
             assert read_replies(client, 1) == [250]
 
     def test_to_a_message_that_did_not_wait(self, raw_backend: RawBackend) -> None:
-        """The backend would take it for commands."""
+        """The connection closes, because the backend would take the message for commands."""
         with Proxy(raw_backend.address, 'smtp') as proxy, connect(proxy) as client, raw_backend.accept() as backend:
             backend.send(BANNER)
             client.recv_exactly(len(BANNER))
@@ -410,7 +410,7 @@ class TestError:
 
 
 class TestInject:
-    """The real reply, with noise in the middle of it."""
+    """Tests the real reply with noise in the middle of it."""
 
     def test_the_driver_stumbles(self, mailbox: Mailbox) -> None:
         with Proxy(mailbox.address, 'smtp', seed=1) as proxy:
@@ -439,7 +439,7 @@ class TestInject:
 
 
 class TestStartTLS:
-    """The link is opaque from there."""
+    """Tests STARTTLS, after which the link is opaque."""
 
     def test_accepted(self, secure: Mailbox, context: ssl.SSLContext, caplog: pytest.LogCaptureFixture) -> None:
         with Proxy(secure.address, 'smtp') as proxy, mail_client(proxy.address.port) as client:
@@ -474,7 +474,7 @@ class TestStartTLS:
 
 
 class TestWhatIsTold:
-    """Faults are counted, and logged without secrets."""
+    """Tests that faults are counted, and logged without secrets."""
 
     SECRETS = [
         PASSWORD,

@@ -12,7 +12,7 @@ INTERVAL = 0.002
 
 
 def eventually(check: Callable[[], object]) -> None:
-    """Return as soon as *check* holds; raises `AssertionError` if it does not within `TIMEOUT`."""
+    """Return as soon as *check* holds. Raise `AssertionError` if it does not within `TIMEOUT`."""
     deadline = monotonic() + TIMEOUT
     while not check():
         assert monotonic() < deadline, 'it never came to that'

@@ -1,4 +1,4 @@
-"""Plug-ins by name: what is built in, what is refused, and what is demanded of each."""
+"""Plug-ins by name: what is built in, what is refused, and what each must have."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def behaviors() -> Registry[Dummy]:
 
 
 def install(monkeypatch: pytest.MonkeyPatch, *points: tuple[str, str]) -> None:
-    """Make these name and reference pairs all that is installed."""
+    """Have these pairs of name and reference be all that is installed."""
     monkeypatch.setattr(
         registry, 'entry_points', lambda group: [EntryPoint(name, reference, group) for name, reference in points]
     )
 
 
 def test_built_in_names() -> None:
-    """A new one belongs here, and in the documentation."""
+    """A new plug-in belongs here, and in the documentation."""
     assert sorted(Behavior._installed()) == BEHAVIORS
     assert sorted(Protocol._installed()) == PROTOCOLS
 

@@ -11,7 +11,7 @@ from vaurien.protocols.base import END, HEAD, OPAQUE, REQUEST, UNANSWERED, BaseP
 
 
 def upstream(protocol: BaseProtocol, pieces: Iterable[bytes]) -> tuple[bytes, list[Mark]]:
-    """Everything given back for *pieces*, and every mark; after an OPAQUE mark nothing is fed any more."""
+    """Return everything that *pieces* give back, and every mark; feed nothing after an OPAQUE mark."""
     given = bytearray()
     marks: list[Mark] = []
     for piece in pieces:
@@ -32,7 +32,7 @@ def upstream(protocol: BaseProtocol, pieces: Iterable[bytes]) -> tuple[bytes, li
 
 
 def downstream(protocol: BaseProtocol, pieces: Iterable[bytes]) -> list[Mark]:
-    """Every mark of *pieces*; after an OPAQUE mark nothing is fed any more."""
+    """Return every mark of *pieces*; feed nothing after an OPAQUE mark."""
     passed = 0
     marks: list[Mark] = []
     for piece in pieces:
@@ -51,15 +51,15 @@ def downstream(protocol: BaseProtocol, pieces: Iterable[bytes]) -> list[Mark]:
 
 
 def is_unparsed(protocol: BaseProtocol) -> bool:
-    """Whether framing has ended because bytes did not parse."""
+    """Return whether framing has ended because bytes did not parse."""
     return protocol.opaque is not None and protocol.opaque.unparsed
 
 
 class Describer:
-    """Describes requests the way a link does: in their order, be it long after they were fed."""
+    """Describes requests as a link does: in their order, and perhaps long after they were fed."""
 
     def __init__(self, protocol: BaseProtocol, position: int) -> None:
-        """*position*: of the upstream, where the first of them begins."""
+        """Begin with the request at *position* of the upstream."""
         self.protocol = protocol
         #: None: it was skipped.
         self.texts: list[str | None] = []
@@ -70,7 +70,7 @@ class Describer:
         self._marks: list[Mark] = []
 
     def feed(self, data: bytes) -> None:
-        """What the client sends next."""
+        """Feed what the client sends next."""
         if len(data) < self.protocol.upstream_body:
             self.protocol.skip_upstream(len(data))
         else:
@@ -79,17 +79,17 @@ class Describer:
         self._data += data
 
     def describe(self) -> None:
-        """Describe all that has been fed."""
+        """Describe every request that has been fed."""
         for begin, end in self._requests():
             self.protocol.on_reached(begin)
             self.texts.append(self.protocol.describe(bytes(self._data[begin:end])))
 
     def skip(self) -> None:
-        """Describe nothing of that: nobody asks."""
+        """Describe no request that has been fed: nobody asks."""
         self.texts += [None for _ in self._requests()]
 
     def check(self, expected: Iterable[str]) -> None:
-        """Those that were described were by the *expected* texts, of which there are as many as requests."""
+        """Check that requests have their *expected* texts, where they were described; there is one for each request."""
         both = list(zip(self.texts, expected, strict=True))
         assert [text for text, _ in both if text is not None] == [other for text, other in both if text is not None]
 
@@ -109,7 +109,7 @@ def _check_positions(marks: Sequence[Mark], news: Sequence[Mark]) -> None:
 
 
 def uncut(marks: Iterable[Mark]) -> list[Mark]:
-    """Upstream *marks* as they would be, had every message come whole: heads gone, ends turned into requests."""
+    """Return upstream *marks* as they would be if every message had come whole: without heads, requests for ends."""
     whole: list[Mark] = []
     unanswered = False
     for kind, position in marks:
@@ -128,19 +128,19 @@ def uncut(marks: Iterable[Mark]) -> list[Mark]:
 
 
 def single(data: bytes) -> Iterator[bytes]:
-    """*data*, byte by byte."""
+    """Return *data*, byte by byte."""
     return (data[i : i + 1] for i in range(len(data)))
 
 
 def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
-    """*data*, cut at *places* (taken modulo its length)."""
+    """Return *data*, cut at *places* (modulo its length)."""
     edges = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
     return [data[begin:end] for begin, end in pairwise(edges)]
 
 
 @st.composite
 def anything(draw: st.DrawFn, fragments: st.SearchStrategy[bytes], *, pieces: int = 6, changes: int = 3) -> bytes:
-    """At most so many *pieces* of what makes sense, and so many *changes* to them that do not."""
+    """Draw at most so many *pieces* of what makes sense, with at most so many *changes* that do not."""
     data = bytearray(b''.join(draw(st.lists(fragments, max_size=pieces))))
     for _ in range(draw(st.integers(0, changes))):
         i = draw(st.integers(0, len(data)))

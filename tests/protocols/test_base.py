@@ -1,4 +1,4 @@
-"""What every protocol is held to, and what protocols are made of."""
+"""What every protocol is held to, and what the base class does."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def make(*, overwrite: bool = False, backend: str = BACKEND) -> HTTP:
 
 
 def asked(*requests: bytes) -> HTTP:
-    """A protocol that waits for the replies to *requests*."""
+    """Return a protocol that waits for the replies to *requests*."""
     protocol = make()
     for request in requests:
         assert protocol.feed_upstream(request)[0] == request
@@ -161,7 +161,7 @@ def test_refused_request_passes_untouched(message: bytes, before: bytes) -> None
 
 @pytest.mark.parametrize('message', [REFUSED['garbage'], REFUSED['http 0.9'], REFUSED['line feeds only']])
 def test_refused_at_once(message: bytes) -> None:
-    """Whoever waits for an answer to what is no HTTP must not wait for the end of a head."""
+    """A client that speaks something else may wait for an answer: the proxy must not wait for the end of a head."""
     protocol = make()
     feeding.upstream(protocol, feeding.single(message))
     assert protocol.opaque
@@ -450,7 +450,7 @@ def requests(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def exchanges(draw: st.DrawFn) -> tuple[bytes, bytes]:
-    """A request and what comes back: any number of interim replies, and the reply."""
+    """Draw a request and what comes back: any number of interim replies, and the reply."""
     request = draw(st.sampled_from([GET, HEAD_REQUEST, REQUESTS['connect'], REQUESTS['post']]))
     before = b''.join(
         head(f'HTTP/1.1 {status} x') for status in draw(st.lists(st.sampled_from([100, 102, 103]), max_size=2))
@@ -469,7 +469,7 @@ cuts = st.lists(st.integers(0, 10_000), max_size=12)
 
 
 def _read_with_h11(role: type[h11.CLIENT] | type[h11.SERVER], data: bytes, *requests: bytes) -> list[int]:
-    """Where h11 sees messages end in *data*, interim ones included."""
+    """Return where h11 sees messages end in *data*, interim ones included."""
     ends = []
     rest = data
     number = 0
@@ -657,7 +657,7 @@ class TestError:
 
 
 def parse_response(data: bytes) -> tuple[int, dict[bytes, bytes], bytes]:
-    """Status, headers and body, read by h11, which insists that nothing is left."""
+    """Return status, headers and body of a response, read by h11, which insists that nothing is left."""
     connection = h11.Connection(h11.CLIENT)
     connection.send(h11.Request(method='GET', target='/', headers=[('Host', 'a')]))
     connection.send(h11.EndOfMessage())

@@ -19,7 +19,7 @@ from vaurien.protocols.memcache import Memcache
 def message(
     magic: int, opcode: int, key: bytes = b'', extras: bytes = b'', value: bytes = b'', status: int = 0
 ) -> bytes:
-    """A request or a reply of the binary protocol."""
+    """Return a request or a reply of the binary protocol."""
     size = len(key) + len(extras) + len(value)
     header = struct.pack('>BBHBBHI4sQ', magic, opcode, len(key), len(extras), 0, status, size, b'mine', 0)
     return header + extras + key + value
@@ -34,7 +34,7 @@ def tell(opcode: int, key: bytes = b'', extras: bytes = b'', value: bytes = b'',
 
 
 def asked(*requests: bytes) -> Memcache:
-    """A protocol that waits for the replies to *requests*."""
+    """Return a protocol that waits for the replies to *requests*."""
     protocol = Memcache()
     for request in requests:
         assert protocol.feed_upstream(request)[0] == request
@@ -42,7 +42,7 @@ def asked(*requests: bytes) -> Memcache:
 
 
 def ends(messages: list[bytes]) -> list[int]:
-    """Where each of them ends."""
+    """Return where each of the *messages* ends."""
     return [sum(map(len, messages[: k + 1])) for k in range(len(messages))]
 
 
@@ -144,7 +144,7 @@ ALL_REQUESTS = [
 
 
 def marks_of(requests: list[tuple[bytes, bool]]) -> list[Mark]:
-    """What is due for whole *requests*, each with whether it is answered."""
+    """Return the marks of whole *requests*; each comes with whether it is answered."""
     marks: list[Mark] = []
     for end, (_, answered) in zip(ends([request for request, _ in requests]), requests, strict=True):
         marks += [(REQUEST, end)] if answered else [(REQUEST, end), (UNANSWERED, end)]
@@ -345,7 +345,7 @@ def test_text_in_reply_to_binary_is_refused_at_once() -> None:
 
 
 class TestQuiet:
-    """Which of several replies is the last command's."""
+    """Tests which of several replies belongs to the last command."""
 
     @pytest.mark.parametrize(
         ('request_', 'interim', 'last'),

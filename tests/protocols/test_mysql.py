@@ -51,7 +51,7 @@ SECRET = b'hunter2-secret'
 
 
 def packet(payload: bytes, number: int = 1) -> bytes:
-    """One message, in as many packets as it takes."""
+    """Return one message, in as many packets as it takes."""
     pieces = [payload[i : i + MAX_PACKET] for i in range(0, len(payload) + 1, MAX_PACKET)]
     return b''.join(len(piece).to_bytes(3, 'little') + bytes([number + k]) + piece for k, piece in enumerate(pieces))
 
@@ -109,7 +109,7 @@ def result(
     status: int = 2,
     metadata: bytes = b'',
 ) -> bytes:
-    """A result set; *metadata*: the flag that says whether definitions follow."""
+    """Return a result set; *metadata* is the flag that says whether definitions follow."""
     definitions = b'' if metadata == b'\0' else COLUMN * columns
     head = packet(number(columns) + metadata) + definitions + (eof() if has_eof else b'')
     return head + b''.join(packet(row) for row in rows) + end_of_rows(status, has_eof=has_eof)
@@ -119,7 +119,7 @@ ONE = result()
 
 
 def upstream(data: Iterable[bytes], flags: int = PLAIN) -> tuple[MySQL, bytes, list[Mark]]:
-    """What becomes of *data* after a login."""
+    """Feed *data* after a login; return the protocol, what it gives back, and the marks."""
     protocol = MySQL()
     login = log_in(flags)
     given_back, marks = feeding.upstream(protocol, [login, *data])
@@ -128,7 +128,7 @@ def upstream(data: Iterable[bytes], flags: int = PLAIN) -> tuple[MySQL, bytes, l
 
 
 def downstream(data: Iterable[bytes], *requests: bytes, flags: int = PLAIN) -> tuple[MySQL, list[Mark]]:
-    """The marks in *data*, which comes after a login, in reply to *requests*."""
+    """Feed *data* after a login and *requests*; return the protocol and the marks."""
     protocol = MySQL()
     feeding.upstream(protocol, [log_in(flags), *requests])
     before = [greet(flags), ok()]
@@ -275,7 +275,7 @@ def test_held_head_is_bounded() -> None:
 
 
 class TestLogin:
-    """The connection phase."""
+    """Tests the connection phase."""
 
     def test_greeting(self) -> None:
         for pieces in every_way(greet()):
@@ -349,7 +349,7 @@ class TestLogin:
             assert feeding.downstream(protocol, [greet(), *pieces])[2:] == expected
 
     def test_asked_in_vain(self) -> None:
-        """The last word of a dialog, which nobody answers."""
+        """Nobody answers the last message of a dialog."""
         protocol = MySQL()
         protocol.feed_upstream(LOGIN)
         marks = protocol.feed_downstream(greet() + packet(b'\1token') + ok())
@@ -421,7 +421,7 @@ RESULTS = {(name, has_eof): reply for has_eof in (True, False) for name, reply i
 
 @pytest.mark.parametrize(('case', 'reply'), RESULTS.items(), ids=[f'{name}, {has_eof}' for name, has_eof in RESULTS])
 class TestResults:
-    """Of a query, an execution of a prepared statement."""
+    """Tests replies to a query and to the execution of a prepared statement."""
 
     def flags(self, case: tuple[str, bool]) -> int:
         return PLAIN if case[1] else PLAIN | CLIENT_DEPRECATE_EOF
@@ -536,13 +536,13 @@ def test_framing_ends(request_: bytes, why: str) -> None:
 
 
 def test_nobody_asked() -> None:
-    """An idle connection that the server is about to close."""
+    """A server sends an error before it closes an idle connection."""
     for pieces in every_way(ERROR + ok()):
         assert downstream(pieces)[1] == [(INTERIM, len(ERROR)), (INTERIM, len(ERROR + ok()))]
 
 
 class TestLocalInfile:
-    """LOAD DATA LOCAL INFILE: the client is asked for a file, which ends with an empty packet."""
+    """Tests LOAD DATA LOCAL INFILE: the server asks for a file, which ends with an empty packet."""
 
     ASKED = packet(b'\xfb/tmp/orders.csv')
     FILE = packet(BIG, 2) + packet(b'1,2,3\n', 3) + packet(b'', 4)
@@ -577,7 +577,7 @@ class TestLocalInfile:
 
 @pytest.mark.parametrize('has_eof', [True, False])
 def test_rows_of_several_packets(has_eof: bool) -> None:
-    """Without EOF packets, a value above 16 MiB begins a row as an OK packet begins that is shorter."""
+    """Without EOF packets, a row with a value above 16 MiB begins as a shorter OK packet does."""
     value = b'\xfe' + MAX_PACKET.to_bytes(8, 'little') + bytes(MAX_PACKET)
     exact = b'\xfd' + (MAX_PACKET - 4).to_bytes(3, 'little') + bytes(MAX_PACKET - 4)
     data = result([value, b'\x011', exact, b'\x012'], has_eof=has_eof)
@@ -633,7 +633,7 @@ row_bodies = st.one_of(
 
 @st.composite
 def conversations(draw: st.DrawFn) -> tuple[int, list[tuple[bytes, bytes]]]:
-    """What both sides can do, and requests with their replies."""
+    """Draw capabilities of both sides, and requests with their replies."""
     has_eof, has_flag = draw(st.booleans()), draw(st.booleans())
     flags = (CACHE if has_flag else PLAIN) | (0 if has_eof else CLIENT_DEPRECATE_EOF)
 
@@ -712,7 +712,7 @@ def test_any_bytes_downstream(data: bytes, places: list[int], before: list[bytes
 
 
 class TestDescribe:
-    """What a log says of a request."""
+    """Tests what a log calls a request."""
 
     @pytest.mark.parametrize(
         ('request_', 'shown'),
@@ -802,10 +802,10 @@ LATEST = 0xFFFFFFFF
 
 
 class TestPrepared:
-    """What executes a statement is described by it."""
+    """Tests that an execution has the text of its statement."""
 
     def texts(self, *talk: tuple[bytes, bytes], flags: int = PLAIN) -> list[str | None]:
-        """Of requests, each of which is answered before the next."""
+        """Return the texts of requests, each of which is answered before the next."""
         protocol, _ = downstream([], flags=flags)
         describer = feeding.Describer(protocol, len(log_in(flags)))
         for request, reply in talk:
@@ -840,7 +840,7 @@ class TestPrepared:
         ]
 
     def test_by_its_number(self) -> None:
-        """Where nothing is known to have it."""
+        """A number that stands for no known statement is shown."""
         known = (prepare(b'SELECT 1'), prepared(0, 0, has_eof=True, identity=7))
         assert self.texts((execute(7), ok())) == ['EXECUTE 7']
         assert self.texts((execute(LATEST), ok())) == [f'EXECUTE {LATEST}']
@@ -879,7 +879,7 @@ class TestPrepared:
 
 
 class Session:
-    """What a client asks, what a server answers, and how each request is to be described.
+    """Keeps what a client asks, what a server answers, and the expected text of each request.
 
     The server gives a number again as soon as it is free; the client knows a number once it has got the answer.
     """
@@ -894,7 +894,7 @@ class Session:
         self._learned: dict[int, str] = {}
 
     def ask(self, kind: str, choice: bool) -> None:
-        """Append a request of that *kind*, and its reply."""
+        """Add a request of that *kind*, and its reply."""
         if kind == 'prepare':
             self._prepare(fails=choice)
         elif kind == 'latest' and self._latest:
@@ -927,7 +927,7 @@ class Session:
         self.replies += reply
 
     def go_on(self) -> None:
-        """The client has got its replies."""
+        """Go on as a client that has got its replies."""
         self._open |= self._learned
         self._learned = {}
         self.requests = self.replies = b''
@@ -940,7 +940,7 @@ pipelines = st.lists(st.tuples(commands, st.booleans()), max_size=4)
 @settings(max_examples=200)
 @given(st.lists(st.tuples(pipelines, st.sampled_from(['now', 'later', 'never']), cuts), min_size=3, max_size=6))
 def test_statements_by_the_order_of_requests(rounds: list[tuple[list[tuple[str, bool]], str, list[int]]]) -> None:
-    """However they are cut, and whenever they are described: each is by what was prepared before it."""
+    """A request has the text of what was prepared before it, wherever chunks end and whenever it is described."""
     protocol, _ = downstream([])
     describer = feeding.Describer(protocol, len(LOGIN))
     session = Session()
@@ -961,7 +961,7 @@ def test_statements_by_the_order_of_requests(rounds: list[tuple[list[tuple[str, 
 
 
 class TestError:
-    """An ERR packet."""
+    """Tests ERR packets."""
 
     def error(self, request: bytes, errno: int = 1205, sqlstate: str = '') -> tuple[bytes, bool]:
         protocol = MySQL()
@@ -1000,7 +1000,7 @@ class TestError:
 
     @pytest.mark.parametrize(('request_', 'number', 'closes'), [(LOGIN, 2, True), (ANSWERED['change user'], 1, False)])
     def test_of_a_login(self, request_: bytes, number: int, closes: bool) -> None:
-        """MariaDB lets whoever fails to become somebody else stay who he was."""
+        """In MariaDB, a failed change of user leaves the session as it was."""
         data, does_close = self.error(request_, 1045)
         assert does_close == closes
         assert data[3] == number

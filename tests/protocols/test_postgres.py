@@ -66,7 +66,7 @@ BIG = b'x' * 5000
 
 
 def asked(*requests: bytes, status: bytes = READY) -> Postgres:
-    """A protocol that waits in a session for the replies to *requests*; what is fed to it then is at position 0."""
+    """Return a protocol in a session that waits for the replies to *requests*; what is fed next is at position 0."""
     protocol = Postgres()
     protocol.feed_upstream(START)
     protocol.feed_downstream(WELCOME[: -len(READY)] + status)
@@ -77,7 +77,7 @@ def asked(*requests: bytes, status: bytes = READY) -> Postgres:
 
 
 def sent(pieces: list[bytes]) -> tuple[bytes, list[Mark]]:
-    """What a new protocol gives back for *pieces*, and its marks, as if each request had come whole."""
+    """Return what a new protocol gives back for *pieces*, and its marks as if each request had come whole."""
     given_back, marks = feeding.upstream(Postgres(), pieces)
     return given_back, feeding.uncut(marks)
 
@@ -235,7 +235,7 @@ class TestCopy:
 
     @pytest.mark.parametrize('end', [COPY_DONE, COPY_FAIL])
     def test_in_by_a_batch(self, end: bytes) -> None:
-        """The Sync of the batch is not heard: the request goes on up to the next after the COPY."""
+        """The server ignores the Sync of the batch: the request goes on up to the first Sync after the COPY."""
         for pieces in ways(self.ROWS + SYNC + end + SYNC):
             protocol = asked(STEPS + SYNC)
             assert list(protocol.feed_downstream(COPY_IN)) == [(PROMPT, len(COPY_IN))]
@@ -268,7 +268,7 @@ class TestCopy:
 
     @pytest.mark.parametrize('kind', 'QFPS')
     def test_stray_data_belongs_to_no_request(self, kind: str) -> None:
-        """The backend gave the COPY up, and then so did the client."""
+        """The backend gave up the COPY, and then the client did, too."""
         request = message(kind) + (SYNC if kind == 'P' else b'')
         for pieces in ways(COPY_DATA * 2 + request):
             marks = feeding.upstream(asked(), pieces)[1]
@@ -296,7 +296,7 @@ class TestUnasked:
             assert feeding.downstream(asked(QUERY), pieces) == [(REPLY, len(data))]
 
     def test_before_the_sync(self) -> None:
-        """The client may wait for it; only what comes after the Sync may be held back with the reply."""
+        """The client may wait for what comes before its Sync: only what comes after it may be held back."""
         replies = [message('1'), message('2'), ROWS]
         ends = list(accumulate(map(len, [READY, *replies[:2]])))
         for pieces in ways(READY + b''.join(replies[:2])):
@@ -316,7 +316,7 @@ class TestEnds:
             assert feeding.upstream(protocol, pieces)[1] == [(REQUEST, 5), (UNANSWERED, 5)]
 
     def test_flush_of_nothing(self) -> None:
-        """It opens no batch: no Sync need follow."""
+        """A Flush opens no batch: no Sync has to follow."""
         for pieces in ways(FLUSH + QUERY):
             assert feeding.upstream(asked(), pieces)[1] == [(END, 5), (REQUEST, 5 + len(QUERY))]
 
@@ -553,10 +553,10 @@ def close(name: bytes) -> bytes:
 
 
 class TestPrepared:
-    """A Bind that begins a request is described by its statement."""
+    """Tests that a request which begins with a Bind has the text of its statement."""
 
     def texts(self, *requests: bytes) -> list[str | None]:
-        """Of *requests*, each of which is answered before the next."""
+        """Return the texts of *requests*, each of which is answered before the next."""
         protocol = asked()
         describer = feeding.Describer(protocol, 0)
         for request in requests:
@@ -583,7 +583,7 @@ class TestPrepared:
             assert texts == [text] * 3
 
     def test_by_its_name(self) -> None:
-        """Where the statement is not known, or has been closed."""
+        """A Bind shows the name of a statement that is not known, or that was closed."""
         known = parse(b'a', b'SELECT 1') + SYNC
         assert self.texts(bind(b'a') + SYNC) == ['Bind a']
         assert self.texts(parse(b'a', b'') + SYNC, bind(b'a') + SYNC) == ['Parse', 'Bind']
@@ -593,7 +593,7 @@ class TestPrepared:
         assert self.texts(known, message('C') + SYNC, bind(b'a') + SYNC) == ['SELECT 1', 'Close', 'SELECT 1']
 
     def test_within_one_request(self) -> None:
-        """What it begins with means what was prepared before it."""
+        """The first Bind of a request means what was prepared before the request."""
         again = bind(b'a') + close(b'a') + parse(b'a', b'SELECT 2') + bind(b'a') + SYNC
         texts = self.texts(parse(b'a', b'SELECT 1') + SYNC, again, bind(b'a') + SYNC)
         assert texts == ['SELECT 1', 'SELECT 1', 'SELECT 2']
@@ -631,7 +631,7 @@ def make_step(kind: str, name: bytes, statement: bytes) -> bytes:
     )
 )
 def test_statements_by_the_order_of_requests(sent: list[tuple[list[tuple[str, bytes, bytes]], int, str]]) -> None:
-    """However they are cut, and whenever they are described: each is by what was prepared before it."""
+    """A request has the text of what was prepared before it, wherever chunks end and whenever it is described."""
     protocol = asked()
     describer = feeding.Describer(protocol, 0)
     known: dict[bytes, bytes] = {}
@@ -711,7 +711,7 @@ class TestError:
         assert b'SFATAL\0' in error.data
 
     def test_before_the_sync(self) -> None:
-        """The client may wait for the error before it sends the Sync."""
+        """The client may wait for the error before it sends its Sync."""
         protocol = asked(STEPS)
         protocol.begin_fault(STEPS, 'seed')
         error = protocol.error(sqlstate='40001')

@@ -1,4 +1,4 @@
-"""The quick way of every protocol: it leaves a chunk to the full way, or gives the very same marks, bytes and state.
+"""The quick way of every protocol leaves a chunk to the full way, or gives the very same marks, bytes and state.
 
 These are the tests of each protocol's ``quick.py``; what its full way finds is in the test of the protocol.
 """
@@ -52,7 +52,7 @@ class Ways:
 
 
 def mysql_ways(flags: int, results: dict[str, bytes], *usual: bytes) -> Ways:
-    """MySQL where client and server both have the capabilities *flags*."""
+    """Return the ways of MySQL where client and server both have the capabilities *flags*."""
     opening = [(False, test_mysql.greet(flags)), (True, test_mysql.log_in(flags)), (False, test_mysql.ok())]
     requests = [*test_mysql.ANSWERED.values(), *test_mysql.UNASKED.values()]
     replies = [*results.values(), test_mysql.PROGRESS, test_mysql.eof(), test_mysql.prepared(1, 1, has_eof=True)]
@@ -186,7 +186,7 @@ SCRATCH = {'_up_begin', '_down_begin', '_first', '_kind', '_mark', '_ends_reques
 
 @st.composite
 def conversations(draw: st.DrawFn, ways: Ways) -> list[Turn]:
-    """What both peers say by turns: messages, one or several at once, and anything; some of it is cut."""
+    """Draw what both peers send by turns: messages, one or several at once, and anything; cut some of it."""
     said = list(draw(st.sampled_from(ways.openings)))
     requests = st.sampled_from([request for request, _ in ways.usual] * 4 + ways.requests)
     replies = st.sampled_from([reply for _, reply in ways.usual] * 4 + ways.replies)
@@ -215,7 +215,7 @@ def feed(protocol: Framed[Any], is_upstream: bool, data: bytes) -> tuple[bytes, 
 
 
 def state_of(thing: Any) -> Any:
-    """What *thing* is made of, for comparison."""
+    """Return what *thing* is made of, to compare it."""
     if isinstance(thing, Statements):
         known = deepcopy(thing)
         known.go_to(1 << 62)  # when names come to stand for something is no matter, as long as nobody asks
@@ -235,7 +235,7 @@ def check_state(quick: Framed[Any], full: Framed[Any]) -> None:
 
 
 def check_conversation(ways: Ways, said: Iterable[Turn]) -> None:
-    """Have the two ways listen to what both peers say, and compare what they make of it."""
+    """Feed both ways with what both peers send, and compare the results and states."""
     quick, full = ways.quick(), ways.full()
     ways.prepare(quick)
     ways.prepare(full)
@@ -256,7 +256,7 @@ def check_conversation(ways: Ways, said: Iterable[Turn]) -> None:
 
 @pytest.mark.parametrize('name', WAYS)
 def test_the_two_ways_agree_on_every_pair(name: str) -> None:
-    """Every request and every reply that the tests know, between usual ones, together and each alone."""
+    """Try every request with every reply that the tests know, among usual ones, alone in a chunk and together."""
     ways = WAYS[name]
     (usual_request, usual_reply), *_ = ways.usual
     requests = [message for message in ways.requests if len(message) < LARGE] + [request for request, _ in ways.usual]
@@ -278,7 +278,7 @@ def test_the_two_ways_agree_on_anything(name: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize('name', WAYS)
 def test_the_quick_way_is_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Usual messages, each in a chunk, are not left to the full way."""
+    """The quick way leaves no usual message, alone in a chunk, to the full way."""
     ways = WAYS[name]
     protocol = ways.quick()
     ways.prepare(protocol)

@@ -28,7 +28,7 @@ VALUE = b'$5\r\nvalue\r\n'
 
 
 def asked(*requests: bytes, replies: bytes = b'') -> Redis:
-    """A protocol that waits for the replies to *requests*, after the first *replies*."""
+    """Return a protocol that waits for the replies to *requests*, after the first *replies*."""
     protocol = Redis()
     for request in requests:
         assert protocol.feed_upstream(request)[0] == request
@@ -41,7 +41,7 @@ HELLO_REPLY = b'%1\r\n+proto\r\n:3\r\n'
 
 
 def resp3(*requests: bytes) -> Redis:
-    """A protocol that speaks RESP3 and waits for the replies to *requests*."""
+    """Return a protocol that speaks RESP3 and waits for the replies to *requests*."""
     protocol = asked(HELLO_3, replies=HELLO_REPLY)
     for request in requests:
         protocol.feed_upstream(request)
@@ -379,7 +379,7 @@ SKIP, OFF, ON = (command('CLIENT', 'REPLY', mode) for mode in ('SKIP', 'off', 'O
 
 
 class TestClientReply:
-    """What each of these answers was tried on Redis 7.0."""
+    """Tests CLIENT REPLY; what a server answers was tried with Redis 7.0."""
 
     @pytest.mark.parametrize(
         ('requests', 'answered'),

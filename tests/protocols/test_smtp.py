@@ -43,10 +43,10 @@ CONTENT = b'Subject: x\r\n\r\nHello\r\n.\r\n'
 
 
 class Dialogue:
-    """A protocol that is fed both streams the way a link does, turn by turn, and everything it gave."""
+    """Feeds both streams to a protocol as a link does, turn by turn, and keeps everything that it returned."""
 
     def __init__(self, *pieces: bytes) -> None:
-        """The backend has said *pieces*, a banner unless told otherwise."""
+        """Have the backend send *pieces*, or a banner."""
         self.protocol = SMTP()
         self.sent = 0
         self.given = bytearray()
@@ -56,7 +56,7 @@ class Dialogue:
         self.backend(*(pieces or [BANNER]))
 
     def client(self, *pieces: bytes) -> Dialogue:
-        """The client says *pieces*."""
+        """Have the client send *pieces*."""
         protocol = self.protocol
         for piece in pieces:
             marks: Sequence[Mark] = ()
@@ -74,7 +74,7 @@ class Dialogue:
         return self
 
     def backend(self, *pieces: bytes) -> Dialogue:
-        """The backend says *pieces*."""
+        """Have the backend send *pieces*."""
         for piece in pieces:
             self.received += len(piece)
             if not self._ended(self.down):
@@ -86,13 +86,13 @@ class Dialogue:
         return self
 
     def end(self) -> bytes:
-        """Everything that went upstream, with what is given once the client has sent its last."""
+        """Return everything that went upstream, with what goes on after the client's last byte."""
         self.given += self.protocol.end_upstream()
         assert len(self.given) == self.sent
         return bytes(self.given)
 
     def answered(self) -> list[int]:
-        """The kinds of downstream marks after the banner's."""
+        """Return the kinds of the downstream marks after the banner's."""
         return [kind for kind, _ in self.down[2:]]
 
     @staticmethod
@@ -101,7 +101,7 @@ class Dialogue:
 
 
 def asked(*requests: bytes) -> Dialogue:
-    """A dialogue after the banner in which the client has sent *requests*."""
+    """Return a dialogue, after the banner, in which the client has sent *requests*."""
     return Dialogue().client(*requests)
 
 
@@ -323,14 +323,14 @@ def test_refused_reply(reply: bytes) -> None:
 
 @dataclass
 class Script:
-    """Turns of a client and a backend, and the marks that they ought to give."""
+    """Turns of a client and a backend, and the expected marks."""
 
     turns: list[tuple[bytes, bytes]] = field(default_factory=list)
     up: list[Mark] = field(default_factory=list)
     down: list[Mark] = field(default_factory=list)
 
     def turn(self, requests: Iterable[bytes], replies: Iterable[tuple[int, bytes]]) -> None:
-        """The client says all *requests*, then the backend all *replies*, of which the kind is given."""
+        """Add a turn: the client sends all *requests*, then the backend all *replies*, given with their kinds."""
         requests, replies = list(requests), list(replies)
         sent = sum(len(said) for said, _ in self.turns)
         received = sum(len(said) for _, said in self.turns)
@@ -343,7 +343,7 @@ class Script:
         self.turns.append((b''.join(requests), b''.join(reply for _, reply in replies)))
 
     def check(self, places: Sequence[int] | None) -> Dialogue:
-        """Play it, cut at *places* or byte by byte, and compare."""
+        """Play the turns, cut at *places* or byte by byte, and compare the marks."""
         dialogue = Dialogue()
         for said, answered in self.turns:
             for speak, data in ((dialogue.client, said), (dialogue.backend, answered)):
@@ -426,7 +426,7 @@ def test_a_backend_that_leaves_during_a_message() -> None:
 
 
 def test_a_backend_that_sees_another_end_of_a_message() -> None:
-    """Nothing is known of what follows: the smuggled command is one, and expects a reply, for the backend alone."""
+    """The protocol cannot know what follows: only the backend sees a smuggled command, and replies to it."""
     dialogue = asked(DATA).backend(GO_AHEAD).client(b'Subject: x\n.\n' + MAIL).backend(OK + OK)
     assert dialogue.answered() == [PROMPT, OPAQUE]
     assert dialogue.protocol.opaque == Opaque('a reply to a message before its end', unparsed=True)
