@@ -239,6 +239,7 @@ class TestToxiproxysFile:
             ('[{"upstream": "b:1"}]', ': [0]: missing name'),
             ('[{"name": "b", "upstream": "b:1"}, {"name": "c"}]', ': [1]: missing upstream'),
             ('[{"name": "b", "upstream": "b:1", "listen": "b"}]', ': [0].listen: address b: missing port in address'),
+            ('[{"name": "b", "upstream": "b:1", "toxics": [{}]}]', ': [0].toxics: invalid toxic type'),
             ('[{"name": "b/c", "upstream": "b:1"}]', ": [0].name: 'b/c' does not fit into a URL"),
             ('[{"name": "a", "upstream": "b:1"}]', ": there is a proxy named 'a' already"),
             (

@@ -443,6 +443,65 @@ class TestPopulate:
         (replaced,) = populate(toxiproxy, {**entry, 'upstream': 'other:1'})
         assert (replaced['protocol'], replaced['toxics']) == ('redis', [])
 
+    def test_two_exchange_their_ports(self, toxiproxy: Toxiproxy, echo_server: RawBackend) -> None:
+        one, two = (toxiproxy.create(name, echo_server.address) for name in ('one', 'two'))
+        entries = [{key: proxy[key] for key in ('name', 'upstream')} for proxy in (one, two)]
+        moved = populate(toxiproxy, {**entries[0], 'listen': two['listen']}, {**entries[1], 'listen': one['listen']})
+        assert [proxy['listen'] for proxy in moved] == [two['listen'], one['listen']]
+        assert list(toxiproxy.done('GET', '/proxies').values()) == moved
+        for proxy in moved:
+            with connect(proxy) as client:
+                assert is_live(client)
+
+    def test_a_new_one_takes_the_port_of_one_that_leaves(self, toxiproxy: Toxiproxy) -> None:
+        old = toxiproxy.create('old')
+        new, moved = populate(
+            toxiproxy,
+            {'name': 'new', 'upstream': NOWHERE, 'listen': old['listen']},
+            {'name': 'old', 'upstream': NOWHERE, 'listen': 'localhost:0'},
+        )
+        assert new['listen'] == old['listen'] != moved['listen']
+        assert listens(moved)
+
+    def test_who_does_not_leave_keeps_the_port(self, toxiproxy: Toxiproxy, live: tuple[dict[str, Any], Peer]) -> None:
+        created, client = live
+        same = {key: created[key] for key in ('name', 'upstream', 'listen')}
+        response = toxiproxy('POST', '/populate', [{**same, 'name': 'other'}, same])
+        assert response.status_code == 500
+        assert is_live(client)
+        assert toxiproxy.done('GET', '/proxies') == {'echo': created}
+
+    def test_toxics(self, toxiproxy: Toxiproxy) -> None:
+        late = {'type': 'latency', 'Stream': 'upstream', 'attributes': {'latency': 5}}
+        toxics = [{'type': 'noop', 'name': 'n'}, late]
+        entry = {'name': 'redis', 'upstream': NOWHERE, 'listen': 'localhost:0', 'enabled': False}
+        (created,) = populate(toxiproxy, {**entry, 'toxics': toxics})
+        assert [toxic['name'] for toxic in created['toxics']] == ['latency_upstream', 'n']
+        assert created['toxics'][0]['attributes'] == {'latency': 5, 'jitter': 0}
+        assert populate(toxiproxy, entry) == [created]
+        nothing: Any
+        for nothing in (None, []):
+            assert populate(toxiproxy, {**entry, 'toxics': nothing}) == [created]
+        (changed,) = populate(toxiproxy, {**entry, 'toxics': [{'type': 'latency'}]})
+        assert [toxic['name'] for toxic in changed['toxics']] == ['latency_downstream']
+        toxiproxy.done('DELETE', '/proxies/redis', status=204)
+        assert populate(toxiproxy, created) == [created], 'what is shown can be sent back'
+
+    @pytest.mark.parametrize(
+        ('toxics', 'status', 'said'),
+        [
+            (7, 400, 'bad request body: toxics: Expected `array`, got `int` at proxy 2'),
+            ([{'type': 'latncy'}], 400, 'invalid toxic type at proxy 2'),
+            ([{'type': 'noop'}, {'type': 'noop'}], 409, 'toxic already exists at proxy 2'),
+            ([{'type': 'noop', 'name': '..'}], 400, "bad request body: name: '..' does not fit into a URL at proxy 2"),
+        ],
+    )
+    def test_mistakes_in_toxics(self, toxiproxy: Toxiproxy, toxics: Any, status: int, said: str) -> None:
+        entry = {'name': 'redis', 'upstream': NOWHERE, 'listen': 'localhost:0'}
+        response = toxiproxy('POST', '/populate', [entry, {**entry, 'name': 'db', 'toxics': toxics}])
+        assert response.json() == {'error': said, 'status': status, 'proxies': None}
+        assert toxiproxy.done('GET', '/proxies') == {}
+
     def test_one_name_twice(self, toxiproxy: Toxiproxy) -> None:
         first, second = populate(
             toxiproxy,

@@ -9,7 +9,7 @@ The first line of a responder's docstring is the summary of its operation in Ope
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import falcon
@@ -20,34 +20,25 @@ from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import ConfigError, ToxiproxyError
 from vaurien.protocols import Protocol
 from vaurien.records.status import ToxicStatus
-from vaurien.rules.toxics import STREAMS, ToxicRule
-from vaurien.toxics import Toxic
-from vaurien.toxics.base import BaseToxic
+from vaurien.rules.toxics import ToxicRule
 from vaurien.toxiproxy import gojson
 from vaurien.toxiproxy.answers import ProxyAnswer
 from vaurien.toxiproxy.fields import ProxyFields
 from vaurien.toxiproxy.lifecycle import Lifecycle, ProxyChange
-from vaurien.web.segment import check_name
+from vaurien.toxiproxy.toxics import (
+    ToxicChange,
+    ToxicFields,
+    make_rule,
+    read_attributes,
+    read_rules,
+    read_toxicity,
+    refuse_name,
+)
 
 #: The version of Toxiproxy whose API this is.
 LEVEL = '2.12.0'
 #: The most bytes of a body: enough for thousands of proxies in one request to ``/populate``.
 MAX_BODY = 1024 * 1024
-
-
-class ToxicChange(msgspec.Struct, kw_only=True):
-    """What to change of a toxic. What is left out stays as it is."""
-
-    toxicity: float | None = None
-    attributes: dict[str, Any] = msgspec.field(default_factory=dict)
-
-
-class ToxicFields(ToxicChange, kw_only=True):
-    """A toxic to add. What is left out has its default."""
-
-    name: str = ''
-    type: str = ''
-    stream: str | None = None
 
 
 class ToxiproxyApi:
@@ -95,15 +86,17 @@ class ToxiproxyApi:
     def on_post_populate(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Create or replace proxies.
 
-        A proxy that is already as it should be is left alone.
+        A proxy that is already as it should be is left alone. If there are toxics in the body, a proxy has these and no
+        others.
         """
         done: list[ProxyAnswer] = []
         try:
             wanted: list[ProxyFields] = read_body(req, list[ProxyFields])
             for i, fields in enumerate(wanted, 1):
                 check_fields(fields, f' at proxy {i}')
-            for fields in wanted:
-                done.append(show_proxy(self._lifecycle.populate(fields)))
+                read_rules(fields.toxics, f' at proxy {i}')
+            for i, fields in enumerate(wanted, 1):
+                done.append(show_proxy(self._lifecycle.populate(fields, wanted[i:])))
         except ToxiproxyError as error:
             raise ToxiproxyError(error.status, error.text, proxies=done or None) from None
         send(resp, {'proxies': done}, falcon.HTTP_201)
@@ -127,23 +120,7 @@ class ToxiproxyApi:
         self._lifecycle.find(name)
         fields = read_body(req, ToxicFields)
         proxy = self._lifecycle.find(name)  # it may have been deleted while the body arrived
-        stream = 'downstream' if fields.stream is None else fields.stream
-        if stream.lower() not in STREAMS:
-            raise ToxiproxyError(400, 'stream was invalid, can be either upstream or downstream')
-        if fields.type not in Toxic.names():
-            raise ToxiproxyError(400, 'invalid toxic type')
-        named = fields.name or f'{fields.type}_{stream}'
-        _check_name(named)
-        if any(rule.name == named for rule in proxy.toxics):
-            raise ToxiproxyError(409, 'toxic already exists')
-        kind = Toxic.get(fields.type)
-        rule = ToxicRule(
-            kind=kind,
-            name=named,
-            stream=stream,
-            toxicity=read_toxicity(fields, 1.0),
-            attributes=read_attributes(kind, kind.resolve({}), fields.attributes),
-        )
+        rule = make_rule(fields, {rule.name for rule in proxy.toxics})
         proxy.toxics.add(rule)
         send(resp, show_toxic(rule))
 
@@ -203,14 +180,7 @@ def check_fields(fields: ProxyFields, where: str = '') -> None:
     """Raise `ToxiproxyError` for a proxy without a required field, or with a name to which no path leads."""
     if missing := fields.find_missing():
         raise ToxiproxyError(400, f'missing required field: {missing}{where}')
-    _check_name(fields.name, where)
-
-
-def _check_name(name: str, where: str = '') -> None:
-    try:
-        check_name(name)
-    except ConfigError as error:
-        raise ToxiproxyError(400, f'bad request body: name: {error}{where}') from None
+    refuse_name(fields.name, where)
 
 
 def read_body(req: falcon.Request, type_: Any) -> Any:
@@ -225,31 +195,6 @@ def read_body(req: falcon.Request, type_: Any) -> Any:
         return gojson.read(body, type_)
     except ConfigError as error:
         raise ToxiproxyError(400, f'bad request body: {error}') from None
-
-
-def read_toxicity(change: ToxicChange, before: float) -> float:
-    """Return the toxicity in *change*, or the one *before* if there is none; raise `ToxiproxyError`."""
-    try:
-        return before if change.toxicity is None else gojson.as_float32(change.toxicity)
-    except ConfigError as error:
-        raise ToxiproxyError(400, f'bad request body: toxicity: {error}') from None
-
-
-def read_attributes(kind: type[BaseToxic], before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes *before* with those *given* in their place; raise `ToxiproxyError`.
-
-    As in Go, keys match in any case, unknown ones are ignored, and null changes nothing.
-    """
-    known = {name.lower(): name for name in before}
-    values = {
-        known[key.lower()]: gojson.as_number(value)
-        for key, value in given.items()
-        if key.lower() in known and value is not None
-    }
-    try:
-        return {**before, **kind.check(values)}
-    except ConfigError as error:
-        raise ToxiproxyError(400, f'bad request body: attributes.{error}') from None
 
 
 def show_proxy(proxy: ProxyServer) -> ProxyAnswer:

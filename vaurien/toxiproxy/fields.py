@@ -8,14 +8,17 @@ from __future__ import annotations
 import re
 import socket
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from vaurien.address import MAX_PORT, Address
-from vaurien.errors import AddressError, ConfigError
+from vaurien.errors import AddressError, ConfigError, ToxiproxyError
 from vaurien.protocols import Protocol
+from vaurien.rules.toxics import ToxicRule
 from vaurien.settings import ProxySettings
 from vaurien.toxiproxy import gojson
+from vaurien.toxiproxy.toxics import read_rules
 from vaurien.web.segment import check_name
 
 #: The hosts that mean every address of the machine.
@@ -33,6 +36,8 @@ class ProxyFields(msgspec.Struct, kw_only=True):
     upstream: str = ''
     enabled: bool = True
     protocol: str | None = None
+    #: Read by `read_rules` where they count: whoever creates one proxy may send anything, as in Toxiproxy.
+    toxics: Any = None
 
     def find_missing(self) -> str:
         """Return the first required field that is missing, or an empty text."""
@@ -109,7 +114,7 @@ def split_host_port(text: str) -> tuple[str, str]:
     return host, port
 
 
-def make_settings(fields: ProxyFields, defaults: ProxySettings) -> ProxySettings:
+def make_settings(fields: ProxyFields, defaults: ProxySettings, toxics: tuple[ToxicRule, ...] = ()) -> ProxySettings:
     """Return the settings of a proxy; raise `ConfigError` for an unknown protocol or a text that is no address."""
     try:
         address = WrittenAddress.of(parse_listen(fields.listen if fields.enabled else ''), fields.listen)
@@ -128,6 +133,7 @@ def make_settings(fields: ProxyFields, defaults: ProxySettings) -> ProxySettings
         reset_if_unreachable=False,
         protocol=protocol,
         enabled=fields.enabled,
+        toxics=toxics or defaults.toxics,
     )
 
 
@@ -149,9 +155,11 @@ def read_config(path: str, defaults: ProxySettings) -> list[ProxySettings]:
         except ConfigError as error:
             raise error.within('name').within(place) from None
         try:
-            settings.append(make_settings(entry, defaults))
+            settings.append(make_settings(entry, defaults, read_rules(entry.toxics)))
         except ConfigError as error:
             raise error.within(place) from None
+        except ToxiproxyError as error:
+            raise ConfigError(error.text, f'{place}.toxics') from None
     return settings
 
 

@@ -37,6 +37,11 @@ def read(data: bytes, type_: Any) -> Any:
         raise ConfigError('nested too deeply') from None
     except ValueError as error:
         raise ConfigError(str(error)) from None
+    return convert(value, type_)
+
+
+def convert(value: Any, type_: Any) -> Any:
+    """Return a *value* that was read from JSON as *type_*, as `read` does; raise `ConfigError`."""
     try:
         return msgspec.convert(_normalize(value, type_), type_)
     except msgspec.ValidationError as error:

@@ -6,8 +6,8 @@ served meanwhile. After that nothing else runs until it is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from functools import partial
 from socket import AF_INET
 from typing import Any
@@ -19,8 +19,10 @@ from vaurien.engine.lookup import look_up
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import AddressError, ConfigError, ToxiproxyError
+from vaurien.rules.toxics import STREAMS
 from vaurien.settings import ProxySettings
 from vaurien.toxiproxy.fields import ProxyFields, WrittenAddress, make_settings, parse_listen, parse_upstream
+from vaurien.toxiproxy.toxics import read_rules
 
 
 class ProxyChange(msgspec.Struct, kw_only=True):
@@ -51,11 +53,21 @@ class Lifecycle:
         self._check_free(fields.name)
         return self._add(fields, address)
 
-    def populate(self, fields: ProxyFields) -> ProxyServer:
+    def populate(self, fields: ProxyFields, later: Sequence[ProxyFields] = ()) -> ProxyServer:
         """Return a proxy with these fields: the one of that name if it has them, or else a new one in its place.
 
-        Whether the existing one is enabled does not matter.
+        Whether the existing one is enabled does not matter. What the same request populates *later* may have to leave
+        a port now that this one needs. Such a proxy is disabled until its turn comes.
         """
+        proxy = self._populate(fields, later)
+        rules = sorted(read_rules(fields.toxics), key=lambda rule: STREAMS.index(rule.direction))
+        if rules and list(proxy.toxics) != rules:
+            proxy.toxics.clear()
+            for rule in rules:
+                proxy.toxics.add(rule)
+        return proxy
+
+    def _populate(self, fields: ProxyFields, later: Sequence[ProxyFields]) -> ProxyServer:
         known = self._proxies.get(fields.name)
         if known is not None and not _differs(known, fields, None):
             return known
@@ -63,11 +75,12 @@ class Lifecycle:
         if known is not None or fields.enabled:
             address = _resolve(fields.listen, '' if known else 'listen tcp: ')
         known = self._proxies.get(fields.name)
+        leaving = self._find_leaving(later)
         if known is None:
-            return self._add(fields, address)
+            return self._add(fields, address, leaving)
         if not _differs(known, fields, address):
             return known
-        return self._replace(known, fields, address)
+        return self._replace(known, fields, address, leaving)
 
     def change(self, name: str, change: ProxyChange) -> ProxyServer:
         """Move, redirect, start or stop a proxy, and return it. Its toxics stay."""
@@ -120,20 +133,43 @@ class Lifecycle:
         if name in self._proxies:
             raise ToxiproxyError(409, 'proxy already exists')
 
-    def _add(self, fields: ProxyFields, address: Address | None) -> ProxyServer:
+    def _find_leaving(self, later: Sequence[ProxyFields]) -> list[ProxyServer]:
+        """Return the proxies that will be on another port once *later* was populated, too."""
+        leaving = []
+        for fields in later:
+            proxy = self._proxies.get(fields.name)
+            with suppress(AddressError):
+                if proxy is not None and proxy.enabled and parse_listen(fields.listen).port != proxy.address.port:
+                    leaving.append(proxy)
+        return leaving
+
+    def _add(self, fields: ProxyFields, address: Address | None, leaving: Sequence[ProxyServer] = ()) -> ProxyServer:
         proxy = _make(fields, self._proxies.defaults)
         if address is not None:
-            _bind(partial(proxy.start, wait=False), address)
+            _start(proxy, address, leaving)
         self._proxies.add(proxy)
         return proxy
 
-    def _replace(self, known: ProxyServer, fields: ProxyFields, address: Address | None) -> ProxyServer:
+    def _replace(
+        self, known: ProxyServer, fields: ProxyFields, address: Address | None, leaving: Sequence[ProxyServer]
+    ) -> ProxyServer:
         proxy = _make(fields, msgspec.structs.replace(known.settings, toxics=()))
         if fields.enabled and address is not None:
             with known.giving_way(address):
-                _bind(partial(proxy.start, wait=False), address)
+                _start(proxy, address, leaving)
         self._proxies.replace(proxy)
         return proxy
+
+
+def _start(proxy: ProxyServer, address: Address, leaving: Sequence[ProxyServer]) -> None:
+    """Start a proxy at *address*. Those that are *leaving* the same port are disabled, but not if it cannot start."""
+    there = [one for one in leaving if one.enabled and one.address.port == address.port]
+    with ExitStack() as stack:
+        for one in there:
+            stack.enter_context(one.giving_way(address))
+        _bind(partial(proxy.start, wait=False), address)
+    for one in there:
+        one.shut_down()
 
 
 def _make(fields: ProxyFields, defaults: ProxySettings) -> ProxyServer:

@@ -45,7 +45,9 @@ OPERATIONS: dict[Callable[..., None], Operation] = {
     ToxiproxyApi.on_get_proxy: _Operation(ProxyAnswer, errors=(404,)),
     ToxiproxyApi.on_patch_proxy: _Operation(ProxyAnswer, takes=schemas.describe_change, errors=(404,)),
     ToxiproxyApi.on_delete_proxy: _Operation(None, 204, errors=(404,)),
-    ToxiproxyApi.on_post_populate: _Operation(PopulateAnswer, 201, takes=schemas.describe_population, dialect=POPULATE),
+    ToxiproxyApi.on_post_populate: _Operation(
+        PopulateAnswer, 201, takes=schemas.describe_population, errors=(409,), dialect=POPULATE
+    ),
     ToxiproxyApi.on_post_reset: _Operation(None, 204),
     ToxiproxyApi.on_get_toxics: _Operation(list[ToxicStatus], errors=(404,)),
     ToxiproxyApi.on_post_toxics: _Operation(

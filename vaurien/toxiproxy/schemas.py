@@ -12,9 +12,9 @@ from vaurien.protocols import Protocol
 from vaurien.rules.toxics import STREAMS
 from vaurien.toxics import Toxic
 from vaurien.toxics.base import BaseToxic
-from vaurien.toxiproxy.api import ToxicFields
 from vaurien.toxiproxy.fields import ProxyFields
 from vaurien.toxiproxy.lifecycle import ProxyChange
+from vaurien.toxiproxy.toxics import ToxicFields
 from vaurien.web.segment import MAX_NAME
 
 NULL: Schema = {'type': 'null'}
@@ -29,10 +29,15 @@ _TOXICITY: Schema = {'type': 'number', 'exclusiveMinimum': -TOO_LARGE, 'exclusiv
 
 def describe_proxy(schemas: Schemas) -> Schema:
     """Describe a proxy to create."""
+    return schemas.name('ProxyFields', _lenient(_describe_proxy_fields(), 'name', 'upstream'))
+
+
+def _describe_proxy_fields() -> dict[str, Schema]:
     fields = describe_fields(ProxyFields)
+    del fields['toxics']  # it counts in `describe_population` only
     fields['name'] = _NAME
     fields['protocol'] = {'enum': list(Protocol.usable()), 'default': 'tcp'}
-    return schemas.name('ProxyFields', _lenient(fields, 'name', 'upstream'))
+    return fields
 
 
 def describe_change(schemas: Schemas) -> Schema:
@@ -44,7 +49,9 @@ def describe_change(schemas: Schemas) -> Schema:
 
 def describe_population(schemas: Schemas) -> Schema:
     """Describe the proxies to create."""
-    return _or_null({'type': 'array', 'items': describe_proxy(schemas)})
+    fields = {**_describe_proxy_fields(), 'toxics': {'type': 'array', 'items': describe_toxic(schemas)}}
+    proxy = schemas.name('PopulatedFields', _lenient(fields, 'name', 'upstream'))
+    return _or_null({'type': 'array', 'items': proxy})
 
 
 def describe_toxic(schemas: Schemas) -> Schema:

@@ -1,0 +1,101 @@
+"""The toxics in the bodies that Toxiproxy's API takes, and in its ``-config`` file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import msgspec
+
+from vaurien.errors import ConfigError, ToxiproxyError
+from vaurien.rules.toxics import STREAMS, ToxicRule
+from vaurien.toxics import Toxic
+from vaurien.toxics.base import BaseToxic
+from vaurien.toxiproxy import gojson
+from vaurien.web.segment import check_name
+
+
+class ToxicChange(msgspec.Struct, kw_only=True):
+    """What to change of a toxic. What is left out stays as it is."""
+
+    toxicity: float | None = None
+    attributes: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class ToxicFields(ToxicChange, kw_only=True):
+    """A toxic to add. What is left out has its default."""
+
+    name: str = ''
+    type: str = ''
+    stream: str | None = None
+
+
+def make_rule(fields: ToxicFields, taken: Collection[str] = ()) -> ToxicRule:
+    """Return the toxic to add; raise `ToxiproxyError`. The names that are *taken* belong to others of its proxy.
+
+    Mistakes are looked for in the order in which Toxiproxy does.
+    """
+    stream = 'downstream' if fields.stream is None else fields.stream
+    if stream.lower() not in STREAMS:
+        raise ToxiproxyError(400, 'stream was invalid, can be either upstream or downstream')
+    if fields.type not in Toxic.names():
+        raise ToxiproxyError(400, 'invalid toxic type')
+    name = fields.name or f'{fields.type}_{stream}'
+    refuse_name(name)
+    if name in taken:
+        raise ToxiproxyError(409, 'toxic already exists')
+    kind = Toxic.get(fields.type)
+    return ToxicRule(
+        kind=kind,
+        name=name,
+        stream=stream,
+        toxicity=read_toxicity(fields, 1.0),
+        attributes=read_attributes(kind, kind.resolve({}), fields.attributes),
+    )
+
+
+def read_rules(given: Any, where: str = '') -> tuple[ToxicRule, ...]:
+    """Return the toxics in a list, or none for null; raise `ToxiproxyError`. *where* ends the text of the error."""
+    rules: dict[str, ToxicRule] = {}
+    try:
+        for fields in gojson.convert(given, list[ToxicFields]):
+            rule = make_rule(fields, rules)
+            rules[rule.name] = rule
+    except ConfigError as error:
+        raise ToxiproxyError(400, f'bad request body: toxics: {error}{where}') from None
+    except ToxiproxyError as error:
+        raise ToxiproxyError(error.status, f'{error.text}{where}') from None
+    return tuple(rules.values())
+
+
+def read_toxicity(change: ToxicChange, before: float) -> float:
+    """Return the toxicity in *change*, or the one *before* if there is none; raise `ToxiproxyError`."""
+    try:
+        return before if change.toxicity is None else gojson.as_float32(change.toxicity)
+    except ConfigError as error:
+        raise ToxiproxyError(400, f'bad request body: toxicity: {error}') from None
+
+
+def read_attributes(kind: type[BaseToxic], before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes *before* with those *given* in their place; raise `ToxiproxyError`.
+
+    As in Go, keys match in any case, unknown ones are ignored, and null changes nothing.
+    """
+    known = {name.lower(): name for name in before}
+    values = {
+        known[key.lower()]: gojson.as_number(value)
+        for key, value in given.items()
+        if key.lower() in known and value is not None
+    }
+    try:
+        return {**before, **kind.check(values)}
+    except ConfigError as error:
+        raise ToxiproxyError(400, f'bad request body: attributes.{error}') from None
+
+
+def refuse_name(name: str, where: str = '') -> None:
+    """Raise `ToxiproxyError` for a name to which no path leads."""
+    try:
+        check_name(name)
+    except ConfigError as error:
+        raise ToxiproxyError(400, f'bad request body: name: {error}{where}') from None
