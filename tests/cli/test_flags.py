@@ -100,6 +100,19 @@ def test_every_setting() -> None:
     )
 
 
+def test_the_token_that_toxiproxy_reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv('TOXIPROXY_AUTH_TOKEN', 'open-sesame')
+    assert parse(['--server']).settings.api_token == 'open-sesame'
+    path = tmp_path / 'vaurien.ini'
+    path.write_text('[vaurien]\napi_token = other\n')
+    assert parse(['--config', str(path)]).settings.api_token == 'other'
+    assert parse(['--server', '--api-token', 'other']).settings.api_token == 'other'
+    monkeypatch.setenv('TOXIPROXY_AUTH_TOKEN', 'two words')
+    assert refused('--server') == 'TOXIPROXY_AUTH_TOKEN: expected ASCII characters, and no spaces'
+    monkeypatch.setenv('TOXIPROXY_AUTH_TOKEN', '')
+    assert parse([]).settings.api_token is None
+
+
 def test_a_server_starts_without_a_proxy() -> None:
     for argv in (['--server'], ['--server', 'yes'], ['--server', '--http-port', '8474']):
         assert parse(argv).settings == Settings(proxies=(), http=True, http_port=8474)

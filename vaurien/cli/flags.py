@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from types import NoneType
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
@@ -38,9 +39,15 @@ examples:
   vaurien --http --http-host localhost --http-port 8080
       with the control API: change the faults while it runs, from tests or with vaurienctl
 
+environment:
+  TOXIPROXY_AUTH_TOKEN   the token of the control API, unless --api-token is given, as for Toxiproxy
+
 Weights are percents, also fractions (0.5:error). All other exchanges pass untouched.
 
 The exit status is 0 after Ctrl-C or SIGTERM, 1 if it cannot start, 2 for a mistake in flags or files."""
+
+#: The variable of the environment that has the token of Toxiproxy's server.
+TOKEN_VARIABLE = 'TOXIPROXY_AUTH_TOKEN'
 
 #: The flags of the settings, by group: name, placeholder, help.
 GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
@@ -92,7 +99,7 @@ class Arguments(NamedTuple):
 
 def parse(argv: Sequence[str]) -> Arguments:
     """Read flags, and the file of ``--config``; raise `ConfigError`, or `SystemExit` after ``--help``."""
-    sources = _read_config(argv)
+    sources = [*_read_environment(), *_read_config(argv)]
     given = make_parser().parse(argv)
     sources.append(_make_source(vars(given)))
     ignored = tuple(place for source in sources for place in source.ignored)
@@ -122,6 +129,12 @@ def make_parser() -> Parser:
             dest = f'{section}.{name}'
             parser.add_argument(_flag(dest), dest=dest, nargs='?', default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser
+
+
+def _read_environment() -> list[Source]:
+    """Read what Toxiproxy's server reads, before anything else: a file and flags take precedence."""
+    token = os.environ.get(TOKEN_VARIABLE)
+    return [make_source({'vaurien': {'api_token': token}}, lambda dotted: TOKEN_VARIABLE, text=True)] if token else []
 
 
 def _read_config(argv: Sequence[str]) -> list[Source]:

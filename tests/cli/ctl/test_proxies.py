@@ -247,6 +247,10 @@ def test_who_knows_the_token_is_let_in(vaurien_command: StartCommand, monkeypatc
     for command in (['status'], ['proxy', 'list']):
         assert failed(2, *command).endswith('expected Bearer and the token: give it with --token or VAURIEN_TOKEN')
     assert done('proxy', 'list', '--token', 'open-sesame') == ''
+    monkeypatch.setenv('TOXIPROXY_AUTH_TOKEN', 'open-sesame')
+    assert done('proxy', 'list') == ''
+    monkeypatch.setenv('VAURIEN_TOKEN', 'sesame')
+    assert failed(2, 'proxy', 'list').startswith('expected Bearer')
     monkeypatch.setenv('VAURIEN_TOKEN', 'open-sesame')
     assert done('proxy', 'list') == ''
     assert failed(2, '--token', 'sesame', 'proxy', 'list').startswith('expected Bearer')

@@ -36,7 +36,7 @@ examples:
 
 environment:
   VAURIEN_URL    the control API, unless --host is given: http://localhost:8474
-  VAURIEN_TOKEN  the token, unless --token is given
+  VAURIEN_TOKEN  the token, unless --token is given; without it, TOXIPROXY_AUTH_TOKEN is the token
 
 In a terminal, lists are tables; elsewhere each row is a line with tabs. vaurienctl COMMAND --help says more.
 The exit status is 0 if all is done, 1 if no control API answers, 2 for a mistake or an error of the API."""
@@ -110,7 +110,7 @@ def _add_common(parser: argparse.ArgumentParser, *, of_proxy: bool, defaults: bo
             'help': f'the control API (default VAURIEN_URL, or {DEFAULT_HOST}; --server is on localhost:8474)',
         },
         '--token': {
-            'default': os.environ.get('VAURIEN_TOKEN') or None,
+            'default': os.environ.get('VAURIEN_TOKEN') or os.environ.get('TOXIPROXY_AUTH_TOKEN') or None,
             'help': 'the --api-token of the server (default VAURIEN_TOKEN, which lists of processes do not show)',
         },
         '--json': {'action': 'store_true', 'default': False, 'help': 'print the JSON of the answer, for programs'},
