@@ -1,4 +1,7 @@
-"""The test case: the same file under unittest, under pytest and under load."""
+"""The test case: the same file under unittest, under pytest and under load.
+
+Without load, what its clients report goes to a `Recorder` of ``recorder.py`` that forgets it.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,16 @@ from tests.servers import TIMEOUT
 PLAIN = ['same_class', 'session', 'app', 'app_elsewhere', 'web_socket', 'web_socket_that_closes', 'counter']
 PLAIN.append('web_socket_read_by_its_callback_alone')
 
+#: Without a plug-in that takes a second to import.
+PYTEST = ['-m', 'pytest', '-W', 'error', '-p', 'no:cacheprovider', '-p', 'no:schemathesis']
+
 
 @pytest.mark.parametrize(
     ('runner', 'said'),
     [
         (['-W', 'error', '-m', 'unittest', 'plain', 'example'], 'OK (expected failures=1)'),
         (['-m', 'unittest', 'fast'], 'OK'),
-        (['-m', 'pytest', '-W', 'error', '-p', 'no:cacheprovider', 'plain.py', 'example.py'], '11 passed, 1 xfailed'),
+        ([*PYTEST, 'plain.py', 'example.py'], '11 passed, 1 xfailed'),
     ],
     ids=['unittest', 'fast', 'pytest'],
 )

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.loads.commands import run
-from tests.loads.forks import ROOT
+from tests.loads.forks import ROOT, Forks
 from tests.servers import TIMEOUT, Server
 from vaurien.loads.cli.flags import parse
 from vaurien.loads.outputs import influxdb
@@ -49,7 +49,7 @@ def test_every_file_is_run() -> None:
     assert set(RUN_BY.values()) <= set(globals())
 
 
-def test_example(folder: Path, nginx: Server) -> None:
+def test_example(folder: Path, nginx: Server, forks: Forks) -> None:
     done = subprocess.run(
         [sys.executable, '-m', 'unittest', 'example'], cwd=folder, capture_output=True, text=True, timeout=6 * TIMEOUT
     )
@@ -57,20 +57,20 @@ def test_example(folder: Path, nginx: Server) -> None:
     assert 'Ran 5 tests' in done.stderr
     flags = ['-u', '5', '--hits', '4', '--server-url', nginx.url]
     faults = ['--vaurien', "protocol=http behavior=100:error(nth='1-4')"]
-    loaded = run('loads-runner', 'example.TestWebSite.test_patient', *flags, *faults, cwd=folder)
+    loaded = run('loads-runner', 'example.TestWebSite.test_patient', *flags, *faults, cwd=folder, forks=forks)
     assert (loaded.status, loaded.counts()) == (0, (20, 20, 0, 0)), loaded
 
 
-def test_config_file(folder: Path) -> None:
-    done = run('loads-runner', '--config', 'loads.ini', cwd=folder)
+def test_config_file(folder: Path, forks: Forks) -> None:
+    done = run('loads-runner', '--config', 'loads.ini', cwd=folder, forks=forks)
     assert (done.status, done.counts()) == (0, (60, 60, 0, 0)), done
     assert done.number('pages') == 60
     assert (folder / 'report.html').stat().st_size > 100_000
 
 
-def test_command(folder: Path, nginx: Server) -> None:
+def test_command(folder: Path, nginx: Server, forks: Forks) -> None:
     flags = ['-u', '2', '--hits', '2', '--server-url', nginx.url, '--test-runner', './page.sh {test}']
-    done = run('loads-runner', '/ok', *flags, cwd=folder)
+    done = run('loads-runner', '/ok', *flags, cwd=folder, forks=forks)
     assert (done.status, done.counts(), done.number('pages')) == (0, (4, 4, 0, 0), 4), done
     assert re.search(r'CMD GET /ok +4 ', done.out)
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.loads.commands import run
+from tests.loads.forks import Forks
 from tests.servers import TIMEOUT, Server
 from tests.test_docs import PAGES, write_files
 
@@ -23,10 +24,10 @@ def test_code_does_what_it_says(tmp_path: Path, nginx: Server, websocket_server:
     assert (done.status, done.counts(), done.number('pages')) == (0, (60, 60, 0, 0), 60), done
 
 
-def test_the_summary_looks_like_that(tmp_path: Path, nginx: Server, websocket_server: str) -> None:
+def test_the_summary_looks_like_that(tmp_path: Path, nginx: Server, forks: Forks) -> None:
     (shown,) = re.findall(r'    \$ loads-runner (example.*)\n((?:(?:    .*)?\n)+)', PAGES['loads.md'])
     write_files('loads.md', tmp_path, {'http://localhost:9200': nginx.url})
-    done = run('loads-runner', *shown[0].split(), cwd=tmp_path)
+    done = run('loads-runner', *shown[0].split(), cwd=tmp_path, forks=forks)
     assert (done.status, shape(done.out)) == (0, shape(shown[1])), done
 
 

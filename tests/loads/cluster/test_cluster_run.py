@@ -8,7 +8,6 @@ import zipfile
 from pathlib import Path
 
 import psutil
-import pytest
 
 from tests.loads.commands import wait_until, workers
 from tests.loads.conftest import Shop, Starter
@@ -17,6 +16,10 @@ from tests.servers import HOST, TIMEOUT, free_port
 FAR = 'far.test_far.TestFar.test_far'
 #: A hit of this takes a tenth of a second.
 SLOW = 'far.test_far.TestFar.test_slowly'
+#: A hit of this waits until the test opens the gate.
+GATED = 'far.test_far.TestFar.test_gated'
+#: For peers whose end is waited for.
+SHORT = ('--heartbeat-timeout', '3')
 
 
 def test_agents_of_the_runner(shop: Shop, scratch: Path) -> None:
@@ -83,7 +86,7 @@ def test_ctrl_c(shop: Shop, start: Starter, scratch: Path) -> None:
 
 
 def test_a_runner_that_dies_takes_its_agents_along(shop: Shop, start: Starter, scratch: Path) -> None:
-    runner = start('loads-runner', SLOW, '--hits', '1000', '--agents', '2')
+    runner = start('loads-runner', SLOW, '--hits', '1000', '--agents', '1')
     wait_until(lambda: shop.counted('slowly') > 2)
     runner.signal(signal.SIGKILL)
     wait_until(lambda: not workers(scratch))
@@ -107,53 +110,49 @@ def test_agents_elsewhere(shop: Shop, start: Starter, scratch: Path, tmp_path: P
     flags = ['--broker', f'{HOST}:{port}', '-a', '2']
     runner = start('loads-runner', FAR, '-u', '3', '--hits', '2', *flags)
     runner.wait_for('waiting for 2 agents, there are 0: none yet')
-    started = start.agents(port, 'alpha')
+    agents = start.agents(port, 'alpha', flags=SHORT)
     runner.wait_for('waiting for 2 agents, there are 1: alpha')
-    started += start.agents(port, 'beta')
+    agents += start.agents(port, 'beta', flags=SHORT)
     done = runner.wait()
     assert (done.status, done.counts()) == (0, (12, 12, 0, 0)), done
     assert [list((tmp_path / name).iterdir()) for name in ('alpha', 'beta')] == [[], []]
-    # The same agents, for the next runner at that address.
-    again = shop.run(FAR, *flags)
-    assert (again.status, again.counts()) == (0, (2, 2, 0, 0)), again
-    for agent in started:
+    # The same agents serve the next runner at that address, and miss it when it dies.
+    runner = start('loads-runner', SLOW, '--hits', '1000', *flags)
+    wait_until(lambda: shop.counted('slowly') > 2)
+    runner.signal(signal.SIGKILL)
+    for agent, name in zip(agents, ('alpha', 'beta'), strict=True):
+        agent.wait_for(f'{name}: the broker has gone', 6 * TIMEOUT)
         agent.signal(signal.SIGTERM)
-    assert [agent.wait().status for agent in started] == [0, 0]
+    assert [agent.wait().status for agent in agents] == [0, 0]
     assert list(scratch.iterdir()) == []
 
 
-def test_a_runner_that_dies_is_missed_elsewhere(shop: Shop, start: Starter) -> None:
+def test_agents_killed_in_the_middle(shop: Shop, start: Starter, scratch: Path) -> None:
+    """One as a whole, of another one only the worker, which its agent replaces at once."""
     port = free_port()
-    runner = start('loads-runner', SLOW, '--hits', '1000', '-a', '1', '-b', f'{HOST}:{port}')
-    (agent,) = start.agents(port, 'alpha', flags=['--heartbeat-timeout', '2'])
-    wait_until(lambda: shop.counted('slowly') > 2)
-    runner.signal(signal.SIGKILL)
-    agent.wait_for('alpha: the broker has gone', 6 * TIMEOUT)
-
-
-@pytest.mark.parametrize('who', ['the agent', 'its worker'])
-def test_an_agent_killed_in_the_middle(shop: Shop, start: Starter, scratch: Path, who: str) -> None:
-    port = free_port()
-    alpha, _ = start.agents(port, 'alpha', 'beta')
-    flags = ['-u', '2', '--hits', '3', '-a', '2', '--quiet', '-b', f'{HOST}:{port}', '--heartbeat-timeout', '4']
-    runner = start('loads-runner', 'far.test_far.TestFar.test_gated', *flags)
-    wait_until(lambda: shop.counted('waiting') == 4)
-    (worker,) = psutil.Process(alpha.process.pid).children()
-    (worker if who == 'its worker' else alpha.process).kill()
-    worker.wait()  # it ends with the agent
+    flags = ['-u', '2', '--hits', '3', '-a', '3', '--quiet', '-b', f'{HOST}:{port}']
+    runner = start('loads-runner', GATED, *flags, *SHORT)
+    agents = start.agents(port, 'alpha', 'beta', 'gamma')
+    wait_until(lambda: shop.counted('waiting') == 6)
+    alpha, beta = ([agent, *agent.children()] for agent in (psutil.Process(one.process.pid) for one in agents[:2]))
+    alpha[0].kill()
+    beta[1].kill()
+    psutil.wait_procs([alpha[1], beta[1]], TIMEOUT)
     shop.open_gate()
     done = runner.wait()
     assert done.status == 1, done
-    assert 'Lost agents: alpha' in done.out
-    assert (done.number('Hits'), done.number('Missing')) == (6, 6)
+    (lost,) = re.findall('^Lost agents: (.*)$', done.out, re.MULTILINE)
+    assert set(lost.split(', ')) == {'alpha', 'beta'}
+    assert (done.number('Hits'), done.number('Missing')) == (6, 12)
 
 
 def test_secrets(shop: Shop, start: Starter, scratch: Path) -> None:
     port = free_port()
-    (stranger,) = start.agents(port, 'stranger', LOADS_SECRET='a guess')
     runner = start('loads-runner', FAR, '-a', '1', '-b', f'{HOST}:{port}', LOADS_SECRET='the right one')
+    (stranger,) = start.agents(port, 'stranger', LOADS_SECRET='a guess')
     stranger.wait_for('stranger: refused: the broker has another --secret')
     runner.wait_for('agent stranger has another secret, and is not let in')
+    stranger.kill()
     start.agents(port, 'friend', LOADS_SECRET='the right one')
     done = runner.wait()
     assert (done.status, done.counts()) == (0, (1, 1, 0, 0)), done
