@@ -14,7 +14,7 @@ from typing import TextIO
 import pytest
 
 from tests.servers import TIMEOUT
-from vaurien.console.output import can_redraw, fail, flush, is_terminal, print_line, wait, warn
+from vaurien.console.output import can_redraw, fail, flush, is_terminal, make_printable, print_line, wait, warn
 
 
 @contextmanager
@@ -30,6 +30,24 @@ def test_one_line_to_the_standard_error(capsys: pytest.CaptureFixture[str]) -> N
     assert fail('vaurien', ValueError('first\n  second'), 2) == 2
     warn('vaurien', 'first\n  second')
     assert capsys.readouterr() == ('', 'vaurien: error: first second\nvaurien: warning: first second\n')
+
+
+@pytest.mark.parametrize(
+    ('text', 'printed'),
+    [
+        ('größe 😀', 'größe 😀'),
+        ('ß\x1b[2J\x1b]0;gone\x07', 'ß\\x1b[2J\\x1b]0;gone\\x07'),
+        ('a\rb\nc', 'a\\rb\\nc'),
+        ('\x7f\x9b31m\u202e\udcff', '\\x7f\\x9b31m\\u202e\\udcff'),
+    ],
+)
+def test_what_a_terminal_might_obey_is_escaped(text: str, printed: str) -> None:
+    assert make_printable(text) == printed
+
+
+def test_it_is_escaped_in_a_message_too(capsys: pytest.CaptureFixture[str]) -> None:
+    fail('vaurienctl', ValueError('\x1b[2Jall is well\x9b'), 2)
+    assert capsys.readouterr().err == 'vaurienctl: error: \\x1b[2Jall is well\\x9b\n'
 
 
 def test_a_line_is_printed_at_once(capfd: pytest.CaptureFixture[str]) -> None:

@@ -61,8 +61,18 @@ def fail(command: str, error: Exception | str, status: int) -> int:
     return status
 
 
+def make_printable(text: str) -> str:
+    """Return *text* with escapes in place of the characters that a terminal might obey, line ends among them.
+
+    Whatever comes from elsewhere goes through this: names, requests, the texts of errors.
+    """
+    if text.isprintable():
+        return text
+    return ''.join(char if char.isprintable() else char.encode('unicode_escape').decode() for char in text)
+
+
 def _join_lines(text: str) -> str:
-    return ' '.join(text.split())
+    return make_printable(' '.join(text.split()))
 
 
 def _discard(stream: TextIO) -> None:

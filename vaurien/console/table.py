@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from vaurien.console.output import is_terminal, print_line
+from vaurien.console.output import is_terminal, make_printable, print_line
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -60,4 +60,4 @@ def format_cell(value: Any) -> str:
     if isinstance(value, dict):
         return format_cell([f'{name}={format_cell(inner)}' for name, inner in value.items()])
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return text if text.isprintable() else text.encode('unicode_escape').decode()
+    return make_printable(text)

@@ -17,9 +17,14 @@ from tests.commands import Command, call, run
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT, free_port
 from vaurien.cli import ctl
+from vaurien.cli.ctl.behaviors import show_names
+from vaurien.cli.ctl.command import format_json, say_json
+from vaurien.cli.ctl.faults import show_faults
 from vaurien.cli.ctl.options import add_options, parse_options
+from vaurien.cli.ctl.status import show_status
 from vaurien.client import Client
 from vaurien.errors import OptionError
+from vaurien.records.faults import Fault
 
 
 @pytest.fixture(scope='module')
@@ -259,3 +264,18 @@ def test_tells_and_forgets_faults(host: str, command: Command, echo_server: RawB
     assert (fault['behavior'], fault['request']) == ('delay', '5 bytes')
     done('--host', host, 'clear-faults')
     assert done('--host', host, 'faults') == ''
+
+
+EVIL = 'a\x1b[2J\x7f\x9b\U000e0001'
+
+
+def test_no_text_from_elsewhere_reaches_the_terminal_raw(capsys: pytest.CaptureFixture[str]) -> None:
+    fault = Fault(time=0.0, link=1, exchange=1, behavior='delay', options={}, request=EVIL)
+    show_faults([fault])
+    show_status({'name': EVIL, 'protocol_options': {EVIL: EVIL}})
+    show_names([EVIL, 'delay'])
+    say_json([EVIL])
+    out, _ = capsys.readouterr()
+    assert all(line.isprintable() for line in out.splitlines())
+    assert r'a\x1b[2J\x7f\x9b\U000e0001' in out
+    assert json.loads(format_json([EVIL])) == [EVIL]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from vaurien.cli.ctl.command import Command, argument
 from vaurien.cli.ctl.options import add_options, parse_options
 from vaurien.client import Client
-from vaurien.console.output import print_line
+from vaurien.console.output import make_printable, print_line
 
 SET_BEHAVIOR = """\
 Arm a behavior for every exchange, from the next one on, or several behaviors by weight: 20:error,10:delay.
@@ -24,7 +24,7 @@ def list_behaviors(client: Client, arguments: Namespace) -> list[str]:
 
 def show_names(names: Sequence[str]) -> None:
     """Print each name on a line."""
-    print_line('\n'.join(names))
+    print_line('\n'.join(map(make_printable, names)))
 
 
 def get_behavior(client: Client, arguments: Namespace) -> str:

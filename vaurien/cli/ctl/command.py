@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from vaurien.client import Client
-from vaurien.console.output import print_line
+from vaurien.console.output import make_printable, print_line
 
 
 class Argument(NamedTuple):
@@ -35,7 +36,7 @@ class Command(NamedTuple):
     #: Command lines that work, each with a line that says what it does.
     examples: str
     #: Prints what *run* returned, for people, or for programs that read lines.
-    show: Callable[[Any], object] = print_line
+    show: Callable[[Any], object] = lambda value: print_line(make_printable(value))
     #: The text at the top of its own help.
     description: str = ''
     arguments: tuple[Argument, ...] = ()
@@ -61,4 +62,6 @@ def say_json(value: Any) -> None:
 
 def format_json(value: Any) -> str:
     """Return *value* as JSON in one line."""
-    return msgspec.json.encode(value).decode()
+    text = msgspec.json.encode(value).decode()
+    # The encoder leaves DEL and the control characters from U+0080 on as they are: a terminal obeys these, too.
+    return ''.join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from vaurien.cli.ctl.command import Command, argument, format_json
 from vaurien.client import NOT_FOUND, Client
-from vaurien.console.output import print_line, wait, warn
+from vaurien.console.output import make_printable, print_line, wait, warn
 from vaurien.errors import ControlError, UnreachableError
 from vaurien.records.fault_log import KEPT
 from vaurien.records.faults import Fault
@@ -79,7 +79,8 @@ def find_new(faults: list[Fault], seen: Fault | None) -> list[Fault]:
 def format_fault(fault: Fault) -> str:
     """Return a fault as a line, like in the log of the proxy."""
     when = datetime.fromtimestamp(fault.time).isoformat(' ', 'milliseconds')
-    return f'{when} link {fault.link} exchange {fault.exchange}: {fault.behavior} on {fault.request}'
+    text = f'{when} link {fault.link} exchange {fault.exchange}: {fault.behavior} on {fault.request}'
+    return make_printable(text)
 
 
 COMMANDS = (

@@ -8,7 +8,7 @@ from typing import Any
 
 from vaurien.cli.ctl.command import Command, format_json
 from vaurien.client import Client
-from vaurien.console.output import print_line
+from vaurien.console.output import make_printable, print_line
 
 
 def get_status(client: Client, arguments: Namespace) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def show_status(status: Mapping[str, Any]) -> None:
     """Print a line for each field, with the values below each other."""
     lines = dict(_flatten('', status))
     width = max(map(len, lines))
-    print_line('\n'.join(f'{name:{width}}  {text}' for name, text in lines.items()))
+    print_line('\n'.join(make_printable(f'{name:{width}}  {text}') for name, text in lines.items()))
 
 
 def _flatten(prefix: str, value: Any) -> list[tuple[str, str]]:
