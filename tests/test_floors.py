@@ -127,7 +127,7 @@ def foreign_writes(tree: ast.Module) -> Iterator[tuple[int, str]]:
             for one in ast.walk(target):
                 if isinstance(one, ast.Attribute) and isinstance(one.ctx, ast.Store):
                     owner = ast.unparse(one.value)
-                    if owner != 'self':
+                    if owner not in ('self', 'cls'):
                         yield node.lineno, f'{owner}.{one.attr}'
 
 
@@ -139,6 +139,16 @@ def test_in_the_engine_a_field_is_written_by_its_own_class() -> None:
         for _, target in foreign_writes(tree)
     ]
     assert writes == ['lookup: pool.maxsize']  # of gevent, which offers no other way
+
+
+def test_in_a_protocol_a_field_is_written_by_its_own_class() -> None:
+    rooms = ('vaurien.behaviors', 'vaurien.framing', 'vaurien.plugins', 'vaurien.protocols')
+    assert not [
+        f'{name}: {target}'
+        for name, tree in modules().items()
+        if name.startswith(rooms)
+        for _, target in foreign_writes(tree)
+    ]
 
 
 def test_the_checks_find_what_they_look_for() -> None:

@@ -14,7 +14,7 @@ from hypothesis import given, strategies as st
 from tests.protocols import feeding
 from vaurien.errors import OptionError
 from vaurien.protocols.base import END, HEAD, INTERIM, MAX_HEAD, OPAQUE, REPLY, REQUEST, UNANSWERED, Mark, Opaque
-from vaurien.protocols.redis import Redis
+from vaurien.protocols.redis import Redis, text
 
 
 def command(*words: bytes | str) -> bytes:
@@ -536,6 +536,10 @@ class TestDescribe:
     )
     def test_table(self, request_: bytes, text: str) -> None:
         assert Redis().describe(request_) == text
+
+    @given(st.one_of(requests, fragments, anything))
+    def test_the_quick_way_agrees(self, request_: bytes) -> None:
+        assert text.describe(request_) == text._describe_any(request_)
 
     @given(st.one_of(st.binary(), anything))
     def test_printable_and_short(self, request_: bytes) -> None:
