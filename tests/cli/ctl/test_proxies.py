@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.behaviors.waiting import eventually
 from tests.cli.asking import done, failed, rows, shown
 from tests.commands import StartCommand
 from tests.peers import Peer, RawBackend
@@ -192,10 +193,29 @@ class TestOneOfSeveral:
         assert process.proxy('db').get_backend() == 'localhost:1'
 
     def test_without_a_name(self, redis: Client) -> None:
-        for command in (['status'], ['links'], ['faults'], ['faults', '--follow'], ['set-behavior', 'hang']):
+        for command in (['get-behavior'], ['clear-faults'], ['faults', '--follow'], ['set-behavior', 'hang']):
             said = failed(2, *command)
             assert 'there are db, redis: ' in said
             assert said.endswith(', or with --proxy NAME')
+
+    def test_what_is_shown_of_all(self, process: Client, redis: Client) -> None:
+        redis.set_behavior('delay', sleep=0)
+        with connect(redis) as peer, connect(process.proxy('db')):
+            peer.send(b'PING\r\n')
+            eventually(redis.faults)
+            eventually(process.proxy('db').links)
+            db, other = rows('status')
+            assert (db[:2], other[:2]) == (['db', 'true'], ['redis', 'true'])
+            assert other[2:5] == [redis.status()['proxy'], redis.status()['backend'], 'redis']
+            assert other[5:7] == ['delay', '1']
+            assert [row[0] for row in rows('links')] == ['db', 'redis']
+            assert [len(told('links')[name]) for name in ('db', 'redis')] == [1, 1]
+            assert {name: one['name'] for name, one in told('status').items()} == {'db': 'db', 'redis': 'redis'}
+            (line,) = done('faults').splitlines()
+            assert line.startswith('redis: ')
+            assert line.endswith('link 1 exchange 1: delay on PING')
+            assert {name: len(faults) for name, faults in told('faults').items()} == {'db': 0, 'redis': 1}
+            assert len(rows('links', '--proxy', 'redis')[0]) == len(rows('links')[0]) - 1
 
     def test_by_a_wrong_name(self, redis: Client) -> None:
         assert failed(2, 'status', '--proxy', 'rdis').endswith("there is no proxy 'rdis', did you mean 'redis'?")

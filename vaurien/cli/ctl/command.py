@@ -11,6 +11,10 @@ import msgspec
 
 from vaurien.client import Client
 from vaurien.console.output import make_printable, print_line
+from vaurien.errors import ControlError
+
+#: The HTTP status if a path could mean several proxies.
+AMBIGUOUS = 409
 
 
 class Argument(NamedTuple):
@@ -53,6 +57,16 @@ class Command(NamedTuple):
             say_json(value)
         else:
             self.show(value)
+
+
+def ask_each(client: Client, ask: Callable[[Client], Any]) -> Any:
+    """Return the answer about the proxy that *client* is for, or, if there are several, an answer for each by name."""
+    try:
+        return ask(client)
+    except ControlError as error:
+        if error.status != AMBIGUOUS:
+            raise
+    return {name: ask(client.proxy(name)) for name in client.proxies()}
 
 
 def say_json(value: Any) -> None:

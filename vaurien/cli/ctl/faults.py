@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from vaurien.cli.ctl.command import Command, argument, format_json
+from vaurien.cli.ctl.command import Command, argument, ask_each, format_json
 from vaurien.client import NOT_FOUND, Client
 from vaurien.console.output import make_printable, print_line, wait, warn
 from vaurien.errors import ControlError, UnreachableError
@@ -17,18 +18,22 @@ from vaurien.records.faults import Fault
 PAUSE = 0.25
 
 
-def list_faults(client: Client, arguments: Namespace) -> list[Fault] | None:
+def list_faults(client: Client, arguments: Namespace) -> Any:
     """Return the last faults. With --follow print them as they come, and return None once nobody reads them."""
     if not arguments.follow:
-        return client.faults()
+        return ask_each(client, Client.faults)
     follow(client, format_json if arguments.json else format_fault)
     return None
 
 
-def show_faults(faults: Sequence[Fault]) -> None:
-    """Print each fault on a line."""
-    if faults:
-        print_line('\n'.join(map(format_fault, faults)))
+def show_faults(faults: Sequence[Fault] | Mapping[str, Sequence[Fault]]) -> None:
+    """Print each fault on a line, with its proxy first if there are several."""
+    if isinstance(faults, Mapping):
+        lines = [f'{make_printable(name)}: {format_fault(fault)}' for name, own in faults.items() for fault in own]
+    else:
+        lines = list(map(format_fault, faults))
+    if lines:
+        print_line('\n'.join(lines))
 
 
 def clear_faults(client: Client, arguments: Namespace) -> None:

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vaurien.cli.ctl.command import Command, argument
+from vaurien.cli.ctl.command import Command, argument, ask_each
 from vaurien.client import Client
 from vaurien.console.parser import value_of
 from vaurien.console.table import print_rows
@@ -14,15 +14,20 @@ from vaurien.console.table import print_rows
 COLUMNS = ('id', 'client', 'backend', 'age', 'upstream', 'downstream', 'exchanges', 'behavior', 'toxics')
 
 
-def list_links(client: Client, arguments: Namespace) -> list[dict[str, Any]]:
-    """Return the open links."""
-    return client.links()
+def list_links(client: Client, arguments: Namespace) -> Any:
+    """Return the open links; if there are several proxies, those of each by its name."""
+    return ask_each(client, Client.links)
 
 
-def show_links(links: Sequence[Mapping[str, Any]]) -> None:
-    """Print each link on a line."""
-    moved = [{**link, **link['bytes']} for link in links]
-    print_rows(COLUMNS, [[link[column] for column in COLUMNS] for link in moved], 'no links')
+def show_links(links: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Print each link on a line, with its proxy first if there are several."""
+    if isinstance(links, Mapping):
+        columns: tuple[str, ...] = ('proxy', *COLUMNS)
+        found = [{**link, 'proxy': name} for name, own in links.items() for link in own]
+    else:
+        columns, found = COLUMNS, [dict(link) for link in links]
+    moved = [{**link, **link['bytes']} for link in found]
+    print_rows(columns, [[link[column] for column in columns] for link in moved], 'no links')
 
 
 def cut_link(client: Client, arguments: Namespace) -> None:
@@ -37,7 +42,7 @@ COMMANDS = (
         'list the open links',
         """\
   vaurienctl links
-      every open link of the only proxy
+      every open link; if there are several proxies, with its proxy first
   vaurienctl links --proxy redis --json
       those of one of several proxies, for programs""",
         show_links,

@@ -6,18 +6,29 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any
 
-from vaurien.cli.ctl.command import Command, format_json
+from vaurien.cli.ctl.command import Command, ask_each, format_json
 from vaurien.client import Client
 from vaurien.console.output import make_printable, print_line
+from vaurien.console.table import print_rows
+
+#: What is printed of each of several proxies.
+COLUMNS = ('enabled', 'listen', 'backend', 'protocol', 'behavior', 'links', 'exchanges')
 
 
-def get_status(client: Client, arguments: Namespace) -> dict[str, Any]:
-    """Return everything about the proxy."""
-    return client.status()
+def get_status(client: Client, arguments: Namespace) -> Any:
+    """Return everything about the proxy; if there are several, about each by its name."""
+    return ask_each(client, Client.status)
 
 
 def show_status(status: Mapping[str, Any]) -> None:
-    """Print a line for each field, with the values below each other."""
+    """Print a line for each field, with the values below each other. Of several proxies, print each on a line."""
+    if all(isinstance(one, dict) and 'pid' in one for one in status.values()):
+        found = [
+            {**one, 'proxy': name, 'listen': one['proxy'], 'links': one['links']['open']}
+            for name, one in status.items()
+        ]
+        print_rows(('proxy', *COLUMNS), [[one['proxy'], *(one[column] for column in COLUMNS)] for one in found])
+        return
     lines = dict(_flatten('', status))
     width = max(map(len, lines))
     print_line('\n'.join(make_printable(f'{name:{width}}  {text}') for name, text in lines.items()))
@@ -50,7 +61,7 @@ COMMANDS = (
         'print everything about the proxy',
         """\
   vaurienctl status
-      the status of the only proxy, for people
+      the status of the only proxy, or a line for each of several, for people
   vaurienctl status --proxy redis --json
       the status of one of several proxies, for programs""",
         show_status,
