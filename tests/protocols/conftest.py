@@ -1,8 +1,8 @@
-"""How Hypothesis runs here: without a time limit for one example, because the machine may be busy."""
+"""How Hypothesis runs here: without limits of time, because the machine may be busy."""
 
 from __future__ import annotations
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile('protocols', deadline=None)
+settings.register_profile('protocols', deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile('protocols')
