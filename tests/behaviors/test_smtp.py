@@ -504,9 +504,12 @@ class TestWhatIsTold:
         with (
             caplog.at_level(logging.DEBUG, 'vaurien'),
             Proxy(mailbox.address, 'smtp') as proxy,
-            mail_client(proxy.address.port, PATIENCE) as client,
+            mail_client(proxy.address.port) as client,
         ):
             proxy.set_behavior(behavior, **options)
+            if behavior == 'hang':
+                assert client.sock is not None
+                client.sock.settimeout(PATIENCE / 10)
             works = raised(lambda: log_in(client, mechanism, at_once)) == 'nothing'
             # Whatever it was answered, a client may go on with the password.
             raised(lambda: client.docmd(self.SECRETS[1]))

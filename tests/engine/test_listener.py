@@ -93,6 +93,7 @@ def descriptors(pid: int) -> int:
     return len(list(Path(f'/proc/{pid}/fd').iterdir()))
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize('spare', [0, 1])
 def test_without_descriptors(vaurien_command: StartCommand, echo_server: RawBackend, spare: int) -> None:
     """The limit may be met by the client's socket or by the one to the backend: whoever meets it waits."""
