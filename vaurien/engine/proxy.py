@@ -70,7 +70,7 @@ class ProxyServer:
 
     @property
     def name(self) -> str:
-        """Its name in the process."""
+        """The name of the proxy in the process."""
         return self.settings.name
 
     @property

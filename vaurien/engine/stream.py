@@ -326,7 +326,7 @@ class Stream:
             self._count_bulk()
 
     def _has_ended(self) -> bool:
-        """Whether nothing follows on what was just read but the end of the stream."""
+        """Return whether only the end of the stream follows the bytes that were just read."""
         try:
             return not self.source.recv(1, MSG_PEEK)
         except OSError:

@@ -17,7 +17,7 @@ class TCP(BaseProtocol):
     is_opaque = True
 
     def __init_subclass__(cls) -> None:
-        """A class that extends this one has messages of its own."""
+        """Let a subclass have messages of its own, unless it says that it is opaque."""
         super().__init_subclass__()
         cls.is_opaque = vars(cls).get('is_opaque', False)
 

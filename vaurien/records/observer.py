@@ -15,7 +15,7 @@ class ObservedLink(Protocol):
 
     @property
     def number(self) -> int:
-        """Its number on its proxy, from 1."""
+        """The number of the link on its proxy, from 1."""
 
     @property
     def client_address(self) -> Address | None:

@@ -43,7 +43,7 @@ class Headers(Parsed):
         return cls(*fields)
 
     def over(self, usual: Mapping[str, str]) -> list[str]:
-        """The lines of a header with these fields, and those of *usual* that are not among them."""
+        """Return the lines of a header with these fields, and with the fields of *usual* that are not among them."""
         chosen = {name.lower() for name, _ in self.fields}
         lines = [f'{name}: {value}' for name, value in usual.items() if name.lower() not in chosen]
         return lines + [f'{name}: {value}' for name, value in self.fields]

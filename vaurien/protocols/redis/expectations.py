@@ -68,7 +68,10 @@ class Expectations:
         return True
 
     def _expect_subscription(self, name: bytes, count: int, silent: bool) -> int | None:
-        """Confirmations come one for each channel, as pushes in RESP3, and CLIENT REPLY does not silence them."""
+        """Return what a subscription, or its end, of *count* words expects; None if it expects no reply.
+
+        A confirmation comes for each channel, in RESP3 as a push, and CLIENT REPLY does not silence it.
+        """
         subscribes = name in _SUBSCRIBE
         if subscribes and count < 2:
             return None if silent else ORDINARY
