@@ -37,7 +37,8 @@ class Observer:
     def on_request(self, link: ObservedLink, exchange: int, describe: Callable[[], str]) -> None:
         """Note that a request has come, the *exchange*-th of its link; *describe* returns its text.
 
-        Every request is looked at for the sake of this, which costs time.
+        Every request is looked at for the sake of this, which costs time. Of opaque bytes, those that follow on a chunk
+        while a behavior is applied to it draw nothing, and are not told of.
         """
 
     def on_fault(self, fault: Fault) -> None:

@@ -1,0 +1,157 @@
+"""What everything on a proxy runs on: it ends what it has started, and may be started again meanwhile."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from typing import TypeVar
+
+import gevent
+import pytest
+from gevent.event import Event
+from gevent.pool import Group
+
+from tests.loop import in_loop
+from vaurien import clock
+from vaurien.engine.runtime import CHUNK, Runtime
+
+Result = TypeVar('Result')
+
+
+def with_runtime(function: Callable[[Runtime], Result]) -> Result:
+    """What *function* returns of a runtime, in an event loop of its own."""
+    return in_loop(lambda: function(Runtime()))
+
+
+def descriptors() -> int:
+    """How many the process has open."""
+    return len(os.listdir('/proc/self/fd'))  # noqa: PTH208  # no objects are needed
+
+
+def wait_for_ever(log: list[str]) -> None:
+    """What a greenlet does: it notes how it ends."""
+    try:
+        gevent.sleep(1000)
+    except gevent.GreenletExit:
+        log.append('ended')
+        raise
+
+
+def test_one_buffer_for_all() -> None:
+    runtime = with_runtime(lambda runtime: runtime)
+    assert (len(runtime.buffer), runtime.buffer.readonly) == (CHUNK, False)
+
+
+def test_its_loop_is_the_one_of_the_thread() -> None:
+    assert with_runtime(lambda runtime: runtime.loop is gevent.get_hub().loop)
+
+
+def test_every_greenlet_ends_with_it() -> None:
+    def look(runtime: Runtime) -> list[str]:
+        runtime.start()
+        log: list[str] = []
+        greenlets = [runtime.spawn(wait_for_ever, log) for _ in range(3)]
+        gevent.sleep(0)
+        runtime.stop()
+        assert all(greenlet.dead for greenlet in greenlets)
+        return log
+
+    assert with_runtime(look) == ['ended'] * 3
+
+
+def test_a_greenlet_that_has_not_run_never_does() -> None:
+    def look(runtime: Runtime) -> list[str]:
+        runtime.start()
+        log: list[str] = []
+        greenlet = runtime.spawn(log.append, 'ran')
+        runtime.stop()
+        assert greenlet.dead
+        return log
+
+    assert with_runtime(look) == []
+
+
+def test_stopping_waits_for_greenlets_that_take_their_time() -> None:
+    def look(runtime: Runtime) -> list[str]:
+        runtime.start()
+        log: list[str] = []
+
+        def linger() -> None:
+            try:
+                gevent.sleep(1000)
+            finally:
+                gevent.sleep(0.01)
+                log.append('ended')
+
+        runtime.spawn(linger)
+        gevent.sleep(0)
+        runtime.stop()
+        return [*log, 'stopped']
+
+    assert with_runtime(look) == ['ended', 'stopped']
+
+
+def test_it_is_started_again_while_it_stops() -> None:
+    """What the new one has started goes on, and its clock keeps time; the old clock's descriptor is closed."""
+
+    def look(runtime: Runtime) -> list[str]:
+        before = descriptors()
+        runtime.start()
+        log: list[str] = []
+        may_end = Event()
+
+        def linger() -> None:
+            try:
+                gevent.sleep(1000)
+            finally:
+                may_end.wait()
+                log.append('the old one has ended')
+
+        def wake() -> None:
+            runtime.clock.sleep(0.001)
+            log.append('the new one is awake')
+
+        runtime.spawn(linger)
+        gevent.sleep(0)
+        stopping = Group().spawn(runtime.stop)
+        gevent.sleep(0)
+        runtime.start()
+        assert descriptors() == before + 2
+        greenlet = runtime.spawn(wake)
+        may_end.set()
+        stopping.get()
+        assert descriptors() == before + 1
+        greenlet.get()
+        runtime.stop()
+        assert descriptors() == before
+        return log
+
+    assert with_runtime(look) == ['the old one has ended', 'the new one is awake']
+
+
+def test_it_need_not_have_been_started() -> None:
+    """A proxy that is not enabled may look a name up."""
+
+    def look(runtime: Runtime) -> list[str]:
+        log: list[str] = []
+        runtime.spawn(wait_for_ever, log)
+        gevent.sleep(0)
+        runtime.stop()
+        runtime.stop()
+        return log
+
+    assert with_runtime(look) == ['ended']
+
+
+def test_without_a_descriptor_for_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> int:
+        raise OSError(errno.EMFILE, 'Too many open files')
+
+    def look(runtime: Runtime) -> None:
+        with pytest.raises(OSError, match='Too many open files'):
+            runtime.start()
+        runtime.stop()
+
+    monkeypatch.setattr(clock, '_create', fail)
+    with_runtime(look)
