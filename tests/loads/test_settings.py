@@ -19,7 +19,7 @@ def test_counts(value: Any, numbers: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize('value', ['', '0', '3:', ':', '1:x', '-1', 'many', 1.5, [1]])
 def test_no_counts(value: Any) -> None:
-    with pytest.raises(OptionError, match='expected a number from 1 on, or several, such as 10:20:30, got'):
+    with pytest.raises(OptionError, match='expected whole numbers from 1, such as 10 or 10:20:30, got'):
         read_value('users', value, text=False)
 
 

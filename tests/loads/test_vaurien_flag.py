@@ -25,7 +25,7 @@ def test_words(text: str, words: tuple[str, ...]) -> None:
     ('text', 'message'),
     [
         ("backend='a", 'cannot be read: No closing quotation'),
-        ('behavior', "'behavior' is no setting: expected name=value"),
+        ('behavior', "'behavior' is not a setting: expected name=value"),
         ('http=true', "'http' cannot be given here"),
         ('config=x.ini', "'config' cannot be given here"),
     ],
@@ -55,7 +55,7 @@ def test_the_backend_is_that_of_the_server_url(url: str, backend: str) -> None:
 
 
 def test_mistakes_in_settings() -> None:
-    with pytest.raises(ConfigError, match='needs a backend=HOST:PORT, or --server-url to take it from'):
+    with pytest.raises(ConfigError, match='backend=HOST:PORT is missing, and there is no --server-url'):
         read_words(('protocol=http',), '')
     with pytest.raises(ConfigError, match='unknown protocol') as caught:
         read_words(('protocol=htp', 'backend=a:1'), '')

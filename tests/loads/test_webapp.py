@@ -56,7 +56,7 @@ def test_a_server_that_does_not_answer(app: WebApp) -> None:
 
 def test_another_server(app: WebApp, nginx: Server) -> None:
     app.server_url = None
-    with pytest.raises(ValueError, match='no server to ask: set server_url in the class'):
+    with pytest.raises(ValueError, match='no server to send requests to: set server_url in the class'):
         app.get('/ok')
     app.server_url = nginx.url
     assert app.server_url == nginx.url

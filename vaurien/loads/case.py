@@ -1,4 +1,4 @@
-"""The test case: a plain unittest one, with clients at hand."""
+"""The test case: one of unittest, with clients at hand."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ if TYPE_CHECKING:
     from vaurien.loads.webapp import WebApp
     from vaurien.loads.websocket import Message, WebSocket
 
-#: Takes the place of a class's ``server_url``: ``loads-runner`` sets it from ``--server-url`` and ``--vaurien``.
+#: The environment variable that replaces the ``server_url`` of every class. ``loads-runner`` sets it from
+#: ``--server-url`` and ``--vaurien``.
 SERVER_URL = 'LOADS_SERVER_URL'
 
 
 class TestCase(unittest.TestCase):
-    """Runs under unittest and pytest like any other; under ``loads-runner``, what its clients do is measured.
+    """A test case for unittest and pytest. Under ``loads-runner``, what its clients do is measured.
 
-    There, each user has one instance and runs the test on it again and again: cookies and connections persist.
+    There, each user has one instance and runs the test on it again and again, so cookies and connections persist.
     """
 
-    #: The server under test, for `app` and `fast_session`.
+    #: The URL of the server under test, for `app` and `fast_session`.
     server_url: str | None = None
-    #: The engine's, under load.
+    #: Set under load only.
     _recorder: Recorder | None = None
     _session: Session | None = None
     _app: WebApp | None = None
@@ -37,7 +38,7 @@ class TestCase(unittest.TestCase):
         self.server_url = os.environ.get(SERVER_URL) or self.server_url
 
     def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
-        """As in unittest; the clients of a test that is run once are closed after it."""
+        """Run the test as unittest does. Without load, its clients are closed afterwards."""
         try:
             return super().run(result)
         finally:
@@ -46,12 +47,12 @@ class TestCase(unittest.TestCase):
 
     @property
     def recorder(self) -> Recorder:
-        """Where the clients tell what happens."""
+        """What the clients report to."""
         return self._recorder or Recorder()
 
     @property
     def session(self) -> Session:
-        """A `requests.Session`. It goes by no proxy variable and no ``.netrc``, unless its ``trust_env`` is set."""
+        """A `requests.Session`. It ignores proxy variables and ``.netrc`` unless its ``trust_env`` is set."""
         if self._session is None:
             from vaurien.loads.session import Session
 
@@ -60,7 +61,7 @@ class TestCase(unittest.TestCase):
 
     @property
     def app(self) -> WebApp:
-        """A WebTest application: the server at ``server_url``, or at ``app.server_url``, which can be set."""
+        """A WebTest application for the server at ``server_url``. Set ``app.server_url`` for another server."""
         if self._app is None:
             from vaurien.loads.webapp import WebApp
 
@@ -69,9 +70,9 @@ class TestCase(unittest.TestCase):
 
     @property
     def fast_session(self) -> Any:
-        """Locust's ``FastHttpSession``: several times cheaper, with an API like that of requests, but not the same.
+        """A ``FastHttpSession`` of Locust: several times cheaper, with an API similar to that of requests.
 
-        A refused connection is no exception, but a response with status 0.
+        A refused connection raises nothing, but gives a response with status 0.
         """
         if self._fast_session is None:
             self._fast_session = self.recorder.fast_session(self.server_url or '')
@@ -84,10 +85,11 @@ class TestCase(unittest.TestCase):
         protocols: Sequence[str] | None = None,
         **options: Any,
     ) -> WebSocket:
-        """Connect to a web socket; closed with the test.
+        """Connect to a web socket, and close it at the end of the test.
 
-        *callback* gets every message as it comes; *protocols* are the subprotocols offered; *options* go to
-        `websocket.create_connection` (``header``, ``timeout``, ``sslopt``, …).
+        *callback* is called with every message. *protocols* are the subprotocols to offer. *options* are those of
+        `websocket.create_connection`: ``header``, ``timeout``, ``sslopt`` and others. Raises `OSError` or
+        `websocket.WebSocketException`.
         """
         from vaurien.loads.websocket import WebSocket
 
@@ -96,11 +98,11 @@ class TestCase(unittest.TestCase):
         return websocket
 
     def incr_counter(self, name: str, count: int = 1) -> None:
-        """Add to a counter of your own, which the report shows."""
+        """Add *count* to a counter of your own, which the report shows."""
         self.recorder.count(name, count)
 
     def close_clients(self) -> None:
-        """Close the connections kept open from one hit to the next."""
+        """Close the connections that are kept open from one hit to the next."""
         if self._session is not None:
             self._session.close()
         if self._fast_session is not None:

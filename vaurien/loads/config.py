@@ -1,4 +1,4 @@
-"""From what people write to `Settings`: the section ``[loads]`` of a file, flags over it."""
+"""`Settings` from the section ``[loads]`` of a file and from flags, which win."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from vaurien.loads.outputs import OUTPUTS
 from vaurien.loads.settings import QUESTIONS, SETTINGS, Settings, read_value
 from vaurien.plugins.options import convert, did_you_mean
 
-#: Settings that mean nothing without another one.
+#: Settings that need another one, and the reason.
 NEEDS = (
-    ('broker', 'agents', 'say how many agents'),
+    ('broker', 'agents', 'the number of agents is missing'),
     ('python_dep', 'agents', 'only agents install anything'),
     ('include_file', 'agents', 'only agents are sent files'),
-    ('detach', 'broker', 'there has to be a broker to leave the run with'),
+    ('detach', 'broker', 'a run can only be left with a broker'),
 )
 
 
 class Source(NamedTuple):
-    """Values by key as they were written, and where."""
+    """Values by key, as they were written."""
 
     values: Mapping[str, Any]
-    #: From a key to the place to name in a message.
+    #: Returns where a key was written, for error messages.
     place: Callable[[str], str]
-    #: Whether every value is a text, to be read as what it spells.
+    #: Whether every value is a text, which has to be converted.
     text: bool
 
 
 def read(path: str) -> Source:
-    """The values in a file; raises `ConfigError`."""
+    """Return the values in a file. Raises `ConfigError` if it cannot be read."""
     tree, lines, text = read_document(path)
 
     def place(key: str) -> str:
@@ -51,7 +51,7 @@ def read(path: str) -> Source:
 
 
 def build(*sources: Source) -> Settings:
-    """The settings that *sources* make, a later one before an earlier one; raises `ConfigError`."""
+    """Return the settings that *sources* give; a later source wins. Raises `ConfigError` for a mistake in them."""
     values = {name: setting.default for name, setting in SETTINGS.items()}
     outputs: dict[str, dict[str, Any]] = {}
     fqn = ''
@@ -75,29 +75,31 @@ def build(*sources: Source) -> Settings:
             except ConfigError as error:
                 raise type(error)(error.description, source.place(key)) from None
         for name in asked - set(values['output']):
-            raise ConfigError(f'options of {name!r}, which is not among the outputs: --output {name}', '--output')
+            raise ConfigError(
+                f'these are options of {name!r}, which is not among the outputs: add --output {name}', '--output'
+            )
     settings = Settings(fqn, values, outputs)
     check(settings)
     return settings
 
 
 def check(settings: Settings) -> None:
-    """Raises `ConfigError` for what does not go together."""
+    """Raise `ConfigError` for settings that contradict each other."""
     questions = [name for name in QUESTIONS if settings.values[name]]
     if len(questions) > 1:
-        raise ConfigError(f'one at a time: {", ".join(map(_flag, questions))}')
+        raise ConfigError(f'choose one of {", ".join(map(_flag, questions))}')
     for name in settings.output:
         if name not in OUTPUTS:
             raise ConfigError(f'unknown output {name!r}, {did_you_mean(name, list(OUTPUTS))}', '--output')
     if questions:
         return
     if not settings.fqn:
-        raise ConfigError('what is to be run? Expected the name of a test, such as example.TestWebSite.test_es')
+        raise ConfigError('the name of a test is missing, such as example.TestWebSite.test_es')
     for needy, needed, why in NEEDS:
         if settings.values[needy] and not settings.values[needed]:
             raise ConfigError(f'{why}: see {_flag(needed)}', _flag(needy))
     if settings.vaurien and settings.no_patching:
-        raise ConfigError('a proxy needs the standard library patched: not with --no-patching', '--vaurien')
+        raise ConfigError('a proxy needs the patched standard library, so it excludes --no-patching', '--vaurien')
 
 
 def _flag(name: str) -> str:
@@ -105,7 +107,7 @@ def _flag(name: str) -> str:
 
 
 def _read_output_option(name: str, value: Any, *, text: bool) -> tuple[str, str, Any]:
-    """The output, the option and the value of ``output_file_filename``."""
+    """Return the output, the option and the value of a name such as ``output_file_filename``."""
     known = {f'output_{output}_{option}': (output, option) for output, one in OUTPUTS.items() for option in one.options}
     if name not in known:
         every = ['fqn', *SETTINGS, *known]

@@ -1,4 +1,4 @@
-"""From the name of a test, ``example.TestWebSite.test_es``, to the class and the method."""
+"""Find a test by its name, such as ``example.TestWebSite.test_es``."""
 
 from __future__ import annotations
 
@@ -18,30 +18,35 @@ from vaurien.plugins.options import did_you_mean
 
 
 class FoundTest(NamedTuple):
-    """One test of a case."""
+    """A test: a class and the name of its method."""
 
     case: type[unittest.TestCase]
     method: str
 
 
 def find_test(name: str) -> FoundTest:
-    """Import the test's module; raises `ConfigError` for a wrong name, `SetupError` if the import fails."""
+    """Import the module of a test and return the test.
+
+    Raises `ConfigError` for a wrong name, and `SetupError` if the import fails.
+    """
     if '/' in name or '::' in name or name.endswith('.py'):
         path = name.replace('::', '.').replace('/', '.').replace('.py', '').strip('.')
         raise ConfigError(f'{name!r} is a path: expected a dotted name, such as {path}')
     module, rest = _split(name)
     if not rest:
         cases = [key for key, value in vars(module).items() if _is_case(value) and _tests(value)]
-        raise ConfigError(f'{name!r} is a module: name one of its tests, {_choose(name, cases)}')
+        raise ConfigError(f'{name!r} is a module: choose one of its tests, {_list(name, cases)}')
     case: Any = getattr(module, rest[0], None)
     if not _is_case(case):
         if case is not None:
-            raise ConfigError(f'{module.__name__}.{rest[0]} is no test case: expected a subclass of unittest.TestCase')
+            raise ConfigError(
+                f'{module.__name__}.{rest[0]} is not a test case: expected a subclass of unittest.TestCase'
+            )
         known = [key for key, value in vars(module).items() if _is_case(value)]
         known += [one.name for one in pkgutil.iter_modules(getattr(module, '__path__', ()))]
         raise ConfigError(f'{module.__name__} has no test case {rest[0]!r}, {did_you_mean(rest[0], known)}')
     if len(rest) == 1:
-        raise ConfigError(f'{name!r} is a test case: name one of its tests, {_choose(name, _tests(case))}')
+        raise ConfigError(f'{name!r} is a test case: choose one of its tests, {_list(name, _tests(case))}')
     method = '.'.join(rest[1:])
     if not callable(getattr(case, method, None)):
         raise ConfigError(f'{case.__name__} has no test {method!r}, {did_you_mean(method, _tests(case))}')
@@ -50,10 +55,10 @@ def find_test(name: str) -> FoundTest:
 
 
 def _split(name: str) -> tuple[ModuleType, list[str]]:
-    """The longest beginning of *name* that is a module, imported, and the rest."""
+    """Import the longest beginning of *name* that is a module; return the module and the rest."""
     parts = name.split('.')
     if not all(part.isidentifier() for part in parts):
-        raise ConfigError(f'{name!r} is no name of a test: expected module.Class.test_method')
+        raise ConfigError(f'{name!r} is not the name of a test: expected module.Class.test_method')
     if not _exists(parts[0]):
         raise ConfigError(f'no module {parts[0]!r} in {Path.cwd()}, {did_you_mean(parts[0], _modules_here())}')
     module = _import(parts[0])
@@ -75,8 +80,8 @@ def _exists(dotted: str) -> bool:
 def _import(dotted: str) -> ModuleType:
     try:
         return importlib.import_module(dotted)
-    except (Exception, SystemExit) as error:  # whatever somebody's module does
-        # Without the frames of this file and of importlib.
+    except (Exception, SystemExit) as error:  # the module may raise anything
+        # The frames of this file and of importlib say nothing to its author.
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None and _is_import(trace.tb_frame.f_code.co_filename):
             trace = trace.tb_next
@@ -101,12 +106,12 @@ def _tests(case: type[unittest.TestCase]) -> list[str]:
     return list(unittest.TestLoader().getTestCaseNames(case))
 
 
-def _choose(name: str, known: list[str]) -> str:
-    return ', '.join(f'{name}.{one}' for one in known[:5]) or 'but it has none'
+def _list(name: str, known: list[str]) -> str:
+    return ', '.join(f'{name}.{one}' for one in known[:5]) or 'but there is none'
 
 
 def _refuse_async(case: type[unittest.TestCase], method: str) -> None:
-    reason = 'its users run as greenlets, of which each may block, and not in an event loop of asyncio'
+    reason = 'users are greenlets, and asyncio has only one event loop for all of them'
     if issubclass(case, unittest.IsolatedAsyncioTestCase):
         raise ConfigError(f'{case.__name__} is an IsolatedAsyncioTestCase, which cannot be run as load: {reason}')
     function = inspect.unwrap(getattr(case, method))

@@ -1,4 +1,4 @@
-"""What a run is to do, as data: the runner makes it of its settings, an agent gets it in a message."""
+"""What a run is to do, as data: the runner makes it from its settings, and an agent gets it in a message."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ import msgspec
 
 
 class Cycle(msgspec.Struct, frozen=True):
-    """So many users, each of which runs the test so often, or for so long."""
+    """A number of users, each of which runs the test a number of times or for some seconds."""
 
     users: int
-    #: Runs of the test by each user; None: as many as there is time for.
+    #: Runs of the test by each user; None for as many as there is time for.
     hits: int | None = None
-    #: Seconds; None: as long as it takes.
+    #: Seconds; None for as long as the hits take.
     seconds: float | None = None
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a process with users has to know."""
+    """Everything that a process with users must know."""
 
-    #: The name of the test, or whatever stands for it in the command of a test runner.
+    #: The name of the test, or what replaces ``{test}`` in the command of ``--test-runner``.
     test: str
     cycles: tuple[Cycle, ...]
-    #: How many processes run these cycles, each all of them; 0: the runner itself does.
+    #: The number of agents, each of which runs all cycles; 0 if the runner itself runs them.
     agents: int = 0
     server_url: str = ''
-    #: A command with ``{test}`` in it, which is run for each hit.
+    #: A command to run for each hit instead of a method.
     test_runner: str = ''
-    #: What ``--vaurien`` says: flags of ``vaurien``, without their dashes.
+    #: The words of ``--vaurien``: flags of ``vaurien`` without their dashes.
     vaurien: tuple[str, ...] = ()
-    #: Requirements for pip.
+    #: Requirements that agents install with pip.
     python_dep: tuple[str, ...] = ()
     no_patching: bool = False
     project_name: str = ''
@@ -38,23 +38,23 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def hits(self) -> int | None:
-        """How many hits there will be in all; None where time decides."""
+        """The number of hits of all users, or None if time decides."""
         if any(cycle.hits is None for cycle in self.cycles):
             return None
         return max(1, self.agents) * sum(cycle.users * (cycle.hits or 0) for cycle in self.cycles)
 
     @property
     def seconds(self) -> float | None:
-        """How long it will take; None where the hits decide."""
+        """The duration in seconds, or None if hits decide."""
         if any(cycle.seconds is None for cycle in self.cycles):
             return None
         return sum(cycle.seconds or 0 for cycle in self.cycles)
 
     def to_data(self) -> Any:
-        """As plain values, for a message."""
+        """Return it as plain values, for a message."""
         return msgspec.to_builtins(self)
 
     @classmethod
     def from_data(cls, data: Any) -> Plan:
-        """What `to_data` gave; raises `msgspec.ValidationError`."""
+        """Return what `to_data` was called on. Raises `msgspec.ValidationError`."""
         return msgspec.convert(data, cls)

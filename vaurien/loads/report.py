@@ -1,4 +1,4 @@
-"""What a run came to: everything a summary shows, as data, and the exit status that follows from it."""
+"""The result of a run: all that a summary shows, as data, and the exit status that follows from it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import msgspec
 from vaurien.loads.plan import Plan
 from vaurien.loads.stats import TestStats, percentile
 
-#: The shares of which the times are told.
+#: The percentiles of times that are shown, and their shares.
 PERCENTILES = {'50%': 0.5, '90%': 0.9, '95%': 0.95, '99%': 0.99, '100%': 1.0}
 
-#: Exit statuses: clean; something was wrong; interrupted (128 + SIGINT).
+#: Exit statuses: all is well; something went wrong; interrupted, which is 128 + SIGINT.
 CLEAN, WRONG, INTERRUPTED = 0, 1, 130
 
 
 class Requests(msgspec.Struct, frozen=True):
-    """All requests of one name and method, or of all; times in milliseconds."""
+    """The requests of one method and name, or all of them. Times are in milliseconds."""
 
     method: str
     name: str
@@ -28,7 +28,7 @@ class Requests(msgspec.Struct, frozen=True):
 
 
 class RequestError(msgspec.Struct, frozen=True):
-    """A kind of failed request."""
+    """One kind of failed request."""
 
     method: str
     name: str
@@ -37,7 +37,7 @@ class RequestError(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """The whole of a run, or what there is of it so far."""
+    """The results of a run, or those until now."""
 
     plan: Plan
     #: Seconds since the epoch.
@@ -45,7 +45,7 @@ class Report(msgspec.Struct, kw_only=True):
     #: Seconds from the start of the first cycle to the end of the last.
     duration: float
     stats: TestStats
-    #: All together, then by name.
+    #: All requests together, then by name.
     total: Requests
     requests: list[Requests]
     request_errors: list[RequestError]
@@ -60,12 +60,12 @@ class Report(msgspec.Struct, kw_only=True):
 
     @property
     def missing(self) -> int:
-        """Hits that should have been."""
+        """The number of hits that the plan asked for and that did not come to their end."""
         return 0 if self.plan.hits is None else max(0, self.plan.hits - self.stats.hits)
 
     @property
     def has_problems(self) -> bool:
-        """Whether anything was an error or a failure, also if it belongs to no hit."""
+        """Whether there was an error or a failure, in a hit or outside of any."""
         kinds = {problem.kind for problem in self.stats.problems.values()}
         return bool(self.stats.error or self.stats.failure or kinds & {'error', 'failure'})
 
@@ -77,11 +77,11 @@ class Report(msgspec.Struct, kw_only=True):
         return WRONG if self.has_problems or self.missing or self.lost else CLEAN
 
     def hit_percentiles(self) -> dict[str, int]:
-        """Times of hits in milliseconds."""
+        """Return the percentiles of the times of hits, in milliseconds."""
         return {label: percentile(self.stats.times, share) for label, share in PERCENTILES.items()}
 
     def to_data(self) -> dict[str, Any]:
-        """As plain values: the JSON document of the docs."""
+        """Return it as plain values: the JSON document that ``docs/loads.md`` describes."""
         stats = self.stats
         return {
             'test': self.plan.test,
@@ -112,7 +112,7 @@ class Report(msgspec.Struct, kw_only=True):
 
 
 def read_entry(entry: Any) -> Requests:
-    """What a `locust.stats.StatsEntry` holds."""
+    """Return what a `locust.stats.StatsEntry` has counted."""
     return Requests(
         entry.method or '',
         entry.name,

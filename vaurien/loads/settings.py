@@ -1,4 +1,4 @@
-"""What ``loads-runner`` can be told: one declaration gives the flag, the key in a file, the check and the docs."""
+"""The settings of ``loads-runner``: each declaration gives the flag, the key in a file, the check and the docs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Port = Annotated[int, Meta(ge=0, le=65535)]
 
 
 class Counts(Parsed):
-    """One number, or several, one cycle after the other: ``10:20:30``."""
+    """One number, or several for one cycle after the other: ``10:20:30``."""
 
     numbers: tuple[int, ...]
 
@@ -34,12 +34,12 @@ class Counts(Parsed):
         except ValueError:
             parsed.numbers = ()
         if not parsed.numbers or min(parsed.numbers) < 1:
-            raise ValueError(f'expected a number from 1 on, or several, such as 10:20:30, got {value!r}')
+            raise ValueError(f'expected whole numbers from 1, such as 10 or 10:20:30, got {value!r}')
         return parsed
 
 
 class Place(Parsed):
-    """``host:port``."""
+    """An address ``host:port``."""
 
     address: Address
 
@@ -51,7 +51,7 @@ class Place(Parsed):
 
 
 class Words(Parsed):
-    """Settings of a proxy: ``protocol=http backend=localhost:8888 behavior=5:error``."""
+    """The settings of a proxy: ``protocol=http backend=localhost:8888 behavior=5:error``."""
 
     words: tuple[str, ...]
 
@@ -63,7 +63,7 @@ class Words(Parsed):
 
 
 class Setting(NamedTuple):
-    """One setting: ``server_url`` here is ``--server-url`` and ``server_url`` or ``server-url`` in a file."""
+    """A setting. ``server_url`` here is the flag ``--server-url``, and ``server_url`` or ``server-url`` in a file."""
 
     help: str
     type: Any
@@ -72,39 +72,55 @@ class Setting(NamedTuple):
     short: str = ''
 
 
-#: By group, in the order of the help.
+#: The settings by group, in the order of the help.
 GROUPS: dict[str, dict[str, Setting]] = {
     'how much': {
         'users': Setting(
-            'users at a time; 10:20:30 is one cycle after the other', Counts, Counts.parse(1), 'N[:N...]', '-u'
+            'number of users at the same time; 10:20:30 runs one cycle after the other',
+            Counts,
+            Counts.parse(1),
+            'N[:N...]',
+            '-u',
         ),
         'hits': Setting(
-            'how often each user runs the test; several are one cycle after the other', Counts, None, 'N[:N...]'
+            'number of times that each user runs the test; 10:20:30 runs one cycle after the other',
+            Counts,
+            None,
+            'N[:N...]',
         ),
-        'duration': Setting('seconds that each cycle lasts, instead of --hits', Seconds, None, 'SECONDS', '-d'),
+        'duration': Setting('duration of each cycle in seconds, instead of --hits', Seconds, None, 'SECONDS', '-d'),
     },
     'the test': {
-        'server_url': Setting("the server under test, in the place of the class's server_url", str, '', 'URL'),
-        'test_dir': Setting('the folder that the test is in, all of which goes to agents', str, '', 'DIR'),
+        'server_url': Setting('URL of the server under test, in place of the server_url of the class', str, '', 'URL'),
+        'test_dir': Setting('folder of the test; all of it is sent to agents', str, '', 'DIR'),
         'test_runner': Setting(
-            'a command to run for each hit, with {test} for the name of the test', str, '', 'COMMAND'
+            'command to run for each hit; {test} in it is replaced by the name of the test', str, '', 'COMMAND'
         ),
-        'vaurien': Setting('a proxy in front of the server: protocol=http behavior=5:error', Words, None, 'SETTINGS'),
-        'no_patching': Setting('leave the standard library blocking: users take turns', bool, False),
+        'vaurien': Setting(
+            'settings of a proxy in front of the server, such as protocol=http behavior=5:error',
+            Words,
+            None,
+            'SETTINGS',
+        ),
+        'no_patching': Setting('do not patch the standard library: users then run one after the other', bool, False),
     },
     'agents': {
         'agents': Setting(
-            'how many; each has all the users. Without --broker they are started here', Count, None, 'N', '-a'
+            'number of agents, each of which has all the users; without --broker they are started here',
+            Count,
+            None,
+            'N',
+            '-a',
         ),
-        'broker': Setting('where agents connect, or a loads-broker is', Place, None, 'HOST:PORT', '-b'),
+        'broker': Setting(
+            'address that agents connect to, or address of a loads-broker', Place, None, 'HOST:PORT', '-b'
+        ),
         'secret': Setting(
-            'what agents, broker and runner have to share; LOADS_SECRET in the environment is safer', str, '', 'TEXT'
+            'secret that agents, broker and runner share; LOADS_SECRET in the environment is safer', str, '', 'TEXT'
         ),
-        'include_file': Setting(
-            'files for the agents besides those of the test: a pattern; again for more', list[str], [], 'GLOB'
-        ),
+        'include_file': Setting('pattern of more files to send to agents; can be repeated', list[str], [], 'GLOB'),
         'python_dep': Setting(
-            'a requirement that agents install for the run; again for more', list[str], [], 'REQUIREMENT'
+            'requirement that agents install for the run; can be repeated', list[str], [], 'REQUIREMENT'
         ),
         'heartbeat_timeout': Setting(
             'seconds without a heartbeat after which an agent, broker or runner counts as lost',
@@ -112,33 +128,35 @@ GROUPS: dict[str, dict[str, Setting]] = {
             TIMEOUT,
             'SECONDS',
         ),
-        'detach': Setting('give the run to the broker and leave', bool, False),
-        'attach': Setting('follow the run that the broker has', bool, False),
-        'ping_broker': Setting('tell who is there', bool, False),
+        'detach': Setting('give the run to the broker and exit', bool, False),
+        'attach': Setting('follow the run of the broker', bool, False),
+        'ping_broker': Setting('print the agents and the run of the broker', bool, False),
         'check_cluster': Setting('run an empty test on every agent of the broker', bool, False),
-        'purge_broker': Setting('stop the run that the broker has, and forget its results', bool, False),
+        'purge_broker': Setting('stop the run of the broker and delete its results', bool, False),
     },
     'results': {
         'output': Setting(
-            'where results go: stdout, null, file, json, csv, html; again for more', list[str], ['stdout'], 'NAME'
+            'where results go: stdout, null, file, json, csv, html; can be repeated', list[str], ['stdout'], 'NAME'
         ),
-        'web_port': Setting('a live page on this port of localhost, while the run goes on', Port, None, 'PORT'),
-        'statsd': Setting('send counters and timers there', Place, None, 'HOST:PORT'),
-        'influxdb': Setting('send points there: http://HOST:PORT/?org=ORG&bucket=BUCKET', str, '', 'URL'),
-        'quiet': Setting('no progress', bool, False),
-        'project_name': Setting('whose test it is, in reports', str, '', 'NAME'),
-        'user_id': Setting('who runs it, in reports', str, '', 'NAME'),
+        'web_port': Setting('port on localhost for a live page during the run', Port, None, 'PORT'),
+        'statsd': Setting('address of StatsD, to send counters and timers to', Place, None, 'HOST:PORT'),
+        'influxdb': Setting(
+            'URL of InfluxDB, to send points to: http://HOST:PORT/?org=ORG&bucket=BUCKET', str, '', 'URL'
+        ),
+        'quiet': Setting('print no progress', bool, False),
+        'project_name': Setting('name of the project, for reports', str, '', 'NAME'),
+        'user_id': Setting('name of the user who runs the test, for reports', str, '', 'NAME'),
     },
 }
 
 SETTINGS: dict[str, Setting] = {name: setting for group in GROUPS.values() for name, setting in group.items()}
 
-#: What is asked of a broker instead of running a test.
+#: The settings that ask a broker something instead of running a test.
 QUESTIONS = ('attach', 'ping_broker', 'check_cluster', 'purge_broker')
 
 
 class Settings(NamedTuple):
-    """What to run, every setting with its value, and the options of outputs by output."""
+    """The name of the test, the value of every setting, and the options of each output."""
 
     fqn: str
     values: Mapping[str, Any]
@@ -152,17 +170,17 @@ class Settings(NamedTuple):
 
     @property
     def address(self) -> Address | None:
-        """Where the broker is, or will be."""
+        """The address of the broker, or None."""
         return self.values['broker'].address if self.values['broker'] else None
 
     def cycles(self) -> tuple[Cycle, ...]:
-        """Every number of users with every number of hits, in order."""
+        """Return a cycle for every number of users with every number of hits, in order."""
         hits: tuple[int | None, ...] = self.hits.numbers if self.hits else (None if self.duration else 1,)
         return tuple(Cycle(users, count, self.duration) for users in self.users.numbers for count in hits)
 
 
 def read_value(name: str, value: Any, *, text: bool) -> Any:
-    """The value of a setting; raises `OptionError`."""
+    """Return the value of a setting. With *text*, numbers are spelled out. Raises `OptionError`."""
     setting = SETTINGS[name]
     if setting.type == list[str]:
         if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""What became of the hits: counts that add up over users, processes and machines.
+"""How the hits ended: counts that add up over users, processes and machines.
 
 A *hit* is one run of the test by one user.
 """
@@ -15,17 +15,17 @@ from typing import Any, Literal
 
 import msgspec
 
-#: Distinct problems, and counters of tests' own, that are kept apart: what comes after them is counted together.
+#: The most kinds of problems, and counters of tests, that are kept apart. All others are counted together.
 MAX_PROBLEMS = 100
 MAX_COUNTERS = 1000
-#: The most characters of a traceback, of whose middle the rest is left out.
+#: The most characters of a traceback. The middle of a longer one is left out.
 MAX_TRACEBACK = 8000
 OTHERS = '(others)'
 MORE = (OTHERS, 'more kinds than are kept apart', '')
 
-#: How a hit ends. Expected failures are successes, unexpected successes are failures.
+#: How a hit ends. An expected failure is a success, an unexpected success is a failure.
 Outcome = Literal['success', 'error', 'failure', 'skipped']
-#: What a test makes of a fault: its hit fails; it succeeds, having asked again; or it succeeds as it is.
+#: What a test makes of a fault: it succeeds, succeeds after the same request again, or fails.
 Met = Literal['answered', 'retried', 'failed']
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
@@ -35,7 +35,7 @@ _ADDRESS = re.compile(r'0x[0-9a-f]+')
 
 
 class Problem(msgspec.Struct):
-    """One kind of error or failure: how often, and the first of them in full."""
+    """One kind of error or failure: its count, and the first one in full."""
 
     kind: str
     message: str
@@ -44,7 +44,7 @@ class Problem(msgspec.Struct):
 
 
 class TestStats(msgspec.Struct):
-    """Counts of one process, or of many added up."""
+    """The counts of one process, or of many added up."""
 
     __test__ = False
 
@@ -52,28 +52,29 @@ class TestStats(msgspec.Struct):
     error: int = 0
     failure: int = 0
     skipped: int = 0
-    #: Hits that were cut off by the end of the run; they are in none of the counts above.
+    #: Hits that the end of the run cut off. They are in none of the counts above.
     cut: int = 0
-    #: Time spent in hits, in seconds; and how many took how many milliseconds, rounded to two digits.
+    #: The time spent in hits, in seconds.
     seconds: float = 0.0
+    #: Hits by their time in milliseconds, rounded to two digits.
     times: dict[int, int] = msgspec.field(default_factory=dict)
     counters: dict[str, int] = msgspec.field(default_factory=dict)
     websockets: int = 0
     websocket_bytes: int = 0
     problems: dict[str, Problem] = msgspec.field(default_factory=dict)
-    #: Faults that were injected, by behavior; hits that met one, by what the test made of it.
+    #: Injected faults by behavior, and hits that met one by what the test made of it.
     faults: dict[str, int] = msgspec.field(default_factory=dict)
     met: dict[Met, int] = msgspec.field(default_factory=dict)
-    #: Faults on connections of nobody known.
+    #: Faults on connections that belong to no known user.
     stray_faults: int = 0
 
     @property
     def hits(self) -> int:
-        """Hits that came to their end."""
+        """The number of hits that came to their end."""
         return self.success + self.error + self.failure + self.skipped
 
     def end_hit(self, outcome: Outcome, seconds: float) -> None:
-        """A hit came to its end."""
+        """Count a hit that came to its end."""
         setattr(self, outcome, getattr(self, outcome) + 1)
         self.seconds += seconds
         bucket = round_ms(1000 * seconds)
@@ -101,21 +102,21 @@ class TestStats(msgspec.Struct):
         self.met[met] = self.met.get(met, 0) + 1
 
     def count(self, name: str, count: int) -> None:
-        """A counter of a test's own goes up."""
+        """Add to a counter of the test."""
         name = name if name in self.counters or len(self.counters) < MAX_COUNTERS else OTHERS
         self.counters[name] = self.counters.get(name, 0) + count
 
-    def add_problem(self, kind: str, key: str, message: str, tell: Callable[[], str]) -> None:
-        """A hit has an error or a failure; *tell* is only called for the first of a kind."""
+    def add_problem(self, kind: str, key: str, message: str, describe: Callable[[], str]) -> None:
+        """Count a problem of the kind *key*. *describe* is called only for the first of a kind."""
         if key not in self.problems and len(self.problems) >= MAX_PROBLEMS:
             self.problems.setdefault(OTHERS, Problem(*MORE)).count += 1
             return
         if key not in self.problems:
-            self.problems[key] = Problem(kind, message, shorten(tell()))
+            self.problems[key] = Problem(kind, message, shorten(describe()))
         self.problems[key].count += 1
 
     def add_exception(self, kind: str, exc_info: ExcInfo) -> None:
-        """Likewise, for something that a test raised."""
+        """Count an exception that a test raised."""
         type_, error, trace = exc_info
         message = traceback.format_exception_only(type_, error)[-1].strip()
         frame = _innermost(trace)
@@ -123,7 +124,7 @@ class TestStats(msgspec.Struct):
         self.add_problem(kind, key, message, lambda: format_exception(exc_info))
 
     def add(self, other: TestStats) -> None:
-        """Add what another process counted."""
+        """Add the counts of another process."""
         for name in ('success', 'error', 'failure', 'skipped', 'cut', 'seconds'):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ('websockets', 'websocket_bytes', 'stray_faults'):
@@ -144,7 +145,7 @@ class TestStats(msgspec.Struct):
                 self.problems.setdefault(OTHERS, Problem(*MORE)).count += problem.count
 
     def take(self) -> TestStats:
-        """Everything counted since the last time."""
+        """Return all that was counted, and begin again at zero."""
         taken = TestStats()
         for name in self.__struct_fields__:
             fresh = getattr(taken, name)
@@ -153,17 +154,17 @@ class TestStats(msgspec.Struct):
         return taken
 
     def to_data(self) -> Any:
-        """As plain values, for a message or a file."""
+        """Return it as plain values, for a message."""
         return msgspec.to_builtins(self, str_keys=True)
 
     @classmethod
     def from_data(cls, data: Any) -> TestStats:
-        """What `to_data` gave; raises `msgspec.ValidationError`."""
+        """Return what `to_data` was called on. Raises `msgspec.ValidationError`."""
         return msgspec.convert(data, cls, strict=False)
 
 
 def round_ms(milliseconds: float) -> int:
-    """To two digits, as Locust rounds response times: no more than some 300 different ones."""
+    """Round to two digits, as Locust rounds response times, so that there are at most some 300 different ones."""
     if milliseconds < 100:
         return round(milliseconds)
     scale = 10 if milliseconds < 1000 else 100 if milliseconds < 10_000 else 1000
@@ -171,7 +172,7 @@ def round_ms(milliseconds: float) -> int:
 
 
 def percentile(times: dict[int, int], share: float) -> int:
-    """The time in milliseconds within which that *share* of them (0 to 1) was done, by nearest rank."""
+    """Return the percentile of *times*, which counts by milliseconds, by nearest rank. *share* is from 0 to 1."""
     left = share * sum(times.values())
     for milliseconds in sorted(times):
         left -= times[milliseconds]
@@ -181,37 +182,37 @@ def percentile(times: dict[int, int], share: float) -> int:
 
 
 def shorten(text: str) -> str:
-    """*text*, without its middle if it is too long."""
+    """Return *text* without its middle if it is too long."""
     half = MAX_TRACEBACK // 2
     return text if len(text) <= MAX_TRACEBACK else f'{text[:half]}\n[…]\n{text[-half:]}'
 
 
 def format_exception(exc_info: ExcInfo) -> str:
-    """A traceback without the frames of unittest, which are the same in all of them."""
-    told = traceback.TracebackException(*exc_info, compact=True)
-    links: list[traceback.TracebackException | None] = [told]
-    while links:
-        one = links.pop()
+    """Return the traceback without the frames of unittest, which are the same in every traceback."""
+    whole = traceback.TracebackException(*exc_info, compact=True)
+    errors: list[traceback.TracebackException | None] = [whole]
+    while errors:
+        one = errors.pop()
         if one is not None:
-            kept = [frame for frame in one.stack if not _is_machinery(frame.filename)]
+            kept = [frame for frame in one.stack if not _is_unittest(frame.filename)]
             one.stack = traceback.StackSummary.from_list(kept or one.stack)
-            links += [one.__cause__, one.__context__]
-    return ''.join(told.format()).rstrip()
+            errors += [one.__cause__, one.__context__]
+    return ''.join(whole.format()).rstrip()
 
 
-def _is_machinery(filename: str) -> bool:
+def _is_unittest(filename: str) -> bool:
     return filename.startswith(_UNITTEST)
 
 
 def _innermost(trace: TracebackType | None) -> str:
-    """The last place of the test itself, or of what it calls; not that of an ``assertEqual``.
+    """Return the line of the test that raised, and not that of an ``assertEqual`` in unittest.
 
-    Of a file only the name: each agent has it in another folder.
+    It has only the name of the file, because each agent has the file in another folder.
     """
     place = ''
     while trace is not None:
         filename = trace.tb_frame.f_code.co_filename
-        if not _is_machinery(filename):
+        if not _is_unittest(filename):
             place = f'{Path(filename).name}:{trace.tb_lineno}'
         trace = trace.tb_next
     return place

@@ -1,4 +1,4 @@
-"""A report as text, for people."""
+"""The text of a report, for people."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from textwrap import indent
 
 from vaurien.loads.report import PERCENTILES, Report, Requests
 
-#: Names of requests, and kinds of problems, that are shown; the JSON output has all.
+#: The most names of requests, and kinds of problems, that are shown. The JSON output has all.
 SHOWN = 20
 #: Characters inside the progress bar.
 WIDTH = 47
@@ -17,18 +17,18 @@ NAME_WIDTH = 40
 
 
 def draw_bar(share: float) -> str:
-    """``[=======      ]  58%``."""
+    """Return a bar such as ``[=======      ]  58%``."""
     share = min(max(share, 0.0), 1.0)
     return f'[{"=" * int(share * WIDTH):{WIDTH}}] {int(share * 100):4}%'
 
 
 def summarize(report: Report) -> str:
-    """Everything worth knowing, in the order of Loads."""
-    parts = [_tell_counts(report), *_tell_ends(report), _tell_times(report), *_tell_faults(report)]
-    return '\n\n'.join([*parts, *_tell_problems(report)]) + '\n'
+    """Return the summary, with its parts in the order of Loads."""
+    parts = [_format_counts(report), *_format_ends(report), _format_times(report), *_format_faults(report)]
+    return '\n\n'.join([*parts, *_format_problems(report)]) + '\n'
 
 
-def _tell_counts(report: Report) -> str:
+def _format_counts(report: Report) -> str:
     stats = report.stats
     started = datetime.fromtimestamp(report.started).strftime('%Y-%m-%d %H:%M:%S')
     lines = [
@@ -47,7 +47,7 @@ def _tell_counts(report: Report) -> str:
     return '\n'.join(lines)
 
 
-def _tell_ends(report: Report) -> Iterator[str]:
+def _format_ends(report: Report) -> Iterator[str]:
     stats = report.stats
     counted = [('Skipped', stats.skipped), ('Cut off', stats.cut), ('Missing', report.missing)]
     lines = [f'{label}: {count}' for label, count in counted if count]
@@ -61,27 +61,27 @@ def _tell_ends(report: Report) -> Iterator[str]:
         yield '\n'.join(['Counters:', *(f'  {name}: {count}' for name, count in sorted(stats.counters.items()))])
 
 
-def _tell_times(report: Report) -> str:
+def _format_times(report: Report) -> str:
     head = ''.join(f'{label:>8}' for label in PERCENTILES)
     hits = ''.join(f'{milliseconds:8}' for milliseconds in report.hit_percentiles().values())
     lines = [f'{"Times in ms":{NAME_WIDTH}}{"count":>8}{"failed":>8}{head}']
     lines.append(f'{"hits":{NAME_WIDTH}}{report.stats.hits:8}{report.stats.error + report.stats.failure:8}{hits}')
     if report.total.count:
-        lines.append(_row('requests', report.total))
+        lines.append(_format_row('requests', report.total))
         requests = sorted(report.requests, key=lambda one: -one.count)
-        lines += [_row(f'  {one.method} {one.name}', one) for one in requests[:SHOWN]]
+        lines += [_format_row(f'  {one.method} {one.name}', one) for one in requests[:SHOWN]]
         if len(requests) > SHOWN:
             lines.append(f'  … and {len(requests) - SHOWN} more')
     return '\n'.join(lines)
 
 
-def _row(name: str, requests: Requests) -> str:
+def _format_row(name: str, requests: Requests) -> str:
     name = name if len(name) <= NAME_WIDTH else f'{name[: NAME_WIDTH - 1]}…'
     times = ''.join(f'{milliseconds:8}' for milliseconds in requests.percentiles.values())
     return f'{name:{NAME_WIDTH}}{requests.count:8}{requests.failed:8}{times}'
 
 
-def _tell_faults(report: Report) -> Iterator[str]:
+def _format_faults(report: Report) -> Iterator[str]:
     stats = report.stats
     if not report.plan.vaurien:
         return
@@ -93,7 +93,7 @@ def _tell_faults(report: Report) -> Iterator[str]:
     yield '\n'.join(lines)
 
 
-def _tell_problems(report: Report) -> Iterator[str]:
+def _format_problems(report: Report) -> Iterator[str]:
     problems = sorted(report.stats.problems.values(), key=lambda one: -one.count)
     for problem in problems[:SHOWN]:
         head = f'{problem.count} x {problem.kind}: {problem.message}'
@@ -102,5 +102,5 @@ def _tell_problems(report: Report) -> Iterator[str]:
         yield f'… and {len(problems) - SHOWN} more kinds'
     errors = sorted(report.request_errors, key=lambda one: -one.count)[:SHOWN]
     if errors:
-        told = [f'  {one.count} x {one.method} {one.name}: {one.error}' for one in errors]
-        yield '\n'.join(['Failed requests:', *told])
+        lines = [f'  {one.count} x {one.method} {one.name}: {one.error}' for one in errors]
+        yield '\n'.join(['Failed requests:', *lines])

@@ -1,4 +1,4 @@
-"""``--vaurien 'protocol=http backend=localhost:8888 behavior=5:error,10:delay'``: flags of ``vaurien``, as words."""
+"""The flag ``--vaurien 'protocol=http backend=localhost:8888 behavior=5:error,10:delay'``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vaurien.cli.flags import parse
 from vaurien.errors import ConfigError
 from vaurien.settings import Settings
 
-#: What makes no sense for a proxy that lives in another process, or elsewhere.
+#: Flags of ``vaurien`` that make no sense for a proxy inside another process.
 REFUSED = (
     *('config', 'demo', 'help', 'version', 'log-level', 'log-output', 'server', 'toxiproxy-config'),
     *('http', 'http-host', 'http-port', 'api-host', 'api-token'),
@@ -20,7 +20,7 @@ _WORD = re.compile(r'(?P<name>[a-z][\w-]*)=')
 
 
 def split_words(text: str) -> tuple[str, ...]:
-    """The words of the flag's value, options in parentheses in one; raises `ConfigError`."""
+    """Return the words of the value; options in parentheses stay in one word. Raises `ConfigError`."""
     try:
         words = tuple(shlex.split(re.sub(r'\([^)]*\)', lambda options: shlex.quote(options[0]), text)))
     except ValueError as error:
@@ -28,14 +28,14 @@ def split_words(text: str) -> tuple[str, ...]:
     for word in words:
         match = _WORD.match(word)
         if match is None:
-            raise ConfigError(f'{word!r} is no setting: expected name=value, such as backend=localhost:8888')
+            raise ConfigError(f'{word!r} is not a setting: expected name=value, such as backend=localhost:8888')
         if match['name'] in REFUSED:
             raise ConfigError(f'{match["name"]!r} cannot be given here')
     return words
 
 
 def read_words(words: tuple[str, ...], server_url: str) -> Settings:
-    """The settings of the proxy. The backend is by default that of *server_url*; raises `ConfigError`."""
+    """Return the settings of the proxy. The backend is by default that of *server_url*. Raises `ConfigError`."""
     given = {word.partition('=')[0] for word in words}
     flags = [f'--{word}' for word in words]
     if 'proxy' not in given:
@@ -49,7 +49,7 @@ def read_words(words: tuple[str, ...], server_url: str) -> Settings:
 
 
 def proxied_url(server_url: str, protocol: str, address: object) -> str:
-    """*server_url* with the proxy's address; without one, a URL of the protocol."""
+    """Return *server_url* with the address of the proxy, or a URL of *protocol* if it is empty."""
     if not server_url:
         return f'{protocol}://{address}'
     return urlsplit(server_url)._replace(netloc=str(address)).geturl()
@@ -58,6 +58,6 @@ def proxied_url(server_url: str, protocol: str, address: object) -> str:
 def _address_of(server_url: str) -> str:
     url = urlsplit(server_url)
     if not url.hostname:
-        raise ConfigError('needs a backend=HOST:PORT, or --server-url to take it from')
+        raise ConfigError('backend=HOST:PORT is missing, and there is no --server-url to take it from')
     host = f'[{url.hostname}]' if ':' in url.hostname else url.hostname
     return f'{host}:{url.port or (443 if url.scheme in ("https", "wss") else 80)}'

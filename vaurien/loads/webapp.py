@@ -1,4 +1,4 @@
-"""A WebTest application that is a server somewhere, reached through the test's own session."""
+"""A WebTest application that is really a server, reached through the session of the test."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import IO, Any
 import requests
 
 with warnings.catch_warnings():
-    warnings.simplefilter('ignore', DeprecationWarning)  # WebOb, below both, has `cgi`
+    warnings.simplefilter('ignore', DeprecationWarning)  # WebOb, which both use, imports `cgi`
     import webtest
     import wsgiproxy
 
-#: Headers of a response that do not fit its body any more once requests has decoded that.
+#: Headers that no longer fit the body, which requests has decoded.
 DECODED = ('content-encoding', 'content-length', 'transfer-encoding')
 
 Answer = tuple[str, 'str | None', list[tuple[str, str]], list[bytes]]
 
 
 class WebApp(webtest.TestApp):  # type: ignore[misc]  # webtest is not typed
-    """``app.get('/')``, forms, JSON and all else of WebTest, against ``server_url``."""
+    """All of WebTest (``app.get('/')``, forms, JSON) for the server at ``server_url``."""
 
     def __init__(self, server_url: str | None, session: requests.Session) -> None:
         self._client = _Client(session)
@@ -29,7 +29,7 @@ class WebApp(webtest.TestApp):  # type: ignore[misc]  # webtest is not typed
 
     @property
     def server_url(self) -> str | None:
-        """Where the server is: ``http://localhost:9200``."""
+        """The URL of the server, such as ``http://localhost:9200``."""
         return self._server_url
 
     @server_url.setter
@@ -51,7 +51,7 @@ class WebApp(webtest.TestApp):  # type: ignore[misc]  # webtest is not typed
 
 
 class _Client:
-    """The way of `wsgiproxy` to a server."""
+    """The client that `wsgiproxy` sends requests with."""
 
     def __init__(self, session: requests.Session) -> None:
         self.session = session
@@ -72,4 +72,4 @@ class _Client:
 
 
 def _nowhere(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    raise ValueError('no server to ask: set server_url in the class, self.app.server_url, or give --server-url')
+    raise ValueError('no server to send requests to: set server_url in the class, self.app.server_url, or --server-url')

@@ -1,4 +1,4 @@
-"""A web socket as a test uses it: send, receive, and a callback for every message."""
+"""A web socket for tests: send, receive, and a callback for every message."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import websocket
 
 from vaurien.loads.recorder import Recorder
 
-#: Seconds to wait for a connection, and by default for a message: a hit that waits for good would never end.
+#: Seconds to wait for a connection, and by default for a message. A hit that waits forever would never end.
 CONNECT_TIMEOUT = 30.0
 RECEIVE_TIMEOUT = 60.0
-#: Seconds for the peer to answer a close.
+#: Seconds that the peer may take to answer a close.
 CLOSE_TIMEOUT = 3.0
-#: Messages that may wait for `WebSocket.receive`, should a test only use its callback.
+#: The most messages that wait for `WebSocket.receive`, which a test with a callback may never call.
 MAX_UNREAD = 10_000
 
 
 class Message:
-    """One message: ``data`` is a text, or bytes if it was sent as such."""
+    """A message. Its ``data`` is a text, or bytes if it was sent as such."""
 
     def __init__(self, data: str | bytes) -> None:
         self.data = data
@@ -36,7 +36,7 @@ class Message:
 
 
 class WebSocket:
-    """One connection. A thread reads it, a greenlet where the standard library is patched."""
+    """A connection that a thread reads, or a greenlet where the standard library is patched."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class WebSocket:
         protocols: Sequence[str] | None = None,
         **options: Any,
     ) -> None:
-        """Connect; raises `OSError` or `websocket.WebSocketException`."""
+        """Connect to *url*. Raises `OSError` or `websocket.WebSocketException`."""
         options.setdefault('timeout', CONNECT_TIMEOUT)
         self._socket = websocket.create_connection(url, subprotocols=list(protocols or ()) or None, **options)
         self._socket.settimeout(None)
@@ -62,7 +62,7 @@ class WebSocket:
 
     @property
     def subprotocol(self) -> str | None:
-        """What the server chose among those offered."""
+        """The subprotocol that the server chose, or None."""
         chosen: str | None = self._socket.getsubprotocol()
         return chosen
 
@@ -75,13 +75,13 @@ class WebSocket:
             self._socket.send(data)
 
     def receive(self, timeout: float = RECEIVE_TIMEOUT) -> Message:
-        """The next message that was not received yet, also if the callback got it.
+        """Return the next message that was not received yet, whether or not the callback got it.
 
-        Raises `TimeoutError` after *timeout* seconds, `ConnectionError` once there will be no more, and whatever the
-        callback raised.
+        Raises `TimeoutError` after *timeout* seconds, `ConnectionError` when the connection is closed, and the
+        exception of the callback if there was one.
         """
         if self._dropped:
-            raise OverflowError(f'{self._dropped} messages are lost: more than {MAX_UNREAD} were not received')
+            raise OverflowError(f'{self._dropped} messages are lost: {MAX_UNREAD} others were not received in time')
         try:
             message = None if self._ended and self._unread.empty() else self._unread.get(timeout=timeout)
         except queue.Empty:
@@ -92,18 +92,18 @@ class WebSocket:
         raise ConnectionError('the web socket is closed')
 
     def close(self) -> None:
-        """Close the connection and wait for the last message; does nothing a second time."""
+        """Close the connection and wait for its last message. A second call does nothing."""
         with suppress(OSError, websocket.WebSocketException):
             self._socket.send_close()
         if self._reader is not threading.current_thread():
-            self._reader.join(CLOSE_TIMEOUT)  # it sees the answer of the peer
+            self._reader.join(CLOSE_TIMEOUT)  # it reads the peer's answer
         with suppress(OSError):  # the peer has left
             if self._socket.sock is not None:
                 self._socket.sock.shutdown(socket.SHUT_RDWR)
         self._socket.shutdown()
 
     def finish(self) -> None:
-        """`close`, and raise whatever the callback raised."""
+        """Close the connection, and raise the exception of the callback if there was one."""
         self.close()
         self._raise_failure()
 
@@ -124,8 +124,8 @@ class WebSocket:
                 if self._callback is not None:
                     self._callback(message)
         except (OSError, websocket.WebSocketException):
-            pass  # closed, by whichever side: `receive` says so
-        except Exception as error:  # the callback's: raised where the test waits
+            pass  # closed by either side: `receive` raises that
+        except Exception as error:  # of the callback: raised where the test waits
             self._failure = error
         finally:
             self._ended = True

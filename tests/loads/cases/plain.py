@@ -41,7 +41,7 @@ class TestPlain(TestCase):
         with self.assertRaisesRegex(OSError, 'Connection refused'):
             self.app.get('/ok')
         self.app.server_url = None
-        with self.assertRaisesRegex(ValueError, 'no server to ask'):
+        with self.assertRaisesRegex(ValueError, 'no server to send requests to'):
             self.app.get('/ok')
 
     def test_web_socket(self):

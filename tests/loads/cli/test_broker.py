@@ -151,7 +151,7 @@ def test_leaving_and_purging(shop: Shop, cluster: Cluster) -> None:
     before = shop.counted('slowly')
     wait_until(lambda: shop.counted('slowly') > before)
     purged, nothing = shop.run_all([cluster.flags('--purge-broker'), cluster.flags('--attach')])
-    assert (purged.status, purged.out) == (0, f'stopped {SLOW}, results forgotten\n')
+    assert (purged.status, purged.out) == (0, f'stopped {SLOW}, results deleted\n')
     assert (nothing.status, nothing.err.strip()) == (1, 'loads-runner: error: the broker has no run')
 
 

@@ -41,9 +41,9 @@ def test_a_plan() -> None:
 @pytest.mark.parametrize(
     ('flags', 'path', 'text'),
     [
-        (['--test-runner', "'"], '--test-runner', 'is no command'),
+        (['--test-runner', "'"], '--test-runner', 'is not a command'),
         (['--vaurien', 'backend=a:1 behavior=eror'], '--vaurien.behavior', 'unknown behavior'),
-        (['--vaurien', 'behavior=error'], '--vaurien', 'needs a backend=HOST:PORT'),
+        (['--vaurien', 'behavior=error'], '--vaurien', 'backend=HOST:PORT is missing'),
     ],
 )
 def test_mistakes_in_a_plan(flags: list[str], path: str, text: str) -> None:

@@ -96,7 +96,7 @@ def test_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress_module, 'PATIENCE', 0.01)
+    monkeypatch.setattr(progress_module, 'WAITING_AFTER', 0.01)
 
     def script(run: StillRun, wait_for: Callable[[str], None]) -> None:
         for waiting in ('waiting for 2 agents', 'waiting for 1 agent', 'waiting for 1 agent'):
@@ -109,7 +109,7 @@ def test_what_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_short_waits_are_not_worth_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress_module, 'PATIENCE', 3600)
+    monkeypatch.setattr(progress_module, 'WAITING_AFTER', 3600)
 
     def script(run: StillRun, wait_for: Callable[[str], None]) -> None:
         run.waiting = 'setting up'

@@ -78,7 +78,7 @@ def test_a_server_that_is_no_broker(redis_server: Server, monkeypatch: pytest.Mo
 
     def call() -> None:
         with pytest.raises(
-            StartError, match=f'what listens at {address} is no loads-broker, or runs a test of its own'
+            StartError, match=f'what listens at {address} is not a loads-broker, or runs a test of its own'
         ):
             BrokerClient(address, '')
 

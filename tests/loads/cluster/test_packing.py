@@ -45,7 +45,7 @@ def test_a_name_that_leads_out(tmp_path: Path) -> None:
 
 def test_too_much(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, 'MAX_PACKED', 10)
-    with pytest.raises(ConfigError, match='choose with --test-dir and --include-file what travels'):
+    with pytest.raises(ConfigError, match='choose what is sent with --test-dir and --include-file'):
         packing.pack([root], root)
 
 

@@ -64,5 +64,5 @@ def test_loopback_needs_no_secret(host: str) -> None:
 @pytest.mark.parametrize('host', ['0.0.0.0', '192.0.2.1', '::'])
 def test_anything_else_does(host: str) -> None:
     demand_secret(Address(host, 1), 'secret', what='--broker')
-    with pytest.raises(ConfigError, match='give everybody the same --secret'):
+    with pytest.raises(ConfigError, match='give all of them the same --secret'):
         demand_secret(Address(host, 1), '', what='--broker')

@@ -78,7 +78,7 @@ def test_an_influxdb_that_does_not_answer(shop: Shop) -> None:
     url = shop.environment['CLOSED'] + '/?bucket=loads'
     done = shop.run('shop.TestShop.test_order', '--influxdb', url)
     assert (done.status, done.counts()) == (0, (1, 1, 0, 0)), done
-    assert re.fullmatch('.* WARNING InfluxDB takes nothing: .*Connection refused.*\n', done.err), done
+    assert re.fullmatch('.* WARNING cannot write to InfluxDB: .*Connection refused.*\n', done.err), done
 
 
 def test_what_it_did_not_take_comes_later(

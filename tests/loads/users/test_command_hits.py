@@ -22,7 +22,7 @@ def test_a_command(shop: Shop) -> None:
     assert re.search(r'^  CMD GET /ok +9 +0 ', done.out, re.MULTILINE)
     assert re.search(r'^  CMD GET /broken +9 +9 ', done.out, re.MULTILINE)
     assert '9 x CMD GET /broken: 503' in done.out
-    assert '9 x warning: not understood: loads: what is this' in done.out
+    assert '9 x warning: cannot read: loads: what is this' in done.out
     assert sorted(shop.noted()) == sorted(f'{user} {hit}  shop' for user in (0, 0, 1) for hit in range(3))
 
 

@@ -18,17 +18,17 @@ from vaurien.loads.cluster.seal import SECRET, demand_secret
 from vaurien.loads.users.patching import check_engine
 
 DESCRIPTION = """\
-Wait for runs and carry them out: the process that has the users of loads-runner.
-It connects to a broker, or to a runner that waits for agents at that address, and runs the code that it is sent."""
+Wait for runs of loads-runner and carry them out: an agent has the users of a run.
+It connects to a broker, or to a runner that waits for agents, and runs the code that these send."""
 
 EPILOG = """\
 examples:
   loads-agent
-      for a loads-broker, or a loads-runner --broker localhost:5557, on this machine
+      serve a loads-broker, or a loads-runner --broker localhost:5557, on this machine
   LOADS_SECRET=... loads-agent --broker 192.0.2.7:5557 --name alpha
-      for one elsewhere: all of them have the same secret
+      serve one on another machine; all of them share a secret
 
-Each run has a process and a folder of its own, of which nothing is left. Ctrl-C ends it."""
+Each run has a process and a folder of its own, and leaves nothing behind. Ctrl-C ends the agent."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,13 +53,16 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 def make_parser() -> Parser:
-    """The parser of its flags."""
+    """Return the parser of the flags."""
     parser = make_service_parser('loads-agent', DESCRIPTION, EPILOG)
     parser.add_argument(
-        '--broker', metavar='HOST:PORT', default=str(DEFAULT_BROKER), help='where to connect (%(default)s)'
+        '--broker',
+        metavar='HOST:PORT',
+        default=str(DEFAULT_BROKER),
+        help='broker to connect to (%(default)s)',
     )
     parser.add_argument(
-        '--name', default=f'{socket.gethostname()}-{os.getpid()}', help='how it is called (%(default)s)'
+        '--name', default=f'{socket.gethostname()}-{os.getpid()}', help='name of this agent (%(default)s)'
     )
-    parser.add_argument('--no-patching', action='store_true', help='for runs of loads-runner --no-patching')
+    parser.add_argument('--no-patching', action='store_true', help='serve runs of loads-runner --no-patching')
     return parser

@@ -20,23 +20,26 @@ from vaurien.loads.cluster.seal import SECRET, demand_secret
 from vaurien.loads.users.patching import prepare
 
 DESCRIPTION = """\
-Keep a cluster standing between runs of loads-runner: agents connect here and wait.
-One run at a time; runners can leave it (--detach) and come back to it (--attach)."""
+Keep agents ready between runs of loads-runner: agents connect here and wait.
+There is one run at a time. A runner can leave its run (--detach) and come back (--attach)."""
 
 EPILOG = """\
 examples:
   loads-broker
-      for agents and runners on this machine
+      serve agents and runners on this machine
   LOADS_SECRET=... loads-broker --bind 0.0.0.0:5557
-      for others, too: all of them have the same secret
+      serve other machines, too; all of them share a secret
 
-  loads-agent --broker HOST:5557                                   brings an agent
-  loads-runner --ping-broker --broker HOST:5557                    tells who is there
+  loads-agent --broker HOST:5557                                   start an agent
+  loads-runner --ping-broker --broker HOST:5557                    print its agents
   loads-runner example.TestWebSite.test_es --agents 5 --broker HOST:5557"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with *argv* (without the command's name); its exit status: 0, 1 if it cannot start, 2."""
+    """Run the command with *argv* (without the command's name).
+
+    Return its exit status: 0, 1 if it cannot start, or 2 for a mistake.
+    """
     return run_command('loads-broker', lambda: _run(argv))
 
 
@@ -46,16 +49,16 @@ def _run(argv: Sequence[str] | None) -> int:
     secret = arguments.secret or os.environ.get(SECRET, '')
     demand_secret(address, secret, what='--bind')
     prepare()
-    del sys.argv[1:]
+    del sys.argv[1:]  # Locust's web page would read it
     serve(address, secret, arguments.heartbeat_timeout)
     return 0
 
 
 def make_parser() -> Parser:
-    """The parser of its flags."""
+    """Return the parser of the flags."""
     parser = make_service_parser('loads-broker', DESCRIPTION, EPILOG)
     parser.add_argument(
-        '--bind', metavar='HOST:PORT', default=str(DEFAULT_BROKER), help='where to listen (%(default)s)'
+        '--bind', metavar='HOST:PORT', default=str(DEFAULT_BROKER), help='address to listen on (%(default)s)'
     )
     return parser
 
@@ -67,7 +70,7 @@ def serve(address: Address, secret: str, heartbeat_timeout: float) -> None:
     from vaurien.loads.cluster.broker import Broker
 
     log.set_up('info', '-')
-    logging.getLogger('locust').setLevel('WARNING')  # it names agents by their connections
+    logging.getLogger('locust').setLevel('WARNING')  # it logs connections, not names of agents
     ended = Event()
     with on_signals_in_loop(ended.set):
         broker = Broker(address, secret, heartbeat_timeout)

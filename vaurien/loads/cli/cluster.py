@@ -1,4 +1,4 @@
-"""What the runner does with agents and brokers."""
+"""What ``loads-runner`` does with agents and brokers."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from vaurien.loads.settings import Settings
     from vaurien.loads.users.run import Run
 
-#: The test of ``--check-cluster``; every agent has it.
+#: The test of ``--check-cluster``, which is installed with every agent.
 CHECK = 'vaurien.loads.cluster.check.TestAgent.test_agent'
 
 
 def begin(plan: Plan, settings: Settings, secret: str) -> Run | None:
-    """A run on agents: of the broker that is there, or of the runner's own; None if it was left with the broker."""
+    """Return a run on agents of the runner itself or of a broker, or None if the broker was left alone with it."""
     packed = _pack(settings)
     address: Address | None = settings.address
     if address is None:
@@ -34,7 +34,7 @@ def begin(plan: Plan, settings: Settings, secret: str) -> Run | None:
     demand_secret(address, secret, what='--broker')
     if not is_listening(address):
         if settings.detach:
-            raise StartError(f'no broker at {address}: see loads-broker')
+            raise StartError(f'no broker at {address}: start one with loads-broker')
         return ClusterRun(plan, packed, address, secret, settings.heartbeat_timeout)
     broker = BrokerClient(address, secret)
     broker.ask(messages.SUBMIT, {'plan': plan.to_data(), 'files': packed, 'detach': settings.detach})
@@ -46,18 +46,18 @@ def begin(plan: Plan, settings: Settings, secret: str) -> Run | None:
 
 
 def attach(settings: Settings, secret: str) -> Run:
-    """The run that the broker has."""
+    """Return the run of the broker. Raises `StartError` if it has none."""
     broker = _connect(settings, secret)
     answer = broker.ask(messages.ATTACH)
     return RemoteRun(Plan.from_data(answer['plan']), broker, settings.heartbeat_timeout, attached=True)
 
 
 def ask(settings: Settings, secret: str) -> int:
-    """``--ping-broker`` and ``--purge-broker``."""
+    """Carry out ``--ping-broker`` or ``--purge-broker``, and return the exit status."""
     broker = _connect(settings, secret)
     if settings.purge_broker:
         stopped = broker.ask(messages.PURGE)['stopped']
-        print_line(f'{f"stopped {stopped}" if stopped else "nothing ran"}, results forgotten')
+        print_line(f'{f"stopped {stopped}" if stopped else "nothing ran"}, results deleted')
     else:
         print_line(_describe(broker))
     broker.close()
@@ -65,7 +65,7 @@ def ask(settings: Settings, secret: str) -> int:
 
 
 def check(settings: Settings, secret: str) -> int:
-    """``--check-cluster``: every agent runs an empty test."""
+    """Carry out ``--check-cluster``: run an empty test on every agent, and return the exit status."""
     broker = _connect(settings, secret)
     agents = broker.about['agents']
     print_line(_describe(broker))
@@ -104,7 +104,10 @@ def _describe(broker: BrokerClient) -> str:
 
 
 def _pack(settings: Settings) -> bytes:
-    """The files that travel. The test is imported, so what is wrong with it is seen here, and what it imports."""
+    """Return the files for the agents, packed.
+
+    The test is imported to find out what it imports. A mistake in it shows here, before any agent has work.
+    """
     root = Path.cwd()
     paths = packing.find_matching(settings.include_file, root)
     if settings.test_runner:

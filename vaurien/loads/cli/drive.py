@@ -1,4 +1,4 @@
-"""Carry out what the settings say: make the run, show its progress, bring its results where they belong."""
+"""Carry out what the settings say: make a run, show its progress, and hand its results to the outputs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from vaurien.console.signals import on_signals
 from vaurien.errors import ConfigError
 from vaurien.loads.cli import cluster
 from vaurien.loads.cli.progress import Progress
+from vaurien.loads.cluster.seal import SECRET
 from vaurien.loads.outputs import OUTPUTS, Output
 from vaurien.loads.plan import Plan
 from vaurien.loads.users.command_hits import split_command
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
     from vaurien.loads.settings import Settings
     from vaurien.loads.users.run import Run
 
-#: Seconds between two looks of the outputs.
+#: Seconds between two calls of `Output.tick`.
 TICK = 1.0
 
 
 def drive(settings: Settings) -> int:
-    """Do it, and give the exit status. Raises `ConfigError`, `SetupError` or `StartError`."""
+    """Do what the settings ask for, and return the exit status. Raises `ConfigError`, `SetupError` or `StartError`."""
     log.set_up('warning', '-')
-    secret = settings.secret or os.environ.get('LOADS_SECRET', '')
+    secret = settings.secret or os.environ.get(SECRET, '')
     if settings.ping_broker or settings.purge_broker:
         return cluster.ask(settings, secret)
     if settings.check_cluster:
@@ -49,7 +50,7 @@ def drive(settings: Settings) -> int:
 
 
 def enter(test_dir: str) -> None:
-    """Go where the test is, and let it be imported from there."""
+    """Change to the folder of the test, so that the test can be imported. Raises `ConfigError`."""
     try:
         os.chdir(test_dir or '.')
     except OSError as error:
@@ -58,7 +59,7 @@ def enter(test_dir: str) -> None:
 
 
 def make_plan(settings: Settings) -> Plan:
-    """What the settings come to; raises `ConfigError`."""
+    """Return the plan that the settings describe. Raises `ConfigError`."""
     if settings.test_runner:
         try:
             split_command(settings.test_runner, settings.fqn)
@@ -85,7 +86,7 @@ def make_plan(settings: Settings) -> Plan:
 
 
 def follow(run: Run, settings: Settings) -> int:
-    """Execute a run, or follow it; its exit status."""
+    """Execute a run, or follow it, and return its exit status."""
     outputs = make_outputs(settings)
     progress = Progress(run, is_bar='stdout' in settings.output and not settings.quiet, quiet=settings.quiet)
     greenlets = Group()
@@ -106,7 +107,7 @@ def follow(run: Run, settings: Settings) -> int:
 
 
 def make_outputs(settings: Settings) -> list[Output]:
-    """Those that are asked for; raises `ConfigError`."""
+    """Return the outputs that the settings name. Raises `ConfigError`."""
     outputs = []
     for name in dict.fromkeys(settings.output):
         options = OUTPUTS[name].resolve(settings.output_options.get(name, {}))

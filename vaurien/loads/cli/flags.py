@@ -14,36 +14,39 @@ from vaurien.loads.settings import GROUPS, Setting, Settings
 USAGE = 'loads-runner [TEST] [-u N] [--hits N | -d SECONDS] [--agents N] [flags]'
 
 DESCRIPTION = """\
-Run a functional test as load: many users at a time, on this machine or on many, with Locust as the engine.
-TEST is a method of a unittest case: module.Class.test_method."""
+Run a functional test as load: with many users at the same time, on one machine or many. Locust is the engine.
+TEST is the name of a method of a unittest case: module.Class.test_method."""
 
 EPILOG = """\
 examples:
   loads-runner example.TestWebSite.test_es
-      once, to see that it works
+      run it once, to see that it works
   loads-runner example.TestWebSite.test_es -u 100 --hits 10
-      100 users, each of which runs it ten times
+      run it with 100 users, ten times each
   loads-runner example.TestWebSite.test_es -u 10:20:30 --hits 20
-      10 users, then 20, then 30
+      run it with 10 users, then 20, then 30
   loads-runner example.TestWebSite.test_es -u 50 -d 30 --output stdout --output html
-      50 users for half a minute, and a report with charts in loads.html
+      run it with 50 users for half a minute, and write a report with charts to loads.html
   loads-runner example.TestWebSite.test_something --agents 5
-      five processes on this machine
+      run it in five processes on this machine
   loads-runner example.TestWebSite.test_something --agents 5 --broker 192.0.2.7:5557
-      five agents that were started elsewhere, with loads-agent --broker 192.0.2.7:5557
+      run it on five agents that were started elsewhere, with loads-agent --broker 192.0.2.7:5557
   loads-runner checkout.js -u 20 --hits 5 --test-runner 'node {test}'
-      any command as the test: its exit status is the result
+      run any command as the test; its exit status is the result
   loads-runner example.TestWebSite.test_es -u 10 -d 60 --vaurien 'protocol=http backend=localhost:9200 behavior=5:error'
-      with faults on the way to the server
+      run it with faults on the way to the server
   loads-runner --config loads.ini
-      the same from a file: [loads] in INI, TOML or YAML; flags win over it
+      read the settings from the section [loads] of an INI, TOML or YAML file; flags win over it
 
-The exit status is 0 if all is well, 1 for errors, failures, lost agents or missing hits, 2 for a mistake in what was
-asked for, 130 if interrupted; the summary of what there was until then is printed all the same."""
+The exit status is 0 if all is well; 1 for errors, failures, lost agents or missing hits; 2 for a mistake in the flags
+or the file; 130 if it was interrupted, after the summary of the results until then."""
 
 
 def parse(argv: Sequence[str]) -> Settings:
-    """Read flags, and the file that ``--config`` names; raises `ConfigError`, and `SystemExit` after ``--help``."""
+    """Return the settings from flags and from the file that ``--config`` names.
+
+    Raises `ConfigError`, and `SystemExit` after ``--help``.
+    """
     values = vars(make_parser().parse(argv))
     path = values.pop('config', None)
     sources = [read(path)] if path is not None else []
@@ -51,7 +54,7 @@ def parse(argv: Sequence[str]) -> Settings:
 
 
 def make_parser() -> Parser:
-    """The parser of everything."""
+    """Return the parser of all flags."""
     parser = Parser(prog='loads-runner', usage=USAGE, description=DESCRIPTION, epilog=EPILOG, has_version=True)
     parser.add_argument('fqn', nargs='?', metavar='TEST', default=argparse.SUPPRESS, help='the name of the test')
     parser.add_argument(
@@ -82,7 +85,7 @@ def _add_flag(group: argparse._ArgumentGroup, name: str, setting: Setting) -> No
 
 
 class _Extend(argparse.Action):
-    """Each time the flag is given, one more; for outputs and the like, commas separate as well."""
+    """Add to a list each time the flag is given. For ``--output``, commas separate, too."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None

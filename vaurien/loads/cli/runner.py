@@ -12,10 +12,10 @@ from vaurien.loads.cli.flags import parse
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with *argv* (without the command's name) and return its exit status, as its help tells.
+    """Run the command with *argv* (without the command's name) and return its exit status, which its help explains.
 
-    The engine, which patches the standard library, is imported only once the flags are read, and before anything that
-    opens connections.
+    Locust patches the standard library. It is imported once the flags are read, which keeps ``--help`` quick, and
+    before anything that opens connections.
     """
     return run_command('loads-runner', lambda: _run(sys.argv[1:] if argv is None else argv))
 

@@ -1,19 +1,19 @@
-"""Many processes: agents have the users, a broker, or the runner itself, tells them what to do.
+"""Many processes: agents have the users, and their master gives orders. The master is a runner or a broker.
 
-Locust's master and worker carry everything, over ZeroMQ; what is ours are the messages.
+The masters and workers of Locust carry all messages, over ZeroMQ. The kinds of messages are our own.
 
 messages    the kinds of messages between them
 seal        orders that are authentic
 endpoint    where a broker is
 heartbeats  whether a peer is still there
-packing     the files of a test, packed for the journey
-agents      the master's side: who is there, who was lost
-job         the master's side: a plan carried out by some of them
+packing     the files of a test, packed to be sent
+agents      the agents of a master: who is there, who was lost
+job         a plan that some of them carry out, as their master sees it
 cluster_run  a run whose master is the runner
-worker      the agent's side: the process that has the users, a fresh one for each run
-supervisor  what starts workers: ``loads-agent``, and the runner for agents of its own
-requirements  a virtual environment of the worker's own
-broker      a master that stays
-broker_client  the runner's way to a broker
+worker      an agent: the process that has the users, a new one for each run
+supervisor  what starts workers: ``loads-agent``, or a runner that starts its own agents
+requirements  the virtual environment of a worker
+broker      a master that stays between runs
+broker_client  the runner's connection to a broker
 remote_run  a run whose master is a broker
 """

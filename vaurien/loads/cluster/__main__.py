@@ -1,4 +1,4 @@
-"""``python -m vaurien.loads.cluster``: the process of an agent that has the users, as `supervisor` starts it."""
+"""``python -m vaurien.loads.cluster``: a worker, as `supervisor` starts it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vaurien.loads.users.patching import prepare
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do one run and leave."""
+    """Serve one run, and return the exit status."""
     parser = argparse.ArgumentParser('agent')
     parser.add_argument('--broker', type=Address.parse)
     parser.add_argument('--name')
@@ -28,8 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--no-patching', action='store_true')
     parser.add_argument('--quiet', action='store_true')
     arguments = parser.parse_args(argv)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it decides
-    secret = os.environ.pop(SECRET, '')  # not for the test to see, nor the next two
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started it
+    secret = os.environ.pop(SECRET, '')  # the test must not see it, nor the next two
     for name in ('PYTHONSAFEPATH', SERVER_URL):
         os.environ.pop(name, None)
     del sys.argv[1:]

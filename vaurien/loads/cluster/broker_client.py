@@ -91,7 +91,9 @@ class BrokerClient:
         try:
             self.about = self.wait_for(messages.PONG, ANSWER_TIMEOUT).data
         except TimeoutError:
-            raise StartError(f'what listens at {self.address} is no loads-broker, or runs a test of its own') from None
+            raise StartError(
+                f'what listens at {self.address} is not a loads-broker, or runs a test of its own'
+            ) from None
         about = self.about
         if not is_proved(about['proof'], secret, messages.PONG, self._name, nonce, about['nonce']):
             raise StartError(f'the broker at {self.address} has another --secret')

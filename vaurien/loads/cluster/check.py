@@ -1,10 +1,10 @@
-"""The test that ``--check-cluster`` runs."""
+"""The test that ``--check-cluster`` runs on every agent, which imports it by name."""
 
 import unittest
 
 
 class TestAgent(unittest.TestCase):
-    """Nothing that could fail: that it runs is the point."""
+    """A test that cannot fail: an agent that runs it works."""
 
     def test_agent(self) -> None:
-        """The agent has got an order and carries it out."""
+        """Do nothing."""

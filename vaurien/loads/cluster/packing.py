@@ -1,4 +1,4 @@
-"""The files of a test, packed in one place and unpacked in another."""
+"""The files of a test, packed by the runner and unpacked by agents."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 
 from vaurien.errors import ConfigError
 
-#: The most bytes that travel, packed.
+#: The most bytes that are sent, packed.
 MAX_PACKED = 64 * 1024 * 1024
-#: What no test needs: caches, repositories, environments.
+#: Folders that no test needs: caches and repositories.
 SKIPPED = {
     '__pycache__',
     '.git',
@@ -27,12 +27,12 @@ SKIPPED = {
     '.ruff_cache',
     'node_modules',
 }
-#: Modules that every agent has, or that are no files of a test.
+#: Modules that every agent has, or that are not files of the test.
 OWN = {'vaurien', 'loads', '__main__'}
 
 
 def pack(paths: Sequence[Path], root: Path) -> bytes:
-    """Those files, and all that is in those folders, as a zip with names from *root* on; raises `ConfigError`."""
+    """Return a zip of files, and of all that is in folders, by their names relative to *root*. Raises `ConfigError`."""
     packed = io.BytesIO()
     seen = set()
     with zipfile.ZipFile(packed, 'w', zipfile.ZIP_DEFLATED) as archive:
@@ -43,18 +43,18 @@ def pack(paths: Sequence[Path], root: Path) -> bytes:
             seen.add(name)
             try:
                 archive.write(file, name)
-            except (OSError, ValueError) as error:  # the latter: from before 1980
+            except (OSError, ValueError) as error:  # `ValueError` for a file from before 1980
                 raise ConfigError(f'cannot read {file}: {error}') from None
             if packed.tell() > MAX_PACKED:
                 raise ConfigError(
                     f'the files of the test come to more than {MAX_PACKED >> 20} MiB: '
-                    'choose with --test-dir and --include-file what travels'
+                    'choose what is sent with --test-dir and --include-file'
                 )
     return packed.getvalue()
 
 
 def unpack(packed: bytes, directory: Path) -> None:
-    """Write what was packed, modes included; a name that leads out of *directory* is bent back into it."""
+    """Write what was packed, with its modes. A name that leads out of *directory* is written into it."""
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         for info in archive.infolist():
             path = archive.extract(info, directory)
@@ -62,13 +62,13 @@ def unpack(packed: bytes, directory: Path) -> None:
 
 
 def find_loaded(module: str, root: Path) -> list[Path]:
-    """The package or file that *module* is in, and those of all other modules from *root* that it has imported."""
+    """Return the package or file of *module*, and those of all imported modules below *root*."""
     found = [_top(name, root) for name in (module, *list(sys.modules))]
     return list(dict.fromkeys(path for path in found if path is not None))
 
 
 def find_matching(patterns: Sequence[str], root: Path) -> list[Path]:
-    """What glob patterns match; raises `ConfigError` for one that matches nothing, or that leads elsewhere."""
+    """Return what glob patterns match. Raises `ConfigError` for one that matches nothing or leads out of *root*."""
     found: list[Path] = []
     for pattern in patterns:
         if Path(pattern).is_absolute() or '..' in Path(pattern).parts:
@@ -81,7 +81,7 @@ def find_matching(patterns: Sequence[str], root: Path) -> list[Path]:
 
 
 def find_named(command: str, test: str, root: Path) -> list[Path]:
-    """The words of a command that are files here."""
+    """Return the words of a command that are files in *root*."""
     return [
         root / word for word in (*shlex.split(command), test) if not Path(word).is_absolute() and _is_inside(word, root)
     ]
@@ -92,7 +92,7 @@ def _is_inside(word: str, root: Path) -> bool:
 
 
 def _top(name: str, root: Path) -> Path | None:
-    """What of *root* a module belongs to: a folder right in it, or a file."""
+    """Return the file or folder directly in *root* that a module belongs to, or None."""
     file = getattr(sys.modules.get(name), '__file__', None)
     if not file or not Path(file).is_relative_to(root):
         return None

@@ -1,4 +1,4 @@
-"""A virtual environment of a worker's own, for what a test needs beyond what its agent has."""
+"""The virtual environment of a worker, for what a test needs beyond what its agent has."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from vaurien.errors import SetupError
 
 
 def install(requirements: Sequence[str], directory: Path) -> None:
-    """Make the environment in *directory*, install into it, and use it from here on; raises `SetupError`.
+    """Make the environment in *directory*, install requirements into it, and use it from now on. Raises `SetupError`.
 
-    What the agent has is seen from there, so it is not installed again; what it has imported stays as it is.
+    The environment sees the packages of the agent, so these are not installed again. Imported modules stay as they are.
     """
     venv.create(directory, with_pip=False, symlinks=True)
     scripts = directory / 'bin'
@@ -33,8 +33,8 @@ def install(requirements: Sequence[str], directory: Path) -> None:
         stderr=subprocess.STDOUT,
     )
     if done.returncode:
-        said = done.stdout.decode('utf-8', 'replace')
-        raise SetupError(f'pip cannot install {", ".join(requirements)}', said)
+        output = done.stdout.decode('utf-8', 'replace')
+        raise SetupError(f'pip cannot install {", ".join(requirements)}', output)
     site.addsitedir(str(packages))
     sys.path.insert(0, str(packages))
     os.environ['VIRTUAL_ENV'] = str(directory)

@@ -71,7 +71,7 @@ def demand_secret(address: Address, secret: str, *, what: str) -> None:
     """Raise `ConfigError` if there is no secret and other machines may reach *address*; *what* names the flag."""
     if not secret and not ipaddress.ip_address(resolve(address, what=what).partition('%')[0]).is_loopback:
         raise ConfigError(
-            f'{address} is no loopback address, and agents run code that they are sent: '
-            f'give everybody the same --secret, or {SECRET} in the environment',
+            f'{address} is not a loopback address, and agents run the code that they are sent: '
+            f'give all of them the same --secret, or {SECRET} in the environment',
             what,
         )

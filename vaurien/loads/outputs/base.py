@@ -1,4 +1,4 @@
-"""What every output is."""
+"""The base class of outputs."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 class Output(Configurable):
-    """Takes a run's results somewhere. Its options are flags: ``--output-NAME-OPTION``."""
+    """Takes the results of a run somewhere. Its options are flags: ``--output-NAME-OPTION``."""
 
     options: ClassVar[Mapping[str, Any]] = {}
 
     def start(self, run: Run) -> None:
-        """The run is about to begin. Raises `ConfigError` where the results could not be taken."""
+        """Prepare for a run. Raises `ConfigError` if the results could not be written."""
 
     def tick(self, run: Run) -> None:
-        """A second has passed."""
+        """Take what there is now; called once a second."""
 
     def finish(self, run: Run, report: Report) -> None:
-        """The run is over, or interrupted."""
+        """Take the results of a run that is over or interrupted."""

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class CSV(Output):
-    """Locust's files: PREFIX_stats.csv, _stats_history.csv (a row a second), _failures.csv, _exceptions.csv."""
+    """Writes PREFIX_stats.csv, _stats_history.csv (a row for each second), _failures.csv and _exceptions.csv."""
 
     name = 'csv'
-    options = {'prefix': ('What the names of the files begin with', str, 'loads')}
+    options = {'prefix': ('Beginning of the names of the files', str, 'loads')}
 
     def start(self, run: Run) -> None:
         from locust.stats import PERCENTILES_TO_REPORT, StatsCSVFileWriter

@@ -1,4 +1,4 @@
-"""What happened since the last look: what live outputs send, once a second."""
+"""What happened since the last look, for outputs that send it once a second."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ if TYPE_CHECKING:
 
 
 class Delta(NamedTuple):
-    """Counts since the last one."""
+    """The counts since the last look."""
 
     #: ``hits``, ``success``, ``errors``, ``failures``, ``skipped``, ``websockets``, ``websocket_bytes``.
     counts: dict[str, int]
     counters: dict[str, int]
-    #: By method and name: how many requests took how many milliseconds.
+    #: Requests by method and name, and then by their time in milliseconds.
     requests: dict[tuple[str, str], dict[int, int]]
-    #: By method and name: failed requests.
+    #: Failed requests by method and name.
     failed: dict[tuple[str, str], int]
 
 
 class Deltas:
-    """Remembers what there was at the last look."""
+    """Remembers the counts of the last look."""
 
     def __init__(self) -> None:
         self._seen: dict[Any, int] = {}
 
     def take(self, run: Run) -> Delta:
-        """What came since."""
+        """Return what was counted since the last look."""
         stats = run.stats
         counts = {
             'hits': stats.hits,

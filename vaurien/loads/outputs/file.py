@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class File(Output):
-    """The summary, in a file."""
+    """Writes the summary to a file."""
 
     name = 'file'
     options = {'filename': ('File to write', str, 'loads.txt')}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class HTML(Output):
-    """Locust's report, with charts, in one file."""
+    """Writes the report of Locust, with charts, to one file."""
 
     name = 'html'
     options = {'filename': ('File to write', str, 'loads.html')}

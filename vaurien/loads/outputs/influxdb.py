@@ -1,4 +1,4 @@
-"""Points to InfluxDB, while the run goes on."""
+"""Points for InfluxDB, during the run."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from vaurien.loads.report import Report
     from vaurien.loads.users.run import Run
 
-#: Where the token comes from: it is not to be seen in a list of processes.
+#: The environment variable with the token. A flag would show it in the list of processes.
 TOKEN = 'INFLUXDB_V2_TOKEN'
 #: Seconds that a write may take.
 TIMEOUT = 5.0
-#: What is kept while the server does not answer: points of some minutes.
+#: The most points that are kept while the server does not answer, which are those of some minutes.
 MAX_WAITING = 10_000
 
 logger = logging.getLogger(__name__)
 
 
 class InfluxDB(Output):
-    """The measurements ``loads``, ``loads_request`` and ``loads_counter``, one write a second."""
+    """Writes the measurements ``loads``, ``loads_request`` and ``loads_counter``, once a second."""
 
     name = 'influxdb'
 
     def __init__(self, url: str) -> None:
-        """*url*: ``http://localhost:8086/?org=ORG&bucket=BUCKET``; raises `ConfigError`."""
+        """*url* is of the form ``http://localhost:8086/?org=ORG&bucket=BUCKET``. Raises `ConfigError` if it is not."""
         super().__init__()
         parts = urlsplit(url)
         asked = parse_qs(parts.query)
@@ -58,9 +58,9 @@ class InfluxDB(Output):
         del self._waiting[:-MAX_WAITING]
         try:
             self._api.write(self._bucket, record=self._waiting)
-        except Exception as error:  # whatever the client, urllib3 or the server make of it: the run goes on
+        except Exception as error:  # of the client, urllib3 or the server: the run goes on
             if not self._failed:
-                logger.warning('InfluxDB takes nothing: %s', str(error).strip().replace('\n', ' ')[:300])
+                logger.warning('cannot write to InfluxDB: %s', str(error).strip().replace('\n', ' ')[:300])
             self._failed = True
         else:
             self._waiting.clear()

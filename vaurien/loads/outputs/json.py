@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class JSON(Output):
-    """Everything, as a JSON document."""
+    """Writes the whole report as a JSON document."""
 
     name = 'json'
     options = {'filename': ('File to write; - is standard output', str, 'loads.json')}

@@ -1,4 +1,4 @@
-"""Nothing: the exit status is enough."""
+"""No output, for runs of which the exit status is enough."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from vaurien.loads.outputs.base import Output
 
 
 class Null(Output):
-    """Nothing at all."""
+    """Writes nothing."""
 
     name = 'null'

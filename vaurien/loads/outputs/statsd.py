@@ -1,4 +1,4 @@
-"""Counters and timers to StatsD, while the run goes on."""
+"""Counters and timers for StatsD, during the run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNSAFE = re.compile(r'[^A-Za-z0-9_-]+')
 
 
 class StatsD(Output):
-    """``loads.PROJECT.hits``, ``.request.GET_path`` and so on, over UDP, once a second."""
+    """Sends ``loads.PROJECT.hits``, ``.request.GET_path`` and so on over UDP, once a second."""
 
     name = 'statsd'
 
@@ -60,5 +60,5 @@ class StatsD(Output):
 
 
 def clean(name: str) -> str:
-    """*name* as one step of a dotted name."""
+    """Return *name* as one part of a dotted name."""
     return _UNSAFE.sub('_', name).strip('_')

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Stdout(Output):
-    """The progress bar and the summary, on standard output."""
+    """Prints the full bar and the summary."""
 
     name = 'stdout'
 

@@ -23,7 +23,7 @@ HOST = '127.0.0.1'
 
 
 class WebPage(Output):
-    """Shows the run while it goes on. Its Stop button interrupts it; it starts nothing."""
+    """Shows the run. Its Stop button interrupts the run; it cannot start one."""
 
     name = 'web'
 
@@ -34,9 +34,9 @@ class WebPage(Output):
         self._greenlets = Group()
 
     def start(self, run: Run) -> None:
-        with socket.socket() as probe:  # the page's own greenlet would die of it, unseen
+        with socket.socket() as probe:  # in the greenlet of the page, the error would be lost
             try:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the page has it
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the page does
                 probe.bind((HOST, self._port))
             except OSError as error:
                 raise StartError.of(error, f'{HOST}:{self._port}') from None
@@ -55,13 +55,13 @@ class WebPage(Output):
         self._page.stop()
 
     def _guard(self, run: Run) -> Any:
-        """What changes something is the run's affair, and not that of other people's pages."""
+        """Reject requests of other pages, and those that change anything but the end of the run."""
         origin = urlsplit(request.headers.get('Origin', '')).netloc
         if request.host.partition(':')[0] not in ('localhost', HOST) or origin not in ('', request.host):
-            return jsonify({'success': False, 'message': 'only for this page'}), 403
+            return jsonify({'success': False, 'message': 'requests of other pages are rejected'}), 403
         if request.method == 'GET' and request.path != '/stats/reset':
             return None
         if request.path != '/stop':
-            return jsonify({'success': False, 'message': 'loads-runner decides on that'}), 403
+            return jsonify({'success': False, 'message': 'only loads-runner can do that'}), 403
         self._greenlets.spawn(run.stop)
         return jsonify({'success': True, 'message': 'Test stopped'})

@@ -1,4 +1,4 @@
-"""A hit that runs a unittest method, with all that unittest does around it."""
+"""Hits that run a unittest method, with all that unittest does around it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from vaurien.loads.discovery import FoundTest
     from vaurien.loads.recorder import Recorder
 
-#: What ends a user: unittest takes it for an error of the test, and would go on.
+#: The exceptions that end a user. unittest catches them as errors of the test, and would go on.
 ENDS = (GreenletExit, StopUser, StopTest)
 
 
 class CaseHits:
-    """One instance of the case, on which the test is run again and again."""
+    """The hits of one user, all of them on one instance of the case."""
 
     def __init__(self, test: FoundTest, recorder: Recorder, stats: TestStats) -> None:
         self._test = test
@@ -38,7 +38,7 @@ class CaseHits:
             self._case.run(result)
         except ENDS:
             raise
-        except (Exception, SystemExit):  # of the constructor, or of a `run` of their own
+        except (Exception, SystemExit):  # of the constructor, or of a `run` that the case overrides
             result.note('error', sys.exc_info())  # type: ignore[arg-type]  # there is one
         if result.end is not None:
             raise result.end
@@ -56,28 +56,28 @@ class CaseHits:
 
 
 class SkippedHits:
-    """Where the class, or its module, skips all its tests."""
+    """The hits of a class that skips all its tests, or whose module does."""
 
     def run(self, number: int) -> Outcome:
         return 'skipped'
 
     def close(self) -> None:
-        """There is nothing."""
+        """Nothing is kept from one hit to the next."""
 
 
 class HitResult(unittest.TestResult):
-    """How one hit ended. Keeps nothing else: the base class would keep every problem."""
+    """How one hit ended. Unlike its base class, it does not keep every problem."""
 
     def __init__(self, stats: TestStats) -> None:
         super().__init__()
         self.case: unittest.TestCase | None = None
         self.outcome: Outcome = 'success'
-        #: What ended the user in the middle of the hit.
+        #: The exception that ended the user in the middle of the hit.
         self.end: BaseException | None = None
         self._stats = stats
 
     def note(self, kind: Outcome, exc_info: ExcInfo) -> None:
-        """Something was raised: an error goes before a failure."""
+        """Count an exception. An error counts more than a failure for the outcome."""
         if isinstance(exc_info[1], ENDS):
             self.end = exc_info[1]
             return
@@ -101,11 +101,11 @@ class HitResult(unittest.TestResult):
             self.note('failure' if issubclass(err[0], test.failureException) else 'error', err)
 
     def addSkip(self, test: unittest.TestCase, reason: str) -> None:  # noqa: N802
-        if self.outcome == 'success' and test is self.case:  # and not a part of it
+        if self.outcome == 'success' and test is self.case:  # not a part of it, from `subTest`
             self.outcome = 'skipped'
 
     def addExpectedFailure(self, test: unittest.TestCase, err: ExcInfo) -> None:  # type: ignore[override]  # noqa: N802
-        """As it should be."""
+        """Leave the outcome as it is: this is a success."""
 
     def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802
         self.outcome = 'failure'

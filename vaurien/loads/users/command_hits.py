@@ -1,4 +1,4 @@
-"""A hit that runs a command: its exit status is the result, lines of its output become statistics."""
+"""Hits that run a command. Its exit status is the outcome, and lines of its output become statistics."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from vaurien.loads.recorder import Recorder
     from vaurien.loads.users.connections import Connections
 
-#: Seconds between SIGTERM and SIGKILL for a command that is cut off.
+#: Seconds between SIGTERM and SIGKILL for what a hit leaves running.
 GRACE = 1.0
-#: The most bytes of a line of output that are looked at, and of standard error that are kept.
+#: The most bytes of a line of output that are read, and of standard error that are kept.
 MAX_LINE = 4096
 MAX_STDERR = 8000
 
@@ -33,18 +33,18 @@ _REQUEST = re.compile(r'loads: request (?P<name>.+) (?P<ms>\d+(?:\.\d+)?) (?P<st
 
 
 def split_command(command: str, test: str) -> list[str]:
-    """The words of *command*, with *test* for every ``{test}``; raises `ConfigError`."""
+    """Return the words of *command*, in which *test* replaces ``{test}``. Raises `ConfigError`."""
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise ConfigError(f'{command!r} is no command: {error}') from None
+        raise ConfigError(f'{command!r} is not a command: {error}') from None
     if not words:
-        raise ConfigError('there is no command in it')
+        raise ConfigError('the command is empty')
     return [word.replace('{test}', test) for word in words]
 
 
 class CommandHits:
-    """Runs the command again and again, each time as a process group of its own."""
+    """The hits of one user, each of which is a process group of its own."""
 
     def __init__(
         self,
@@ -76,17 +76,17 @@ class CommandHits:
             try:
                 status = self._run({**self._environment, 'LOADS_HIT': str(number)}, stderr)
             except OSError as error:
-                said = f'{self._words[0]}: {error.strerror}'
-                self._stats.add_problem('error', said, said, str)
+                reason = f'{self._words[0]}: {error.strerror}'
+                self._stats.add_problem('error', reason, reason, str)
                 return 'error'
             if status == 0:
                 return 'success'
-            said = _tail(stderr)
+            complaint = _read_tail(stderr)
         kind: Outcome = 'failure' if status > 0 else 'error'
         how = f'exit status {status}' if status > 0 else f'killed by {signal.Signals(-status).name}'
-        last = said.rstrip().rpartition('\n')[2]
+        last = complaint.rstrip().rpartition('\n')[2]
         message = f'{how}: {last}' if last else how
-        self._stats.add_problem(kind, f'{kind} {message}', message, lambda: said)
+        self._stats.add_problem(kind, f'{kind} {message}', message, lambda: complaint)
         return kind
 
     def close(self) -> None:
@@ -119,11 +119,11 @@ class CommandHits:
         if match := _COUNTER.match(text):
             self._stats.count(match['name'], int(match['count'] or 1))
         elif match := _REQUEST.match(text):
-            self._tell(match['name'], float(match['ms']), match['status'])
+            self._record(match['name'], float(match['ms']), match['status'])
         else:
-            self._stats.add_problem('warning', text, f'not understood: {text}', str)
+            self._stats.add_problem('warning', text, f'cannot read: {text}', str)
 
-    def _tell(self, name: str, milliseconds: float, status: str) -> None:
+    def _record(self, name: str, milliseconds: float, status: str) -> None:
         failed = not (status.lower() in ('ok', '0') or (status.isdigit() and 100 <= int(status) < 400))
         self._recorder.fire(
             request_type='CMD',
@@ -136,14 +136,14 @@ class CommandHits:
         )
 
 
-def _tail(stderr: IO[bytes]) -> str:
+def _read_tail(stderr: IO[bytes]) -> str:
     size = stderr.seek(0, os.SEEK_END)
     stderr.seek(max(0, size - MAX_STDERR))
     return shorten(stderr.read().decode('utf-8', 'replace'))
 
 
 def _end(process: subprocess.Popen) -> None:
-    """End all of the process group, also what the command left behind."""
+    """End the process group, with what the command left running."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, number)

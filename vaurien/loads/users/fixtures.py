@@ -1,4 +1,4 @@
-"""``setUpModule`` and ``setUpClass``: once for a process, before its first user comes, and undone after its last."""
+"""``setUpModule`` and ``setUpClass``, which run once in a process, and their tear-downs."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from vaurien.loads.discovery import FoundTest
 
 
 class Fixtures:
-    """Those of one test."""
+    """The fixtures of one test."""
 
     def __init__(self, test: FoundTest) -> None:
-        #: Whether module or class skip all their tests.
+        #: Whether the module or the class skips all its tests.
         self.skipped = False
         self._case = test.case
         self._module = sys.modules[test.case.__module__]
         self._undo: list[Callable[[], object]] = []
 
     def set_up(self) -> None:
-        """Set up module and class; raises `SetupError`, with everything undone."""
+        """Set up the module and the class. If that fails, undo it and raise `SetupError`."""
         case = self._case
-        if getattr(case, '__unittest_skip__', False):  # each run of the test says so
+        if getattr(case, '__unittest_skip__', False):  # each run of the test will skip
             return
         try:
             self._undo.append(unittest.case.doModuleCleanups)
@@ -35,18 +35,18 @@ class Fixtures:
             self._undo.append(case.tearDownClass)
         except unittest.SkipTest:
             self.skipped = True
-        except (Exception, SystemExit) as error:  # whatever somebody's set-up raises
+        except (Exception, SystemExit) as error:  # a set-up may raise anything
             details = traceback.format_exc()
             self.tear_down()
             raise SetupError(f'setting up {case.__qualname__} failed: {error!r}', details) from None
 
     def tear_down(self) -> list[str]:
-        """Undo it, as far as that goes; tracebacks of what does not."""
+        """Undo `set_up`, and return the tracebacks of the steps that failed."""
         failures = []
         while self._undo:
             try:
                 self._undo.pop()()
-            except (Exception, SystemExit):  # whatever somebody's tear-down raises
+            except (Exception, SystemExit):  # a tear-down may raise anything
                 failures.append(traceback.format_exc())
         failures += [
             ''.join(traceback.format_exception(*exc_info))

@@ -1,4 +1,4 @@
-"""From what the clients of a test tell to the statistics: requests to Locust's, all else to ours."""
+"""What the clients of a test report to: requests go to the statistics of Locust, all else to `TestStats`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from vaurien.loads.stats import TestStats
 
-#: Names of requests, and kinds of failed ones, that are kept apart.
+#: The most names of requests, and kinds of failed ones, that are kept apart.
 MAX_NAMES = 1000
 
 
 class LocustRecorder(Recorder):
-    """Records for one user."""
+    """The recorder of one user."""
 
     def __init__(self, user: User, stats: TestStats) -> None:
         self._user = user
@@ -46,7 +46,7 @@ class LocustRecorder(Recorder):
         self._stats.receive(size_bytes)
 
     def adapt(self, session: requests.Session) -> None:
-        # Without it, each new TLS connection loads the certificates of all authorities.
+        # The adapter of requests loads the certificates of all authorities for each new TLS connection.
         for scheme in ('https://', 'http://'):
             session.mount(scheme, LocustHttpAdapter(pool_manager=None))
 
@@ -59,7 +59,7 @@ class LocustRecorder(Recorder):
 
 
 def _path(name: str) -> str:
-    """A URL without what makes each of them another: host and query; any other name as it is."""
+    """Return a URL without host and query, so that requests of one path have one name. Leave other names alone."""
     if '://' not in name and '?' not in name:
         return name
     return urlsplit(name).path or '/'

@@ -1,4 +1,4 @@
-"""A run, wherever its users are: what the outputs look at while it goes on, and the report at its end."""
+"""A run, wherever its users are: what outputs see during it, and the report at its end."""
 
 from __future__ import annotations
 
@@ -20,52 +20,52 @@ class Run:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        #: Locust's: the statistics of requests are here, and the runner.
+        #: The environment of Locust, with the statistics of requests and the runner.
         self.environment: Any = Environment()
         self.environment.locustfile = plan.test
         self.environment.host = plan.server_url or None
         self.stats = TestStats()
-        #: Names of the agents that take part, and of those of them that were lost.
+        #: The names of the agents that take part, and of those that were lost.
         self.agents: list[str] = []
         self.lost: list[str] = []
         self.interrupted = False
-        #: What is waited for, for people: empty while the test runs.
+        #: What the run waits for, for people: empty while the test runs.
         self.waiting = ''
-        #: When the first cycle began and the last ended, in seconds since the epoch.
+        #: The start of the first cycle and the end of the last, in seconds since the epoch.
         self.started: float | None = None
         self.ended: float | None = None
 
     def execute(self) -> None:
-        """Do it all; returns at the end, or soon after `stop`. Raises `ConfigError` or `SetupError`."""
+        """Carry the run out, and return at its end or soon after `stop`. Raises `ConfigError` or `SetupError`."""
         raise NotImplementedError
 
     def stop(self) -> None:
-        """Interrupt it: hits that run are cut off."""
+        """Interrupt the run. Hits in progress are cut off."""
         raise NotImplementedError
 
     @property
     def users(self) -> int:
-        """How many there are at this moment."""
+        """The number of users at this moment."""
         return int(self.environment.runner.user_count)
 
     @property
     def duration(self) -> float:
-        """Seconds since the first cycle began."""
+        """Seconds from the start of the first cycle to the end of the last, or until now."""
         return 0.0 if self.started is None else max(0.0, (self.ended or self.now()) - self.started)
 
     def now(self) -> float:
-        """Seconds since the epoch."""
+        """Return the time in seconds since the epoch."""
         return time.time()
 
     def progress(self) -> float:
-        """How much of it is done, from 0 to 1."""
+        """Return which share of the run is done, from 0 to 1."""
         if self.plan.hits is not None:
             return self.stats.hits / self.plan.hits
         seconds = self.plan.seconds or 1.0
         return min(1.0, self.duration / seconds)
 
     def report(self) -> Report:
-        """What it came to, up to now."""
+        """Return the results until now."""
         stats = self.environment.stats
         errors = [
             RequestError(one.method, one.name, one.parse_error(one.error), one.occurrences)
@@ -86,7 +86,7 @@ class Run:
         )
 
     def publish_problems(self) -> None:
-        """Show errors and failures where Locust shows exceptions."""
+        """Show errors and failures as exceptions in the reports of Locust."""
         self.environment.runner.exceptions = {
             key: {
                 'count': one.count,
@@ -98,7 +98,7 @@ class Run:
         }
 
     def note_history(self) -> None:
-        """Another point for Locust's charts; at most one a second."""
+        """Add a point to the charts of Locust, at most one a second."""
         history = self.environment.stats.history
         before = len(history)
         if self.started is not None:
