@@ -20,13 +20,14 @@ DOOR = ROOM.parent
 def turn(*, alone: bool) -> Iterator[None]:
     """Wait until a test may run, *alone* or beside others, and let the next one in afterwards."""
     with ExitStack() as stack:
-        with _locked(DOOR, LOCK_EX):
-            stack.enter_context(_locked(ROOM, LOCK_EX if alone else LOCK_SH))
+        with locked(DOOR):
+            stack.enter_context(locked(ROOM, LOCK_EX if alone else LOCK_SH))
         yield
 
 
 @contextmanager
-def _locked(path: Path, operation: int) -> Iterator[None]:
+def locked(path: Path, operation: int = LOCK_EX) -> Iterator[None]:
+    """Hold a lock on a file or a folder that exists."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         flock(descriptor, operation)

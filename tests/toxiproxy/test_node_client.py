@@ -13,6 +13,7 @@ from tests.commands import Command
 from tests.peers import RawBackend
 from tests.servers import TIMEOUT, free_port
 from tests.toxiproxy.asking import Toxiproxy
+from tests.turns import locked
 
 HERE = Path(__file__).parent / 'node'
 SCENARIOS = ['version', 'proxies', 'enabling', 'toxics', 'populate', 'reset', 'container']
@@ -25,11 +26,12 @@ def modules(request: pytest.FixtureRequest) -> Path:
     assert request.config.cache is not None
     place = request.config.cache.mkdir('node')
     installed = place / 'installed.json'
-    if not (installed.exists() and installed.read_text() == wanted.read_text()):
-        shutil.copy(wanted, place)
-        quiet = '--no-audit', '--no-fund', '--no-update-notifier', '--no-package-lock', '--loglevel=error'
-        subprocess.run(['npm', 'install', *quiet], cwd=place, check=True, timeout=10 * TIMEOUT)
-        shutil.copy(wanted, installed)
+    with locked(place):  # from other workers
+        if not (installed.exists() and installed.read_text() == wanted.read_text()):
+            shutil.copy(wanted, place)
+            quiet = '--no-audit', '--no-fund', '--no-update-notifier', '--no-package-lock', '--loglevel=error'
+            subprocess.run(['npm', 'install', *quiet], cwd=place, check=True, timeout=10 * TIMEOUT)
+            shutil.copy(wanted, installed)
     return place
 
 
