@@ -33,7 +33,7 @@ def run(
 
 
 class Done:
-    """A command that has ended: its exit status, and what it said."""
+    """A command that has ended: its exit status and its output."""
 
     def __init__(self, status: int, out: str, err: str) -> None:
         self.status = status
@@ -44,13 +44,13 @@ class Done:
         return f'exit status {self.status}\n{self.out}\n{self.err}'
 
     def number(self, label: str) -> float:
-        """The number after *label* and a colon in the summary."""
+        """Return the number after *label* and a colon in the summary."""
         match = re.search(rf'^\s*{re.escape(label)}: ([\d.]+)', self.out, re.MULTILINE)
         assert match, f'no {label} in {self}'
         return float(match[1])
 
     def counts(self) -> tuple[int, int, int, int]:
-        """Hits, successes, errors and failures."""
+        """Return the numbers of hits, successes, errors and failures."""
         hits, success, errors, failures = (int(self.number(one)) for one in ('Hits', 'Success', 'Errors', 'Failures'))
         return hits, success, errors, failures
 
@@ -88,7 +88,7 @@ class Started:
             reader.start()
 
     def wait_for(self, pattern: str, timeout: float = 6 * TIMEOUT) -> re.Match[str]:
-        """What is found of *pattern* in anything said so far, or until then."""
+        """Wait until *pattern* is found in the output, and return the match."""
 
         def found() -> re.Match[str] | None:
             return re.search(pattern, self.said())
@@ -100,7 +100,7 @@ class Started:
         return match
 
     def said(self) -> str:
-        """All of it."""
+        """Return all output until now."""
         return ''.join([*self._said['out'], *self._said['err']])
 
     def signal(self, number: signal.Signals) -> None:
@@ -108,7 +108,7 @@ class Started:
         self.process.send_signal(number)
 
     def wait(self) -> Done:
-        """Its end."""
+        """Wait for its end, and return its exit status and output."""
         status = self.process.wait(WAIT)
         for reader in self._readers:
             reader.join(TIMEOUT)
@@ -138,7 +138,7 @@ def wait_until(done: Callable[[], object], timeout: float = 6 * TIMEOUT) -> None
 
 
 def workers(folder: Path) -> list[psutil.Process]:
-    """The processes of agents whose folders are there."""
+    """Return the workers whose folders are in *folder*."""
     found = []
     for process in psutil.process_iter(['cmdline']):
         line = process.info['cmdline'] or []

@@ -32,7 +32,7 @@ else:
 
 
 def echo(connection: ServerConnection) -> None:
-    """Send every message back; at /shut, close after the first; at /burst, send 3 at once."""
+    """Send every message back. At /shut, close after the first one. At /burst, begin with three messages."""
     path = connection.request.path if connection.request else ''
     if path == '/burst':
         for number in range(3):
@@ -44,7 +44,7 @@ def echo(connection: ServerConnection) -> None:
 
 
 def choose(connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    """The subprotocol of a connection."""
+    """Choose the subprotocol of a connection."""
     return Subprotocol('chat') if 'chat' in offered else None
 
 
@@ -96,20 +96,20 @@ class Shop:
         }
 
     def run(self, *flags: str, installed: bool = False, **environment: str) -> Done:
-        """``loads-runner`` in the folder, to its end: a fork of it, or the *installed* command."""
+        """Run ``loads-runner`` in the folder to its end: a fork of it, or the *installed* command."""
         environment = {**self.environment, **environment}
         return run(
             'loads-runner', *flags, cwd=self.folder, environment=environment, forks=None if installed else self.forks
         )
 
     def run_all(self, lines: Iterable[Sequence[str]]) -> list[Done]:
-        """``loads-runner`` for several command lines, one after the other in one process."""
+        """Run ``loads-runner`` for several command lines, one after the other in one process."""
         done = run(SEVERAL, *encode(lines), cwd=self.folder, environment=self.environment, forks=self.forks)
         assert done.status == 0, done
         return [Done(status, out, err) for status, out, err in split(done.out, done.err)]
 
     def counted(self, key: str) -> int:
-        """What the server counted."""
+        """Return what the server counted."""
         with redis.Redis(self.redis.host, self.redis.port) as server:
             return int(server.get(f'{self.key}:{key}') or 0)
 
@@ -119,18 +119,18 @@ class Shop:
             server.set(f'{self.key}:open', 'yes')
 
     def forget(self) -> None:
-        """Begin counting anew, with the gate closed."""
+        """Set all counts to zero and close the gate."""
         with redis.Redis(self.redis.host, self.redis.port) as server:
             server.delete(*(f'{self.key}:{key}' for key in ('open', 'far', 'slowly', 'waiting')))
 
     def noted(self) -> list[str]:
-        """What the tests noted, in order."""
+        """Return what the tests noted, in order."""
         return self.notes.read_text().split('\n')[:-1] if self.notes.exists() else []
 
 
 @pytest.fixture(scope='session')
 def make_shop(nginx: Server, redis_server: Server, websocket_server: str, forks: Forks) -> Callable[[Path], Shop]:
-    """Make a shop in a folder: the tests are in ``shop``, and processes make their own folders in ``scratch``."""
+    """Makes a shop in a folder: the tests are in ``shop``, and processes make their own folders in ``scratch``."""
 
     def make(folder: Path) -> Shop:
         for name in ('shop', 'scratch'):
@@ -162,7 +162,7 @@ class Starter:
         self._stack.close()
 
     def __call__(self, command: str, *flags: str, cwd: Path | None = None, **environment: str) -> Started:
-        """A command, in the folder of the shop unless *cwd* is another one."""
+        """Start a command in the folder of the shop, or in *cwd*."""
         environment = {**self.shop.environment, **environment}
         forks = None if command == 'loads-agent' else self.shop.forks
         started = Started(command, *flags, cwd=cwd or self.shop.folder, environment=environment, forks=forks)
@@ -170,7 +170,7 @@ class Starter:
         return started
 
     def agents(self, port: int, *names: str, flags: Sequence[str] = (), **environment: str) -> list[Started]:
-        """Agents for the broker at that port, each in an empty folder of its own."""
+        """Start agents for the broker at that port, each in an empty folder of its own."""
         started = []
         for name in names:
             folder = self.shop.folder.parent / name
@@ -189,5 +189,5 @@ def start(shop: Shop) -> Iterator[Starter]:
 
 @pytest.fixture
 def scratch(shop: Shop) -> Path:
-    """Where processes make folders of their own."""
+    """The folder in which processes make their own folders."""
     return shop.folder.parent / 'scratch'

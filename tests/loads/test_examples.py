@@ -76,7 +76,7 @@ def test_command(folder: Path, nginx: Server, forks: Forks) -> None:
 
 
 def test_containers() -> None:
-    """That Docker builds and runs them is not tried."""
+    """Check what they say. Docker does not build them here."""
     services = yaml.safe_load((EXAMPLES / 'compose.yaml').read_text())['services']
     files = {service['build']['dockerfile'] for service in services.values()}
     assert files == {'broker.Dockerfile', 'agent.Dockerfile'}
@@ -89,7 +89,7 @@ def test_containers() -> None:
 
 
 def test_dashboard() -> None:
-    """That Grafana shows it is not tried; what it asks for is what is sent."""
+    """Check that it queries what is sent. Grafana does not show it here."""
     dashboard = json.loads((EXAMPLES / 'grafana-dashboard.json').read_text())
     queries = ' '.join(target['query'] for panel in dashboard['panels'] for target in panel['targets'])
     source = Path(influxdb.__file__).read_text() + (ROOT / 'vaurien/loads/outputs/deltas.py').read_text()

@@ -1,4 +1,4 @@
-"""What ``docs/loads.md`` shows is run."""
+"""The code and commands of ``docs/loads.md`` do what the page says."""
 
 from __future__ import annotations
 

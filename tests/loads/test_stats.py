@@ -1,4 +1,4 @@
-"""What is counted adds up, stays small, and survives a journey."""
+"""Counts add up, stay small, and can be sent."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Cluster:
             self.broker.wait_for(f'agent {name} is here')
 
     def start_broker(self, port: int) -> tuple[Started, int]:
-        """Start it, or another one at the same port; the broker and its port."""
+        """Start a broker, and return it with its port."""
         broker = self.start('loads-broker', '--bind', f'{HOST}:{port}', '--heartbeat-timeout', str(SILENCE))
         listening = broker.wait_for(r'loads-broker 2\.0\.0: \S+:(\d+), Ctrl-C ends')
         return broker, int(listening[1])
@@ -47,7 +47,7 @@ class Cluster:
         self.broker, _ = self.start_broker(self.port)
 
     def flags(self, *flags: str) -> list[str]:
-        """For this broker."""
+        """Return flags for this broker."""
         return [*flags, '--broker', f'{HOST}:{self.port}']
 
     def is_idle(self) -> bool:
@@ -61,7 +61,7 @@ class Cluster:
         return in_loop(ask)
 
     def end(self) -> None:
-        """End everything in order; nothing is left."""
+        """End everything in order, and check that nothing is left."""
         self.broker.signal(signal.SIGINT)
         assert self.broker.wait().status == 0
         for agent in self.agents:
@@ -72,7 +72,7 @@ class Cluster:
 
 @pytest.fixture(scope='module')
 def standing(tmp_path_factory: pytest.TempPathFactory, make_shop: Callable[..., Shop]) -> Iterator[Cluster]:
-    """One for all tests."""
+    """A cluster for all tests, which ends in order."""
     with Starter(make_shop(tmp_path_factory.mktemp('cluster'))) as start:
         cluster = Cluster(start)
         yield cluster
@@ -81,7 +81,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory, make_shop: Callable[..., 
 
 @pytest.fixture
 def cluster(standing: Cluster) -> Cluster:
-    """Nothing runs on it, and nothing was counted."""
+    """The cluster, with all counts at zero."""
     standing.shop.forget()
     return standing
 

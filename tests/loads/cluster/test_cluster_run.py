@@ -128,7 +128,7 @@ def test_agents_elsewhere(shop: Shop, start: Starter, scratch: Path, tmp_path: P
 
 
 def test_agents_killed_in_the_middle(shop: Shop, start: Starter, scratch: Path) -> None:
-    """One as a whole, of another one only the worker, which its agent replaces at once."""
+    """Kill one agent as a whole, and the worker of another one, which the agent replaces at once."""
     port = free_port()
     flags = ['-u', '2', '--hits', '3', '-a', '3', '--quiet', '-b', f'{HOST}:{port}']
     runner = start('loads-runner', GATED, *flags, *SHORT)

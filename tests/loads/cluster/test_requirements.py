@@ -1,4 +1,4 @@
-"""What cannot be installed is told; ``test_cluster_run.py`` has a requirement that an agent installs and uses."""
+"""A requirement that cannot be installed. ``test_cluster_run.py`` has one that an agent installs and uses."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from vaurien.loads.outputs.influxdb import InfluxDB
 
 
 class FakeInfluxDB:
-    """What InfluxDB's write API takes, kept; no InfluxDB that has this API can be installed from Debian."""
+    """A server that keeps what it is sent. Debian has no InfluxDB with this write API."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str]] = []

@@ -30,7 +30,7 @@ class Base(unittest.TestCase):
         notes.append('tearDownClass')
 
     def test_it(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ def resolve(address: Address, *, what: str) -> str:
 
 
 def resolve_for_zmq(address: Address) -> str:
-    """Likewise, with the brackets that ZeroMQ wants around an IPv6 address."""
+    """Return the IP address of a host, with the brackets that ZeroMQ wants around one of IPv6. Raises `ConfigError`."""
     host = resolve(address, what='--broker')
     return f'[{host}]' if ':' in host else host
 

@@ -1,4 +1,4 @@
-"""Whether a peer is still there."""
+"""Heartbeats, which show that a peer is still there."""
 
 from __future__ import annotations
 

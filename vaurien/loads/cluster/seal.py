@@ -39,9 +39,10 @@ def is_proved(proof: Any, secret: str, *parts: str | bytes) -> bool:
 
 
 class Seal:
-    """One direction between two peers. *receiver* is the name of one of them, and *nonce* is its choice."""
+    """The orders from one peer to another. The sender closes them, the receiver opens them."""
 
     def __init__(self, secret: str, receiver: str, nonce: bytes) -> None:
+        """*receiver* is the name of the receiver, which has chosen *nonce*."""
         self._secret = secret
         self._receiver = receiver
         self._nonce = nonce

@@ -33,7 +33,7 @@ class Master(NamedTuple):
 
 
 class WorkerProcess:
-    """One worker."""
+    """The process of a worker."""
 
     def __init__(self, master: Master, name: str, *, host: str = '', quiet: bool = False) -> None:
         """*host* names what starts it; by default nothing else starts workers under that name."""

@@ -1,7 +1,4 @@
-"""Whose connections the proxy sees: the user's who opened one, or the user's whose command did.
-
-A connection is known by the local port of its client.
-"""
+"""The users of the connections that the proxy sees, found by the local port of the client."""
 
 from __future__ import annotations
 
