@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
-from socket import AI_NUMERICHOST, SOCK_STREAM, getaddrinfo as look_up_number
+from socket import AI_NUMERICHOST, SOCK_STREAM
 from typing import Any
 
 import gevent
+from gevent.monkey import get_original
 from gevent.socket import getaddrinfo
 
 #: Names that are looked up at once at most: each takes a thread of its own for as long as the name server needs.
 LOOKUPS = 256
 
+#: The function that the command has patched: for numbers it needs no thread, and so other events cannot come first.
+_read_number = get_original('socket', 'getaddrinfo')
+
 
 def look_up(host: str, port: int) -> list[Any]:
     """Return what ``getaddrinfo`` finds for TCP, while other greenlets go on. Raise `OSError` if it finds nothing."""
     if is_number(host):
-        return list(look_up_number(host, port, type=SOCK_STREAM, flags=AI_NUMERICHOST))
+        return list(_read_number(host, port, type=SOCK_STREAM, flags=AI_NUMERICHOST))
     pool = gevent.get_hub().threadpool
     pool.maxsize = max(pool.maxsize, LOOKUPS)
     return list(getaddrinfo(host, port, type=SOCK_STREAM))

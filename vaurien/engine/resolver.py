@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from vaurien.address import Address, is_host
-from vaurien.engine.lookup import look_up
+from vaurien.engine.lookup import is_number, look_up
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +38,12 @@ class Resolver:
             self._timer = None
 
     def refresh(self, then: Callable[[str], None] | None = None) -> None:
-        """Look the name up in the background; then call *then* with what went wrong, empty if nothing did."""
+        """Look the name up in the background, a number at once; then call *then* with what went wrong, if anything."""
         if then is not None:
             self._waiting.append(then)
-        if not self._running:
+        if is_number(self._backend.host):
+            self._refresh()
+        elif not self._running:
             self._running = True
             self._spawn(self._refresh)
 
