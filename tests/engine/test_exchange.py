@@ -476,6 +476,23 @@ class TestGreetings:
             assert backend.recv_until(b'\r\n') == b'NOOP\r\n'
             assert (proxy.status()['exchanges'], proxy.links()[0]['behavior']) == (2, None)
 
+    @pytest.mark.parametrize('step', ['before', 'between', 'after'])
+    def test_one_that_comes_in_parts(self, raw_backend: RawBackend, act: Act, step: str) -> None:
+        """It is one reply, and the next request has its turn behind it."""
+        outcomes = act(**{step: nothing})
+        with Proxy(raw_backend.address, 'smtp', behavior='mine') as proxy:
+            client, backend = join(proxy, raw_backend)
+            for part in (b'2', b'20-one\r\n220', b' two\r\n'):
+                backend.send(part)
+                assert client.recv_exactly(len(part)) == part
+            for number in (2, 3):
+                client.send(b'NOOP\r\n')
+                assert backend.recv_until(b'\r\n') == b'NOOP\r\n'
+                backend.send(b'250 ok\r\n')
+                assert client.recv_until(b'\r\n') == b'250 ok\r\n'
+                eventually(lambda: outcomes == [None] * number)  # noqa: B023
+            assert not inside(proxy, lambda server: only_link(server).has_open_exchange())
+
     def test_one_that_never_arrives(self, raw_backend: RawBackend, act: Act) -> None:
         act(lambda protocol, source, dest: False)
         with make_proxy(raw_backend, 'tcp', 'mine', options={'mine': {'times': 1}}) as proxy:

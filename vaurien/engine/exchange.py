@@ -192,8 +192,10 @@ class Exchange:
         after = kind.on_after_handle is not Dummy.on_after_handle
         if between:
             link.down.begin_holding()
-        self.is_counted = self.sending = True
-        owner.count_request(self)
+        self.sending = True
+        if not self.is_counted:
+            self.is_counted = True
+            owner.count_request(self)
         if not self.greeting:  # which is a reply, and held on
             self._note_passing()
         if not self.request_ended:
