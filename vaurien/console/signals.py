@@ -6,9 +6,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from vaurien.console.output import can_redraw
+
+READ = 1
 
 #: Printed over whatever is on the line: the ``^C`` of the terminal, or a progress bar.
 ANNOUNCEMENT = b'\r\x1b[2Kending; Ctrl-C again ends at once\n'
@@ -49,12 +52,38 @@ def on_signals_in_loop(end: Callable[[], object], status: int | None = None) -> 
     from gevent import get_hub  # late: not all commands have it
     from gevent.pool import Group
 
-    greenlets = Group()
-    watcher = get_hub().loop.async_()  # it also keeps a loop alive that waits for nothing but a signal
+    loop, greenlets = get_hub().loop, Group()
+    watcher = loop.async_()  # it also keeps a loop alive that waits for nothing but a signal
     watcher.start(greenlets.spawn, end)
     try:
-        with on_signals(watcher.send, status):
+        with _waking(loop), on_signals(watcher.send, status):
             yield
     finally:
         watcher.stop()
         watcher.close()
+
+
+@contextmanager
+def _waking(loop: Any) -> Iterator[None]:
+    """Have every signal wake the event loop: Python's handlers run between two of its own instructions only.
+
+    A signal that comes right before the loop begins to wait would otherwise be handled at the next event, which may
+    never come (signal.set_wakeup_fd).
+    """
+    read_end, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    watcher = loop.io(read_end, READ)
+    watcher.start(_drain, read_end)
+    before = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        watcher.stop()
+        watcher.close()
+        os.close(read_end)
+        os.close(write_end)
+
+
+def _drain(descriptor: int) -> None:
+    with suppress(BlockingIOError):
+        os.read(descriptor, 1024)
