@@ -55,7 +55,7 @@ bench: $(VENV)/.develop
 
 bench-loads: $(VENV)/.develop
 	@scripts/install-servers nginx
-	$(BIN)/python -m benchmarks.runner $(ARGS)
+	$(BIN)/python -m benchmarks.loads_runner $(ARGS)
 
 clean:
 	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""The tests that `benchmarks.runner` has run, and the plain Locust user that they are compared with."""
+"""The tests that `benchmarks.loads_runner` runs."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ URL = os.environ.get('URL', '')
 
 
 class TestLoad(TestCase):
-    """One request a hit."""
+    """Tests with one request for each hit."""
 
     def test_session(self) -> None:
-        """With requests."""
+        """Send it with requests."""
         assert self.session.get(f'{URL}/ok').status_code == 200
 
     def test_fast_session(self) -> None:
-        """With Locust's own client."""
+        """Send it with the client of Locust."""
         assert self.fast_session.get(f'{URL}/ok').status_code == 200
 
     def test_nothing(self) -> None:
-        """What a hit itself costs."""
+        """Do nothing, to see what a hit itself costs."""
 
     def test_idle(self) -> None:
-        """Sleep, with a connection open."""
+        """Sleep with an open connection."""
         self.session.get(f'{URL}/ok')
         time.sleep(3600)

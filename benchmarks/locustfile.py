@@ -1,12 +1,12 @@
-"""The plain Locust user that `benchmarks.runner` compares with."""
+"""The plain Locust user that `benchmarks.loads_runner` compares loads-runner with."""
 
 from locust import HttpUser, task
 
 
 class Plain(HttpUser):
-    """One request after the other."""
+    """A user that sends one request after the other."""
 
     @task
     def get(self) -> None:
-        """The request of `load_tests`."""
+        """Send the request of `load_tests`."""
         assert self.client.get('/ok').status_code == 200

@@ -145,7 +145,7 @@ def _stopping(run: Run) -> AbstractContextManager[None]:
     greenlets = Group()
 
     def end() -> None:
-        run.interrupted = True  # at once: in unpatched runs, it takes long until the event loop can call anything
+        run.interrupt()  # at once: in unpatched runs, it takes long until the event loop can call anything
         loop.run_callback_threadsafe(greenlets.spawn, run.stop)
 
     return on_signals(end)

@@ -51,7 +51,7 @@ class CaseHits:
     def _make(self) -> unittest.TestCase:
         case = self._test.case(self._test.method)
         if isinstance(case, TestCase):
-            case._recorder = self._recorder
+            case.report_to(self._recorder)
         return case
 
 

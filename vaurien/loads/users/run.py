@@ -39,6 +39,10 @@ class Run:
         """Carry the run out, and return at its end or soon after `stop`. Raises `ConfigError` or `SetupError`."""
         raise NotImplementedError
 
+    def interrupt(self) -> None:
+        """Note that the run is interrupted. Unlike `stop`, this does not wait for the event loop."""
+        self.interrupted = True
+
     def stop(self) -> None:
         """Interrupt the run. Hits in progress are cut off."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.runner``: what loads-runner costs, beside a plain Locust user doing the same.
+"""``python -m benchmarks.loads_runner``: what loads-runner costs, compared with a plain Locust user.
 
 Requests per second of processor time are the slope between a short run and a longer one, so that what a start costs is
 not in them.
@@ -35,7 +35,7 @@ Sample = dict[str, float]
 
 
 class Cost:
-    """Requests and seconds of processor time of a run."""
+    """The cost of a run: its requests, its seconds of processor time, and its duration in seconds."""
 
     def __init__(self, requests: int, cpu: float, wall: float) -> None:
         self.requests = requests
@@ -44,7 +44,7 @@ class Cost:
 
 
 def loads_runner(test: str, url: str, seconds: int, *flags: str) -> Cost:
-    """A run of loads-runner."""
+    """Run loads-runner, and return the cost."""
     command = ['loads-runner', f'load_tests.TestLoad.{test}', '-u', str(USERS), '-d', str(seconds), '--quiet']
     report, cpu = run([*command, '--output', 'json', '--output-json-filename', '-', *flags], url)
     found = json.loads(report)
@@ -53,14 +53,14 @@ def loads_runner(test: str, url: str, seconds: int, *flags: str) -> Cost:
 
 
 def locust(url: str, seconds: int) -> Cost:
-    """A run of plain Locust."""
+    """Run plain Locust, and return the cost."""
     flags = ['-f', 'locustfile.py', '--headless', '--json', '-u', str(USERS), '-r', str(USERS), '-H', url]
     report, cpu = run(['locust', *flags, '-t', f'{seconds}s', '--loglevel', 'ERROR'], url)
     return Cost(sum(entry['num_requests'] for entry in json.loads(report)), cpu, seconds)
 
 
 def run(command: list[str], url: str) -> tuple[str, float]:
-    """What a command prints, and its processor time, that of its children included."""
+    """Return what a command prints, and its processor time with that of its children."""
     with tempfile.TemporaryFile('w+') as output:
         process = subprocess.Popen(
             [str(SCRIPTS / command[0]), *command[1:]],
@@ -75,13 +75,13 @@ def run(command: list[str], url: str) -> tuple[str, float]:
 
 
 def slope(run_once: Callable[[int], Cost]) -> float:
-    """Requests per second of processor time."""
+    """Return requests per second of processor time, between a short run and a longer one."""
     short, long = run_once(SHORT), run_once(LONG)
     return (long.requests - short.requests) / (long.cpu - short.cpu)
 
 
 def compare_speed(url: str, rounds: int) -> Iterator[str]:
-    """Requests per second of processor time: ours, Locust's, and the ratio in each round."""
+    """Requests per second of processor time, and the median of the ratios to plain Locust."""
     contenders: dict[str, Callable[[int], Cost]] = {
         'Locust HttpUser': lambda seconds: locust(url, seconds),
         'session': lambda seconds: loads_runner('test_session', url, seconds),
@@ -99,7 +99,7 @@ def compare_speed(url: str, rounds: int) -> Iterator[str]:
 
 
 def compare_agents(url: str, rounds: int) -> Iterator[str]:
-    """Requests by number of agents. Two processors that are idle otherwise do twice what a CPU second does, at most."""
+    """Requests by number of agents. On two idle processors, the most is twice the requests per CPU second."""
     rates: dict[int, list[float]] = {1: [], 2: []}
     slopes: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(rounds):
@@ -127,7 +127,7 @@ def weigh_users(url: str, rounds: int) -> Iterator[str]:
 
 
 def watch_growth(url: str, rounds: int) -> Iterator[str]:
-    """Resident memory in the course of a run of a minute."""
+    """Resident memory during a run of a minute."""
     with running('test_session', url, '-u', str(USERS)) as process:
         for _ in range(6):
             time.sleep(10)
@@ -135,13 +135,13 @@ def watch_growth(url: str, rounds: int) -> Iterator[str]:
 
 
 def process_mib(process: subprocess.Popen[bytes]) -> float:
-    """Resident memory of a process in MiB."""
+    """Return the resident memory of a process in MiB."""
     return measure.resident_kib(process.pid) / 1024
 
 
 @contextmanager
 def running(test: str, url: str, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
-    """loads-runner, until the block is left."""
+    """Run loads-runner until the block is left."""
     process = subprocess.Popen(
         [str(SCRIPTS / 'loads-runner'), f'load_tests.TestLoad.{test}', *flags, '-d', '600', '--output', 'null'],
         cwd=HERE,
@@ -158,10 +158,10 @@ MEASUREMENTS = {'speed': compare_speed, 'agents': compare_agents, 'idle': weigh_
 
 
 def main() -> int:
-    """Measure what the command line names; the exit status."""
-    parser = argparse.ArgumentParser('python -m benchmarks.runner', description=__doc__)
+    """Measure what the command line names, and return the exit status."""
+    parser = argparse.ArgumentParser('python -m benchmarks.loads_runner', description=__doc__)
     parser.add_argument('what', nargs='*', help=f'{", ".join(MEASUREMENTS)}; all by default')
-    parser.add_argument('--rounds', type=int, default=3, help='how often each is run (3)')
+    parser.add_argument('--rounds', type=int, default=3, help='number of rounds of each measurement (3)')
     arguments = parser.parse_args()
     for name in arguments.what or MEASUREMENTS:
         print(f'{name}: {MEASUREMENTS[name].__doc__}', flush=True)
