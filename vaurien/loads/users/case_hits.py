@@ -62,7 +62,7 @@ class SkippedHits:
         return 'skipped'
 
     def close(self) -> None:
-        """Nothing is kept from one hit to the next."""
+        """Do nothing: nothing is kept from one hit to the next."""
 
 
 class HitResult(unittest.TestResult):

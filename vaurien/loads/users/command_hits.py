@@ -90,7 +90,7 @@ class CommandHits:
         return kind
 
     def close(self) -> None:
-        """Nothing is kept from one hit to the next."""
+        """Do nothing: nothing is kept from one hit to the next."""
 
     def _run(self, environment: Mapping[str, str], stderr: IO[bytes]) -> int:
         process = subprocess.Popen(

@@ -48,7 +48,7 @@ class FaultProxy(Observer):
     """Serves from when it is entered until it is left."""
 
     def __init__(self, plan: Plan, stats: TestStats, connections: Connections) -> None:
-        """Raises `ConfigError` if the plan does not describe a proxy."""
+        """Prepare the proxy that the plan describes. Raise `ConfigError` if it describes none."""
         settings = read_words(plan.vaurien, plan.server_url)
         self._plan = plan
         self._stats = stats
