@@ -28,7 +28,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests that run alone at the end."""
+    """Put the tests that run alone at the end, where they keep the fewest workers waiting."""
     items.sort(key=_is_serial)
 
 
