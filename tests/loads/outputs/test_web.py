@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import requests
 
+from tests.loads.commands import wait_until
 from tests.loads.conftest import Shop, Starter
 from tests.servers import HOST, TIMEOUT
 
@@ -15,6 +16,7 @@ def test_the_live_page(shop: Shop, start: Starter) -> None:
     while (seen := requests.get(f'{url}/stats/requests', timeout=TIMEOUT).json())['total_rps'] == 0:
         assert runner.process.poll() is None
     assert (seen['state'], seen['user_count']) == ('running', 4)
+    wait_until(lambda: shop.counted('orders') > 4)  # more than one for each user, so one of them has ended
     refused = requests.post(f'{url}/swarm', data={'user_count': 9, 'spawn_rate': 9}, timeout=TIMEOUT)
     assert refused.status_code == 403
     assert requests.get(f'{url}/stats/reset', timeout=TIMEOUT).status_code == 403
