@@ -51,12 +51,13 @@ class Cluster:
         return [*flags, '--broker', f'{HOST}:{self.port}']
 
     def is_idle(self) -> bool:
-        """Return whether its last run is over."""
+        """Return whether its last run is over, or was purged."""
 
         def ask() -> bool:
             client = BrokerClient(Address(HOST, self.port), '')
             client.close()
-            return bool(client.about['run']['over'])
+            run = client.about['run']
+            return run is None or bool(run['over'])
 
         return in_loop(ask)
 
@@ -81,7 +82,8 @@ def standing(tmp_path_factory: pytest.TempPathFactory, make_shop: Callable[..., 
 
 @pytest.fixture
 def cluster(standing: Cluster) -> Cluster:
-    """The cluster, with all counts at zero."""
+    """The cluster, with all counts at zero, ready for a run: one that was purged takes a moment to end."""
+    wait_until(standing.is_idle)
     standing.shop.forget()
     return standing
 
