@@ -1,4 +1,7 @@
-"""From a link to its backend: what refuses, what does not answer, what comes up later."""
+"""From a link to its backend: what refuses, what does not answer, what comes up later.
+
+Clients that leave meanwhile are tested here, too: they are the business of `vaurien.engine.departure`.
+"""
 
 from __future__ import annotations
 

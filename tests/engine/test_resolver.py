@@ -1,4 +1,4 @@
-"""How often, and when, the backend's name is looked up."""
+"""How often, and when, the backend's name is looked up; and, of `vaurien.engine.lookup`, that numbers never are."""
 
 from __future__ import annotations
 
