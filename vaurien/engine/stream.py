@@ -32,6 +32,9 @@ BULK = 32 * 1024
 
 READ, WRITE = 1, 2
 
+#: What streams hold that never had a tap.
+_NONE_HELD = Held()
+
 #: Takes what has arrived and returns what goes on at once.
 Tap = Callable[[bytes], bytes]
 
@@ -128,7 +131,8 @@ class Stream:
         self.finished = False
         #: What the sink did not take yet.
         self.unsent: bytearray | None = None
-        self.held = Held()
+        #: What a tap keeps back. Streams that never had a tap share one that stays empty: most links are idle.
+        self.held = _NONE_HELD
         #: Whether whatever arrives is to be held. The taps look at it.
         self.holding = False
         self._bulk = 0
@@ -142,7 +146,8 @@ class Stream:
         """Continue between other sockets where another stream was when nothing was under way."""
         self._tap = before._tap
         self.received, self.chunks = before.received, before.chunks
-        self.held.continue_at(before.held.position)
+        if self._tap is not None:
+            self.held = Held(before.held.position)
         self._account(before.sent - self.sent)
 
     # Counting: nothing is counted as bytes pass, what was sent is what was received less what is still here
@@ -182,6 +187,8 @@ class Stream:
         """Give every chunk to *tap* from now on."""
         if self.splice is not None:
             self.splice.leave()
+        if self.held is _NONE_HELD:
+            self.held = Held()
         if self._tap is None:
             self.held.continue_at(self.received)
         self._change_tap(tap)
