@@ -46,6 +46,8 @@ from tests.control.fake import ServedProxy
         ),
         ('/behavior', {'name': 'delay', 'nth': '0'}, 'nth', 'expected 3, 1-2, 5+ or every 10'),
         ('/behavior', {'name': 'delay', 'match': ''}, 'match', 'expected a pattern'),
+        ('/behavior', {'name': 'delay', 'match': '/(?=a)/'}, 'match', 'not a regular expression of RE2'),
+        ('/behavior', {'name': 'delay', 'match': r'/(a)\1/'}, 'match', 'not a regular expression of RE2'),
         ('/behavior', {'name': 'delay', 'times': 0}, 'times', '>= 1'),
         ('/behavior', {'name': 'error', 'warmup': 2, 'nth': 1}, 'warmup', 'contradicts nth=1'),
         ('/behavior', {'behavior': 'error(warmup=2, nth=1)'}, 'behavior.error.warmup', 'contradicts nth=1'),
