@@ -52,6 +52,13 @@ def meet_a_reset(proxy: Proxy) -> None:
         connect(proxy).recv()
 
 
+def test_a_link_that_connects_is_not_idle(caplog: pytest.LogCaptureFixture) -> None:
+    """It ends when the time to connect is up, and as such links end."""
+    with unresponsive() as address, make_proxy(address, timeout=0.5, idle_timeout=0.1) as proxy:
+        meet_a_reset(proxy)
+    assert warnings(caplog) == [f'link 1: cannot connect to {address}: Connection timed out']
+
+
 @pytest.mark.parametrize('protocol', ['tcp', 'http', 'redis'])
 def test_a_backend_that_refuses(protocol: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO), make_proxy(DISCARD, protocol) as proxy:

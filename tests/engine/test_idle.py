@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from vaurien.engine.idle import IdleWatch
+from vaurien.engine.idle import PER_TURN, IdleWatch
 from vaurien.records.counts import Counts
 
 
@@ -35,11 +35,20 @@ class FakeTimer:
 
 
 class FakeLoop:
-    """An event loop with one timer."""
+    """An event loop with one timer, and callbacks that the test has run."""
+
+    def __init__(self) -> None:
+        self.callbacks: list[Callable[[], None]] = []
 
     def timer(self, *seconds: float) -> FakeTimer:
         self.last = FakeTimer(*seconds)
         return self.last
+
+    def run_callback(self, call: Callable[..., None], *args: object) -> FakeTimer:
+        callback = FakeTimer()
+        callback.start(lambda: call(*args))
+        self.callbacks.append(callback.fire)
+        return callback
 
 
 class FakeLink:
@@ -48,6 +57,8 @@ class FakeLink:
     def __init__(self, links: dict[int, Any], number: int) -> None:
         self.number = number
         self.has = Counts()
+        self.closed = False
+        self.is_at_work = False
         self._links = links
         links[number] = self
 
@@ -61,6 +72,7 @@ class FakeLink:
         return self.has
 
     def close(self) -> None:
+        self.closed = True
         del self._links[self.number]
 
 
@@ -81,7 +93,7 @@ def test_it_looks_every_so_many_seconds(timer: FakeTimer) -> None:
     assert timer.seconds == (30.0, 30.0)
 
 
-def test_a_link_is_closed_when_nothing_has_come_between_two_looks(
+def test_a_link_is_closed_when_nothing_has_moved_between_two_looks(
     links: dict[int, Any], timer: FakeTimer, caplog: pytest.LogCaptureFixture
 ) -> None:
     idle, busy = FakeLink(links, 1), FakeLink(links, 2)
@@ -101,13 +113,56 @@ def test_a_link_is_closed_when_nothing_has_come_between_two_looks(
     assert caplog.messages == [f'link {number}: nothing moved for 30 s, closed' for number in (1, 2)]
 
 
-def test_what_is_sent_does_not_count(links: dict[int, Any], timer: FakeTimer) -> None:
-    """What a slow toxic lets go may take for ever, and moves nothing for the one who sent it."""
+@pytest.mark.parametrize('direction', ['upstream', 'downstream'])
+def test_what_is_sent_counts(links: dict[int, Any], timer: FakeTimer, direction: str) -> None:
+    """Bytes that a toxic lets go one by one move, though nothing arrives."""
     link = FakeLink(links, 1)
     timer.fire()
-    link.has = link.has._replace(upstream_sent=5, downstream_sent=5)
+    link.has = link.has._replace(**{f'{direction}_sent': 5})
+    timer.fire()
+    assert links == {1: link}
     timer.fire()
     assert links == {}
+
+
+def test_a_link_at_work_is_not_idle(links: dict[int, Any], timer: FakeTimer) -> None:
+    link = FakeLink(links, 1)
+    link.is_at_work = True
+    for _ in range(3):
+        timer.fire()
+    assert links == {1: link}
+    link.is_at_work = False
+    timer.fire()
+    assert links == {}
+
+
+def test_many_links_take_several_turns(links: dict[int, Any]) -> None:
+    """Other links are served in between, and some may close."""
+    loop = FakeLoop()
+    IdleWatch(loop, links, 30.0)
+    for number in range(PER_TURN + 2):
+        FakeLink(links, number)
+    loop.last.fire()
+    loop.callbacks.pop()()
+    loop.last.fire()
+    assert list(links) == [PER_TURN, PER_TURN + 1]
+    loop.last.fire()
+    assert list(links) == [PER_TURN, PER_TURN + 1], 'the look goes on, and does not begin again'
+    links[PER_TURN].close()
+    loop.callbacks.pop()()
+    assert links == {}
+    assert not loop.callbacks
+
+
+def test_it_stops_in_the_middle(links: dict[int, Any]) -> None:
+    loop = FakeLoop()
+    watch = IdleWatch(loop, links, 30.0)
+    for number in range(PER_TURN + 1):
+        FakeLink(links, number)
+    loop.last.fire()
+    watch.stop()
+    with pytest.raises(AssertionError):
+        loop.callbacks.pop()()
 
 
 def test_a_link_that_opens_is_given_the_whole_time(links: dict[int, Any], timer: FakeTimer) -> None:

@@ -6,11 +6,13 @@ import logging
 import socket
 import threading
 from random import Random
+from typing import Any
 
 import pytest
 
 from tests.behaviors.waiting import eventually
 from tests.commands import StartCommand
+from tests.engine import talk
 from tests.engine.talk import LANGUAGES, MB, Language, connect, every_language, inside, join, make_proxy, only_link
 from tests.peers import Peer, RawBackend
 from tests.servers import TIMEOUT, Server
@@ -146,6 +148,22 @@ class TestSeed:
         raise TimeoutError
 
 
+def join_narrow(proxy: Proxy, backend: RawBackend) -> tuple[Peer, Peer]:
+    """As `join`; and the client's kernel takes few bytes before the client reads."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.connect(tuple(proxy.address))
+    client = Peer(sock)
+    talk.clients.append(client)
+    return client, backend.accept()
+
+
+def outlast_idle_link(proxy: Proxy, backend: RawBackend) -> None:
+    """Return when a link on which nothing moves was closed: every older one was looked at twice since."""
+    client, _ = join(proxy, backend)
+    assert client.recv() == b''
+
+
 class TestEnds:
     """When the proxy closes links by itself."""
 
@@ -180,6 +198,53 @@ class TestEnds:
             while got < len(data):
                 got += len(client.recv_exactly(2 * MB))
                 ticking.wait(0.03)
+
+    @pytest.mark.parametrize('size', [20 * MB, 60_000], ids=['unsent', 'unsent-in-the-kernel'])
+    def test_a_link_whose_reader_is_slow_is_not_idle(self, raw_backend: RawBackend, size: int) -> None:
+        with make_proxy(raw_backend, idle_timeout=0.1) as proxy:
+            client, backend = join_narrow(proxy, raw_backend)
+            sender = threading.Thread(target=backend.send, args=(bytes(size),))
+            sender.start()
+            eventually(lambda: inside(proxy, lambda server: only_link(server).down.is_under_way))
+            for _ in range(3):
+                outlast_idle_link(proxy, raw_backend)
+                assert len(client.recv_exactly(8000)) == 8000
+            assert len(client.recv_exactly(size - 3 * 8000)) == size - 3 * 8000
+            sender.join()
+            assert client.recv() == b'', 'now it is idle'
+
+    @pytest.mark.parametrize('behavior', ['delay', 'hang'])
+    @pytest.mark.parametrize('protocol', ['tcp', 'http'])
+    def test_a_link_whose_exchange_a_behavior_holds_is_not_idle(
+        self, raw_backend: RawBackend, protocol: str, behavior: str
+    ) -> None:
+        language = LANGUAGES[protocol]
+        options = {'delay': {'sleep': TIMEOUT}}
+        with make_proxy(raw_backend, protocol, behavior, options=options, idle_timeout=0.1) as proxy:
+            client, backend = join(proxy, raw_backend)
+            client.send(language.request)
+            outlast_idle_link(proxy, raw_backend)
+            assert client.is_silent(0.01)
+            if behavior == 'delay':
+                proxy.set_behavior('dummy')
+                assert backend.recv_exactly(len(language.request)) == language.request
+                backend.send(language.reply)
+                assert client.recv_exactly(len(language.reply)) == language.reply
+
+    @pytest.mark.parametrize(
+        ('toxic', 'attributes'),
+        [('latency', {'latency': 60_000}), ('bandwidth', {'rate': 0}), ('reset_peer', {'timeout': 60_000})],
+    )
+    def test_a_link_whose_bytes_a_toxic_holds_is_not_idle(
+        self, raw_backend: RawBackend, toxic: str, attributes: dict[str, Any]
+    ) -> None:
+        with make_proxy(raw_backend, idle_timeout=0.1) as proxy:
+            client, backend = join(proxy, raw_backend)
+            proxy.add_toxic(toxic, **attributes)
+            backend.send(b'pong')
+            eventually(lambda: proxy.status()['bytes']['downstream'] == 4)
+            outlast_idle_link(proxy, raw_backend)
+            assert client.is_silent(0.01)
 
     @pytest.mark.parametrize('protocol', ['http', 'redis'])
     def test_a_reply_in_the_making_is_finished(

@@ -64,7 +64,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
     'limits': (
         ('timeout', 'SECONDS', 'most seconds to wait for a connection to the backend'),
         ('resolve-interval', 'SECONDS', 'how often the name of the backend is looked up again, in seconds'),
-        ('idle-timeout', 'SECONDS', 'seconds without any bytes after which a link is closed'),
+        ('idle-timeout', 'SECONDS', 'seconds after which a link is closed if nothing moves on it'),
         ('max-links', 'N', 'most clients at a time'),
         ('backlog', 'N', 'most clients that wait to be accepted'),
     ),

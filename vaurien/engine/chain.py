@@ -71,6 +71,11 @@ class Chain:
         """Whether nothing waits in it."""
         return not any(stage.is_holding for stage in self.stages)
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether anything waits in it, or a toxic waits for its time."""
+        return self._alarm is not None or not self.is_empty
+
     def send(self, item: Item) -> None:
         """Take a chunk, or the end of the stream. Drop whatever comes after the end."""
         if isinstance(item, bytes):

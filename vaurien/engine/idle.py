@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,32 +11,57 @@ from vaurien.engine.link import Link
 
 logger = logging.getLogger(__name__)
 
+#: Links that are looked at in one turn of the event loop: all of them at once would keep every other link waiting.
+PER_TURN = 200
+
 
 class IdleWatch:
-    """Looks at all links every so many seconds, and closes those that have received nothing since the last time.
+    """Looks at all links every so many seconds, and closes those on which nothing has moved since the last time.
 
-    So a link is closed after one to two of these periods. Nothing is done for a link in between.
+    So a link is closed after one to two of these periods. Nothing is done for a link in between. A link does not count
+    as idle while it connects, while a behavior or a toxic is at work on it, or while bytes wait to be sent.
     """
 
     def __init__(self, loop: Any, links: Mapping[int, Link], seconds: float) -> None:
+        self._loop = loop
         self._links = links
         self._seconds = seconds
+        #: How many bytes had moved over each link at the last look.
         self._seen: dict[Link, int] = {}
         self._timer: Any = loop.timer(seconds, seconds)
         self._timer.start(self._look)
+        #: The next turn of the look that is under way.
+        self._turn: Any = None
 
     def stop(self) -> None:
         """Close no more links."""
         self._timer.stop()
         self._timer.close()
+        if self._turn is not None:
+            self._turn.stop()
 
     def _look(self) -> None:
-        for link in [link for link in self._links.values() if self._seen.get(link) == _count_received(link)]:
-            logger.info('link %d: nothing moved for %g s, closed', link.number, self._seconds)
-            link.close()
-        self._seen = {link: _count_received(link) for link in self._links.values()}
+        if self._turn is None:  # else the last look is still under way
+            self._go_on(deque(self._links.values()), {})
+
+    def _go_on(self, links: deque[Link], seen: dict[Link, int]) -> None:
+        for _ in range(min(PER_TURN, len(links))):
+            link = links.popleft()
+            if link.closed:
+                continue
+            moved = _count_moved(link)
+            if self._seen.get(link) != moved or link.is_at_work:
+                seen[link] = moved
+            else:
+                logger.info('link %d: nothing moved for %g s, closed', link.number, self._seconds)
+                link.close()
+        if links:
+            self._turn = self._loop.run_callback(self._go_on, links, seen)
+        else:
+            self._turn, self._seen = None, seen
 
 
-def _count_received(link: Link) -> int:
+def _count_moved(link: Link) -> int:
+    """Return how many bytes have arrived and left: bytes that toxics or a slow peer held back count when they leave."""
     counts = link.counts()
-    return counts.upstream_received + counts.downstream_received
+    return counts.upstream_received + counts.upstream_sent + counts.downstream_received + counts.downstream_sent

@@ -310,6 +310,13 @@ class Link:
         """Return whether a peer waits for something."""
         return self._dialer is not None or self.traffic.has_open_exchange(self.up, self.down)
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it connects, a behavior is applied, or bytes are on their way: only the proxy, or a peer, is slow."""
+        if not self.connected:
+            return True
+        return self.traffic.doing is not None or self.up.is_under_way or self.down.is_under_way
+
     def status(self) -> LinkStatus:
         """Return everything about it."""
         counts = self.counts()

@@ -7,9 +7,12 @@ straight through. *Held* is what a tap keeps back, until whoever asked for it re
 
 from __future__ import annotations
 
+import struct
 from _socket import socket
 from collections.abc import Callable, Sequence
+from fcntl import ioctl
 from socket import MSG_MORE, MSG_PEEK, SHUT_WR
+from termios import TIOCOUTQ
 from typing import Any, Protocol
 
 from vaurien.engine.chain import Chain
@@ -31,6 +34,8 @@ BULK_RUN = 8
 BULK = 32 * 1024
 
 READ, WRITE = 1, 2
+
+_INT = struct.Struct('=i')
 
 #: What streams hold that never had a tap.
 _NONE_HELD = Held()
@@ -246,6 +251,13 @@ class Stream:
     def takes_more(self) -> bool:
         """Whether whoever sends need not wait."""
         return self.unsent is None and (self.chain is None or self.chain.has_room)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether bytes that have arrived are held, wait in a toxic, or were not confirmed by the peer of the sink."""
+        if self.unsent is not None or self.held.data or (self.splice is not None and self.splice.inside):
+            return True
+        return (self.chain is not None and self.chain.is_at_work) or _count_unconfirmed(self.sink) > 0
 
     @property
     def is_ending(self) -> bool:
@@ -572,3 +584,9 @@ class Stream:
         self.held.drop()
         if self.stalled:
             self.settle()
+
+
+def _count_unconfirmed(sock: socket) -> int:
+    """Return how many bytes the kernel has to send, or to send again: SIOCOUTQ of tcp(7)."""
+    (count,) = _INT.unpack(ioctl(sock.fileno(), TIOCOUTQ, bytes(_INT.size)))
+    return int(count)
