@@ -26,6 +26,13 @@ def count(what: str) -> int:
     return len(list(Path('/proc/self', what).iterdir()))
 
 
+def run(code: str) -> tuple[int, str, str]:
+    """The exit status and the output of a Python process that is given *code*, in which a warning is an error."""
+    command = [sys.executable, '-W', 'error', '-c', code]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=2 * TIMEOUT, check=False)
+    return result.returncode, result.stdout, result.stderr
+
+
 @pytest.fixture
 def proxy(echo_server: RawBackend) -> Iterator[Proxy]:
     with Proxy(echo_server.address) as proxy:
@@ -73,6 +80,73 @@ class TestLife:
         for _ in range(5):
             use()
         eventually(lambda: (count('fd'), count('task')) <= before)
+
+    def test_its_memory_is_given_back(self, echo_server: RawBackend) -> None:
+        """Of one after the other: the loop's buffer alone is 256 KiB."""
+        code = f"""
+import gc, socket, tracemalloc
+from greenlet import greenlet
+from vaurien import Proxy
+
+def use(behavior='dummy', proxy='127.0.0.1:0', backend='{echo_server.address}'):
+    options = {{'delay': {{'sleep': 0.001}}}} if behavior == 'delay' else None
+    with Proxy(backend, behavior=behavior, options=options, proxy=proxy) as proxy:
+        with socket.create_connection(proxy.address, {TIMEOUT}) as client:
+            client.sendall(b'hello')
+            if behavior == 'hang':
+                proxy.wait_for_fault({TIMEOUT})
+            else:
+                assert client.recv(5) == b'hello'
+
+def use_all():
+    for behavior in ('dummy', 'delay', 'hang'):
+        use(behavior)
+    use(backend='localhost:{echo_server.port}')
+    try:
+        use(proxy='{echo_server.address}')
+    except OSError:
+        pass
+    gc.collect()
+
+use_all()
+tracemalloc.start()
+use_all()
+first = tracemalloc.get_traced_memory()[0]
+for _ in range(8):
+    use_all()
+gained = (tracemalloc.get_traced_memory()[0] - first) / 40
+greenlets = sum(isinstance(one, greenlet) for one in gc.get_objects())
+assert greenlets < 3, greenlets
+assert gained < 1000, gained
+print('done')
+"""
+        assert run(code) == (0, 'done\n', '')
+
+    def test_several_threads_may_make_the_first_ones(self) -> None:
+        code = """
+import threading
+import vaurien
+
+together = threading.Barrier(8)
+failures = []
+
+def use():
+    together.wait()
+    try:
+        with vaurien.Proxy('127.0.0.1:1', 'http', behavior='50:error,50:delay') as proxy:
+            proxy.add_toxic('latency')
+    except BaseException as failure:
+        failures.append(failure)
+
+threads = [threading.Thread(target=use) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert not failures, failures
+print('done')
+"""
+        assert run(code) == (0, 'done\n', '')
 
     def test_it_can_be_started_again(self, echo_server: RawBackend) -> None:
         proxy = Proxy(echo_server.address)
@@ -390,6 +464,4 @@ with Proxy('{echo_server.address}') as proxy:
     assert ask(proxy) == b'hello'
 print('done')
 """
-    command = [sys.executable, '-W', 'error', '-c', code]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=2 * TIMEOUT, check=False)
-    assert (result.returncode, result.stdout, result.stderr) == (0, 'done\n', '')
+    assert run(code) == (0, 'done\n', '')

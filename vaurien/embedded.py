@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import gevent
+from gevent import GreenletExit
 from gevent.event import Event
 from gevent.monkey import get_original
 
@@ -277,6 +278,9 @@ class Proxy:
             server.shut_down()
         finally:
             hub.destroy(destroy_loop=True)
+            # It leaves the hub's greenlet suspended at the end of `Hub.run`. One whose thread has ended is never freed,
+            # and with it all that its frames refer to.
+            hub.throw(GreenletExit)
             self._stopped.release()
 
 

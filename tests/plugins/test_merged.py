@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import pytest
 from msgspec import Meta
 
+from tests.loop import in_loop
 from vaurien.plugins.merged import MergedOptions, merge
 from vaurien.plugins.options import Configurable, Option
 from vaurien.plugins.registry import Registry
@@ -101,3 +102,23 @@ def test_choose(plugins: Registry[Configurable]) -> None:
     options = MergedOptions(plugins, 'error_options', OWN)
     assert options.choose({'code': 500, 'body': None, 'often': 2, 'other': 3}) == {'code': 500}
     assert options.choose({}) == {}
+
+
+def test_two_threads_may_be_the_first_to_ask(plugins: Registry[Configurable]) -> None:
+    options = MergedOptions(plugins, 'error_options', OWN)
+    others: list[list[str]] = []
+
+    class News(Configurable):
+        name = 'news'
+
+        @classmethod
+        def all_options(cls, attribute: str = 'options') -> dict[str, Option]:
+            if not others and is_registered:
+                others.append([])
+                others.append(in_loop(lambda: list(options)))
+            return {}
+
+    is_registered = False
+    plugins.register(News)
+    is_registered = True
+    assert list(options) == others[1] == ['code', 'body', 'often']

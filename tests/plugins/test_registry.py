@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from inspect import signature
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 import pytest
 
+from tests.loop import in_loop
 from vaurien.behaviors import Behavior
 from vaurien.behaviors.dummy import Dummy
 from vaurien.errors import PluginError
@@ -225,3 +227,47 @@ def test_references_to_nothing() -> None:
         load_callable('tests.samples.delay:Hurry')
     with pytest.raises(PluginError, match='ModuleNotFoundError'):
         load_callable('tests.samples.hurry:Hurry')
+
+
+class TestThreads:
+    """One asks while another is in the middle of the same."""
+
+    def test_both_may_be_the_first_to_ask(self, monkeypatch: pytest.MonkeyPatch, behaviors: Registry[Dummy]) -> None:
+        others: list[list[str]] = []
+
+        def read(group: str) -> Iterator[EntryPoint]:
+            yield EntryPoint('delay', 'vaurien.behaviors.delay:Delay', group)
+            if not others:
+                others.append([])
+                others.append(in_loop(behaviors.names))
+            yield EntryPoint('hang', 'vaurien.behaviors.hang:Hang', group)
+
+        monkeypatch.setattr(registry, 'entry_points', read)
+        assert behaviors.names() == ['delay', 'hang']
+        assert others[1] == ['delay', 'hang']
+
+    def test_both_get_the_same_class(self, monkeypatch: pytest.MonkeyPatch, behaviors: Registry[Dummy]) -> None:
+        install(monkeypatch, ('slow', 'vaurien.behaviors.delay:Delay'))
+        others: list[type[Dummy]] = []
+
+        def load(reference: str) -> Any:
+            if not others:
+                others.append(Dummy)
+                others.append(in_loop(lambda: behaviors.get('slow')))
+            return load_callable(reference)
+
+        monkeypatch.setattr(registry, 'load_callable', load)
+        assert behaviors.get('slow') is others[1]
+
+    def test_only_one_takes_a_name(self, monkeypatch: pytest.MonkeyPatch, behaviors: Registry[Dummy]) -> None:
+        installed = behaviors._installed
+
+        def look() -> dict[str, str]:
+            monkeypatch.setattr(behaviors, '_installed', installed)
+            in_loop(lambda: behaviors.register(Late))
+            return installed()
+
+        monkeypatch.setattr(behaviors, '_installed', look)
+        with pytest.raises(PluginError, match="a behavior named 'late' already"):
+            behaviors.register(type('Other', (Dummy,), {'name': 'late'}))
+        assert behaviors.get('late') is Late

@@ -34,19 +34,19 @@ class MergedOptions(Mapping[str, Option]):
         self._attribute = attribute
         self._own = own
         self._taken = {*own, *taken}
-        self._changes = -1
-        self._merged: Mapping[str, Option] = {}
+        #: What was merged last, and after how many changes of the registry. Threads that ask at once never see half.
+        self._last: tuple[int, Mapping[str, Option]] = -1, {}
 
     def merged(self) -> Mapping[str, Option]:
         """Return what the plug-ins declare, without the own options."""
-        if self._changes != self._registry.changes:
-            self._changes = self._registry.changes
+        changes, merged = self._registry.changes, self._last
+        if merged[0] != changes:
             plugins = self._registry.usable(level=logging.DEBUG)  # a broken plug-in harms nobody who does not use it
             # Built-in ones come first, so that no other takes a name away from them.
             names = sorted(plugins, key=lambda name: not plugins[name].__module__.startswith(BUILT_IN))
             declared = {name: plugins[name].all_options(self._attribute) for name in names}
-            self._merged = merge(declared, self._taken)
-        return self._merged
+            merged = self._last = changes, merge(declared, self._taken)
+        return merged[1]
 
     def choose(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the *values* of options that plug-ins have declared, where they are given."""

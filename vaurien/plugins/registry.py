@@ -6,6 +6,7 @@ import logging
 import re
 from importlib import import_module
 from importlib.metadata import entry_points
+from itertools import count
 from typing import Any, Generic, TypeVar
 
 from vaurien.errors import PluginError
@@ -36,7 +37,8 @@ class Registry(Generic[Plugin]):
     """The plug-ins of one kind: classes by their names.
 
     The names of those that are installed are read when they are first needed. A class is imported when it is first
-    asked for, so that a broken plug-in harms nobody who does not use it.
+    asked for, so that a broken plug-in harms nobody who does not use it. Any thread may be the first to ask, or to
+    register a class, while others do: what they see is whole, and they see the same classes.
     """
 
     def __init__(self, kind: str, group: str, base: type[Plugin]) -> None:
@@ -46,6 +48,7 @@ class Registry(Generic[Plugin]):
         self.base = base
         #: How often something was registered: until it changes, `usable` returns the same.
         self.changes = 0
+        self._numbers = count(1)
         self._registered: dict[str, type[Plugin]] = {}
         self._loaded: dict[str, type[Plugin]] = {}
         self._references: dict[str, str] | None = None
@@ -56,12 +59,10 @@ class Registry(Generic[Plugin]):
         The class may take the place of a built-in one. Raise `PluginError` if another plug-in has the name.
         """
         named = self._named(plugin, name or getattr(plugin, '__dict__', {}).get('name', ''))
-        known = self._registered.get(named.name, named)
-        installed = self._installed().get(named.name, BUILT_IN)
-        if named.name == self.base.name or not (installed.startswith(BUILT_IN) and issubclass(known, plugin)):
+        is_free = named.name != self.base.name and self._installed().get(named.name, BUILT_IN).startswith(BUILT_IN)
+        if not (is_free and issubclass(self._registered.setdefault(named.name, named), plugin)):
             raise PluginError(f'there is a {self.kind} named {named.name!r} already')
-        self._registered[named.name] = known
-        self.changes += 1
+        self.changes = next(self._numbers)
         return plugin
 
     def names(self) -> list[str]:
@@ -76,7 +77,7 @@ class Registry(Generic[Plugin]):
             reference = self._installed().get(name)
             if reference is None:
                 raise PluginError(f'unknown {self.kind} {name!r}, {did_you_mean(name, self.names())}')
-            self._loaded[name] = self._named(load_callable(reference), name)
+            self._loaded.setdefault(name, self._named(load_callable(reference), name))
         return self._loaded[name]
 
     def usable(self, *, level: int = logging.WARNING) -> dict[str, type[Plugin]]:
@@ -107,8 +108,9 @@ class Registry(Generic[Plugin]):
 
     def _installed(self) -> dict[str, str]:
         if self._references is None:
-            self._references = {}
+            references: dict[str, str] = {}
             for point in entry_points(group=self.group):
-                if self._references.setdefault(point.name, point.value) != point.value:
+                if references.setdefault(point.name, point.value) != point.value:
                     raise PluginError(f'two installed packages bring a {self.kind} named {point.name!r}')
+            self._references = references
         return self._references
