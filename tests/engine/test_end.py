@@ -188,6 +188,39 @@ class TestCalls:
         assert outcomes[0][2] == 2
         assert buffer.startswith(b'ab2345')
 
+    def test_a_question_of_the_proxy_s_own(self, raw_backend: RawBackend, act: Act) -> None:
+        """The client does not see its reply, but what the backend says without being asked."""
+
+        def ask(protocol: Any, source: End, dest: End) -> bool:
+            source.skip_message()
+            protocol._outstanding.appendleft(0)  # one reply more, before that to the request
+            reply = dest.ask(b'PING\r\n')
+            source.sendall(b'+' + reply)
+            return False
+
+        outcomes = act(ask)
+        with make_proxy(raw_backend, 'redis', 'mine', options={'mine': {'nth': '1'}}) as proxy:
+            client, backend = join(proxy, raw_backend)
+            client.send(b'GET a\r\nGET b\r\n')
+            assert backend.recv_until(b'\n') == b'PING\r\n'
+            backend.send(b'>1\r\n+pushed\r\n$4\r\npo')
+            assert client.recv_until(b'd\r\n') == b'>1\r\n+pushed\r\n'
+            backend.send(b'ng\r\n')
+            assert client.recv_until(b'ng\r\n') == b'+$4\r\npong\r\n'
+            assert backend.recv_until(b'\n') == b'GET b\r\n'
+            backend.send(b'+B\r\n')
+            assert client.recv_until(b'\n') == b'+B\r\n'
+            assert outcomes == [False]
+
+    def test_a_question_that_is_not_answered(self, raw_backend: RawBackend, act: Act) -> None:
+        act(lambda protocol, source, dest: dest.ask(b'PING\r\n'))
+        with make_proxy(raw_backend, 'redis', 'mine') as proxy:
+            client, backend = join(proxy, raw_backend)
+            client.send(b'GET a\r\n')
+            assert backend.recv_until(b'\n') == b'PING\r\n'
+            backend.close()
+            assert client.recv_all() == b''
+
     def test_the_end_of_the_stream(self, raw_backend: RawBackend, act: Act) -> None:
         outcomes = act(lambda protocol, source, dest: [source.recv(), source.recv(), source.recv()])
         with make_proxy(raw_backend, 'tcp', 'mine') as proxy:

@@ -12,7 +12,7 @@ from vaurien.plugins.end import End
 from vaurien.plugins.merged import MergedOptions
 from vaurien.plugins.options import write_out
 from vaurien.protocols import Protocol
-from vaurien.protocols.base import BaseProtocol
+from vaurien.protocols.base import BaseProtocol, Effects
 from vaurien.rules.match import Ordinals
 
 NOISE_BYTES = 100  # in the middle of a reply
@@ -41,14 +41,20 @@ class Error(Dummy):
         return write_out(values, 'warmup', 'nth', Ordinals.parse(f'{warmup + 1}+')) if warmup else values
 
     def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
-        """Answer in the backend's place."""
+        """Answer in the backend's place, and have the backend be as if it had answered."""
         if self.option('inject'):
             return True
         choice = OPTIONS.choose(self.values)
+        if not protocol.would_fail(**choice):
+            return True
         reply = protocol.error(**choice)
-        if not (reply.closes or reply.early):  # at its end a protocol may know more: the number of the next packet
-            source.skip_message()
-            reply = protocol.error(**choice)
+        if not reply.closes:
+            shown = _carry_out(protocol.effects(**choice), dest)
+            if shown:
+                source.sendall(shown)
+            if not reply.early:
+                source.skip_message()
+            reply = protocol.error(**choice)  # now the protocol may know more: the number of the next packet
         source.answer(reply)
         return False
 
@@ -57,3 +63,13 @@ class Error(Dummy):
         if self.option('inject') and (reply := dest.recv()):
             middle = len(reply) // 2
             source.sendall(reply[:middle] + protocol.random.randbytes(NOISE_BYTES) + reply[middle:])
+
+
+def _carry_out(effects: Effects, backend: End) -> bytes:
+    """Ask the backend whatever *effects* yields; return what the client is to see."""
+    try:
+        request = next(effects)
+        while True:
+            request = effects.send(backend.ask(request))
+    except StopIteration as end:
+        return bytes(end.value)

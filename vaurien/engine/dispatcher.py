@@ -264,6 +264,10 @@ class Dispatcher(Traffic):
         """Count a request that goes on to the backend, or was answered in its place, among those of the link."""
         self._asked += not exchange.reply_ended
 
+    def count_own_request(self) -> None:
+        """Count a request of the proxy's own, whose reply comes before any other."""
+        self._asked += 1
+
     def on_request_swallowed(self) -> None:
         """Count a request that a behavior has read, though it was applied to the one before."""
         self.exchanges += 1

@@ -29,6 +29,13 @@ class EndUser(Protocol):
     def request_ended(self) -> bool:
         """Whether nothing is left to read of the request."""
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether the next reply is to a request of the proxy's own, and was not read to its end."""
+
+    def on_asking(self) -> None:
+        """Handle that a request of the proxy's own is about to be sent to the backend."""
+
     def on_reading(self, stream: Stream) -> None:
         """Handle that a stream is about to be read."""
 
@@ -110,17 +117,31 @@ class LinkEnd(End):
             raise _make_closed_error()
 
     def skip_message(self) -> None:
-        up = self._link.up
+        link, up = self._link, self._link.up
         while not self._user.request_ended:
-            self._await(up)
-            if not up.held.data:
-                return
+            if link.closed or not up.held.data:
+                self._await(up)
+                if not up.held.data:
+                    return
             self._take(up, len(up.held.data))
+
+    def ask(self, request: bytes) -> bytes:
+        user, replies = self._user, self._inbound
+        user.on_asking()
+        self.sendall(request)
+        reply = b''
+        while user.is_asking:
+            self._await(replies)
+            if not replies.held.data:
+                raise ConnectionResetError('the backend has gone')
+            reply += self._take(replies, len(replies.held.data))
+        replies.release()
+        return reply
 
     def answer(self, reply: ErrorReply) -> None:
         if reply.early:
             self.sendall(reply.early)
-        if reply.prompt or not reply.closes:
+        if (reply.prompt or not reply.closes) and not self._user.request_ended:
             self.skip_message()
         if reply.prompt:
             self.sendall(reply.prompt)

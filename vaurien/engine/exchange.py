@@ -53,6 +53,8 @@ class Exchange:
         self._touched = False
         #: Whether the dispatcher has counted the request among those that go on, or were answered.
         self.is_counted = greeting
+        #: Whether the next reply is to a request of the proxy's own.
+        self.is_asking = False
         self.expects_reply = expects_reply
         #: For how many seconds the request, or the reply, was held; and since when it is held now, if it is.
         self._held = 0.0
@@ -107,17 +109,24 @@ class Exchange:
 
     # What the ends ask
 
+    def on_asking(self) -> None:
+        """Hold the next reply: it is not for the client."""
+        self.is_asking = True
+        self._owner.count_own_request()
+        self._link.down.begin_holding()
+
     def on_reading(self, stream: Stream) -> None:
         """Do nothing: only one behavior reads at a time."""
 
     def is_exhausted(self, stream: Stream) -> bool:
         """Return whether the reply has ended, if that is what is read."""
-        return self.reply_ended and stream is self._link.down
+        return self.reply_ended and stream is self._link.down and not self.is_asking
 
     def on_taken(self, stream: Stream, kinds: Sequence[int]) -> None:
         """Note what the behavior has read: the exchange cannot pass unchanged any more."""
         self._touched = True
         if stream is not self._link.up:
+            self.is_asking = self.is_asking and REPLY not in kinds
             return
         for kind in kinds:
             if kind in (END, OPAQUE):

@@ -102,6 +102,10 @@ class Handler(Traffic):
     # What the ends ask
 
     expects_reply = True
+    is_asking = False
+
+    def on_asking(self) -> None:
+        """Do nothing: nothing is known of replies here."""
 
     def on_reading(self, stream: Stream) -> None:
         if stream is self._link.down and getcurrent() is self._greenlets[0]:

@@ -5,4 +5,5 @@
 - `lines`: lines, and stretches of known length between them
 - `statements`: prepared statements by their names
 - `error_reply`: an error, as the bytes that a server would send
+- `effects`: what an error that was made up has to change in the backend
 """

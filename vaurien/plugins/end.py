@@ -37,6 +37,10 @@ class End(ABC):
         """Read the rest of the request that the behavior is applied to, and drop it."""
 
     @abstractmethod
+    def ask(self, request: bytes) -> bytes:
+        """Send the backend a request of the proxy's own; return the reply, which the client does not see."""
+
+    @abstractmethod
     def send(self, data: bytes) -> int:
         """Send all of *data*, as `sendall` does, and return its length."""
 

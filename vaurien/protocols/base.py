@@ -13,6 +13,7 @@ from random import Random
 from typing import Any, ClassVar
 
 from vaurien.errors import OptionError
+from vaurien.framing.effects import Effects as Effects
 from vaurien.framing.error_reply import INJECTED as INJECTED, ErrorReply as ErrorReply
 from vaurien.framing.head import MAX_HEAD as MAX_HEAD, TEXT_MAX as TEXT_MAX, escape as escape
 from vaurien.framing.marks import (
@@ -125,6 +126,23 @@ class BaseProtocol(Configurable):
         chance.
         """
         return ErrorReply(self.random.randbytes(1000))
+
+    def would_fail(self, *args: Any, **choice: Any) -> bool:
+        """Return whether a server could answer `request` with the error of that *choice*, as things stand.
+
+        False: the request passes. In a transaction of PostgreSQL that has failed, the server has an error of its own.
+        """
+        return True
+
+    def effects(self, *args: Any, **choice: Any) -> Effects:
+        """Bring the backend to where it would be, had it answered `request` with the error of that *choice*.
+
+        Yield requests for it, such as a ROLLBACK; each is sent on the same connection, and its reply comes back. Before
+        each, the protocol has to expect that reply as the next one. Return what the client is to see of the replies.
+        An error that closes the connection has no other effects.
+        """
+        yield from ()
+        return b''
 
     # What few protocols need. Each hook is here for one or two of them, because bytes and marks do not tell everything
     # that these have to know. The defaults are right for all others.

@@ -7,15 +7,18 @@ where they are silent, ``postgres.c`` and ``copyfromparse.c`` of PostgreSQL 15.
 - `requests`, `replies`: the full way to find requests and replies
 - `quick`: the quick way, for one whole request and its reply
 - `text`: what a request is called, and what an error says
+- `transaction`: what an error leaves behind
 """
 
 from __future__ import annotations
 
+from vaurien.framing.effects import Effects
 from vaurien.framing.error_reply import INJECTED, ErrorReply, SQLState
 from vaurien.plugins.options import Line
-from vaurien.protocols.postgres import text
-from vaurien.protocols.postgres.messages import IDLE, READY
+from vaurien.protocols.postgres import text, transaction
+from vaurien.protocols.postgres.messages import FAILED, IDLE, READY
 from vaurien.protocols.postgres.quick import QuickPostgres
+from vaurien.protocols.postgres.requests import SIMPLE
 
 _ADMIN_SHUTDOWN = '57P01'
 
@@ -49,3 +52,20 @@ class Postgres(QuickPostgres):
             # A client that sends whole messages and no Sync may wait for a reply to them.
             return ErrorReply(ready, early=response)
         return ErrorReply(response + ready)
+
+    def would_fail(self, sqlstate: str = _ADMIN_SHUTDOWN, message: str = INJECTED) -> bool:
+        """Return False in a transaction that has failed: the server itself refuses what would not leave it."""
+        is_refused = self._status == FAILED and not transaction.may_leave(self._statement)
+        return not is_refused or text.is_fatal(self.request, sqlstate)
+
+    def effects(self, sqlstate: str = _ADMIN_SHUTDOWN, message: str = INJECTED) -> Effects:
+        """Have the transaction fail, or end if the statement would have ended it."""
+        query = transaction.choose_effect(self._statement, self._status)
+        if not query:
+            return b''
+        self._outstanding.appendleft(SIMPLE)
+        return transaction.pick_for_client((yield query))
+
+    @property
+    def _statement(self) -> str:
+        return text.read_statement(self.request, self._statements)

@@ -43,9 +43,9 @@ NEEDED = {**dict.fromkeys(PLAIN | frozenset(b'GWv'), 5), AUTHENTICATION: 9, READ
 #: What authentication waits for: a password, clear or MD5; a token of GSSAPI or SSPI; SASL.
 ASKING = {3, 5, 7, 8, 10, 11}
 
-#: A ReadyForQuery, but for its last byte: the status of the transaction.
+#: A ReadyForQuery, but for its last byte: the status of the transaction, of which there is none, or which has failed.
 READY = b'Z\0\0\0\5'
-IDLE = ord('I')
+IDLE, FAILED = b'IE'
 
 
 def pass_whole(data: bytes, i: int, kinds: AbstractSet[int]) -> int:

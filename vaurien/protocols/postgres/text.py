@@ -23,8 +23,8 @@ _DESCRIBED = {
 }
 #: After this comes a secret: in CREATE and ALTER ROLE, in a connection string, in a URL.
 _SECRET = re.compile('passw(?:or)?d|://[^/@:]*:', re.IGNORECASE)
-#: What ends a session: shutdowns, broken connections, too many of them.
-_FATAL = re.compile('57P0[123]|08...|53300')
+#: What ends a session: shutdowns, broken connections, too many of them, sessions and transactions that took too long.
+_FATAL = re.compile('57P0[1-5]|08...|53300|25P0[34]')
 
 
 def describe(request: bytes, statements: Statements) -> str:
@@ -50,6 +50,17 @@ def describe(request: bytes, statements: Statements) -> str:
     if kind == b'B' and (text := statements.find(body.partition(b'\0')[0])) is not None:
         return text or name
     return show(body) or name if kind in b'QP' else _printable(f'{name} {_until_zero(body)}')
+
+
+def read_statement(request: bytes, statements: Statements) -> str:
+    """Return the statement of a Query, a Parse, or a Bind whose statement is known; else an empty text."""
+    body = request[5:]
+    if request[:1] == b'Q':
+        return _until_zero(body)
+    name_or_statement = body.partition(b'\0')[2]  # behind the name of a statement, or of a portal
+    if request[:1] == b'P':
+        return _until_zero(name_or_statement)
+    return statements.find(name_or_statement.partition(b'\0')[0]) or '' if request[:1] == b'B' else ''
 
 
 def show(statement: bytes) -> str:

@@ -1,0 +1,65 @@
+"""What an error of PostgreSQL leaves behind: a transaction that has failed, or none.
+
+Sources: https://www.postgresql.org/docs/current/protocol-flow.html ("Simple Query", "Pipelining"), sql-begin.html, and
+``AbortCurrentTransaction`` in ``xact.c``.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vaurien.protocols.postgres.messages import FAILED, IDLE, unpack_header
+
+#: Statements that end a transaction, whatever their outcome; ``ROLLBACK TO`` goes back to a savepoint instead.
+_BLANKS = r'(?:\s|;|--[^\n]*\n|/\*.*?\*/)*'
+_ENDS = re.compile(
+    rf'{_BLANKS}(?:(?:COMMIT|END|ROLLBACK|ABORT)\b(?!\s+(?:WORK\s+|TRANSACTION\s+)?TO\b|\s+PREPARED\b)'
+    r'|PREPARE\s+TRANSACTION\b)',
+    re.IGNORECASE | re.DOTALL,
+)
+_GOES_BACK = re.compile(rf'{_BLANKS}ROLLBACK\b', re.IGNORECASE | re.DOTALL)
+
+#: What no server understands. It makes a transaction fail, and nothing else; the backend's log has it.
+_NONSENSE = 'injected by vaurien'
+_ROLLBACK = 'ROLLBACK'
+
+#: Messages that clients rely on, whoever made the backend send them: notifications, and settings that went back.
+_FOR_CLIENTS = frozenset(b'AS')
+
+
+def is_over_with(statement: str) -> bool:
+    """Return whether a transaction is over once *statement* was tried."""
+    return _ENDS.match(statement) is not None
+
+
+def may_leave(statement: str) -> bool:
+    """Return whether a server runs *statement* in a transaction that has failed."""
+    return is_over_with(statement) or _GOES_BACK.match(statement) is not None
+
+
+def make_query(statement: str) -> bytes:
+    """Return a Query."""
+    text = statement.encode() + b'\0'
+    return b'Q' + (4 + len(text)).to_bytes(4, 'big') + text
+
+
+def choose_effect(statement: str, status: int) -> bytes:
+    """Return the request that does to the transaction of that *status* what a failure of *statement* would; or b''."""
+    if status == IDLE:
+        return b''
+    if is_over_with(statement):
+        return make_query(_ROLLBACK)
+    return b'' if status == FAILED else make_query(_NONSENSE)
+
+
+def pick_for_client(reply: bytes) -> bytes:
+    """Return the messages of *reply*, of whole messages, that the client needs although it has asked for nothing."""
+    picked = b''
+    i = 0
+    while i < len(reply):
+        kind, length = unpack_header(reply, i)
+        end = i + 1 + length
+        if kind in _FOR_CLIENTS:
+            picked += reply[i:end]
+        i = end
+    return picked
