@@ -40,15 +40,36 @@ class FakeAgent:
         nonce = make_nonce()
         self._seal = Seal(secret, self._id, nonce)
         self.send('client_ready', -1)
-        assert self.receive().type == 'ack'
-        self.beat()
-        proof = prove(secret, messages.HELLO, self._id, nonce)
+        ack = self.receive()
+        assert ack.type == 'ack'
+        proof = prove(secret, messages.HELLO, self._id, nonce, ack.data['nonce'])
         hello = {'name': name, 'host': host or self._id, 'nonce': nonce, 'proof': proof, 'version': __version__}
-        self.send(messages.HELLO, {'no_patching': False, **hello, **about})
+        #: What it said at the beginning.
+        self.hello = Message(messages.HELLO, {'no_patching': False, **hello, **about}, self._id)
+        self._client.send(self.hello)
+
+    @property
+    def client_id(self) -> str:
+        """The name of the connection."""
+        return self._id
 
     def send(self, kind: str, data: Any = None) -> None:
         """Send a message."""
         self._client.send(Message(kind, data, self._id))
+
+    def send_as(self, name: str, kind: str) -> None:
+        """Send a message under the name of another connection."""
+        self._client.send(Message(kind, None, name))
+
+    def send_raw(self, parts: list[bytes]) -> None:
+        """Send what may be no message."""
+        self._client.socket.send_multipart(parts)
+
+    def receive_until(self, kind: str) -> Message:
+        """Return the next message of that kind."""
+        while (message := self.receive()).type != kind:
+            pass
+        return message
 
     def beat(self) -> None:
         """Send a heartbeat, of which the answer is waited for."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import msgspec
 import pytest
 
 from tests.loop import in_loop
 from tests.servers import HOST, Server, free_port
 from vaurien.address import Address
-from vaurien.errors import StartError
+from vaurien.errors import SealError, StartError
 from vaurien.loads.cluster import broker, broker_client, messages
 from vaurien.loads.cluster.broker import Broker
 from vaurien.loads.cluster.broker_client import BrokerClient, is_listening
@@ -106,6 +107,17 @@ def test_messages_one_by_one() -> None:
         assert (message.type, message.data) == (messages.ANSWER, {'stopped': ''})
         with pytest.raises(TimeoutError):
             client.wait_for(messages.ANSWER, 0.01)
+        client.close()
+
+    run(test)
+
+
+def test_answers_that_are_none() -> None:
+    def test(address: Address) -> None:
+        client = BrokerClient(address, '')
+        for parts in ([b''], [b'\xc1'], [b'a', b'b'], [msgspec.msgpack.encode((messages.ANSWER, None, ''))]):
+            with pytest.raises((SealError, ValueError, msgspec.MsgspecError)):
+                client._take(parts)
         client.close()
 
     run(test)

@@ -7,6 +7,8 @@ seal        orders that are authentic
 endpoint    where a broker is
 heartbeats  whether a peer is still there
 packing     the files of a test, packed to be sent
+reader      messages off a socket that anybody may write to
+master      the master of Locust, with a reader that nothing ends
 agents      the agents of a master: who is there, who was lost
 job         a plan that some of them carry out, as their master sees it
 cluster_run  a run whose master is the runner

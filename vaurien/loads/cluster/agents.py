@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import gevent
-import locust.runners
 from gevent.pool import Group
-from locust.exception import RPCError
 
 from vaurien import __version__
-from vaurien.errors import StartError
 from vaurien.loads.cluster import messages
-from vaurien.loads.cluster.endpoint import close_zmq, resolve_for_zmq
+from vaurien.loads.cluster.endpoint import close_zmq
 from vaurien.loads.cluster.heartbeats import Heartbeats
+from vaurien.loads.cluster.master import Master
+from vaurien.loads.cluster.reader import shorten
 from vaurien.loads.cluster.seal import Seal, is_proved
 
 if TYPE_CHECKING:
     from locust.env import Environment
     from locust.rpc import Message
-    from locust.runners import MasterRunner
 
     from vaurien.address import Address
 
-#: Never: `Heartbeats` is more lenient with agents while this process is busy.
-locust.runners.HEARTBEAT_LIVENESS = 10**9
-#: Never: nobody reads the logs of agents here.
-locust.runners.WORKER_LOG_REPORT_INTERVAL = -1
 #: Seconds between two looks at the heartbeats.
 INTERVAL = 0.25
 #: Milliseconds for the last messages to leave.
@@ -71,11 +64,7 @@ class Agents:
         self._secret = secret
         self._heartbeat_timeout = heartbeat_timeout
         self.ignore()
-        host = resolve_for_zmq(address)
-        try:
-            self.runner: MasterRunner = environment.create_master_runner(host, address.port)
-        except (RPCError, SystemExit) as error:
-            raise StartError.of(_find_os_error(error), address) from None
+        self.runner = environment._create_runner(Master, address)
         self._greenlets = Group()
         self._greenlets.spawn(self._watch)
         environment.events.heartbeat_sent.add_listener(self._on_heartbeat)  # Locust answers each one at once
@@ -122,15 +111,16 @@ class Agents:
         close_zmq(self.runner.server.socket, LINGER_MS)
 
     def _on_hello(self, environment: Environment, msg: Message) -> None:
-        about = msg.data if isinstance(msg.data, dict) else {}
-        nonce, name, host = about.get('nonce', b''), str(about.get('name', '')), str(about.get('host', ''))
-        if not is_proved(about.get('proof'), self._secret, messages.HELLO, msg.node_id, nonce):
-            logger.warning('agent %s has another secret, and is not let in', name or msg.node_id)
-            self._refuse(msg, 'the broker has another --secret')
-            return
-        if about.get('version') != __version__:
-            logger.warning('agent %s is of version %s, and is not let in', name, about.get('version'))
+        challenge = self.runner.take_challenge(msg.node_id)
+        about, nonce = msg.data, msg.data['nonce']
+        name, host = shorten(about.get('name', '')), str(about.get('host', ''))
+        if about.get('version') != __version__:  # first: another version may prove itself in another way
+            logger.warning('agent %s is of version %s, and is not let in', name, shorten(about.get('version')))
             self._refuse(msg, f'the broker is of version {__version__}')
+            return
+        if not is_proved(about.get('proof'), self._secret, messages.HELLO, msg.node_id, nonce, challenge):
+            logger.warning('agent %s has another secret, and is not let in', name or shorten(msg.node_id))
+            self._refuse(msg, 'the broker has another --secret')
             return
         for agent in [agent for agent in self.present.values() if agent.host == host]:
             self._lose(agent)
@@ -138,6 +128,7 @@ class Agents:
         heartbeats = Heartbeats(self._heartbeat_timeout, time.monotonic())
         agent = Agent(msg.node_id, self._make_unique(name), host, about, seal, heartbeats)
         self.present[msg.node_id] = agent
+        self.runner.admit(msg.node_id)
         logger.info('agent %s is here, %d in all', agent.name, len(self.present))
         self._tell_change(None)
 
@@ -171,11 +162,3 @@ class Agents:
         # Otherwise Locust would start a run of its own without this agent a minute later.
         self.runner.clients.pop(agent.client_id, None)
         self._tell_change(agent)
-
-
-def _find_os_error(error: BaseException | None) -> OSError:
-    """Return the error of ZeroMQ that Locust's error or exit hides."""
-    while error is not None and not getattr(error, 'errno', 0):
-        error = error.__context__
-    number = getattr(error, 'errno', 0)
-    return OSError(number, os.strerror(number))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from vaurien.address import Address
 
-#: The most runners that are remembered.
+#: The most runners that are remembered, and the most connections that greeted and gave no order yet.
 MAX_RUNNERS = 1000
 #: Seconds between two looks whether the runner that brought the run is still there.
 INTERVAL = 0.5
@@ -58,7 +58,9 @@ class Broker:
         self._secret = secret
         self._heartbeat_timeout = heartbeat_timeout
         self._agents = Agents(self._environment, address, secret, heartbeat_timeout)
+        #: The runners that have given an order, which proves that they know the secret, and the others.
         self._runners: OrderedDict[str, Runner] = OrderedDict()
+        self._unproved: OrderedDict[str, Runner] = OrderedDict()
         #: The present run, or the last one.
         self._job: Job | None = None
         self._over = True
@@ -71,7 +73,7 @@ class Broker:
         master = self._agents.runner
         master.register_message(messages.PING, self._on_ping)
         master.register_message(messages.POLL, self._on_poll)
-        for kind in (messages.SUBMIT, messages.ATTACH, messages.HALT, messages.PURGE):
+        for kind in (messages.ABOUT, messages.SUBMIT, messages.ATTACH, messages.HALT, messages.PURGE):
             master.register_message(kind, self._on_order)
         self._environment.events.worker_report.add_listener(self._relay)
 
@@ -93,24 +95,18 @@ class Broker:
     # Messages of runners
 
     def _on_ping(self, environment: Any, msg: Message) -> None:
-        nonce = msg.data.get('nonce', b'')
         own = make_nonce()
+        proof = prove(self._secret, messages.PONG, msg.node_id, msg.data['nonce'], own)
         heartbeats = Heartbeats(self._heartbeat_timeout, time.monotonic())
-        self._runners[msg.node_id] = Runner(Seal(self._secret, msg.node_id, own), heartbeats)
-        while len(self._runners) > MAX_RUNNERS:
-            self._runners.popitem(last=False)
-        about = {
-            'nonce': own,
-            'proof': prove(self._secret, messages.PONG, msg.node_id, nonce, own),
-            'version': __version__,
-            'pid': os.getpid(),
-            'agents': [
-                {'name': agent.name, 'busy': agent.busy, **_describe(agent.about)}
-                for agent in self._agents.present.values()
-            ],
-            'run': self._describe_run(),
-        }
-        self._send(msg.node_id, messages.PONG, about)
+        _remember(self._unproved, msg.node_id, Runner(Seal(self._secret, msg.node_id, own), heartbeats))
+        self._send(msg.node_id, messages.PONG, {'nonce': own, 'proof': proof, 'version': __version__})
+
+    def _describe(self) -> dict[str, Any]:
+        agents = [
+            {'name': agent.name, 'busy': agent.busy, **_describe(agent.about)}
+            for agent in self._agents.present.values()
+        ]
+        return {'version': __version__, 'pid': os.getpid(), 'agents': agents, 'run': self._describe_run()}
 
     def _describe_run(self) -> dict[str, Any] | None:
         if self._job is None:
@@ -119,16 +115,16 @@ class Broker:
         return {'test': plan.test, 'over': self._over, 'user_id': plan.user_id, 'project_name': plan.project_name}
 
     def _on_order(self, environment: Any, msg: Message) -> None:
-        runner = self._runners.get(msg.node_id)
+        runner = self._runners.get(msg.node_id) or self._unproved.get(msg.node_id)
         if runner is None:
-            return
-        try:
-            content = runner.seal.open(msg.type, msg.data)
-        except SealError as error:
-            logger.warning('%s, and is ignored', error)
-            return
+            raise SealError(f'a message {msg.type} of one that did not greet')
+        content = runner.seal.open(msg.type, msg.data)
+        if self._unproved.pop(msg.node_id, None) is not None:
+            _remember(self._runners, msg.node_id, runner)
         runner.heartbeats.beat()
-        if msg.type == messages.SUBMIT:
+        if msg.type == messages.ABOUT:
+            answer = self._describe()
+        elif msg.type == messages.SUBMIT:
             answer = self._submit(msg.node_id, content)
         elif msg.type == messages.ATTACH:
             answer = self._attach()
@@ -235,6 +231,13 @@ class Broker:
 
     def _send(self, name: str, kind: str, content: Any) -> None:
         self._agents.runner.send_message(kind, content, name)
+
+
+def _remember(runners: OrderedDict[str, Runner], name: str, runner: Runner) -> None:
+    """Add a runner, and forget the oldest of too many."""
+    runners[name] = runner
+    while len(runners) > MAX_RUNNERS:
+        runners.popitem(last=False)
 
 
 def _describe(about: dict[str, Any]) -> dict[str, Any]:

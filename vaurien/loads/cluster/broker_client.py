@@ -9,14 +9,14 @@ from typing import Any
 import gevent
 from gevent.pool import Group
 from gevent.queue import Empty, Queue
-from locust.exception import RPCError
 from locust.rpc import Message, rpc
 
 from vaurien import __version__
 from vaurien.address import Address
-from vaurien.errors import StartError
+from vaurien.errors import SealError, StartError
 from vaurien.loads.cluster import messages
 from vaurien.loads.cluster.endpoint import close_zmq, resolve_for_zmq
+from vaurien.loads.cluster.reader import Ignored, decode, read_messages, shorten
 from vaurien.loads.cluster.seal import Seal, is_proved, make_nonce
 
 #: Seconds for a connection, and for an answer.
@@ -24,6 +24,8 @@ CONNECT_TIMEOUT = 3.0
 ANSWER_TIMEOUT = 4.0
 #: Milliseconds for the last messages to leave.
 LINGER_MS = 1000
+#: The kinds of messages that a broker sends.
+TAKEN = (messages.PONG, messages.ANSWER, messages.STATE, messages.REPORT)
 
 
 class BrokerClient:
@@ -36,11 +38,13 @@ class BrokerClient:
         self._received: Queue[Message] = Queue()
         self._client = rpc.Client(resolve_for_zmq(address), address.port, self._name)
         self._greenlets = Group()
-        self._greenlets.spawn(self._read)
+        receive = self._client.socket.recv_multipart
+        self._greenlets.spawn(read_messages, receive, self._take, Ignored())
         #: What the broker tells about itself: ``version``, ``pid``, ``agents``, ``run``.
         self.about: dict[str, Any] = {}
         try:
             self._seal = self._greet(secret)
+            self.about = self.ask(messages.ABOUT)
         except StartError:
             self.close(linger_ms=0)
             raise
@@ -89,26 +93,24 @@ class BrokerClient:
         nonce = make_nonce()
         self.send(messages.PING, {'nonce': nonce, 'version': __version__})
         try:
-            self.about = self.wait_for(messages.PONG, ANSWER_TIMEOUT).data
+            answer = self.wait_for(messages.PONG, ANSWER_TIMEOUT).data
         except TimeoutError:
             raise StartError(
                 f'what listens at {self.address} is not a loads-broker, or runs a test of its own'
             ) from None
-        about = self.about
-        if not is_proved(about['proof'], secret, messages.PONG, self._name, nonce, about['nonce']):
+        if answer.get('version') != __version__:  # first: another version may prove itself in another way
+            version = shorten(answer.get('version'))
+            raise StartError(f'the broker at {self.address} is of version {version}, and this is {__version__}')
+        if not is_proved(answer.get('proof'), secret, messages.PONG, self._name, nonce, answer.get('nonce')):
             raise StartError(f'the broker at {self.address} has another --secret')
-        if about['version'] != __version__:
-            raise StartError(
-                f'the broker at {self.address} is of version {about["version"]}, and this is {__version__}'
-            )
-        return Seal(secret, self._name, about['nonce'])
+        return Seal(secret, self._name, answer['nonce'])
 
-    def _read(self) -> None:
-        while True:
-            try:
-                self._received.put(self._client.recv())
-            except RPCError:
-                return
+    def _take(self, parts: list[bytes]) -> None:
+        (part,) = parts
+        message = decode(part)
+        if message.type not in TAKEN or not isinstance(message.data, dict):
+            raise SealError('a message of a kind that is not in use')
+        self._received.put(message)
 
 
 def is_listening(address: Address) -> bool:

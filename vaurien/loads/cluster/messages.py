@@ -17,6 +17,7 @@ END = 'loads_end'
 REFUSED = 'loads_refused'
 # From a runner to a broker. `PING` and `POLL` are no orders.
 PING = 'loads_ping'
+ABOUT = 'loads_about'
 SUBMIT = 'loads_submit'
 ATTACH = 'loads_attach'
 HALT = 'loads_halt'

@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import gevent
 import locust.runners
@@ -18,18 +18,23 @@ from gevent.os import make_nonblocking, nb_read
 from gevent.pool import Group
 from gevent.queue import Queue
 from locust.env import Environment
-from locust.rpc import Message
 from locust.runners import WorkerRunner
+from locust.stats import RequestStats
 
 from vaurien import __version__
 from vaurien.address import Address
+from vaurien.console.output import make_printable
 from vaurien.errors import SealError, SetupError, VaurienError
 from vaurien.loads.cluster import messages, packing, requirements
 from vaurien.loads.cluster.endpoint import close_zmq, resolve_for_zmq
 from vaurien.loads.cluster.heartbeats import Heartbeats
+from vaurien.loads.cluster.reader import Ignored, decode, read_messages, shorten
 from vaurien.loads.cluster.seal import Seal, make_nonce, prove
 from vaurien.loads.plan import Cycle, Plan
 from vaurien.loads.users.user_process import UserProcess
+
+if TYPE_CHECKING:
+    from locust.rpc import Message
 
 #: Seconds between two looks at the heartbeats.
 INTERVAL = 0.5
@@ -45,6 +50,30 @@ locust.runners.MASTER_HEARTBEAT_TIMEOUT = 10**9
 #: Five minutes, asking every second: a greeting to a master that just ended is lost, and the next should come soon.
 locust.runners.CONNECT_TIMEOUT = 1
 locust.runners.CONNECT_RETRY_COUNT = 300
+
+
+class _Runner(WorkerRunner):
+    """Locust's worker with another reader: it takes only the messages in use, and none of them ends it."""
+
+    #: What the master wants to have in the greeting.
+    challenge = b''
+
+    def worker(self) -> NoReturn:
+        """Read messages, instead of Locust's own reader."""
+        read_messages(lambda: self.client.socket.recv_multipart(), self._take, Ignored())
+
+    def _take(self, parts: list[bytes]) -> None:
+        (part,) = parts
+        message = decode(part)
+        if message.type == 'ack':
+            self.challenge = bytes(message.data['nonce'])
+            self.connection_event.set()
+        elif message.type == 'heartbeat':
+            self.handle_message(message)
+        elif message.type in self.custom_messages:
+            self.custom_messages[message.type][0](environment=self.environment, msg=message)
+        else:
+            raise SealError('a message of a kind that is not in use')
 
 
 class Worker:
@@ -77,7 +106,8 @@ class Worker:
 
     def connect(self, address: Address) -> None:
         """Connect to the master at *address*. Raises `ConnectionError` if there is none for five minutes."""
-        runner = self._environment.create_worker_runner(resolve_for_zmq(address), address.port)
+        self._environment.stats = RequestStats(use_response_times_cache=False)  # as Locust makes them for workers
+        runner = self._environment._create_runner(_Runner, resolve_for_zmq(address), address.port)
         self._runner = runner
         nonce = make_nonce()
         self._seal = Seal(self._secret, runner.client_id, nonce)
@@ -88,7 +118,7 @@ class Worker:
         heartbeats = Heartbeats(self._heartbeat_timeout, time.monotonic())
         self._environment.events.heartbeat_received.add_listener(lambda **event: heartbeats.beat())
         about = {'python': platform.python_version(), 'version': __version__, 'pid': os.getpid()}
-        proof = prove(self._secret, messages.HELLO, runner.client_id, nonce)
+        proof = prove(self._secret, messages.HELLO, runner.client_id, nonce, runner.challenge)
         runner.send_message(messages.HELLO, {**self._about, **about, 'nonce': nonce, 'proof': proof})
         self._greenlets.spawn(self._watch_master, heartbeats)
         self._print('connected')
@@ -162,7 +192,7 @@ class Worker:
             self._greenlets.spawn(self._process.stop)
 
     def _on_refused(self, environment: Environment, msg: Message) -> None:
-        self._print(f'refused: {(msg.data or {}).get("why")}')
+        self._print(f'refused: {shorten(msg.data["why"])}')
         os._exit(1)
 
     def _watch_master(self, heartbeats: Heartbeats) -> None:
@@ -178,7 +208,7 @@ class Worker:
 
     def _print(self, text: str) -> None:
         if not self._quiet:
-            print(f'{time.strftime("%H:%M:%S")} {self.name}: {text}', file=sys.stderr, flush=True)
+            print(f'{time.strftime("%H:%M:%S")} {make_printable(f"{self.name}: {text}")}', file=sys.stderr, flush=True)
 
 
 def _describe(error: Exception) -> dict[str, str]:
