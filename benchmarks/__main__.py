@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -123,6 +124,8 @@ def main() -> int:
         print('benchmarks: no scenario or contender has this name: see --list', file=sys.stderr)
         return 2
     raise_descriptors()
+    # The servers end with this process also when it is asked to end, by `timeout` say.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     results = Results()
     status = 0
     try:

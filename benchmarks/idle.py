@@ -22,20 +22,22 @@ def idle_links(contender: Contender, endpoint: Endpoint, seconds: float) -> Outc
     if endpoint.pid is None:
         raise BenchError('there is no proxy')
     with ExitStack() as stack:
-        for _ in range(WARM_UP):
-            stack.enter_context(_open(endpoint.port))
+        _open(stack, endpoint.port, WARM_UP)
         before = resident_kib(endpoint.pid)
-        for _ in range(LINKS):
-            stack.enter_context(_open(endpoint.port))
+        _open(stack, endpoint.port, LINKS)
         time.sleep(0.2)  # let the proxy finish what it does after the last reply
         grown = resident_kib(endpoint.pid) - before
     return Outcome(LINKS, {KIB: grown / LINKS})
 
 
-def _open(port: int) -> socket.socket:
-    sock = socket.create_connection(('127.0.0.1', port), timeout=10)
-    sock.sendall(GET)
-    if sock.recv(64) != NIL:
-        sock.close()
-        raise BenchError('not the reply of Redis')
-    return sock
+def _open(stack: ExitStack, port: int, count: int) -> None:
+    """Open *count* links, and wait for a reply on each.
+
+    The requests go out before the first reply is awaited: a proxy that delays replies delays them side by side.
+    """
+    links = [stack.enter_context(socket.create_connection(('127.0.0.1', port), timeout=10)) for _ in range(count)]
+    for link in links:
+        link.sendall(GET)
+    for link in links:
+        if link.recv(64) != NIL:
+            raise BenchError('not the reply of Redis')
