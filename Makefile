@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 METADATA := setup.cfg pyproject.toml
 
-.PHONY: help demo test lint types format fuzz docs bench bench-loads clean
+.PHONY: help demo test lint types format fuzz docs bench bench-loads soak clean
 
 help:
 	@echo 'make demo    install, then show faults on a live backend'
@@ -19,6 +19,7 @@ help:
 	@echo 'make docs    write the reference tables of docs/ anew from the code'
 	@echo 'make bench   compare with HAProxy (ARGS="--quick", "--only idle")'
 	@echo 'make bench-loads  measure loads-runner beside plain Locust (ARGS="speed")'
+	@echo 'make soak    load all protocols while faults come and go (ARGS="--minutes 30 --seed 1")'
 	@echo 'make clean   remove the environment and the caches'
 
 demo: $(VENV)/.runtime
@@ -37,7 +38,7 @@ lint: $(VENV)/.develop
 	@$(MAKE) --no-print-directory types
 
 types: $(VENV)/.develop
-	$(BIN)/mypy -p vaurien -p loads -p tests -p benchmarks
+	$(BIN)/mypy -p vaurien -p loads -p tests -p benchmarks -p soak
 
 format: $(VENV)/.develop
 	$(BIN)/ruff check --fix .
@@ -56,6 +57,10 @@ bench: $(VENV)/.develop
 bench-loads: $(VENV)/.develop
 	@scripts/install-servers nginx
 	$(BIN)/python -m benchmarks.loads_runner $(ARGS)
+
+soak: $(VENV)/.develop
+	@scripts/install-servers redis-server nginx memcached mariadbd postgres
+	$(BIN)/python -m soak $(ARGS)
 
 clean:
 	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -28,8 +28,8 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests that run alone at the end, where they keep the fewest workers waiting."""
-    items.sort(key=_is_serial)
+    """Put the longest test at the beginning, and the tests that run alone at the end: so the workers wait least."""
+    items.sort(key=lambda item: (_is_serial(item), item.path.name != 'test_soak.py'))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # outside of pytest-timeout: waiting for a turn is not part of the test

@@ -53,9 +53,9 @@ def _authenticate(server: Any, session: Any, envelope: Any, mechanism: str, give
 
 
 @contextmanager
-def mail_server(tls: ssl.SSLContext | None = None) -> Iterator[Mailbox]:
+def mail_server(tls: ssl.SSLContext | None = None, mailbox: Mailbox | None = None) -> Iterator[Mailbox]:
     """Run an aiosmtpd that lets `USER` log in with `PASSWORD`, takes all mail, and does STARTTLS if *tls* is given."""
-    mailbox = Mailbox(free_port())
+    mailbox = mailbox or Mailbox(free_port())
     controller = Controller(
         mailbox,
         hostname=HOST,

@@ -1,0 +1,65 @@
+"""Soak Vaurien: ``python -m soak --minutes 30 --seed 1``. Exit status 1 if anything was wrong."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections.abc import Iterator
+from itertools import islice
+
+from soak.rounds import Round, soaking
+from vaurien.console.limits import raise_descriptors
+
+#: Seconds of a round, and rounds a minute.
+SECONDS, A_MINUTE = 15, 4
+#: Rounds after which the process must hold no more descriptors than then; and after which its memory must not grow by
+#: more than so many KiB, as by then everything has been used that is allocated once.
+FIRST, WARM_UP, GROWTH = 1, 5 * A_MINUTE, 1024
+
+
+def main() -> int:
+    """Run what the command line asks for, and return the exit status."""
+    parser = argparse.ArgumentParser('python -m soak', description=__doc__)
+    parser.add_argument('--minutes', type=int, default=30, help='how long to soak (30)')
+    parser.add_argument('--seed', type=int, default=random.randrange(10**6), help='seed of all chances (any)')
+    arguments = parser.parse_args()
+    raise_descriptors()
+    print(f'soak: {arguments.minutes} minutes, --seed {arguments.seed}', flush=True)
+    try:
+        with soaking(arguments.seed, SECONDS) as rounds:
+            problems = list(report(rounds, arguments.minutes * A_MINUTE))
+    except KeyboardInterrupt:
+        return 130
+    for problem in problems:
+        print(f'soak: {problem}', file=sys.stderr)
+    return 1 if problems else 0
+
+
+def report(rounds: Iterator[Round], count: int) -> Iterator[str]:
+    """Print a line for each of *count* rounds, and yield what was wrong."""
+    seen: list[Round] = []
+    for number, one in enumerate(islice(rounds, count), 1):
+        seen.append(one)
+        print(f'{number * SECONDS / 60:5.2f} min: {describe(one)}', flush=True)
+        yield from (f'round {number}: {wrong}' for wrong in one.outcome.wrong)
+    gained = seen[-1].descriptors - seen[FIRST - 1].descriptors
+    if gained > 0:
+        yield f'{gained} descriptors gained since round {FIRST}'
+    if count > WARM_UP:
+        gained = seen[-1].memory - seen[WARM_UP - 1].memory
+        if gained > GROWTH:
+            yield f'{gained} KiB gained since round {WARM_UP}'
+
+
+def describe(one: Round) -> str:
+    """Return what one round has shown, in one line."""
+    seen = one.outcome
+    return (
+        f'{seen.untouched} untouched, {seen.survived} survived, {seen.failed} failed, {seen.spoiled} not compared, '
+        f'{len(seen.wrong)} wrong; {one.faults} faults, {one.descriptors} descriptors, {one.memory} KiB'
+    )
+
+
+if __name__ == '__main__':
+    sys.exit(main())
