@@ -6,14 +6,16 @@ import math
 import time
 from collections.abc import Callable
 from functools import partial
+from time import monotonic
 
 import gevent
 import gevent.pool
 import pytest
+from gevent.socket import socketpair
 
 from tests.loop import in_loop
 from tests.servers import TIMEOUT
-from vaurien.clock import LONGEST, MIN_PURGE, Clock
+from vaurien.clock import LONGEST, MIN_PURGE, TURN, Clock
 
 #: How late the best of many waits may be, in seconds.
 EXACT = 0.0003
@@ -296,5 +298,28 @@ def test_an_alarm_may_close_the_clock(play: Callable[[Scene], None]) -> None:
         other.call_at(deadline + 0.001, lambda: rung.append('later'))
         clock.sleep(0.01)
         assert not rung
+
+    play(scene)
+
+
+def test_many_alarms_that_are_due_leave_time_for_others(play: Callable[[Scene], None]) -> None:
+    def scene(clock: Clock) -> None:
+        rung: list[float] = []
+
+        def ring() -> None:
+            rung.append(monotonic())
+            while monotonic() < rung[-1] + 2 * TURN:
+                pass
+
+        now = monotonic()
+        for _ in range(50):
+            clock.call_at(now, ring)
+        one, other = socketpair()
+        with one, other:
+            one.send(b'x')
+            other.recv(1)
+        assert len(rung) < 25
+        while len(rung) < 50:
+            clock.sleep(0)
 
     play(scene)

@@ -29,6 +29,9 @@ LONGEST = 86400.0
 #: And for so many seconds at least: zero would disarm it (timerfd_settime(2)).
 SHORTEST = 1e-9
 
+#: Seconds of each turn of the event loop that go to one kind of work, such as alarms. What else is due has to wait.
+TURN = 0.001
+
 #: Cancelled alarms are purged when the heap holds more than twice the alarms that the last purge left, but not below
 #: this size. So a purge costs little for each alarm, and the heap stays in proportion to the alarms that are set.
 MIN_PURGE = 64
@@ -106,9 +109,10 @@ class Clock:
     def _on_due(self) -> None:
         with suppress(BlockingIOError):  # the timer was set again after it fired
             os.read(self._descriptor, 8)
-        now = time.monotonic()
-        while self._alarms and self._alarms[0][0] <= now:
+        now = last = time.monotonic()
+        while self._alarms and self._alarms[0][0] <= now and last < now + TURN:
             heappop(self._alarms)[2].ring()
+            last = time.monotonic()
         if self._alarms:
             _set(self._descriptor, self._alarms[0][0] - time.monotonic())
 

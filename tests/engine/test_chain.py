@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import cycle, repeat
 from struct import Struct
@@ -24,15 +24,16 @@ from tests.peers import Peer, RawBackend
 from tests.samples.minitel import MinitelProtocol
 from tests.servers import HOST, LARGE, TIMEOUT, Server
 from vaurien.behaviors.dummy import Dummy
-from vaurien.clock import Clock
+from vaurien.clock import Alarm, Clock
 from vaurien.embedded import Proxy
+from vaurien.engine.chain import STEPS, Chain
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.stream import TOXIC_CHUNK, Stream
 from vaurien.plugins.registry import Registry
 from vaurien.protocols.base import BaseProtocol
 from vaurien.rules.toxics import ToxicRule, make_toxic
 from vaurien.toxics import Toxic
-from vaurien.toxics.base import BaseToxic, Item
+from vaurien.toxics.base import BaseToxic, Ending, Item
 from vaurien.toxics.latency import Latency
 
 #: As long as it takes: what only ends because something ends it, in milliseconds.
@@ -930,3 +931,86 @@ class TestClock:
             clock.call_at(now, lambda i=i: rung.append(i))  # type: ignore[misc]
         clock.sleep(0)
         assert rung == list(range(1000))
+
+
+class BusyStream:
+    """A stream whose sink takes everything. It counts what it is sent in each turn."""
+
+    is_closed = False
+    is_writable = True
+
+    def __init__(self, *kinds: tuple[str, dict[str, Any]]) -> None:
+        self.jobs: list[Callable[[], object]] = []
+        self.turns: list[list[Item]] = [[]]
+        self.chain = Chain(self, Alarm, self.jobs.append)
+        for kind, attributes in kinds:
+            toxic = Toxic.get(kind)
+            self.chain.append(toxic(toxic.resolve(attributes)))
+
+    def run(self) -> None:
+        """Take one turn after the other, as long as the chain asks for more."""
+        while self.jobs:
+            self.turns.append([])
+            self.jobs.pop(0)()
+            assert len(self.jobs) <= 1, 'it waits once'
+
+    def deliver(self, item: Item) -> None:
+        self.turns[-1].append(item)
+
+    def settle(self) -> None: ...
+
+    def unchain(self) -> None: ...
+
+    def on_toxic_failed(self, toxic: BaseToxic, error: Exception) -> None:
+        raise error
+
+
+class TestTurns:
+    """How much a chain does before others have their turn."""
+
+    DATA = bytes(range(256)) * 4
+
+    def test_many_pieces_take_many_turns(self) -> None:
+        stream = BusyStream(('slicer', {'average_size': 1}))
+        stream.chain.send(self.DATA)
+        stream.run()
+        assert b''.join(item for turn in stream.turns for item in turn if isinstance(item, bytes)) == self.DATA
+        assert len(stream.turns) >= len(self.DATA) / STEPS
+        assert max(map(len, stream.turns)) <= STEPS
+
+    def test_what_comes_meanwhile_waits_behind(self) -> None:
+        stream = BusyStream(('slicer', {'average_size': 1}))
+        stream.chain.send(self.DATA)
+        for item in (b'last', Ending.END):
+            before = len(stream.turns[0])
+            stream.chain.send(item)
+            assert len(stream.turns[0]) == before
+        stream.run()
+        items = [item for turn in stream.turns for item in turn]
+        assert items[-5:] == [b'l', b'a', b's', b't', Ending.END]
+        assert stream.chain.is_empty
+        assert stream.chain.owed == 0
+
+    def test_a_long_chain_takes_many_turns(self) -> None:
+        stream = BusyStream(*[('noop', {})] * (5 * STEPS))
+        stream.chain.send(self.DATA)
+        stream.run()
+        assert stream.turns[-1] == [self.DATA] or [self.DATA] in stream.turns
+        assert len(stream.turns) >= 5
+
+    def test_one_that_is_removed_between_two_turns(self) -> None:
+        stream = BusyStream(('slicer', {'average_size': 1}), ('noop', {}))
+        stream.chain.send(self.DATA)
+        for stage in list(stream.chain.stages):
+            stream.chain.remove(stage)
+        stream.run()
+        assert b''.join(item for turn in stream.turns for item in turn if isinstance(item, bytes)) == self.DATA
+        assert not stream.chain.stages
+
+    def test_a_link_that_closes_between_two_turns(self) -> None:
+        stream = BusyStream(('slicer', {'average_size': 1}))
+        stream.chain.send(self.DATA)
+        stream.is_closed = True
+        stream.run()
+        assert len(stream.turns) == 2
+        assert not stream.turns[1]

@@ -30,11 +30,14 @@ class FakeStream:
         self.delivered: list[Item] = []
 
     def enchain(self) -> Chain:
-        self.chain = self.chain or Chain(self, self.call_at)
+        self.chain = self.chain or Chain(self, self.call_at, self.call_later)
         return self.chain
 
     def call_at(self, deadline: float, call: Callable[[], object]) -> Alarm:
         return Alarm(deadline, call)  # which nobody rings
+
+    def call_later(self, job: Callable[[], object]) -> None:
+        raise AssertionError('there is little to do')
 
     def deliver(self, item: Item) -> None:
         self.delivered.append(item)

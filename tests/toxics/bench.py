@@ -7,6 +7,9 @@ from typing import Any
 from vaurien.toxics import Toxic
 from vaurien.toxics.base import Ending, Item
 
+#: More steps than any test takes at one time.
+MOST_STEPS = 100_000
+
 END, CLOSE, RESET = Ending.END, Ending.CLOSE, Ending.RESET
 
 
@@ -52,10 +55,14 @@ class Bench:
 
     def step(self) -> None:
         """Take what leaves now."""
-        while not self.blocked and (item := self.toxic.step(self.now)) is not None:
-            assert item, 'a chunk is never empty'
-            self.out.append((self.now, item))
-        assert self.blocked or self.toxic.next_step > self.now, 'it is not asked for ever'
+        for _ in range(MOST_STEPS):
+            item = None if self.blocked else self.toxic.step(self.now)
+            if item is not None:
+                assert item, 'a chunk is never empty'
+                self.out.append((self.now, item))
+            elif self.blocked or self.toxic.next_step > self.now:
+                return
+        raise AssertionError('it is asked for ever')
 
     def unblock(self) -> None:
         """Let the sink take more again."""

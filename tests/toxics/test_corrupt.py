@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.toxics.bench import END, Bench
+from vaurien.toxics.corrupt import STEP
 
 DATA = bytes(100_000)
 
@@ -58,3 +59,27 @@ def test_another_probability_counts_from_the_next_chunk() -> None:
     bench.feed(b'\0')
     assert bench.data[:1] == b'\0'
     assert bench.data[1:] != b'\0'
+
+
+def test_a_step_damages_a_part_of_the_chunk() -> None:
+    bench = Bench('corrupt', probability=1)
+    toxic = bench.toxic
+    toxic.feed(DATA[: 4 * STEP], bench.now)
+    for _ in range(4):
+        assert toxic.step(bench.now) is None
+        assert toxic.next_step == bench.now
+        assert toxic.is_holding
+    item = toxic.step(bench.now)
+    assert isinstance(item, bytes)
+    assert len(item) == 4 * STEP
+    assert 0 not in item
+    assert not toxic.is_holding
+
+
+def test_a_chunk_that_is_half_done_is_not_lost() -> None:
+    bench = Bench('corrupt', probability=1)
+    bench.toxic.feed(DATA[: 2 * STEP], bench.now)
+    assert bench.toxic.step(bench.now) is None
+    bench.retire()
+    assert bench.sizes == [2 * STEP]
+    assert bench.data.count(0) == STEP

@@ -13,6 +13,7 @@ The path of a chunk, from the client to the backend:
 
 From the bottom up; each file says in a `Protocol` what it asks of those above it, and imports none of them:
 
+turns       what takes long, bit by bit
 runtime     the event loop, the buffer, greenlets and the clock
 held        bytes that are kept back, with their marks
 splice      long transfers inside the kernel

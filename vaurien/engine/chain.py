@@ -35,24 +35,55 @@ class ChainedStream(Protocol):
         """Handle an exception that a toxic has raised."""
 
 
+#: How often the toxics of a chain are asked in one turn. Most answers are a chunk that is sent: a system call.
+STEPS = 64
+
+#: Before the first stage: all of them have been asked.
+NOWHERE = -1
+
+
 class Chain:
     """Stands between a stream and its sink. Everything happens in callbacks; there is one alarm at most.
 
     A toxic is only asked for what it has while there is room behind it, and the source is only read while there is room
-    in the first toxic: so a slow toxic holds back whoever sends.
+    in the first toxic: so a slow toxic holds back whoever sends. A toxic that makes many pieces of a chunk has other
+    links wait for a few of them only, because the chain does so much in a turn, and the rest when its next turn comes.
     """
 
-    __slots__ = ('_advancing', '_alarm', '_call_at', '_ending', '_resetting', '_stream', 'owed', 'stages')
+    __slots__ = (
+        '_advancing',
+        '_alarm',
+        '_at',
+        '_call_at',
+        '_call_later',
+        '_ending',
+        '_has_moved',
+        '_is_waiting',
+        '_resetting',
+        '_stream',
+        'owed',
+        'stages',
+    )
 
-    def __init__(self, stream: ChainedStream, call_at: Callable[[float, Callable[[], object]], Alarm]) -> None:
-        """*call_at* makes a call at a time of the monotonic clock."""
+    def __init__(
+        self,
+        stream: ChainedStream,
+        call_at: Callable[[float, Callable[[], object]], Alarm],
+        call_later: Callable[[Callable[[], object]], None],
+    ) -> None:
+        """*call_at* makes a call at a time of the monotonic clock, *call_later* when others had their turn."""
         self._stream = stream
         self._call_at = call_at
+        self._call_later = call_later
         self.stages: list[BaseToxic] = []
         #: Bytes that went in and did not come out: they wait, or were dropped by a toxic.
         self.owed = 0
         self._alarm: Alarm | None = None
         self._advancing = False
+        #: Whether it waits for its next turn; the stage to ask first then; and whether to ask all of them once more.
+        self._is_waiting = False
+        self._at = NOWHERE
+        self._has_moved = True
         self._ending = False
         self._resetting = False
 
@@ -119,31 +150,53 @@ class Chain:
             self._alarm = None
 
     def advance(self) -> None:
-        """Move on whatever may go, as far as there is room."""
+        """Move on whatever may go, as far as there is room; but not for long."""
         if self._advancing or self._stream.is_closed:
             return
-        self._advancing = True
-        self._move()
-        self._advancing = False
+        if self._is_waiting:
+            self._has_moved = True  # or may: whatever has changed
+        else:
+            self._advancing = True
+            self._move()
+            self._advancing = False
         if not self._stream.is_closed:
             self._prune()
-            self._set_alarm()
+            if not self._is_waiting:
+                self._set_alarm()
             self._stream.settle()
 
+    def _on_turn(self) -> None:
+        self._is_waiting = False
+        self.advance()
+
     def _move(self) -> None:
-        now, moved = monotonic(), bool(self.stages)
-        while moved:
-            moved = False
-            # The last toxic first: what leaves it makes room for the one before.
-            for i in range(len(self.stages) - 1, -1, -1):
-                while self._has_room_behind(i) and (item := self._step(self.stages[i], now)) is not None:
-                    moved = True
-                    if i + 1 < len(self.stages):
-                        self.stages[i + 1].feed(item, now)
-                    else:
-                        self._deliver(item)
-                if self._stream.is_closed:
+        """Ask the stages for what leaves them, `STEPS` times at most. Another turn goes on where this one has stopped.
+
+        The last one is asked first: what leaves it makes room for the one before. When all have nothing, it is done.
+        """
+        now, last = monotonic(), len(self.stages) - 1
+        i, moved = min(self._at, last), self._has_moved and last >= 0
+        self._at, self._has_moved = NOWHERE, True
+        for _ in range(STEPS):
+            if i < 0:
+                if not moved:
                     return
+                i, moved = last, False
+            if self._has_room_behind(i) and (item := self._step(self.stages[i], now)) is not None:
+                moved = True
+                self._pass_on(i, item, now)
+            else:
+                i -= 1
+            if self._stream.is_closed:
+                return
+        self._at, self._has_moved, self._is_waiting = i, moved, True
+        self._call_later(self._on_turn)
+
+    def _pass_on(self, i: int, item: Item, now: float) -> None:
+        if i + 1 < len(self.stages):
+            self.stages[i + 1].feed(item, now)
+        else:
+            self._deliver(item)
 
     def _step(self, stage: BaseToxic, now: float) -> Item | None:
         try:

@@ -8,6 +8,7 @@ import gevent
 from gevent.pool import Group
 
 from vaurien.clock import Clock
+from vaurien.engine.turns import get_turns
 
 #: Bytes that are read at once at most. Larger is no cheaper per byte: measured, the curve is flat from here on.
 CHUNK = 256 * 1024
@@ -21,6 +22,8 @@ class Runtime:
 
     def __init__(self) -> None:
         self.loop = gevent.get_hub().loop
+        #: For what takes long.
+        self.turns = get_turns()
         #: All streams read into this one: a chunk is sent on, or copied, before the next callback of the loop runs.
         self.buffer = memoryview(bytearray(CHUNK))
         self._greenlets = Group()

@@ -217,7 +217,7 @@ class Stream:
     def enchain(self) -> Chain:
         """Return the chain of toxics, a new one if there is none."""
         if self.chain is None:
-            self.chain = Chain(self, self._runtime.clock.call_at)
+            self.chain = Chain(self, self._runtime.clock.call_at, self._runtime.turns.add)
             self._buffer = self._runtime.buffer[:TOXIC_CHUNK]
             if self.splice is not None:
                 self.splice.leave()
