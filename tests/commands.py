@@ -30,10 +30,27 @@ SERVED = {'--server', '--toxiproxy-config'}
 CONTROL = re.compile(r'http://\S+:(?P<port>\d+)')
 
 
+#: Bytes of addresses that a command of `run_within` has: enough for each of them, and not for what has no end.
+MEMORY = 1024 * 1024 * 1024
+
+
 def run(command: str, *arguments: str | bytes, timeout: float = TIMEOUT) -> subprocess.CompletedProcess[str]:
     """Run an installed command to its end, which must come within *timeout* seconds."""
     return subprocess.run(
         [str(SCRIPTS / command), *arguments], capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL
+    )
+
+
+def run_within(memory: int, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Do as `run` does, with a limit of *memory* in bytes, so that no mistake takes the machine down."""
+    limit = f'import os, resource, sys; resource.setrlimit(resource.RLIMIT_AS, ({memory}, {memory}))'
+    code = f'{limit}; os.execv(sys.argv[1], sys.argv[1:])'
+    return subprocess.run(
+        [sys.executable, '-c', code, str(SCRIPTS / command), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        stdin=subprocess.DEVNULL,
     )
 
 

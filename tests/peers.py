@@ -164,3 +164,11 @@ def echo(peer: Peer) -> None:
     with suppress(ConnectionError):
         while data := peer.recv():
             peer.send(data)
+
+
+def pour(peer: Peer, head: bytes, endless: bytes) -> None:
+    """Send *head* and then *endless* over and over, until the peer is gone."""
+    with suppress(OSError):
+        peer.send(head)
+        while True:
+            peer.send(endless)

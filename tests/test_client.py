@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import chain, repeat
 
 import pytest
 
 from tests.arming import UNAIMED
 from tests.behaviors.waiting import eventually
 from tests.commands import Command
-from tests.peers import Peer, RawBackend
-from tests.servers import HOST, free_port
+from tests.peers import Peer, RawBackend, pour
+from tests.servers import HOST, TIMEOUT, free_port
 from vaurien import Client
 from vaurien.errors import ControlError, UnreachableError
 
@@ -194,6 +196,9 @@ class TestErrors:
             b'HTTP/1.1 502 Bad Gateway\r\nContent-Length: 2\r\n\r\n{}',
             b'HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\n[]',
             b'HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n',
+            b'HTTP/1.1 200 OK\r\n\r\n' + b'[' * 100_000,
+            b'HTTP/1.1 200 OK\r\n\r\n' + b'{"a":' * 100_000,
+            b'HTTP/1.1 200 OK\r\n\r\n{"a": ' + b'1' * 100_000 + b'}',
         ],
     )
     def test_somebody_else_answers(self, raw_backend: RawBackend, answer: bytes) -> None:
@@ -205,6 +210,49 @@ class TestErrors:
         code = answer.split()[1].decode()
         with pytest.raises(UnreachableError, match=f'is not a control API: it answers {code}$'):
             Client(HOST, raw_backend.port).status()
+
+    def test_something_else_answers(self, raw_backend: RawBackend) -> None:
+        def script(peer: Peer) -> None:
+            peer.recv_until(b'\r\n\r\n')
+            peer.send(b'SSH-2.0-\x1b[31m\r\n')
+
+        raw_backend.serve(script)
+        with pytest.raises(UnreachableError, match=r': malformed answer: BadStatusLine$'):
+            Client(HOST, raw_backend.port).status()
+
+    @pytest.mark.parametrize(
+        ('head', 'endless', 'said'),
+        [
+            (b'', b'{"a": ' * 10000, '32 MiB'),
+            (b'Transfer-Encoding: chunked\r\n', b'10000\r\n%b\r\n' % bytes(65536), '32 MiB'),
+            (b'Content-Length: 400000000\r\n', b' ', '32 MiB'),
+            (b'Content-Length: 3000000\r\n', b'[],' * 10000, '1000000 values'),
+        ],
+    )
+    def test_somebody_else_does_not_end(self, raw_backend: RawBackend, head: bytes, endless: bytes, said: str) -> None:
+        def script(peer: Peer) -> None:
+            peer.recv_until(b'\r\n\r\n')
+            pour(peer, b'HTTP/1.1 200 OK\r\n' + head + b'\r\n', endless)
+
+        raw_backend.serve(script)
+        with pytest.raises(UnreachableError, match=f'is not a control API: it sends more than {said}$'):
+            Client(HOST, raw_backend.port, timeout=TIMEOUT).status()
+
+    def test_an_answer_that_takes_for_ever(self, raw_backend: RawBackend) -> None:
+        def script(peer: Peer) -> None:
+            peer.recv_until(b'\r\n\r\n')
+            with suppress(OSError):
+                for byte in chain(b'HTTP/1.1 200 OK\r\n\r\n', repeat(32)):
+                    peer.send(bytes([byte]))
+                    time.sleep(0.01)
+
+        raw_backend.serve(script)
+        with pytest.raises(UnreachableError, match=r'did not answer within 0\.4 s$'):
+            Client(HOST, raw_backend.port, timeout=0.4).status()
+
+    def test_a_port_that_is_none(self) -> None:
+        with pytest.raises(UnreachableError, match=r'^cannot reach http://localhost:99999: Port out of range 0-65535$'):
+            Client(port=99999).status()
 
 
 def test_takes_no_web_proxy(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

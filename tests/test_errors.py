@@ -16,6 +16,7 @@ from vaurien import errors
 from vaurien.errors import (
     AddressError,
     AmbiguousProxyError,
+    AnswerError,
     BrowserError,
     CapacityError,
     ConfigError,
@@ -54,6 +55,7 @@ TEXTS: list[tuple[Exception, str]] = [
     (CapacityError('full'), 'full'),
     (RemoteError('no answer'), 'no answer'),
     (RegistryError('no instance'), 'no instance'),
+    (AnswerError('it sends more than 1 MiB'), 'it sends more than 1 MiB'),
     (ControlError('no such path', 404), 'no such path'),
     (UnreachableError('cannot reach it'), 'cannot reach it'),
     (UnknownProxyError('there is no proxy'), 'there is no proxy'),

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from vaurien.address import Address
-from vaurien.errors import AddressError, ConfigError, ControlError, UnreachableError, find_reason
+from vaurien.console.values import has_more_values
+from vaurien.errors import AddressError, AnswerError, ConfigError, ControlError, UnreachableError, find_reason
 from vaurien.plugins.registry import NAME
 from vaurien.records.faults import Fault
+from vaurien.web.ask import Answer, ask
 from vaurien.web.segment import quote_name
 
 if TYPE_CHECKING:
     from vaurien.rules.behaviors import Spec
 
-#: How long one call waits to connect, and then for the answer, in seconds.
+#: How long one call may take, in seconds.
 TIMEOUT = 5.0
+#: The most bytes and values of an answer: several times what 20,000 proxies or open links take.
+MAX_ANSWER = 32 * 1024 * 1024
+MAX_VALUES = 1_000_000
 #: The HTTP status if there is no such proxy, toxic or link.
 NOT_FOUND = 404
 
@@ -242,35 +249,41 @@ def send(
 ) -> dict[str, Any]:
     """Return the JSON object that the API at *url* answers; an empty one for an answer without a body.
 
-    *timeout* is in seconds: to connect, and then to wait for the answer. Raise `ControlError` with the text of an
-    error response, `UnreachableError` if nothing answers or it is not a control API, and `ConfigError` for a *body*
-    with a number that JSON does not have.
+    *timeout* is in seconds and for all of it. Raise `ControlError` with the text of an error response,
+    `UnreachableError` if nothing answers or it is not a control API, and `ConfigError` for a *body* with a number that
+    JSON does not have.
     """
-    import requests  # late: it takes long to import, and a test that only starts proxies does not need it
-
     headers = {} if token is None else {'Authorization': f'Bearer {token}'}
     try:
-        with requests.Session() as session:
-            session.trust_env = False  # a web proxy of the environment must not get these requests
-            response = session.request(
-                method, url + path, json=body, headers=headers, timeout=timeout, allow_redirects=False
-            )
-    except requests.exceptions.InvalidJSONError as error:
+        content = None if body is None else json.dumps(body, allow_nan=False).encode()
+    except ValueError as error:
         raise ConfigError(f'not JSON: {error}') from None
-    except requests.Timeout:
-        raise UnreachableError(f'{url} did not answer within {timeout:g} s') from None
-    except requests.RequestException as error:
-        raise UnreachableError(f'cannot reach {url}: {find_reason(error)}') from None
-    if response.status_code == requests.codes.no_content:
-        return {}
+    if content is not None:
+        headers['Content-Type'] = 'application/json'
     try:
-        answer = response.json()
-        if response.ok and isinstance(answer, dict):
-            return cast('dict[str, Any]', answer)
-        text = _read_error(answer)
-    except (ValueError, KeyError, TypeError):
-        raise UnreachableError(f'{url} is not a control API: it answers {response.status_code}') from None
-    raise ControlError(text, response.status_code)
+        answer = ask(method, url + path, seconds=timeout, most=MAX_ANSWER, body=content, headers=headers)
+    except TimeoutError:
+        raise UnreachableError(f'{url} did not answer within {timeout:g} s') from None
+    except OSError as error:
+        raise UnreachableError(f'cannot reach {url}: {find_reason(error)}') from None
+    except AnswerError as error:
+        raise UnreachableError(f'{url} is not a control API: {error}') from None
+    return _read_answer(url, answer)
+
+
+def _read_answer(url: str, answer: Answer) -> dict[str, Any]:
+    if answer.status == HTTPStatus.NO_CONTENT:
+        return {}
+    if has_more_values(answer.body, MAX_VALUES):
+        raise UnreachableError(f'{url} is not a control API: it sends more than {MAX_VALUES} values')
+    try:
+        value = msgspec.json.decode(answer.body)
+        if answer.status < HTTPStatus.BAD_REQUEST and isinstance(value, dict):
+            return value
+        text = _read_error(value)
+    except (ValueError, msgspec.DecodeError, KeyError, TypeError, RecursionError):
+        raise UnreachableError(f'{url} is not a control API: it answers {answer.status}') from None
+    raise ControlError(text, answer.status)
 
 
 def _read_error(answer: Any) -> str:

@@ -10,6 +10,7 @@ VaurienError                   anything below
 ├── CapacityError              a conntest server that stores as much as it may
 ├── RemoteError                a conntest server that is not there, or that sends an unexpected response
 ├── RegistryError              a Eureka registry that does not name what was to be tested
+├── AnswerError                an answer over HTTP that is too large
 ├── ControlError               a running proxy that rejects a request to its control API
 │   └── UnreachableError       no control API answers at the address
 ├── UnknownProxyError          a path of the control API that names no proxy or link
@@ -81,6 +82,10 @@ class RemoteError(VaurienError):
 
 class RegistryError(VaurienError):
     """A Eureka registry that cannot be reached, or that does not say where an application runs."""
+
+
+class AnswerError(VaurienError):
+    """An answer over HTTP that is too large, or that has more values than it may have."""
 
 
 class ControlError(VaurienError):

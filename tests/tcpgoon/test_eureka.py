@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.commands import run
-from tests.peers import RawBackend
+from tests.commands import MEMORY, run, run_within
+from tests.peers import Peer, RawBackend, pour
 from tests.servers import HOST
 from tests.tcpgoon.dialing import closed_port
 from tests.tcpgoon.processes import read_statuses, running
@@ -76,6 +76,10 @@ def test_a_password(registry: FakeRegistry) -> None:
         (404, {}, 'no application ORDERS in URL/apps/ORDERS'),
         (503, {}, 'URL/apps/ORDERS answers 503 Service Unavailable'),
         (200, b'<html>', 'URL/apps/ORDERS is no Eureka registry: JSON is malformed'),
+        (200, b'[' * 10000, 'URL/apps/ORDERS is no Eureka registry: '),
+        (200, b'{"x":' * 10000, 'URL/apps/ORDERS is no Eureka registry: nested too deeply'),
+        (200, b'[' * 500001, 'URL/apps/ORDERS is no Eureka registry: it sends more than 500000 values'),
+        (200, bytes(16 << 20) + b'x', 'URL/apps/ORDERS is no Eureka registry: it sends more than 16 MiB'),
         (200, {}, 'URL/apps/ORDERS is no Eureka registry: Object missing required field `application`'),
         (200, {'application': {'instance': [{'status': 'UP'}]}}, 'URL/apps/ORDERS is no Eureka registry'),
         (200, {'application': {'instance': []}}, 'no instance of ORDERS is UP in URL'),
@@ -93,13 +97,27 @@ def test_a_registry_that_does_not_tell(registry: FakeRegistry, status: int, answ
     assert '\n' not in str(caught.value)
 
 
+def test_a_registry_without_end(raw_backend: RawBackend) -> None:
+    def script(peer: Peer) -> None:
+        peer.recv_until(b'\r\n\r\n')
+        pour(peer, b'HTTP/1.1 200 OK\r\n\r\n{"application": "', b'A' * 65536)
+
+    raw_backend.serve(script)
+    url = f'http://{raw_backend.address}'
+    result = run_within(MEMORY, 'tcpgoon', '-y', '--eureka', url, 'A')
+    said = f'tcpgoon: error: {url}/apps/A is no Eureka registry: it sends more than 16 MiB\n'
+    assert (result.returncode, result.stderr) == (1, said)
+
+
 def test_a_registry_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('no_proxy', '*')
     with closed_port() as port, pytest.raises(RegistryError, match=f'cannot reach http://{HOST}:{port}/apps/A'):
         find_instances(f'http://{HOST}:{port}', 'A')
 
 
-@pytest.mark.parametrize('url', ['localhost:8761', 'ftp://localhost/eureka', 'http:///eureka', 'http://[/eureka'])
+@pytest.mark.parametrize(
+    'url', ['localhost:8761', 'ftp://localhost/eureka', 'http:///eureka', 'http://[/eureka', 'http://h:99999/']
+)
 def test_not_a_url(url: str) -> None:
     with pytest.raises(ConfigError, match='--eureka: expected a URL like'):
         find_instances(url, 'A')

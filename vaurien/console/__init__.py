@@ -9,6 +9,7 @@ percentiles  many values in a few
 log          logging
 signals      Ctrl-C and SIGTERM
 limits       open files
-files        files to be written
+files        files to be read and to be written
+values       how many values a text may have
 picture      pictures to be drawn
 """

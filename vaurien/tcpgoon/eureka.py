@@ -6,17 +6,23 @@ in the path before ``/apps``.
 
 from __future__ import annotations
 
+import ssl
+from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
-import requests
 
 from vaurien.address import MAX_PORT, Address
-from vaurien.errors import ConfigError, RegistryError
+from vaurien.console.values import has_more_values
+from vaurien.errors import AnswerError, ConfigError, RegistryError, find_reason
+from vaurien.web.ask import ask
 
 #: Seconds that the registry may take to respond.
 TIMEOUT = 10.0
+#: The most bytes and values of its answer: those of several thousand instances.
+MAX_ANSWER = 16 * 1024 * 1024
+MAX_VALUES = 500_000
 
 
 class Instance(NamedTuple):
@@ -48,7 +54,7 @@ class _Application(msgspec.Struct):
     instance: list[_Instance] | _Instance = []
 
 
-class _Answer(msgspec.Struct):
+class _Registered(msgspec.Struct):
     application: _Application
 
 
@@ -75,28 +81,38 @@ def without_password(url: str) -> str:
 def _is_url(text: str) -> bool:
     try:
         parts = urlsplit(text)
-    except ValueError:  # a bracket that is not closed
+        return parts.scheme in ('http', 'https') and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a bracket that is not closed, a port that is none
         return False
-    return parts.scheme in ('http', 'https') and bool(parts.hostname)
 
 
-def _ask(url: str, application: str) -> _Answer:
+def _ask(url: str, application: str) -> _Registered:
     shown = without_password(url)
     try:
-        response = requests.get(url, headers={'Accept': 'application/json'}, timeout=TIMEOUT)
-    except requests.Timeout:
+        answer = ask('GET', url, seconds=TIMEOUT, most=MAX_ANSWER, headers={'Accept': 'application/json'})
+    except TimeoutError:
         raise RegistryError(f'no answer from {shown} within {TIMEOUT:g} s') from None
-    except requests.exceptions.SSLError:
+    except ssl.SSLCertVerificationError:
         raise RegistryError(f'the certificate of {shown} is not trusted') from None
-    except (requests.RequestException, UnicodeError):
-        raise RegistryError(f'cannot reach {shown}') from None
-    if response.status_code == requests.codes.not_found:
+    except OSError as error:
+        raise RegistryError(f'cannot reach {shown}: {find_reason(error)}') from None
+    except AnswerError as error:
+        raise RegistryError(f'{shown} is no Eureka registry: {error}') from None
+    if answer.status == HTTPStatus.NOT_FOUND:
         raise RegistryError(f'no application {application} in {shown}')
-    if response.status_code != requests.codes.ok:
-        raise RegistryError(f'{shown} answers {response.status_code} {response.reason}')
+    if answer.status != HTTPStatus.OK:
+        raise RegistryError(f'{shown} answers {answer.status} {answer.reason}')
+    return _decode(shown, answer.body)
+
+
+def _decode(shown: str, body: bytes) -> _Registered:
+    if has_more_values(body, MAX_VALUES):
+        raise RegistryError(f'{shown} is no Eureka registry: it sends more than {MAX_VALUES} values')
     try:
-        return msgspec.json.decode(response.content, type=_Answer, strict=False)
-    except msgspec.DecodeError as error:  # also the base of ValidationError, for a wrong type
+        return msgspec.json.decode(body, type=_Registered, strict=False)
+    except RecursionError:
+        raise RegistryError(f'{shown} is no Eureka registry: nested too deeply') from None
+    except (msgspec.DecodeError, ValueError) as error:  # the first is also the base of ValidationError
         raise RegistryError(f'{shown} is no Eureka registry: {error}') from None
 
 

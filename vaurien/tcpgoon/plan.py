@@ -86,7 +86,7 @@ def _find_targets(settings: Settings, words: Sequence[str]) -> Iterator[tuple[st
     sources = parse_sources(settings.source)
     if settings.eureka is not None:
         (application,) = _expect(['<application>'], words)
-        from vaurien.tcpgoon.eureka import find_instances  # late: it imports requests
+        from vaurien.tcpgoon.eureka import find_instances  # late: most runs ask none
 
         for instance in find_instances(settings.eureka, application):
             yield instance.id, Target.resolve(instance.address, sources, instance.host)

@@ -1,1 +1,1 @@
-"""What the HTTP APIs share: a server that no client can harm, a guard at its door, and the reading of bodies."""
+"""What is about HTTP: a server that no client can harm, a guard at its door, bodies, and requests of our own."""

@@ -13,8 +13,8 @@ import pytest
 from tests.arming import UNAIMED
 from tests.behaviors.waiting import eventually
 from tests.cli.asking import done, failed
-from tests.commands import Command, call, run
-from tests.peers import Peer, RawBackend
+from tests.commands import MEMORY, Command, call, run, run_within
+from tests.peers import Peer, RawBackend, pour
 from tests.servers import HOST, TIMEOUT, free_port
 from vaurien.cli import ctl
 from vaurien.cli.ctl.behaviors import show_names
@@ -279,3 +279,14 @@ def test_no_text_from_elsewhere_reaches_the_terminal_raw(capsys: pytest.CaptureF
     assert all(line.isprintable() for line in out.splitlines())
     assert r'a\x1b[2J\x7f\x9b\U000e0001' in out
     assert json.loads(format_json([EVIL])) == [EVIL]
+
+
+def test_an_api_without_end(raw_backend: RawBackend) -> None:
+    def script(peer: Peer) -> None:
+        peer.recv_until(b'\r\n\r\n')
+        pour(peer, b'HTTP/1.1 200 OK\r\n\r\n{"proxy": "', b'a' * 65536)
+
+    raw_backend.serve(script)
+    result = run_within(MEMORY, 'vaurienctl', '--host', raw_backend.address, 'status')
+    said = f'vaurienctl: error: http://{raw_backend.address} is not a control API: it sends more than 32 MiB\n'
+    assert (result.returncode, result.stderr) == (1, said)
