@@ -58,7 +58,8 @@ class Proxy:
 
         *behavior* is a name, a text such as ``20:error,10:delay(sleep=2)``, or a list of mappings with ``name``,
         ``percent`` and options. *options* are those of behaviors, by the name of the behavior. *settings* are more
-        fields of `Settings`: ``seed``, ``timeout``, ``idle_timeout``, ``backlog``, ``max_links``.
+        fields of `Settings`: ``seed``, ``timeout``, ``idle_timeout``, ``keepalive``,
+        ``backlog``, ``max_links``.
         """
         rules = read_rules(behavior)
         self._options = check_options(options or {}, rules)

@@ -11,6 +11,9 @@ from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import ToxicRule
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
+#: The most that Linux takes for TCP_KEEPIDLE and TCP_KEEPINTVL.
+MAX_KEEPALIVE = 32767
+KeepAlive = Annotated[int, msgspec.Meta(ge=0, le=MAX_KEEPALIVE)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=MAX_PORT)]
 LogLevel = Literal['debug', 'info', 'warning', 'error', 'critical']
@@ -40,6 +43,8 @@ class ProxySettings(msgspec.Struct, kw_only=True, frozen=True):
     timeout: Seconds = 30.0
     resolve_interval: Seconds = 30.0
     idle_timeout: Seconds | None = None
+    #: As clients and servers written in Go do it (https://pkg.go.dev/net#KeepAliveConfig).
+    keepalive: KeepAlive = 15
     #: The kernel takes no more than net.core.somaxconn of them.
     backlog: Count = 65535
     max_links: Count | None = None

@@ -70,7 +70,7 @@ def test_every_example_of_the_help_is_one() -> None:
 def test_every_setting() -> None:
     line = (
         '--proxy [::1]:0 --backend localhost:1 --protocol redis --behavior delay --seed -3 --timeout 2.5'
-        ' --idle-timeout 60 --resolve-interval 5 --backlog 16 --max-links 100'
+        ' --idle-timeout 60 --resolve-interval 5 --keepalive 7 --backlog 16 --max-links 100'
         ' --http --http-host 0.0.0.0 --http-port 8081'
         ' --log-level debug --log-output - --toxic latency(latency=200)@upstream,slicer'
         ' --api-host toxiproxy,vaurien.test --api-token s3cret'
@@ -87,6 +87,7 @@ def test_every_setting() -> None:
         timeout=2.5,
         idle_timeout=60.0,
         resolve_interval=5.0,
+        keepalive=7,
         backlog=16,
         max_links=100,
         http=True,

@@ -45,6 +45,7 @@ seed = 7
 timeout = 2.5
 idle-timeout = 60
 resolve-interval = 5
+keepalive = 7
 backlog = 16
 max_links = 100
 http = yes
@@ -73,6 +74,7 @@ seed = 7
 timeout = 2.5
 idle-timeout = 60
 resolve-interval = 5
+keepalive = 7
 backlog = 16
 max_links = 100
 http = true
@@ -101,6 +103,7 @@ vaurien:
   timeout: 2.5
   idle-timeout: 60
   resolve-interval: 5
+  keepalive: 7
   backlog: 16
   max_links: 100
   http: yes
@@ -169,6 +172,7 @@ def test_every_setting_in_every_format(tmp_path: Path, suffix: str) -> None:
         timeout=2.5,
         idle_timeout=60.0,
         resolve_interval=5.0,
+        keepalive=7,
         backlog=16,
         max_links=100,
         http=True,

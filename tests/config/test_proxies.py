@@ -33,6 +33,7 @@ toxics = latency(latency=200), slicer(name=cut, toxicity=0.5)@upstream
 enabled = no
 idle-timeout = 60
 resolve-interval = 5
+keepalive = 7
 backlog = 16
 max_links = 100
 seed = 8
@@ -56,6 +57,7 @@ behavior = '20:error'
 enabled = false
 idle-timeout = 60
 resolve-interval = 5
+keepalive = 7
 backlog = 16
 max_links = 100
 seed = 8
@@ -88,6 +90,7 @@ proxy:
     enabled: no
     idle-timeout: 60
     resolve-interval: 5
+    keepalive: 7
     backlog: 16
     max_links: 100
     seed: 8
@@ -120,6 +123,7 @@ def test_every_setting_in_every_format(tmp_path: Path, suffix: str) -> None:
                 enabled=False,
                 idle_timeout=60.0,
                 resolve_interval=5.0,
+                keepalive=7,
                 backlog=16,
                 max_links=100,
                 seed=8,

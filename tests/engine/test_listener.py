@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import resource
 from pathlib import Path
+from socket import AF_INET, IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_KEEPIDLE, TCP_KEEPINTVL
+from typing import Any
 
 import pytest
 
 from tests.behaviors.waiting import eventually
 from tests.commands import StartCommand
-from tests.engine.talk import connect, join, make_proxy
+from tests.engine.talk import connect, inside, join, make_proxy
 from tests.peers import Peer, RawBackend
+from tests.servers import HOST
 from vaurien.address import Address
 from vaurien.embedded import Proxy
+from vaurien.engine.listener import Listener
+from vaurien.engine.proxy import ProxyServer
 
 
 def exchange(client: Peer) -> None:
@@ -36,6 +41,104 @@ def test_ipv6_backend(echo_server: RawBackend) -> None:
 def test_a_name(echo_server: RawBackend) -> None:
     with Proxy(echo_server.address, proxy=Address('localhost', 0)) as proxy:
         exchange(connect(proxy))
+
+
+class TestLocalhost:
+    """A name with two addresses, whatever the hosts file of the machine says."""
+
+    def test_it_listens_on_both(self, echo_server: RawBackend) -> None:
+        with Proxy(echo_server.address, proxy='localhost:0') as proxy:
+            assert proxy.address.host == HOST
+            assert proxy.status()['proxy'] == f'{HOST}:{proxy.address.port}'
+            for host in (HOST, '::1'):
+                with Peer.connect(proxy.address.port, host) as client:
+                    exchange(client)
+            port = proxy.address.port
+        for host in (HOST, '::1'):
+            with pytest.raises(ConnectionRefusedError):
+                Peer.connect(port, host)
+
+    def test_the_command(self, vaurien_command: StartCommand, echo_server: RawBackend) -> None:
+        command = vaurien_command('--proxy', 'localhost:0', '--backend', echo_server.address, '--max-links', '1')
+        for host in (HOST, '::1'):
+            with Peer.connect(command.port, host) as client:
+                exchange(client)
+
+    def test_the_most_links_are_those_of_both(self, raw_backend: RawBackend) -> None:
+        with make_proxy(raw_backend, max_links=1, proxy='localhost:0') as proxy:
+            with Peer.connect(proxy.address.port, HOST) as first:
+                raw_backend.accept()
+                second = Peer.connect(proxy.address.port, '::1')
+                second.send(b'second')
+                assert second.is_silent(0.05)
+                first.reset()
+            with second:
+                assert raw_backend.accept().recv() == b'second'
+
+    def test_one_is_in_use(self, echo_server: RawBackend) -> None:
+        with Proxy(echo_server.address, proxy='[::1]:0') as proxy:
+            other = Proxy(echo_server.address, proxy=f'localhost:{proxy.address.port}')
+            with pytest.raises(OSError, match=rf"in use: '\[::1\]:{proxy.address.port}'"):
+                other.start()
+
+    def test_it_listens_again_at_both(self, echo_server: RawBackend) -> None:
+        with Proxy(echo_server.address, proxy='localhost:0') as proxy:
+            address = proxy.address
+
+            inside(proxy, lambda server: server.move(*server.addresses))
+            assert proxy.address == address
+            with Peer.connect(address.port, '::1') as client:
+                exchange(client)
+
+
+def test_an_address_that_the_machine_does_not_have() -> None:
+    """A name may have one, beside others."""
+    absent, present = Address('2001:db8::1', 0), Address(HOST, 0)
+    listener = make_listener(absent, present, absent)
+    assert [address.host for address in listener.addresses] == [HOST]
+    listener.close()
+    with pytest.raises(OSError, match=r"'\[2001:db8::1\]:0'"):
+        make_listener(absent)
+
+
+def test_no_port_is_free_at_all_addresses() -> None:
+    """As no port of one address is free twice."""
+    with pytest.raises(OSError, match='in use'):
+        make_listener(Address(HOST, 0), Address(HOST, 0))
+
+
+def make_listener(*addresses: Address) -> Listener:
+    return Listener(addresses, 1, 0, lambda client: None, lambda: False)
+
+
+class TestKeepAlive:
+    @pytest.mark.parametrize(('settings', 'seconds'), [({}, 15), ({'keepalive': 7}, 7), ({'keepalive': 0}, 0)])
+    def test_both_sides(self, raw_backend: RawBackend, settings: dict[str, Any], seconds: int) -> None:
+        with make_proxy(raw_backend, proxy='localhost:0', **settings) as proxy:
+            for host in (HOST, '::1'):
+                with Peer.connect(proxy.address.port, host):
+                    raw_backend.accept()
+                    assert inside(proxy, read_keepalive) == [seconds, seconds]
+
+    def test_a_second_attempt(self, raw_backend: RawBackend) -> None:
+        """The first address refuses."""
+        with make_proxy(raw_backend, keepalive=7) as proxy:
+            other = (AF_INET, (HOST, 9))
+            inside(proxy, lambda server: server.resolver.addresses.insert(0, other))
+            join(proxy, raw_backend)
+            assert inside(proxy, read_keepalive) == [7, 7]
+
+
+def read_keepalive(server: ProxyServer) -> list[int]:
+    """The seconds of the client's and of the backend's socket of the last link."""
+    link = list(server.links.values())[-1]
+    seconds = []
+    for sock in (link.client, link.backend):
+        idle, interval = (sock.getsockopt(IPPROTO_TCP, option) for option in (TCP_KEEPIDLE, TCP_KEEPINTVL))
+        is_on = sock.getsockopt(SOL_SOCKET, SO_KEEPALIVE)
+        assert not is_on or idle == interval
+        seconds.append(idle if is_on else 0)
+    return seconds
 
 
 def test_the_port_is_free_again_at_once(echo_server: RawBackend) -> None:

@@ -30,7 +30,13 @@ class TestStatus:
             assert status['backend'] == raw_backend.address
             assert status['behavior'] == '20:error,10:delay'
             assert status['seed'] == 7
-            assert status['settings'] == {'timeout': 30.0, 'idle_timeout': None, 'backlog': 65535, 'max_links': 3}
+            assert status['settings'] == {
+                'timeout': 30.0,
+                'idle_timeout': None,
+                'keepalive': 15,
+                'backlog': 65535,
+                'max_links': 3,
+            }
             assert status['links'] == {'open': 0, 'total': 0}
             assert status['bytes'] == {'upstream': 0, 'downstream': 0}
             assert (status['exchanges'], status['faults']) == (0, {})

@@ -46,6 +46,28 @@ def is_live(client: Peer) -> bool:
         return False
 
 
+class TestLocalhost:
+    """A name with two addresses, of which the API shows the first."""
+
+    def test_it_listens_on_both(self, toxiproxy: Toxiproxy, echo_server: RawBackend) -> None:
+        created = toxiproxy.create('echo', echo_server.address, listen='localhost:0')
+        port = port_of(created)
+        assert created['listen'] == f'{HOST}:{port}'
+        for enabled in (True, False, True):
+            assert toxiproxy.done('PATCH', '/proxies/echo', {'enabled': enabled}) == {**created, 'enabled': enabled}
+        for host in (HOST, '::1'):
+            with Peer.connect(port, host) as client:
+                assert is_live(client)
+
+    def test_one_is_in_use(self, toxiproxy: Toxiproxy) -> None:
+        with socket.create_server(('::1', 0), family=socket.AF_INET6) as listener:
+            port = listener.getsockname()[1]
+            body = {'name': 'redis', 'upstream': NOWHERE, 'listen': f'localhost:{port}'}
+            text = f'listen tcp [::1]:{port}: bind: address already in use'
+            assert toxiproxy.refused('POST', '/proxies', 500, body) == text
+            assert toxiproxy.done('GET', '/proxies') == {}
+
+
 class TestProtocol:
     @pytest.mark.parametrize('method', ['POST', 'PATCH'])
     def test_it_stays(self, toxiproxy: Toxiproxy, method: str) -> None:

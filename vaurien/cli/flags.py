@@ -65,6 +65,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ('timeout', 'SECONDS', 'most seconds to wait for a connection to the backend'),
         ('resolve-interval', 'SECONDS', 'how often the name of the backend is looked up again, in seconds'),
         ('idle-timeout', 'SECONDS', 'seconds after which a link is closed if nothing moves on it'),
+        ('keepalive', 'SECONDS', 'how often a silent peer is asked whether it is still there, in seconds; 0: never'),
         ('max-links', 'N', 'most clients at a time'),
         ('backlog', 'N', 'most clients that wait to be accepted'),
     ),

@@ -53,6 +53,10 @@ class LinkOwner(Protocol):
         """The seconds in which the backend has to accept."""
 
     @property
+    def keepalive(self) -> int:
+        """The seconds between two questions whether a silent peer is still there."""
+
+    @property
     def protocol(self) -> type[BaseProtocol]:
         """The class of the links' protocol objects."""
 
@@ -128,11 +132,12 @@ class Link:
         owner = self._owner
         addresses = owner.resolver.addresses
         if addresses:
-            sock, error = begin_connecting(*addresses[0])
+            sock, error = begin_connecting(*addresses[0], owner.keepalive)
             if sock is not None and not error:
                 self.on_connected(sock)
                 return
-        self._dialer = Dialer(self, self.runtime.loop, owner.resolver, monotonic() + owner.connect_timeout)
+        deadline = monotonic() + owner.connect_timeout
+        self._dialer = Dialer(self, self.runtime.loop, owner.resolver, deadline, owner.keepalive)
         if addresses:
             self._dialer.go_on(sock, error)
         else:

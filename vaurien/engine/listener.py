@@ -4,50 +4,95 @@ from __future__ import annotations
 
 import logging
 from _socket import socket
-from collections.abc import Callable
-from socket import AF_INET6, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SO_REUSEADDR, SOL_SOCKET, TCP_NODELAY
-from typing import Any
+from collections.abc import Callable, Sequence
+from errno import EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT
+from socket import AF_INET, AF_INET6, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SO_REUSEADDR, SOL_SOCKET, TCP_NODELAY
 
 from gevent.server import StreamServer
 from gevent.socket import socket as GeventSocket  # noqa: N812  # beside the plain one
 
 from vaurien.address import Address
-from vaurien.engine.dialer import EXHAUSTED_PAUSE
+from vaurien.engine.dialer import EXHAUSTED_PAUSE, set_keepalive
 
 logger = logging.getLogger(__name__)
 
+#: The machine has no such address: a name may have one of IPv6 though the machine does not.
+_ABSENT = {EADDRNOTAVAIL, EAFNOSUPPORT}
 
-class Listener(StreamServer):  # type: ignore[misc]  # gevent is not typed
-    """A `StreamServer` that hands out raw, non-blocking sockets and leaves them open."""
+#: How many free ports are tried until one is free at every address.
+_ATTEMPTS = 20
+
+
+class Listener:
+    """Listens on one port of one or several addresses, and hands out raw, non-blocking sockets."""
 
     def __init__(
-        self, address: Address, backlog: int, on_client: Callable[[socket], None], is_full: Callable[[], bool]
+        self,
+        addresses: Sequence[Address],
+        backlog: int,
+        keepalive: int,
+        on_client: Callable[[socket], None],
+        is_full: Callable[[], bool],
     ) -> None:
-        """*on_client* gets each client's socket; while *is_full* is true, clients wait in the backlog."""
+        """Bind and listen at those of *addresses* that the machine has; raise `OSError`.
+
+        *on_client* gets each client's socket; while *is_full* is true, clients wait in the backlog.
+        """
+        sockets = _bind(addresses)
+        try:
+            for sock in sockets:
+                # Accepted sockets inherit the options.
+                sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+                set_keepalive(sock, keepalive)
+                sock.listen(backlog)
+                sock.setblocking(False)
+            #: Where it listens.
+            self.addresses = tuple(Address(*sock.getsockname()[:2]) for sock in sockets)
+            self._acceptors = [_Acceptor(sock, on_client, is_full, self.rest) for sock in sockets]
+        except BaseException:  # such as the port being in use by who has not listened before
+            _close(sockets)
+            raise
+
+    def start(self) -> None:
+        """Begin to accept."""
+        for acceptor in self._acceptors:
+            acceptor.start()
+
+    def close(self) -> None:
+        """Listen no more."""
+        for acceptor in self._acceptors:
+            acceptor.close()
+
+    def rest(self, reason: str) -> None:
+        """Leave the backlog alone for a moment, because the descriptors are used up."""
+        logger.warning('clients have to wait: %s', reason)
+        for acceptor in self._acceptors:
+            acceptor.rest()
+
+    def resume(self) -> None:
+        """Accept again, for there is room for a client."""
+        for acceptor in self._acceptors:
+            acceptor.resume()
+
+
+class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
+    """A `StreamServer` that leaves the sockets that it has accepted open."""
+
+    def __init__(
+        self,
+        listener: GeventSocket,
+        on_client: Callable[[socket], None],
+        is_full: Callable[[], bool],
+        on_exhausted: Callable[[str], None],
+    ) -> None:
         self._on_client = on_client
         self._is_full = is_full
-        super().__init__(tuple(address), self._no_handle, backlog=backlog, spawn=None)
+        self._on_exhausted = on_exhausted
+        super().__init__(listener, self._no_handle, spawn=None)
 
     @staticmethod
     def _no_handle(*args: object) -> None:
         raise AssertionError('do_handle takes the sockets')
-
-    @classmethod
-    def get_listener(cls, address: tuple[str, int], backlog: int, family: int) -> Any:
-        """Bind and listen. Clients' sockets inherit TCP_NODELAY from here. ``::`` is for IPv4, too."""
-        listener = GeventSocket(family)
-        try:
-            if family == AF_INET6:
-                listener.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 0)
-            listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
-            listener.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-            listener.bind(address)
-            listener.listen(backlog)
-        except BaseException:  # such as the port being in use
-            listener.close()
-            raise
-        listener.setblocking(False)
-        return listener
 
     def full(self) -> bool:
         """Return whether there are as many links as are allowed: accepting stops until one is closed."""
@@ -60,7 +105,7 @@ class Listener(StreamServer):  # type: ignore[misc]  # gevent is not typed
         except BlockingIOError:
             return None
         except OSError as error:
-            self.rest(error.strerror or '')
+            self._on_exhausted(error.strerror or '')
             return None
         client = socket(self.socket.family, self.socket.type, self.socket.proto, descriptor)
         client.setblocking(False)
@@ -70,13 +115,63 @@ class Listener(StreamServer):  # type: ignore[misc]  # gevent is not typed
         """Hand the client out."""
         self._on_client(client)
 
-    def rest(self, reason: str) -> None:
-        """Leave the backlog alone for a moment, because the descriptors are used up."""
-        logger.warning('clients have to wait: %s', reason)
+    def rest(self) -> None:
+        """Accept nobody for a moment."""
         self.stop_accepting()
         self._timer = self.loop.timer(EXHAUSTED_PAUSE)
         self._timer.start(self._start_accepting_if_started)
 
     def resume(self) -> None:
-        """Accept again, for there is room for a client."""
+        """Accept again."""
         self._start_accepting_if_started()
+
+
+def _bind(addresses: Sequence[Address]) -> list[GeventSocket]:
+    """Return sockets that are bound to one port of those of *addresses* that the machine has."""
+    attempts = 1 if addresses[0].port else _ATTEMPTS
+    while True:
+        attempts -= 1
+        try:
+            return _bind_once(addresses)
+        except OSError as error:
+            # A port that is free at the first address may be in use at the next one.
+            if error.errno != EADDRINUSE or not attempts:
+                raise
+
+
+def _bind_once(addresses: Sequence[Address]) -> list[GeventSocket]:
+    bound: list[GeventSocket] = []
+    absent: OSError | None = None
+    try:
+        for host, port in addresses:
+            try:
+                bound.append(_bind_socket(host, bound[0].getsockname()[1] if bound else port))
+            except OSError as error:
+                if error.errno not in _ABSENT:
+                    raise
+                absent = error
+    except BaseException:
+        _close(bound)
+        raise
+    if absent is not None and not bound:
+        raise absent
+    return bound
+
+
+def _bind_socket(host: str, port: int) -> GeventSocket:
+    family = AF_INET6 if ':' in host else AF_INET
+    sock = GeventSocket(family)
+    try:
+        if family == AF_INET6:
+            sock.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 0)  # ``::`` is for IPv4, too
+        sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+        sock.bind((host, port))
+    except OSError as error:  # such as the port being in use
+        sock.close()
+        raise OSError(error.errno, error.strerror, str(Address(host, port))) from None
+    return sock
+
+
+def _close(sockets: Sequence[GeventSocket]) -> None:
+    for sock in sockets:
+        sock.close()

@@ -19,6 +19,7 @@ from vaurien.engine.arming import Arming
 from vaurien.engine.idle import IdleWatch
 from vaurien.engine.link import Link
 from vaurien.engine.listener import Listener
+from vaurien.engine.lookup import look_up_listening
 from vaurien.engine.resolver import Resolver
 from vaurien.engine.runtime import Runtime
 from vaurien.engine.toxicity import Toxics
@@ -51,7 +52,8 @@ class ProxyServer:
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
         self.protocol = Protocol.get(settings.protocol)
         self.protocol_options = self.protocol.resolve(settings.protocol_options.get(settings.protocol, {}))
-        self.address = settings.proxy
+        #: Where it listens, or will.
+        self.addresses: tuple[Address, ...] = (settings.proxy,)
         self.backend = settings.backend
         self.resolver = Resolver(settings.backend, self.runtime.spawn)
         self.links: dict[int, Link] = {}
@@ -78,6 +80,11 @@ class ProxyServer:
         """The event loop on which it runs."""
         return self.runtime.loop
 
+    @property
+    def address(self) -> Address:
+        """The first of the addresses, by which it is known: the only one, unless it listens on those of a name."""
+        return self.addresses[0]
+
     # Life
 
     @property
@@ -85,12 +92,12 @@ class ProxyServer:
         """Whether it listens."""
         return self._listener is not None
 
-    def start(self, address: Address | None = None, *, wait: bool = True) -> None:
-        """Bind and listen at *address*, or where it did before; raise `OSError`. Also possible after `shut_down`.
+    def start(self, *addresses: Address, wait: bool = True) -> None:
+        """Bind and listen at *addresses*, or where it did before; raise `OSError`. Also possible after `shut_down`.
 
         *wait* until the backend's name was looked up.
         """
-        listener = self._listen(address or self.address)
+        listener = self._listen(addresses or self.addresses)
         try:
             self.runtime.start()
         except BaseException:
@@ -112,24 +119,25 @@ class ProxyServer:
         self.resolver = Resolver(self.backend, self.runtime.spawn)
         self.resolver.renew(self.loop, self.settings.resolve_interval)
 
-    def _listen(self, address: Address) -> Listener:
-        listener = Listener(address, self.settings.backlog, self.open_link, self._is_full)
+    def _listen(self, addresses: Sequence[Address]) -> Listener:
+        found = [one for address in addresses for one in look_up_listening(address)]
+        listener = Listener(found, self.settings.backlog, self.keepalive, self.open_link, self._is_full)
         listener.start()
-        self.address = Address(*listener.address[:2])
+        self.addresses = listener.addresses
         return listener
 
-    def move(self, address: Address) -> None:
+    def move(self, *addresses: Address) -> None:
         """Listen elsewhere and close all links; raise `OSError`, without having moved, if that is not possible."""
         before = self._listener
-        with self.giving_way(address):
-            self._listener = self._listen(address)
+        with self.giving_way(addresses[0]):
+            self._listener = self._listen(addresses)
         if before is not None:
             before.close()
         self.close_links()
 
-    def set_address(self, address: Address) -> None:
-        """Listen at *address* from the next start on."""
-        self.address = address
+    def set_address(self, *addresses: Address) -> None:
+        """Listen at *addresses* from the next start on."""
+        self.addresses = addresses
 
     @contextmanager
     def giving_way(self, address: Address) -> Iterator[None]:
@@ -144,7 +152,7 @@ class ProxyServer:
         try:
             yield
         except BaseException:
-            self._listener = self._listen(self.address)
+            self._listener = self._listen(self.addresses)
             raise
 
     def close_links(self) -> None:
@@ -201,6 +209,11 @@ class ProxyServer:
         """The seconds in which the backend has to accept."""
         return self.settings.timeout
 
+    @property
+    def keepalive(self) -> int:
+        """The seconds between two questions whether a silent peer is still there."""
+        return self.settings.keepalive
+
     def new_protocol(self) -> BaseProtocol:
         """Return a protocol object for one link."""
         protocol = self.protocol(self.protocol_options)
@@ -248,6 +261,7 @@ class ProxyServer:
         limits: LimitsStatus = {
             'timeout': settings.timeout,
             'idle_timeout': settings.idle_timeout,
+            'keepalive': settings.keepalive,
             'backlog': settings.backlog,
             'max_links': settings.max_links,
         }

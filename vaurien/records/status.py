@@ -47,6 +47,7 @@ class LimitsStatus(TypedDict):
 
     timeout: float
     idle_timeout: float | None
+    keepalive: int
     backlog: int
     max_links: int | None
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
-from socket import AF_INET
-from typing import Any
 
 import msgspec
 
 from vaurien.address import Address, is_host
-from vaurien.engine.lookup import look_up
+from vaurien.engine.lookup import look_up_listening
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import AddressError, ConfigError, ToxiproxyError
@@ -23,6 +21,9 @@ from vaurien.rules.toxics import STREAMS
 from vaurien.settings import ProxySettings
 from vaurien.toxiproxy.fields import ProxyFields, WrittenAddress, make_settings, parse_listen, parse_upstream
 from vaurien.toxiproxy.toxics import read_rules
+
+#: What a name, or an IP address, means to who listens there.
+Addresses = tuple[Address, ...]
 
 
 class ProxyChange(msgspec.Struct, kw_only=True):
@@ -49,9 +50,9 @@ class Lifecycle:
     def create(self, fields: ProxyFields) -> ProxyServer:
         """Create a proxy and return it."""
         self._check_free(fields.name)
-        address = _resolve(fields.listen, 'listen tcp: ') if fields.enabled else None
+        addresses = _resolve(fields.listen, 'listen tcp: ') if fields.enabled else ()
         self._check_free(fields.name)
-        return self._add(fields, address)
+        return self._add(fields, addresses)
 
     def populate(self, fields: ProxyFields, later: Sequence[ProxyFields] = ()) -> ProxyServer:
         """Return a proxy with these fields: the one of that name if it has them, or else a new one in its place.
@@ -69,18 +70,18 @@ class Lifecycle:
 
     def _populate(self, fields: ProxyFields, later: Sequence[ProxyFields]) -> ProxyServer:
         known = self._proxies.get(fields.name)
-        if known is not None and not _differs(known, fields, None):
+        if known is not None and not _differs(known, fields, ()):
             return known
-        address = None
+        addresses: Addresses = ()
         if known is not None or fields.enabled:
-            address = _resolve(fields.listen, '' if known else 'listen tcp: ')
+            addresses = _resolve(fields.listen, '' if known else 'listen tcp: ')
         known = self._proxies.get(fields.name)
         leaving = self._find_leaving(later)
         if known is None:
-            return self._add(fields, address, leaving)
-        if not _differs(known, fields, address):
+            return self._add(fields, addresses, leaving)
+        if not _differs(known, fields, addresses):
             return known
-        return self._replace(known, fields, address, leaving)
+        return self._replace(known, fields, addresses, leaving)
 
     def change(self, name: str, change: ProxyChange) -> ProxyServer:
         """Move, redirect, start or stop a proxy, and return it. Its toxics stay."""
@@ -89,16 +90,18 @@ class Lifecycle:
             text = f'it is {proxy.settings.protocol}, and stays so: delete the proxy, and create it anew'
             raise ToxiproxyError(400, f'bad request body: protocol: {text}')
         listen = proxy.address.written if change.listen is None else change.listen
-        address = None
+        addresses: Addresses = ()
         if listen != proxy.address.written or (change.enabled and not proxy.enabled):
-            address = _resolve(listen)
+            addresses = _resolve(listen)
             proxy = self.find(name)
+            if addresses[0] == proxy.address:  # and it may have had a name with more addresses
+                addresses = proxy.addresses
         enabled = proxy.enabled if change.enabled is None else change.enabled
-        moves = change.listen is not None and not _is_at(proxy, listen, address)
-        if enabled and address is not None and (moves or not proxy.enabled):
-            _bind(proxy.move if proxy.enabled else partial(proxy.start, wait=False), address)
-        elif address is not None and moves:
-            proxy.set_address(WrittenAddress.of(address, listen))
+        moves = change.listen is not None and not _is_at(proxy, listen, addresses)
+        if enabled and addresses and (moves or not proxy.enabled):
+            _bind(proxy.move if proxy.enabled else partial(proxy.start, wait=False), addresses)
+        elif addresses and moves:
+            proxy.set_address(WrittenAddress.of(addresses[0], listen), *addresses[1:])
         if change.upstream is not None and change.upstream != proxy.backend.written:
             proxy.close_links()
             proxy.set_backend(parse_upstream(change.upstream))
@@ -143,31 +146,31 @@ class Lifecycle:
                     leaving.append(proxy)
         return leaving
 
-    def _add(self, fields: ProxyFields, address: Address | None, leaving: Sequence[ProxyServer] = ()) -> ProxyServer:
+    def _add(self, fields: ProxyFields, addresses: Addresses, leaving: Sequence[ProxyServer] = ()) -> ProxyServer:
         proxy = _make(fields, self._proxies.defaults)
-        if address is not None:
-            _start(proxy, address, leaving)
+        if addresses:
+            _start(proxy, addresses, leaving)
         self._proxies.add(proxy)
         return proxy
 
     def _replace(
-        self, known: ProxyServer, fields: ProxyFields, address: Address | None, leaving: Sequence[ProxyServer]
+        self, known: ProxyServer, fields: ProxyFields, addresses: Addresses, leaving: Sequence[ProxyServer]
     ) -> ProxyServer:
         proxy = _make(fields, msgspec.structs.replace(known.settings, toxics=()))
-        if fields.enabled and address is not None:
-            with known.giving_way(address):
-                _start(proxy, address, leaving)
+        if fields.enabled and addresses:
+            with known.giving_way(addresses[0]):
+                _start(proxy, addresses, leaving)
         self._proxies.replace(proxy)
         return proxy
 
 
-def _start(proxy: ProxyServer, address: Address, leaving: Sequence[ProxyServer]) -> None:
-    """Start a proxy at *address*. Those that are *leaving* the same port are disabled, but not if it cannot start."""
-    there = [one for one in leaving if one.enabled and one.address.port == address.port]
+def _start(proxy: ProxyServer, addresses: Addresses, leaving: Sequence[ProxyServer]) -> None:
+    """Start a proxy at *addresses*. Those that are *leaving* the same port are disabled, but not if it cannot start."""
+    there = [one for one in leaving if one.enabled and one.address.port == addresses[0].port]
     with ExitStack() as stack:
         for one in there:
-            stack.enter_context(one.giving_way(address))
-        _bind(partial(proxy.start, wait=False), address)
+            stack.enter_context(one.giving_way(addresses[0]))
+        _bind(partial(proxy.start, wait=False), addresses)
     for one in there:
         one.shut_down()
 
@@ -179,41 +182,38 @@ def _make(fields: ProxyFields, defaults: ProxySettings) -> ProxyServer:
         raise ToxiproxyError(400, f'bad request body: {error}') from None
 
 
-def _differs(proxy: ProxyServer, fields: ProxyFields, address: Address | None) -> bool:
+def _differs(proxy: ProxyServer, fields: ProxyFields, addresses: Addresses) -> bool:
     if (
         fields.upstream != proxy.backend.written
         or (fields.protocol or proxy.settings.protocol) != proxy.settings.protocol
     ):
         return True
-    return not _is_at(proxy, fields.listen, address)
+    return not _is_at(proxy, fields.listen, addresses)
 
 
-def _is_at(proxy: ProxyServer, listen: str, address: Address | None) -> bool:
-    """Return whether the proxy listens where *listen* says. Its address is *address* once it was looked up."""
+def _is_at(proxy: ProxyServer, listen: str, addresses: Addresses) -> bool:
+    """Return whether the proxy listens where *listen* says. Its addresses are *addresses* once they were looked up."""
     try:
-        return listen == proxy.address.written or address == parse_listen(proxy.address.written)
+        return listen == proxy.address.written or parse_listen(proxy.address.written) in addresses[:1]
     except AddressError:
         return False
 
 
-def _resolve(listen: str, prefix: str = '') -> Address:
-    """Return the address to listen on, with an IP address as its host: of IPv4 if the name has one."""
+def _resolve(listen: str, prefix: str = '') -> Addresses:
+    """Return the addresses to listen on, with IP addresses as their hosts: of IPv4 first if the name has one."""
     try:
         address = parse_listen(listen)
     except AddressError as error:
         raise ToxiproxyError(500, f'{prefix}{error.description}') from None
-    found: list[Any] = []
     if is_host(address.host):
         with suppress(OSError):
-            found = look_up(address.host, address.port)
-    if not found:
-        raise ToxiproxyError(500, f'{prefix}lookup {address.host}: no such host')
-    found.sort(key=lambda one: one[0] != AF_INET)
-    return Address(str(found[0][4][0]), address.port)
+            return tuple(look_up_listening(address))
+    raise ToxiproxyError(500, f'{prefix}lookup {address.host}: no such host')
 
 
-def _bind(listen: Callable[[Address], None], address: Address) -> None:
+def _bind(listen: Callable[..., None], addresses: Addresses) -> None:
     try:
-        listen(address)
+        listen(*addresses)
     except OSError as error:
-        raise ToxiproxyError(500, f'listen tcp {address}: bind: {(error.strerror or str(error)).lower()}') from None
+        text = f'{error.filename or addresses[0]}: bind: {(error.strerror or str(error)).lower()}'
+        raise ToxiproxyError(500, f'listen tcp {text}') from None
