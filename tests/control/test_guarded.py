@@ -50,6 +50,6 @@ def test_a_token(vaurien_command: StartCommand) -> None:
         assert head.startswith(b'HTTP/1.1 401 ')
         assert b'www-authenticate: bearer' in head.lower()
         assert TOKEN.encode() not in head + body
-    assert ask(command, '/proxies')[1] == b'{"error":"expected Bearer and the token","status":401}\n'
+    assert ask(command, '/proxies', 'Host: localhost')[1] == b'{"error":"expected Bearer and the token","status":401}\n'
     head, body = ask(command, '/version', 'Host: localhost', f'Authorization: Bearer {TOKEN}')
     assert (head[:15], body) == (b'HTTP/1.1 200 OK', b'{"version": "2.12.0"}\n')

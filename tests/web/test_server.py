@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from time import monotonic
 from typing import Any, cast
 
 import pytest
@@ -20,7 +21,7 @@ from vaurien.control import server as server_module
 from vaurien.control.server import MAX_CLIENTS, ControlServer
 from vaurien.errors import StartError
 from vaurien.settings import ONLY
-from vaurien.web import server as web_server
+from vaurien.web import wsgi_handler
 
 REQUEST = b'GET /behavior HTTP/1.1\r\nHost: localhost\r\n\r\n'
 LAST = b'GET /behavior HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
@@ -152,7 +153,7 @@ class TestLateClients:
             assert answers(served)
 
     def test_they_are_given_up(self, served: ServedProxy, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(web_server, 'CLIENT_TIMEOUT', 0.05)
+        monkeypatch.setattr(wsgi_handler, 'CLIENT_TIMEOUT', 0.05)
         with send(served, data) as peer:
             peer.recv_all()  # to its end, which comes
         assert served.proxy.told == []
@@ -176,13 +177,49 @@ class TestLateClients:
             with suppress(ConnectionError):
                 peer.recv_all()
 
+    def test_they_shut_nobody_out(self, served: ServedProxy, data: bytes) -> None:
+        """However many there are: the one that was idle for the longest time has to leave."""
+        with ExitStack() as stack:
+            late = [stack.enter_context(send(served, data)) for _ in range(2 * MAX_CLIENTS)]
+            assert answers(served)
+            with suppress(ConnectionError):
+                late[0].recv_all()  # to its end, which comes
+            assert late[-1].is_silent(0.05)
 
-def test_more_clients_than_it_takes_wait_for_their_turn(served: ServedProxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web_server, 'CLIENT_TIMEOUT', 0.2)
-    with ExitStack() as stack:
-        for _ in range(MAX_CLIENTS + 8):
-            stack.enter_context(send(served, b'GET'))
+
+@pytest.mark.parametrize('data', [b'GET /', PUT + b'X: ', PUT + b'Content-Length: 9999\r\n\r\n{'], ids=repr)
+def test_a_client_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    monkeypatch.setattr(wsgi_handler, 'HEAD_TIMEOUT', 0.2)
+    monkeypatch.setattr(wsgi_handler, 'LINGER_TIMEOUT', 0.0)
+    monkeypatch.setattr(ControlServer, 'body_timeout', 0.2)
+    with ServedProxy(FakeProxy()) as served:
+        with send(served, data) as peer, suppress(ConnectionError):
+            deadline = monotonic() + TIMEOUT
+            while peer.is_silent(0.02):
+                assert monotonic() < deadline
+                peer.send(b'x')
+        assert served.proxy.told == []
         assert answers(served)
+
+
+def test_a_client_that_was_just_answered_stays(served: ServedProxy) -> None:
+    with ExitStack() as stack:
+        first = stack.enter_context(send(served, b''))
+        for _ in range(MAX_CLIENTS - 8):
+            stack.enter_context(send(served, b''))
+        first.send(REQUEST)
+        first.recv_until(b'{"behavior":"dummy"}')
+        for _ in range(MAX_CLIENTS // 2):
+            stack.enter_context(send(served, b''))
+        assert answers(served)
+        first.send(LAST)
+        assert first.recv_all().endswith(b'{"behavior":"dummy"}')
+
+
+def test_an_answer_is_not_lost_because_a_long_body_is_not_read(served: ServedProxy) -> None:
+    body = bytes(900_000)
+    with send(served, PUT + b'Connection: close\r\nContent-Length: %d\r\n\r\n' % len(body) + body) as peer:
+        assert peer.recv_all().startswith(b'HTTP/1.1 413 ')
 
 
 def test_what_goes_wrong_outside_the_application_is_logged(

@@ -48,6 +48,8 @@ def command(given: argparse.Namespace) -> int:
 class ConnTestServer(WebServer):
     """The HTTP server over *store*. *fetches*: groups may have an upstream endpoint."""
 
+    #: A run has at most 1 MiB of data, but the connection that is tested may be a slow one.
+    body_timeout = 3600.0
     malformed = Malformed('text/plain; charset=utf-8', b'malformed HTTP\n')
 
     def __init__(self, store: Store, address: Address, *, fetches: bool) -> None:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import resource
 import sys
 from contextlib import suppress
+from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
 from pathlib import Path
+
+#: A socket cannot be had because the machine has run out of something, whatever its address is.
+EXHAUSTED = {EMFILE, ENFILE, ENOBUFS, ENOMEM}
 
 #: Descriptors that will be needed beside those of connections: by the event loop, the resolver, reports.
 SPARE = 16

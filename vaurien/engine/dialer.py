@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from _socket import socket
 from collections.abc import Callable
-from errno import EALREADY, EINPROGRESS, EMFILE, ENFILE, ENOBUFS, ENOMEM, ETIMEDOUT
+from errno import EALREADY, EINPROGRESS, EMFILE, ETIMEDOUT
 from os import strerror
 from socket import (
     IPPROTO_TCP,
@@ -20,13 +20,11 @@ from socket import (
 from time import monotonic
 from typing import Any, Protocol
 
+from vaurien.console.limits import EXHAUSTED
 from vaurien.engine.departure import Departure
 from vaurien.engine.resolver import Resolver
 
 WRITE = 2
-
-#: A socket cannot be had because the machine has run out of something, whatever the address is.
-EXHAUSTED = {EMFILE, ENFILE, ENOBUFS, ENOMEM}
 
 #: Seconds to wait, and to leave waiting clients in the backlog, after the process ran out of descriptors.
 EXHAUSTED_PAUSE = 0.5

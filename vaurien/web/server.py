@@ -6,27 +6,24 @@ import logging
 import socket
 from collections.abc import Callable, Iterable
 from functools import partial
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import gevent.pool
 from gevent import pywsgi
 
 from vaurien.address import Address
+from vaurien.console.limits import EXHAUSTED
 from vaurien.errors import StartError
+from vaurien.web.clients import Clients
+from vaurien.web.wsgi_handler import WsgiHandler
 
 logger = logging.getLogger(__name__)
-
-#: How long the server waits for the next bytes of a client, also between two requests, in seconds.
-CLIENT_TIMEOUT = 30.0
-#: The most bytes of a rejected body that are read and dropped. If bytes were left unread, closing the connection would
-#: reset it, and the client might lose the answer (RFC 9112, 9.6).
-MAX_UNREAD = 1024 * 1024
 
 #: How many clients may wait to be accepted: as many as the kernel allows (net.core.somaxconn).
 BACKLOG = 65535
 
-_CHUNK = 16 * 1024
+#: Seconds until the next attempt to accept a client after one failed because no descriptor was left.
+EXHAUSTED_PAUSE = 0.05
 
 #: A WSGI application (PEP 3333).
 App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -45,8 +42,11 @@ class WebServer:
     The host ``''`` means every address of the machine, those of IPv6 included if it has any.
     """
 
-    #: The most clients at a time. More wait to be accepted. Each takes at least one file descriptor.
+    #: The most clients at a time. For one more, the client that was idle for the longest time has to leave. Each takes
+    #: at least one file descriptor.
     max_clients: int
+    #: How long the body of a request may take, in seconds.
+    body_timeout = 60.0
     malformed: Malformed
 
     def __init__(self, address: Address) -> None:
@@ -64,13 +64,15 @@ class WebServer:
         # Accepted connections inherit this. Head and body of an answer are two packets; without it, Nagle's algorithm
         # would hold the second one back until the client confirms the first (RFC 9293, 3.7.4).
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._server = pywsgi.WSGIServer(
+        clients = Clients()
+        self._server = _Server(
+            clients,
             listener,
             self.make_app(listener.getsockname()[0]),
             spawn=gevent.pool.Pool(self.max_clients),
             log=None,
             error_log=logger,
-            handler_class=partial(_Handler, _encode(self.malformed)),
+            handler_class=partial(WsgiHandler, _encode(self.malformed), clients, self.body_timeout),
             environ={'SERVER_NAME': self.wanted.host},  # pywsgi would look the name up, which may block
         )
         self._server.start()
@@ -88,59 +90,51 @@ class WebServer:
             self._server.stop(timeout=0)
 
 
-class _Body(pywsgi.Input):  # type: ignore[misc]
-    """The body of one request."""
+class _Server(pywsgi.WSGIServer):  # type: ignore[misc]
+    """A server with room for the next client: the one that was idle for the longest time has to leave."""
 
-    def _discard(self) -> None:
-        """Leave the rest of the body to `drain`: pywsgi would read it to its end, without a limit."""
+    def __init__(self, clients: Clients, *args: Any, **options: Any) -> None:
+        self._clients = clients
+        self._is_short = False
+        super().__init__(*args, **options)
 
-    def drain(self) -> bool:
-        """Read the rest, up to `MAX_UNREAD` bytes. Return whether its end was reached."""
-        self.send_100_continue_enabled = False
+    def do_read(self) -> Any:
+        """Accept one client; return None if there is none."""
         try:
-            return any(not self.read(_CHUNK) for _ in range(MAX_UNREAD // _CHUNK))
-        except OSError:
-            return False
+            accepted = super().do_read()
+        except OSError as error:
+            if error.errno not in EXHAUSTED:
+                raise
+            self._make_do(error)
+            return None
+        self._is_short = False
+        return accepted
 
+    def do_handle(self, client: Any, *args: Any) -> None:
+        """Serve a client."""
+        self._clients.add(client)
+        super().do_handle(client, *args)
+        self.make_room()
 
-class _Handler(pywsgi.WSGIHandler):  # type: ignore[misc]
-    """The connection of one client. Whatever the client does is answered or logged."""
+    def do_close(self, client: Any, *args: Any) -> None:
+        """Close the connection of a client."""
+        self._clients.remove(client)
+        super().do_close(client, *args)
 
-    rfile: Any
-    wsgi_input: Any
-    close_connection: bool
+    def make_room(self) -> None:
+        """Close an idle connection if there is no room for another one."""
+        if self.pool.full():
+            self._clients.close_idle()
 
-    def __init__(self, malformed: bytes, sock: Any, address: Any, server: Any) -> None:
-        self._malformed = malformed
-        sock.settimeout(CLIENT_TIMEOUT)
-        super().__init__(sock, address, server)
-
-    def handle(self) -> None:
-        with self.rfile:  # if the garbage collector closed it, the event loop might be gone by then
-            try:
-                super().handle()
-            except OSError as error:
-                logger.debug('client %s is gone: %s', self.client_address, error)
-
-    def get_environ(self) -> dict[str, Any]:
-        environ: dict[str, Any] = super().get_environ()
-        given = self.wsgi_input
-        body = _Body(given.rfile, given.content_length, given.socket, given.chunked_input)
-        self.wsgi_input = environ['wsgi.input'] = body
-        return environ
-
-    def handle_one_response(self) -> None:
-        super().handle_one_response()
-        if not self.close_connection:
-            self.close_connection = not self.wsgi_input.drain()
-
-    def _handle_client_error(self, error: Exception) -> tuple[str, bytes]:
-        logger.debug('client %s sent malformed HTTP: %s', self.client_address, error)
-        return '400', self._malformed
-
-    def _log_error(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if isinstance(error, Exception):
-            logger.error('a request failed', exc_info=(kind, error, trace))
+    def _make_do(self, error: OSError) -> None:
+        """Take the descriptor of an idle client, because no other is left, and look again soon."""
+        if not self._is_short:
+            logger.warning('clients have to wait: %s', error.strerror)
+            self._is_short = True
+        self._clients.close_idle()
+        self.stop_accepting()
+        self._timer = self.loop.timer(EXHAUSTED_PAUSE)
+        self._timer.start(self._start_accepting_if_started)
 
 
 def _listen(address: Address) -> socket.socket:
