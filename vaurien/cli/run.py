@@ -12,6 +12,7 @@ from vaurien import __version__
 from vaurien.address import Address
 from vaurien.cli.flags import parse
 from vaurien.console import log
+from vaurien.console.background import in_background
 from vaurien.console.limits import raise_descriptors
 from vaurien.console.output import print_line
 from vaurien.console.signals import on_signals_in_loop
@@ -37,10 +38,11 @@ def run(argv: Sequence[str]) -> int:
     arguments = parse(argv)
     if arguments.demo:
         return show_demo()
-    log.set_up(arguments.settings.log_level, arguments.settings.log_output)
-    if arguments.ignored:
-        logger.warning('ignored, without meaning since version 2: %s', ', '.join(arguments.ignored))
-    return serve(arguments.settings)
+    with in_background():
+        log.set_up(arguments.settings.log_level, arguments.settings.log_output)
+        if arguments.ignored:
+            logger.warning('ignored, without meaning since version 2: %s', ', '.join(arguments.ignored))
+        return serve(arguments.settings)
 
 
 def show_demo() -> int:

@@ -18,6 +18,7 @@ from vaurien.conntest.remote import Remote
 from vaurien.conntest.report import make_report, write_report
 from vaurien.conntest.summary import summarize
 from vaurien.conntest.timestamps import SECOND
+from vaurien.console.background import in_background
 from vaurien.console.command import INTERRUPTED
 from vaurien.console.files import check_writable
 from vaurien.console.limits import describe_shortage
@@ -40,8 +41,9 @@ def command(given: argparse.Namespace) -> int:
         group.remote_addr = remote.url
         client = _make_client(group, remote, given, clock)
         with on_signals_in_loop(client.stop):
-            client.start()
-            watch(client)
+            with in_background():
+                client.start()
+                watch(client)
             was_stopped, group.test_runs = client.stopped, client.runs
             results = _report(group, remote, earlier, given)
     if was_stopped:

@@ -14,6 +14,7 @@ from vaurien.conntest.app import Responders, make_app
 from vaurien.conntest.store import Store
 from vaurien.conntest.upstream import Upstream
 from vaurien.console import log
+from vaurien.console.background import in_background
 from vaurien.console.limits import raise_descriptors
 from vaurien.console.output import print_line
 from vaurien.console.signals import on_signals_in_loop
@@ -32,7 +33,7 @@ def command(given: argparse.Namespace) -> int:
     address = Address(given.host, given.port)
     server = ConnTestServer(store, address, fetches=not given.no_upstream)
     ended = Event()
-    with on_signals_in_loop(ended.set):
+    with in_background(), on_signals_in_loop(ended.set):
         try:
             server.start()
         except (OSError, UnicodeError) as error:  # UnicodeError: a host name that cannot be encoded
@@ -41,7 +42,7 @@ def command(given: argparse.Namespace) -> int:
         print_line(f'conntest {__version__}: http://{where}\nCtrl-C ends')
         ended.wait()
         server.stop()
-    print_line(f'test groups: {len(store.groups)}, runs: {sum(group.count for group in store.groups)}')
+        print_line(f'test groups: {len(store.groups)}, runs: {sum(group.count for group in store.groups)}')
     return 0
 
 

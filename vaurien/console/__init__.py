@@ -7,6 +7,8 @@ output       lines to standard output and error; terminals
 table        rows of values
 percentiles  many values in a few
 log          logging
+writer       writing that nobody waits for
+background   the same for standard output and error
 signals      Ctrl-C and SIGTERM
 limits       open files
 files        files to be read and to be written

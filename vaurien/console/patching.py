@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import metadata
+from importlib import import_module, metadata
+from typing import Any
 
 
 def patch_standard_library() -> None:
@@ -13,6 +15,12 @@ def patch_standard_library() -> None:
 
     with reading_entry_points_once():
         monkey.patch_all()
+
+
+def get_unpatched(module: str, name: str) -> Any:
+    """Return what has that name in a module of the standard library, as it is where nothing was patched."""
+    monkey = sys.modules.get('gevent.monkey')  # not imported by commands that do without gevent
+    return monkey.get_original(module, name) if monkey else getattr(import_module(module), name)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from vaurien import __version__
+from vaurien.console.writer import count_lost
 from vaurien.control.metric_family import Family, Series
 from vaurien.engine.proxy import ProxyServer
 from vaurien.toxiproxy.metrics import FAMILIES as TOXIPROXY_FAMILIES
@@ -99,6 +100,12 @@ class ProxiesCollector(Collector):
                 for labels, value in family.read(proxy, counts):
                     metric.add_metric(labels, *value)
             yield metric
+        lost = CounterMetricFamily(
+            'vaurien_lines_lost_total',
+            'Lines of the log, the standard output and the standard error that could not be written.',
+        )
+        lost.add_metric([], count_lost())
+        yield lost
         versions = {'version': __version__, 'python': platform.python_version(), 'gevent': gevent.__version__}
         build = GaugeMetricFamily(
             'vaurien_build_info', 'The versions that run; the value is always 1.', labels=list(versions)

@@ -13,6 +13,7 @@ from typing import TextIO
 import msgspec
 
 from vaurien.console import log
+from vaurien.console.background import in_background
 from vaurien.console.output import print_line, warn
 from vaurien.console.picture import check_picture
 from vaurien.console.signals import on_signals_in_loop
@@ -42,7 +43,8 @@ def run(settings: Settings, words: Sequence[str]) -> int:
     targets = [test.recipe.target.address for test in tests]
     if not settings.assume_yes and not confirm(targets, settings.connections, stream):
         return 1
-    results = run_tests(tests, settings, stream)
+    with in_background(keep_output=True):
+        results = run_tests(tests, settings, sys.stderr if settings.json else sys.stdout)
     if settings.json:
         application = settings.eureka is not None
         summary = summarize_application(results, words[0]) if application else summarize(results[0])

@@ -9,6 +9,7 @@ from typing import Any
 from gevent import get_hub
 from gevent.event import Event
 
+from vaurien.console.background import in_background
 from vaurien.console.limits import describe_shortage, raise_descriptors
 from vaurien.console.output import print_line, warn
 from vaurien.console.signals import on_signals_in_loop
@@ -34,10 +35,10 @@ def serve(settings: ServerSettings) -> int:
     elif shortage := describe_shortage(settings.maxconnections):
         warn('tcpgoon', shortage)
     server = Server(settings)
-    with on_signals_in_loop(server.over.set):
+    with in_background(), on_signals_in_loop(server.over.set):
         print_line(announce(server.address, settings))
         server.run()
-    print_line(f'accepted: {server.accepted}, most at a time: {server.most}, closed by the client: {server.left}')
+        print_line(f'accepted: {server.accepted}, most at a time: {server.most}, closed by the client: {server.left}')
     return 0
 
 

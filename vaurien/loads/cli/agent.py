@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from vaurien.address import Address
+from vaurien.console.background import in_background
 from vaurien.console.command import run_command
 from vaurien.console.output import print_line
 from vaurien.console.parser import Parser
@@ -46,7 +47,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
     master = Master(address, secret, arguments.heartbeat_timeout, arguments.no_patching)
     supervisor = Supervisor(master, arguments.name)
-    with on_signals(supervisor.end):
+    with in_background(), on_signals(supervisor.end):
         print_line(f'{arguments.name}: for the broker at {address}, Ctrl-C ends', sys.stderr)
         supervisor.run()
     return 0

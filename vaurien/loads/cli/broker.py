@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from vaurien import __version__
 from vaurien.address import Address
 from vaurien.console import log
+from vaurien.console.background import in_background
 from vaurien.console.command import run_command
 from vaurien.console.output import print_line
 from vaurien.console.parser import Parser
@@ -72,7 +73,7 @@ def serve(address: Address, secret: str, heartbeat_timeout: float) -> None:
     log.set_up('info', '-')
     logging.getLogger('locust').setLevel('WARNING')  # it logs connections, not names of agents
     ended = Event()
-    with on_signals_in_loop(ended.set):
+    with in_background(), on_signals_in_loop(ended.set):
         broker = Broker(address, secret, heartbeat_timeout)
         here = Address(address.host, broker.port)
         print_line(f'loads-broker {__version__}: {here}, Ctrl-C ends', sys.stderr)

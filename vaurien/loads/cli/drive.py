@@ -12,6 +12,7 @@ import gevent
 from gevent.pool import Group
 
 from vaurien.console import log
+from vaurien.console.background import in_background
 from vaurien.console.signals import on_signals
 from vaurien.errors import ConfigError
 from vaurien.loads.cli import cluster
@@ -92,7 +93,7 @@ def follow(run: Run, settings: Settings) -> int:
     greenlets = Group()
     for output in outputs:
         output.start(run)
-    with _stopping(run):
+    with in_background(keep_output=True), _stopping(run):
         greenlets.spawn(progress.show)
         greenlets.spawn(_tick, run, outputs)
         try:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from vaurien.address import Address
 from vaurien.console import log
+from vaurien.console.background import in_background
+from vaurien.console.output import make_printable, print_line
 from vaurien.errors import VaurienError
 from vaurien.loads.case import SERVER_URL
 from vaurien.loads.cluster.seal import SECRET
@@ -34,11 +36,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ.pop(name, None)
     del sys.argv[1:]
     prepare(no_patching=arguments.no_patching)
+    log.set_up('error', '-')
+    with in_background():
+        return _serve(arguments, secret)
+
+
+def _serve(arguments: argparse.Namespace, secret: str) -> int:
     import gevent
 
     from vaurien.loads.cluster.worker import Worker
 
-    log.set_up('error', '-')
     worker = Worker(
         arguments.name,
         arguments.host,
@@ -52,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         worker.connect(arguments.broker)
     except (ConnectionError, VaurienError) as error:
-        print(f'{arguments.name}: no broker at {arguments.broker}: {error}', file=sys.stderr)
+        print_line(make_printable(f'{arguments.name}: no broker at {arguments.broker}: {error}'), sys.stderr)
         return 1
     worker.serve()
     return 0

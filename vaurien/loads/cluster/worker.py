@@ -23,7 +23,8 @@ from locust.stats import RequestStats
 
 from vaurien import __version__
 from vaurien.address import Address
-from vaurien.console.output import make_printable
+from vaurien.console.background import flush_background
+from vaurien.console.output import make_printable, print_line
 from vaurien.errors import SealError, SetupError, VaurienError
 from vaurien.loads.cluster import messages, packing, requirements
 from vaurien.loads.cluster.endpoint import close_zmq, resolve_for_zmq
@@ -148,7 +149,7 @@ class Worker:
             self._print(why)
             shutil.rmtree(self._directory, ignore_errors=True)  # in case its host was killed
         finally:
-            os._exit(0)
+            _exit(0)
 
     def _set_up(self, runner: WorkerRunner, content: Any) -> None:
         try:
@@ -193,7 +194,7 @@ class Worker:
 
     def _on_refused(self, environment: Environment, msg: Message) -> None:
         self._print(f'refused: {shorten(msg.data["why"])}')
-        os._exit(1)
+        _exit(1)
 
     def _watch_master(self, heartbeats: Heartbeats) -> None:
         while not heartbeats.is_lost(time.monotonic()):
@@ -208,7 +209,12 @@ class Worker:
 
     def _print(self, text: str) -> None:
         if not self._quiet:
-            print(f'{time.strftime("%H:%M:%S")} {make_printable(f"{self.name}: {text}")}', file=sys.stderr, flush=True)
+            print_line(make_printable(f'{time.strftime("%H:%M:%S")} {self.name}: {text}'), sys.stderr)
+
+
+def _exit(status: int) -> NoReturn:
+    flush_background()
+    os._exit(status)
 
 
 def _describe(error: Exception) -> dict[str, str]:
