@@ -14,14 +14,10 @@ from collections.abc import Callable, Generator
 from typing import NamedTuple, TypeVar
 
 from vaurien.errors import EndOfStreamError
-from vaurien.tcpgoon.target import Place, Target
+from vaurien.tcpgoon.target import Place, Target, bind_address
 
 READ = 1
 WRITE = 2
-
-#: An option of ip(7), which Python knows from 3.12 on: the local port is chosen by connect(), so that it has to be free
-#: for this target only.
-IP_BIND_ADDRESS_NO_PORT = 24
 
 #: Bytes received at a time.
 CHUNK = 65536
@@ -79,8 +75,7 @@ def _connect_to(target: Target, place: Place) -> Steps[socket.socket]:
     try:
         source = target.next_source(place.family)
         if source is not None:
-            sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
-            sock.bind(source)
+            bind_address(sock, source)
         error = sock.connect_ex(place.address)
         if error == errno.EINPROGRESS:
             error = sock.connect_ex(place.address)  # within one machine the handshake is over by now

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import cycle
-from socket import AI_NUMERICHOST, IPPROTO_TCP, SOCK_STREAM, gaierror, getaddrinfo, socket
+from socket import AI_NUMERICHOST, IPPROTO_IP, IPPROTO_TCP, SOCK_STREAM, gaierror, getaddrinfo, socket
 from typing import Any, NamedTuple
 
 from vaurien.address import Address
 from vaurien.errors import ConfigError
+
+#: An option of ip(7), which Python knows from 3.12 on: the local port is chosen by connect(), so that it has to be free
+#: for this target only, and no port is taken before.
+IP_BIND_ADDRESS_NO_PORT = 24
 
 #: The address that `socket.socket` takes: a tuple, with two or four items.
 SocketAddress = Any
@@ -79,13 +83,19 @@ def parse_sources(text: str) -> list[Place]:
         try:
             (source,) = look_up(word.strip('[]'), 0, AI_NUMERICHOST)
             with socket(source.family, SOCK_STREAM) as sock:
-                sock.bind(source.address)
+                bind_address(sock, source.address)
         except ConfigError:
             raise ConfigError(f'{word!r} is not a numeric address', '--source') from None
         except OSError as error:
             raise ConfigError(f'cannot dial from {word}: {error.strerror}', '--source') from None
         sources.append(source)
     return sources
+
+
+def bind_address(sock: socket, source: SocketAddress) -> None:
+    """Let *sock* connect from the address of *source*, and from any port."""
+    sock.setsockopt(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+    sock.bind(source)
 
 
 def format_address(address: SocketAddress) -> str:
