@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
@@ -47,6 +48,26 @@ class Parser(argparse.ArgumentParser):
         elif rest:
             reached.refuse(rest[0])
         return given
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Do as argparse does, but name an unknown flag before a command, and not the word that follows it."""
+        words = list(sys.argv[1:] if args is None else args)
+        if self._subparsers is not None:
+            self._check_flags(words)
+        return super().parse_known_args(words, namespace)
+
+    def _check_flags(self, words: Sequence[str]) -> None:
+        """Raise `ConfigError` if a flag before the command is not known."""
+        left = iter(words)
+        for word in left:
+            if not word.startswith('-'):
+                return  # the command
+            flag, has_value, _ = word.partition('=')
+            action = self._option_string_actions.get(flag)
+            if action is None:
+                self.refuse(word)
+            if action.nargs is None and not has_value:
+                next(left, None)
 
     def refuse(self, word: str) -> NoReturn:
         """Raise `ConfigError` for a word that no argument takes."""

@@ -106,6 +106,46 @@ def test_ends_with_the_proxy_and_minds_no_other(command: Command, peer: Peer, ec
     )
 
 
+@pytest.fixture
+def several(process: Client, echo_server: RawBackend) -> list[Client]:
+    """Two proxies of one process, whose every exchange is delayed, by nothing."""
+    proxies = [process.create_proxy(name, f'{HOST}:0', echo_server.address) for name in ('first', 'second')]
+    for proxy in proxies:
+        proxy.set_behavior('100:delay(sleep=0)')
+    return proxies
+
+
+def use(proxy: Client, size: int) -> str:
+    """Cause a fault on a link of its own."""
+    with Peer.connect(int(proxy.inspect()['listen'].rpartition(':')[2])) as peer:
+        return cause_fault(peer, size)
+
+
+def test_follows_all_of_several(process: Client, several: list[Client], echo_server: RawBackend) -> None:
+    first, second = several
+    with Running('faults', '--follow') as running:
+        running.wait_for(use(first, 1))
+        running.wait_for(use(second, 2))
+        first.delete()
+        late = process.create_proxy('late', f'{HOST}:0', echo_server.address)
+        late.set_behavior('100:delay(sleep=0)')
+        running.wait_for(use(late, 3))
+        running.wait_for(use(second, 4))
+        running.interrupt()
+        assert running.wait() == (130, '')
+    lines = [(line.partition(': ')[0], line.rpartition(' on ')[2]) for line in running.said.splitlines()]
+    assert lines == [('first', '1 bytes'), ('second', '2 bytes'), ('late', '3 bytes'), ('second', '4 bytes')]
+
+
+def test_follows_all_of_several_as_json(several: list[Client]) -> None:
+    with Running('faults', '--follow', '--json') as running:
+        use(several[1], 1)
+        running.wait_for('"1 bytes"}\n')
+        running.interrupt()
+        running.wait()
+    assert [json.loads(line)['proxy'] for line in running.said.splitlines()] == ['second']
+
+
 def make_faults(first: int, count: int) -> list[Fault]:
     return [
         Fault(time=float(i), link=1, exchange=i, behavior='delay', options={}, request='GET /')

@@ -193,7 +193,7 @@ class TestOneOfSeveral:
         assert process.proxy('db').get_backend() == 'localhost:1'
 
     def test_without_a_name(self, redis: Client) -> None:
-        for command in (['get-behavior'], ['clear-faults'], ['faults', '--follow'], ['set-behavior', 'hang']):
+        for command in (['get-behavior'], ['clear-faults'], ['set-behavior', 'hang']):
             said = failed(2, *command)
             assert 'there are db, redis: ' in said
             assert said.endswith(', or with --proxy NAME')

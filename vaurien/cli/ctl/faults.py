@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from vaurien.cli.ctl.command import Command, argument, ask_each, format_json
+import msgspec
+
+from vaurien.cli.ctl.command import AMBIGUOUS, Command, argument, ask_each, format_json
 from vaurien.client import NOT_FOUND, Client
 from vaurien.console.output import make_printable, print_line, wait, warn
 from vaurien.errors import ControlError, UnreachableError
@@ -22,14 +24,14 @@ def list_faults(client: Client, arguments: Namespace) -> Any:
     """Return the last faults. With --follow print them as they come, and return None once nobody reads them."""
     if not arguments.follow:
         return ask_each(client, Client.faults)
-    follow(client, format_json if arguments.json else format_fault)
+    follow(client, as_json=arguments.json)
     return None
 
 
 def show_faults(faults: Sequence[Fault] | Mapping[str, Sequence[Fault]]) -> None:
     """Print each fault on a line, with its proxy first if there are several."""
     if isinstance(faults, Mapping):
-        lines = [f'{make_printable(name)}: {format_fault(fault)}' for name, own in faults.items() for fault in own]
+        lines = [format_fault(fault, name) for name, own in faults.items() for fault in own]
     else:
         lines = list(map(format_fault, faults))
     if lines:
@@ -41,14 +43,45 @@ def clear_faults(client: Client, arguments: Namespace) -> None:
     client.clear_faults()
 
 
-def follow(client: Client, format_: Callable[[Fault], str]) -> None:
-    """Print the last faults and then every new one, until nobody reads the output.
+def follow(client: Client, *, as_json: bool) -> None:
+    """Print the last faults and then every new one, until nobody reads the output; of several proxies, those of all.
 
-    Raise `UnreachableError` when the proxy is gone.
+    Raise `UnreachableError` when the proxy is gone, if it was the only one.
     """
-    for faults in watch(client.proxy(client.status()['name'])):
-        if (faults and not print_line('\n'.join(map(format_, faults)))) or not wait(PAUSE):
+    only = find_only(client)
+    if only is None:
+        found = ([_format(fault, name, as_json) for name, fault in faults] for faults in watch_all(client))
+    else:
+        found = ([_format(fault, '', as_json) for fault in faults] for faults in watch(client.proxy(only)))
+    for lines in found:
+        if (lines and not print_line('\n'.join(lines))) or not wait(PAUSE):
             return
+
+
+def find_only(client: Client) -> str | None:
+    """Return the name of the proxy that *client* is for, None if it could be one of several."""
+    try:
+        return str(client.status()['name'])
+    except ControlError as error:
+        if error.status != AMBIGUOUS:
+            raise
+    return None
+
+
+def watch_all(client: Client) -> Iterator[list[tuple[str, Fault]]]:
+    """Yield the new faults of all proxies, each with the name of its proxy, again and again. Proxies come and go."""
+    watched: dict[str, Iterator[list[Fault]]] = {}
+    while True:
+        watched = {name: watched.get(name) or watch(client.proxy(name)) for name in client.proxies()}
+        new: list[tuple[str, Fault]] = []
+        for name, faults in list(watched.items()):
+            try:
+                new += [(name, fault) for fault in next(faults)]
+            except UnreachableError as error:
+                if error.status != NOT_FOUND:
+                    raise
+                del watched[name]
+        yield sorted(new, key=lambda one: one[1].time)
 
 
 def watch(client: Client) -> Iterator[list[Fault]]:
@@ -81,11 +114,17 @@ def find_new(faults: list[Fault], seen: Fault | None) -> list[Fault]:
     return faults
 
 
-def format_fault(fault: Fault) -> str:
-    """Return a fault as a line, like in the log of the proxy."""
+def _format(fault: Fault, proxy: str, as_json: bool) -> str:
+    if not as_json:
+        return format_fault(fault, proxy)
+    return format_json({'proxy': proxy, **msgspec.structs.asdict(fault)} if proxy else fault)
+
+
+def format_fault(fault: Fault, proxy: str = '') -> str:
+    """Return a fault as a line, like in the log of the proxy, with the name of the *proxy* before it."""
     when = datetime.fromtimestamp(fault.time).isoformat(' ', 'milliseconds')
     text = f'{when} link {fault.link} exchange {fault.exchange}: {fault.behavior} on {fault.request}'
-    return make_printable(text)
+    return make_printable(f'{proxy}: {text}' if proxy else text)
 
 
 COMMANDS = (
@@ -96,8 +135,10 @@ COMMANDS = (
         """\
   vaurienctl faults
       the last faults, up to 1000
+  vaurienctl faults --follow
+      every new one, too, until Ctrl-C; if there are several proxies, with its proxy first
   vaurienctl faults --follow --proxy redis
-      the faults of one of several proxies, and every new one until Ctrl-C
+      those of one of several proxies
   vaurienctl faults --follow --json
       for programs: each fault is a line with a JSON object""",
         show_faults,
