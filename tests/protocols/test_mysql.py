@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -1013,3 +1014,33 @@ def test_withdrawn_request_is_not_expected() -> None:
     assert [kind for kind, _ in protocol.feed_downstream(ONE)] == [REPLY]
     protocol.withdraw()
     assert [kind for kind, _ in protocol.feed_downstream(ok())] == [INTERIM]
+
+
+@pytest.mark.parametrize('rolls_back', [True, False])
+def test_a_lock_wait_timeout_does_what_the_server_says(rolls_back: bool) -> None:
+    """It is asked once."""
+    protocol, _ = downstream([], QUERY)
+    for asks in (True, False):
+        protocol.begin_fault(QUERY, 'seed')
+        effects = protocol.effects(errno=1205)
+        request = next(effects, b'')
+        if asks:
+            assert b'innodb_rollback_on_timeout' in request
+            with suppress(StopIteration):
+                request = effects.send(packet(b'\x0arolls back' if rolls_back else b'\0'))
+        assert (b'ROLLBACK AND NO CHAIN NO RELEASE' in request) == rolls_back
+
+
+def test_effects_understand_query_attributes() -> None:
+    """The backend takes no query without them then."""
+    flags = PLAIN | CLIENT_QUERY_ATTRIBUTES
+    protocol, _ = downstream([], command(3, b'\0\1COMMIT'), flags=flags)
+    protocol.begin_fault(command(3, b'\0\1COMMIT'), 'seed')
+    assert next(protocol.effects(errno=1792))[5:] == b'\0\1ROLLBACK AND NO CHAIN NO RELEASE'
+
+
+@pytest.mark.parametrize('request_', [b'', ANSWERED['ping'], command(0x19, b'\1\0\0\0')])
+def test_no_effects(request_: bytes) -> None:
+    protocol, _ = downstream([], QUERY)
+    protocol.begin_fault(request_, 'seed')
+    assert list(protocol.effects(errno=1062)) == []

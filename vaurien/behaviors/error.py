@@ -52,6 +52,7 @@ class Error(Dummy):
             shown = _carry_out(protocol.effects(**choice), dest)
             if shown:
                 source.sendall(shown)
+        if reply.whole or not reply.closes:
             if not reply.early:
                 source.skip_message()
             reply = protocol.error(**choice)  # now the protocol may know more: the number of the next packet

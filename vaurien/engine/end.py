@@ -141,7 +141,7 @@ class LinkEnd(End):
     def answer(self, reply: ErrorReply) -> None:
         if reply.early:
             self.sendall(reply.early)
-        if (reply.prompt or not reply.closes) and not self._user.request_ended:
+        if (reply.prompt or reply.whole or not reply.closes) and not self._user.request_ended:
             self.skip_message()
         if reply.prompt:
             self.sendall(reply.prompt)

@@ -24,3 +24,5 @@ class ErrorReply(NamedTuple):
     prompt: bytes = b''
     #: Bytes that come before all that, because the client may wait for them in the middle of its request.
     early: bytes = b''
+    #: Whether they come when the whole request has, although the connection closes after them.
+    whole: bool = False

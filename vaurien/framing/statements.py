@@ -45,6 +45,10 @@ class Statements:
         if len(self._coming) > KEPT:
             self.go_to(self._coming[0][0] + 1)
 
+    def withdraw(self, position: int) -> None:
+        """Have names stand for nothing that were to stand for what the request at *position* has."""
+        self._coming = [(at, name, None if at == position else known) for at, name, known in self._coming]
+
     def go_to(self, position: int) -> None:
         """Go to *position*, behind the one before: what `find` returns from now on is right for it."""
         coming = self._coming

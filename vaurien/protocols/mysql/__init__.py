@@ -9,18 +9,21 @@ https://mariadb.com/docs/server/reference/clientserver-protocol; where they are 
 - `requests`, `replies`: the full way to find requests and replies
 - `quick`: the quick way, for one small command and the usual replies to a query
 - `text`: what a request is called, and what an error says
+- `transaction`: what an error leaves behind
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from msgspec import Meta
 
+from vaurien.framing.effects import Effects
 from vaurien.framing.error_reply import INJECTED, ErrorReply, SQLState
 from vaurien.plugins.options import Line
-from vaurien.protocols.mysql import text
-from vaurien.protocols.mysql.commands import EXECUTING
+from vaurien.protocols.mysql import text, transaction
+from vaurien.protocols.mysql.commands import EXECUTING, EXPECTED, NOTHING, PREPARE, PREPARED, RESULTS
 from vaurien.protocols.mysql.packets import MAX_PACKET, peek
 from vaurien.protocols.mysql.quick import QuickMySQL
 
@@ -42,6 +45,11 @@ class MySQL(QuickMySQL):
         'message': ('Text', Line, INJECTED),
     }
     greets = True
+
+    def __init__(self, options: Mapping[str, Any] | None = None) -> None:
+        super().__init__(options)
+        # Whether a lock wait timeout rolls the transaction back; None: the backend was not asked yet.
+        self._rolls_back_on_timeout: bool | None = None
 
     def on_reached(self, position: int) -> None:
         """See `BaseProtocol.on_reached`: numbers stand for what was prepared before that."""
@@ -69,4 +77,24 @@ class MySQL(QuickMySQL):
         if header & MAX_PACKET == MAX_PACKET:
             number += self._up.continued
         closes = header > MAX_PACKET or errno in _FATAL
-        return ErrorReply(text.make_error(number, errno, sqlstate, message), closes)
+        return ErrorReply(text.make_error(number, errno, sqlstate, message), closes, whole=closes)
+
+    def effects(self, errno: int = _ERRNO, *args: Any, **choice: Any) -> Effects:
+        """Roll back where a server would, and have nothing prepared where a preparation fails."""
+        request = self.request
+        if len(request) <= 4 or EXPECTED[request[4]] == NOTHING:
+            return b''
+        if request[4] == PREPARE:
+            self._preparing.insert(0, (self._preparing[0][0], b''))
+            self._outstanding.appendleft(PREPARED)
+            yield transaction.make_bad_prepare()
+        if errno == transaction.LOCK_WAIT_TIMEOUT and self._rolls_back_on_timeout is None:
+            self._outstanding.appendleft(RESULTS)
+            self._rolls_back_on_timeout = transaction.is_yes((yield transaction.make_question(self._capabilities)))
+        statement = text.read_statement(request, self._statements, self._capabilities)
+        if transaction.rolls_back(errno, statement) or (
+            errno == transaction.LOCK_WAIT_TIMEOUT and self._rolls_back_on_timeout
+        ):
+            self._outstanding.appendleft(RESULTS)
+            yield transaction.make_rollback(self._capabilities)
+        return b''

@@ -148,8 +148,11 @@ class FramedRequests(Framed[int]):
 
     def withdraw(self) -> None:
         """See `BaseProtocol.withdraw`."""
-        if self._outstanding:
-            self._forget_oldest()
+        if not self._outstanding:
+            return
+        if self._outstanding[0] == PREPARED:
+            self._statements.withdraw(self._preparing[0][0])
+        self._forget_oldest()
 
     def _forget_oldest(self) -> None:
         if self._outstanding.popleft() == PREPARED:

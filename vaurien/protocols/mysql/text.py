@@ -79,6 +79,16 @@ def describe(request: bytes, statements: Statements, capabilities: int) -> str |
     return _line(name, packet[1:].partition(b'\0')[0]) if command in NAMED else name
 
 
+def read_statement(request: bytes, statements: Statements, capabilities: int) -> str:
+    """Return the statement that *request* executes, if that is known; else an empty text."""
+    packet = request[4:]
+    if packet[:1] == bytes([QUERY]):
+        return _statement(packet, capabilities).decode(errors='backslashreplace')
+    if packet[:1] and packet[0] in EXECUTING:
+        return statements.find(int.from_bytes(packet[1:5], 'little')) or ''
+    return ''
+
+
 def _statement(packet: bytes, capabilities: int) -> bytes:
     if not capabilities & CLIENT_QUERY_ATTRIBUTES:
         return packet[1:]
