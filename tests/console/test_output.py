@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import TextIO
 import pytest
 
 from tests.servers import TIMEOUT
+from tests.terminal import Terminal
 from vaurien.console.output import can_redraw, fail, flush, is_terminal, make_printable, print_line, wait, warn
 
 
@@ -106,11 +106,9 @@ def test_a_wait_while_somebody_reads(capfd: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(('term', 'redrawn'), [('xterm', True), ('dumb', False)])
 def test_a_terminal(monkeypatch: pytest.MonkeyPatch, term: str, redrawn: bool) -> None:
     monkeypatch.setenv('TERM', term)
-    ours, theirs = pty.openpty()
-    with open(theirs, 'w') as stream:  # noqa: PTH123  # a descriptor
+    with Terminal() as terminal, terminal.open() as stream:
         assert is_terminal(stream)
         assert can_redraw(stream) is redrawn
-    os.close(ours)
 
 
 def test_no_terminal() -> None:

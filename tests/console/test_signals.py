@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import pty
 import signal
 import sys
+import termios
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -14,7 +14,8 @@ import pytest
 from gevent.event import Event
 
 from tests.servers import TIMEOUT
-from vaurien.console.signals import ANNOUNCEMENT, on_signals, on_signals_in_loop
+from tests.terminal import Terminal
+from vaurien.console.signals import ANNOUNCEMENT, CLEARED, on_signals, on_signals_in_loop
 
 Catch = Callable[..., AbstractContextManager[None]]
 
@@ -99,22 +100,39 @@ def test_a_loop_without_anything_to_do_waits_for_a_signal() -> None:
         timer.close()
 
 
-@pytest.mark.parametrize(('terminal', 'told'), [('xterm', ANNOUNCEMENT), ('dumb', b'')])
-def test_it_is_announced_on_a_terminal(monkeypatch: pytest.MonkeyPatch, terminal: str, told: bytes) -> None:
-    monkeypatch.setenv('TERM', terminal)
-    ours, theirs = pty.openpty()
-    with open(theirs, 'w') as stream, on_signals(lambda: None):  # noqa: PTH123  # a descriptor
+def shown_on_terminal(monkeypatch: pytest.MonkeyPatch, name: str, number: int = signal.SIGINT) -> bytes:
+    """Return what a terminal, which is the stream of that *name*, shows after a signal."""
+    with Terminal() as terminal, terminal.open() as stream, on_signals(lambda: None):
+        monkeypatch.setattr(sys, name, stream)
+        send(number)
+        os.write(stream.fileno(), b'.')
+        return terminal.wait_for('.').encode()[:-1]
+
+
+@pytest.mark.parametrize(('kind', 'begin'), [('xterm', CLEARED), ('dumb', b'\n')])
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_it_is_announced_on_a_terminal(monkeypatch: pytest.MonkeyPatch, kind: str, begin: bytes, number: int) -> None:
+    monkeypatch.setenv('TERM', kind)
+    assert shown_on_terminal(monkeypatch, 'stderr', number) == begin + ANNOUNCEMENT
+
+
+def test_it_is_announced_where_only_the_output_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('TERM', 'xterm')
+    assert shown_on_terminal(monkeypatch, 'stdout') == CLEARED + ANNOUNCEMENT
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_announced_elsewhere(capfd: pytest.CaptureFixture[str], number: int) -> None:
+    with on_signals(lambda: None):
+        send(number)
+    assert capfd.readouterr() == ('', '')
+
+
+def test_a_terminal_that_is_stopped_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[bool] = []
+    with Terminal() as terminal, terminal.open() as stream, on_signals(lambda: called.append(True)):
+        termios.tcflow(stream.fileno(), termios.TCOOFF)
         monkeypatch.setattr(sys, 'stderr', stream)
         send(signal.SIGINT)
-        os.write(theirs, b'.')
-        shown = b''
-        while not shown.endswith(b'.'):
-            shown += os.read(ours, 1000)
-    os.close(ours)
-    assert shown.replace(b'\r\n', b'\n') == told + b'.'
-
-
-def test_nothing_is_announced_elsewhere(capfd: pytest.CaptureFixture[str]) -> None:
-    with on_signals(lambda: None):
-        send(signal.SIGINT)
-    assert capfd.readouterr() == ('', '')
+        assert called
+        termios.tcflow(stream.fileno(), termios.TCOON)

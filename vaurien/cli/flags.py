@@ -44,7 +44,8 @@ environment:
 
 Weights are percents, also fractions (0.5:error). All other exchanges pass untouched.
 
-The exit status is 0 after Ctrl-C or SIGTERM, 1 if it cannot start, 2 for a mistake in flags or files."""
+The exit status is 0 after Ctrl-C or SIGTERM, 1 if it cannot start, 2 for a mistake in flags or files. A second Ctrl-C
+ends at once, with 130."""
 
 #: The variable of the environment that has the token of Toxiproxy's server.
 TOKEN_VARIABLE = 'TOXIPROXY_AUTH_TOKEN'

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from vaurien.console.output import can_redraw
+from vaurien.console.output import can_redraw, is_terminal
 
 READ = 1
 
-#: Printed over whatever is on the line: the ``^C`` of the terminal, or a progress bar.
-ANNOUNCEMENT = b'\r\x1b[2Kending; Ctrl-C again ends at once\n'
+ANNOUNCEMENT = b'ending; Ctrl-C again ends at once\n'
+#: What removes whatever is on the line: the ``^C`` of the terminal, or a progress bar.
+CLEARED = b'\r\x1b[2K'
 
 
 @contextmanager
@@ -31,8 +33,7 @@ def on_signals(end: Callable[[], object], status: int | None = None) -> Iterator
         if is_ending:
             os._exit(128 + number if status is None else status)
         is_ending = True
-        if can_redraw(sys.stderr):
-            os.write(sys.stderr.fileno(), ANNOUNCEMENT)  # print() is not reentrant, and may be under way
+        _announce()
         end()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -41,6 +42,18 @@ def on_signals(end: Callable[[], object], status: int | None = None) -> Iterator
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _announce() -> None:
+    """Print that a second Ctrl-C ends at once, where people look on: to a terminal, unless it is stopped (Ctrl-S)."""
+    stream = next(filter(is_terminal, (sys.stderr, sys.stdout)), None)
+    if stream is None:
+        return
+    begin = CLEARED if can_redraw(stream) else b'\n'
+    writable = select.poll()
+    writable.register(stream.fileno(), select.POLLOUT)
+    if writable.poll(0):
+        os.write(stream.fileno(), begin + ANNOUNCEMENT)  # print() is not reentrant, and may be under way
 
 
 @contextmanager

@@ -90,6 +90,7 @@ def test_how_it_is_started(worker: Worker, folders: Callable[[], list[str]]) -> 
     assert start.flags[-2:] == ['--no-patching', '--quiet']
     assert MASTER.secret not in ' '.join(start.flags)  # which everybody on the machine can read
     assert [Path(start.flag('--directory')).name] == folders()
+    assert os.getsid(start.pid) == start.pid  # the Ctrl-C of a terminal is not for it
     assert not process.has_ended()
     process.stop()
     assert (process.has_ended(), folders()) == (True, [])

@@ -48,6 +48,7 @@ class WorkerProcess:
             stdin=subprocess.PIPE,
             stdout=sys.stderr,
             env={**os.environ, SECRET: master.secret, 'PYTHONSAFEPATH': '1'},
+            start_new_session=True,  # the Ctrl-C of a terminal is for this process, which tells the worker
         )
 
     def has_ended(self) -> bool:
