@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,7 +15,17 @@ import pytest
 
 from tests.servers import TIMEOUT
 from tests.terminal import Terminal
-from vaurien.console.output import can_redraw, fail, flush, is_terminal, make_printable, print_line, wait, warn
+from vaurien.console.output import (
+    can_redraw,
+    fail,
+    flush,
+    is_terminal,
+    make_printable,
+    print_json,
+    print_line,
+    wait,
+    warn,
+)
 
 
 @contextmanager
@@ -48,6 +59,18 @@ def test_what_a_terminal_might_obey_is_escaped(text: str, printed: str) -> None:
 def test_it_is_escaped_in_a_message_too(capsys: pytest.CaptureFixture[str]) -> None:
     fail('vaurienctl', ValueError('\x1b[2Jall is well\x9b'), 2)
     assert capsys.readouterr().err == 'vaurienctl: error: \\x1b[2Jall is well\\x9b\n'
+
+
+def test_nothing_is_printed_that_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
+    print_line('name\tvalue\n\x1b[2J\r\x9b31m\t…')
+    assert capsys.readouterr().out == 'name\tvalue\n\\x1b[2J\\r\\x9b31m\t…\n'
+
+
+def test_json_is_printed_without_it_too(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({'name': '\x9b2J\x7f\x1b'})
+    out = capsys.readouterr().out
+    assert out == '{\n  "name": "\\u009b2J\\u007f\\u001b"\n}\n'
+    assert json.loads(out) == {'name': '\x9b2J\x7f\x1b'}
 
 
 def test_a_line_is_printed_at_once(capfd: pytest.CaptureFixture[str]) -> None:

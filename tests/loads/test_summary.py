@@ -70,6 +70,20 @@ def test_failed_requests() -> None:
     assert text.endswith('Failed requests:\n  9 x GET /b: 503\n  1 x GET /a: refused\n')
 
 
+#: What a terminal would obey, a line of its own among it.
+EVIL = 'a\x1b[2J\x9b31m\x7f\rb\nHits: 99'
+
+
+def test_nothing_that_a_terminal_would_obey() -> None:
+    stats = TestStats(success=1, counters={EVIL: 2})
+    stats.add_problem('error', 'key', 'two\nlines\x1b', lambda: EVIL)
+    requests, errors = [Requests('GET', EVIL, 1, 0, 1.0, PERCENTILES)], [RequestError('GET', EVIL, EVIL, 1)]
+    text = summary(stats, requests=requests, request_errors=errors, lost=[EVIL])
+    assert all(line.isprintable() for line in text.splitlines())
+    assert [line for line in text.splitlines() if line.startswith('Hits: ')] == ['Hits: 1']
+    assert '1 x error: two\nlines\\x1b\n' in text
+
+
 def test_faults() -> None:
     plan = Plan(test='t', cycles=(Cycle(1, 1),), vaurien=('behavior=error',))
     assert 'Faults injected: none\nHits that met one: 0 (0 answered, 0 retried, 0 failed)\n' in summary(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.commands import MEMORY, run, run_within
+from tests.commands import MEMORY, call, run, run_within
 from tests.peers import Peer, RawBackend, pour
 from tests.servers import HOST
 from tests.tcpgoon.dialing import closed_port
@@ -18,6 +18,7 @@ from tests.tcpgoon.registry import FakeRegistry, fake_registry, instance
 from vaurien.address import Address
 from vaurien.errors import ConfigError, RegistryError
 from vaurien.tcpgoon.eureka import Instance, find_instances
+from vaurien.tcpgoon.main import main
 
 
 @pytest.fixture
@@ -144,6 +145,25 @@ def test_all_are_fine(registry: FakeRegistry, holder: RawBackend) -> None:
     assert (summary['application'], summary['exit_status'], result.returncode) == ('ORDERS', 0, 0)
     assert [one['instance'] for one in summary['instances']] == ['orders-1', 'orders-2']
     assert all(one['counts']['established'] == 2 for one in summary['instances'])
+
+
+#: What a terminal would obey, a line of its own among it.
+EVIL = 'a\x1b[2J\x9b31m\x7f\rb\nFAKE'
+
+
+@pytest.mark.parametrize('flags', [[], ['--json']])
+def test_names_that_a_terminal_would_obey(
+    registry: FakeRegistry, holder: RawBackend, monkeypatch: pytest.MonkeyPatch, flags: list[str]
+) -> None:
+    found = [{**instance(number, holder.port), 'instanceId': EVIL} for number in (1, 2)]
+    registry.name(*found)
+    result = call(main, '-y', '-c', '1', *flags, '--eureka', registry.url, 'ORDERS')
+    assert result.returncode == 0
+    for line in (result.stdout + result.stderr).splitlines():
+        assert line.isprintable()
+        assert not line.startswith('FAKE')
+    if flags:
+        assert [one['instance'] for one in json.loads(result.stdout)['instances']] == [EVIL, EVIL]
 
 
 def test_it_is_asked_for_all(registry: FakeRegistry, raw_backend: RawBackend) -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import sys
-from typing import TextIO
+from typing import Any, TextIO
+
+import msgspec
 
 
 def print_line(text: str, stream: TextIO | None = None, end: str = '\n') -> bool:
     """Print to *stream*, by default the standard output, and flush it; return whether anybody can read it.
 
-    A reader that has gone, as ``head`` does, is no reason to stop.
+    A reader that has gone, as ``head`` does, is no reason to stop. What a terminal might obey is escaped, except line
+    ends and tabs: whoever prints a text from elsewhere within a line escapes these, too, with `make_printable`.
     """
     stream = stream or sys.stdout
     try:
-        print(text, file=stream, end=end, flush=True)
+        print(make_lines_printable(text), file=stream, end=end, flush=True)
     except OSError:
         _discard(stream)
         return False
@@ -69,6 +73,30 @@ def make_printable(text: str) -> str:
     if text.isprintable():
         return text
     return ''.join(char if char.isprintable() else char.encode('unicode_escape').decode() for char in text)
+
+
+def make_lines_printable(text: str) -> str:
+    """Return *text*, which may have several lines and tabs, with escapes in place of what a terminal might obey."""
+    if text.replace('\n', '').replace('\t', '').isprintable():
+        return text
+    return '\n'.join('\t'.join(map(make_printable, line.split('\t'))) for line in text.split('\n'))
+
+
+def print_json(value: Any) -> None:
+    """Print *value* as indented JSON."""
+    print_line(indent_json(value))
+
+
+def indent_json(value: Any) -> str:
+    """Return *value* as indented JSON."""
+    return msgspec.json.format(format_json(value), indent=2)
+
+
+def format_json(value: Any) -> str:
+    """Return *value* as JSON in one line."""
+    text = msgspec.json.encode(value).decode()
+    # The encoder leaves DEL and the control characters from U+0080 on as they are: a terminal obeys these, too.
+    return ''.join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
 
 
 def _join_lines(text: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from textwrap import indent
 
+from vaurien.console.output import make_lines_printable, make_printable
 from vaurien.loads.report import PERCENTILES, Report, Requests
 
 #: The most names of requests, and kinds of problems, that are shown. The JSON output has all.
@@ -25,7 +26,7 @@ def draw_bar(share: float) -> str:
 def summarize(report: Report) -> str:
     """Return the summary, with its parts in the order of Loads."""
     parts = [_format_counts(report), *_format_ends(report), _format_times(report), *_format_faults(report)]
-    return '\n\n'.join([*parts, *_format_problems(report)]) + '\n'
+    return make_lines_printable('\n\n'.join([*parts, *_format_problems(report)])) + '\n'
 
 
 def _format_counts(report: Report) -> str:
@@ -52,13 +53,14 @@ def _format_ends(report: Report) -> Iterator[str]:
     counted = [('Skipped', stats.skipped), ('Cut off', stats.cut), ('Missing', report.missing)]
     lines = [f'{label}: {count}' for label, count in counted if count]
     if report.lost:
-        lines.append(f'Lost agents: {", ".join(report.lost)}')
+        lines.append(f'Lost agents: {make_printable(", ".join(report.lost))}')
     if report.interrupted:
         lines.append('Interrupted: this is what there is so far')
     if lines:
         yield '\n'.join(lines)
     if stats.counters:
-        yield '\n'.join(['Counters:', *(f'  {name}: {count}' for name, count in sorted(stats.counters.items()))])
+        counters = (make_printable(f'  {name}: {count}') for name, count in sorted(stats.counters.items()))
+        yield '\n'.join(['Counters:', *counters])
 
 
 def _format_times(report: Report) -> str:
@@ -76,6 +78,7 @@ def _format_times(report: Report) -> str:
 
 
 def _format_row(name: str, requests: Requests) -> str:
+    name = make_printable(name)
     name = name if len(name) <= NAME_WIDTH else f'{name[: NAME_WIDTH - 1]}…'
     times = ''.join(f'{milliseconds:8}' for milliseconds in requests.percentiles.values())
     return f'{name:{NAME_WIDTH}}{requests.count:8}{requests.failed:8}{times}'
@@ -102,5 +105,5 @@ def _format_problems(report: Report) -> Iterator[str]:
         yield f'… and {len(problems) - SHOWN} more kinds'
     errors = sorted(report.request_errors, key=lambda one: -one.count)[:SHOWN]
     if errors:
-        lines = [f'  {one.count} x {one.method} {one.name}: {one.error}' for one in errors]
+        lines = [make_printable(f'  {one.count} x {one.method} {one.name}: {one.error}') for one in errors]
         yield '\n'.join(['Failed requests:', *lines])

@@ -10,11 +10,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TextIO
 
-import msgspec
-
 from vaurien.console import log
 from vaurien.console.background import in_background
-from vaurien.console.output import print_line, warn
+from vaurien.console.output import make_printable, print_json, print_line, warn
 from vaurien.console.picture import check_picture
 from vaurien.console.signals import on_signals_in_loop
 from vaurien.errors import ConfigError
@@ -48,7 +46,7 @@ def run(settings: Settings, words: Sequence[str]) -> int:
     if settings.json:
         application = settings.eureka is not None
         summary = summarize_application(results, words[0]) if application else summarize(results[0])
-        print_line(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
+        print_json(summary)
     elif settings.eureka is not None:
         print_instances(results)
     if settings.plot is not None:
@@ -61,7 +59,7 @@ def run_tests(tests: Sequence[Test], settings: Settings, stream: TextIO) -> list
     results: list[Result] = []
     for number, test in enumerate(tests, 1):
         if len(tests) > 1:
-            print_line(f'instance {number} of {len(tests)}: {test.title}', stream)
+            print_line(f'instance {number} of {len(tests)}: {make_printable(test.title)}', stream)
         results.append(run_test(test, settings, stream))
         if not settings.json:
             print_line(format_statistics(test.recipe.target.address, results[-1].record))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from vaurien.address import Address
-from vaurien.console.output import print_line
+from vaurien.console.output import make_printable, print_line
 
 WIDTH = 69
 ANSWERS = {'y': True, 'yes': True, 'n': False, 'no': False, '': False}
@@ -45,7 +45,7 @@ def format_warning(targets: Sequence[Address], connections: int) -> str:
         [
             ' WARNING '.center(WIDTH, '*'),
             '* This puts load on a server that may not bear it:',
-            *(f'*\t- Host: {target.host}\n*\t- TCP Port: {target.port}' for target in targets),
+            *(f'*\t- Host: {make_printable(target.host)}\n*\t- TCP Port: {target.port}' for target in targets),
             f'*\t- # of concurrent connections: {connections}',
             '*' * WIDTH,
         ]

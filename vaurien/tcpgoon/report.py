@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from vaurien.address import Address
+from vaurien.console.output import make_printable
 from vaurien.console.percentiles import Spread
 from vaurien.console.table import print_table
 from vaurien.tcpgoon.record import Record
@@ -30,7 +31,7 @@ def format_status(record: Record) -> str:
 
 def format_statistics(address: Address, record: Record) -> str:
     """Return the statistics of a test that is over, in the form of the original; reasons of failures are ours."""
-    lines = [f'--- {address} tcp test statistics ---', format_status(record)]
+    lines = [f'--- {make_printable(str(address))} tcp test statistics ---', format_status(record)]
     for what, times in (
         ('Response time stats for {} established', record.responses),
         ('Time to error stats for {} failed', record.failures),

@@ -18,11 +18,11 @@ from tests.peers import Peer, RawBackend, pour
 from tests.servers import HOST, TIMEOUT, free_port
 from vaurien.cli import ctl
 from vaurien.cli.ctl.behaviors import show_names
-from vaurien.cli.ctl.command import format_json, say_json
 from vaurien.cli.ctl.faults import show_faults
 from vaurien.cli.ctl.options import add_options, parse_options
 from vaurien.cli.ctl.status import show_status
 from vaurien.client import Client
+from vaurien.console.output import format_json, print_json
 from vaurien.errors import OptionError
 from vaurien.records.faults import Fault
 
@@ -274,7 +274,7 @@ def test_no_text_from_elsewhere_reaches_the_terminal_raw(capsys: pytest.CaptureF
     show_faults([fault])
     show_status({'name': EVIL, 'protocol_options': {EVIL: EVIL}})
     show_names([EVIL, 'delay'])
-    say_json([EVIL])
+    print_json([EVIL])
     out, _ = capsys.readouterr()
     assert all(line.isprintable() for line in out.splitlines())
     assert r'a\x1b[2J\x7f\x9b\U000e0001' in out

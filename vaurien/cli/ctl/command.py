@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import msgspec
-
 from vaurien.client import Client
-from vaurien.console.output import make_printable, print_line
+from vaurien.console.output import make_printable, print_json, print_line
 from vaurien.errors import ControlError
 
 #: The HTTP status if a path could mean several proxies.
@@ -54,7 +51,7 @@ class Command(NamedTuple):
         if value is None:
             return
         if as_json:
-            say_json(value)
+            print_json(value)
         else:
             self.show(value)
 
@@ -67,15 +64,3 @@ def ask_each(client: Client, ask: Callable[[Client], Any]) -> Any:
         if error.status != AMBIGUOUS:
             raise
     return {name: ask(client.proxy(name)) for name in client.proxies()}
-
-
-def say_json(value: Any) -> None:
-    """Print *value* as indented JSON."""
-    print_line(msgspec.json.format(format_json(value), indent=2))
-
-
-def format_json(value: Any) -> str:
-    """Return *value* as JSON in one line."""
-    text = msgspec.json.encode(value).decode()
-    # The encoder leaves DEL and the control characters from U+0080 on as they are: a terminal obeys these, too.
-    return ''.join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from vaurien.cli.ctl.command import AMBIGUOUS, Command, argument, ask_each, format_json
+from vaurien.cli.ctl.command import AMBIGUOUS, Command, argument, ask_each
 from vaurien.client import NOT_FOUND, Client
-from vaurien.console.output import make_printable, print_line, wait, warn
+from vaurien.console.output import format_json, make_printable, print_line, wait, warn
 from vaurien.errors import ControlError, UnreachableError
 from vaurien.records.fault_log import KEPT
 from vaurien.records.faults import Fault

@@ -10,7 +10,7 @@ from typing import Any
 from vaurien.cli.ctl.command import Command, argument
 from vaurien.cli.ctl.toxics import PROXY, show_toxics
 from vaurien.client import Client
-from vaurien.console.output import is_terminal, print_line
+from vaurien.console.output import is_terminal, make_printable, print_line
 from vaurien.console.table import print_rows
 
 #: The columns of Toxiproxy's command, and one more.
@@ -81,7 +81,7 @@ def show_inspected(proxy: Mapping[str, Any]) -> None:
     """Print each toxic of a proxy on a line; in a terminal, a line about the proxy comes first."""
     if is_terminal(sys.stdout):
         name, listen, upstream, enabled, _, protocol = _make_row(proxy)
-        print_line(f'{name}: {listen} -> {upstream} ({protocol}), {enabled}')
+        print_line(make_printable(f'{name}: {listen} -> {upstream} ({protocol}), {enabled}'))
     show_toxics(proxy['toxics'])
 
 

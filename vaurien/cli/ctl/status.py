@@ -6,9 +6,9 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any
 
-from vaurien.cli.ctl.command import Command, ask_each, format_json
+from vaurien.cli.ctl.command import Command, ask_each
 from vaurien.client import Client
-from vaurien.console.output import make_printable, print_line
+from vaurien.console.output import format_json, make_printable, print_line
 from vaurien.console.table import print_rows
 
 #: What is printed of each of several proxies.

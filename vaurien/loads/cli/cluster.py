@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vaurien.address import Address
-from vaurien.console.output import print_line
+from vaurien.console.output import make_printable, print_line
 from vaurien.errors import StartError
 from vaurien.loads.cluster import messages, packing
 from vaurien.loads.cluster.broker_client import BrokerClient, is_listening
@@ -57,7 +57,7 @@ def ask(settings: Settings, secret: str) -> int:
     broker = _connect(settings, secret)
     if settings.purge_broker:
         stopped = broker.ask(messages.PURGE)['stopped']
-        print_line(f'{f"stopped {stopped}" if stopped else "nothing ran"}, results deleted')
+        print_line(make_printable(f'{f"stopped {stopped}" if stopped else "nothing ran"}, results deleted'))
     else:
         print_line(_describe(broker))
     broker.close()
@@ -77,7 +77,7 @@ def check(settings: Settings, secret: str) -> int:
     run.execute()
     report = run.report()
     for name in report.agents:
-        print_line(f'{name}: {"lost" if name in report.lost else "ok"}')
+        print_line(f'{make_printable(name)}: {"lost" if name in report.lost else "ok"}')
     return report.status
 
 
@@ -95,11 +95,13 @@ def _describe(broker: BrokerClient) -> str:
     run = about['run']
     if run is not None:
         whose = ', '.join(filter(None, (run['project_name'], run['user_id'])))
-        lines.append(f'{"last run" if run["over"] else "runs"}: {run["test"]}{f" ({whose})" if whose else ""}')
+        text = f'{"last run" if run["over"] else "runs"}: {run["test"]}{f" ({whose})" if whose else ""}'
+        lines.append(make_printable(text))
     lines.append(f'agents: {len(about["agents"])}')
     for agent in about['agents']:
         state = 'busy' if agent['busy'] else 'idle'
-        lines.append(f'  {agent["name"]}: {state}, Python {agent["python"]}, vaurien {agent["version"]}')
+        text = f'  {agent["name"]}: {state}, Python {agent["python"]}, vaurien {agent["version"]}'
+        lines.append(make_printable(text))
     return '\n'.join(lines)
 
 

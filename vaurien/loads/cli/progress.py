@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import gevent
 
-from vaurien.console.output import can_redraw, print_line
+from vaurien.console.output import can_redraw, make_printable, print_line
 from vaurien.loads.summary import draw_bar
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Progress:
                 waiting, since = run.waiting, time.monotonic()
             if waiting not in ('', self._shown) and time.monotonic() - since > WAITING_AFTER:
                 self._shown = waiting
-                print_line(f'{waiting} (Ctrl-C ends)', sys.stderr)
+                print_line(make_printable(f'{waiting} (Ctrl-C ends)'), sys.stderr)
             if run.started is not None:
                 if self._is_bar:
                     self._draw()

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from vaurien.console.files import check_writable, writing
-from vaurien.console.output import print_line
+from vaurien.console.output import indent_json, print_line
 from vaurien.loads.outputs.base import Output
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ class JSON(Output):
             check_writable(self.option('filename'))
 
     def finish(self, run: Run, report: Report) -> None:
-        text = msgspec.json.format(msgspec.json.encode(report.to_data())).decode()
+        text = indent_json(report.to_data())
         path = Path(self.option('filename'))
         if path == Path('-'):
             print_line(text)
