@@ -19,6 +19,7 @@ from vaurien.address import Address
 from vaurien.embedded import Proxy
 from vaurien.engine.listener import Listener
 from vaurien.engine.proxy import ProxyServer
+from vaurien.engine.reserve import RESERVE
 
 
 def exchange(client: Peer) -> None:
@@ -201,7 +202,7 @@ def descriptors(pid: int) -> int:
 def test_without_descriptors(vaurien_command: StartCommand, echo_server: RawBackend, spare: int) -> None:
     """The limit may be met by the client's socket or by the one to the backend: whoever meets it waits."""
     command = vaurien_command('--backend', echo_server.address, '--log-level', 'info')
-    limit = descriptors(command.pid) + 10 + spare
+    limit = descriptors(command.pid) + 10 + spare + RESERVE
     resource.prlimit(command.pid, resource.RLIMIT_NOFILE, (limit, limit))
     clients = [Peer.connect(command.port) for _ in range(15)]
     for client in clients:

@@ -16,6 +16,7 @@ From the bottom up; each file says in a `Protocol` what it asks of those above i
 turns       what takes long, bit by bit
 runtime     the event loop, the buffer, greenlets and the clock
 held        bytes that are kept back, with their marks
+reserve     the file descriptors that links leave to others
 splice      long transfers inside the kernel
 chain       the toxics on one stream
 stream      one direction of a link

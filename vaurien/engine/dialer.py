@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 from vaurien.console.limits import EXHAUSTED
 from vaurien.engine.departure import Departure
+from vaurien.engine.reserve import DESCRIPTORS
 from vaurien.engine.resolver import Resolver
 
 WRITE = 2
@@ -51,6 +52,9 @@ def begin_connecting(family: int, address: Any, keepalive: int) -> tuple[socket 
         sock = socket(family, SOCK_STREAM | SOCK_NONBLOCK)
     except OSError as failure:  # no descriptor is left, or the machine has no IPv6
         return None, failure.errno or EMFILE
+    if DESCRIPTORS.is_reserved(sock.fileno()):
+        sock.close()
+        return None, EMFILE
     sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
     set_keepalive(sock, keepalive)
     error = sock.connect_ex(address)

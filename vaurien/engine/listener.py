@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from _socket import socket
 from collections.abc import Callable, Sequence
-from errno import EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT
+from errno import EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EMFILE
+from os import strerror
 from socket import AF_INET, AF_INET6, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SO_REUSEADDR, SOL_SOCKET, TCP_NODELAY
 
 from gevent.server import StreamServer
@@ -13,6 +14,7 @@ from gevent.socket import socket as GeventSocket  # noqa: N812  # beside the pla
 
 from vaurien.address import Address
 from vaurien.engine.dialer import EXHAUSTED_PAUSE, set_keepalive
+from vaurien.engine.reserve import DESCRIPTORS
 
 logger = logging.getLogger(__name__)
 
@@ -100,6 +102,9 @@ class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
 
     def do_read(self) -> tuple[socket] | None:
         """Accept one client."""
+        if not DESCRIPTORS.has_room(self.socket.fileno()):
+            self._on_exhausted(strerror(EMFILE))
+            return None
         try:
             descriptor, _ = self.socket._accept()
         except BlockingIOError:
@@ -107,6 +112,7 @@ class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
         except OSError as error:
             self._on_exhausted(error.strerror or '')
             return None
+        DESCRIPTORS.note(descriptor)
         client = socket(self.socket.family, self.socket.type, self.socket.proto, descriptor)
         client.setblocking(False)
         return (client,)

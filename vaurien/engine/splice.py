@@ -9,6 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
+from vaurien.engine.reserve import DESCRIPTORS
+
 #: Bytes a pipe is asked to hold: the most an unprivileged process may ask for (/proc/sys/fs/pipe-max-size).
 PIPE_SIZE = 1024 * 1024
 
@@ -73,6 +75,10 @@ class Splice:
         try:
             read_end, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
+            return None
+        if DESCRIPTORS.is_reserved(max(read_end, write_end)):
+            os.close(read_end)
+            os.close(write_end)
             return None
         with suppress(OSError):  # the user's quota of pipe pages is used up: the default size works too
             fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, PIPE_SIZE)

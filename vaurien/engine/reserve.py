@@ -1,0 +1,53 @@
+"""The file descriptors that links leave to others: the control API answers when clients have used up the rest.
+
+Nobody has to count descriptors. The kernel gives out the lowest number that is free (open(2)), whoever in the process
+asks, so the number of the last one says how many are taken.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
+
+#: How many descriptors links leave: for clients of the control API, names to be looked up, files, listeners.
+RESERVE = 32
+
+#: So near to the limit, each link is made sure of before its client is accepted. Others than links, such as clients of
+#: the control API, may take about as many between two links.
+NEAR = 256
+
+
+class Descriptors:
+    """What is known of the descriptors of the process. A link that opens costs one question for the limit."""
+
+    def __init__(self) -> None:
+        self._limit = sys.maxsize
+        self._last = 0
+
+    def note(self, descriptor: int) -> None:
+        """Note the descriptor of a client that was accepted."""
+        self._last = descriptor
+        limit = getrlimit(RLIMIT_NOFILE)[0]  # every time, because it may be changed from outside (prlimit(1))
+        self._limit = sys.maxsize if limit == RLIM_INFINITY else limit
+
+    def is_reserved(self, descriptor: int) -> bool:
+        """Return whether a descriptor that a link has got is one of those that it has to leave."""
+        self._last = descriptor
+        return descriptor >= self._limit - RESERVE
+
+    def has_room(self, listener: int) -> bool:
+        """Return whether one more link fits, which takes two descriptors. *listener* is any that is open."""
+        if self._last < self._limit - NEAR:
+            return True
+        try:
+            free = os.dup(listener)
+        except OSError:
+            return False
+        os.close(free)
+        self.note(free)
+        return not self.is_reserved(free + 1)
+
+
+#: The ones of this process, for the proxies of all its threads.
+DESCRIPTORS = Descriptors()
