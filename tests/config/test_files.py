@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from vaurien.config.files import READERS, read_document
+from vaurien.config import yaml_loader
+from vaurien.config.files import MAX_SIZE, READERS, read_document
 from vaurien.errors import ConfigError
 
 INI = """\
@@ -125,7 +126,6 @@ def test_ill_typed_yaml(tmp_path: Path, content: str) -> None:
     ('name', 'content'),
     [
         ('vaurien.yaml', '[' * 5000),
-        ('vaurien.yaml', 'vaurien: &a {b: *a}'),
         ('vaurien.toml', 'a = ' + '[' * 5000),
     ],
 )
@@ -134,11 +134,59 @@ def test_endless_nesting(tmp_path: Path, name: str, content: str) -> None:
         read_document(write(tmp_path, name, content))
 
 
+def repeat_aliases(first: str, template: str) -> str:
+    """Lines, of which each has the one before nine times."""
+    lines = [f'l0: &l0 {first}']
+    for i in range(1, 20):
+        aliases = ', '.join([f'*l{i - 1}'] * 9)
+        lines.append(f'l{i}: &l{i} {template.replace("*", aliases)}')
+    return '\n'.join(lines)
+
+
+@pytest.mark.parametrize(
+    ('content', 'said'),
+    [
+        (repeat_aliases('x', '[*]'), '5: more than 1000 values'),
+        (repeat_aliases('{a: 1}', '{<<: [*]}'), '4: more than 1000 values'),
+        ('a: [' + '[],' * 1000 + ']', '1: more than 1000 values'),
+        ('- 1\n' * 1001, '1000: more than 1000 values'),
+        ('vaurien:\n  a: &a {b: *a}', '2: an alias within what it stands for'),
+        ('a: ' + '1:' * 10_000 + '0', '1: a number of more than 100 characters'),
+        ('a: 0x' + 'f' * 10_000, '1: a number of more than 100 characters'),
+        ('a: !!float ' + '9' * 1000, '1: a number of more than 100 characters'),
+    ],
+)
+def test_yaml_that_stands_for_too_much(
+    tmp_path: Path, content: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(yaml_loader, 'MAX_VALUES', 1000)
+    path = write(tmp_path, 'vaurien.yaml', content)
+    with pytest.raises(ConfigError, match=f'^{path}:{said}$'):
+        read_document(path)
+
+
+def test_an_alias(tmp_path: Path) -> None:
+    content = 'proxy:\n  a: &all {protocol: redis}\n  b: {<<: *all, seed: 1}\n  c: *all\n'
+    tree = read_document(write(tmp_path, 'vaurien.yaml', content)).tree
+    redis = {'protocol': 'redis'}
+    assert tree == {'proxy': {'a': redis, 'b': {**redis, 'seed': 1}, 'c': redis}}
+
+
+def test_a_long_number_of_toml(tmp_path: Path) -> None:
+    path = write(tmp_path, 'vaurien.toml', 'a = ' + '1' * 5000)
+    with pytest.raises(ConfigError, match=f'^{path}: Exceeds the limit'):
+        read_document(path)
+
+
 @pytest.mark.parametrize('name', ['vaurien.ini', 'vaurien.toml', 'vaurien.yaml'])
 class TestUnreadable:
     def test_missing(self, tmp_path: Path, name: str) -> None:
         with pytest.raises(ConfigError, match=f'{name}: cannot read it: No such file'):
             read_document(str(tmp_path / name))
+
+    def test_too_large(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(ConfigError, match=f'{name}: cannot read it: it has more than 1 MiB'):
+            read_document(write(tmp_path, name, b'#' * (MAX_SIZE + 1)))
 
     def test_a_directory(self, tmp_path: Path, name: str) -> None:
         (tmp_path / name).mkdir()

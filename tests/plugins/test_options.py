@@ -92,6 +92,11 @@ def test_a_long_wrong_value_is_shortened() -> None:
     assert len(str(caught.value)) < 80
 
 
+def test_a_wrong_number_may_be_as_long_as_it_likes() -> None:
+    with pytest.raises(OptionError, match=r'got a very long number$'):
+        convert(16**10_000, bool)
+
+
 def test_what_is_not_given_is_the_default() -> None:
     assert Late().option('sleep') == 1.0
     assert Late(Late.resolve({'sleep': 2})).option('sleep') == 2.0

@@ -6,10 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vaurien.console.files import read_file
 from vaurien.errors import ConfigError
 
 if TYPE_CHECKING:
     import yaml
+
+#: The most bytes of a file. The parser of YAML, which is the slowest, takes several seconds for as many.
+MAX_SIZE = 1024 * 1024
 
 
 class Document(NamedTuple):
@@ -35,7 +39,7 @@ def read_document(path: str) -> Document:
 
 def _read_text(path: str) -> str:
     try:
-        data = Path(path).read_bytes()
+        data = read_file(path, MAX_SIZE)
     except OSError as error:
         raise ConfigError(f'cannot read it: {error.strerror}', path) from None
     try:
@@ -72,13 +76,17 @@ def _read_toml(path: str, text: str) -> Document:
         return Document(tomli.loads(text), {})
     except tomli.TOMLDecodeError as error:
         raise ConfigError(f'{error.msg} (column {error.colno})', f'{path}:{error.lineno}') from None
+    except ValueError as error:  # of a number with more digits than Python reads
+        raise ConfigError(str(error), path) from None
 
 
 def _read_yaml(path: str, text: str) -> Document:
     import yaml
 
+    from vaurien.config.yaml_loader import Loader
+
     try:
-        loader = yaml.SafeLoader(text)
+        loader = Loader(text)
         node = loader.get_single_node()
         if node is None:
             return Document(None, {})

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from vaurien.config.files import read_document
 from vaurien.config.keys import CLASSIC, REGISTRIES
 from vaurien.errors import ConfigError
-from vaurien.plugins.options import convert, did_you_mean
+from vaurien.plugins.options import convert, did_you_mean, shorten
 from vaurien.plugins.registry import load_callable
 
 Sections = dict[str, dict[str, Any]]
@@ -88,7 +88,7 @@ def register(source: Source) -> None:
 def _read_mapping(value: Any, path: str, place: Callable[[str], str]) -> dict[str, Any]:
     """Return *value*, found at that dotted path, as keys and values; an empty section may be None."""
     if value is not None and not isinstance(value, dict):
-        raise ConfigError(f'expected keys and values, got {value!r}', place(path))
+        raise ConfigError(f'expected keys and values, got {shorten(value)}', place(path))
     mapping: dict[str, Any] = {}
     seen: dict[str, str] = {}
     for key, inner in (value or {}).items():

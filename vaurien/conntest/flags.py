@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 
 from vaurien.conntest.plan import Plan
+from vaurien.console.files import read_file
 from vaurien.console.parser import Parser, value_of
 from vaurien.errors import ConfigError
 from vaurien.settings import Count, Port, Seconds
@@ -57,6 +58,9 @@ PLAN = (
     ('upstream-endpoint', 'URL', 'URL that the server fetches for each run'),
     ('upstream-timeout-ns', 'NS', 'nanoseconds that the fetch may take (default: no limit)'),
 )
+
+#: The most bytes of data from a file. Our own server takes 1 MiB, others may take more.
+MAX_DATA_FILE = 64 * 1024 * 1024
 
 #: Values of flags that are not given. Those of the API are all 0.
 PLAN_DEFAULTS = {'run_count': 100, 'concurrency': 1}
@@ -159,6 +163,6 @@ def _read_data(given: argparse.Namespace) -> bytes:
     if given.data_file is None:
         return os.fsencode(given.data or '')  # the very bytes of the command line
     try:
-        return bytes(given.data_file.read_bytes())
+        return read_file(given.data_file, MAX_DATA_FILE)
     except OSError as error:
         raise ConfigError(f'cannot read {given.data_file}: {error.strerror}') from None

@@ -9,8 +9,13 @@ import msgspec
 
 from vaurien.conntest.messages import Report, Result, Run, RunGroup
 from vaurien.conntest.timestamps import UNSET, parse_timestamp
-from vaurien.console.files import writing
+from vaurien.console.files import read_file, writing
+from vaurien.console.values import has_more_values
 from vaurien.errors import ConfigError
+
+#: The most bytes and values of a report: those of some 200,000 runs.
+MAX_REPORT = 256 * 1024 * 1024
+MAX_VALUES = 10_000_000
 
 #: What can be wrong with a run beside its own error. The first two are the words of the original.
 NOT_FOUND = 'server run not found'
@@ -54,10 +59,16 @@ def write_report(report: Report, path: Path) -> None:
 def read_report(path: Path) -> Report:
     """Read a report, also one of the original client; raise `ConfigError`."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Report)
+        content = read_file(path, MAX_REPORT)
     except OSError as error:
         raise ConfigError(f'cannot read {path}: {error.strerror}') from None
-    except msgspec.DecodeError as error:
+    if has_more_values(content, MAX_VALUES):
+        raise ConfigError(f'{path} is not a report: more than {MAX_VALUES} values')
+    try:
+        return msgspec.json.decode(content, type=Report)
+    except RecursionError:
+        raise ConfigError(f'{path} is not a report: nested too deeply') from None
+    except (msgspec.DecodeError, ValueError) as error:
         raise ConfigError(f'{path} is not a report: {error}') from None
 
 

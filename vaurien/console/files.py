@@ -1,12 +1,37 @@
-"""Files that a command writes: they are checked before the work starts, so that it is not lost at its end."""
+"""Files that a command reads, up to a limit, and files that it writes, which are checked before the work starts."""
 
 from __future__ import annotations
 
+import errno
+import os
+import select
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_ISREG
+from time import monotonic
 
 from vaurien.errors import ConfigError
+
+#: Seconds that a pipe may take: ``<(command)`` of a shell is one. Nobody may ever write to it.
+READ_TIMEOUT = 10.0
+#: Bytes that are read at once.
+CHUNK = 1024 * 1024
+
+
+def read_file(path: Path | str, most: int) -> bytes:
+    """Return what is in a file, in a pipe or comes from a device, up to *most* bytes, a whole number of MiB.
+
+    Raise `OSError`, whose ``strerror`` says why it cannot be read, also if there is more of it or if it takes too long.
+    """
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # to open a pipe would wait for somebody who writes
+    try:
+        content = b''.join(_read(file, most + 1))
+    finally:
+        os.close(file)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f'it has more than {most >> 20} MiB')
+    return content
 
 
 @contextmanager
@@ -25,3 +50,26 @@ def check_writable(path: Path | str) -> None:
         Path(path).open('ab').close()
         if not existed:
             Path(path).unlink()
+
+
+def _read(file: int, most: int) -> Iterator[bytes]:
+    """Yield what is in an open file, piece by piece, until its end or until there are *most* bytes."""
+    can_wait = not S_ISREG(os.fstat(file).st_mode)
+    deadline = monotonic() + READ_TIMEOUT
+    while most > 0:
+        if can_wait:
+            _wait(file, deadline)
+        with suppress(BlockingIOError):  # somebody else was faster
+            if not (piece := os.read(file, min(most, CHUNK))):
+                return
+            most -= len(piece)
+            yield piece
+
+
+def _wait(file: int, deadline: float) -> None:
+    """Wait until there is something to read, or nobody writes any more. Raise `OSError` at the *deadline*."""
+    poll = select.poll()
+    poll.register(file, select.POLLIN)
+    left = deadline - monotonic()
+    if left <= 0 or not poll.poll(1000 * left):
+        raise OSError(errno.ETIMEDOUT, f'it does not end within {READ_TIMEOUT:g} s')

@@ -8,7 +8,7 @@ from typing import Any
 from vaurien.address import Address
 from vaurien.behaviors.dummy import Dummy
 from vaurien.errors import AddressError, ConfigError, OptionError
-from vaurien.plugins.options import did_you_mean
+from vaurien.plugins.options import did_you_mean, shorten
 from vaurien.plugins.registry import NAME
 from vaurien.protocols.base import BaseProtocol
 from vaurien.rules.behaviors import Options, check_own_options, complete_rules, read_rules
@@ -107,7 +107,7 @@ def _take_text(fields: dict[str, Any], key: str) -> str:
         raise ConfigError('missing', key)
     value = fields.pop(key)
     if not isinstance(value, str):
-        raise ConfigError(f'expected a text, got {value!r}', key)
+        raise ConfigError(f'expected a text, got {shorten(value)}', key)
     return value
 
 

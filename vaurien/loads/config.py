@@ -9,7 +9,7 @@ from vaurien.config.files import read_document
 from vaurien.errors import ConfigError, OptionError
 from vaurien.loads.outputs import OUTPUTS
 from vaurien.loads.settings import QUESTIONS, SETTINGS, Settings, read_value
-from vaurien.plugins.options import convert, did_you_mean
+from vaurien.plugins.options import convert, did_you_mean, shorten
 
 #: Settings that need another one, and the reason.
 NEEDS = (
@@ -40,13 +40,13 @@ def read(path: str) -> Source:
         return f'{path}{line}: {dotted}'
 
     if tree is not None and not isinstance(tree, dict):
-        raise ConfigError(f'expected keys and values, got {tree!r}', path)
+        raise ConfigError(f'expected keys and values, got {shorten(tree)}', path)
     for section in tree or {}:
         if section != 'loads':
             raise ConfigError(f'unknown section {section!r}, {did_you_mean(str(section), ["loads"])}', path)
     values = (tree or {}).get('loads') or {}
     if not isinstance(values, dict):
-        raise ConfigError(f'expected keys and values, got {values!r}', place(''))
+        raise ConfigError(f'expected keys and values, got {shorten(values)}', place(''))
     return Source({str(key): value for key, value in values.items()}, place, text)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from difflib import get_close_matches
-from reprlib import repr as shorten
+from reprlib import Repr
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 import msgspec
@@ -23,6 +23,9 @@ Option = tuple[str, Any, Any]
 
 #: One line of text that any protocol can carry in an error: with what stands before it, no more than 512 bytes.
 Line = Annotated[str, msgspec.Meta(pattern='^[ -~]+$', max_length=400)]
+
+
+_repr = Repr()
 
 
 class Parsed:
@@ -50,6 +53,14 @@ class Parsed:
 
     def __hash__(self) -> int:
         return hash(self.text)
+
+
+def shorten(value: Any) -> str:
+    """Return *value* as a message shows it: the beginning and the end, if it is long."""
+    try:
+        return _repr.repr(value)
+    except ValueError:  # of a number with more digits than Python writes
+        return 'a very long number'
 
 
 def did_you_mean(word: str, known: list[str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from vaurien.address import Address
+from vaurien.console.files import read_file
 from vaurien.console.limits import describe_shortage
 from vaurien.errors import ConfigError
 from vaurien.plugins.options import convert
@@ -16,6 +17,8 @@ from vaurien.tcpgoon.ports import check_ports
 from vaurien.tcpgoon.settings import Settings, TargetPort
 from vaurien.tcpgoon.target import Target, parse_sources
 
+#: The most bytes of a file of certificates. Those of all authorities that browsers trust are a fifth of one MiB.
+MAX_CERTIFICATES = 8 * 1024 * 1024
 #: Escapes in the texts of --send and --expect.
 ESCAPE = re.compile(rb'\\(x[0-9a-fA-F]{2}|.?)', re.DOTALL)
 MEANINGS = {b'r': b'\r', b'n': b'\n', b't': b'\t', b'0': b'\0', b'\\': b'\\'}
@@ -58,7 +61,7 @@ def make_context(settings: Settings) -> ssl.SSLContext | None:
                 raise ConfigError('has no effect without --tls', f'--{flag}')
         return None
     try:
-        context = ssl.create_default_context(cafile=settings.cacert)
+        context = ssl.create_default_context(cadata=_read_certificates(settings.cacert))
     except ssl.SSLError:
         raise ConfigError(f'no certificate in {settings.cacert}', '--cacert') from None
     except OSError as error:
@@ -67,6 +70,15 @@ def make_context(settings: Settings) -> ssl.SSLContext | None:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _read_certificates(path: str | None) -> str | None:
+    """Return the certificates in a file, None without one. What is between them may be anything."""
+    if path is None:
+        return None
+    return (
+        read_file(path, MAX_CERTIFICATES).decode('ascii', 'ignore') + '\n'
+    )  # an empty text would mean those of the system
 
 
 def check_name(context: ssl.SSLContext, name: str) -> None:

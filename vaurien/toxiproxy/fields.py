@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import socket
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from vaurien.address import MAX_PORT, Address
+from vaurien.console.files import read_file
+from vaurien.console.values import has_more_values
 from vaurien.errors import AddressError, ConfigError, ToxiproxyError
 from vaurien.protocols import Protocol
 from vaurien.rules.toxics import ToxicRule
@@ -25,6 +26,9 @@ from vaurien.web.segment import check_name
 _WILDCARDS = {'', '0.0.0.0', '::'}
 #: Where a proxy listens that is not given an address: a free port that only this machine reaches.
 LOOPBACK = Address('127.0.0.1', 0)
+#: The most bytes and values of a ``-config`` file: those of some ten thousand proxies.
+MAX_CONFIG = 8 * 1024 * 1024
+MAX_VALUES = 500_000
 _NUMBER = re.compile(r'[+-]?\d+', re.ASCII)
 
 
@@ -140,7 +144,10 @@ def make_settings(fields: ProxyFields, defaults: ProxySettings, toxics: tuple[To
 def read_config(path: str, defaults: ProxySettings) -> list[ProxySettings]:
     """Return the settings of the proxies in a ``-config`` file, a JSON array; raise `ConfigError`."""
     try:
-        entries: list[ProxyFields] = gojson.read(Path(path).read_bytes(), list[ProxyFields])
+        content = read_file(path, MAX_CONFIG)
+        if has_more_values(content, MAX_VALUES):
+            raise ConfigError(f'more than {MAX_VALUES} values')
+        entries: list[ProxyFields] = gojson.read(content, list[ProxyFields])
     except OSError as error:
         raise ConfigError(f'cannot read it: {error.strerror}', path) from None
     except ConfigError as error:

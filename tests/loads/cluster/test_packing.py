@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import zipfile
 from pathlib import Path
@@ -47,6 +48,20 @@ def test_too_much(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, 'MAX_PACKED', 10)
     with pytest.raises(ConfigError, match='choose what is sent with --test-dir and --include-file'):
         packing.pack([root], root)
+
+
+def test_a_file_that_packs_well(root: Path) -> None:
+    (root / 'zeros').touch()
+    os.truncate(root / 'zeros', packing.MAX_SIZE)
+    with pytest.raises(ConfigError, match='the files of the test come to more than 1024 MiB: choose'):
+        packing.pack([root], root)
+
+
+def test_pipes_and_devices_are_left_out(root: Path, tmp_path: Path) -> None:
+    os.mkfifo(root / 'pack' / 'pipe')
+    (root / 'zero').symlink_to('/dev/zero')
+    packing.unpack(packing.pack([root], root), tmp_path / 'there')
+    assert not {'pipe', 'zero'} & {path.name for path in (tmp_path / 'there').rglob('*')}
 
 
 def test_what_a_test_has_imported(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

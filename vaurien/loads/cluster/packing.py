@@ -12,8 +12,9 @@ from pathlib import Path
 
 from vaurien.errors import ConfigError
 
-#: The most bytes that are sent, packed.
+#: The most bytes that are sent, packed, and of the files themselves: a file of zeros packs into a thousandth.
 MAX_PACKED = 64 * 1024 * 1024
+MAX_SIZE = 1024 * 1024 * 1024
 #: Folders that no test needs: caches and repositories.
 SKIPPED = {
     '__pycache__',
@@ -35,6 +36,7 @@ def pack(paths: Sequence[Path], root: Path) -> bytes:
     """Return a zip of files, and of all that is in folders, by their names relative to *root*. Raises `ConfigError`."""
     packed = io.BytesIO()
     seen = set()
+    size = 0
     with zipfile.ZipFile(packed, 'w', zipfile.ZIP_DEFLATED) as archive:
         for file in (file for path in paths for file in sorted(_walk(path))):
             name = os.path.relpath(file, root)
@@ -42,12 +44,15 @@ def pack(paths: Sequence[Path], root: Path) -> bytes:
                 continue
             seen.add(name)
             try:
-                archive.write(file, name)
+                size += file.stat().st_size
+                if size <= MAX_SIZE:
+                    archive.write(file, name)
             except (OSError, ValueError) as error:  # `ValueError` for a file from before 1980
                 raise ConfigError(f'cannot read {file}: {error}') from None
-            if packed.tell() > MAX_PACKED:
+            if size > MAX_SIZE or packed.tell() > MAX_PACKED:
+                limit = MAX_SIZE if size > MAX_SIZE else MAX_PACKED
                 raise ConfigError(
-                    f'the files of the test come to more than {MAX_PACKED >> 20} MiB: '
+                    f'the files of the test come to more than {limit >> 20} MiB: '
                     'choose what is sent with --test-dir and --include-file'
                 )
     return packed.getvalue()
@@ -113,4 +118,5 @@ def _walk(path: Path) -> Iterator[Path]:
     for folder, folders, files in os.walk(path):
         kept = [name for name in folders if name not in SKIPPED and not Path(folder, name, 'pyvenv.cfg').exists()]
         folders[:] = sorted(kept)
-        yield from (Path(folder, name) for name in files if not name.endswith('.pyc'))
+        paths = (Path(folder, name) for name in files if not name.endswith('.pyc'))
+        yield from (path for path in paths if path.is_file() or not path.exists())  # no pipe, which would not end
