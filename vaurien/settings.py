@@ -19,6 +19,10 @@ Port = Annotated[int, msgspec.Meta(ge=0, le=MAX_PORT)]
 LogLevel = Literal['debug', 'info', 'warning', 'error', 'critical']
 
 
+#: The fields of the settings of a proxy that can change while it runs: what was configured for faults, and the faults.
+OPTIONS = ('behavior_options', 'protocol_options')
+FAULTS = (*OPTIONS, 'behaviors', 'toxics')
+
 #: The name of the only proxy of a process, unless it is given one.
 ONLY = 'vaurien'
 
@@ -66,6 +70,11 @@ class Settings(ProxySettings, kw_only=True, frozen=True):
     log_level: LogLevel = 'info'
     #: The file of the log; ``-`` is standard error.
     log_output: str = '-'
+
+    @property
+    def each_proxy(self) -> tuple[ProxySettings, ...]:
+        """The settings of each proxy at the start."""
+        return (self,) if self.proxies is None else self.proxies
 
     @property
     def defaults(self) -> ProxySettings:

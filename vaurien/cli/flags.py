@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import NoneType
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+
+from gevent import get_hub
 
 from vaurien.config.build import SERVER_PORT, build
 from vaurien.config.keys import CLASSIC, REGISTRIES, SETTINGS
 from vaurien.config.source import Sections, Source, make_source, read, register
 from vaurien.console.parser import Parser
-from vaurien.errors import PluginError
+from vaurien.errors import ConfigError, PluginError
 from vaurien.plugins.options import Configurable
 from vaurien.settings import Settings
 
@@ -41,6 +43,8 @@ examples:
 
 environment:
   TOXIPROXY_AUTH_TOKEN   the token of the control API, unless --api-token is given, as for Toxiproxy
+
+SIGHUP reopens the file of --log-output, and takes over the faults of --config that have changed.
 
 Weights are percents, also fractions (0.5:error). All other exchanges pass untouched.
 
@@ -97,15 +101,42 @@ class Arguments(NamedTuple):
     #: Flags and keys of the classic version that have no meaning now.
     ignored: tuple[str, ...]
     demo: bool
+    #: Reads the files again, while the event loop goes on, and returns the settings. None: there is no file.
+    read_again: Callable[[], Settings] | None = None
 
 
 def parse(argv: Sequence[str]) -> Arguments:
     """Read flags, and the file of ``--config``; raise `ConfigError`, or `SystemExit` after ``--help``."""
-    sources = [*_read_environment(), *_read_config(argv)]
+    environment, path = _read_environment(), _find_config(argv)
+    config = [] if path is None else [read(path)]
+    for source in config:  # before the flags: its plug-ins have flags, too
+        register(source)
     given = make_parser().parse(argv)
-    sources.append(_make_source(vars(given)))
+    flags = _make_source(vars(given))
+    sources = [*environment, *config, flags]
     ignored = tuple(place for source in sources for place in source.ignored)
-    return Arguments(build(*sources), ignored, given.demo)
+
+    def read_again() -> Settings:
+        return build(*environment, *([] if path is None else [_read_aside(path)]), flags)
+
+    has_file = path is not None or 'toxiproxy-config' in flags.sections.get('vaurien', {})
+    return Arguments(build(*sources), ignored, given.demo, read_again if has_file else None)
+
+
+def _read_aside(path: str) -> Source:
+    """Do as `read` on another thread: the file may be slow."""
+    source: Source | ConfigError = get_hub().threadpool.apply(_read_or_fail, (path,))
+    if isinstance(source, ConfigError):
+        raise source
+    return source
+
+
+def _read_or_fail(path: str) -> Source | ConfigError:
+    """Do as `read`, but return an error: the pool of threads would print a traceback of what is raised."""
+    try:
+        return read(path)
+    except ConfigError as error:
+        return error
 
 
 def make_parser() -> Parser:
@@ -139,16 +170,12 @@ def _read_environment() -> list[Source]:
     return [make_source({'vaurien': {'api_token': token}}, lambda dotted: TOKEN_VARIABLE, text=True)] if token else []
 
 
-def _read_config(argv: Sequence[str]) -> list[Source]:
-    """Read the file of ``--config``, before the flags: its plug-ins have flags, too."""
+def _find_config(argv: Sequence[str]) -> str | None:
+    """Return the file of ``--config``."""
     parser = Parser(prog='vaurien', add_help=False)
     parser.add_argument('--config')
-    path = parser.parse_known_args(argv)[0].config
-    if path is None:
-        return []
-    source = read(path)
-    register(source)
-    return [source]
+    path: str | None = parser.parse_known_args(argv)[0].config
+    return path
 
 
 def _add_plugin(parser: argparse.ArgumentParser, kind: str, name: str) -> None:

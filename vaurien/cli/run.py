@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gevent.event import Event
+from gevent.pool import Group
 
 from vaurien import __version__
 from vaurien.address import Address
 from vaurien.cli.flags import parse
+from vaurien.config.reload import Reloader
 from vaurien.console import log
 from vaurien.console.background import in_background
 from vaurien.console.limits import raise_descriptors
 from vaurien.console.output import print_line
-from vaurien.console.signals import on_signals_in_loop
+from vaurien.console.signals import on_hangup_in_loop, on_signals_in_loop
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import StartError
@@ -42,7 +45,7 @@ def run(argv: Sequence[str]) -> int:
         log.set_up(arguments.settings.log_level, arguments.settings.log_output)
         if arguments.ignored:
             logger.warning('ignored, without meaning since version 2: %s', ', '.join(arguments.ignored))
-        return serve(arguments.settings)
+        return serve(arguments.settings, arguments.read_again)
 
 
 def show_demo() -> int:
@@ -52,12 +55,15 @@ def show_demo() -> int:
     return demo.main()
 
 
-def serve(settings: Settings) -> int:
-    """Serve until SIGINT or SIGTERM, and return 0; raise `ConfigError`, `StartError`."""
-    proxies = Proxies([settings] if settings.proxies is None else settings.proxies, settings.defaults)
+def serve(settings: Settings, read_again: Callable[[], Settings] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM, and return 0; raise `ConfigError`, `StartError`.
+
+    After SIGHUP, settings are *read_again*.
+    """
+    proxies = Proxies(settings.each_proxy, settings.defaults)
     raise_descriptors()  # a link takes two, and the usual limit is 1024
     ended = Event()
-    with on_signals_in_loop(ended.set):
+    with on_signals_in_loop(ended.set), reloading(Reloader(proxies, settings), read_again, ended.set):
         proxies.start()
         control = start_control(proxies, settings) if settings.http else None
         print_line(announce(proxies, control))
@@ -68,6 +74,40 @@ def serve(settings: Settings) -> int:
     for proxy in proxies.values():
         print_line(summarize(proxy.status(), alone=settings.proxies is None))
     return 0
+
+
+@contextmanager
+def reloading(
+    reloader: Reloader, read_again: Callable[[], Settings] | None, end: Callable[[], object]
+) -> Iterator[None]:
+    """Within the block, reopen the log and apply what has changed in the files after every SIGHUP, one at a time.
+
+    *end* is called if the terminal has gone.
+    """
+    hung_up = Event()
+    greenlets = Group()
+
+    def reload() -> None:
+        while hung_up.wait():
+            hung_up.clear()
+            log.reopen()
+            if read_again is not None:
+                apply_again(reloader, read_again)
+
+    greenlets.spawn(reload)
+    try:
+        with on_hangup_in_loop(hung_up.set, end):
+            yield
+    finally:
+        greenlets.kill()
+
+
+def apply_again(reloader: Reloader, read_again: Callable[[], Settings]) -> None:
+    """Apply what has changed in the files; log a mistake in them, and change nothing then."""
+    try:
+        reloader.apply(read_again())
+    except Exception as error:  # whatever somebody's plug-in raises
+        logger.error('not reloaded: %s', error)
 
 
 def start_control(proxies: Proxies, settings: Settings) -> ControlServer:

@@ -5,4 +5,5 @@ source  the values of a file, or of the flags, by section and key
 keys    the keys that each section may have, and their types
 values  the value of one key
 build   the settings that sources make, one over the other
+reload  what has changed in them, for proxies that run
 """

@@ -1,4 +1,4 @@
-"""How Ctrl-C and SIGTERM end a command: in order the first time, at once the second time."""
+"""How Ctrl-C and SIGTERM end a command, in order the first time, at once the second time; and what SIGHUP does."""
 
 from __future__ import annotations
 
@@ -74,6 +74,27 @@ def on_signals_in_loop(end: Callable[[], object], status: int | None = None) -> 
     finally:
         watcher.stop()
         watcher.close()
+
+
+@contextmanager
+def on_hangup_in_loop(reload: Callable[[], object], end: Callable[[], object]) -> Iterator[None]:
+    """Call *reload* at every SIGHUP within the block; call *end* if it says that the terminal has gone.
+
+    A command that was started on a terminal ends with it, as it would without this. Both are called in a greenlet.
+    """
+    import gevent
+
+    terminals = [descriptor for descriptor in range(3) if os.isatty(descriptor)]
+
+    def handle() -> None:
+        has_gone = not all(map(os.isatty, terminals))  # hung up, they are terminals no more
+        (end if has_gone else reload)()
+
+    watcher = gevent.signal_handler(signal.SIGHUP, handle)
+    try:
+        yield
+    finally:
+        watcher.cancel()
 
 
 @contextmanager

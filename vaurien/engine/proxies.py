@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import msgspec
 from gevent.pool import Group
 
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import ConfigError, StartError
-from vaurien.settings import ProxySettings
+from vaurien.settings import FAULTS, ProxySettings
 
 
 class Proxies(Mapping[str, ProxyServer]):
@@ -29,6 +30,11 @@ class Proxies(Mapping[str, ProxyServer]):
 
     def __len__(self) -> int:
         return len(self._proxies)
+
+    def configure(self, defaults: ProxySettings) -> None:
+        """Give proxies created later the faults of other *defaults*; all else stays."""
+        faults = {name: getattr(defaults, name) for name in FAULTS}
+        self.defaults = msgspec.structs.replace(self.defaults, **faults)
 
     def add(self, proxy: ProxyServer) -> None:
         """Add a proxy; raise `ConfigError` if its name is taken."""

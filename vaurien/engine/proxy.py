@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any
 
 import gevent
+import msgspec
 
 from vaurien import __version__
 from vaurien.address import Address
@@ -31,7 +32,7 @@ from vaurien.records.observer import Observer, Observers
 from vaurien.records.status import LimitsStatus, ProxyStatus
 from vaurien.rules.behaviors import format_rules
 from vaurien.rules.rule import Rule
-from vaurien.settings import ProxySettings
+from vaurien.settings import OPTIONS, ProxySettings
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class ProxyServer:
         self.runtime = Runtime()
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
         self.protocol = Protocol.get(settings.protocol)
-        self.protocol_options = self.protocol.resolve(settings.protocol_options.get(settings.protocol, {}))
+        self.protocol_options = self._resolve_options(settings)
         #: Where it listens, or will.
         self.addresses: tuple[Address, ...] = (settings.proxy,)
         self.backend = settings.backend
@@ -239,6 +240,26 @@ class ProxyServer:
         self.faults.renew()
         for link in list(self.links.values()):
             link.rearm()
+
+    def check(self, settings: ProxySettings) -> None:
+        """Raise `ConfigError` if `configure` or `arm` would not take what *settings* have."""
+        self._resolve_options(settings)
+        for rule in settings.behaviors:
+            rule.arm(self.protocol)
+
+    def configure(self, settings: ProxySettings) -> None:
+        """Take the options that *settings* have for behaviors and protocols; raise `ConfigError`.
+
+        Those of behaviors go before the defaults of what is armed later, those of the protocol are for links that open
+        later.
+        """
+        self.protocol_options = self._resolve_options(settings)
+        options = {name: getattr(settings, name) for name in OPTIONS}
+        self.settings = msgspec.structs.replace(self.settings, **options)
+
+    def _resolve_options(self, settings: ProxySettings) -> dict[str, Any]:
+        """Return the options of the protocol that *settings* have, with defaults where they have none."""
+        return self.protocol.resolve(settings.protocol_options.get(self.protocol.name, {}))
 
     @property
     def rules(self) -> Sequence[Rule]:

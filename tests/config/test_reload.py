@@ -1,0 +1,128 @@
+"""What has changed in the settings is applied to proxies that run, all of it or nothing."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from vaurien.config.build import build
+from vaurien.config.reload import Reloader, find_unapplied
+from vaurien.config.source import read
+from vaurien.engine.proxies import Proxies
+from vaurien.errors import ConfigError
+from vaurien.rules.behaviors import format_rules, make_rules
+from vaurien.rules.toxics import parse_toxics
+from vaurien.settings import Settings
+
+TWO = """\
+vaurien: {http: true, timeout: 5}
+proxy:
+  web: {backend: 'localhost:80', protocol: http, behavior: '20:delay', toxics: 'latency(latency=3)'}
+  cache: {backend: 'localhost:6379', protocol: redis}
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / 'vaurien.yaml'
+
+
+def settings_of(path: Path, text: str) -> Settings:
+    path.write_text(text)
+    return build(read(str(path)))
+
+
+def start(path: Path, text: str) -> tuple[Proxies, Reloader]:
+    """Return proxies as the text declares them, and what reloads them."""
+    settings = settings_of(path, text)
+    proxies = Proxies(settings.each_proxy, settings.defaults)
+    return proxies, Reloader(proxies, settings)
+
+
+def test_behaviors_of_one_of_several(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    proxies, reloader = start(path, TWO)
+    proxies['cache'].arm(make_rules('50:abort'))
+    with caplog.at_level(logging.INFO):
+        reloader.apply(settings_of(path, TWO.replace('20:delay', '30:error')))
+    assert caplog.messages == ['reloaded: behaviors of web']
+    assert format_rules(proxies['web'].rules) == '30:error'
+    assert format_rules(proxies['cache'].rules) == '50:abort'
+
+
+def test_what_was_armed_meanwhile_stays_until_the_file_changes(path: Path) -> None:
+    proxies, reloader = start(path, TWO)
+    proxies['web'].arm(make_rules('50:abort'))
+    reloader.apply(settings_of(path, TWO))
+    assert format_rules(proxies['web'].rules) == '50:abort'
+    reloader.apply(settings_of(path, TWO.replace('20:delay', '21:delay')))
+    assert format_rules(proxies['web'].rules) == '21:delay'
+
+
+def test_options(path: Path) -> None:
+    proxies, reloader = start(path, TWO)
+    reloader.apply(settings_of(path, f'{TWO}protocol: {{http: {{overwrite-host-header: false}}}}\n'))
+    assert proxies['web'].protocol_options == {'overwrite-host-header': False}
+    assert proxies['web'].settings.backend.port == 80
+    reloader.apply(settings_of(path, f'{TWO}behavior: {{delay: {{sleep: 7}}}}\n'))
+    assert proxies['web'].rules[0].options['sleep'] == 7
+    assert proxies['web'].settings.behavior_options == proxies.defaults.behavior_options == {'delay': {'sleep': 7}}
+    assert proxies['web'].protocol_options == {'overwrite-host-header': True}
+
+
+def test_toxics(path: Path) -> None:
+    proxies, reloader = start(path, TWO)
+    proxies['web'].toxics.add(parse_toxics('noop')[0])
+    reloader.apply(settings_of(path, TWO))
+    assert [rule.name for rule in proxies['web'].toxics] == ['latency_downstream', 'noop_downstream']
+    reloader.apply(settings_of(path, TWO.replace('latency(latency=3)', 'latency(latency=4), slicer')))
+    latency, slicer = proxies['web'].toxics
+    assert (latency.attributes['latency'], slicer.type) == (4, 'slicer')
+    reloader.apply(settings_of(path, TWO.replace('latency(latency=3)', 'latency(latency=4)@upstream, slicer')))
+    assert [rule.name for rule in proxies['web'].toxics] == ['latency_upstream', 'slicer_downstream']
+    named = 'latency(latency=4, name=slicer_downstream)'
+    reloader.apply(settings_of(path, TWO.replace('latency(latency=3)', named)))
+    assert [(rule.name, rule.type) for rule in proxies['web'].toxics] == [('slicer_downstream', 'latency')]
+
+
+def test_all_or_nothing(path: Path) -> None:
+    proxies, reloader = start(path, TWO)
+    # Right in the file, where both have changed; but the proxy that runs is one of http.
+    text = TWO.replace('protocol: http', 'protocol: mysql').replace('20:delay', '30:error(errno=1040)')
+    text = text.replace('protocol: redis', 'protocol: redis, behavior: "10:delay"')
+    with pytest.raises(ConfigError, match=r'^proxy web\.error\.errno: '):
+        reloader.apply(settings_of(path, text))
+    assert format_rules(proxies['web'].rules) == '20:delay'
+    assert not proxies['cache'].rules
+    reloader.apply(settings_of(path, TWO.replace('20:delay', '30:error')))
+    assert format_rules(proxies['web'].rules) == '30:error'
+
+
+def test_a_proxy_that_was_deleted(path: Path) -> None:
+    proxies, reloader = start(path, TWO)
+    proxies.remove('web')
+    reloader.apply(settings_of(path, TWO.replace('20:delay', '30:error')))
+    assert list(proxies) == ['cache']
+
+
+def test_what_needs_a_start_is_named(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _, reloader = start(path, TWO)
+    more = f'{TWO}  new: {{backend: "localhost:81"}}\n'.replace('cache', 'other')
+    more = more.replace('localhost:80', 'localhost:82')
+    with caplog.at_level(logging.WARNING):
+        reloader.apply(settings_of(path, more))
+        reloader.apply(settings_of(path, more))
+    expected = 'backend of web, proxy other, proxy new, proxy cache'
+    assert caplog.messages == [f'changed, but not before the next start: {expected}']
+    assert settings_of(path, more) != settings_of(path, TWO)
+
+
+def test_every_setting_is_a_fault_or_needs_a_start() -> None:
+    before = Settings()
+    assert list(find_unapplied(before, before)) == []
+    assert list(find_unapplied(before, msgspec.structs.replace(before, http=True, seed=3))) == [
+        'http',
+        'seed of vaurien',
+    ]
