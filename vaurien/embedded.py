@@ -14,6 +14,7 @@ from gevent.event import Event
 from gevent.monkey import get_original
 
 from vaurien.address import Address
+from vaurien.engine.lookup import is_number
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import ConfigError, ToxicNameError
 from vaurien.records.faults import Fault
@@ -120,9 +121,15 @@ class Proxy:
         return self._running.backend
 
     def set_backend(self, backend: str | Address) -> None:
-        """Change the backend, from the next exchange on."""
+        """Change the backend, from the next exchange on. Raise `ConfigError` if it is the proxy itself."""
         address = _address(backend)
-        self._call(lambda server: server.set_backend(address))
+
+        def change(server: ProxyServer) -> None:
+            if is_number(address.host):  # a name could not be looked up here without keeping links waiting
+                server.refuse_loop(address)
+            server.set_backend(address)
+
+        self._call(change)
 
     def set_behavior(self, behavior: Spec, **options: Any) -> None:
         """Arm one behavior, or several by weight; raise `ConfigError`.

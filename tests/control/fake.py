@@ -13,6 +13,7 @@ from tests.servers import HOST, TIMEOUT
 from vaurien.address import Address
 from vaurien.control.controlled import ControlledLink
 from vaurien.control.server import ControlServer
+from vaurien.errors import ConfigError
 from vaurien.protocols import Protocol
 from vaurien.records.fault_log import FaultLog
 from vaurien.rules.behaviors import format_rules
@@ -36,6 +37,10 @@ class FakeProxy:
     def arm(self, rules: Sequence[Rule]) -> None:
         self.rules = tuple(rules)
         self.told.append(self.rules)
+
+    def refuse_loop(self, backend: Address) -> None:
+        if backend.host == 'loop.test':
+            raise ConfigError('it leads back', 'backend')
 
     def set_backend(self, backend: Address) -> None:
         self.backend = backend

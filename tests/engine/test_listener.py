@@ -109,7 +109,7 @@ def test_no_port_is_free_at_all_addresses() -> None:
 
 
 def make_listener(*addresses: Address) -> Listener:
-    return Listener(addresses, 1, 0, lambda client: None, lambda: False)
+    return Listener(addresses, 1, 0, lambda client: None, lambda: False, list)
 
 
 class TestKeepAlive:

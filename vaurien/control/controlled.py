@@ -53,6 +53,9 @@ class Controlled(Protocol):
     def arm(self, rules: Sequence[Rule]) -> None:
         """Arm *rules* from the next exchange on; raise `ConfigError`."""
 
+    def refuse_loop(self, backend: Address) -> None:
+        """Raise `ConfigError` if *backend* leads back to the proxy."""
+
     def set_backend(self, backend: Address) -> None:
         """Connect links to *backend* from now on."""
 

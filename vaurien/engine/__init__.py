@@ -26,6 +26,7 @@ end         the two ends of a link, as behaviors see them
 exchange    one request that drew a behavior
 dispatcher  messages and exchanges
 handler     protocols that move the bytes themselves
+loops       backends that are the proxy itself
 resolver    the addresses of the backend
 dialer      the connection to the backend
 link        one client joined to the backend

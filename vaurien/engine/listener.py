@@ -13,6 +13,7 @@ from gevent.server import StreamServer
 from gevent.socket import socket as GeventSocket  # noqa: N812  # beside the plain one
 
 from vaurien.address import Address
+from vaurien.engine import loops
 from vaurien.engine.dialer import EXHAUSTED_PAUSE, set_keepalive
 from vaurien.engine.reserve import DESCRIPTORS
 
@@ -35,11 +36,14 @@ class Listener:
         keepalive: int,
         on_client: Callable[[socket], None],
         is_full: Callable[[], bool],
+        find_targets: Callable[[], list[tuple[str, int]]],
     ) -> None:
         """Bind and listen at those of *addresses* that the machine has; raise `OSError`.
 
         *on_client* gets each client's socket; while *is_full* is true, clients wait in the backlog.
+        *find_targets* returns where the clients are led.
         """
+        self._find_targets = find_targets
         sockets = _bind(addresses)
         try:
             for sock in sockets:
@@ -55,13 +59,20 @@ class Listener:
             _close(sockets)
             raise
 
+    @property
+    def targets(self) -> list[tuple[str, int]]:
+        """The hosts and ports to which the clients are led, as far as they are known."""
+        return self._find_targets()
+
     def start(self) -> None:
         """Begin to accept."""
+        loops.add(self)
         for acceptor in self._acceptors:
             acceptor.start()
 
     def close(self) -> None:
         """Listen no more."""
+        loops.discard(self)
         for acceptor in self._acceptors:
             acceptor.close()
 

@@ -16,6 +16,7 @@ import msgspec
 
 from vaurien import __version__
 from vaurien.address import Address
+from vaurien.engine import loops
 from vaurien.engine.arming import Arming
 from vaurien.engine.idle import IdleWatch
 from vaurien.engine.link import Link
@@ -56,7 +57,7 @@ class ProxyServer:
         #: Where it listens, or will.
         self.addresses: tuple[Address, ...] = (settings.proxy,)
         self.backend = settings.backend
-        self.resolver = Resolver(settings.backend, self.runtime.spawn)
+        self._resolver: Resolver | None = None
         self.links: dict[int, Link] = {}
         self.links_total = 0
         self.counters = Counters(self.links)
@@ -86,6 +87,15 @@ class ProxyServer:
         """The first of the addresses, by which it is known: the only one, unless it listens on those of a name."""
         return self.addresses[0]
 
+    @property
+    def resolver(self) -> Resolver:
+        """The addresses of the backend; there is none before the first start."""
+        assert self._resolver is not None
+        return self._resolver
+
+    def _find_targets(self) -> list[tuple[str, int]]:
+        return [] if self._resolver is None else [address[:2] for _, address in self._resolver.addresses]
+
     # Life
 
     @property
@@ -94,17 +104,19 @@ class ProxyServer:
         return self._listener is not None
 
     def start(self, *addresses: Address, wait: bool = True) -> None:
-        """Bind and listen at *addresses*, or where it did before; raise `OSError`. Also possible after `shut_down`.
+        """Bind and listen at *addresses*, or where it did before. Also possible after `shut_down`.
 
-        *wait* until the backend's name was looked up.
+        *wait* until the backend's name was looked up, and raise `ConfigError` if it leads back. Raise `OSError`.
         """
-        listener = self._listen(addresses or self.addresses)
+        found = _look_up_all(addresses or self.addresses)
+        if wait:
+            loops.refuse(self.backend, found)
+        self._listener = self._listen(found)
         try:
             self.runtime.start()
         except BaseException:
-            listener.close()
+            self._stop_listening()
             raise
-        self._listener = listener
         self._began = monotonic()
         # The one before may have been stopped while it looked the name up.
         self._replace_resolver()
@@ -116,13 +128,26 @@ class ProxyServer:
             self._idle_watch = IdleWatch(self.loop, self.links, self.settings.idle_timeout)
 
     def _replace_resolver(self) -> None:
-        self.resolver.stop()
-        self.resolver = Resolver(self.backend, self.runtime.spawn)
-        self.resolver.renew(self.loop, self.settings.resolve_interval)
+        self._stop_resolving()
+        self._resolver = Resolver(
+            self.backend, self.runtime.spawn, lambda target: loops.leads_back(target, self.addresses)
+        )
+        self._resolver.renew(self.loop, self.settings.resolve_interval)
+
+    def _stop_resolving(self) -> None:
+        if self._resolver is not None:
+            self._resolver.stop()
+
+    def _stop_listening(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
 
     def _listen(self, addresses: Sequence[Address]) -> Listener:
-        found = [one for address in addresses for one in look_up_listening(address)]
-        listener = Listener(found, self.settings.backlog, self.keepalive, self.open_link, self._is_full)
+        settings = self.settings
+        listener = Listener(
+            addresses, settings.backlog, settings.keepalive, self.open_link, self._is_full, self._find_targets
+        )
         listener.start()
         self.addresses = listener.addresses
         return listener
@@ -131,7 +156,7 @@ class ProxyServer:
         """Listen elsewhere and close all links; raise `OSError`, without having moved, if that is not possible."""
         before = self._listener
         with self.giving_way(addresses[0]):
-            self._listener = self._listen(addresses)
+            self._listener = self._listen(_look_up_all(addresses))
         if before is not None:
             before.close()
         self.close_links()
@@ -156,6 +181,10 @@ class ProxyServer:
             self._listener = self._listen(self.addresses)
             raise
 
+    def refuse_loop(self, backend: Address) -> None:
+        """Raise `ConfigError` if *backend* leads back to the proxy. A name may be looked up for that."""
+        loops.refuse(backend, self.addresses)
+
     def close_links(self) -> None:
         """Close all links now."""
         for link in list(self.links.values()):
@@ -163,9 +192,7 @@ class ProxyServer:
 
     def shut_down(self, grace: float = 0.0) -> None:
         """Stop accepting, let open exchanges finish for *grace* seconds, close all. Blocks the calling greenlet."""
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+        self._stop_listening()
         deadline = monotonic() + grace
         while self.links and monotonic() < deadline:
             for link in [link for link in self.links.values() if not link.has_open_exchange()]:
@@ -176,7 +203,7 @@ class ProxyServer:
         if self._idle_watch is not None:
             self._idle_watch.stop()
             self._idle_watch = None
-        self.resolver.stop()
+        self._stop_resolving()
         self.runtime.stop()
 
     # Links
@@ -269,6 +296,8 @@ class ProxyServer:
     def set_backend(self, backend: Address) -> None:
         """Go to another backend, from the next exchange on."""
         self.backend = backend
+        if self._listener is None:
+            return
         self._replace_resolver()
         self.resolver.refresh()
         for link in list(self.links.values()):
@@ -306,3 +335,7 @@ class ProxyServer:
             'bytes': {'upstream': counts.upstream_received, 'downstream': counts.downstream_received},
             'faults': self.counters.behavior_hits(),
         }
+
+
+def _look_up_all(addresses: Sequence[Address]) -> list[Address]:
+    return [one for address in addresses for one in look_up_listening(address)]

@@ -15,10 +15,18 @@ logger = logging.getLogger(__name__)
 class Resolver:
     """Knows the socket addresses of a backend, in the order to try them."""
 
-    def __init__(self, backend: Address, spawn: Callable[[Callable[[], None]], object]) -> None:
-        """*spawn* runs a function in a greenlet."""
+    def __init__(
+        self,
+        backend: Address,
+        spawn: Callable[[Callable[[], None]], object],
+        leads_back: Callable[[tuple[str, int]], bool],
+    ) -> None:
+        """*spawn* runs a function in a greenlet. A host and a port that *leads_back* to the proxy is never used."""
         self._backend = backend
         self._spawn = spawn
+        self._leads_back = leads_back
+        #: Whether the last look-up has only found the proxy itself.
+        self._is_loop = False
         self._waiting: list[Callable[[str], None]] = []
         self._running = False
         self._timer: Any = None
@@ -66,5 +74,12 @@ class Resolver:
         except OSError as error:
             logger.warning('%s: %s', problem, error.strerror)
             return problem
-        self.addresses = [(family, address) for family, _, _, _, address in found]
+        usable = [(family, address) for family, _, _, _, address in found if not self._leads_back(address[:2])]
+        was_loop, self._is_loop = self._is_loop, not usable
+        if self._is_loop:
+            problem = f'{self._backend.written} leads back to the proxy itself'
+            if not was_loop:
+                logger.warning('%s', problem)
+            return problem
+        self.addresses = usable
         return ''

@@ -13,6 +13,7 @@ from functools import partial
 import msgspec
 
 from vaurien.address import Address, is_host
+from vaurien.engine import loops
 from vaurien.engine.lookup import look_up_listening
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
@@ -51,6 +52,7 @@ class Lifecycle:
         """Create a proxy and return it."""
         self._check_free(fields.name)
         addresses = _resolve(fields.listen, 'listen tcp: ') if fields.enabled else ()
+        _refuse_loop(fields.upstream, addresses)
         self._check_free(fields.name)
         return self._add(fields, addresses)
 
@@ -75,6 +77,7 @@ class Lifecycle:
         addresses: Addresses = ()
         if known is not None or fields.enabled:
             addresses = _resolve(fields.listen, '' if known else 'listen tcp: ')
+            _refuse_loop(fields.upstream, addresses if fields.enabled else ())
         known = self._proxies.get(fields.name)
         leaving = self._find_leaving(later)
         if known is None:
@@ -93,9 +96,12 @@ class Lifecycle:
         addresses: Addresses = ()
         if listen != proxy.address.written or (change.enabled and not proxy.enabled):
             addresses = _resolve(listen)
+        if addresses or change.upstream is not None:
+            upstream = proxy.backend.written if change.upstream is None else change.upstream
+            _refuse_loop(upstream, addresses or proxy.addresses)
             proxy = self.find(name)
-            if addresses[0] == proxy.address:  # and it may have had a name with more addresses
-                addresses = proxy.addresses
+        if addresses and addresses[0] == proxy.address:  # and it may have had a name with more addresses
+            addresses = proxy.addresses
         enabled = proxy.enabled if change.enabled is None else change.enabled
         moves = change.listen is not None and not _is_at(proxy, listen, addresses)
         if enabled and addresses and (moves or not proxy.enabled):
@@ -209,6 +215,14 @@ def _resolve(listen: str, prefix: str = '') -> Addresses:
         with suppress(OSError):
             return tuple(look_up_listening(address))
     raise ToxiproxyError(500, f'{prefix}lookup {address.host}: no such host')
+
+
+def _refuse_loop(upstream: str, addresses: Addresses) -> None:
+    """Raise `ToxiproxyError` if who connects to *upstream* comes to the proxy at *addresses*."""
+    try:
+        loops.refuse(parse_upstream(upstream), addresses)
+    except ConfigError as error:
+        raise ToxiproxyError(400, f'bad request body: upstream: {error.description}') from None
 
 
 def _bind(listen: Callable[..., None], addresses: Addresses) -> None:
