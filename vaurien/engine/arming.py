@@ -64,7 +64,7 @@ class Arming:
         request: bytes,
     ) -> None:
         """Prepare the protocol for a behavior that begins on a request at *position*, and record the fault."""
-        protocol.begin_fault(request, f'{self.seed}/{link.number}/{exchange}')
+        protocol.begin_fault(request, f'{self.seed}/{link.number}/{exchange}', position)
         text = self.describe(protocol, position, request)
         options = to_builtins(behavior.values, enc_hook=str)
         fault = Fault(

@@ -288,6 +288,8 @@ class Dispatcher(Traffic):
         up = link.up
         if exchange.request_ended and not exchange.greeting:
             self._boundary = up.held.position
+            if self.protocol.misread:
+                self._feed_again()
         if up.held.data or up.held.marks:
             self._forward_held()
         if link.closed or self._exchange is not None:
@@ -299,6 +301,14 @@ class Dispatcher(Traffic):
             link.simplify()
         if link.stale:
             link.retire()
+
+    def _feed_again(self) -> None:
+        """Have the protocol find the requests once more in what is held."""
+        held, protocol = self.link.up.held, self.protocol
+        kept = protocol.end_upstream()
+        data, _ = held.replay()
+        protocol.rewind(held.position)
+        held.append(*protocol.feed_upstream(data + kept))
 
     # Ends
 

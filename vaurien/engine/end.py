@@ -147,7 +147,7 @@ class LinkEnd(End):
             self.sendall(reply.prompt)
             self._user.on_prompted()
             self.skip_message()
-        if self._user.expects_reply:
+        if self._user.expects_reply or reply.unasked:
             self.sendall(reply.data)
         if not reply.closes:
             return

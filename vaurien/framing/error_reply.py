@@ -26,3 +26,5 @@ class ErrorReply(NamedTuple):
     early: bytes = b''
     #: Whether they come when the whole request has, although the connection closes after them.
     whole: bool = False
+    #: Whether they are sent although the request expects no reply: some requests are answered only if they fail.
+    unasked: bool = False

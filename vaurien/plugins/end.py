@@ -52,7 +52,7 @@ class End(ABC):
     def answer(self, reply: ErrorReply) -> None:
         """Answer the request in the backend's place: read it, send the reply, close the link if the reply says so.
 
-        Send nothing to a client that asked for no reply.
+        Send nothing to a client that asked for no reply, unless the reply says that it is sent all the same.
         """
 
     @abstractmethod

@@ -65,7 +65,12 @@ class BaseProtocol(Configurable):
     downstream_body = 0
     #: The head of the request that a behavior is applied to, from `begin_fault`.
     request = b''
+    #: Where it begins in the upstream.
+    request_at = 0
     _chance = ''
+    #: Whether what was fed behind `request` was taken for something else than it is after the error: the link calls
+    #: `rewind`, and feeds it again.
+    misread = False
 
     @classmethod
     def handles(cls) -> bool:
@@ -77,9 +82,13 @@ class BaseProtocol(Configurable):
         """The source of chance for the reply to `request`: with the same seed it gives the same again."""
         return Random(self._chance)
 
-    def begin_fault(self, request: bytes, chance: str) -> None:
-        """Prepare for a behavior that is about to be applied to *request*; *chance* is the seed of `random`."""
+    def begin_fault(self, request: bytes, chance: str, position: int = 0) -> None:
+        """Prepare for a behavior that is about to be applied to *request*, which begins at *position*.
+
+        *chance* is the seed of `random`.
+        """
         self.request = request
+        self.request_at = position
         self._chance = chance
         vars(self).pop('random', None)
 
@@ -164,6 +173,13 @@ class BaseProtocol(Configurable):
         """Note that the client was asked for the rest of `request` in the backend's place.
 
         In SMTP, a message follows.
+        """
+
+    def rewind(self, position: int) -> None:
+        """Be as if everything up to *position* of the upstream had been answered, and nothing fed behind it.
+
+        It is called after `effects` has set `misread`. In Redis, what is behind a MULTI that was refused is carried out
+        at once.
         """
 
     def on_reached(self, position: int) -> None:

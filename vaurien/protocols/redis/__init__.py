@@ -10,6 +10,7 @@ Redis 7.
 - `quick`: the quick way, for small ordinary requests and replies
 - `small`: what these are made of
 - `text`: what a request is called, and what a server says of an error
+- `transaction`: what an error leaves behind
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vaurien.framing.effects import Effects
 from vaurien.framing.error_reply import INJECTED, ErrorReply
 from vaurien.plugins.options import Line
-from vaurien.protocols.redis import text
+from vaurien.protocols.redis import text, transaction
+from vaurien.protocols.redis.expectations import ORDINARY, SPECIAL
 from vaurien.protocols.redis.quick import QuickRedis
 
 
@@ -41,4 +44,22 @@ class Redis(QuickRedis):
 
     def error(self, message: str = INJECTED) -> ErrorReply:
         """Return a simple error."""
-        return ErrorReply(text.make_error(message))
+        # In RESP3 a subscription that succeeds gets no reply, but pushes.
+        unasked = text.is_subscription(self.request) is not None and not self._expectations.is_silenced
+        return ErrorReply(text.make_error(message), unasked=unasked)
+
+    def effects(self, *args: Any, **choice: Any) -> Effects:
+        """Have the transaction fail, or end if the request is EXEC; what it would have changed has not changed."""
+        expectations = self._expectations
+        if not (expectations.before or expectations.in_transaction):
+            return b''
+        name = text.read_name(self.request)
+        state = expectations.find_state(self.request_at)
+        command = transaction.choose_effect(name, state)
+        if command:
+            self._outstanding.appendleft(ORDINARY)
+            yield command
+        if name in SPECIAL or state.skip:
+            expectations.go_back(self.request_at, transaction.find_state_after(name, state))
+            self.misread = True
+        return b''

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import NamedTuple
 
 from vaurien.protocols.redis.heads import Head
 
@@ -23,27 +24,51 @@ SPECIAL = {b'CLIENT', b'HELLO', *_EXPECTED, *_SUBSCRIBE, *_UNSUBSCRIBE, *_TRANSA
 FAILURE = b'-!'
 
 
+#: The most requests that change something which are remembered until they are answered.
+_REMEMBERED = 1024
+
+
+class State(NamedTuple):
+    """What later requests depend on, beside the version."""
+
+    in_transaction: bool = False
+    #: CLIENT REPLY: nothing is answered; the next request is not.
+    off: bool = False
+    skip: bool = False
+
+
 class Expectations:
     """What is known of a connection as far as it decides which replies come."""
 
-    __slots__ = ('_in_transaction', '_off', '_outstanding', '_skip', '_version')
+    __slots__ = ('_off', '_outstanding', '_skip', '_version', 'before', 'in_transaction')
 
     def __init__(self, outstanding: deque[int]) -> None:
         """Keep what the requests expect in *outstanding*, the oldest first."""
         self._outstanding = outstanding
         self._version = 2
-        self._in_transaction = False
+        #: Whether MULTI was sent.
+        self.in_transaction = False
         # CLIENT REPLY: nothing is answered; the next request is not.
         self._off = self._skip = False
+        #: Where each request began that may have changed something and may still be refused, and the state before it.
+        self.before: list[tuple[int, State]] = []
 
     @property
     def is_silenced(self) -> bool:
         """Whether the next request may get no reply."""
         return self._off or self._skip
 
-    def note(self, head: Head) -> bool:
-        """Note what the request with this *head* expects; return False if that is no reply."""
+    def note(self, head: Head, position: int, chunk: int) -> bool:
+        """Note what the request with this *head* at *position* expects; return False if that is no reply.
+
+        It has arrived in the *chunk* at that position.
+        """
         name = head.words[0].upper() if head.words else b''
+        if name in SPECIAL or self._skip:
+            if not self._outstanding:  # what came in earlier chunks was answered
+                self.before = [change for change in self.before if change[0] >= chunk]
+            self.before.append((position, State(self.in_transaction, self._off, self._skip)))
+            del self.before[:-_REMEMBERED]
         if name == b'RESET':
             self._off = False
         # An empty request uses up CLIENT REPLY SKIP.
@@ -51,21 +76,31 @@ class Expectations:
         self._skip = False
         if name in _SUBSCRIBE or name in _UNSUBSCRIBE:
             expected = self._expect_subscription(name, head.length, silent)
-        elif name == b'CLIENT' and not self._in_transaction:
+        elif name == b'CLIENT' and not self.in_transaction:
             expected = self._expect_client(head, silent)
         elif silent:
             expected = None
         elif name == b'HELLO':
             expected = _HELLO.get(head.words[1] if len(head.words) > 1 else b'', ORDINARY)
-        elif name == b'RESET' or not self._in_transaction:
+        elif name == b'RESET' or not self.in_transaction:
             expected = _EXPECTED.get(name, ORDINARY)
         else:
             expected = ORDINARY
-        self._in_transaction = _TRANSACTION.get(name, self._in_transaction)
+        self.in_transaction = _TRANSACTION.get(name, self.in_transaction)
         if expected is None:
             return False
         self._outstanding.append(expected)
         return True
+
+    def find_state(self, position: int) -> State:
+        """Return the state before the request at *position*."""
+        later = (state for begin, state in self.before if begin >= position)
+        return next(later, State(self.in_transaction, self._off, self._skip))
+
+    def go_back(self, position: int, state: State) -> None:
+        """Be in that *state*, before whatever comes behind the request at *position*."""
+        self.in_transaction, self._off, self._skip = state
+        self.before = [change for change in self.before if change[0] < position]
 
     def _expect_subscription(self, name: bytes, count: int, silent: bool) -> int | None:
         """Return what a subscription, or its end, of *count* words expects; None if it expects no reply.
@@ -76,10 +111,10 @@ class Expectations:
         if subscribes and count < 2:
             return None if silent else ORDINARY
         if self._version_to_be() == 3:
-            return ORDINARY if self._in_transaction else None
+            return ORDINARY if self.in_transaction else None
         if subscribes:
             return PUBSUB
-        return ORDINARY if self._in_transaction else min(ORDINARY, 2 - count)
+        return ORDINARY if self.in_transaction else min(ORDINARY, 2 - count)
 
     def _expect_client(self, head: Head, silent: bool) -> int | None:
         words = [word.upper() for word in head.words[1:3]]

@@ -81,15 +81,26 @@ class FramedRedis(Framed[int]):
         if head.size is not None:
             values.open_bulk(head.size)
         opened = len(marks)
-        self._up_begin = base + head.end
+        begin, self._up_begin = self._up_begin, base + head.end
         marks.append((HEAD, self._up_begin))
-        answered = self._expectations.note(head)
+        answered = self._expectations.note(head, begin, base)
         if not answered:
             marks.append((UNANSWERED, self._up_begin))
         end = values.walk(data, head.end)
         if not values.awaited:
             marks[opened:] = [(REQUEST, base + end)] if answered else [(REQUEST, base + end), (UNANSWERED, base + end)]
         return end
+
+    def rewind(self, position: int) -> None:
+        """See `BaseProtocol.rewind`."""
+        self.misread = False
+        self.opaque = None
+        self._up = Values(ARGUMENT_TYPES, SMALL_ARGUMENTS)
+        self.upstream_body = 0
+        self._held = b''
+        self._up_at = position
+        self._outstanding.clear()
+        self._busy = self._expectations.is_silenced
 
     # Downstream
 

@@ -14,8 +14,13 @@ from vaurien.protocols.redis.values import CRLF
 
 #: Commands whose first argument may be, or stand beside, a secret.
 _SECRET = {b'AUTH', b'MIGRATE'}
+#: Commands whose text, or head, is not made of the first two arguments.
+_UNUSUAL = {*_SECRET, b'CLIENT'}
 #: First lines of requests of more than one argument.
 _SEVERAL = {line for line, sizes in ARGUMENTS.items() if len(sizes) > 1}
+
+#: Matches requests that subscribe, or end that.
+is_subscription = re.compile(rb'(?:\s|\*0\r\n)*(?:\*\d+\r\n\$\d+\r\n)?[PS]?(?:UN)?SUBSCRIBE\b', re.IGNORECASE).match
 
 #: The kind of an error ("Simple errors"): its first word, in upper case.
 _KIND = re.compile(r'[A-Z][A-Z0-9]*(?: |$)')
@@ -52,7 +57,7 @@ def describe(request: bytes) -> str:
     # The quick way: small arguments, the first two of which are what they say.
     if len(parts) == 6 and parts[0] in _SEVERAL and SIZES.get(parts[1]) == len(parts[2]):
         name = parts[2].upper()
-        if name not in _SECRET and SIZES.get(parts[3]) == len(parts[4]):
+        if name not in _UNUSUAL and SIZES.get(parts[3]) == len(parts[4]):
             return escape(b'%b %b' % (name, parts[4]))[:TEXT_MAX]
     return _describe_any(request)
 
@@ -67,6 +72,15 @@ def _describe_any(request: bytes) -> str:
     name = head.words[0].upper()
     words = [name] if name in _SECRET else [name, *head.words[1:2]]
     return escape(b' '.join(word[:TEXT_MAX] for word in words))[:TEXT_MAX]
+
+
+def read_name(request: bytes) -> bytes:
+    """Return the name of the command, in upper case; of what is no request, nothing."""
+    try:
+        head = read_head(request, 0)
+    except ValueError:
+        return b''
+    return head.words[0].upper() if head and head.words else b''
 
 
 def check_message(choice: Mapping[str, Any]) -> None:
