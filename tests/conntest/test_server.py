@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +13,14 @@ from tests.commands import run
 from tests.conntest.serving import Server, StartServer
 from tests.peers import Peer
 from tests.servers import HOST, TIMEOUT
+
+
+@pytest.fixture(scope='module')
+def reachable() -> Iterator[Server]:
+    """Return a server on all addresses."""
+    server = Server('--host', '', '--api-host', 'conntest.example')
+    yield server
+    server.kill()
 
 
 def assert_refused(result: Any, said: str) -> None:
@@ -48,6 +57,23 @@ def test_all_addresses(start_server: StartServer) -> None:
         with Peer.connect(server.port, host) as peer:
             peer.send(b'GET /test-groups HTTP/1.1\r\nHost: conntest-server\r\nConnection: close\r\n\r\n')
             assert peer.recv_all().startswith(b'HTTP/1.1 200 ')
+
+
+@pytest.mark.parametrize(
+    ('headers', 'status'),
+    [
+        (b'Host: conntest-server:8080', 200),
+        (b'Host: 127.0.0.1', 200),
+        (b'Host: conntest.example', 200),
+        (b'Host: evil.example', 403),
+        (b'Host: conntest-server\r\nOrigin: http://evil.example', 403),
+        (b'Host: conntest-server\r\nSec-Fetch-Site: cross-site', 403),
+    ],
+)
+def test_web_pages_do_not_reach_it(reachable: Server, headers: bytes, status: int) -> None:
+    with Peer.connect(reachable.port) as peer:
+        peer.send(b'GET /test-groups HTTP/1.1\r\nConnection: close\r\n' + headers + b'\r\n\r\n')
+        assert peer.recv_all().startswith(b'HTTP/1.1 %d ' % status)
 
 
 def test_one_address(start_server: StartServer) -> None:

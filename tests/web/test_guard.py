@@ -16,6 +16,7 @@ KNOWN = Guard('localhost', '127.0.0.1', ['toxiproxy', 'Vaurien.test'])
 GUARDED = Guard('localhost', '127.0.0.1', (), TOKEN)
 NAMED = Guard('Devbox.lan', '127.0.1.1')
 ANYWHERE = Guard('0.0.0.0', '0.0.0.0')
+STRICT = Guard('', '::', ['Devbox', 'conntest.example'], is_strict=True)
 
 SITE = 'http://localhost:8080'
 
@@ -68,6 +69,20 @@ def ask(guard: Guard, headers: dict[str, str]) -> str:
         (NAMED, 'evil.example', True),
         (ANYWHERE, 'evil.example', False),
         (ANYWHERE, '10.0.0.7:8080', False),
+        (STRICT, 'conntest-server:8080', False),
+        (STRICT, '10.0.0.7:8080', False),
+        (STRICT, '[2001:db8::7]:8080', False),
+        (STRICT, 'localhost:8080', False),
+        (STRICT, 'devbox', False),
+        (STRICT, 'CONNTEST.example', False),
+        (STRICT, 'evil.example:8080', True),
+        (STRICT, 'devbox.evil.example', True),
+        (STRICT, '10.0.0.7.evil.example', True),
+        (STRICT, 'conntest-server.', True),
+        (STRICT, 'a.conntest.example', True),
+        (STRICT, '', True),
+        (LOOPBACK, 'conntest-server', True),
+        (LOOPBACK, '10.0.0.7', True),
     ],
 )
 def test_host(guard: Guard, host: str, refused: bool) -> None:

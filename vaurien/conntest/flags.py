@@ -37,7 +37,8 @@ made, and the exit status is 130."""
 
 SERVER = """\
 Record what clients send, and keep it until they delete it. The server has no password and listens on all addresses of
-this machine, unless --host names one. Whoever reaches it can have it fetch any URL, unless it has --no-upstream."""
+this machine, unless --host names one. Whoever reaches it can have it fetch any URL, unless it has --no-upstream. Web
+pages do not reach it: it rejects requests under a name with a dot that is not this machine's or one of --api-host."""
 
 CLIENT = """\
 Run a test group of the server, compare what was sent with what arrived, and write a report."""
@@ -110,6 +111,8 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
         help='port to listen on; 0 takes a free one (default 8080)',
     )
     parser.add_argument('--host', default='', help='address to listen on, such as localhost (default: all)')
+    text = 'more names of this machine under which it may be reached, such as conntest.example.com'
+    parser.add_argument('--api-host', metavar='NAME,...', type=_split_names, default=(), help=text)
     parser.add_argument(
         '--max-groups', metavar='N', type=value_of(Count), default=1000, help='most test groups to keep (default 1000)'
     )
@@ -118,6 +121,10 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--no-upstream', action='store_true', help='fetch no URL for any client')
     parser.add_argument('-v', '--verbose', action='store_true', help='log each run')
+
+
+def _split_names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(',') if name.strip())
 
 
 def _add_client(parser: argparse.ArgumentParser, is_given: bool) -> None:

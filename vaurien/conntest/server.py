@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import socket
+from collections.abc import Sequence
 
 import gevent
 from gevent.event import Event
@@ -31,7 +33,7 @@ def command(given: argparse.Namespace) -> int:
     log.set_up('debug' if given.verbose else 'info', '-')
     store = Store(given.max_groups, given.max_memory << 20)
     address = Address(given.host, given.port)
-    server = ConnTestServer(store, address, fetches=not given.no_upstream)
+    server = ConnTestServer(store, address, fetches=not given.no_upstream, hosts=given.api_host)
     ended = Event()
     with in_background(), on_signals_in_loop(ended.set):
         try:
@@ -47,24 +49,28 @@ def command(given: argparse.Namespace) -> int:
 
 
 class ConnTestServer(WebServer):
-    """The HTTP server over *store*. *fetches*: groups may have an upstream endpoint."""
+    """The HTTP server over *store*.
+
+    *fetches*: groups may have an upstream endpoint. *hosts* are more names of this machine.
+    """
 
     #: A run has at most 1 MiB of data, but the connection that is tested may be a slow one.
     body_timeout = 3600.0
     malformed = Malformed('text/plain; charset=utf-8', b'malformed HTTP\n')
 
-    def __init__(self, store: Store, address: Address, *, fetches: bool) -> None:
+    def __init__(self, store: Store, address: Address, *, fetches: bool, hosts: Sequence[str] = ()) -> None:
         super().__init__(address)
         # For each client there may be a connection to an upstream endpoint.
         self.max_clients = min(MAX_CLIENTS, max(1, raise_descriptors(2 * MAX_CLIENTS) // 2))
         self._store = store
+        self._hosts = (socket.gethostname(), *hosts)
         self._clock = Clock(gevent.get_hub().loop)
         self._upstream = Upstream(self.max_clients) if fetches else None
 
     def make_app(self, bound: str) -> App:
         """Return the API behind its guard."""
         responders = Responders(self._store, self._clock.sleep, self._upstream)
-        return make_app(responders, Guard(self.wanted.host, bound))
+        return make_app(responders, Guard(self.wanted.host, bound, self._hosts, is_strict=True))
 
     def stop(self) -> None:
         """Stop serving and close every connection."""

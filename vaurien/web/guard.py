@@ -25,13 +25,18 @@ HTTP_PORT = 80
 class Guard:
     """Falcon middleware that rejects requests of web pages (403) and requests without the token (401)."""
 
-    def __init__(self, host: str, bound: str, hosts: Sequence[str] = (), token: str | None = None) -> None:
+    def __init__(
+        self, host: str, bound: str, hosts: Sequence[str] = (), token: str | None = None, *, is_strict: bool = False
+    ) -> None:
         """Guard a server that was asked to listen on *host* and that listens on the IP address *bound*.
 
-        *hosts* are more names of this machine. If there is a *token*, every request has to carry it.
+        *hosts* are more names of this machine. If there is a *token*, every request has to carry it. A server that
+        others than this machine can reach has names that it does not know, so there any ``Host`` will do; unless the
+        guard *is_strict*: then a name in it that has a dot has to be one of *hosts*.
         """
         self.hosts = {host.lower(), *map(str.lower, hosts)}
         self.loopback = is_loopback(bound)
+        self._is_strict = is_strict
         self._token = token
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -41,7 +46,7 @@ class Guard:
                 title='Authorization', description='expected Bearer and the token', challenges=['Bearer']
             )
         host = req.get_header('Host')
-        if self.loopback and host is not None and not self._is_ours(host):
+        if (self.loopback or self._is_strict) and host is not None and not self._is_ours(host):
             raise _forbid('Host', f'{host!r} is not this machine')
         origin = req.get_header('Origin')
         if origin is not None and (host is None or not is_same_origin(origin, host)):
@@ -57,7 +62,9 @@ class Guard:
 
     def _is_ours(self, header: str) -> bool:
         place = _split(f'//{header}')
-        return place is not None and (place[0] in self.hosts or is_loopback(place[0]))
+        if place is None:
+            return False
+        return place[0] in self.hosts or is_loopback(place[0]) or (not self.loopback and is_local(place[0]))
 
 
 def is_loopback(host: str) -> bool:
@@ -68,6 +75,18 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_local(host: str) -> bool:
+    """Return whether no web page can have *host* point to this machine: it is an IP address, or a name without a dot.
+
+    Such names are those of a local network; no domain that somebody can register is one.
+    """
+    try:
+        ip_address(host)
+    except ValueError:
+        return '.' not in host
+    return True
 
 
 def is_same_origin(origin: str, host: str) -> bool:
