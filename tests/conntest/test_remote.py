@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tests.conntest.test_messages import GOLDEN
-from tests.peers import Peer, RawBackend
+from tests.peers import Peer, RawBackend, pour
 from vaurien.conntest.messages import RunGroup
 from vaurien.conntest.plan import Plan
 from vaurien.conntest.remote import Remote
@@ -60,10 +60,8 @@ def backend() -> Iterator[Backend]:
 
 
 @pytest.fixture
-def remote(backend: Backend) -> Iterator[Remote]:
-    remote = Remote(f'http://{backend.address}/prefix/')
-    yield remote
-    remote.close()
+def remote(backend: Backend) -> Remote:
+    return Remote(f'http://{backend.address}/prefix/')
 
 
 def test_paths(backend: Backend, remote: Remote) -> None:
@@ -88,7 +86,7 @@ def test_a_request_that_fails_is_repeated(backend: Backend, remote: Remote, stat
 
 
 def test_not_for_ever(backend: Backend, remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('urllib3.util.retry.Retry.get_backoff_time', lambda retry: 0)
+    monkeypatch.setattr('vaurien.conntest.remote.PAUSES', (0,) * 8)
     backend.respond(500, body=b'out of order')
     with pytest.raises(RemoteError, match='/prefix answers 500: out of order'):
         remote.delete('x')
@@ -103,6 +101,8 @@ def test_not_for_ever(backend: Backend, remote: Remote, monkeypatch: pytest.Monk
         (400, b'', 'answers 400: X'),
         (200, b'<html>', 'is no conntest server: JSON is malformed'),
         (200, b'{}', 'is no conntest server: Object missing required field'),
+        (200, b'{"x":' * 10000, 'is no conntest server: nested too deeply'),
+        (200, b'[' * 10_000_001, 'is no conntest server: it sends more than 10000000 values'),
     ],
 )
 def test_responses_that_will_not_do(backend: Backend, remote: Remote, status: int, body: bytes, said: str) -> None:
@@ -110,6 +110,19 @@ def test_responses_that_will_not_do(backend: Backend, remote: Remote, status: in
     with pytest.raises(RemoteError, match=f'{remote.url} {said}'):
         remote.fetch('x')
     assert len(backend.requests) == 1
+
+
+@pytest.mark.parametrize('head', [b'', b'Content-Length: 400000000\r\n'])
+def test_a_response_without_end(raw_backend: RawBackend, head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('vaurien.conntest.remote.MAX_RESPONSE', 1 << 20)
+
+    def script(peer: Peer) -> None:
+        peer.recv_until(b'\r\n\r\n')
+        pour(peer, b'HTTP/1.1 200 OK\r\n' + head + b'\r\n', bytes(65536))
+
+    remote = Remote(f'http://{raw_backend.serve(script).address}')
+    with pytest.raises(RemoteError, match=f'^{remote.url} is no conntest server: it sends more than 1 MiB$'):
+        remote.fetch('x')
 
 
 def test_nobody_is_there(backend: Backend, remote: Remote) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conntest.serving import Server, StartServer
-from tests.peers import Peer, RawBackend
+from tests.peers import Peer, RawBackend, pour
 from tests.servers import HOST, TIMEOUT, Server as WebServer, free_port
 
 MS = 1_000_000
@@ -49,6 +49,20 @@ def test_status_and_time_are_recorded(server: Server, nginx: WebServer, path: st
 def test_redirects_are_followed(server: Server, nginx: WebServer, raw_backend: RawBackend) -> None:
     raw_backend.serve(answer(f'HTTP/1.1 302 Found\r\nLocation: {nginx.url}/ok\r\nContent-Length: 0\r\n\r\n'.encode()))
     assert run_once(server, f'http://{raw_backend.address}/')['upstream_response_code'] == 200
+
+
+def test_a_redirect_without_end(server: Server, nginx: WebServer, raw_backend: RawBackend) -> None:
+    def script(peer: Peer) -> None:
+        peer.recv_until(b'\r\n\r\n')
+        pour(peer, f'HTTP/1.1 302 Found\r\nLocation: {nginx.url}/ok\r\n\r\n'.encode(), bytes(65536))
+
+    raw_backend.serve(script)
+    assert run_once(server, f'http://{raw_backend.address}/')['upstream_response_code'] == 200
+
+
+def test_redirects_in_a_circle(server: Server, raw_backend: RawBackend) -> None:
+    raw_backend.serve(answer(b'HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n'))
+    assert run_once(server, f'http://{raw_backend.address}/')['error'] == 'too many redirects'
 
 
 def test_a_connection_is_used_again(server: Server, raw_backend: RawBackend) -> None:

@@ -57,7 +57,7 @@ PLAN = (
     ('client-delay-ns', 'NS', 'least nanoseconds from the start of one run to that of the next'),
     ('server-delay-ns', 'NS', 'nanoseconds by which the server delays each response'),
     ('upstream-endpoint', 'URL', 'URL that the server fetches for each run'),
-    ('upstream-timeout-ns', 'NS', 'nanoseconds that the fetch may take (default: no limit)'),
+    ('upstream-timeout-ns', 'NS', 'nanoseconds that the fetch may take (default: an hour)'),
 )
 
 #: The most bytes of data from a file. Our own server takes 1 MiB, others may take more.

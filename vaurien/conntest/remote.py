@@ -6,33 +6,33 @@ fail, the runs show that, and their record still arrives.
 
 from __future__ import annotations
 
+import socket
+import ssl
 from http import HTTPStatus
+from time import sleep
 from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
-import urllib3
-from urllib3.exceptions import HTTPError
 
 from vaurien.conntest.messages import RunGroup
 from vaurien.conntest.plan import Plan
 from vaurien.conntest.urls import check_url
-from vaurien.errors import ConfigError, RemoteError, find_reason
+from vaurien.console.values import has_more_values
+from vaurien.errors import AnswerError, ConfigError, RemoteError, find_reason
+from vaurien.web.ask import Answer, ask
 
-#: Seconds to connect, and then for the next bytes of a response.
-TIMEOUT = 30.0
-#: No retry if nobody listens (connect=0), nor after a status that the server means, such as 404. The pauses between
-#: two attempts are 0.1 s, 0.2 s, 0.4 s, then half a second.
-RETRIES = urllib3.Retry(
-    total=8,
-    connect=0,
-    allowed_methods=None,
-    status_forcelist=(500, 501, 502, 503, 504),
-    backoff_factor=0.05,
-    backoff_max=0.5,
-    raise_on_status=False,
-    respect_retry_after_header=False,
-)
+#: Seconds that a request may take. The record of a large group is a long response.
+TIMEOUT = 60.0
+#: The most bytes and values of a response: our own server keeps as many bytes unless it is told otherwise.
+MAX_RESPONSE = 256 * 1024 * 1024
+MAX_VALUES = 10_000_000
+#: Seconds before each new attempt.
+PAUSES = (0.0, 0.1, 0.2, 0.4, 0.5, 0.5, 0.5, 0.5)
+#: A new attempt would not help if nobody listens, there is no such host, or its certificate is not trusted.
+FINAL = (ConnectionRefusedError, socket.gaierror, ssl.SSLError)
+#: Responses that the server may not mean. Others, such as 404, are final.
+REPEATED = range(500, 505)
 
 MessageType = TypeVar('MessageType')
 
@@ -45,7 +45,6 @@ class Remote:
         self.base = check_url(self.url)
         if self.base.query or self.base.fragment or self.base.username is not None:
             raise ConfigError(f'{url!r} has more than host, port and path: expected http://host:port')
-        self._pools = urllib3.PoolManager(retries=RETRIES, timeout=TIMEOUT)  # which ignores HTTP_PROXY and the like
 
     def create(self, plan: Plan) -> RunGroup:
         """Create a group."""
@@ -66,27 +65,40 @@ class Remote:
         """Return the path of a run without its number."""
         return f'{self.base.path}/test-groups/{_quote(group_id)}/'
 
-    def close(self) -> None:
-        """Close all connections."""
-        self._pools.clear()
+    def _call(self, method: str, path: str, body: bytes | None = None) -> Answer:
+        pauses = iter(PAUSES)
+        while True:
+            pause = next(pauses, None)
+            try:
+                answer = self._ask(method, path, body)
+                if pause is None or answer.status not in REPEATED:
+                    return answer
+            except OSError as error:
+                if pause is None or isinstance(error, FINAL):
+                    raise RemoteError(f'cannot reach {self.url}: {find_reason(error)}') from None
+            sleep(pause)
 
-    def _call(self, method: str, path: str, body: bytes | None = None) -> urllib3.BaseHTTPResponse:
+    def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
         try:
-            return self._pools.request(method, self.url + path, body=body)
-        except HTTPError as error:
-            raise RemoteError(f'cannot reach {self.url}: {find_reason(error)}') from None
+            return ask(method, self.url + path, seconds=TIMEOUT, most=MAX_RESPONSE, body=body)
+        except AnswerError as error:
+            raise RemoteError(f'{self.url} is no conntest server: {error}') from None
 
-    def _check(self, response: urllib3.BaseHTTPResponse) -> bytes:
-        if HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
-            return response.data
-        is_text = 'text/plain' in response.headers.get('Content-Type', '')
-        reason = (is_text and response.data[:200].decode(errors='replace')) or response.reason
-        raise RemoteError(f'{self.url} answers {response.status}: {reason}')
+    def _check(self, answer: Answer) -> bytes:
+        if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            return answer.body
+        reason = ('text/plain' in answer.type and answer.body[:200].decode(errors='replace')) or answer.reason
+        raise RemoteError(f'{self.url} answers {answer.status}: {reason}')
 
-    def _decode(self, response: urllib3.BaseHTTPResponse, kind: type[MessageType]) -> MessageType:
+    def _decode(self, answer: Answer, kind: type[MessageType]) -> MessageType:
+        body = self._check(answer)
+        if has_more_values(body, MAX_VALUES):
+            raise RemoteError(f'{self.url} is no conntest server: it sends more than {MAX_VALUES} values')
         try:
-            return msgspec.json.decode(self._check(response), type=kind)
-        except msgspec.DecodeError as error:
+            return msgspec.json.decode(body, type=kind)
+        except RecursionError:
+            raise RemoteError(f'{self.url} is no conntest server: nested too deeply') from None
+        except (msgspec.DecodeError, ValueError) as error:
             raise RemoteError(f'{self.url} is no conntest server: {error}') from None
 
 

@@ -32,7 +32,8 @@ def command(given: argparse.Namespace) -> int:
 
     Raises `ConfigError`, `RemoteError`.
     """
-    with closing(Remote(given.remote)) as remote, closing(Clock(gevent.get_hub().loop)) as clock:
+    remote = Remote(given.remote)
+    with closing(Clock(gevent.get_hub().loop)) as clock:
         if given.report:
             check_writable(given.report)
         group = remote.create(given.plan) if given.command == 'run' else remote.fetch(given.group)
