@@ -36,12 +36,16 @@ class Terminal:
         self.outside, self._inside = pty.openpty()
         fcntl.ioctl(self._inside, termios.TIOCSWINSZ, struct.pack('HHHH', 24, columns, 0, 0))
         self._columns = columns
+        self._process: subprocess.Popen[str] | None = None
         self.shown = b''
 
     def __enter__(self) -> Terminal:
         return self
 
     def __exit__(self, *args: object) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(TIMEOUT)
         for descriptor in (self.outside, self._inside):
             if descriptor >= 0:
                 os.close(descriptor)
@@ -51,10 +55,13 @@ class Terminal:
         return Path(f'/proc/self/fd/{self._inside}').open('w')
 
     def start(self, *command: str, environment: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
-        """Start a command whose Ctrl-C it is. Its streams are those of the terminal, unless *options* say otherwise."""
+        """Start a command that has its Ctrl-C, and that ends with it.
+
+        The streams of the command are those of the terminal, unless *options* say otherwise.
+        """
         environment = {**os.environ, 'TERM': 'xterm', 'COLUMNS': str(self._columns), **(environment or {})}
         streams = {'stdin': self._inside, 'stdout': self._inside, 'stderr': self._inside}
-        process: subprocess.Popen[str] = subprocess.Popen(
+        self._process = subprocess.Popen(
             [sys.executable, '-c', TAKE_TERMINAL, str(self._inside), *command],
             env=environment,
             text=True,
@@ -63,7 +70,7 @@ class Terminal:
         )
         os.close(self._inside)  # the terminal ends with the command
         self._inside = -1
-        return process
+        return self._process
 
     def type(self, text: str) -> None:
         """Type *text* on its keyboard: ``\\x03`` is Ctrl-C, ``\\x04`` is Ctrl-D."""
@@ -75,11 +82,12 @@ class Terminal:
             assert self._read(), self.shown
         return self.text
 
-    def read_all(self) -> str:
-        """Return all that was shown, once every command has ended."""
+    def wait(self) -> tuple[int, str]:
+        """Return the exit status of the command, once it has ended, and all that was shown."""
+        assert self._process is not None
         while self._read():
             pass
-        return self.text
+        return self._process.wait(TIMEOUT), self.text
 
     @property
     def text(self) -> str:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import re
 import select
 import signal
-import struct
 import subprocess
-import termios
 from time import monotonic
 
 from tests.commands import SCRIPTS, call
 from tests.servers import TIMEOUT
+from tests.terminal import Terminal
 from vaurien.cli import ctl
 
 #: What a terminal is told that is not text.
 ESCAPE = re.compile(r'\x1b\[[0-9;?]*[A-Za-z]')
-#: Lines and columns of a terminal.
-SIZE = 24, 160
+#: Columns of a terminal.
+COLUMNS = 160
 
 
 def done(*words: str) -> str:
@@ -61,23 +58,15 @@ class Running:
 
     def __init__(self, *words: str, terminal: bool = False) -> None:
         self.said = ''
-        self._terminal = terminal
+        self._terminal = Terminal(COLUMNS) if terminal else None
         command = [str(SCRIPTS / 'vaurienctl'), *words]
-        if terminal:
-            self._output, inside = pty.openpty()
-            fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack('HHHH', *SIZE, 0, 0))
-            # The first terminal that the leader of a session opens becomes the one whose Ctrl-C it gets.
-            command = ['sh', '-c', 'exec <"$0" "$@"', os.ttyname(inside), *command]
-        else:
-            self._output, inside = os.pipe()
+        if self._terminal is not None:
+            self._output = os.dup(self._terminal.outside)
+            self.process = self._terminal.start(*command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            return
+        self._output, inside = os.pipe()
         self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=inside,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            env={**os.environ, 'TERM': 'xterm'},
+            command, stdin=subprocess.DEVNULL, stdout=inside, stderr=subprocess.PIPE, text=True
         )
         os.close(inside)
 
@@ -88,6 +77,8 @@ class Running:
         self.process.kill()
         self.process.communicate()
         self.leave()
+        if self._terminal is not None:
+            self._terminal.__exit__()
 
     def wait_for(self, text: str) -> None:
         """Wait until the command has printed *text*; raise `AssertionError` with what it printed instead."""
@@ -105,8 +96,8 @@ class Running:
 
     def interrupt(self) -> None:
         """Press Ctrl-C."""
-        if self._terminal:
-            os.write(self._output, b'\x03')
+        if self._terminal is not None:
+            self._terminal.type('\x03')
         else:
             self.process.send_signal(signal.SIGINT)
 

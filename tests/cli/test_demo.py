@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
-import select
-import signal
 import subprocess
 import sys
-from contextlib import suppress
 
 from tests.commands import SCRIPTS
-from tests.servers import TIMEOUT
+from tests.terminal import Terminal
 
 #: Seconds of a delay, where the test sets it.
 SLEEP = 0.1
@@ -49,26 +44,15 @@ def test_without_a_terminal() -> None:
 
 
 def test_on_a_terminal_until_it_is_interrupted() -> None:
-    terminal, inside = pty.openpty()
-    process = subprocess.Popen(COMMAND, stdin=inside, stdout=inside, stderr=inside)
-    os.close(inside)
-    shown = read_until(terminal, b'What Vaurien does')
-    assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    shown += read_until(terminal, None)
-    os.close(terminal)
-    assert process.wait(TIMEOUT) == 0
-    assert b'Traceback' not in shown
-    assert b'KeyboardInterrupt' not in shown
-    assert shown.rstrip().endswith(b'5:error,10:delay')
-    assert b'Try next:' in shown
-
-
-def read_until(terminal: int, mark: bytes | None) -> bytes:
-    """Return what a terminal shows, up to *mark* or to the end."""
-    shown = b''
-    with suppress(OSError):  # what Linux answers once nobody has the other side open
-        while mark is None or mark not in shown:
-            assert select.select([terminal], [], [], LONGEST)[0], shown
-            shown += os.read(terminal, 65536)
-    return shown
+    with Terminal(columns=120) as terminal:
+        process = terminal.start(*COMMAND)
+        terminal.wait_for('What Vaurien does')
+        assert process.poll() is None
+        terminal.type('\x03')
+        status, shown = terminal.wait()
+    assert status == 0
+    assert 'Traceback' not in shown
+    assert 'KeyboardInterrupt' not in shown
+    assert 'ending; Ctrl-C again ends at once' in shown
+    assert shown.rstrip().endswith('5:error,10:delay')
+    assert 'Try next:' in shown

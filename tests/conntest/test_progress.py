@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
 import subprocess
 from types import SimpleNamespace
@@ -13,40 +11,26 @@ import pytest
 
 from tests.commands import SCRIPTS
 from tests.conntest.serving import Server
-from tests.servers import TIMEOUT
+from tests.terminal import Terminal
 from vaurien.conntest.progress import watch
 
 
 def test_a_live_line_on_a_terminal(server: Server) -> None:
-    ours, theirs = pty.openpty()
     flags = ('--run-count', '25', '--client-delay-ns', '50000000')
-    with subprocess.Popen(
-        [str(SCRIPTS / 'conntest'), 'run', '-r', server.url, *flags],
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        env={**os.environ, 'TERM': 'xterm', 'COLUMNS': '100'},
-    ) as process:
-        os.close(theirs)
-        shown = read_all(ours)
-        out, _ = process.communicate(timeout=2 * TIMEOUT)
-        assert process.returncode == 0
-    os.close(ours)
-    assert out.startswith(b'runs      25, 1 at a time\n')
+    with Terminal(columns=100) as terminal:
+        process = terminal.start(
+            str(SCRIPTS / 'conntest'), 'run', '-r', server.url, *flags, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        status, shown = terminal.wait()
+        out = process.stdout.read()
+        process.stdout.close()
+    assert status == 0
+    assert out.startswith('runs      25, 1 at a time\n')
     lines = re.sub(r'\x1b\[[0-9;?]*[A-Za-z]', '', shown)
     assert re.search(r'━ +0% +0/25 0/s 0 errors', lines)
     assert re.search(r'━ +\d+% +[1-9]\d?/25 \d+/s 0 errors \d:\d\d:\d\d', lines)
     assert not lines.rstrip().endswith('errors'), 'the line goes when all is over'
-
-
-def read_all(descriptor: int) -> str:
-    """Return what is written to a terminal until its other end is closed."""
-    data = b''
-    try:
-        while piece := os.read(descriptor, 65536):
-            data += piece
-    except OSError:  # how Linux tells the end
-        pass
-    return data.decode()
 
 
 def test_plain_lines_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
 import re
-import select
 import signal
-import struct
 import subprocess
-import sys
-import termios
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from tests.commands import SCRIPTS
 from tests.servers import TIMEOUT
+from tests.terminal import Terminal
 
 GOON = str(SCRIPTS / 'tcpgoon')
 
@@ -30,17 +24,6 @@ def read_statuses(output: str) -> list[dict[str, int]]:
     """Return every line of status in *output*."""
     lines = [match for line in output.splitlines() if (match := STATUS.fullmatch(line))]
     return [{name: int(count) for name, count in match.groupdict().items()} for match in lines]
-
-
-#: Becomes the command that it is given, once the keys of the terminal send it signals; also where the tests run in the
-#: background of a shell, which has Ctrl-C ignored.
-TAKE_TERMINAL = """\
-import fcntl, os, signal, sys, termios
-os.setsid()
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
 
 
 class Process:
@@ -85,53 +68,9 @@ def running(*words: str) -> Iterator[Process]:
         process.process.communicate(timeout=TIMEOUT)
 
 
-class Terminal:
-    """A ``tcpgoon`` on a terminal of its own, of 80 columns."""
-
-    def __init__(self, *words: str) -> None:
-        self._terminal, inside = pty.openpty()
-        fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))
-        environment = {**os.environ, 'TERM': 'xterm-256color', 'COLUMNS': '80'}
-        self.process = subprocess.Popen(
-            [sys.executable, '-c', TAKE_TERMINAL, GOON, *words],
-            stdin=inside,
-            stdout=inside,
-            stderr=inside,
-            env=environment,
-        )
-        os.close(inside)
-        self.shown = ''
-
-    def wait_for(self, text: str) -> None:
-        """Wait until the terminal shows *text*."""
-        while text not in self.shown:
-            assert select.select([self._terminal], [], [], TIMEOUT)[0], self.shown
-            self.shown += os.read(self._terminal, 65536).decode()
-
-    def type(self, text: str) -> None:
-        """Type *text* on its keyboard: ``\\x03`` is Ctrl-C, ``\\x04`` is Ctrl-D."""
-        os.write(self._terminal, text.encode())
-
-    def wait(self) -> tuple[int, str]:
-        """Wait for the end; return the exit status and everything that was shown."""
-        with suppress(OSError):  # what Linux answers once nobody has the other side open
-            while True:
-                assert select.select([self._terminal], [], [], 2 * TIMEOUT)[0], self.shown
-                self.shown += os.read(self._terminal, 65536).decode()
-        return self.process.wait(TIMEOUT), self.shown.replace('\r\n', '\n')
-
-    def close(self) -> None:
-        """End it, whatever its state."""
-        self.process.kill()
-        self.process.wait(TIMEOUT)
-        os.close(self._terminal)
-
-
 @contextmanager
 def on_a_terminal(*words: str) -> Iterator[Terminal]:
-    """Run a `Terminal` that ends with the block at the latest."""
-    terminal = Terminal(*words)
-    try:
+    """Run a ``tcpgoon`` on a terminal of 80 columns; it ends with the block at the latest."""
+    with Terminal() as terminal:
+        terminal.start(GOON, *words, environment={'TERM': 'xterm-256color'})
         yield terminal
-    finally:
-        terminal.close()

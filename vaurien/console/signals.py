@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -45,15 +44,15 @@ def on_signals(end: Callable[[], object], status: int | None = None) -> Iterator
 
 
 def _announce() -> None:
-    """Print that a second Ctrl-C ends at once, where people look on: to a terminal, unless it is stopped (Ctrl-S)."""
+    """Print that a second Ctrl-C ends at once, where people look on.
+
+    If the terminal is stopped (Ctrl-S), this waits; Ctrl-C goes on with its output, and a second signal ends the wait.
+    """
     stream = next(filter(is_terminal, (sys.stderr, sys.stdout)), None)
     if stream is None:
         return
     begin = CLEARED if can_redraw(stream) else b'\n'
-    writable = select.poll()
-    writable.register(stream.fileno(), select.POLLOUT)
-    if writable.poll(0):
-        os.write(stream.fileno(), begin + ANNOUNCEMENT)  # print() is not reentrant, and may be under way
+    os.write(stream.fileno(), begin + ANNOUNCEMENT)  # print() is not reentrant, and may be under way
 
 
 @contextmanager

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
 import signal
 import subprocess
-from contextlib import suppress
-from pathlib import Path
 
 from tests.commands import SCRIPTS
 from tests.loads.conftest import Shop, Starter
 from tests.servers import TIMEOUT
+from tests.terminal import Terminal
 
 
 def test_the_example_of_the_seed(shop: Shop) -> None:
@@ -183,21 +180,15 @@ def test_nothing_at_all(shop: Shop) -> None:
 
 
 def test_the_bar_on_a_terminal(shop: Shop) -> None:
-    master, slave = pty.openpty()
-    with Path(f'/proc/self/fd/{slave}').open('w') as terminal:
-        process = subprocess.Popen(
-            [str(SCRIPTS / 'loads-runner'), 'shop.TestShop.test_slow', '-u', '2', '--hits', '3'],
+    with Terminal() as terminal:
+        terminal.start(
+            *(str(SCRIPTS / 'loads-runner'), 'shop.TestShop.test_slow', '-u', '2', '--hits', '3'),
+            environment=shop.environment,
             cwd=shop.folder,
-            env={**os.environ, **shop.environment},
             stdin=subprocess.DEVNULL,
-            stdout=terminal,
+            stderr=subprocess.DEVNULL,
         )
-    os.close(slave)
-    shown = b''
-    with suppress(OSError):  # that is how the end of a terminal looks
-        while data := os.read(master, 65536):
-            shown += data
-    os.close(master)
-    assert process.wait(TIMEOUT) == 0
-    assert re.search(rb'\r\x1b\[K\[=* *\]  +\d+%  \d hits, 2 users', shown), shown
-    assert b'\r\x1b[K[' + 47 * b'=' + b']  100%\r\n\r\nHits: 6\r\n' in shown
+        status, shown = terminal.wait()
+    assert status == 0
+    assert re.search(r'\r\x1b\[K\[=* *\]  +\d+%  \d hits, 2 users', shown), shown
+    assert '\r\x1b[K[' + 47 * '=' + ']  100%\n\nHits: 6\n' in shown

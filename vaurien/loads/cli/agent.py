@@ -7,15 +7,13 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from vaurien.address import Address
 from vaurien.console.background import in_background
 from vaurien.console.command import run_command
 from vaurien.console.output import print_line
 from vaurien.console.parser import Parser
 from vaurien.console.signals import on_signals
-from vaurien.loads.cli.service import make_service_parser
+from vaurien.loads.cli.service import make_service_parser, read_service
 from vaurien.loads.cluster.endpoint import DEFAULT_BROKER
-from vaurien.loads.cluster.seal import SECRET, demand_secret
 from vaurien.loads.users.patching import check_engine
 
 DESCRIPTION = """\
@@ -38,10 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    arguments = make_parser().parse(argv)
-    address = Address.parse(arguments.broker)
-    secret = arguments.secret or os.environ.get(SECRET, '')
-    demand_secret(address, secret, what='--broker')
+    arguments, address, secret = read_service(make_parser(), argv, 'broker')
     check_engine()
     from vaurien.loads.cluster.supervisor import Master, Supervisor
 

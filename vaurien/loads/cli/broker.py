@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Sequence
 
@@ -15,9 +14,8 @@ from vaurien.console.command import run_command
 from vaurien.console.output import print_line
 from vaurien.console.parser import Parser
 from vaurien.console.signals import on_signals_in_loop
-from vaurien.loads.cli.service import make_service_parser
+from vaurien.loads.cli.service import make_service_parser, read_service
 from vaurien.loads.cluster.endpoint import DEFAULT_BROKER
-from vaurien.loads.cluster.seal import SECRET, demand_secret
 from vaurien.loads.users.patching import prepare
 
 DESCRIPTION = """\
@@ -45,10 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    arguments = make_parser().parse(argv)
-    address = Address.parse(arguments.bind)
-    secret = arguments.secret or os.environ.get(SECRET, '')
-    demand_secret(address, secret, what='--bind')
+    arguments, address, secret = read_service(make_parser(), argv, 'bind')
     prepare()
     del sys.argv[1:]  # Locust's web page would read it
     serve(address, secret, arguments.heartbeat_timeout)

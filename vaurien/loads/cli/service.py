@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
+import os
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Sequence
 
+from vaurien.address import Address
 from vaurien.console.parser import Parser
 from vaurien.errors import OptionError
 from vaurien.loads.cluster.heartbeats import TIMEOUT
+from vaurien.loads.cluster.seal import SECRET, demand_secret
 from vaurien.loads.settings import SETTINGS, read_value
 
 
@@ -22,6 +26,15 @@ def make_service_parser(command: str, description: str, epilog: str) -> Parser:
         help=f'{SETTINGS["heartbeat_timeout"].help} (%(default)g)',
     )
     return parser
+
+
+def read_service(parser: Parser, argv: Sequence[str] | None, flag: str) -> tuple[Namespace, Address, str]:
+    """Return what the command line gives, the address of the *flag*, and the secret; raise `ConfigError`."""
+    arguments = parser.parse(argv)
+    address = Address.parse(getattr(arguments, flag))
+    secret = arguments.secret or os.environ.get(SECRET, '')
+    demand_secret(address, secret, what=f'--{flag}')
+    return arguments, address, secret
 
 
 def _read_timeout(text: str) -> float:
