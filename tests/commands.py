@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 import signal
 import subprocess
 import sys
 import sysconfig
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import IO
@@ -171,6 +173,30 @@ class Command(Process):
     def api(self) -> str:
         """The URL of the control API."""
         return f'http://localhost:{self.control_port}'
+
+
+@contextmanager
+def unheard(name: str, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start a command whose standard error is the smallest pipe, which nobody reads: the process, and what it said.
+
+    It said ``Ctrl-C ends``.
+    """
+    read_end, write_end = os.pipe()
+    fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, 4096)
+    command = [str(SCRIPTS / name), *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=write_end, text=True) as process:
+        os.close(write_end)
+        try:
+            assert process.stdout is not None
+            said = ''
+            while 'Ctrl-C ends' not in said:
+                line = process.stdout.readline()
+                assert line, said
+                said += line
+            yield process, said
+        finally:
+            process.kill()
+            os.close(read_end)
 
 
 #: What the fixture ``vaurien_command`` gives.

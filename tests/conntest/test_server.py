@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 
-from tests.commands import run
-from tests.conntest.serving import Server, StartServer
+from tests.commands import run, unheard
+from tests.conntest.serving import LISTENING, Server, StartServer
 from tests.peers import Peer
 from tests.servers import HOST, TIMEOUT
 
@@ -41,6 +42,19 @@ def test_a_signal_ends_it(start_server: StartServer, number: signal.Signals) -> 
     assert out.splitlines()[1:] == ['Ctrl-C ends', 'test groups: 1, runs: 1']
     assert f"INFO group {group_id} created, 1 runs: 'a test'" in log
     assert 'Traceback' not in log
+
+
+def test_a_standard_error_that_nobody_reads() -> None:
+    with unheard('conntest', 'server', '--host', HOST, '-p', '0', '--verbose') as (process, said):
+        listening = LISTENING.search(said)
+        assert listening
+        with requests.Session() as session:
+            session.trust_env = False
+            for _ in range(100):
+                url = f'http://{HOST}:{listening["port"]}/test-groups/create'
+                assert session.post(url, json={'description': 'x' * 100}, timeout=TIMEOUT).status_code == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(TIMEOUT) == 0
 
 
 def test_each_run_is_logged_on_demand(start_server: StartServer) -> None:

@@ -140,6 +140,14 @@ def test_a_module_that_cannot_be_imported(shop: Shop) -> None:
     assert 'broken.py", line 1' in trace[1]
 
 
+def test_control_characters_of_a_module_that_cannot_be_imported(shop: Shop) -> None:
+    (shop.folder / 'broken.py').write_text("raise ValueError('\\x1b[2J')\n")
+    done = shop.run('broken.Test.test')
+    assert done.status == 1
+    assert all(map(str.isprintable, done.err.splitlines()))
+    assert done.err.count('ValueError: \\x1b[2J') == 2
+
+
 def test_clients(shop: Shop) -> None:
     tests = ('test_app', 'test_fast', 'test_another_server')
     for done in shop.run_all([f'shop.TestShop.{test}', '-u', '3', '--hits', '3'] for test in tests):

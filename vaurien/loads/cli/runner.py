@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from vaurien.console.command import run_command
-from vaurien.console.output import print_line
+from vaurien.console.output import make_lines_printable, print_line
 from vaurien.errors import SetupError
 from vaurien.loads.cli.flags import parse
 
@@ -32,7 +32,7 @@ def _run(argv: Sequence[str]) -> int:
         return drive(settings)
     except SetupError as error:
         if error.details:
-            print_line(error.details.rstrip('\n'), sys.stderr)
+            print_line(make_lines_printable(error.details.rstrip('\n')), sys.stderr)
         raise
 
 
