@@ -13,6 +13,7 @@ import pytest
 from vaurien.clock import Alarm
 from vaurien.engine.chain import Chain
 from vaurien.engine.toxicity import Toxics
+from vaurien.engine.turns import Turns
 from vaurien.errors import ToxicNameError
 from vaurien.records.counters import Counters
 from vaurien.rules.toxics import ToxicRule, make_toxic
@@ -72,7 +73,7 @@ class Played:
         self.links: dict[int, Any] = {}
         self.counters = Counters({})
         self.total = 0
-        self.toxics = Toxics(self.links, seed, lambda: self.total, self.counters)
+        self.toxics = Toxics(self.links, seed, lambda: self.total, self.counters, Turns(None))
 
     def open(self, *, connected: bool = True) -> FakeLink:
         self.total += 1

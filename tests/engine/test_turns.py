@@ -56,9 +56,9 @@ def test_whatever_else_happens_comes_between_two_turns() -> None:
 
         repeat(turns, left, work)
         with one, other:
-            for _ in range(10):
-                one.send(b'x')
-                other.recv(1)
+            for sender, receiver in 5 * [(one, other), (other, one)]:
+                gevent.get_hub().loop.run_callback(sender.send, b'x')
+                receiver.recv(1)
         turns.stop()
         return left
 

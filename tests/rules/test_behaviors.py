@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Any
 
 import pytest
 
 from tests.arming import rule
+from tests.servers import TIMEOUT
 from vaurien.behaviors import Behavior
 from vaurien.errors import ConfigError, OptionError, PluginError
-from vaurien.rules.behaviors import check_options, format_rules, make_rules
+from vaurien.rules.behaviors import check_options, complete_rules, format_rules, make_rules
+from vaurien.rules.match import Pattern
 from vaurien.rules.rule import Rule
 
 DELAY = Behavior.get('delay').resolve({})
@@ -156,3 +159,13 @@ def test_wrong_lists(spec: Any, path: str, said: str) -> None:
         make_rules(spec)
     assert caught.value.path == path
     assert said in str(caught.value)
+
+
+def test_many_rules_take_no_longer_each_than_few() -> None:
+    """With a quadratic algorithm this would take minutes."""
+    kind = Behavior.get('error')
+    rules = [Rule(kind, 0.001, {'match': Pattern(f'GET {i}')}) for i in range(10_000)]
+    began = monotonic()
+    assert len(complete_rules(rules)) == len(rules)
+    assert format_rules(rules).count('error') == len(rules)
+    assert monotonic() - began < TIMEOUT

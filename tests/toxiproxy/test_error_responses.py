@@ -31,7 +31,7 @@ def is_missing(answer: tuple[str, dict[str, str], bytes]) -> bool:
         ('POST', '/proxies', '{"name"', 400, BAD),
         ('POST', '/proxies', '\ufeff{}', 400, BAD),
         ('POST', '/proxies', '{"name":NaN}', 400, f'{BAD}NaN is not JSON'),
-        ('POST', '/proxies', '[' * 100_000, 400, BAD),
+        ('POST', '/proxies', '[' * 60_000, 400, BAD),
         ('POST', '/proxies', '[]', 400, f'{BAD}Expected `object`, got `array`'),
         ('POST', '/proxies', '"redis"', 400, f'{BAD}Expected `object`, got `str`'),
         ('POST', '/proxies', '{"name":3,"upstream":"a:1"}', 400, f'{BAD}Expected `str`, got `int` - at `$.name`'),

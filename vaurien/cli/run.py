@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -64,6 +65,7 @@ def serve(settings: Settings, read_again: Callable[[], Settings] | None = None) 
     raise_descriptors()  # a link takes two, and the usual limit is 1024
     ended = Event()
     with on_signals_in_loop(ended.set), reloading(Reloader(proxies, settings), read_again, ended.set):
+        gc.freeze()  # a collection that walks all modules would keep every link waiting
         proxies.start()
         control = start_control(proxies, settings) if settings.http else None
         print_line(announce(proxies, control))

@@ -17,11 +17,11 @@ from vaurien.control.answers import (
     BehaviorsAnswer,
     Done,
     FaultsAnswer,
-    LinksAnswer,
 )
 from vaurien.control.body import read_arming, read_backend
 from vaurien.control.controlled import Controlled
 from vaurien.control.option_list import list_options
+from vaurien.engine.turns import get_turns, pausing
 from vaurien.errors import AmbiguousProxyError, UnknownProxyError
 from vaurien.plugins.options import did_you_mean
 from vaurien.rules.behaviors import format_rules
@@ -55,13 +55,13 @@ class ControlApi:
 
     def on_get_behavior(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Get the rules that are armed."""
-        _send(resp, BehaviorAnswer(behavior=format_rules(self._find(name).rules)))
+        _send(resp, BehaviorAnswer(behavior=format_rules(self._find(name).rules, get_turns().begin())))
 
     def on_put_behavior(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Arm other rules."""
         proxy = self._find(name)
         body = read_object(req, resp, EXAMPLE)
-        proxy.arm(read_arming(body, proxy.settings.behavior_options, proxy.protocol))
+        proxy.arm(read_arming(body, proxy.settings.behavior_options, proxy.protocol, get_turns().begin()))
         _send(resp, DONE)
 
     def on_get_behaviors(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -95,7 +95,9 @@ class ControlApi:
 
     def on_get_links(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """List the open links."""
-        _send(resp, LinksAnswer(links=[link.status() for link in self._find(name).links.values()]))
+        pause, links = get_turns().begin(), list(self._find(name).links.values())
+        # One by one; but not those that close meanwhile.
+        _send(resp, {'links': [_encode(link.status()) for link in pausing(links, pause) if not link.closed]})
 
     def on_delete_link(self, req: falcon.Request, resp: falcon.Response, number: int, name: str = '') -> None:
         """Close a link."""
@@ -108,3 +110,7 @@ class ControlApi:
 
 def _send(resp: falcon.Response, value: Any) -> None:
     resp.content_type, resp.data = falcon.MEDIA_JSON, msgspec.json.encode(value, enc_hook=str)
+
+
+def _encode(value: Any) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))

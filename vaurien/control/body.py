@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vaurien.address import Address
 from vaurien.behaviors.dummy import Dummy
+from vaurien.clock import go_on
+from vaurien.engine.turns import pausing
 from vaurien.errors import AddressError, ConfigError, OptionError
 from vaurien.plugins.options import did_you_mean, shorten
 from vaurien.plugins.registry import NAME
@@ -29,46 +31,54 @@ def read_backend(body: Mapping[str, Any]) -> Address:
     return address
 
 
-def read_arming(body: Mapping[str, Any], configured: Options, protocol: type[BaseProtocol]) -> tuple[Rule, ...]:
+def read_arming(
+    body: Mapping[str, Any],
+    configured: Options,
+    protocol: type[BaseProtocol],
+    pause: Callable[[], object] = go_on,
+) -> tuple[Rule, ...]:
     """Return the rules to arm on a proxy of that *protocol*; raise `ConfigError`.
 
     There are three forms: ``{"name": "delay", "sleep": 2}`` for every exchange;
     ``{"behavior": "20:error,10:delay", "options": {"delay": {"sleep": 2}}}`` for several behaviors by weight; and
     ``{"behaviors": [{"name": "delay", "percent": 20, "sleep": 2}]}``.
 
-    An option that is left out has its *configured* value, or else its declared default.
+    An option that is left out has its *configured* value, or else its declared default. *pause* is called after each
+    rule.
     """
     fields = dict(body)
     if 'behaviors' in fields:
         key = 'behaviors'
-        rules = read_rules(_take_list(fields, key))
+        rules = read_rules(_take_list(fields, key), pause)
         _refuse_rest(fields, key)
     else:
         key = 'name' if 'name' in fields or 'behavior' not in fields else 'behavior'
         text = _take_text(fields, key)
-        rules = _read_text(text, key)
+        rules = _read_text(text, key, pause)
         if key == 'name' and NAME.fullmatch(text):
             kind = rules[0].kind
             given = kind.check(fields)
             kind.check_protocol(given, protocol)
             rules = [Rule(kind, given=given)]
         else:
-            rules = _take_options(fields, rules, protocol)
+            rules = _take_options(fields, rules, protocol, pause)
             _refuse_rest(fields, key, 'options')
     try:
-        return complete_rules(rules, configured)
+        return complete_rules(rules, configured, pause=pause)
     except ConfigError as error:
         raise error if error.path else error.within(key) from None
 
 
-def _read_text(text: str, key: str) -> list[Rule]:
+def _read_text(text: str, key: str, pause: Callable[[], object]) -> list[Rule]:
     try:
-        return read_rules(text)
+        return read_rules(text, pause)
     except ConfigError as error:
         raise error.within(key) from None
 
 
-def _take_options(fields: dict[str, Any], rules: Sequence[Rule], protocol: type[BaseProtocol]) -> list[Rule]:
+def _take_options(
+    fields: dict[str, Any], rules: Sequence[Rule], protocol: type[BaseProtocol], pause: Callable[[], object]
+) -> list[Rule]:
     """Return *rules* with the options in ``{"options": {"delay": {"sleep": 2}}}``, checked."""
     options = _as_object(fields.pop('options', {}), 'options')
     for name, values in options.items():
@@ -77,7 +87,8 @@ def _take_options(fields: dict[str, Any], rules: Sequence[Rule], protocol: type[
         given = check_own_options(options, rules)
         for rule in rules:
             _check_protocol(rule.kind, given.get(rule.name, {}), protocol)
-        return [rule.over(given.get(rule.name, {})) for rule in rules]
+            pause()
+        return [rule.over(given.get(rule.name, {})) for rule in pausing(rules, pause)]
     except OptionError as error:
         raise error.within('options') from None
 

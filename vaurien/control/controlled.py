@@ -14,7 +14,11 @@ from vaurien.settings import ProxySettings
 
 
 class ControlledLink(Protocol):
-    """An open link."""
+    """A link."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether both connections are closed."""
 
     def status(self) -> LinkStatus:
         """Return everything about the link, ready for JSON."""

@@ -19,6 +19,7 @@ from vaurien import __version__
 from vaurien.console.writer import count_lost
 from vaurien.control.metric_family import Family, Series
 from vaurien.engine.proxy import ProxyServer
+from vaurien.engine.turns import get_turns, pausing
 from vaurien.toxiproxy.metrics import FAMILIES as TOXIPROXY_FAMILIES
 from vaurien.toxiproxy.middleware import begin
 
@@ -30,6 +31,9 @@ def _read_held(proxy: ProxyServer) -> Iterator[Series]:
     for (kind, name), histogram in proxy.counters.histograms.items():
         yield [proxy.name, kind, name], [list(histogram.buckets()), histogram.seconds]
 
+
+#: How many samples of a metric are written at once: more would keep everybody waiting.
+PART = 250
 
 PROXY = ('proxy',)
 FAULT = ('proxy', 'kind', 'name')
@@ -92,13 +96,18 @@ class ProxiesCollector(Collector):
         self._proxies = proxies
 
     def collect(self) -> Iterator[Metric]:
-        """Yield one metric after the other."""
-        proxies = [(proxy, proxy.counters.counts()) for proxy in self._proxies.values()]
+        """Yield one metric after the other. One with many series comes in several parts."""
+        pause = get_turns().begin()
+        proxies = [(proxy, proxy.counters.counts(pause)) for proxy in pausing(list(self._proxies.values()), pause)]
         for family in FAMILIES:
             metric = family.make()
             for proxy, counts in proxies:
-                for labels, value in family.read(proxy, counts):
+                for labels, value in list(family.read(proxy, counts)):
                     metric.add_metric(labels, *value)
+                if len(metric.samples) >= PART:
+                    yield metric
+                    pause()
+                    metric = family.make()
             yield metric
         lost = CounterMetricFamily(
             'vaurien_lines_lost_total',
@@ -122,6 +131,27 @@ def make_registry(proxies: Mapping[str, ProxyServer]) -> CollectorRegistry:
     return registry
 
 
+class _Part:
+    """A part of the metrics, for `generate_latest`."""
+
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+
+    def collect(self) -> list[Metric]:
+        return [self._metric]
+
+
+def write_metrics(registry: CollectorRegistry) -> bytes:
+    """Return the metrics in Prometheus' format. Other requests are served between two parts."""
+    texts: list[bytes] = []
+    last = ''
+    for metric in registry.collect():
+        text: bytes = generate_latest(_Part(metric))  # it only calls `collect`
+        texts.append(text.split(b'\n', 2)[2] if metric.name == last else text)  # without the two lines of its head
+        last = metric.name
+    return b''.join(texts)
+
+
 class MetricsResource:
     """The responder of ``/metrics``. Like Toxiproxy's, it answers to every method, but not to browsers."""
 
@@ -132,6 +162,6 @@ class MetricsResource:
         """Get the metrics."""
         begin(req, resp)
         resp.content_type = CONTENT_TYPE
-        resp.data = generate_latest(self._registry)
+        resp.data = write_metrics(self._registry)
 
     on_head = on_post = on_put = on_patch = on_delete = on_options = on_get

@@ -17,6 +17,7 @@ import msgspec
 from falcon.routing import map_http_methods
 
 from vaurien import __version__
+from vaurien.clock import go_on
 from vaurien.control import schemas
 from vaurien.control.answers import (
     BackendAnswer,
@@ -32,6 +33,7 @@ from vaurien.control.app import Route
 from vaurien.control.json_schema import Schema, Schemas
 from vaurien.control.metrics import CONTENT_TYPE, MetricsResource
 from vaurien.control.operation import JSON, VAURIEN, Content, Dialect, JsonText, Operation
+from vaurien.engine.turns import get_turns, pausing
 from vaurien.records.status import ProxyStatus
 from vaurien.toxiproxy import operations as toxiproxy
 from vaurien.toxiproxy.api import LEVEL
@@ -77,7 +79,7 @@ class OpenApiResource:
 
     @cached_property
     def _document(self) -> bytes:
-        return msgspec.json.encode(Document(self._routes).describe())
+        return msgspec.json.encode(Document(self._routes).describe(get_turns().begin()))
 
 
 OPERATIONS[OpenApiResource.on_get] = Operation(dict[str, Any])
@@ -92,8 +94,8 @@ class Document:
         self._bodies: dict[str, Any] = {}
         self._errors: dict[str, Any] = {}
 
-    def describe(self) -> dict[str, Any]:
-        """Return the whole document."""
+    def describe(self, pause: Callable[[], object] = go_on) -> dict[str, Any]:
+        """Return the whole document. *pause* is called after each path."""
         return {
             'openapi': '3.1.0',
             'info': {
@@ -103,7 +105,7 @@ class Document:
             },
             'servers': [{'url': '/'}],
             'security': [{}, {'token': []}],
-            'paths': {_write(path): self._describe_path(path) for path in self._responders},
+            'paths': {_write(path): self._describe_path(path) for path in pausing(self._responders, pause)},
             'components': {
                 'schemas': self._schemas.named,
                 'requestBodies': self._bodies,

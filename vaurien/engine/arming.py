@@ -11,6 +11,8 @@ from typing import Any
 from msgspec import to_builtins
 
 from vaurien.behaviors.dummy import Dummy
+from vaurien.clock import go_on
+from vaurien.engine.turns import pausing
 from vaurien.plugins.end import End
 from vaurien.plugins.failures import warn_failed
 from vaurien.protocols.base import BaseProtocol
@@ -43,11 +45,15 @@ class Arming:
         #: Behaviors that were named in a warning.
         self._blamed: set[str] = set()
 
-    def arm(self, rules: Sequence[Rule]) -> None:
-        """Replace what is armed; raise `ConfigError` if the protocol cannot have a rule."""
-        self.rules = tuple(rule.arm(self._protocol) for rule in rules)
-        is_harmful = any(rule.is_harmful for rule in self.rules)
-        self.selector = Selector(self.rules, self.seed) if is_harmful else None
+    def arm(self, rules: Sequence[Rule], pause: Callable[[], object] = go_on) -> tuple[Rule, ...]:
+        """Replace what is armed, and return it; raise `ConfigError` if the protocol cannot have a rule.
+
+        *pause* is called after each rule, before any of them is armed.
+        """
+        armed = tuple(rule.arm(self._protocol) for rule in pausing(rules, pause))
+        is_harmful = any(rule.is_harmful for rule in armed)
+        self.rules, self.selector = armed, Selector(armed, self.seed) if is_harmful else None
+        return armed
 
     def draws(self, link: ObservedLink) -> Draws | ObservedDraws | None:
         """Return the draws for the exchanges of a link; None if all of them pass."""

@@ -25,6 +25,7 @@ from vaurien.engine.lookup import look_up_listening
 from vaurien.engine.resolver import Resolver
 from vaurien.engine.runtime import Runtime
 from vaurien.engine.toxicity import Toxics
+from vaurien.engine.turns import pausing
 from vaurien.protocols import Protocol
 from vaurien.protocols.base import BaseProtocol
 from vaurien.records.counters import Counters
@@ -64,7 +65,7 @@ class ProxyServer:
         self.faults = FaultLog()
         self._observers = Observers([self.counters, self.faults, *([] if observer is None else [observer])])
         self.arming = Arming(self.protocol, self.seed, self.loop, self._observers)
-        self.toxics = Toxics(self.links, self.seed, lambda: self.links_total, self.counters)
+        self.toxics = Toxics(self.links, self.seed, lambda: self.links_total, self.counters, self.runtime.turns)
         self._began = monotonic()
         self._listener: Listener | None = None
         self._idle_watch: IdleWatch | None = None
@@ -186,25 +187,37 @@ class ProxyServer:
         loops.refuse(backend, self.addresses)
 
     def close_links(self) -> None:
-        """Close all links now."""
+        """Close all links that there are now, a few in each turn of the event loop."""
+        pause = self.runtime.turns.begin()
         for link in list(self.links.values()):
             link.close()
+            pause()
 
     def shut_down(self, grace: float = 0.0) -> None:
-        """Stop accepting, let open exchanges finish for *grace* seconds, close all. Blocks the calling greenlet."""
+        """Stop accepting, let open exchanges finish for *grace* seconds, close all. Blocks the calling greenlet.
+
+        It may be started again meanwhile.
+        """
         self._stop_listening()
-        deadline = monotonic() + grace
-        while self.links and monotonic() < deadline:
-            for link in [link for link in self.links.values() if not link.has_open_exchange()]:
-                link.close()
-            if self.links:
-                gevent.sleep(DRAIN_INTERVAL)
-        self.close_links()
         if self._idle_watch is not None:
             self._idle_watch.stop()
             self._idle_watch = None
         self._stop_resolving()
-        self.runtime.stop()
+        deadline = monotonic() + grace
+        while self.links and monotonic() < deadline:
+            self._close_idle_links()
+            if self.links:
+                gevent.sleep(DRAIN_INTERVAL)
+        self.close_links()
+        if not self.enabled:
+            self.runtime.stop()
+
+    def _close_idle_links(self) -> None:
+        pause = self.runtime.turns.begin()
+        for link in list(self.links.values()):
+            if not (link.closed or link.has_open_exchange()):
+                link.close()
+            pause()
 
     # Links
 
@@ -263,10 +276,15 @@ class ProxyServer:
 
     def arm(self, rules: Sequence[Rule]) -> None:
         """Replace what is armed, from the next exchange on, and end what runs. Raise `ConfigError`."""
-        self.arming.arm(rules)
+        pause = self.runtime.turns.begin()
+        armed = self.arming.arm(rules, pause)
         self.faults.renew()
         for link in list(self.links.values()):
-            link.rearm()
+            if armed is not self.rules:  # who has armed others meanwhile goes on
+                return
+            if not link.closed:
+                link.rearm()
+            pause()
 
     def check(self, settings: ProxySettings) -> None:
         """Raise `ConfigError` if `configure` or `arm` would not take what *settings* have."""
@@ -300,14 +318,19 @@ class ProxyServer:
             return
         self._replace_resolver()
         self.resolver.refresh()
+        pause = self.runtime.turns.begin()
         for link in list(self.links.values()):
+            if backend is not self.backend:  # who has set another one meanwhile goes on
+                return
             link.retire()
+            pause()
 
     # What is known
 
     def status(self) -> ProxyStatus:
         """Return everything about the running proxy."""
-        settings, counts = self.settings, self.counters.counts()
+        pause = self.runtime.turns.begin()
+        settings, counts = self.settings, self.counters.counts(pause)
         limits: LimitsStatus = {
             'timeout': settings.timeout,
             'idle_timeout': settings.idle_timeout,
@@ -325,9 +348,9 @@ class ProxyServer:
             'backend': str(self.backend),
             'protocol': settings.protocol,
             'protocol_options': self.protocol_options,
-            'behavior': format_rules(self.rules),
-            'behaviors': [rule.status() for rule in self.rules],
-            'toxics': [rule.status() for rule in self.toxics],
+            'behavior': format_rules(self.rules, pause),
+            'behaviors': [rule.status() for rule in pausing(self.rules, pause)],
+            'toxics': [rule.status() for rule in pausing(list(self.toxics), pause)],
             'seed': self.seed,
             'settings': limits,
             'links': {'open': len(self.links), 'total': self.links_total},

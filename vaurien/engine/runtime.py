@@ -24,8 +24,8 @@ class Runtime:
         self.loop = gevent.get_hub().loop
         #: For what takes long.
         self.turns = get_turns()
-        #: All streams read into this one: a chunk is sent on, or copied, before the next callback of the loop runs.
-        self.buffer = memoryview(bytearray(CHUNK))
+        #: All streams of the event loop read into this one: a chunk is sent on, or copied, before the next callback.
+        self.buffer = _get_buffer()
         self._greenlets = Group()
         #: Starts a greenlet. Every greenlet of a proxy is started by this, and ends with the proxy.
         self.spawn: Callable[..., gevent.Greenlet] = self._greenlets.spawn
@@ -33,8 +33,9 @@ class Runtime:
 
     def start(self) -> None:
         """Begin to keep time. Raise `OSError` if no file descriptor is left for the clock."""
-        self.clock = Clock(self.loop)
-        self._started = True
+        if not self._started:
+            self.clock = Clock(self.loop)
+            self._started = True
 
     def stop(self) -> None:
         """End every greenlet and wait for their ends; then stop the clock. It can be started again meanwhile."""
@@ -44,3 +45,12 @@ class Runtime:
         greenlets.kill(block=True)
         if clock is not None:
             clock.close()
+
+
+def _get_buffer() -> memoryview:
+    """Return the buffer of the event loop of this thread. A proxy that has no links costs none of its own."""
+    owned = vars(gevent.get_hub())
+    if 'buffer of vaurien' not in owned:
+        owned['buffer of vaurien'] = memoryview(bytearray(CHUNK))
+    buffer: memoryview = owned['buffer of vaurien']
+    return buffer

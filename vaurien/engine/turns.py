@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 import gevent
 from gevent.hub import Waiter
@@ -16,6 +16,8 @@ from vaurien.clock import TURN
 #: The highest priority of libev. Idle watchers of this priority are called once in each turn of the loop, however busy
 #: it is (http://pod.tst.eu/http://cvs.schmorp.de/libev/ev.pod#code_ev_idle_code_when_you_ve_got_no).
 _ALWAYS = 2
+
+Item = TypeVar('Item')
 
 
 class Turns:
@@ -76,6 +78,13 @@ class Pause:
         if monotonic() >= self._until:
             self._turns.wait()
             self._until = monotonic() + TURN
+
+
+def pausing(items: Iterable[Item], pause: Callable[[], object]) -> Iterator[Item]:
+    """Yield *items*, and pause after each of them."""
+    for item in items:
+        yield item
+        pause()
 
 
 def get_turns() -> Turns:

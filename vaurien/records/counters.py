@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from operator import add
 from typing import Literal
 
+from vaurien.clock import go_on
 from vaurien.records.counts import Counts
 from vaurien.records.faults import Fault
 from vaurien.records.histogram import Histogram
@@ -54,9 +55,13 @@ class Counters(Observer):
         """Keep the counts of a link that is no longer among those that are open."""
         self._closed = Counts._make(map(add, self._closed, link.counts()))
 
-    def counts(self) -> Counts:
-        """Return the counts of all links together."""
-        return Counts._make(map(sum, zip(self._closed, *(link.counts() for link in self._links.values()), strict=True)))
+    def counts(self, pause: Callable[[], object] = go_on) -> Counts:
+        """Return the counts of all links together. *pause* is called after each link: meanwhile some may close."""
+        total, links = list(self._closed), list(self._links.values())
+        for link in links:
+            total = list(map(add, total, link.counts()))
+            pause()
+        return Counts._make(total)
 
     def behavior_hits(self) -> dict[str, int]:
         """Return the number of exchanges that each behavior was applied to."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vaurien.behaviors import Behavior
 from vaurien.behaviors.dummy import Dummy
+from vaurien.clock import go_on
 from vaurien.errors import ConfigError, OptionError
 from vaurien.plugins.options import convert, did_you_mean
 from vaurien.plugins.registry import NAME
-from vaurien.rules.grammar import Term, check_percent, format_spec, parse_spec, shortest
+from vaurien.rules.grammar import Term, check_percent, format_term, iterate_spec, shortest
 from vaurien.rules.rule import Rule
 
 #: How far a sum of percents may miss 100: ten times 0.1 is not 1.
@@ -32,14 +34,14 @@ def make_rules(spec: Spec, configured: Options | None = None) -> tuple[Rule, ...
     return complete_rules(read_rules(spec), configured or {})
 
 
-def read_rules(spec: Spec) -> list[Rule]:
-    """Return the rules in *spec*, with the options that are written there.
+def read_rules(spec: Spec, pause: Callable[[], object] = go_on) -> list[Rule]:
+    """Return the rules in *spec*, with the options that are written there. *pause* is called after each of them.
 
     Raise `ConfigError` for a text or a percent that is none, `PluginError` for an unknown behavior, `OptionError` for a
     bad option.
     """
     is_text = isinstance(spec, str)
-    terms = parse_spec(spec) if isinstance(spec, str) else [_read_term(i, given) for i, given in enumerate(spec)]
+    terms = iterate_spec(spec) if isinstance(spec, str) else itertools.starmap(_read_term, enumerate(spec))
     rules = []
     for i, term in enumerate(terms):
         try:
@@ -48,17 +50,21 @@ def read_rules(spec: Spec) -> list[Rule]:
         except ConfigError as error:
             where = term.name if is_text else f'behaviors[{i}]'
             raise error.within(where) if error.path or not is_text else error from None
+        pause()
     return rules
 
 
-def complete_rules(rules: Sequence[Rule], *defaults: Options) -> tuple[Rule, ...]:
+def complete_rules(rules: Sequence[Rule], *defaults: Options, pause: Callable[[], object] = go_on) -> tuple[Rule, ...]:
     """Return *rules* over checked options by behavior, the first *defaults* before the others.
 
     Raise `ConfigError` for a rule that cannot be reached, `OptionError` for options that contradict each other.
     """
-    complete = tuple(rule.over(*(options.get(rule.name, {}) for options in defaults)) for rule in rules)
+    complete = []
+    for rule in rules:
+        complete.append(rule.over(*(options.get(rule.name, {}) for options in defaults)))
+        pause()
     _check_reach(complete)
-    return complete
+    return tuple(complete)
 
 
 def check_options(options: Options, rules: Sequence[Rule] = ()) -> dict[str, dict[str, Any]]:
@@ -91,20 +97,19 @@ def sort_options(spec: Spec, options: dict[str, Any]) -> dict[str, Any]:
     return {spec: options} if isinstance(spec, str) and NAME.fullmatch(spec) else options
 
 
-def format_rules(rules: Sequence[Rule]) -> str:
-    """Return the text that `read_rules` reads as *rules*; ``dummy`` for none.
+def format_rules(rules: Sequence[Rule], pause: Callable[[], object] = go_on) -> str:
+    """Return the text that `read_rules` reads as *rules*; ``dummy`` for none. *pause* is called after each of them.
 
     A rule is written with its options if it has limits, or if another rule has the same name.
     """
-    names = [rule.name for rule in rules]
-    return format_spec(
-        Term(
-            rule.name,
-            rule.percent,
-            _list_chosen(rule) if _has_limits(rule) or names.count(rule.name) > 1 else {},
-        )
-        for rule in rules or (Rule(Dummy),)
-    )
+    rules = rules or (Rule(Dummy),)
+    counts = Counter(rule.name for rule in rules)
+    terms = []
+    for rule in rules:
+        options = _list_chosen(rule) if _has_limits(rule) or counts[rule.name] > 1 else {}
+        terms.append(format_term(Term(rule.name, rule.percent, options), alone=len(rules) == 1))
+        pause()
+    return ','.join(terms)
 
 
 def _has_limits(rule: Rule) -> bool:
@@ -134,16 +139,17 @@ def _read_term(number: int, given: Any) -> Term:
 
 def _check_reach(rules: Sequence[Rule]) -> None:
     """Raise `ConfigError` if the rules before a rule leave it less than its percent of the exchanges that it is for."""
-    for i, rule in enumerate(rules):
-        total = math.fsum([rule.percent, *(other.percent for other in rules[:i] if _covers(other, rule))])
+    #: The percents of the rules before that are for every exchange, and for every one that matches a pattern.
+    every, matching = 0.0, defaultdict[Any, float](float)
+    for rule in rules:
+        total = rule.percent + every + (0.0 if rule.match is None else matching[rule.match])
         if total > 100 + TOLERANCE:
             raise ConfigError(
                 f'{format_rules(rules)!r} adds up to {shortest(total)} percent, more than 100, at {rule.name}'
             )
-
-
-def _covers(other: Rule, rule: Rule) -> bool:
-    """Return whether *other* is certainly for every exchange that *rule* is for."""
-    if other.nth is not None or other.times is not None:
-        return False
-    return other.match is None or other.match == rule.match
+        if rule.nth is not None or rule.times is not None:
+            continue
+        if rule.match is None:
+            every += rule.percent
+        else:
+            matching[rule.match] += rule.percent

@@ -6,7 +6,7 @@ Whether the behaviors and options exist is not checked here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -31,12 +31,16 @@ class Term(NamedTuple):
 
 
 def parse_spec(spec: str) -> list[Term]:
-    """Return the terms of ``percent:name(option=value, …),…``; raise `ConfigError`. A name alone has 100 percent.
+    """Return the terms of ``percent:name(option=value, …),…``, as `iterate_spec` yields them; raise `ConfigError`."""
+    return list(iterate_spec(spec))
+
+
+def iterate_spec(spec: str) -> Iterator[Term]:
+    """Yield the terms of ``percent:name(option=value, …),…``; raise `ConfigError`. A name alone has 100 percent.
 
     A value is a bare word, or a text in quotes. In quotes a backslash takes away the meaning of the next character,
     and ``\\n`` is a line end.
     """
-    terms = []
     at = 0
     while True:
         named = _NAMED.match(spec, at)
@@ -46,9 +50,9 @@ def parse_spec(spec: str) -> list[Term]:
             wrong = spec[named.start() : at].strip()
             raise ConfigError(f'{wrong!r} names no behavior: expected percent:name, such as 20:error')
         options, at = _parse_options(spec, at) if spec[at : at + 1] == '(' else ({}, at)
-        terms.append(Term(name, _parse_percent(named), options))
+        yield Term(name, _parse_percent(named), options)
         if at == len(spec):
-            return terms
+            return
         if spec[at] != ',':
             raise ConfigError(f'unexpected {spec[at:]!r} after {spec[:at]!r}')
         at += 1
@@ -67,12 +71,15 @@ def parse_call(text: str, at: int = 0) -> tuple[str, dict[str, str], int]:
 
 
 def format_spec(terms: Iterable[Term]) -> str:
-    """Return the text that `parse_spec` reads as *terms*. A single term with 100 percent is written without them."""
+    """Return the text that `parse_spec` reads as *terms*."""
     terms = list(terms)
-    alone = len(terms) == 1 and terms[0].percent == 100
-    return ','.join(
-        ('' if alone else f'{shortest(term.percent)}:') + format_call(term.name, term.options) for term in terms
-    )
+    return ','.join(format_term(term, alone=len(terms) == 1) for term in terms)
+
+
+def format_term(term: Term, *, alone: bool) -> str:
+    """Return the text that `parse_spec` reads as *term*. A term that is *alone* with 100 percent has no percent."""
+    share = '' if alone and term.percent == 100 else f'{shortest(term.percent)}:'
+    return share + format_call(term.name, term.options)
 
 
 def format_call(name: str, options: Mapping[str, Any]) -> str:

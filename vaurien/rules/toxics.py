@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -102,9 +103,8 @@ def read_toxics(given: Any) -> tuple[ToxicRule, ...]:
             rules += parse_toxics(one) if isinstance(one, str) else [_read_toxic(one)]
         except ConfigError as error:
             raise error if isinstance(given, str) else error.within(f'toxics[{i}]') from None
-    names = [rule.name for rule in rules]
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(rule.name for rule in rules).items():
+        if count > 1:
             raise ConfigError(f'there are two toxics named {name!r}: give one of them another name')
     return tuple(rules)
 

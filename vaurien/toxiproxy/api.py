@@ -17,12 +17,12 @@ import msgspec
 
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
-from vaurien.errors import ConfigError, ToxiproxyError
+from vaurien.engine.turns import Pause, get_turns
+from vaurien.errors import ConfigError, ToxicNameError, ToxiproxyError
 from vaurien.protocols import Protocol
 from vaurien.records.status import ToxicStatus
 from vaurien.rules.toxics import ToxicRule
 from vaurien.toxiproxy import gojson
-from vaurien.toxiproxy.answers import ProxyAnswer
 from vaurien.toxiproxy.fields import ProxyFields
 from vaurien.toxiproxy.lifecycle import Lifecycle, ProxyChange
 from vaurien.toxiproxy.toxics import (
@@ -34,10 +34,11 @@ from vaurien.toxiproxy.toxics import (
     read_toxicity,
     refuse_name,
 )
+from vaurien.web.body import MAX_OBJECT
 
 #: The version of Toxiproxy whose API this is.
 LEVEL = '2.12.0'
-#: The most bytes of a body: enough for thousands of proxies in one request to ``/populate``.
+#: The most bytes of the body of ``/populate``: enough for thousands of proxies. Others have up to `MAX_OBJECT`.
 MAX_BODY = 1024 * 1024
 
 
@@ -57,24 +58,26 @@ class ToxiproxyApi:
 
     def on_get_proxies(self, req: falcon.Request, resp: falcon.Response) -> None:
         """List the proxies."""
-        names = sorted(self._proxies, key=str.encode)  # as Go sorts the keys of a map
-        send(resp, {name: show_proxy(self._proxies[name]) for name in names})
+        pause = get_turns().begin()
+        proxies = dict(self._proxies)
+        names = sorted(proxies, key=str.encode)  # as Go sorts the keys of a map
+        send_written(resp, gojson.write_object((name, write_proxy(proxies[name], pause)) for name in names))
 
     def on_post_proxies(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Create a proxy."""
         fields = read_body(req, ProxyFields)
         check_fields(fields)
-        send(resp, show_proxy(self._lifecycle.create(fields)), falcon.HTTP_201)
+        send_proxy(resp, self._lifecycle.create(fields), falcon.HTTP_201)
 
     def on_get_proxy(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
         """Get a proxy."""
-        send(resp, show_proxy(self._lifecycle.find(name)))
+        send_proxy(resp, self._lifecycle.find(name))
 
     def on_patch_proxy(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
         """Change, enable or disable a proxy."""
         self._lifecycle.find(name)
         change = read_body(req, ProxyChange)
-        send(resp, show_proxy(self._lifecycle.change(name, change)))
+        send_proxy(resp, self._lifecycle.change(name, change))
 
     on_post_proxy = on_patch_proxy
 
@@ -87,19 +90,19 @@ class ToxiproxyApi:
         """Create or replace proxies.
 
         A proxy that is already as it should be is left alone. If there are toxics in the body, a proxy has these and no
-        others.
+        others. The whole body is checked before anything changes. Other requests are served between two proxies.
         """
-        done: list[ProxyAnswer] = []
+        done: list[gojson.Written] = []
+        pause = get_turns().begin()
         try:
-            wanted: list[ProxyFields] = read_body(req, list[ProxyFields])
-            for i, fields in enumerate(wanted, 1):
-                check_fields(fields, f' at proxy {i}')
-                read_rules(fields.toxics, f' at proxy {i}')
-            for i, fields in enumerate(wanted, 1):
-                done.append(show_proxy(self._lifecycle.populate(fields, wanted[i:])))
+            wanted = read_population(req, pause)
+            leaving = self._lifecycle.find_leaving(wanted, pause)
+            for fields in wanted:
+                done.append(write_proxy(self._lifecycle.populate(fields, leaving, pause), pause))
         except ToxiproxyError as error:
-            raise ToxiproxyError(error.status, error.text, proxies=done or None) from None
-        send(resp, {'proxies': done}, falcon.HTTP_201)
+            proxies = gojson.Written.list(done) if done else None
+            raise ToxiproxyError(error.status, error.text, proxies=proxies) from None
+        send_written(resp, gojson.write_object([('proxies', gojson.Written.list(done))]), falcon.HTTP_201)
 
     def on_post_reset(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Reset all proxies.
@@ -113,7 +116,8 @@ class ToxiproxyApi:
 
     def on_get_toxics(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
         """List the toxics of a proxy."""
-        send(resp, [show_toxic(rule) for rule in self._lifecycle.find(name).toxics])
+        pause = get_turns().begin()
+        send_written(resp, write_toxics(self._lifecycle.find(name), pause))
 
     def on_post_toxics(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
         """Add a toxic to a proxy."""
@@ -121,12 +125,15 @@ class ToxiproxyApi:
         fields = read_body(req, ToxicFields)
         proxy = self._lifecycle.find(name)  # it may have been deleted while the body arrived
         rule = make_rule(fields, {rule.name for rule in proxy.toxics})
-        proxy.toxics.add(rule)
-        send(resp, show_toxic(rule))
+        try:
+            proxy.toxics.add(rule)
+        except ToxicNameError:  # one of that name is being removed
+            raise ToxiproxyError(409, 'toxic already exists') from None
+        send_written(resp, gojson.write(show_toxic(rule)))
 
     def on_get_toxic(self, req: falcon.Request, resp: falcon.Response, name: str, toxic: str) -> None:
         """Get a toxic."""
-        send(resp, show_toxic(self._find_toxic(name, toxic)))
+        send_written(resp, gojson.write(show_toxic(self._find_toxic(name, toxic))))
 
     def on_patch_toxic(self, req: falcon.Request, resp: falcon.Response, name: str, toxic: str) -> None:
         """Change a toxic."""
@@ -139,7 +146,7 @@ class ToxiproxyApi:
             attributes=read_attributes(rule.kind, rule.attributes, change.attributes),
         )
         self._lifecycle.find(name).toxics.update(changed)
-        send(resp, show_toxic(changed))
+        send_written(resp, gojson.write(show_toxic(changed)))
 
     on_post_toxic = on_patch_toxic
 
@@ -185,30 +192,60 @@ def check_fields(fields: ProxyFields, where: str = '') -> None:
 
 def read_body(req: falcon.Request, type_: Any) -> Any:
     """Return the body as *type_*; raise `ToxiproxyError`."""
-    try:
-        body = req.stream.read(MAX_BODY + 1)
-    except OSError:
-        raise ToxiproxyError(400, 'bad request body: unexpected EOF') from None
-    if len(body) > MAX_BODY:
-        raise ToxiproxyError(413, f'bad request body: more than {MAX_BODY} bytes')
+    body = read_bytes(req, MAX_OBJECT)
     try:
         return gojson.read(body, type_)
     except ConfigError as error:
         raise ToxiproxyError(400, f'bad request body: {error}') from None
 
 
-def show_proxy(proxy: ProxyServer) -> ProxyAnswer:
+def read_bytes(req: falcon.Request, most: int) -> bytes:
+    """Return the body; raise `ToxiproxyError` if it does not arrive whole, or if it has more than *most* bytes."""
+    try:
+        body: bytes = req.stream.read(most + 1)
+    except OSError:
+        raise ToxiproxyError(400, 'bad request body: unexpected EOF') from None
+    if len(body) > most:
+        raise ToxiproxyError(413, f'bad request body: more than {most} bytes')
+    return body
+
+
+def read_population(req: falcon.Request, pause: Pause) -> list[ProxyFields]:
+    """Return the proxies in the body, all of them checked; raise `ToxiproxyError`."""
+    body = read_bytes(req, MAX_BODY)
+    try:
+        wanted: list[ProxyFields] = gojson.read_list(body, ProxyFields, pause)
+    except ConfigError as error:
+        raise ToxiproxyError(400, f'bad request body: {error}') from None
+    for i, fields in enumerate(wanted, 1):
+        check_fields(fields, f' at proxy {i}')
+        read_rules(fields.toxics, f' at proxy {i}', pause)
+        pause()
+    return wanted
+
+
+def write_proxy(proxy: ProxyServer, pause: Pause) -> gojson.Written:
     """Return a proxy as the API shows it."""
-    shown: ProxyAnswer = {
+    shown: dict[str, Any] = {
         'name': proxy.name,
         'listen': proxy.address.written,
         'upstream': proxy.backend.written,
         'enabled': proxy.enabled,
-        'toxics': [show_toxic(rule) for rule in proxy.toxics],
+        'toxics': write_toxics(proxy, pause),
     }
     if proxy.protocol is not Protocol.get('tcp'):
         shown['protocol'] = proxy.settings.protocol
-    return shown
+    pause()
+    return gojson.write_object(shown.items())
+
+
+def write_toxics(proxy: ProxyServer, pause: Pause) -> gojson.Written:
+    """Return the toxics of a proxy as the API shows them."""
+    written = []
+    for rule in list(proxy.toxics):
+        written.append(gojson.Written(gojson.write(show_toxic(rule))))
+        pause()
+    return gojson.Written.list(written)
 
 
 def show_toxic(rule: ToxicRule) -> ToxicStatus:
@@ -219,7 +256,12 @@ def show_toxic(rule: ToxicRule) -> ToxicStatus:
     return shown
 
 
-def send(resp: falcon.Response, value: Any, status: str = falcon.HTTP_200) -> None:
-    """Answer with *value* as Go writes it."""
+def send_proxy(resp: falcon.Response, proxy: ProxyServer, status: str = falcon.HTTP_200) -> None:
+    """Answer with a proxy."""
+    send_written(resp, write_proxy(proxy, get_turns().begin()), status)
+
+
+def send_written(resp: falcon.Response, text: str, status: str = falcon.HTTP_200) -> None:
+    """Answer with a JSON text."""
     resp.status = status
-    resp.content_type, resp.text = falcon.MEDIA_JSON, gojson.write(value)
+    resp.content_type, resp.text = falcon.MEDIA_JSON, text

@@ -32,7 +32,7 @@ def _respond_to_error(
     req: falcon.Request, resp: falcon.Response, error: ToxiproxyError, params: dict[str, Any]
 ) -> None:
     resp.status = error.status
-    text = gojson.write({'error': error.text, 'status': error.status, **error.body})
+    text = gojson.write_object([('error', error.text), ('status', error.status), *error.body.items()])
     if error.body:
         resp.content_type, resp.text = falcon.MEDIA_JSON, text
     else:

@@ -10,6 +10,7 @@ import json
 import math
 import re
 import struct
+from collections.abc import Callable, Iterable
 from typing import Any, get_args, get_origin
 
 import msgspec
@@ -18,39 +19,79 @@ from vaurien.errors import ConfigError, OptionError
 
 #: A number with more digits is read as floating point: no integer of 64 bits has as many.
 _DIGITS = 20
+#: The most characters of one thing in a list: more would take too long at once.
+MAX_ITEM = 64 * 1024
 #: Go writes an exponent from here on.
 _LARGE = 1e21
 
 #: An escape in a JSON text. The group is half of a surrogate pair without the other half.
 _ESCAPE = re.compile(r'\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u([dD][89a-fA-F][\da-fA-F]{2})|.)', re.DOTALL)
+_SPACE = re.compile(r'[ \t\r\n]*')
 _HTML = str.maketrans({char: f'\\u{ord(char):04x}' for char in '<>&\u2028\u2029'})
+
+
+class Written(str):
+    """A JSON text, to be put into another one as it is."""
+
+    __slots__ = ()
+
+    @classmethod
+    def list(cls, values: Iterable[Any]) -> Written:
+        """Return the JSON text of a list, written one by one."""
+        return cls(f'[{",".join(map(write, values))}]')
 
 
 def read(data: bytes, type_: Any) -> Any:
     """Return *data* as *type_*, a `msgspec.Struct` or a list of them; raise `ConfigError`."""
-    text = _ESCAPE.sub(_mend, data.decode(errors='replace')).lstrip(' \t\r\n')
-    if not text:
-        raise ConfigError('EOF')
-    try:
-        value = _DECODER.raw_decode(text)[0]
-    except RecursionError:
-        raise ConfigError('nested too deeply') from None
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
-    return convert(value, type_)
+    return convert(_decode(_begin(data))[0], type_)
 
 
-def convert(value: Any, type_: Any) -> Any:
-    """Return a *value* that was read from JSON as *type_*, as `read` does; raise `ConfigError`."""
+def read_list(data: bytes, type_: Any, pause: Callable[[], None]) -> list[Any]:
+    """Return *data* as a list of *type_*, a `msgspec.Struct`; raise `ConfigError`. Call *pause* after each of them.
+
+    Each may have up to `MAX_ITEM` characters.
+    """
+    text = _begin(data)
+    if text[0] != '[':
+        return convert(_decode(text, 0, MAX_ITEM)[0], list[type_])  # type: ignore[no-any-return]
+    items: list[Any] = []
+    at = _skip_space(text, 1)
+    if text[at : at + 1] == ']':
+        return items
+    while True:
+        value, at = _decode(text, at, MAX_ITEM)
+        items.append(convert(value, type_, f'[{len(items)}]'))
+        at = _skip_space(text, at)
+        if text[at : at + 1] == ']':
+            return items
+        if text[at : at + 1] != ',':
+            raise ConfigError(str(json.JSONDecodeError("Expecting ',' delimiter", text, at)))
+        at = _skip_space(text, at + 1)
+        pause()
+
+
+def convert(value: Any, type_: Any, where: str = '') -> Any:
+    """Return a *value* that was read from JSON as *type_*, as `read` does; raise `ConfigError`.
+
+    *where* is its place in what was read.
+    """
     try:
         return msgspec.convert(_normalize(value, type_), type_)
     except msgspec.ValidationError as error:
-        raise ConfigError(str(error)) from None
+        text, _, path = str(error).partition(' - at `$')
+        raise ConfigError(f'{text} - at `${where}{path or "`"}' if where or path else text) from None
 
 
 def write(value: Any) -> str:
     """Return *value* as a JSON text."""
+    if isinstance(value, Written):
+        return value
     return json.dumps(value, separators=(',', ':'), ensure_ascii=False, allow_nan=False).translate(_HTML)
+
+
+def write_object(fields: Iterable[tuple[str, Any]]) -> Written:
+    """Return an object as a JSON text. Some of its values may be `Written` already."""
+    return Written('{' + ','.join([f'{write(name)}:{write(value)}' for name, value in fields]) + '}')
 
 
 def as_number(value: Any) -> Any:
@@ -81,6 +122,37 @@ def _normalize(value: Any, type_: Any) -> Any:
     return (
         {key.lower(): inner for key, inner in value.items() if inner is not None} if isinstance(value, dict) else value
     )
+
+
+def _begin(data: bytes) -> str:
+    """Return the text of *data* from the first value on; raise `ConfigError` if there is none."""
+    text = data.decode(errors='replace')
+    if not (begun := text[_skip_space(text, 0) :]):
+        raise ConfigError('EOF')
+    return begun
+
+
+def _skip_space(text: str, at: int) -> int:
+    space = _SPACE.match(text, at)
+    assert space is not None, 'it matches an empty text, too'
+    return space.end()
+
+
+def _decode(text: str, at: int = 0, most: int | None = None) -> tuple[Any, int]:
+    """Return the value at *at*, of *most* characters at most, and the position behind it; raise `ConfigError`."""
+    part = text[at:] if most is None else text[at : at + most]
+    try:
+        value, size = _DECODER.raw_decode(part)
+        if '\\' in part[:size]:
+            value = _DECODER.decode(_ESCAPE.sub(_mend, part[:size]))
+    except RecursionError:
+        raise ConfigError('nested too deeply') from None
+    except json.JSONDecodeError as error:
+        what = f', or a value of more than {most} characters' if at + len(part) < len(text) else ''
+        raise ConfigError(f'{json.JSONDecodeError(error.msg, text, at + error.pos)}{what}') from None
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    return value, at + size
 
 
 def _mend(escape: re.Match[str]) -> str:

@@ -1,22 +1,25 @@
 """Creating, changing and deleting proxies as Toxiproxy's API does.
 
-A request is carried out as a whole or not at all. It waits only while a name is looked up, and other requests are
-served meanwhile. After that nothing else runs until it is done.
+A request for one proxy is carried out as a whole or not at all. It waits only while a name is looked up, and other
+requests are served meanwhile. After that no other request is served until it is done, except that links are closed a
+few at a time. A request for many proxies may be interrupted between two of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 
 import msgspec
 
 from vaurien.address import Address, is_host
+from vaurien.clock import go_on
 from vaurien.engine import loops
 from vaurien.engine.lookup import look_up_listening
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
+from vaurien.engine.turns import pausing
 from vaurien.errors import AddressError, ConfigError, ToxiproxyError
 from vaurien.rules.toxics import STREAMS
 from vaurien.settings import ProxySettings
@@ -25,6 +28,9 @@ from vaurien.toxiproxy.toxics import read_rules
 
 #: What a name, or an IP address, means to who listens there.
 Addresses = tuple[Address, ...]
+#: Proxies that will leave their port, by port.
+Leaving = Mapping[int, Sequence[ProxyServer]]
+NONE_LEAVING: Leaving = {}
 
 
 class ProxyChange(msgspec.Struct, kw_only=True):
@@ -56,21 +62,34 @@ class Lifecycle:
         self._check_free(fields.name)
         return self._add(fields, addresses)
 
-    def populate(self, fields: ProxyFields, later: Sequence[ProxyFields] = ()) -> ProxyServer:
+    def populate(
+        self, fields: ProxyFields, leaving: Leaving = NONE_LEAVING, pause: Callable[[], object] = go_on
+    ) -> ProxyServer:
         """Return a proxy with these fields: the one of that name if it has them, or else a new one in its place.
 
-        Whether the existing one is enabled does not matter. What the same request populates *later* may have to leave
-        a port now that this one needs. Such a proxy is disabled until its turn comes.
+        Whether the existing one is enabled does not matter. What the same request populates later may be *leaving* a
+        port that this one needs now. Such a proxy is disabled until its turn comes.
         """
-        proxy = self._populate(fields, later)
-        rules = sorted(read_rules(fields.toxics), key=lambda rule: STREAMS.index(rule.direction))
+        proxy = self._populate(fields, leaving)
+        rules = sorted(read_rules(fields.toxics, pause=pause), key=lambda rule: STREAMS.index(rule.direction))
         if rules and list(proxy.toxics) != rules:
             proxy.toxics.clear()
-            for rule in rules:
+            for rule in pausing(rules, pause):
                 proxy.toxics.add(rule)
         return proxy
 
-    def _populate(self, fields: ProxyFields, later: Sequence[ProxyFields]) -> ProxyServer:
+    def find_leaving(self, wanted: Sequence[ProxyFields], pause: Callable[[], object]) -> Leaving:
+        """Return the proxies that will be on another port once *wanted* was populated."""
+        leaving: dict[int, list[ProxyServer]] = {}
+        for fields in wanted:
+            proxy = self._proxies.get(fields.name)
+            with suppress(AddressError):
+                if proxy is not None and proxy.enabled and parse_listen(fields.listen).port != proxy.address.port:
+                    leaving.setdefault(proxy.address.port, []).append(proxy)
+            pause()
+        return leaving
+
+    def _populate(self, fields: ProxyFields, leaving: Leaving) -> ProxyServer:
         known = self._proxies.get(fields.name)
         if known is not None and not _differs(known, fields, ()):
             return known
@@ -79,7 +98,6 @@ class Lifecycle:
             addresses = _resolve(fields.listen, '' if known else 'listen tcp: ')
             _refuse_loop(fields.upstream, addresses if fields.enabled else ())
         known = self._proxies.get(fields.name)
-        leaving = self._find_leaving(later)
         if known is None:
             return self._add(fields, addresses, leaving)
         if not _differs(known, fields, addresses):
@@ -142,26 +160,14 @@ class Lifecycle:
         if name in self._proxies:
             raise ToxiproxyError(409, 'proxy already exists')
 
-    def _find_leaving(self, later: Sequence[ProxyFields]) -> list[ProxyServer]:
-        """Return the proxies that will be on another port once *later* was populated, too."""
-        leaving = []
-        for fields in later:
-            proxy = self._proxies.get(fields.name)
-            with suppress(AddressError):
-                if proxy is not None and proxy.enabled and parse_listen(fields.listen).port != proxy.address.port:
-                    leaving.append(proxy)
-        return leaving
-
-    def _add(self, fields: ProxyFields, addresses: Addresses, leaving: Sequence[ProxyServer] = ()) -> ProxyServer:
+    def _add(self, fields: ProxyFields, addresses: Addresses, leaving: Leaving = NONE_LEAVING) -> ProxyServer:
         proxy = _make(fields, self._proxies.defaults)
         if addresses:
             _start(proxy, addresses, leaving)
         self._proxies.add(proxy)
         return proxy
 
-    def _replace(
-        self, known: ProxyServer, fields: ProxyFields, addresses: Addresses, leaving: Sequence[ProxyServer]
-    ) -> ProxyServer:
+    def _replace(self, known: ProxyServer, fields: ProxyFields, addresses: Addresses, leaving: Leaving) -> ProxyServer:
         proxy = _make(fields, msgspec.structs.replace(known.settings, toxics=()))
         if fields.enabled and addresses:
             with known.giving_way(addresses[0]):
@@ -170,9 +176,10 @@ class Lifecycle:
         return proxy
 
 
-def _start(proxy: ProxyServer, addresses: Addresses, leaving: Sequence[ProxyServer]) -> None:
+def _start(proxy: ProxyServer, addresses: Addresses, leaving: Leaving) -> None:
     """Start a proxy at *addresses*. Those that are *leaving* the same port are disabled, but not if it cannot start."""
-    there = [one for one in leaving if one.enabled and one.address.port == addresses[0].port]
+    port = addresses[0].port
+    there = [one for one in leaving.get(port, ()) if one.enabled and one.address.port == port]
     with ExitStack() as stack:
         for one in there:
             stack.enter_context(one.giving_way(addresses[0]))

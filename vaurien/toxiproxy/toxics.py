@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import msgspec
 
+from vaurien.clock import go_on
 from vaurien.errors import ConfigError, ToxiproxyError
 from vaurien.rules.toxics import STREAMS, ToxicRule
 from vaurien.toxics import Toxic
@@ -54,13 +55,17 @@ def make_rule(fields: ToxicFields, taken: Collection[str] = ()) -> ToxicRule:
     )
 
 
-def read_rules(given: Any, where: str = '') -> tuple[ToxicRule, ...]:
-    """Return the toxics in a list, or none for null; raise `ToxiproxyError`. *where* ends the text of the error."""
+def read_rules(given: Any, where: str = '', pause: Callable[[], object] = go_on) -> tuple[ToxicRule, ...]:
+    """Return the toxics in a list, or none for null; raise `ToxiproxyError`. *where* ends the text of the error.
+
+    *pause* is called after each of them.
+    """
     rules: dict[str, ToxicRule] = {}
     try:
         for fields in gojson.convert(given, list[ToxicFields]):
             rule = make_rule(fields, rules)
             rules[rule.name] = rule
+            pause()
     except ConfigError as error:
         raise ToxiproxyError(400, f'bad request body: toxics: {error}{where}') from None
     except ToxiproxyError as error:
