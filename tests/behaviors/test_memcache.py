@@ -248,8 +248,9 @@ class TestError:
     def test_quiet_meta_commands_are_one_exchange(self, memcached: Server) -> None:
         with Proxy(memcached.address, 'memcache', behavior='error') as proxy, connect(proxy) as client:
             client.send(b'ms quiet 2 q\r\nhi\r\nmg quiet v q\r\nmn\r\nmg quiet v\r\n')
-            for _ in range(2):
+            for end in (b'MN\r\n', b''):
                 assert client.recv_until(b'\r\n') == b'SERVER_ERROR injected by vaurien\r\n'
+                assert client.recv_exactly(len(end)) == end
             assert proxy.status()['faults'] == {'error': 2}
             proxy.set_behavior('dummy')
             client.send(b'mg quiet v\r\n')

@@ -16,6 +16,7 @@ from __future__ import annotations
 from vaurien.framing.error_reply import INJECTED, ErrorReply
 from vaurien.plugins.options import Line
 from vaurien.protocols.memcache import text
+from vaurien.protocols.memcache.commands import Run
 from vaurien.protocols.memcache.quick import QuickMemcache
 
 
@@ -31,4 +32,8 @@ class Memcache(QuickMemcache):
 
     def error(self, message: str = INJECTED) -> ErrorReply:
         """Return ``SERVER_ERROR``, or a reply of status 0x84, unless *message* says what else."""
-        return text.make_error(self.request, message)
+        reply = text.make_error(self.request, message)
+        run = self._outstanding[0] if self._outstanding else None
+        # Clients read up to the reply to mn, which never fails.
+        is_terminated = isinstance(run, Run) and run.last == [b'mn']
+        return reply._replace(data=reply.data + b'MN\r\n') if is_terminated else reply

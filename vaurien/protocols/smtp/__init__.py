@@ -10,15 +10,19 @@ Sources: RFC 5321, and for extensions RFC 2034 (enhanced codes), 2920 (pipelinin
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 
+from vaurien.framing.effects import Effects
 from vaurien.framing.error_reply import INJECTED, ErrorReply
 from vaurien.plugins.options import Line
 from vaurien.protocols.smtp import text
+from vaurien.protocols.smtp.framing import ORDINARY
 from vaurien.protocols.smtp.quick import QuickSMTP
 
+#: Commands whose failure ends the mail transaction (RFC 5321, 4.1.1.4; for BDAT, RFC 3030, 2, wants it to be reset).
+_ENDING = {b'DATA', b'BDAT'}
 _GO_AHEAD = b'354 End data with <CR><LF>.<CR><LF>\r\n'
 
 
@@ -49,3 +53,10 @@ class SMTP(QuickSMTP):
         closes = code == 421 or not self.request or is_opaque
         prompts = text.read_verb(self.request) == b'DATA' and not is_opaque
         return ErrorReply(text.make_error(self.request, code, message), closes, _GO_AHEAD if prompts else b'')
+
+    def effects(self, *args: Any, **choice: Any) -> Effects:
+        """Reset the mail transaction that a refused message ends."""
+        if text.read_verb(self.request) in _ENDING:
+            self._outstanding.appendleft(ORDINARY)
+            yield b'RSET\r\n'
+        return b''
