@@ -16,13 +16,15 @@ REFUSED = (
     *('http', 'http-host', 'http-port', 'api-host', 'api-token'),
 )
 
+#: Options in parentheses. One that is not closed goes on to the end: to look for each would take quadratic time.
+_OPTIONS = re.compile(r'\([^)]*\)?')
 _WORD = re.compile(r'(?P<name>[a-z][\w-]*)=')
 
 
 def split_words(text: str) -> tuple[str, ...]:
     """Return the words of the value; options in parentheses stay in one word. Raises `ConfigError`."""
     try:
-        words = tuple(shlex.split(re.sub(r'\([^)]*\)', lambda options: shlex.quote(options[0]), text)))
+        words = tuple(shlex.split(_OPTIONS.sub(lambda options: shlex.quote(options[0]), text)))
     except ValueError as error:
         raise ConfigError(f'{text!r} cannot be read: {error}') from None
     for word in words:

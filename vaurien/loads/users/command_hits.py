@@ -28,8 +28,8 @@ GRACE = 1.0
 MAX_LINE = 4096
 MAX_STDERR = 8000
 
-_COUNTER = re.compile(r'loads: counter (?P<name>\S+)(?: (?P<count>\d+))?$')
-_REQUEST = re.compile(r'loads: request (?P<name>.+) (?P<ms>\d+(?:\.\d+)?) (?P<status>\S+)$')
+_COUNTER = re.compile(r'loads: counter (?P<name>\S+)(?: (?P<count>\d{1,15}))?$')
+_REQUEST = re.compile(r'loads: request (?P<name>.+) (?P<ms>\d{1,15}(?:\.\d+)?) (?P<status>\S+)$')
 
 
 def split_command(command: str, test: str) -> list[str]:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from vaurien.plugins.options import Parsed
+from vaurien.plugins.options import Parsed, shorten
 
 #: A field name, and a value on one line (RFC 9110, 5.1 and 5.5).
-_FIELD = re.compile(r"(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*(?P<value>[^\x00-\x08\x0a-\x1f\x7f]*?)[ \t]*")
+_FIELD = re.compile(r"(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:(?P<value>[^\x00-\x08\x0a-\x1f\x7f]*)")
 #: What says where the reply ends: not to be chosen (RFC 9112, 6).
 _FRAMING = {'connection', 'content-length', 'transfer-encoding'}
 
@@ -36,10 +36,10 @@ class Headers(Parsed):
         for line in lines:
             field = _FIELD.fullmatch(line.strip())
             if field is None:
-                raise ValueError(f'expected Name: value instead of {line!r}')
+                raise ValueError(f'expected Name: value instead of {shorten(line)}')
             if field['name'].lower() in _FRAMING:
                 raise ValueError(f'{field["name"]} cannot be chosen')
-            fields.append((field['name'], field['value']))
+            fields.append((field['name'], field['value'].strip(' \t')))
         return cls(*fields)
 
     def over(self, usual: Mapping[str, str]) -> list[str]:
