@@ -52,4 +52,4 @@ def test_a_token(vaurien_command: StartCommand) -> None:
         assert TOKEN.encode() not in head + body
     assert ask(command, '/proxies', 'Host: localhost')[1] == b'{"error":"expected Bearer and the token","status":401}\n'
     head, body = ask(command, '/version', 'Host: localhost', f'Authorization: Bearer {TOKEN}')
-    assert (head[:15], body) == (b'HTTP/1.1 200 OK', b'{"version": "2.12.0"}\n')
+    assert (head[:15], body) == (b'HTTP/1.1 200 OK', b'{"version": "2.13.0"}\n')

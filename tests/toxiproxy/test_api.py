@@ -15,7 +15,7 @@ from vaurien import __version__
 
 def test_the_version_is_the_level_of_the_api(toxiproxy: Toxiproxy) -> None:
     response = toxiproxy('GET', '/version')
-    assert response.content == b'{"version": "2.12.0"}\n'
+    assert response.content == b'{"version": "2.13.0"}\n'
     assert response.headers['Content-Type'] == 'application/json;charset=utf-8'
     assert response.headers['X-Vaurien-Version'] == __version__
     assert len(response.headers['X-Toxiproxy-Request-Id']) == 20

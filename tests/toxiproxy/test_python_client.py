@@ -38,7 +38,7 @@ def is_up(proxy: ClientProxy) -> bool:
 
 def test_the_server(client: Client) -> None:
     assert client.running() is True
-    assert client.version() == b'{"version": "2.12.0"}\n'
+    assert client.version() == b'{"version": "2.13.0"}\n'
     client.update_api_consumer(HOST, free_port())
     assert client.running() is False
     assert client.version() is None
@@ -74,7 +74,7 @@ def test_a_proxy_goes_down_and_up(proxy: ClientProxy) -> None:
 
 @pytest.mark.parametrize('type_', DEFAULTS)
 def test_toxics(proxy: ClientProxy, type_: str) -> None:
-    proxy.add_toxic(type=type_)
+    proxy.add_toxic(type=type_, attributes={'average_size': 1} if type_ == 'slicer' else {})
     proxy.add_toxic(type=type_, name='mine', stream='upstream', toxicity=0.5, attributes=DEFAULTS[type_])
     mine, first = proxy.toxics().values()
     assert (mine.name, mine.type, mine.stream, mine.toxicity) == ('mine', type_, 'upstream', 0.5)

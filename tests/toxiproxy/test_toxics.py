@@ -21,7 +21,7 @@ DEFAULTS: dict[str, dict[str, float]] = {
     'noop': {},
     'packet_loss': {'loss_rate': 0, 'correlation': 0},
     'reset_peer': {'timeout': 0},
-    'slicer': {'average_size': 0, 'size_variation': 0, 'delay': 0},
+    'slicer': {'average_size': 1, 'size_variation': 0, 'delay': 0},
     'slow_close': {'delay': 0},
     'timeout': {'timeout': 0},
 }
@@ -40,7 +40,8 @@ def test_no_type_is_forgotten() -> None:
 
 @pytest.mark.parametrize('type_', DEFAULTS)
 def test_every_type_shows_all_its_attributes(toxiproxy: Toxiproxy, redis: str, type_: str) -> None:
-    added = toxiproxy.done('POST', redis, {'type': type_, 'attributes': {'unknown': 1}})
+    needed = {'average_size': 1} if type_ == 'slicer' else {}
+    added = toxiproxy.done('POST', redis, {'type': type_, 'attributes': {'unknown': 1, **needed}})
     name = f'{type_}_downstream'
     assert list(added) == ['attributes', 'name', 'type', 'stream', 'toxicity']
     assert added == {
@@ -178,13 +179,12 @@ def test_they_act_on_live_links_before_the_answer(toxiproxy: Toxiproxy, echo_ser
         assert client.recv() == b'', 'removing a timeout closes, also what it has spared'
 
 
-#: Attributes that end Toxiproxy, or its API.
+#: Attributes that end Toxiproxy up to 2.12, or its API.
 DEADLY: list[tuple[str, dict[str, Any]]] = [
     ('bandwidth', {'rate': -1}),
     ('bandwidth', {'rate': -(2**63)}),
     ('bandwidth', {'rate': 2**63 - 1}),
-    ('slicer', {}),
-    ('slicer', {'average_size': -5, 'delay': -1}),
+    ('slicer', {'average_size': 5, 'delay': -1}),
     ('slicer', {'average_size': 10, 'size_variation': 1000}),
     ('slicer', {'average_size': 1, 'size_variation': 2**63 - 1}),
     ('slicer', {'average_size': 2**63 - 1, 'size_variation': 2**63 - 1, 'delay': -(2**63)}),
@@ -239,3 +239,15 @@ def test_nor_those_that_let_nothing_pass(
         toxiproxy.done('PATCH', f'/proxies/echo/toxics/{type_}_downstream', {'attributes': attributes})
         toxiproxy.done('DELETE', f'/proxies/echo/toxics/{type_}_downstream', status=204)
     toxiproxy.done('DELETE', '/proxies/echo', status=204)
+
+
+@pytest.mark.parametrize(('attributes', 'got'), [({}, 0), ({'average_size': 0}, 0), ({'average_size': -5}, -5)])
+def test_a_slicer_needs_a_size(toxiproxy: Toxiproxy, redis: str, attributes: dict[str, int], got: int) -> None:
+    text = f'bad request body: attributes.average_size: expected int >= 1, got {got}'
+    assert toxiproxy.refused('POST', redis, 400, {'type': 'slicer', 'attributes': attributes}) == text
+    body = [{'name': 'other', 'upstream': 'a:1', 'toxics': [{'type': 'slicer', 'attributes': attributes}]}]
+    assert toxiproxy('POST', '/populate', body).json()['error'] == f'{text} at proxy 1'
+    toxiproxy.add_toxic('redis', 'slicer', average_size=1)
+    change = {'attributes': {'average_size': got}}
+    assert toxiproxy.refused('PATCH', f'{redis}/slicer_downstream', 400, change) == text
+    assert [toxic['attributes']['average_size'] for toxic in toxiproxy.done('GET', redis)] == [1]

@@ -1,6 +1,6 @@
 """The responders of Toxiproxy's HTTP API, for its clients of every language.
 
-Routes, statuses, bodies and life cycle are those of Toxiproxy 2.12 (https://github.com/Shopify/toxiproxy#http-api). The
+Routes, statuses, bodies and life cycle are those of Toxiproxy 2.13 (https://github.com/Shopify/toxiproxy#http-api). The
 texts of errors are Toxiproxy's own, because clients show them. A proxy may have a field that Toxiproxy does not know,
 ``protocol``; answers have it where it is not ``tcp``.
 
@@ -37,7 +37,7 @@ from vaurien.toxiproxy.toxics import (
 from vaurien.web.body import MAX_OBJECT
 
 #: The version of Toxiproxy whose API this is.
-LEVEL = '2.12.0'
+LEVEL = '2.13.0'
 #: The most bytes of the body of ``/populate``: enough for thousands of proxies. Others have up to `MAX_OBJECT`.
 MAX_BODY = 1024 * 1024
 

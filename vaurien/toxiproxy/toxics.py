@@ -8,12 +8,16 @@ from typing import Any
 import msgspec
 
 from vaurien.clock import go_on
-from vaurien.errors import ConfigError, ToxiproxyError
+from vaurien.errors import ConfigError, OptionError, ToxiproxyError
 from vaurien.rules.toxics import STREAMS, ToxicRule
 from vaurien.toxics import Toxic
 from vaurien.toxics.base import BaseToxic
 from vaurien.toxiproxy import gojson
 from vaurien.web.segment import check_name
+
+#: The least values of attributes, by toxic and attribute. Toxiproxy refuses others since 2.13; Vaurien's own texts may
+#: have them.
+LEAST = {('slicer', 'average_size'): 1}
 
 
 class ToxicChange(msgspec.Struct, kw_only=True):
@@ -93,9 +97,18 @@ def read_attributes(kind: type[BaseToxic], before: Mapping[str, Any], given: Map
         if key.lower() in known and value is not None
     }
     try:
-        return {**before, **kind.check(values)}
+        attributes = {**before, **kind.check(values)}
+        _check_least(kind, attributes)
+        return attributes
     except ConfigError as error:
         raise ToxiproxyError(400, f'bad request body: attributes.{error}') from None
+
+
+def _check_least(kind: type[BaseToxic], attributes: Mapping[str, Any]) -> None:
+    """Raise `OptionError` for an attribute that is below what Toxiproxy takes."""
+    for (name, attribute), least in LEAST.items():
+        if kind.name == name and attributes[attribute] < least:
+            raise OptionError(f'expected int >= {least}, got {attributes[attribute]}', attribute)
 
 
 def refuse_name(name: str, where: str = '') -> None:

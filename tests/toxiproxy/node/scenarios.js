@@ -48,7 +48,7 @@ function createEcho() {
 
 const scenarios = {
   async version() {
-    assert.deepEqual(JSON.parse(await toxiproxy.getVersion()), { version: '2.12.0' });
+    assert.deepEqual(JSON.parse(await toxiproxy.getVersion()), { version: '2.13.0' });
   },
 
   async proxies() {
