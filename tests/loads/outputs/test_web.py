@@ -6,6 +6,7 @@ import requests
 
 from tests.loads.commands import wait_until
 from tests.loads.conftest import Shop, Starter
+from tests.peers import Peer
 from tests.servers import HOST, TIMEOUT
 
 
@@ -23,6 +24,9 @@ def test_the_live_page(shop: Shop, start: Starter) -> None:
     foreign = {'Origin': 'http://example.com'}
     assert requests.post(f'{url}/stop', headers=foreign, timeout=TIMEOUT).status_code == 403
     assert requests.get(url, headers={'Host': 'example.com'}, timeout=TIMEOUT).status_code == 403
+    with Peer.connect(int(url.rpartition(':')[2])) as peer:
+        peer.send(b'POST /stop HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n')
+        assert peer.recv_all().startswith(b'HTTP/1.1 400 ')
     assert requests.post(f'{url}/stop', headers={'Origin': url}, timeout=TIMEOUT).json()['success']
     done = runner.wait()
     assert done.status == 130, done

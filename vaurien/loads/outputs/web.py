@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import gevent
 from flask import jsonify, request
 from gevent.pool import Group
 
+from vaurien.address import Address
 from vaurien.console.output import print_line
 from vaurien.errors import StartError
 from vaurien.loads.outputs.base import Output
+from vaurien.web.server import App, Malformed, WebServer
 
 if TYPE_CHECKING:
     from vaurien.loads.report import Report
     from vaurien.loads.users.run import Run
 
 HOST = '127.0.0.1'
+#: The most clients at a time.
+MAX_CLIENTS = 128
+
+
+class _PageServer(WebServer):
+    """Serves the application of the page, in place of Locust's own server, which trusts its clients."""
+
+    max_clients = MAX_CLIENTS
+    malformed = Malformed('text/plain; charset=utf-8', b'malformed HTTP\n')
+
+    def __init__(self, app: App, address: Address) -> None:
+        super().__init__(address)
+        self._app = app
+
+    def make_app(self, bound: str) -> App:
+        return self._app
 
 
 class WebPage(Output):
@@ -34,25 +50,21 @@ class WebPage(Output):
         self._greenlets = Group()
 
     def start(self, run: Run) -> None:
-        with socket.socket() as probe:  # in the greenlet of the page, the error would be lost
-            try:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the page does
-                probe.bind((HOST, self._port))
-            except OSError as error:
-                raise StartError.of(error, f'{HOST}:{self._port}') from None
-            self._port = probe.getsockname()[1]
-        self._page: Any = run.environment.create_web_ui(HOST, self._port, delayed_start=True)
-        self._page.app.before_request(lambda: self._guard(run))
-        self._page.start()
-        gevent.sleep(0)
+        page = run.environment.create_web_ui(HOST, self._port, delayed_start=True)
+        page.app.before_request(lambda: self._guard(run))
+        self._server = _PageServer(page.app, Address(HOST, self._port))
+        try:
+            self._server.start()
+        except OSError as error:
+            raise StartError.of(error, f'{HOST}:{self._port}') from None
         if not self._quiet:
-            print_line(f'live page: http://{HOST}:{self._port}', sys.stderr)
+            print_line(f'live page: http://{self._server.address}', sys.stderr)
 
     def tick(self, run: Run) -> None:
         run.note_history()
 
     def finish(self, run: Run, report: Report) -> None:
-        self._page.stop()
+        self._server.stop()
 
     def _guard(self, run: Run) -> Any:
         """Reject requests of other pages, and those that change anything but the end of the run."""
