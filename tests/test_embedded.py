@@ -103,7 +103,7 @@ def use_all():
         use(behavior)
     use(backend='localhost:{echo_server.port}')
     try:
-        use(proxy='{echo_server.address}')
+        use(backend='127.0.0.1:1', proxy='{echo_server.address}')
     except OSError:
         pass
     gc.collect()
@@ -163,7 +163,7 @@ print('done')
 
     def test_a_port_in_use(self, raw_backend: RawBackend) -> None:
         before = count('fd')
-        proxy = Proxy(raw_backend.address, proxy=raw_backend.address)
+        proxy = Proxy('127.0.0.1:1', proxy=raw_backend.address)
         for _ in range(2):
             with pytest.raises(OSError, match='already in use'):
                 proxy.start()

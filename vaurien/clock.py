@@ -110,6 +110,10 @@ class Clock:
         self._watcher.close()
         os.close(self._descriptor)
 
+    def leave_to_parent(self) -> None:
+        """Close this process's copy of the descriptor, for it is a child of a fork."""
+        os.close(self._descriptor)
+
     def _on_due(self) -> None:
         with suppress(BlockingIOError):  # the timer was set again after it fired
             os.read(self._descriptor, 8)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from time import monotonic, sleep
 from types import TracebackType
-from typing import Any, TypeVar
-
-import gevent
-from gevent import GreenletExit
-from gevent.event import Event
-from gevent.monkey import get_original
+from typing import Any
 
 from vaurien.address import Address
 from vaurien.engine.lookup import is_number
 from vaurien.engine.proxy import ProxyServer
+from vaurien.engine.thread import ProxyThread
 from vaurien.errors import ConfigError, ToxicNameError
 from vaurien.records.faults import Fault
 from vaurien.records.status import LinkStatus, ProxyStatus, ToxicStatus
@@ -31,18 +27,16 @@ from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import ToxicRule, make_toxic
 from vaurien.settings import Settings
 
-Result = TypeVar('Result')
-
 #: How often `wait_for_fault` looks for a fault, in seconds.
 PAUSE = 0.005
 
-# The originals: if gevent has patched the process, the proxy still needs a thread of the system.
-_allocate_lock = get_original('_thread', 'allocate_lock')
-_start_thread = get_original('_thread', 'start_new_thread')
-
 
 class Proxy:
-    """A proxy that serves during a block: ``with Proxy(backend='localhost:6379', protocol='redis') as proxy:``."""
+    """A proxy that serves during a block: ``with Proxy(backend='localhost:6379', protocol='redis') as proxy:``.
+
+    It belongs to the process that has started it. In a child of a fork nothing of it is left: `stop` does nothing, and
+    what else is asked of it raises `RuntimeError`.
+    """
 
     def __init__(
         self,
@@ -64,43 +58,29 @@ class Proxy:
         """
         rules = read_rules(behavior)
         self._options = check_options(options or {}, rules)
-        self._settings = Settings(
-            proxy=_address(proxy),
-            backend=_address(backend),
-            protocol=protocol,
-            behaviors=complete_rules(rules, self._options),
-            behavior_options=self._options,
-            protocol_options={protocol: dict(protocol_options or {})},
-            **settings,
+        self._thread = ProxyThread(
+            Settings(
+                proxy=_address(proxy),
+                backend=_address(backend),
+                protocol=protocol,
+                behaviors=complete_rules(rules, self._options),
+                behavior_options=self._options,
+                protocol_options={protocol: dict(protocol_options or {})},
+                **settings,
+            )
         )
-        self._server: ProxyServer | None = None
-        self._stop: Event | None = None
-        self._stopped = _allocate_lock()
-        #: Held while a call is handed to the proxy's thread: after `stop` no call must be.
-        self._handing = _allocate_lock()
 
     def start(self) -> Proxy:
         """Listen, and return once clients can connect. Raise `OSError` if the address cannot be listened on."""
-        if self._server is not None:
-            raise RuntimeError('the proxy is running already')
-        started = _allocate_lock()
-        started.acquire()
-        failure: list[BaseException] = []
-        self._stopped.acquire()
-        _start_thread(self._serve, (started, failure))
-        with started:
-            if failure:
-                raise failure[0]
+        self._thread.start()
         return self
 
     def stop(self) -> None:
-        """Close every link and the listening socket, and return when they are closed. A second call does nothing."""
-        with self._handing:
-            server, self._server = self._server, None
-            if server is not None and self._stop is not None:
-                server.loop.run_callback_threadsafe(self._stop.set)
-        with self._stopped:
-            pass
+        """Close every link and the listening socket, and return when they are closed. A second call does nothing.
+
+        Nor does a call in a child of a fork: the proxy runs in the parent.
+        """
+        self._thread.stop()
 
     def __enter__(self) -> Proxy:
         return self.start()
@@ -113,12 +93,12 @@ class Proxy:
     @property
     def address(self) -> Address:
         """The address on which it listens."""
-        return self._running.address
+        return self._thread.server.address
 
     @property
     def backend(self) -> Address:
         """The address of the backend."""
-        return self._running.backend
+        return self._thread.server.backend
 
     def set_backend(self, backend: str | Address) -> None:
         """Change the backend, from the next exchange on. Raise `ConfigError` if it is the proxy itself."""
@@ -129,7 +109,7 @@ class Proxy:
                 server.refuse_loop(address)
             server.set_backend(address)
 
-        self._call(change)
+        self._thread.call(change)
 
     def set_behavior(self, behavior: Spec, **options: Any) -> None:
         """Arm one behavior, or several by weight; raise `ConfigError`.
@@ -144,17 +124,17 @@ class Proxy:
     @contextmanager
     def with_behavior(self, behavior: Spec, **options: Any) -> Iterator[Proxy]:
         """Arm as `set_behavior` does for the length of a block; then arm again what was armed before."""
-        before = self._running.rules
+        before = self._thread.server.rules
         self.set_behavior(behavior, **options)
         try:
             yield self
         finally:
-            if self._server is not None:
+            if self._thread.is_running:
                 self._arm(before)
 
     def toxics(self) -> list[ToxicStatus]:
         """Return its toxics, those of the upstream first: type, name, stream, toxicity and attributes of each."""
-        return self._call(lambda server: [rule.status() for rule in server.toxics])
+        return self._thread.call(lambda server: [rule.status() for rule in server.toxics])
 
     def add_toxic(
         self, type_: str, *, stream: str = 'downstream', toxicity: float = 1.0, name: str = '', **attributes: Any
@@ -165,7 +145,7 @@ class Proxy:
         `ConfigError`.
         """
         rule = make_toxic(type_, attributes, name=name, stream=stream, toxicity=toxicity)
-        self._call(lambda server: server.toxics.add(rule))
+        self._thread.call(lambda server: server.toxics.add(rule))
         return rule.status()
 
     def update_toxic(self, name: str, *, toxicity: float | None = None, **attributes: Any) -> ToxicStatus:
@@ -179,11 +159,11 @@ class Proxy:
             server.toxics.update(rule)
             return rule
 
-        return self._call(update).status()
+        return self._thread.call(update).status()
 
     def remove_toxic(self, name: str) -> None:
         """Remove the toxic of that name. The bytes that wait in it go on. Raise `ConfigError`."""
-        self._call(lambda server: server.toxics.remove(name))
+        self._thread.call(lambda server: server.toxics.remove(name))
 
     @contextmanager
     def toxic(
@@ -194,17 +174,17 @@ class Proxy:
         try:
             yield self
         finally:
-            if self._server is not None:
+            if self._thread.is_running:
                 with suppress(ToxicNameError):
                     self.remove_toxic(added['name'])
 
     def status(self) -> ProxyStatus:
         """Return everything about the running proxy, as ``GET /status`` does."""
-        return self._call(lambda server: server.status())
+        return self._thread.call(lambda server: server.status())
 
     def links(self) -> list[LinkStatus]:
         """Return the open links, as ``GET /links`` does."""
-        return self._call(lambda server: [link.status() for link in server.links.values()])
+        return self._thread.call(lambda server: [link.status() for link in server.links.values()])
 
     def cut_link(self, number: int) -> None:
         """Close both connections of the link with that id; raise `ConfigError` if it is not open."""
@@ -214,15 +194,15 @@ class Proxy:
                 raise ConfigError(f'there is no open link {number}')
             server.links[number].close()
 
-        self._call(cut)
+        self._thread.call(cut)
 
     def faults(self) -> list[Fault]:
         """Return the last faults, the oldest first, as ``GET /faults`` does."""
-        return self._call(lambda server: server.faults.last())
+        return self._thread.call(lambda server: server.faults.last())
 
     def clear_faults(self) -> None:
         """Forget the faults until now."""
-        self._call(lambda server: server.faults.clear())
+        self._thread.call(lambda server: server.faults.clear())
 
     def wait_for_fault(self, timeout: float = 5.0) -> Fault:
         """Return the next fault since rules were last armed: each call returns another one, in order.
@@ -231,7 +211,7 @@ class Proxy:
         """
         deadline = monotonic() + timeout
         while True:
-            fault = self._call(lambda server: server.faults.take())
+            fault = self._thread.call(lambda server: server.faults.take())
             if fault is not None:
                 return fault
             if monotonic() >= deadline:
@@ -239,57 +219,7 @@ class Proxy:
             sleep(PAUSE)
 
     def _arm(self, rules: Sequence[Rule]) -> None:
-        self._call(lambda server: server.arm(rules))
-
-    @property
-    def _running(self) -> ProxyServer:
-        if self._server is None:
-            raise RuntimeError('the proxy is not running: use it in a with block, or call start()')
-        return self._server
-
-    def _call(self, function: Callable[[ProxyServer], Result]) -> Result:
-        """Call *function* in the proxy's thread, and return its result or raise its error."""
-        done = _allocate_lock()
-        done.acquire()
-        outcome: list[Result] = []
-        failure: list[Exception] = []
-
-        def run() -> None:
-            try:
-                outcome.append(function(server))
-            except Exception as error:  # raised again in the thread of the caller
-                failure.append(error)
-            finally:
-                done.release()
-
-        with self._handing:
-            server = self._running
-            server.loop.run_callback_threadsafe(run)
-        done.acquire()
-        if failure:
-            raise failure[0]
-        return outcome[0]
-
-    def _serve(self, started: Any, failure: list[BaseException]) -> None:
-        hub = gevent.get_hub()
-        try:
-            self._stop = Event()
-            server = ProxyServer(self._settings)
-            server.start()
-            self._server = server
-        except BaseException as error:  # raised again in the thread of the caller
-            failure.append(error)
-            started.release()
-        else:
-            started.release()
-            self._stop.wait()
-            server.shut_down()
-        finally:
-            hub.destroy(destroy_loop=True)
-            # It leaves the hub's greenlet suspended at the end of `Hub.run`. One whose thread has ended is never freed,
-            # and with it all that its frames refer to.
-            hub.throw(GreenletExit)
-            self._stopped.release()
+        self._thread.call(lambda server: server.arm(rules))
 
 
 def _address(value: str | Address) -> Address:

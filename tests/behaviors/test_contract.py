@@ -69,9 +69,7 @@ def count_descriptors() -> int:
 
 
 def server_of(proxy: Proxy) -> ProxyServer:
-    server = proxy._server
-    assert server is not None
-    return server
+    return proxy._thread.server
 
 
 def greenlets(server: ProxyServer) -> int:

@@ -117,7 +117,7 @@ def join(proxy: Proxy, backend: RawBackend) -> tuple[Peer, Peer]:
 
 def inside(proxy: Proxy, look: Callable[[ProxyServer], Result]) -> Result:
     """What *look* returns, called where the proxy runs."""
-    return proxy._call(look)
+    return proxy._thread.call(look)
 
 
 def only_link(server: ProxyServer) -> Link:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import resource
+import socket
+from contextlib import suppress
 from pathlib import Path
 from socket import AF_INET, IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_KEEPIDLE, TCP_KEEPINTVL
 from typing import Any
@@ -148,6 +150,24 @@ def test_the_port_is_free_again_at_once(echo_server: RawBackend) -> None:
         exchange(connect(proxy))
     with Proxy(echo_server.address, proxy=address) as proxy:
         exchange(connect(proxy))
+
+
+def test_it_listens_no_more_though_another_process_has_a_copy(echo_server: RawBackend) -> None:
+    with Proxy(echo_server.address) as proxy:
+        port = proxy.address.port
+        copy = os.dup(find_listening(port))
+    with pytest.raises(ConnectionRefusedError):
+        Peer.connect(port)
+    os.close(copy)
+
+
+def find_listening(port: int) -> int:
+    """Return the descriptor of this process that listens on that port."""
+    for path in Path('/proc/self/fd').iterdir():
+        with suppress(OSError), socket.socket(fileno=os.dup(int(path.name))) as sock:
+            if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and sock.getsockname()[1] == port:
+                return int(path.name)
+    raise LookupError(port)
 
 
 class TestMaxLinks:

@@ -35,4 +35,6 @@ toxicity    the toxics of a proxy
 listener    accepts clients
 proxy       one address, its backend, and all links between them
 proxies     the proxies of a process
+forks       what a fork means for proxies that run in threads
+thread      a proxy in a thread of its own
 """

@@ -239,6 +239,11 @@ class Dialer:
             sock.close()
         self._timers, self._racing = [], {}
 
+    def leave_to_parent(self) -> None:
+        """Close this process's copies of the sockets, for it is a child of a fork."""
+        for sock in self._racing:
+            sock.close()
+
 
 def _close(watcher: Any) -> None:
     watcher.stop()

@@ -299,6 +299,17 @@ class Link:
         self.down.stop()
         self.backend.close()
 
+    def leave_to_parent(self) -> None:
+        """Close this process's copies of the descriptors, for it is a child of a fork. No peer notices."""
+        self.client.close()
+        if self._dialer is not None:
+            self._dialer.leave_to_parent()
+        elif self.joined:
+            self.backend.close()
+            for stream in (self.up, self.down):
+                if stream.splice is not None:
+                    stream.splice.close()
+
     # What is known
 
     @property

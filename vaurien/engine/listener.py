@@ -5,9 +5,20 @@ from __future__ import annotations
 import logging
 from _socket import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from errno import EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EMFILE
 from os import strerror
-from socket import AF_INET, AF_INET6, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SO_REUSEADDR, SOL_SOCKET, TCP_NODELAY
+from socket import (
+    AF_INET,
+    AF_INET6,
+    IPPROTO_IPV6,
+    IPPROTO_TCP,
+    IPV6_V6ONLY,
+    SHUT_RDWR,
+    SO_REUSEADDR,
+    SOL_SOCKET,
+    TCP_NODELAY,
+)
 
 from gevent.server import StreamServer
 from gevent.socket import socket as GeventSocket  # noqa: N812  # beside the plain one
@@ -76,6 +87,12 @@ class Listener:
         for acceptor in self._acceptors:
             acceptor.close()
 
+    def leave_to_parent(self) -> None:
+        """Close this process's copies of the sockets, for it is a child of a fork. Their event loop does not run."""
+        loops.discard(self)
+        for acceptor in self._acceptors:
+            acceptor.socket.close()
+
     def rest(self, reason: str) -> None:
         """Leave the backlog alone for a moment, because the descriptors are used up."""
         logger.warning('clients have to wait: %s', reason)
@@ -141,6 +158,12 @@ class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
     def resume(self) -> None:
         """Accept again."""
         self._start_accepting_if_started()
+
+    def close(self) -> None:
+        """Close the socket. It listens no more even if another process has a copy of it."""
+        with suppress(OSError, AttributeError):  # it does not listen, or is closed
+            self.socket.shutdown(SHUT_RDWR)
+        super().close()
 
 
 def _bind(addresses: Sequence[Address]) -> list[GeventSocket]:

@@ -219,6 +219,14 @@ class ProxyServer:
                 link.close()
             pause()
 
+    def leave_to_parent(self) -> None:
+        """Close this process's copies of all descriptors, for it is a child of a fork. No peer notices."""
+        if self._listener is not None:
+            self._listener.leave_to_parent()
+        for link in list(self.links.values()):
+            link.leave_to_parent()
+        self.runtime.leave_to_parent()
+
     # Links
 
     def _is_full(self) -> bool:

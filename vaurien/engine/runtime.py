@@ -46,6 +46,11 @@ class Runtime:
         if clock is not None:
             clock.close()
 
+    def leave_to_parent(self) -> None:
+        """Close this process's copy of the clock's descriptor, for it is a child of a fork."""
+        if self._started:
+            self.clock.leave_to_parent()
+
 
 def _get_buffer() -> memoryview:
     """Return the buffer of the event loop of this thread. A proxy that has no links costs none of its own."""
