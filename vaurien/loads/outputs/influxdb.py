@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
-from vaurien.errors import ConfigError
+from vaurien.console.output import make_printable
+from vaurien.errors import AnswerError, ConfigError, find_reason
 from vaurien.loads.outputs.base import Output
 from vaurien.loads.outputs.deltas import Deltas
 from vaurien.loads.stats import percentile
+from vaurien.web.ask import ask
 
 if TYPE_CHECKING:
     from vaurien.loads.report import Report
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 TOKEN = 'INFLUXDB_V2_TOKEN'
 #: Seconds that a write may take.
 TIMEOUT = 5.0
+#: The most bytes of a response, which tells an error.
+MAX_ANSWER = 1024 * 1024
 #: The most points that are kept while the server does not answer, which are those of some minutes.
 MAX_WAITING = 10_000
 
@@ -38,37 +43,42 @@ class InfluxDB(Output):
         asked = parse_qs(parts.query)
         if parts.scheme not in ('http', 'https') or not parts.hostname or 'bucket' not in asked:
             raise ConfigError(f'expected http://HOST:PORT/?org=ORG&bucket=BUCKET, got {url!r}')
-        self._url = parts._replace(query='', fragment='').geturl().rstrip('/')
-        self._bucket = asked['bucket'][0]
-        self._org = asked.get('org', ['-'])[0]
+        query = urlencode({'org': asked.get('org', ['-'])[0], 'bucket': asked['bucket'][0], 'precision': 's'})
+        self._url = parts._replace(path=f'{parts.path.rstrip("/")}/api/v2/write', query=query, fragment='').geturl()
         self._deltas = Deltas()
         self._waiting: list[Any] = []
         self._failed = False
 
     def start(self, run: Run) -> None:
-        from influxdb_client.client.influxdb_client import InfluxDBClient
-        from influxdb_client.client.write_api import SYNCHRONOUS
-
-        token = os.environ.get(TOKEN, '')
-        self._client = InfluxDBClient(self._url, token, org=self._org, timeout=int(1000 * TIMEOUT), retries=False)
-        self._api = self._client.write_api(write_options=SYNCHRONOUS)
+        self._headers = {
+            'Authorization': f'Token {os.environ.get(TOKEN, "")}',
+            'Content-Type': 'text/plain; charset=utf-8',
+        }
 
     def tick(self, run: Run) -> None:
         self._waiting += self._points(run)
         del self._waiting[:-MAX_WAITING]
-        try:
-            self._api.write(self._bucket, record=self._waiting)
-        except Exception as error:  # of the client, urllib3 or the server: the run goes on
+        if reason := self._write():  # the run goes on
             if not self._failed:
-                logger.warning('cannot write to InfluxDB: %s', str(error).strip().replace('\n', ' ')[:300])
-            self._failed = True
+                logger.warning('cannot write to InfluxDB: %s', reason)
         else:
             self._waiting.clear()
-            self._failed = False
+        self._failed = bool(reason)
 
     def finish(self, run: Run, report: Report) -> None:
         self.tick(run)
-        self._client.close()
+
+    def _write(self) -> str:
+        """Write the points that wait; return what went wrong, or an empty text."""
+        body = '\n'.join(point.to_line_protocol() for point in self._waiting).encode()
+        try:
+            answer = ask('POST', self._url, seconds=TIMEOUT, most=MAX_ANSWER, body=body, headers=self._headers)
+        except (OSError, AnswerError) as error:
+            return find_reason(error)
+        if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            return ''
+        text = answer.body[:200].decode(errors='replace')
+        return make_printable(' '.join(f'{answer.status} {answer.reason} {text}'.split()))
 
     def _points(self, run: Run) -> list[Any]:
         from influxdb_client.client.write.point import Point
