@@ -28,12 +28,13 @@ def main() -> int:
     print(f'soak: {arguments.minutes} minutes, --seed {arguments.seed}', flush=True)
     try:
         with soaking(arguments.seed, SECONDS) as rounds:
-            problems = list(report(rounds, arguments.minutes * A_MINUTE))
+            status = 0
+            for problem in report(rounds, arguments.minutes * A_MINUTE):
+                print(f'soak: {problem}', file=sys.stderr, flush=True)
+                status = 1
     except KeyboardInterrupt:
         return 130
-    for problem in problems:
-        print(f'soak: {problem}', file=sys.stderr)
-    return 1 if problems else 0
+    return status
 
 
 def report(rounds: Iterator[Round], count: int) -> Iterator[str]:
