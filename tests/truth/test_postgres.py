@@ -37,6 +37,10 @@ PROGRAMS = {
     'many in one': ['BEGIN', f'INSERT INTO truth VALUES (1); {FAIL}; COMMIT', 'SELECT 1', 'COMMIT AND CHAIN', 'COMMIT'],
     'many in one, outside': [f'INSERT INTO truth VALUES (1); {FAIL}; INSERT INTO truth VALUES (3)', 'SELECT 1'],
 }
+#: Programs with several statements in one text, which cannot be prepared.
+UNPREPARED = {name for name, program in PROGRAMS.items() if any(';' in statement for statement in program)}
+#: How a statement is executed: in a simple query, and prepared.
+WAYS: list[dict[str, Any]] = [{}, {'prepare': True}]
 
 
 def outcome(connection: psycopg.Connection[Any], statement: str, **how: Any) -> tuple[str | None, str]:
@@ -74,19 +78,19 @@ def failing_with(program: Sequence[str], statement: str) -> list[str]:
     return [part.replace(FAIL, statement) for part in program]
 
 
-@pytest.mark.parametrize('how', [{}, {'prepare': True}], ids=['simple', 'prepared'])
-@pytest.mark.parametrize('name', PROGRAMS)
+@pytest.mark.parametrize(
+    ('name', 'how'),
+    [(name, how) for name in PROGRAMS for how in WAYS if not (how and name in UNPREPARED)],
+)
 def test_a_statement_fails(postgres: Server, direct: Any, name: str, how: dict[str, Any]) -> None:
     program = PROGRAMS[name]
-    if how and any(';' in statement for statement in program):
-        pytest.skip('only one statement can be prepared at a time')
     real = fate(postgres.port, failing_with(program, REFUSED), **how), rows(direct)
     with Proxy(postgres.address, 'postgres') as proxy:
         proxy.set_behavior('error', match=f'*{HEALTHY}*', sqlstate=CHECK_VIOLATION)
         assert (fate(proxy.address.port, failing_with(program, HEALTHY), **how), rows(direct)) == real
 
 
-@pytest.mark.parametrize('how', [{}, {'prepare': True}], ids=['simple', 'prepared'])
+@pytest.mark.parametrize('how', WAYS)
 @pytest.mark.parametrize('commit', ['COMMIT', 'END', '/* of an application */ commit work', 'COMMIT AND CHAIN'])
 def test_a_commit_fails(postgres: Server, direct: Any, commit: str, how: dict[str, Any]) -> None:
     after = [commit, 'SELECT 1', 'COMMIT', 'BEGIN', 'INSERT INTO truth VALUES (5)', 'COMMIT']

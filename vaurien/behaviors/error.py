@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
@@ -12,7 +13,8 @@ from vaurien.plugins.end import End
 from vaurien.plugins.merged import MergedOptions
 from vaurien.plugins.options import write_out
 from vaurien.protocols import Protocol
-from vaurien.protocols.base import BaseProtocol, Effects
+from vaurien.protocols.base import BaseProtocol
+from vaurien.protocols.error_answer import answer_with_error
 from vaurien.rules.match import Ordinals
 
 NOISE_BYTES = 100  # in the middle of a reply
@@ -37,40 +39,22 @@ class Error(Dummy):
     @classmethod
     def translate(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Write ``warmup=12`` out as ``nth='13+'``."""
-        warmup = values['warmup']
-        return write_out(values, 'warmup', 'nth', Ordinals.parse(f'{warmup + 1}+')) if warmup else values
+        first = values['warmup'] + 1
+        return values if first == 1 else write_out(values, 'warmup', 'nth', Ordinals.parse(f'{first}+'))
+
+    @cached_property
+    def _choice(self) -> Mapping[str, Any]:
+        return OPTIONS.choose(self.values)
 
     def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
         """Answer in the backend's place, and have the backend be as if it had answered."""
-        if self.option('inject'):
-            return True
-        choice = OPTIONS.choose(self.values)
-        if not protocol.would_fail(**choice):
-            return True
-        reply = protocol.error(**choice)
-        if not reply.closes:
-            shown = _carry_out(protocol.effects(**choice), dest)
-            if shown:
-                source.sendall(shown)
-        if reply.whole or not reply.closes:
-            if not reply.early:
-                source.skip_message()
-            reply = protocol.error(**choice)  # now the protocol may know more: the number of the next packet
-        source.answer(reply)
-        return False
+        passes = self.option('inject') or not protocol.would_fail(**self._choice)
+        if not passes:
+            answer_with_error(protocol, source, dest, self._choice)
+        return passes
 
     def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
         """Put noise into the first part of the reply."""
         if self.option('inject') and (reply := dest.recv()):
             middle = len(reply) // 2
             source.sendall(reply[:middle] + protocol.random.randbytes(NOISE_BYTES) + reply[middle:])
-
-
-def _carry_out(effects: Effects, backend: End) -> bytes:
-    """Ask the backend whatever *effects* yields; return what the client is to see."""
-    try:
-        request = next(effects)
-        while True:
-            request = effects.send(backend.ask(request))
-    except StopIteration as end:
-        return bytes(end.value)

@@ -1,0 +1,34 @@
+"""Answering a request with an error, in the backend's place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vaurien.framing.effects import Effects
+from vaurien.plugins.end import End
+from vaurien.protocols.base import BaseProtocol
+
+
+def answer_with_error(protocol: BaseProtocol, client: End, backend: End, choice: Mapping[str, Any]) -> None:
+    """Answer the request with the error of that *choice*, and have the backend be as if it had answered."""
+    reply = protocol.error(**choice)
+    if not reply.closes:
+        shown = _carry_out(protocol.effects(**choice), backend)
+        if shown:
+            client.sendall(shown)
+    if reply.whole or not reply.closes:
+        if not reply.early:
+            client.skip_message()
+        reply = protocol.error(**choice)  # now the protocol may know more: the number of the next packet
+    client.answer(reply)
+
+
+def _carry_out(effects: Effects, backend: End) -> bytes:
+    """Ask the backend whatever *effects* yields; return what the client is to see."""
+    try:
+        request = next(effects)
+        while True:
+            request = effects.send(backend.ask(request))
+    except StopIteration as end:
+        return bytes(end.value)
