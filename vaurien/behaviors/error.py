@@ -48,10 +48,7 @@ class Error(Dummy):
 
     def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
         """Answer in the backend's place, and have the backend be as if it had answered."""
-        passes = self.option('inject') or not protocol.would_fail(**self._choice)
-        if not passes:
-            answer_with_error(protocol, source, dest, self._choice)
-        return passes
+        return self.option('inject') or not answer_with_error(protocol, source, dest, self._choice)
 
     def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
         """Put noise into the first part of the reply."""

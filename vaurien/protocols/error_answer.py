@@ -10,8 +10,13 @@ from vaurien.plugins.end import End
 from vaurien.protocols.base import BaseProtocol
 
 
-def answer_with_error(protocol: BaseProtocol, client: End, backend: End, choice: Mapping[str, Any]) -> None:
-    """Answer the request with the error of that *choice*, and have the backend be as if it had answered."""
+def answer_with_error(protocol: BaseProtocol, client: End, backend: End, choice: Mapping[str, Any]) -> bool:
+    """Answer the request with the error of that *choice*, and have the backend be as if it had answered.
+
+    Return whether it was answered: a request passes if the backend is bound to answer it with an error of its own.
+    """
+    if not protocol.would_fail(**choice):
+        return False
     reply = protocol.error(**choice)
     if not reply.closes:
         shown = _carry_out(protocol.effects(**choice), backend)
@@ -22,6 +27,7 @@ def answer_with_error(protocol: BaseProtocol, client: End, backend: End, choice:
             client.skip_message()
         reply = protocol.error(**choice)  # now the protocol may know more: the number of the next packet
     client.answer(reply)
+    return True
 
 
 def _carry_out(effects: Effects, backend: End) -> bytes:
