@@ -111,7 +111,7 @@ def test_no_port_is_free_at_all_addresses() -> None:
 
 
 def make_listener(*addresses: Address) -> Listener:
-    return Listener(addresses, 1, 0, lambda client: None, lambda: False, list)
+    return Listener(addresses, 1, 0, 1.0, lambda client: None, lambda: False, list)
 
 
 class TestKeepAlive:
@@ -194,6 +194,17 @@ class TestMaxLinks:
                 with pytest.raises(ConnectionResetError):
                     connect(proxy).recv()
             assert proxy.status()['links'] == {'open': 0, 'total': 10}
+
+    def test_who_waits_for_too_long_is_reset(self, raw_backend: RawBackend) -> None:
+        """The next one has its own time, and what was there before goes on."""
+        with make_proxy(raw_backend, max_links=1, timeout=0.2) as proxy:
+            first, backend = join(proxy, raw_backend)
+            for client in (connect(proxy), connect(proxy), connect(proxy)):
+                with pytest.raises(ConnectionResetError):
+                    client.recv()
+            first.send(b'hello')
+            assert backend.recv_exactly(5) == b'hello'
+            assert proxy.status()['links'] == {'open': 1, 'total': 1}
 
     def test_many_through_one(self, echo_server: RawBackend) -> None:
         with make_proxy(echo_server, max_links=1) as proxy:

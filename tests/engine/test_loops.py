@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import resource
 import socket
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from tests.behaviors.waiting import eventually
 from tests.commands import StartCommand
 from tests.engine.talk import connect, inside, join, make_proxy
+from tests.engine.test_listener import descriptors
 from tests.engine.test_resolver import Names
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, free_port
@@ -200,3 +203,20 @@ class TestLater:
         toxiproxy.done('PATCH', '/proxies/other', {'enabled': True})
         text = f'bad request body: upstream: localhost:{port_of(other)} {LEADS_BACK}'
         assert toxiproxy.refused('PATCH', '/proxies/one', 400, {'enabled': True}) == text
+
+
+@pytest.mark.parametrize('flags', [(), ('--max-links', '20')], ids=['descriptors', 'max-links'])
+def test_two_processes_on_each_other(vaurien_command: StartCommand, flags: Sequence[str]) -> None:
+    """Neither sees the loop. It ends when the time to connect is over for the first that finds no room."""
+    one, other = free_port(), free_port()
+    commands = [
+        vaurien_command('--proxy', f'{HOST}:{listen}', '--backend', f'{HOST}:{backend}', '--timeout', '0.5', *flags)
+        for listen, backend in ((one, other), (other, one))
+    ]
+    for command in commands:
+        limit = descriptors(command.pid) + 60
+        resource.prlimit(command.pid, resource.RLIMIT_NOFILE, (limit, limit))
+    before = [descriptors(command.pid) for command in commands]
+    with Peer.connect(one) as client, pytest.raises(ConnectionResetError):
+        client.recv()
+    eventually(lambda: [descriptors(command.pid) for command in commands] <= before)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from _socket import socket
 from collections.abc import Callable
 from socket import SO_LINGER, SOL_SOCKET
@@ -16,6 +15,7 @@ from vaurien.engine.arming import Arming
 from vaurien.engine.dialer import Dialer, begin_connecting
 from vaurien.engine.dispatcher import Dispatcher, make_opaque_protocol
 from vaurien.engine.handler import Handler
+from vaurien.engine.listener import RESET
 from vaurien.engine.resolver import Resolver
 from vaurien.engine.runtime import Runtime
 from vaurien.engine.stream import Stream
@@ -24,9 +24,6 @@ from vaurien.plugins.failures import warn_failed
 from vaurien.protocols.base import BaseProtocol
 from vaurien.records.counts import Counts
 from vaurien.records.status import LinkStatus
-
-#: The value of SO_LINGER with which closing a socket resets the connection: on, after 0 seconds.
-_RESET = struct.pack('ii', 1, 0)
 
 
 class LinkOwner(Protocol):
@@ -385,7 +382,7 @@ class Link:
 
 
 def _set_reset(sock: socket) -> None:
-    sock.setsockopt(SOL_SOCKET, SO_LINGER, _RESET)
+    sock.setsockopt(SOL_SOCKET, SO_LINGER, RESET)
 
 
 def _peer_of(sock: socket) -> Address | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import struct
 from _socket import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,10 +16,14 @@ from socket import (
     IPPROTO_TCP,
     IPV6_V6ONLY,
     SHUT_RDWR,
+    SO_LINGER,
     SO_REUSEADDR,
     SOL_SOCKET,
+    TCP_INFO,
     TCP_NODELAY,
 )
+from time import monotonic
+from typing import Any
 
 from gevent.server import StreamServer
 from gevent.socket import socket as GeventSocket  # noqa: N812  # beside the plain one
@@ -33,6 +38,12 @@ logger = logging.getLogger(__name__)
 #: The machine has no such address: a name may have one of IPv6 though the machine does not.
 _ABSENT = {EADDRNOTAVAIL, EAFNOSUPPORT}
 
+#: The value of SO_LINGER with which closing a socket resets the connection: on, after 0 seconds.
+RESET = struct.pack('ii', 1, 0)
+
+#: Where ``struct tcp_info`` of linux/tcp.h has ``tcpi_last_ack_recv``, the milliseconds since the client was heard.
+_UNHEARD = struct.Struct('=56xI')
+
 #: How many free ports are tried until one is free at every address.
 _ATTEMPTS = 20
 
@@ -45,13 +56,14 @@ class Listener:
         addresses: Sequence[Address],
         backlog: int,
         keepalive: int,
+        timeout: float,
         on_client: Callable[[socket], None],
         is_full: Callable[[], bool],
         find_targets: Callable[[], list[tuple[str, int]]],
     ) -> None:
         """Bind and listen at those of *addresses* that the machine has; raise `OSError`.
 
-        *on_client* gets each client's socket; while *is_full* is true, clients wait in the backlog.
+        *on_client* gets each client's socket. While *is_full* is true, clients wait, for *timeout* seconds at most.
         *find_targets* returns where the clients are led.
         """
         self._find_targets = find_targets
@@ -65,7 +77,7 @@ class Listener:
                 sock.setblocking(False)
             #: Where it listens.
             self.addresses = tuple(Address(*sock.getsockname()[:2]) for sock in sockets)
-            self._acceptors = [_Acceptor(sock, on_client, is_full, self.rest) for sock in sockets]
+            self._acceptors = [_Acceptor(sock, timeout, on_client, is_full, self.rest) for sock in sockets]
         except BaseException:  # such as the port being in use by who has not listened before
             _close(sockets)
             raise
@@ -106,32 +118,41 @@ class Listener:
 
 
 class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
-    """A `StreamServer` that leaves the sockets that it has accepted open."""
+    """A `StreamServer` that leaves the sockets that it has accepted open.
+
+    With as many links as may be, it keeps the client whose turn is next, and the others wait in the backlog. A
+    client that has waited for too long is reset: it may itself be what takes up the room, as in a loop of proxies.
+    """
 
     def __init__(
         self,
         listener: GeventSocket,
+        timeout: float,
         on_client: Callable[[socket], None],
         is_full: Callable[[], bool],
         on_exhausted: Callable[[str], None],
     ) -> None:
+        """Accept from *listener*. No client waits for longer than *timeout* seconds."""
         self._on_client = on_client
         self._is_full = is_full
         self._on_exhausted = on_exhausted
+        self._timeout = timeout
+        #: The client whose turn is next, and the timer that ends its wait.
+        self._next: socket | None = None
+        self._next_timer: Any = None
+        #: Since when no client could be accepted for want of descriptors.
+        self._exhausted_since: float | None = None
         super().__init__(listener, self._no_handle, spawn=None)
 
     @staticmethod
     def _no_handle(*args: object) -> None:
         raise AssertionError('do_handle takes the sockets')
 
-    def full(self) -> bool:
-        """Return whether there are as many links as are allowed: accepting stops until one is closed."""
-        return self._is_full()
-
     def do_read(self) -> tuple[socket] | None:
-        """Accept one client."""
+        """Accept one client. Keep it if there is no room."""
         if not DESCRIPTORS.has_room(self.socket.fileno()):
             self._on_exhausted(strerror(EMFILE))
+            self._turn_away_if_late()
             return None
         try:
             descriptor, _ = self.socket._accept()
@@ -140,27 +161,78 @@ class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
         except OSError as error:
             self._on_exhausted(error.strerror or '')
             return None
-        DESCRIPTORS.note(descriptor)
         client = socket(self.socket.family, self.socket.type, self.socket.proto, descriptor)
         client.setblocking(False)
-        return (client,)
+        DESCRIPTORS.note(descriptor)
+        self._exhausted_since = None
+        if not self._is_full():
+            return (client,)
+        self._keep(client)
+        self.stop_accepting()
+        return None
 
     def do_handle(self, client: socket) -> None:
         """Hand the client out."""
         self._on_client(client)
 
+    def _turn_away_if_late(self) -> None:
+        """Reset the client whose turn is next if there has been no descriptor for any client for too long."""
+        now = monotonic()
+        if self._exhausted_since is None:
+            self._exhausted_since = now
+        elif now - self._exhausted_since >= self._timeout:
+            with suppress(OSError):
+                descriptor, _ = self.socket._accept()
+                self._reset(socket(self.socket.family, self.socket.type, self.socket.proto, descriptor))
+
+    def _reset(self, client: socket) -> None:
+        logger.warning('a client was reset: there was no room for it within %g s', self._timeout)
+        client.setsockopt(SOL_SOCKET, SO_LINGER, RESET)
+        client.close()
+
+    def _keep(self, client: socket) -> None:
+        waited = _UNHEARD.unpack(client.getsockopt(IPPROTO_TCP, TCP_INFO, _UNHEARD.size))[0] / 1000
+        self._next = client
+        self._next_timer = self.loop.timer(max(0.0, self._timeout - waited))
+        self._next_timer.start(self._turn_away)
+
+    def _take(self) -> socket | None:
+        client, self._next = self._next, None
+        if self._next_timer is not None:
+            self._next_timer.stop()
+            self._next_timer.close()
+            self._next_timer = None
+        return client
+
+    def _turn_away(self) -> None:
+        client = self._take()
+        if client is not None:
+            self._reset(client)
+        self._start_accepting_if_started()
+
     def rest(self) -> None:
         """Accept nobody for a moment."""
         self.stop_accepting()
         self._timer = self.loop.timer(EXHAUSTED_PAUSE)
-        self._timer.start(self._start_accepting_if_started)
+        self._timer.start(self.resume)
 
     def resume(self) -> None:
-        """Accept again."""
+        """Accept again, the client that was kept before others."""
+        if not self.started:
+            return
+        if self._next is not None:
+            if self._is_full():
+                return
+            client = self._take()
+            assert client is not None
+            self._on_client(client)
         self._start_accepting_if_started()
 
     def close(self) -> None:
         """Close the socket. It listens no more even if another process has a copy of it."""
+        client = self._take()
+        if client is not None:
+            client.close()
         with suppress(OSError, AttributeError):  # it does not listen, or is closed
             self.socket.shutdown(SHUT_RDWR)
         super().close()

@@ -147,7 +147,13 @@ class ProxyServer:
     def _listen(self, addresses: Sequence[Address]) -> Listener:
         settings = self.settings
         listener = Listener(
-            addresses, settings.backlog, settings.keepalive, self.open_link, self._is_full, self._find_targets
+            addresses,
+            settings.backlog,
+            settings.keepalive,
+            settings.timeout,
+            self.open_link,
+            self._is_full,
+            self._find_targets,
         )
         listener.start()
         self.addresses = listener.addresses
