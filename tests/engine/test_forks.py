@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import socket
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -224,8 +225,7 @@ def test_forks_of_several_threads(proxy: Proxy) -> None:
 
 def local_port(descriptor: int) -> int:
     """Return the port of a TCP socket of this process; 0 if it is none, or has none."""
-    try:
-        with socket.socket(fileno=os.dup(descriptor)) as sock:
-            return int(sock.getsockname()[1]) if sock.family == socket.AF_INET else 0
-    except OSError:
+    if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
         return 0
+    with socket.socket(fileno=os.dup(descriptor)) as sock:
+        return int(sock.getsockname()[1]) if sock.family == socket.AF_INET else 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import resource
 import socket
-from contextlib import suppress
 from pathlib import Path
 from socket import AF_INET, IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_KEEPIDLE, TCP_KEEPINTVL
 from typing import Any
@@ -164,7 +163,9 @@ def test_it_listens_no_more_though_another_process_has_a_copy(echo_server: RawBa
 def find_listening(port: int) -> int:
     """Return the descriptor of this process that listens on that port."""
     for path in Path('/proc/self/fd').iterdir():
-        with suppress(OSError), socket.socket(fileno=os.dup(int(path.name))) as sock:
+        if not path.is_socket():
+            continue
+        with socket.socket(fileno=os.dup(int(path.name))) as sock:
             if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and sock.getsockname()[1] == port:
                 return int(path.name)
     raise LookupError(port)
