@@ -62,10 +62,12 @@ def soaking(seed: int, seconds: float) -> Iterator[Iterator[Round]]:
             for backend, (connect, port) in backends.items()
             for protocol in (backend, 'tcp')
         ]
-        yield _rounds(command.process.pid, targets, seed, seconds)
-        code, _, messages = command.stop()
-        if code or messages:
-            raise AssertionError(f'vaurien ended with status {code}: {messages}')
+        try:
+            yield _rounds(command.process.pid, targets, seed, seconds)
+        finally:
+            code, _, messages = command.stop()
+            if code or messages:
+                raise AssertionError(f'vaurien ended with status {code}: {messages}')
 
 
 def _start_backends(stack: ExitStack, directory: Path) -> dict[str, tuple[Connect, int]]:

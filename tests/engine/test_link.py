@@ -180,6 +180,15 @@ class TestClosing:
             counts = inside(proxy, lambda server: server.counters.counts())
             assert counts == Counts(1, 4, 4, 4, 4)
 
+    def test_who_comes_later_finds_no_streams(self, raw_backend: RawBackend) -> None:
+        """A toxic that is removed from many links pauses between them, and links close meanwhile."""
+        with make_proxy(raw_backend) as proxy:
+            join(proxy, raw_backend)
+            link = inside(proxy, only_link)
+            assert link.connected
+            inside(proxy, lambda server: link.close())
+            assert not link.connected
+
     def test_before_there_is_a_backend(self) -> None:
         """The attempt is given up."""
         with unresponsive() as address, make_proxy(address) as proxy:

@@ -312,7 +312,7 @@ class Link:
     @property
     def connected(self) -> bool:
         """Whether it has a backend now, and streams that live."""
-        return self.joined and self._dialer is None
+        return self.joined and self._dialer is None and not self.closed
 
     @property
     def client_address(self) -> Address | None:
