@@ -18,8 +18,6 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any
 
-from gevent.hub import Waiter
-
 READ = 1
 
 #: The longest time that the timer is set for, in seconds. A longer wait sets it again each time it fires: the kernel
@@ -81,6 +79,8 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         """Suspend the calling greenlet, while all others go on."""
+        from gevent.hub import Waiter  # late: commands without an event loop use other parts of this module
+
         waiter: Waiter[None] = Waiter()
         alarm = self.call_at(time.monotonic() + seconds, partial(waiter.switch, None))
         try:

@@ -283,6 +283,7 @@ class TestBehaviors:
         with make_proxy(backend.raw, 'tcp', 'hang') as proxy:
             client = connect(proxy)
             client.send(b'ping')
+            eventually(lambda: meter(proxy, 'behavior', 'hang')[0] == 1)
             assert client.is_silent(0.06)
             assert meter(proxy, 'behavior', 'hang')[:2] == (1, 0.0)
             proxy.set_behavior('dummy')

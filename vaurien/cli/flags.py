@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from types import NoneType
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
-from gevent import get_hub
-
 from vaurien.config.build import SERVER_PORT, build
 from vaurien.config.keys import CLASSIC, REGISTRIES, SETTINGS
 from vaurien.config.source import Sections, Source, make_source, read, register
@@ -125,6 +123,8 @@ def parse(argv: Sequence[str]) -> Arguments:
 
 def _read_aside(path: str) -> Source:
     """Do as `read` on another thread: the file may be slow."""
+    from gevent import get_hub  # late: the tools take these flags, and some of them have no event loop
+
     source: Source | ConfigError = get_hub().threadpool.apply(_read_or_fail, (path,))
     if isinstance(source, ConfigError):
         raise source

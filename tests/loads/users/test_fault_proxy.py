@@ -80,7 +80,7 @@ def test_an_address_of_its_own(shop: Shop) -> None:
     words = f'protocol=http proxy={HOST}:{port} backend={shop.nginx.address} behavior=100:error'
     done = shop.run('faulty.TestFaults.test_hidden', '--hits', '3', '--vaurien', words)
     assert 'Faults injected: 3 error\nHits that met one: 3 (3 answered, 0 retried, 0 failed)' in done.out
-    taken = f'proxy={shop.nginx.address} backend={shop.nginx.address} behavior=error'
+    taken = f'proxy={shop.nginx.address} backend={HOST}:{port} behavior=error'
     refused = shop.run('faulty.TestFaults.test_hidden', '--vaurien', taken)
     assert (refused.status, refused.out) == (1, '')
     assert refused.err == f'loads-runner: error: cannot listen on {shop.nginx.address}: address already in use\n'
