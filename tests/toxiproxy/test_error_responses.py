@@ -126,6 +126,14 @@ def test_a_body_that_is_too_large(toxiproxy: Toxiproxy) -> None:
     assert toxiproxy.refused('POST', '/proxies', 413, data=b' ' * 1_100_000).startswith('bad request body: ')
 
 
+@pytest.mark.parametrize(('size', 'closes'), [(1_000_000, False), (4_000_000, True)])
+def test_the_connection_outlives_a_body_unless_it_is_huge(toxiproxy: Toxiproxy, size: int, closes: bool) -> None:
+    response = toxiproxy('POST', '/proxies', data=b' ' * size)
+    assert response.status_code == 413
+    assert (response.headers.get('Connection') == 'close') is closes
+    assert toxiproxy('GET', '/proxies').status_code == 200
+
+
 def test_a_body_that_is_packed_is_no_json(toxiproxy: Toxiproxy) -> None:
     body = gzip.compress(b'{"name":"a","upstream":"a:1"}')
     error = toxiproxy.refused('POST', '/proxies', 400, data=body, headers={'Content-Encoding': 'gzip'})

@@ -20,9 +20,13 @@ _read_number = get_original('socket', 'getaddrinfo')
 
 
 def look_up(host: str, port: int) -> list[Any]:
-    """Return what ``getaddrinfo`` finds for TCP, while other greenlets go on. Raise `OSError` if it finds nothing."""
+    """Return what ``getaddrinfo`` finds for TCP, while other greenlets go on.
+
+    Raise `OSError` if it finds nothing, and `UnicodeError` if *host* cannot be encoded.
+    """
     if is_number(host):
         return list(_read_number(host, port, type=SOCK_STREAM, flags=AI_NUMERICHOST))
+    host.encode('idna')  # here, because gevent prints the traceback of what is raised in a thread
     pool = gevent.get_hub().threadpool
     pool.maxsize = max(pool.maxsize, LOOKUPS)
     return list(getaddrinfo(host, port, type=SOCK_STREAM))

@@ -55,11 +55,16 @@ class _Body(pywsgi.Input):  # type: ignore[misc]
     def _discard(self) -> None:
         """Leave the rest of the body to `drain`: pywsgi would read it to its end, without a limit."""
 
+    @property
+    def is_too_long(self) -> bool:
+        """Whether so much of it is left that `drain` will not reach its end."""
+        return not self.chunked_input and (self.content_length or 0) - self.position > MAX_UNREAD
+
     def drain(self) -> bool:
         """Read the rest, up to `MAX_UNREAD` bytes. Return whether its end was reached."""
         self.send_100_continue_enabled = False
         try:
-            return any(not self.read(_CHUNK) for _ in range(MAX_UNREAD // _CHUNK))
+            return any(not self.read(_CHUNK) for _ in range(MAX_UNREAD // _CHUNK + 1))  # the last one finds the end
         except OSError:
             return False
 
@@ -69,6 +74,7 @@ class WsgiHandler(pywsgi.WSGIHandler):  # type: ignore[misc]
 
     rfile: Any
     wsgi_input: Any
+    response_headers: list[tuple[bytes, bytes]]
     close_connection: bool
 
     def __init__(
@@ -128,6 +134,13 @@ class WsgiHandler(pywsgi.WSGIHandler):  # type: ignore[misc]
         """Have the application answer."""
         self._clients.begin(self.socket)
         super().run_application()
+
+    def finalize_headers(self) -> None:
+        """Announce that the connection will be closed, if it will, or the client might use it again."""
+        if self.wsgi_input.is_too_long and not self.close_connection:
+            self.close_connection = True
+            self.response_headers.append((b'Connection', b'close'))
+        super().finalize_headers()
 
     def process_result(self) -> None:
         """Send the answer. From here on the client is waited for again."""
