@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.behaviors.waiting import eventually
 from tests.servers import TIMEOUT
 from vaurien.console.writer import BATCH, MOST, Writer, count_lost
 
@@ -28,10 +29,19 @@ def pipe() -> Iterator[tuple[int, int]]:
     """Return both ends of a pipe that soon is full."""
     ends = os.pipe()
     fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, PIPE)
+    before = count_threads()
     yield ends
-    for end in ends:
-        with suppress(OSError):  # closed by the test
-            os.close(end)
+    with suppress(OSError):  # closed by the test
+        os.close(ends[0])
+    # A thread that still writes, now to nobody, must not find another test's file under the number of its descriptor.
+    eventually(lambda: count_threads() <= before)
+    with suppress(OSError):
+        os.close(ends[1])
+
+
+def count_threads() -> int:
+    """Return the number of threads of this process, also of those that `threading` knows nothing of."""
+    return len(os.listdir('/proc/self/task'))
 
 
 def start_reading(descriptor: int, size: int) -> tuple[threading.Thread, bytearray]:
