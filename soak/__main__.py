@@ -8,14 +8,14 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 
-from soak.rounds import Round, soaking
+from soak.rounds import WARM_UP, Round, soaking
 from vaurien.console.limits import raise_descriptors
 
 #: Seconds of a round, and rounds a minute.
 SECONDS, A_MINUTE = 15, 4
-#: Rounds after which the process must hold no more descriptors than then; and after which its memory must not grow by
-#: more than so many KiB, as by then everything has been used that is allocated once.
-FIRST, WARM_UP, GROWTH = 1, 5 * A_MINUTE, 1024
+#: The round after which the process must hold no more descriptors than then. After `WARM_UP` rounds, its memory must
+#: not grow by more than so many KiB: by then everything has been used that is allocated once.
+FIRST, GROWTH = 1, 1024
 
 
 def main() -> int:

@@ -55,7 +55,7 @@ ANSWERS = (redis.ResponseError, pymysql.MySQLError, psycopg.Error, MemcacheError
 
 @contextmanager
 def http_client(port: int) -> Iterator[Talk]:
-    """Store a file and read it back, over one connection."""
+    """Store a file, read it back and delete it, over one connection."""
     with closing(http.client.HTTPConnection(HOST, port, TIMEOUT)) as client:
         client.connect()
         client.auto_open = 0  # an exchange must not hide that the connection was lost
@@ -73,20 +73,23 @@ def http_client(port: int) -> Iterator[Talk]:
 
         def talk(data: bytes) -> bytes:
             request('PUT', data)
-            return request('GET')
+            content = request('GET')
+            request('DELETE')
+            return content
 
         yield talk
 
 
 @contextmanager
 def redis_client(port: int) -> Iterator[Talk]:
-    """Set a key and get it, in one pipeline."""
+    """Set a key, get it and delete it, in one pipeline."""
     retry = Retry(NoBackoff(), 0)
     with redis.Redis(HOST, port, retry=retry, socket_timeout=TIMEOUT, single_connection_client=True) as client:
 
         def talk(data: bytes) -> bytes:
             key = f'soak:{next(NUMBERS)}'
-            return bytes(client.pipeline(transaction=False).set(key, data, ex=60).get(key).execute()[1])
+            pipeline = client.pipeline(transaction=False).set(key, data, ex=60).get(key).delete(key)
+            return bytes(pipeline.execute()[1])
 
         yield talk
 
@@ -130,7 +133,7 @@ def postgres_client(port: int) -> Iterator[Talk]:
 
 @contextmanager
 def memcache_client(port: int) -> Iterator[Talk]:
-    """Set a key and get it."""
+    """Set a key, get it and delete it."""
     client = MemcacheClient((HOST, port), connect_timeout=TIMEOUT, timeout=TIMEOUT, default_noreply=False)
     with closing(client):
         client.version()
@@ -138,7 +141,9 @@ def memcache_client(port: int) -> Iterator[Talk]:
         def talk(data: bytes) -> bytes:
             key = f'soak:{next(NUMBERS)}'
             client.set(key, data, expire=60)
-            return bytes(client.get(key) or b'')
+            value = client.get(key)
+            client.delete(key)
+            return bytes(value or b'')
 
         yield talk
 

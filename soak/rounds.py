@@ -21,9 +21,13 @@ from tests.behaviors.mail import mail_server
 from tests.commands import Command
 from tests.servers import HOST, TIMEOUT, free_port
 from vaurien.client import Client
+from vaurien.records.fault_log import KEPT
 
 #: Clients of each proxy.
 WORKERS = 2
+#: The first rounds have more large exchanges than the later ones, so that later ones need no memory for the first time.
+WARM_UP = 20
+SHARES = 0.1, 0.01
 
 
 @dataclass
@@ -97,20 +101,22 @@ def _create(control: Client, backend: str, protocol: str, connect: Connect, port
 
 
 def _rounds(pid: int, targets: list[Target], seed: int, seconds: float) -> Iterator[Round]:
+    for target in targets:
+        _fill_fault_log(target)
     number = 0
     while True:
         number += 1
-        outcome, faults = _run_round(targets, f'{seed}/{number}', seconds)
+        outcome, faults = _run_round(targets, f'{seed}/{number}', seconds, SHARES[number > WARM_UP])
         for target in targets:
             _wait_until_idle(target.proxy)
         yield Round(outcome, faults, _descriptors(pid), resident_kib(pid))
 
 
-def _run_round(targets: list[Target], seed: str, seconds: float) -> tuple[Outcome, int]:
+def _run_round(targets: list[Target], seed: str, seconds: float, share: float) -> tuple[Outcome, int]:
     """Load all targets and toggle their faults for so long. Return what was seen, and the number of faults."""
     calm, ended = Event(), Event()
     workers = [
-        Worker(target.name, target.connect, target.port, target.record, Random(f'{seed}/{target.name}/{index}'))
+        Worker(target.name, target.connect, target.port, target.record, Random(f'{seed}/{target.name}/{index}'), share)
         for target in targets
         for index in range(WORKERS)
     ]
@@ -132,6 +138,14 @@ def _run_round(targets: list[Target], seed: str, seconds: float) -> tuple[Outcom
     for worker in workers:
         total.add(worker.outcome)
     return total, faults
+
+
+def _fill_fault_log(target: Target) -> None:
+    """Let a proxy remember as many faults as it ever does."""
+    with target.proxy.with_behavior('delay(sleep=0)'), target.connect(target.port) as talk:
+        while target.proxy.status()['faults'].get('delay', 0) < KEPT:
+            for _ in range(100):
+                talk(b'fault')
 
 
 def _faults_for(target: Target) -> list[Arm]:

@@ -12,7 +12,7 @@ from threading import Event
 from soak.clients import ANSWERS, FAILURES, Talk
 from soak.faults import Record
 
-#: The most bytes of one exchange, but for one in a hundred.
+#: The most bytes of one exchange, and of a large one.
 USUAL, LARGE = 16 * 1024, 1024 * 1024
 
 Connect = Callable[[int], AbstractContextManager[Talk]]
@@ -45,13 +45,17 @@ class Outcome:
 class Worker:
     """A client of the proxy on *port*, whose faults are in *record*."""
 
-    def __init__(self, name: str, connect: Connect, port: int, record: Record, chance: Random) -> None:
+    def __init__(
+        self, name: str, connect: Connect, port: int, record: Record, chance: Random, share: float = 0.01
+    ) -> None:
+        """*share* is that of large exchanges."""
         self.name = name
         self.outcome = Outcome()
         self._connect = connect
         self._port = port
         self._record = record
         self._chance = chance
+        self._share = share
 
     def run(self, stopped: Event) -> None:
         """Make exchanges until *stopped* is set, on one connection after the other."""
@@ -68,7 +72,7 @@ class Worker:
     def _talk(self, talk: Talk, born: int, stopped: Event) -> None:
         """Make exchanges on one connection while there is no reason to make a new one."""
         while not stopped.is_set() and not self._is_worn(born):
-            size = self._chance.randrange(LARGE if self._chance.random() < 0.01 else USUAL)
+            size = self._chance.randrange(LARGE if self._chance.random() < self._share else USUAL)
             data = self._chance.randbytes(size)
             try:
                 answer = talk(data)

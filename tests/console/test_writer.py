@@ -41,7 +41,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 def count_threads() -> int:
     """Return the number of threads of this process, also of those that `threading` knows nothing of."""
-    return len(os.listdir('/proc/self/task'))
+    return sum(1 for _ in Path('/proc/self/task').iterdir())
 
 
 def start_reading(descriptor: int, size: int) -> tuple[threading.Thread, bytearray]:
