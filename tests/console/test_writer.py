@@ -29,19 +29,18 @@ def pipe() -> Iterator[tuple[int, int]]:
     """Return both ends of a pipe that soon is full."""
     ends = os.pipe()
     fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, PIPE)
-    before = count_threads()
     yield ends
-    with suppress(OSError):  # closed by the test
-        os.close(ends[0])
-    # A thread that still writes, now to nobody, must not find another test's file under the number of its descriptor.
-    eventually(lambda: count_threads() <= before)
-    with suppress(OSError):
-        os.close(ends[1])
+    for end_ in ends:
+        with suppress(OSError):  # closed by the test
+            os.close(end_)
 
 
-def count_threads() -> int:
-    """Return the number of threads of this process, also of those that `threading` knows nothing of."""
-    return sum(1 for _ in Path('/proc/self/task').iterdir())
+def end(writer: Writer) -> None:
+    """Wait until a writer has ended: it must not find another test's file under the number of its descriptor."""
+    threads: list[int] = []
+    writer.do(lambda: threads.append(threading.get_native_id()))
+    writer.end()
+    eventually(lambda: threads and not Path(f'/proc/self/task/{threads[0]}').exists())
 
 
 def start_reading(descriptor: int, size: int) -> tuple[threading.Thread, bytearray]:
@@ -66,7 +65,7 @@ def test_it_writes_in_order(tmp_path: Path) -> None:
         for line in lines:
             writer.write(line)
         assert writer.flush(TIMEOUT)
-        writer.end()
+        end(writer)
     assert path.read_bytes() == b''.join(lines)
     assert writer.lines_lost == 0
 
@@ -89,7 +88,7 @@ def test_nobody_waits_for_a_reader(pipe: tuple[int, int]) -> None:
     writer.write(b'after\n')
     reader.join(TIMEOUT)
     assert found == expected + b'after\n'
-    writer.end()
+    end(writer)
 
 
 def test_a_disk_that_is_full(tmp_path: Path) -> None:
@@ -104,7 +103,7 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
         writer.do(lambda: os.dup2(file.fileno(), full))
         writer.write(b'again\n')
         assert writer.flush(TIMEOUT)
-    writer.end()
+    end(writer)
     os.close(full)
     assert path.read_bytes() == b'NOTE 3 lines were lost here: No space left on device\nagain\n'
 
@@ -121,7 +120,7 @@ def test_a_line_that_was_torn_is_ended(tmp_path: Path) -> None:
             limit_file_size(before)
         writer.write(b'third\n')
         assert writer.flush(TIMEOUT)
-        writer.end()
+        end(writer)
     assert path.read_bytes() == b'first\nseco\nNOTE 1 line was lost here: File too large\nthird\n'
 
 
@@ -141,7 +140,7 @@ def test_a_reader_that_has_gone(pipe: tuple[int, int]) -> None:
     writer.write(b'a\nb\n')
     assert writer.flush(TIMEOUT)
     assert writer.lines_lost == 2
-    writer.end()
+    end(writer)
 
 
 def test_a_descriptor_that_does_not_block(pipe: tuple[int, int]) -> None:
@@ -155,7 +154,7 @@ def test_a_descriptor_that_does_not_block(pipe: tuple[int, int]) -> None:
     reader.join(TIMEOUT)
     assert bytes(found) == b'x' * 3 * PIPE + b'\n'
     assert writer.lines_lost == 0
-    writer.end()
+    end(writer)
 
 
 def test_a_child_process_writes_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,4 +169,4 @@ def test_a_child_process_writes_by_itself(tmp_path: Path, monkeypatch: pytest.Mo
         assert writer.flush(0)
         assert path.read_bytes() == b'parent\nchild\n'
     monkeypatch.undo()
-    writer.end()
+    end(writer)

@@ -57,6 +57,13 @@ class FakeStream:
         return [] if self.chain is None else [stage.label for stage in self.chain.stages]
 
 
+class Unpaused(Turns):
+    """Turns without an event loop, in which nobody else waits."""
+
+    def wait(self) -> None:
+        """Go on at once."""
+
+
 class FakeLink:
     """A link; *connected* says whether it has a backend."""
 
@@ -73,7 +80,7 @@ class Played:
         self.links: dict[int, Any] = {}
         self.counters = Counters({})
         self.total = 0
-        self.toxics = Toxics(self.links, seed, lambda: self.total, self.counters, Turns(None))
+        self.toxics = Toxics(self.links, seed, lambda: self.total, self.counters, Unpaused(None))
 
     def open(self, *, connected: bool = True) -> FakeLink:
         self.total += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import sys
 from collections.abc import Sequence
 from typing import TextIO
@@ -10,6 +11,8 @@ from vaurien.address import Address
 from vaurien.console.output import make_printable, print_line
 
 WIDTH = 69
+#: Seconds between two looks for Ctrl-C: the system call that waits for a line may begin right after the signal.
+GLANCE = 0.2
 ANSWERS = {'y': True, 'yes': True, 'n': False, 'no': False, '': False}
 
 
@@ -27,7 +30,7 @@ def _ask(stream: TextIO) -> bool:
     answer = None
     while answer is None:
         print_line('Do you want to continue? (y/N): ', stream, end='')
-        line = sys.stdin.readline() if sys.stdin else ''
+        line = _read_line(sys.stdin) if sys.stdin else ''
         if not line:
             print_line('\n\n*** Not started: the input ended without an answer (-y goes on without asking) ***', stream)
             return False
@@ -37,6 +40,13 @@ def _ask(stream: TextIO) -> bool:
     if not answer:
         print_line('\n*** Not started, as you said ***', stream)
     return answer
+
+
+def _read_line(stream: TextIO) -> str:
+    """Read a line. On a terminal, look now and then for a Ctrl-C that came when reading was just about to begin."""
+    while stream.isatty() and not select.select([stream], [], [], GLANCE)[0]:
+        pass
+    return stream.readline()
 
 
 def format_warning(targets: Sequence[Address], connections: int) -> str:
