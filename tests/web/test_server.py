@@ -207,6 +207,7 @@ def test_a_client_that_was_just_answered_stays(served: ServedProxy) -> None:
         first = stack.enter_context(send(served, b''))
         for _ in range(MAX_CLIENTS - 8):
             stack.enter_context(send(served, b''))
+        assert answers(served)  # so all that came before have been accepted
         first.send(REQUEST)
         first.recv_until(b'{"behavior":"dummy"}')
         for _ in range(MAX_CLIENTS // 2):
