@@ -21,6 +21,7 @@ from tests.behaviors.mail import mail_server
 from tests.commands import Command
 from tests.servers import HOST, TIMEOUT, free_port
 from vaurien.client import Client
+from vaurien.engine.memory import INTERVAL
 from vaurien.records.fault_log import KEPT
 
 #: Clients of each proxy.
@@ -109,7 +110,8 @@ def _rounds(pid: int, targets: list[Target], seed: int, seconds: float) -> Itera
         outcome, faults = _run_round(targets, f'{seed}/{number}', seconds, SHARES[number > WARM_UP])
         for target in targets:
             _wait_until_idle(target.proxy)
-        yield Round(outcome, faults, _descriptors(pid), resident_kib(pid))
+        time.sleep(2 * INTERVAL)  # for the memory that the process returns once it is idle
+        yield Round(outcome, faults, _count_descriptors(pid), resident_kib(pid))
 
 
 def _run_round(targets: list[Target], seed: str, seconds: float, share: float) -> tuple[Outcome, int]:
@@ -174,7 +176,7 @@ def _wait_until_idle(proxy: Client) -> None:
         time.sleep(0.02)
 
 
-def _descriptors(pid: int) -> int:
+def _count_descriptors(pid: int) -> int:
     """Return how many descriptors the process holds, without those of calls of the API that it is about to close."""
     samples = []
     for _ in range(5):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import gevent
 from gevent.event import Event
 from gevent.pool import Group
 
@@ -20,6 +21,7 @@ from vaurien.console.background import in_background
 from vaurien.console.limits import raise_descriptors
 from vaurien.console.output import print_line
 from vaurien.console.signals import on_hangup_in_loop, on_signals_in_loop
+from vaurien.engine.memory import MemoryWatch
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import StartError
@@ -67,10 +69,12 @@ def serve(settings: Settings, read_again: Callable[[], Settings] | None = None) 
     with on_signals_in_loop(ended.set), reloading(Reloader(proxies, settings), read_again, ended.set):
         gc.freeze()  # a collection that walks all modules would keep every link waiting
         proxies.start()
+        memory = MemoryWatch(gevent.get_hub().loop, proxies.values)
         control = start_control(proxies, settings) if settings.http else None
         print_line(announce(proxies, control))
         ended.wait()
         proxies.shut_down(GRACE)
+        memory.stop()
         if control:
             control.stop()
     for proxy in proxies.values():

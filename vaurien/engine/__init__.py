@@ -35,6 +35,7 @@ toxicity    the toxics of a proxy
 listener    accepts clients
 proxy       one address, its backend, and all links between them
 proxies     the proxies of a process
+memory      returns what links have left free
 forks       what a fork means for proxies that run in threads
 thread      a proxy in a thread of its own
 """
