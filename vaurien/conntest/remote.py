@@ -18,7 +18,7 @@ import msgspec
 from vaurien.conntest.messages import RunGroup
 from vaurien.conntest.plan import Plan
 from vaurien.conntest.urls import check_url
-from vaurien.console.values import has_more_values
+from vaurien.console.values import decode, has_more_values
 from vaurien.errors import AnswerError, ConfigError, RemoteError, find_reason
 from vaurien.web.ask import Answer, ask
 
@@ -95,10 +95,8 @@ class Remote:
         if has_more_values(body, MAX_VALUES):
             raise RemoteError(f'{self.url} is no conntest server: it sends more than {MAX_VALUES} values')
         try:
-            return msgspec.json.decode(body, type=kind)
-        except RecursionError:
-            raise RemoteError(f'{self.url} is no conntest server: nested too deeply') from None
-        except (msgspec.DecodeError, ValueError) as error:
+            return decode(body, kind)
+        except ValueError as error:
             raise RemoteError(f'{self.url} is no conntest server: {error}') from None
 
 

@@ -10,7 +10,7 @@ import msgspec
 from vaurien.conntest.messages import Report, Result, Run, RunGroup
 from vaurien.conntest.timestamps import UNSET, parse_timestamp
 from vaurien.console.files import read_file, writing
-from vaurien.console.values import has_more_values
+from vaurien.console.values import decode, has_more_values
 from vaurien.errors import ConfigError
 
 #: The most bytes and values of a report: those of some 200,000 runs.
@@ -65,10 +65,8 @@ def read_report(path: Path) -> Report:
     if has_more_values(content, MAX_VALUES):
         raise ConfigError(f'{path} is not a report: more than {MAX_VALUES} values')
     try:
-        return msgspec.json.decode(content, type=Report)
-    except RecursionError:
-        raise ConfigError(f'{path} is not a report: nested too deeply') from None
-    except (msgspec.DecodeError, ValueError) as error:
+        return decode(content, Report)
+    except ValueError as error:
         raise ConfigError(f'{path} is not a report: {error}') from None
 
 

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import msgspec
 
 from vaurien.address import MAX_PORT, Address
-from vaurien.console.values import has_more_values
+from vaurien.console.values import decode, has_more_values
 from vaurien.errors import AnswerError, ConfigError, RegistryError, find_reason
 from vaurien.web.ask import ask
 
@@ -109,10 +109,8 @@ def _decode(shown: str, body: bytes) -> _Registered:
     if has_more_values(body, MAX_VALUES):
         raise RegistryError(f'{shown} is no Eureka registry: it sends more than {MAX_VALUES} values')
     try:
-        return msgspec.json.decode(body, type=_Registered, strict=False)
-    except RecursionError:
-        raise RegistryError(f'{shown} is no Eureka registry: nested too deeply') from None
-    except (msgspec.DecodeError, ValueError) as error:  # the first is also the base of ValidationError
+        return decode(body, _Registered, strict=False)
+    except ValueError as error:
         raise RegistryError(f'{shown} is no Eureka registry: {error}') from None
 
 

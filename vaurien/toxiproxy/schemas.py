@@ -14,7 +14,7 @@ from vaurien.toxics import Toxic
 from vaurien.toxics.base import BaseToxic
 from vaurien.toxiproxy.fields import ProxyFields
 from vaurien.toxiproxy.lifecycle import ProxyChange
-from vaurien.toxiproxy.toxics import LEAST, ToxicFields
+from vaurien.toxiproxy.toxics import ToxicFields, find_least
 from vaurien.web.segment import MAX_NAME
 
 NULL: Schema = {'type': 'null'}
@@ -64,7 +64,7 @@ def describe_toxic(schemas: Schemas) -> Schema:
     kinds = []
     for name, toxic in Toxic.usable().items():
         own = {'type': {'const': name}, 'attributes': _describe_attributes(schemas, toxic)}
-        required = ['type', *(['attributes'] if _find_least(toxic) else [])]
+        required = ['type', *(['attributes'] if find_least(toxic) else [])]
         kinds.append(schemas.name(f'toxic_{name}', _lenient({**fields, **own}, *required)))
     return {'anyOf': kinds}
 
@@ -76,15 +76,10 @@ def describe_toxic_change(schemas: Schemas) -> Schema:
 
 
 def _describe_attributes(schemas: Schemas, toxic: type[BaseToxic]) -> Schema:
-    attributes, least = _lenient(schemas.options(toxic.all_options())), _find_least(toxic)
+    attributes, least = _lenient(schemas.options(toxic.all_options())), find_least(toxic)
     for attribute, value in least.items():
         attributes['properties'][attribute] = {'type': 'integer', 'minimum': value}
     return schemas.name(f'attributes_{toxic.name}', {**attributes, 'required': list(least)})
-
-
-def _find_least(toxic: type[BaseToxic]) -> dict[str, int]:
-    """Return the attributes that have to be given, as their defaults are too small, and their least values."""
-    return {attribute: value for (name, attribute), value in LEAST.items() if name == toxic.name}
 
 
 def _lenient(fields: Mapping[str, Schema], *required: str) -> Schema:

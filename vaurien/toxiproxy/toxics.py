@@ -104,10 +104,15 @@ def read_attributes(kind: type[BaseToxic], before: Mapping[str, Any], given: Map
         raise ToxiproxyError(400, f'bad request body: attributes.{error}') from None
 
 
+def find_least(kind: type[BaseToxic]) -> dict[str, int]:
+    """Return the attributes that have to be given, because their defaults are too small, and their least values."""
+    return {attribute: least for (name, attribute), least in LEAST.items() if name == kind.name}
+
+
 def _check_least(kind: type[BaseToxic], attributes: Mapping[str, Any]) -> None:
     """Raise `OptionError` for an attribute that is below what Toxiproxy takes."""
-    for (name, attribute), least in LEAST.items():
-        if kind.name == name and attributes[attribute] < least:
+    for attribute, least in find_least(kind).items():
+        if attributes[attribute] < least:
             raise OptionError(f'expected int >= {least}, got {attributes[attribute]}', attribute)
 
 
