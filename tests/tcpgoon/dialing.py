@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import gevent
@@ -63,9 +63,10 @@ def deaf_port() -> Iterator[int]:
 
 
 def hold(peer: Peer) -> None:
-    """Receive until the client leaves."""
-    while peer.recv():
-        pass
+    """Receive until the client leaves; with bytes it has not read, its leaving is a reset."""
+    with suppress(ConnectionResetError):
+        while peer.recv():
+            pass
 
 
 def leave(peer: Peer) -> None:

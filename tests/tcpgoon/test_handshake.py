@@ -92,8 +92,9 @@ def test_a_question_and_its_answer(pinger: RawBackend) -> None:
 
 def test_a_greeting(raw_backend: RawBackend) -> None:
     def greet(peer: Peer) -> None:
-        for part in (b'2', b'2', b'0 mail.exam', b'ple.com\r\n'):
-            peer.send(part)
+        with suppress(ConnectionError):  # it has seen enough after the third part, and may leave before the fourth
+            for part in (b'2', b'2', b'0 mail.exam', b'ple.com\r\n'):
+                peer.send(part)
         hold(peer)
 
     raw_backend.serve(greet)
