@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 METADATA := setup.cfg pyproject.toml
 
-.PHONY: help demo test lint types format fuzz docs bench bench-loads soak clean
+.PHONY: help demo test lint types format fuzz docs fidelity bench bench-loads soak clean
 
 help:
 	@echo 'make demo    install, then show faults on a live backend'
@@ -17,6 +17,7 @@ help:
 	@echo 'make format  let ruff format and sort'
 	@echo 'make fuzz    feed the protocols arbitrary bytes, for longer than the tests do'
 	@echo 'make docs    write the reference tables of docs/ anew from the code'
+	@echo 'make fidelity  compare injected faults with real failures, and write the tables of docs/fidelity.md'
 	@echo 'make bench   compare with HAProxy (ARGS="--quick", "--only idle")'
 	@echo 'make bench-loads  measure loads-runner beside plain Locust (ARGS="speed")'
 	@echo 'make soak    load all protocols while faults come and go (ARGS="--minutes 30 --seed 1")'
@@ -49,6 +50,11 @@ fuzz: $(VENV)/.develop
 
 docs: $(VENV)/.develop
 	$(BIN)/python docs/generate.py
+
+fidelity: $(VENV)/.develop
+	@scripts/install-servers redis-server nginx memcached mariadbd postgres node npm
+	$(BIN)/python -m pytest tests/truth -n logical --dist worksteal -q --junitxml $(VENV)/truth.xml
+	$(BIN)/python docs/fidelity.py $(VENV)/truth.xml
 
 bench: $(VENV)/.develop
 	@scripts/install-servers redis-server redis-benchmark nginx haproxy wrk iperf3 memcached mariadbd mariadb-slap postgres

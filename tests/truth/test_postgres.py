@@ -10,6 +10,7 @@ import pytest
 from psycopg.pq import TransactionStatus
 
 from tests.servers import HOST, Server
+from tests.truth.conftest import Show
 from vaurien import Proxy
 
 DATABASE: dict[str, Any] = {
@@ -82,7 +83,14 @@ def failing_with(program: Sequence[str], statement: str) -> list[str]:
     ('name', 'how'),
     [(name, how) for name in PROGRAMS for how in WAYS if not (how and name in UNPREPARED)],
 )
-def test_a_statement_fails(postgres: Server, direct: Any, name: str, how: dict[str, Any]) -> None:
+def test_a_statement_fails(postgres: Server, direct: Any, show: Show, name: str, how: dict[str, Any]) -> None:
+    show(
+        protocol='postgres',
+        driver='psycopg',
+        situation=f'{name}, {"prepared" if how else "simple query"}',
+        fault=f"error(match='INSERT*', sqlstate={CHECK_VIOLATION})",
+        real='a check constraint',
+    )
     program = PROGRAMS[name]
     real = fate(postgres.port, failing_with(program, REFUSED), **how), rows(direct)
     with Proxy(postgres.address, 'postgres') as proxy:
