@@ -10,18 +10,18 @@ METADATA := setup.cfg pyproject.toml
 .PHONY: help demo test lint types format fuzz docs fidelity bench bench-loads soak clean
 
 help:
-	@echo 'make demo    install, then show faults on a live backend'
-	@echo 'make test    install, then run every test (ARGS="-k redis" to choose, ARGS="-n 0" for one process)'
-	@echo 'make lint    ruff, its formatter in check mode, and the types'
-	@echo 'make types   mypy --strict'
-	@echo 'make format  let ruff format and sort'
-	@echo 'make fuzz    feed the protocols arbitrary bytes, for longer than the tests do'
-	@echo 'make docs    write the reference tables of docs/ anew from the code'
-	@echo 'make fidelity  compare injected faults with real failures, and write the tables of docs/fidelity.md'
-	@echo 'make bench   compare with HAProxy (ARGS="--quick", "--only idle")'
-	@echo 'make bench-loads  measure loads-runner beside plain Locust (ARGS="speed")'
-	@echo 'make soak    load all protocols while faults come and go (ARGS="--minutes 30 --seed 1")'
-	@echo 'make clean   remove the environment and the caches'
+	@echo 'make demo        install, then show faults on a live backend'
+	@echo 'make test        install, then run every test (ARGS="-k redis" to choose, ARGS="-n 0" for one process)'
+	@echo 'make lint        ruff, its formatter in check mode, and the types'
+	@echo 'make types       mypy --strict'
+	@echo 'make format      let ruff format and sort'
+	@echo 'make fuzz        feed the protocols arbitrary bytes, for longer than the tests do'
+	@echo 'make docs        write the reference tables of docs/ anew from the code'
+	@echo 'make fidelity    compare injected faults with real failures, and write the tables of docs/fidelity.md'
+	@echo 'make bench       compare with HAProxy (ARGS="--quick", "--only idle")'
+	@echo 'make bench-loads measure loads-runner beside plain Locust (ARGS="speed")'
+	@echo 'make soak        load all protocols while faults come and go (ARGS="--minutes 30 --seed 1")'
+	@echo 'make clean       remove the environment and the caches'
 
 demo: $(VENV)/.runtime
 	$(BIN)/vaurien --demo
@@ -54,7 +54,7 @@ docs: $(VENV)/.develop
 fidelity: $(VENV)/.develop
 	@scripts/install-servers redis-server nginx memcached mariadbd postgres node npm
 	$(BIN)/python -m pytest tests/truth -n logical --dist worksteal -q --junitxml $(VENV)/truth.xml
-	$(BIN)/python docs/fidelity.py $(VENV)/truth.xml
+	$(BIN)/python -m docs.fidelity $(VENV)/truth.xml
 
 bench: $(VENV)/.develop
 	@scripts/install-servers redis-server redis-benchmark nginx haproxy wrk iperf3 memcached mariadbd mariadb-slap postgres

@@ -1,6 +1,6 @@
 """Write the tables of ``fidelity.md`` from a run of ``tests/truth``.
 
-python docs/fidelity.py REPORT     REPORT: what ``pytest tests/truth --junitxml REPORT`` wrote
+python -m docs.fidelity REPORT     REPORT: what ``pytest tests/truth --junitxml REPORT`` wrote
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+from tests.servers import command_path
+
 PAGE = Path(__file__).parent / 'fidelity.md'
 REGION = re.compile(r'(<!-- truth: (.+?) -->\n).*?(<!-- end -->)', re.DOTALL)
-#: Where the packages of Node that the tests drive are installed.
-NODE_MODULES = Path(__file__).parent.parent / '.venv' / 'node' / 'node_modules'
+#: Where the tests have npm install the packages that they drive: in the cache of pytest.
+NODE_MODULES = Path(__file__).parent.parent / '.pytest_cache' / 'd' / 'node' / 'node_modules'
 #: What the servers are called that say their version themselves.
 SERVERS = {
     'redis': 'redis-server',
@@ -49,7 +51,8 @@ class Row(NamedTuple):
 def read_rows(report: Path) -> list[Row]:
     """Return the rows of all tests in a report. Raise `SystemExit` if one of them failed."""
     root = ElementTree.parse(report).getroot()
-    if failed := [case.get('name') for case in root.iter('testcase') if case.find('failure') is not None]:
+    broken = (case for kind in ('failure', 'error') for case in root.iterfind(f'.//testcase[{kind}]'))
+    if failed := [case.get('name') for case in broken]:
         raise SystemExit(f'fidelity.py: these tests failed: {", ".join(map(str, failed))}')
     found = (prop.get('value', '') for prop in root.iter('property') if prop.get('name') == 'truth')
     return sorted({Row(**json.loads(value)) for value in found})
@@ -68,7 +71,8 @@ def read_version(driver: str) -> str:
 
 def read_server_version(program: str) -> str:
     """Return what a server says of its own version."""
-    said = subprocess.run([program, '-v' if program == 'nginx' else '--version'], capture_output=True, text=True)
+    ask = [command_path(program), '-v' if program == 'nginx' else '--version']
+    said = subprocess.run(ask, capture_output=True, text=True)
     found = re.search(r'\d+\.\d[\w.-]*', said.stdout + said.stderr)
     return f'{program} {found[0] if found else "of unknown version"}'
 
@@ -76,9 +80,12 @@ def read_server_version(program: str) -> str:
 def make_table(rows: list[Row], protocol: str) -> str:
     """Return the table of a protocol, and the versions below it."""
     own = [row for row in rows if row.protocol == protocol]
-    drivers = ', '.join(f'{driver} {read_version(driver)}' for driver in sorted({row.driver for row in own}))
-    server = f'{read_server_version(SERVERS[protocol])}; ' if protocol in SERVERS else ''
-    return HEADING + ''.join(f'{row.line}\n' for row in own) + f'\nSeen with {server}{drivers}.\n'
+    if not own:
+        return 'Nothing yet.\n'
+    seen_with = [f'{driver} {read_version(driver)}' for driver in sorted({row.driver for row in own})]
+    if protocol in SERVERS:
+        seen_with.insert(0, read_server_version(SERVERS[protocol]))
+    return HEADING + ''.join(f'{row.line}\n' for row in own) + f'\nSeen with {", ".join(seen_with)}.\n'
 
 
 def make_summary(rows: list[Row]) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
-from tests import servers
+from tests import node, servers
 from tests.commands import Command, StartCommand
 from tests.peers import RawBackend, echo
 from tests.servers import Server
@@ -76,6 +77,13 @@ def postgres() -> Iterator[Server]:
     """A PostgreSQL, likewise."""
     with servers.postgres() as server:
         yield server
+
+
+@pytest.fixture(scope='session')
+def node_modules(request: pytest.FixtureRequest) -> Path:
+    """Where npm has installed the clients for Node.js of `tests/package.json`; they stay there for the next time."""
+    assert request.config.cache is not None
+    return node.install(request.config.cache.mkdir('node'))
 
 
 @pytest.fixture(scope='session')
