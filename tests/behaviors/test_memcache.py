@@ -256,6 +256,13 @@ class TestError:
             client.send(b'mg quiet v\r\n')
             assert client.recv_until(b'\r\n') == b'EN\r\n'
 
+    def test_quiet_binary_commands_are_answered_if_they_fail(self, memcached: Server) -> None:
+        error = tell(0x11, value=b'injected by vaurien', status=0x84)
+        with Proxy(memcached.address, 'memcache', behavior='error(match="setq*")') as proxy, connect(proxy) as client:
+            client.send(ask(0x11, b'quiet-b', bytes(8), b'x') + ask(0x09, b'quiet-b') + ask(0x0A))
+            assert client.recv_exactly(len(error)) == error
+            assert client.recv_exactly(24) == tell(0x0A)
+
     def test_inject(self, memcached: Server) -> None:
         proxy = Proxy(memcached.address, 'memcache', seed=1)
         with proxy, text_client(proxy) as client, binary_client(proxy) as binary:

@@ -16,6 +16,7 @@ SQLState = Annotated[str, Meta(pattern='^[0-9A-Z]{5}$')]
 class ErrorReply(NamedTuple):
     """An error of a protocol: its bytes, and when they are sent."""
 
+    #: Empty if a server would not answer: some requests are answered only if they succeed.
     data: bytes
     #: Whether the connection closes after them.
     closes: bool = False
@@ -26,5 +27,5 @@ class ErrorReply(NamedTuple):
     early: bytes = b''
     #: Whether they come when the whole request has, although the connection closes after them.
     whole: bool = False
-    #: Whether they are sent although the request expects no reply: some requests are answered only if they fail.
+    #: Whether they are sent although the request is marked UNANSWERED: some requests are answered only if they fail.
     unasked: bool = False

@@ -17,7 +17,7 @@ REQUEST = 2
 LAST_OPENING = REQUEST
 #: Upstream: the request whose head was marked ends here.
 END = 3
-#: Upstream: the request that was opened last gets no reply.
+#: Upstream: the request that was opened last gets no reply if it succeeds; `ErrorReply.unasked`: but if it fails.
 UNANSWERED = 4
 #: Downstream: a reply ends here.
 REPLY = 5

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any, ClassVar
 
 from vaurien.errors import OptionError
-from vaurien.framing.effects import Effects as Effects
+from vaurien.framing.effects import Effects as Effects, Unanswered as Unanswered
 from vaurien.framing.error_reply import INJECTED as INJECTED, ErrorReply as ErrorReply
 from vaurien.framing.head import MAX_HEAD as MAX_HEAD, TEXT_MAX as TEXT_MAX, escape as escape
 from vaurien.framing.marks import (
@@ -93,7 +93,10 @@ class BaseProtocol(Configurable):
         vars(self).pop('random', None)
 
     def feed_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
-        """Take what the client sent; return what goes on, and the marks in it. An incomplete head is held back."""
+        """Take what the client sent; return what goes on, and the marks in it. An incomplete head is held back.
+
+        What follows a request that ends the connection, such as QUIT, has no marks: the backend does not read it.
+        """
         return data, NOTHING
 
     def end_upstream(self) -> bytes:
@@ -147,8 +150,8 @@ class BaseProtocol(Configurable):
         """Bring the backend to where it would be, had it answered `request` with the error of that *choice*.
 
         Yield requests for it, such as a ROLLBACK; each is sent on the same connection, and its reply comes back. Before
-        each, the protocol has to expect that reply as the next one. Return what the client is to see of the replies.
-        An error that closes the connection has no other effects.
+        each, the protocol has to expect that reply as the next one, or yields `Unanswered`. Return what the client is
+        to see of the replies. An error that closes the connection has no other effects.
         """
         yield from ()
         return b''

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vaurien.framing.effects import Effects
+from vaurien.framing.effects import Effects, Unanswered
 from vaurien.plugins.end import End
 from vaurien.protocols.base import BaseProtocol
 
@@ -35,6 +35,11 @@ def _carry_out(effects: Effects, backend: End) -> bytes:
     try:
         request = next(effects)
         while True:
-            request = effects.send(backend.ask(request))
+            if isinstance(request, Unanswered):
+                backend.sendall(request)
+                reply = b''
+            else:
+                reply = backend.ask(request)
+            request = effects.send(reply)
     except StopIteration as end:
         return bytes(end.value)

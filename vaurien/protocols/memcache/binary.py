@@ -33,6 +33,9 @@ _NAMES = dict(enumerate(_OPCODES.split()))
 _STATS = 0x10
 _QUITS = {0x07, 0x17}
 _QUIET = {opcode for opcode, name in _NAMES.items() if name.endswith('q')}
+#: Quiet ones that are answered if they fail (wiki, "Set, Add, Replace"). Those that get are not: they say nothing of a
+#: miss (wiki, "Get, Get Quietly").
+_TOLD = {opcode for opcode in _QUIET - _QUITS if not _NAMES[opcode].startswith(('get', 'gat'))}
 
 
 def read_request(data: bytes, i: int) -> Head | None:
@@ -86,4 +89,4 @@ def make_error(request: bytes, message: str) -> ErrorReply:
     opcode = request[1]
     status = next((status for words, status in _STATUSES.items() if words in message.lower()), _INTERNAL_ERROR)
     header = _ERROR_HEADER.pack(_REPLY_MAGIC, opcode, status, len(message), request[12:16])
-    return ErrorReply(header + message.encode(), opcode in _QUITS)
+    return ErrorReply(header + message.encode(), opcode in _QUITS, unasked=opcode in _TOLD)
