@@ -11,6 +11,7 @@ import gc
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 from random import Random
 from typing import Any, ClassVar
@@ -36,8 +37,11 @@ from tests.peers import Peer, RawBackend
 from vaurien.address import Address
 from vaurien.embedded import Proxy
 from vaurien.engine import traffic
+from vaurien.engine.chain import Chain
 from vaurien.engine.dispatcher import Dispatcher
+from vaurien.engine.exchange import Exchange
 from vaurien.engine.link import Link
+from vaurien.engine.stream import Stream
 from vaurien.engine.traffic import PLAIN
 from vaurien.records.counts import Counts
 
@@ -225,22 +229,36 @@ class TestClosing:
             eventually(lambda: link.closed)
             assert inside(proxy, lambda server: link.counts()) == Counts(0, 0, 0, 4, 0)
 
-    def test_plain_links_leave_nothing_to_the_garbage_collector(self, raw_backend: RawBackend) -> None:
-        """They are the many that come and go."""
+    @every_language
+    @pytest.mark.parametrize(
+        ('behavior', 'toxic'),
+        [('dummy', None), ('dummy', 'latency'), ('delay(sleep=0)', None), ('delay(sleep=0)', 'slicer'), ('hang', None)],
+    )
+    def test_they_leave_nothing_to_the_garbage_collector(
+        self, raw_backend: RawBackend, language: Language, behavior: str, toxic: str | None
+    ) -> None:
+        """Links come and go more quickly than it looks for circles of objects."""
 
         def alive() -> int:
-            return sum(type(one) is Link for one in gc.get_objects())
+            return sum(type(one) in (Link, Stream, Chain, Dispatcher, Exchange) for one in gc.get_objects())
 
-        with make_proxy(raw_backend) as proxy:
+        with make_proxy(raw_backend, language.protocol, behavior) as proxy, ExitStack() as stack:
+            if toxic is not None:
+                stack.enter_context(proxy.toxic(toxic))
             gc.collect()
             before = alive()
             gc.disable()
             try:
                 for _ in range(5):
                     client, backend = join(proxy, raw_backend)
-                    exchange(client, backend, LANGUAGES['tcp'])
+                    if behavior == 'hang':
+                        client.send(language.request)
+                        eventually(lambda: proxy.links()[0]['behavior'] == 'hang')
+                    else:
+                        exchange(client, backend, language)
                     client.close()
                     backend.close()
+                    eventually(lambda: not proxy.links())
                 eventually(lambda: alive() == before)
             finally:
                 gc.enable()

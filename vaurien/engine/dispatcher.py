@@ -109,8 +109,9 @@ class Dispatcher(Traffic):
             self._exchange.let_go()
 
     def stop(self) -> None:
-        if self._exchange is not None:
-            self._exchange.stop()
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.stop()
 
     # Upstream
 

@@ -271,8 +271,11 @@ class Link:
         self.changed()
         self._final_counts = self.counts()
         self._owner.on_closed(self)
-        if self.traffic is PLAIN and self.joined:
-            del self.up, self.down  # the garbage collector need not find this circle: nobody asks for the streams now
+        # Break all circles: links come and go more quickly than the garbage collector finds them.
+        self.traffic = PLAIN
+        if self.joined:
+            self.up.leave_link()
+            self.down.leave_link()
 
     def retire(self) -> None:
         """Go to the proxy's new backend once no exchange is open, or close if the client would notice."""

@@ -83,6 +83,27 @@ class StreamOwner(Protocol):
         """Handle an exception that a protocol or toxic has raised; None stands for the protocol."""
 
 
+class _ClosedLink:
+    """Stands in the place of any link that is closed: there is nothing left to do."""
+
+    closed = True
+    waiters = ()
+
+    def may_finish(self, stream: Stream) -> bool:
+        """Return False, for the sink is closed."""
+        return False
+
+    on_finished = may_finish
+
+    def changed(self, *args: object) -> None:
+        """Do nothing."""
+
+    on_broken = on_end = on_clear = close = reset = fail = changed
+
+
+_CLOSED = _ClosedLink()
+
+
 class Stream:
     """Moves the bytes of one direction. The sockets belong to the link: a stream never closes them."""
 
@@ -278,6 +299,11 @@ class Stream:
         self._drop_splice()
         if self.chain is not None:
             self.chain.stop()
+
+    def leave_link(self) -> None:
+        """Forget the link, which is closed, and whoever looks at the bytes. What still runs finds it closed."""
+        self._link = _CLOSED
+        self._tap = self.chain = None
 
     def stop_reading(self) -> None:
         """Read no more: nobody takes it."""
