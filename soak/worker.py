@@ -67,11 +67,12 @@ class Worker:
                     self._talk(talk, born, stopped)
             except Exception as error:  # what a driver raises on changed bytes is not to be foreseen
                 self._failed(born, error)
-                stopped.wait(0.01)
+            stopped.wait(0.01)
 
     def _talk(self, talk: Talk, born: int, stopped: Event) -> None:
-        """Make exchanges on one connection while there is no reason to make a new one."""
-        while not stopped.is_set() and not self._is_worn(born):
+        """Make exchanges on one connection, at least one, while there is no reason to make a new one."""
+        is_worn = False
+        while not (stopped.is_set() or is_worn):
             size = self._chance.randrange(LARGE if self._chance.random() < self._share else USUAL)
             data = self._chance.randbytes(size)
             try:
@@ -81,6 +82,7 @@ class Worker:
             else:
                 self._compare(born, data, answer)
             stopped.wait(0.001)
+            is_worn = self._is_worn(born)
 
     def _is_worn(self, born: int) -> bool:
         """Return whether to replace the connection, for what it has lived through: always if bytes were changed."""
