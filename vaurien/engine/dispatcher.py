@@ -87,6 +87,11 @@ class Dispatcher(Traffic):
         """The name of the behavior that is applied, or about to be."""
         return None if self._exchange is None else self._exchange.behavior.name
 
+    @property
+    def is_unparsed(self) -> bool:
+        """Whether framing has ended because bytes do not parse."""
+        return self.protocol.opaque is not None and self.protocol.opaque.unparsed
+
     def count_exchanges(self, up: Stream) -> int:
         return self.exchanges
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from errno import EBADF
 from socket import SHUT_RD
+from time import monotonic
 from typing import Any, Protocol
 
 from gevent import Timeout
@@ -14,8 +16,10 @@ from vaurien.engine.traffic import TrafficLink
 from vaurien.framing.error_reply import ErrorReply
 from vaurien.plugins.end import End
 
-#: Seconds for a peer to close after it was answered and told that no more will come.
-LINGER = 5.0
+#: Seconds of silence after which a peer that was answered, and may have more to send, is not waited for any longer; and
+#: for how many seconds it is listened to at most. Both are those of nginx: lingering_timeout and lingering_time.
+SILENCE = 5.0
+LINGER = 30.0
 
 
 class EndUser(Protocol):
@@ -50,6 +54,9 @@ class EndUser(Protocol):
 
     def on_prompted(self) -> None:
         """Handle that the client was asked for the rest of its request, and not by the backend."""
+
+    def on_lingering(self, begins: bool) -> None:
+        """Handle that the client has its answer, and what else it sends is dropped for a while; or the end of that."""
 
 
 class LinkEnd(End):
@@ -117,13 +124,18 @@ class LinkEnd(End):
             raise _make_closed_error()
 
     def skip_message(self) -> None:
+        while not self._user.request_ended and self._skip():
+            pass
+
+    def _skip(self) -> bool:
+        """Drop some of what the client sends, nothing behind the end of a message; return whether there was any."""
         link, up = self._link, self._link.up
-        while not self._user.request_ended:
-            if link.closed or not up.held.data:
-                self._await(up)
-                if not up.held.data:
-                    return
-            self._take(up, len(up.held.data))
+        if link.closed or not up.held.data:
+            self._await(up)
+            if not up.held.data:
+                return False
+        self._take(up, len(up.held.data))
+        return True
 
     def ask(self, request: bytes) -> bytes:
         user, replies = self._user, self._inbound
@@ -139,23 +151,35 @@ class LinkEnd(End):
         return reply
 
     def answer(self, reply: ErrorReply) -> None:
+        user = self._user
         if reply.early:
             self.sendall(reply.early)
-        if (reply.prompt or reply.whole or not reply.closes) and not self._user.request_ended:
+        if reply.prompt or reply.waits:
             self.skip_message()
         if reply.prompt:
             self.sendall(reply.prompt)
-            self._user.on_prompted()
+            user.on_prompted()
             self.skip_message()
-        if self._user.expects_reply or reply.unasked:
+        if user.expects_reply or reply.unasked:
             self.sendall(reply.data)
         if not reply.closes:
-            return
+            self._linger(lambda: user.request_ended)
+            if user.request_ended or self._inbound.ended:
+                return
         self._outbound.end()
-        with Timeout(LINGER, False):  # closing with bytes unread would reset the connection: the reply might be lost
-            while not self._link.closed and self.recv():
-                pass
+        self._linger(lambda: False)  # closing with bytes unread would reset the connection: the reply might be lost
         self.close()
+
+    def _linger(self, is_over: Callable[[], bool]) -> None:
+        """Drop what the client sends, until *is_over* says so or it has nothing more to send; but not for long."""
+        deadline = monotonic() + LINGER
+        timeout, self._timeout = self._timeout, SILENCE
+        self._user.on_lingering(True)
+        with suppress(TimeoutError):
+            while not (self._link.closed or is_over() or monotonic() > deadline) and self._skip():
+                pass
+        self._user.on_lingering(False)
+        self._timeout = timeout
 
     def shutdown(self, how: int) -> None:
         if self._link.closed:

@@ -49,8 +49,12 @@ class Exchange:
         #: Whether the end of the request was passed on or dropped, and the same of the reply.
         self.request_ended = greeting
         self.reply_ended = not expects_reply
+        #: Whether bytes that do not parse have come in the middle of the request, and were read.
+        self._is_torn = False
         #: Whether the behavior has read or written: then the exchange can no longer pass as if nothing had been done.
         self._touched = False
+        #: Whether the client has its answer, and what else it sends is dropped for a while.
+        self._is_lingering = False
         #: Whether the dispatcher has counted the request among those that go on, or were answered.
         self.is_counted = greeting
         #: Whether the next reply is to a request of the proxy's own.
@@ -69,11 +73,14 @@ class Exchange:
         link.arming.begin_fault(link, self._number, self.behavior, owner.protocol, held.position, bytes(held.data))
 
     def let_go(self) -> None:
-        """End the behavior in the middle of whatever it does: it is no longer armed."""
+        """End the behavior in the middle of whatever it does: it is no longer armed.
+
+        One that lingers goes on: closing the link now might have the client lose its answer.
+        """
         greenlet = self._greenlet
         if greenlet is None:
             self._owner.on_exchange_over(self)
-        elif greenlet is not getcurrent():
+        elif not (self._is_lingering or greenlet is getcurrent()):
             greenlet.kill(Released(), block=False)
             if greenlet.dead:  # it had not begun to run, and now never will
                 self._owner.on_exchange_over(self)
@@ -130,9 +137,10 @@ class Exchange:
             return
         for kind in kinds:
             if kind in (END, OPAQUE):
-                self.request_ended = True
                 if kind == OPAQUE:
+                    self._is_torn = not self.request_ended and self._owner.is_unparsed
                     self._owner.go_opaque()
+                self.request_ended = True
             elif kind in (REQUEST, HEAD):  # it reads on into the next request, which the backend will not see
                 self._owner.on_request_swallowed()
 
@@ -146,6 +154,10 @@ class Exchange:
         """Note that the client was asked for more of the request."""
         self.request_ended = False
         self._owner.protocol.on_prompted()
+
+    def on_lingering(self, begins: bool) -> None:
+        """Note that the behavior has done what it was armed for, but for what the client still sends."""
+        self._is_lingering = begins
 
     # The steps of a behavior
 
@@ -194,6 +206,8 @@ class Exchange:
         if not (self.request_ended or self._link.closed):
             client.settimeout(None)  # which the behavior has set for itself
             client.skip_message()
+        if self._is_torn:  # nobody knows where the next request begins, and the backend has not seen this one
+            self._link.close()
 
     def _let_pass(self, client: LinkEnd, backend: LinkEnd) -> None:
         link, owner, behavior, kind = self._link, self._owner, self.behavior, type(self.behavior)
@@ -237,13 +251,15 @@ class Exchange:
             self._owner.go_opaque()
 
     def _is_sent(self) -> bool:
-        """Return whether the request was sent, or no more of it can be: a peer has left off, or the reply has come."""
+        """Return whether the request was sent, or is not waited for: a peer has left off, or the reply has begun."""
         up, down = self._link.up, self._link.down
         if self._link.closed or self._owner.is_broken:
             return True
         if up.unsent is None and (self.request_ended or up.ended):
             return True
-        return (self.expects_reply and self.reply_ended) or down.ended or len(down.held.data) >= MAX_HELD
+        if self.expects_reply and (self.reply_ended or self._owner.protocol.is_replying):
+            return True
+        return down.ended or len(down.held.data) >= MAX_HELD
 
     def _await_reply(self) -> None:
         link = self._link

@@ -130,6 +130,9 @@ class Handler(Traffic):
     def on_prompted(self) -> None:
         """Do nothing: nothing is known of the rest of a request."""
 
+    def on_lingering(self, begins: bool) -> None:
+        """Do nothing: what the client sends may be part of anything."""
+
     # The two greenlets
 
     def _serve(self, to_backend: bool) -> None:

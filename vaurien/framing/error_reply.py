@@ -27,5 +27,12 @@ class ErrorReply(NamedTuple):
     early: bytes = b''
     #: Whether they come when the whole request has, although the connection closes after them.
     whole: bool = False
+    #: Whether they come before the rest of the request has, although the connection stays open. The rest is dropped.
+    at_once: bool = False
     #: Whether they are sent although the request is marked UNANSWERED: some requests are answered only if they fail.
     unasked: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether the rest of the request is read before they are sent."""
+        return self.whole or not (self.closes or self.at_once)

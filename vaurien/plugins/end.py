@@ -52,6 +52,9 @@ class End(ABC):
     def answer(self, reply: ErrorReply) -> None:
         """Answer the request in the backend's place: read it, send the reply, close the link if the reply says so.
 
+        A reply that does not wait for the whole request is sent first. What the client sends after it is read and
+        dropped, but not for ever: then the link is closed.
+
         Send nothing to a client that asked for no reply, unless the reply says that it is sent all the same.
         """
 

@@ -172,6 +172,14 @@ class BaseProtocol(Configurable):
         """
         return NOTHING
 
+    @property
+    def is_replying(self) -> bool:
+        """Whether a reply is known to have begun, and has not ended.
+
+        In HTTP, one may begin before its request has ended.
+        """
+        return False
+
     def on_prompted(self) -> None:
         """Note that the client was asked for the rest of `request` in the backend's place.
 

@@ -22,7 +22,7 @@ def answer_with_error(protocol: BaseProtocol, client: End, backend: End, choice:
         shown = _carry_out(protocol.effects(**choice), backend)
         if shown:
             client.sendall(shown)
-    if reply.whole or not reply.closes:
+    if reply.waits:
         if not reply.early:
             client.skip_message()
         reply = protocol.error(**choice)  # now the protocol may know more: the number of the next packet
