@@ -344,6 +344,10 @@ class TestOptions:
                 {'headers': {'content-length': '1'}},
                 "headers: content-length cannot be chosen, got {'content-length': '1'}",
             ),
+            (
+                {'headers': 'Connection: upgrade'},
+                "headers: connection cannot be chosen, unless it is close, got 'Connection: upgrade'",
+            ),
             ({'headers': 7}, 'headers: expected names and values, got 7'),
             ({'warmup': -1}, 'warmup: expected int >= 0, got -1'),
             ({'inject': 'x'}, "inject: expected bool, got 'x'"),

@@ -598,18 +598,30 @@ class TestEarlyReplies:
         check_in_step(proxy, client, backend)
         assert proxy.status()['exchanges'] == 3
 
-    def test_more_of_a_reply_than_is_held(
+    def test_a_reply_that_has_begun(self, half: tuple[Proxy, Peer, Peer], outcomes: list[Any]) -> None:
+        """The client may send the rest of its request only when it has seen some of it."""
+        _, client, backend = half
+        reply = b''.join(HTTP.download(5000))
+        backend.send(reply[:500])
+        assert client.recv_exactly(500) == reply[:500]
+        assert outcomes == [None]
+        client.send(self.UPLOAD[50_000:])
+        assert backend.recv_exactly(len(self.UPLOAD) - 50_000) == self.UPLOAD[50_000:]
+        backend.send(reply[500:])
+        assert client.recv_exactly(len(reply) - 500) == reply[500:]
+
+    def test_more_of_a_head_than_is_held(
         self, half: tuple[Proxy, Peer, Peer], outcomes: list[Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for module in (exchange_module, stream_module):
             monkeypatch.setattr(module, 'MAX_HELD', 1000)
         _, client, backend = half
-        reply = b''.join(HTTP.download(5000))
+        reply = HTTP.reply.replace(b'\r\n', b'\r\nX: ' + 2000 * b'x' + b'\r\n', 1)
         backend.send(reply[:500])
         assert client.is_silent(0.02)
         assert outcomes == []
-        backend.send(reply[500:])
-        assert client.recv_exactly(len(reply)) == reply
+        backend.send(reply[500:1500])
+        assert client.recv_exactly(1500) == reply[:1500]
         assert outcomes == [None]
 
     @pytest.mark.parametrize('end', ['shut_down', 'reset'])

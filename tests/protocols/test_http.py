@@ -596,6 +596,7 @@ class TestError:
             (head('GET / HTTP/1.0'), True, b'close'),
             (head('GET / HTTP/1.0', 'Connection: Keep-Alive'), False, b'keep-alive'),
             (head('PUT / HTTP/1.1', 'Content-Length: 3', 'EXPECT: 100-Continue'), True, b'close'),
+            (head('PUT / HTTP/1.0', 'Connection: keep-alive', 'Expect: 100-continue'), False, b'keep-alive'),
             (b'', False, b''),
         ],
     )
@@ -604,11 +605,24 @@ class TestError:
         protocol.begin_fault(request_, 'seed')
         error = protocol.error(503)
         assert error.closes is closes
+        assert not error.waits
         status, fields, body = parse_response(error.data)
         assert status == 503
         assert fields.get(b'connection', b'') == connection
         assert fields[b'content-type'] == b'text/plain; charset=utf-8'
         assert b'injected by vaurien' in body
+
+    @pytest.mark.parametrize('request_', [GET, head('GET / HTTP/1.0', 'Connection: Keep-Alive')])
+    @pytest.mark.parametrize(
+        ('code', 'headers'), [(408, {}), (413, {}), (503, {'connection': 'Close'}), (413, {'Connection': 'close'})]
+    )
+    def test_the_server_closes(self, request_: bytes, code: int, headers: dict[str, str]) -> None:
+        protocol = make()
+        protocol.begin_fault(request_, 'seed')
+        error = protocol.error(code, headers=Headers.parse(headers))
+        assert error.closes
+        assert parse_response(error.data)[1][b'connection'] == b'close'
+        assert error.data.lower().count(b'connection') == 1
 
     def test_to_head_has_no_body(self) -> None:
         protocol = make()

@@ -60,5 +60,4 @@ class HTTP(QuickHTTP):
     ) -> ErrorReply:
         """Return a response of status *code*, 500 to 503 at random by default."""
         status = code or self.random.choice((500, 501, 502, 503))
-        response = text.make_error(self.request, status, reason, headers or Headers(), body, retry_after)
-        return ErrorReply(response, not text.keeps_alive(self.request))
+        return text.make_error(self.request, status, reason, headers or Headers(), body, retry_after)

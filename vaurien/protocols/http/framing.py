@@ -209,6 +209,11 @@ class FramedHTTP(Framed[int]):
                 self._down_trial, known = httptools.HttpResponseParser(DEAF), i
             check_beginning(self._down_trial, self._kept, data[known:], STATUS_LINE)
 
+    @property
+    def is_replying(self) -> bool:
+        """Whether the body of a reply is on its way."""
+        return self._down.open and self._kind == REPLY
+
     def end_downstream(self) -> Sequence[Mark]:
         """End a body that only the close delimits (RFC 9112, 6.3, item 8)."""
         body = self._down

@@ -12,6 +12,8 @@ from vaurien.plugins.options import Parsed, shorten
 _FIELD = re.compile(r"(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:(?P<value>[^\x00-\x08\x0a-\x1f\x7f]*)")
 #: What says where the reply ends: not to be chosen (RFC 9112, 6).
 _FRAMING = {'connection', 'content-length', 'transfer-encoding'}
+#: What may be chosen all the same: that the connection closes (RFC 9112, 9.6).
+_CLOSE = ('connection', 'close')
 
 
 class Headers(Parsed):
@@ -21,7 +23,9 @@ class Headers(Parsed):
 
     def __init__(self, *fields: tuple[str, str]) -> None:
         super().__init__('\n'.join(f'{name}: {value}' for name, value in fields))
-        self.fields = fields
+        #: Whether the connection closes, because they say so.
+        self.closes = any(_lower(field) == _CLOSE for field in fields)
+        self.fields = tuple(field for field in fields if _lower(field) != _CLOSE)
 
     @classmethod
     def parse(cls, value: Any) -> Headers:
@@ -37,9 +41,11 @@ class Headers(Parsed):
             field = _FIELD.fullmatch(line.strip())
             if field is None:
                 raise ValueError(f'expected Name: value instead of {shorten(line)}')
-            if field['name'].lower() in _FRAMING:
-                raise ValueError(f'{field["name"]} cannot be chosen')
-            fields.append((field['name'], field['value'].strip(' \t')))
+            name, content = field['name'], field['value'].strip(' \t')
+            if name.lower() in _FRAMING and _lower((name, content)) != _CLOSE:
+                but = ', unless it is close' if name.lower() == 'connection' else ''
+                raise ValueError(f'{name} cannot be chosen{but}')
+            fields.append((name, content))
         return cls(*fields)
 
     def over(self, usual: Mapping[str, str]) -> list[str]:
@@ -47,3 +53,8 @@ class Headers(Parsed):
         chosen = {name.lower() for name, _ in self.fields}
         lines = [f'{name}: {value}' for name, value in usual.items() if name.lower() not in chosen]
         return lines + [f'{name}: {value}' for name, value in self.fields]
+
+
+def _lower(field: tuple[str, str]) -> tuple[str, str]:
+    name, value = field
+    return name.lower(), value.lower()

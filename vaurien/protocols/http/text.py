@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 
-from vaurien.framing.error_reply import INJECTED
+from vaurien.framing.error_reply import INJECTED, ErrorReply
 from vaurien.framing.head import TEXT_MAX, escape
 from vaurien.protocols.http.headers import Headers
 from vaurien.protocols.http.heads import HEAD_END
@@ -13,6 +13,8 @@ from vaurien.protocols.http.heads import HEAD_END
 _METHOD_AND_TARGET = re.compile(rb'[\r\n]*([^ \r\n]*(?: [^ \r\n]*)?)')
 _CONNECTION = re.compile(rb'\n(?i:connection):([^\r\n]*)')
 _CONTINUE = re.compile(rb'\n(?i:expect:[ \t]*100-continue)')
+#: The server has decided to close the connection (RFC 9110, 15.5.9), or does not want the rest (15.5.14).
+_CLOSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -24,31 +26,39 @@ def describe(request: bytes) -> str:
 
 def make_error(
     request: bytes, status: int, reason: str | None, headers: Headers, body: str | None, retry_after: int | None
-) -> bytes:
-    """Return a response to *request*, without a Date, there being no clock here."""
+) -> ErrorReply:
+    """Return a response to *request*, without a Date, there being no clock here.
+
+    It does not wait for a body: a server sends it as soon as it knows (RFC 9112, 9.5). The rest of the body is dropped,
+    or else the connection closes (9.3).
+    """
     phrase = reason or _PHRASES.get(status, 'Unknown')
     content = (f'{status} {phrase}, {INJECTED}\n' if body is None else body).encode()
     usual = {'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': str(len(content))}
     if retry_after is not None:
         usual['Retry-After'] = str(retry_after)
     head = [f'HTTP/1.1 {status} {phrase}', *headers.over(usual)]
-    if not keeps_alive(request):
+    closes = status in _CLOSING or headers.closes or not keeps_alive(request)
+    if closes:
         head.append('Connection: close')
     elif _is_old(request):
         head.append('Connection: keep-alive')
     if _request_line(request).startswith(b'HEAD '):
         content = b''
-    return '\r\n'.join([*head, '', '']).encode() + content
+    return ErrorReply('\r\n'.join([*head, '', '']).encode() + content, closes, at_once=True)
 
 
 def keeps_alive(request: bytes) -> bool:
     """Return whether the connection may stay open after *request* (RFC 9112, 9.3)."""
     head = request.lstrip(b'\r\n').partition(HEAD_END)[0]  # a body, or another request, may come after it
     options = {option.strip().lower() for value in _CONNECTION.findall(head) for option in value.split(b',')}
-    # Whoever expects 100-continue may send the body after an error or not: no telling where the next request begins.
-    if b'close' in options or _CONTINUE.search(head):
+    if b'close' in options:
         return False
-    return not _is_old(request) or b'keep-alive' in options
+    if _is_old(request):
+        return b'keep-alive' in options
+    # Whoever expects 100-continue may send the body after an error or not (RFC 9110, 10.1.1): no telling where the next
+    # request begins. HTTP/1.0 does not know it.
+    return not _CONTINUE.search(head)
 
 
 def _is_old(request: bytes) -> bool:
