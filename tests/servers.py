@@ -189,8 +189,11 @@ def memcached(directory: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def mariadb(directory: Path) -> Iterator[Server]:
-    """A MariaDB with the database ``test``; the user ``tester``, with the password ``secret``, may do anything."""
+def mariadb(directory: Path, *more: str) -> Iterator[Server]:
+    """A MariaDB with the database ``test``; the user ``tester``, with the password ``secret``, may do anything.
+
+    *more* are further flags.
+    """
     port = free_port()
     data = directory / 'data'
     user = f'--user={getpass.getuser()}'
@@ -198,13 +201,14 @@ def mariadb(directory: Path) -> Iterator[Server]:
     subprocess.run([*install, '--auth-root-authentication-method=normal'], check=True, capture_output=True)
     setup = directory / 'setup.sql'
     setup.write_text(  # a statement a line
-        "CREATE DATABASE test;\nCREATE USER tester@'%' IDENTIFIED BY 'secret';\nGRANT ALL ON *.* TO tester@'%';\n"
+        "CREATE DATABASE test;\nCREATE USER tester@'%' IDENTIFIED BY 'secret';\nGRANT ALL ON *.* TO tester@'%' "
+        'WITH GRANT OPTION;\n'
     )
     flags = [f'--bind-address={HOST}', f'--port={port}', f'--datadir={data}', f'--socket={directory}/mysql.sock', user]
     flags += [f'--init-file={setup}', f'--pid-file={directory}/mysql.pid', f'--log-error={directory}/mysql.log']
     flags += ['--max-allowed-packet=1G', '--local-infile=ON', '--max-connections=500', '--skip-name-resolve']
     flags += ['--table-open-cache=400', '--open-files-limit=4096']
-    with running([command_path('mariadbd'), '--no-defaults', *flags], port, directory) as server:
+    with running([command_path('mariadbd'), '--no-defaults', *flags, *more], port, directory) as server:
         yield server
 
 
