@@ -982,6 +982,9 @@ class TestError:
             (1045, '', b'28000', False),
             (1040, '', b'08004', False),
             (3024, '', b'HY000', False),
+            (1231, '', b'42000', False),
+            (1614, '', b'XA102', False),
+            (4025, '', b'23000', False),
             (1146, '99ABC', b'99ABC', False),
             (1053, '', b'08S01', True),
             (1927, '', b'70100', True),
@@ -1001,7 +1004,7 @@ class TestError:
 
     @pytest.mark.parametrize(('request_', 'number', 'closes'), [(LOGIN, 2, True), (ANSWERED['change user'], 1, False)])
     def test_of_a_login(self, request_: bytes, number: int, closes: bool) -> None:
-        """In MariaDB, a failed change of user leaves the session as it was."""
+        """A failed change of user leaves the user as it was."""
         data, does_close = self.error(request_, 1045)
         assert does_close == closes
         assert data[3] == number
@@ -1037,6 +1040,167 @@ def test_effects_understand_query_attributes() -> None:
     protocol, _ = downstream([], command(3, b'\0\1COMMIT'), flags=flags)
     protocol.begin_fault(command(3, b'\0\1COMMIT'), 'seed')
     assert next(protocol.effects(errno=1792))[5:] == b'\0\1ROLLBACK AND NO CHAIN NO RELEASE'
+
+
+def effects(request_: bytes, errno: int, *replies: bytes, flags: int = PLAIN) -> list[bytes]:
+    """Return what the backend is asked after an error; it answers with *replies*, and OK to the rest."""
+    protocol, _ = downstream([], request_, flags=flags)
+    protocol.begin_fault(request_, 'seed')
+    asked: list[bytes] = []
+    commands = protocol.effects(errno=errno)
+    answers = iter(replies)
+    with suppress(StopIteration):
+        command_ = next(commands)
+        while True:
+            asked.append(command_[4:])
+            command_ = commands.send(next(answers, ok()))
+    return asked
+
+
+ROLLBACK, COMMIT = b'\3ROLLBACK AND NO CHAIN NO RELEASE', b'\3COMMIT AND NO CHAIN NO RELEASE'
+PING = b'\x0e'
+#: What a statement is to be followed by on the backend, if it is refused.
+EFFECTS: dict[str, list[bytes]] = {
+    'COMMIT': [ROLLBACK],
+    ' ; commit and chain': [ROLLBACK],
+    '-- why\n# how\n/* what */ COMMIT': [ROLLBACK],
+    '/*!40101 COMMIT */': [ROLLBACK],
+    '/*M!100100 COMMIT */': [ROLLBACK],
+    'ROLLBACK': [ROLLBACK],
+    'ROLLBACK TO here': [],
+    'ROLLBACK WORK TO SAVEPOINT here': [],
+    'SAVEPOINT commit': [],
+    'COMMITTEES': [],
+    'BEGIN': [PING, ROLLBACK],
+    'begin work': [PING, ROLLBACK],
+    'BEGIN NOT ATOMIC COMMIT; END': [],
+    'START TRANSACTION READ ONLY': [PING, ROLLBACK],
+    'START SLAVE': [],
+    'SET autocommit=1': [PING, ROLLBACK],
+    'SET SESSION autocommit = ON': [PING, ROLLBACK],
+    'SET @@session.autocommit := TRUE': [PING, ROLLBACK],
+    'SET autocommit = 0': [],
+    'SET autocommit = 10': [],
+    'SET @autocommit = 1': [],
+    'CREATE TABLE a (b int)': [COMMIT],
+    'CREATE OR REPLACE TABLE a (b int)': [COMMIT],
+    'CREATE TEMPORARY TABLE a (b int)': [],
+    'CREATE OR REPLACE TEMPORARY TABLE a (b int)': [],
+    'DROP INDEX a ON b': [COMMIT],
+    'DROP TEMPORARY TABLE a': [],
+    'DROP PREPARE a': [],
+    'ALTER TABLE a ADD b int': [COMMIT],
+    'TRUNCATE a': [COMMIT],
+    'GRANT ALL ON a TO b': [COMMIT],
+    'SET PASSWORD = 1': [COMMIT],
+    'SET STATEMENT max_statement_time = 1 FOR ALTER TABLE a ADD b int': [COMMIT],
+    'ANALYZE TABLE a': [COMMIT],
+    'ANALYZE SELECT 1': [],
+    'CHECK LOCAL TABLE a': [COMMIT],
+    'FLUSH TABLES': [COMMIT],
+    'RESET PERSIST': [],
+    'LOCK TABLES a WRITE': [COMMIT, b'\3BEGIN', ROLLBACK],
+    'LOCK INSTANCE FOR BACKUP': [],
+    'UNLOCK TABLES': [],
+    'USE a': [],
+    'PREPARE `a b` FROM "SELECT 1"': [b'\3DEALLOCATE PREPARE `a b`'],
+    'prepare a from @b': [b'\3DEALLOCATE PREPARE a'],
+    'EXECUTE a': [],
+    'DEALLOCATE PREPARE a': [],
+    'XA START 1': [],
+    'XA END 1': [],
+    "XA PREPARE 'a','b',1 ;": [b"\3XA ROLLBACK 'a','b',1"],
+    "xa commit x'00' one phase": [b"\3XA ROLLBACK x'00'"],
+    'XA COMMIT 1': [],
+    'XA ROLLBACK 1': [],
+    'SELECT 1': [],
+}
+
+
+@pytest.mark.parametrize(('statement', 'expected'), EFFECTS.items())
+def test_effects(statement: str, expected: list[bytes]) -> None:
+    """It is refused in a transaction, with autocommit off."""
+    assert effects(command(3, statement.encode()), 1146, ok(1)) == expected
+
+
+def test_effects_of_an_execution() -> None:
+    """Its cursor and its long data are gone, before anything else."""
+    protocol, _ = downstream([], prepare(b'COMMIT'))
+    protocol.feed_downstream(prepared(0, 0, has_eof=True))
+    request = execute(1)
+    protocol.feed_upstream(request)
+    protocol.on_reached(10_000)
+    protocol.begin_fault(request, 'seed')
+    commands = protocol.effects(errno=1146)
+    assert next(commands)[4:] == b'\x1a\1\0\0\0'
+    assert commands.send(ok())[4:] == ROLLBACK
+
+
+@pytest.mark.parametrize(
+    ('statement', 'errno', 'expected'),
+    [
+        ('COMMIT', 1064, []),
+        ('COMMIT', 1399, []),
+        ('COMMIT', 1290, [ROLLBACK]),
+        ('ALTER TABLE a ADD b int', 1064, []),
+        ('ALTER TABLE a ADD b int', 1290, []),
+        ('ALTER TABLE a ADD b int', 1205, [COMMIT]),
+        ('ALTER TABLE a ADD b int', 1180, [ROLLBACK]),
+        ('FLUSH TABLES', 1290, [ROLLBACK]),
+        ('LOCK TABLES a READ', 1290, [ROLLBACK, b'\3BEGIN', ROLLBACK]),
+        ('PREPARE a FROM "nonsense"', 1064, [b'\3DEALLOCATE PREPARE a']),
+        ('XA PREPARE 1', 1399, []),
+        ('XA COMMIT 1 ONE PHASE', 1290, []),
+        ('XA COMMIT 1', 1402, [b'\3XA ROLLBACK 1']),
+        ('XA END 1', 1614, [b'\3XA END 1', b'\3XA ROLLBACK 1', b'\3XA START 1', b'\3XA END 1']),
+        ('SELECT 1', 1213, [ROLLBACK]),
+        ('SELECT 1', 1020, [ROLLBACK]),
+        ('SELECT 1', 1062, []),
+    ],
+)
+def test_effects_depend_on_the_error(statement: str, errno: int, expected: list[bytes]) -> None:
+    assert effects(command(3, statement.encode()), errno) == expected
+
+
+@pytest.mark.parametrize(
+    ('statement', 'status', 'rolls_back'),
+    [
+        (b'BEGIN', 0, False),
+        (b'BEGIN', 1, True),
+        (b'BEGIN', 3, True),
+        (b'SET autocommit = 1', 1, True),
+        (b'SET autocommit = 1', 2, False),
+        (b'SET autocommit = 1', 3, False),
+    ],
+)
+def test_what_only_commits_depends_on_the_transaction(statement: bytes, status: int, rolls_back: bool) -> None:
+    assert effects(command(3, statement), 1205, ok(status)) == [PING] + [ROLLBACK] * rolls_back
+    assert effects(command(3, statement), 1205, ERROR) == [PING]
+
+
+def test_a_distributed_transaction_ends_with_the_connection() -> None:
+    state = packet(b'\xff\x77\x05#XAE07in the ACTIVE state')
+    assert effects(command(3, b'SELECT 1'), 1213, state) == [ROLLBACK, b'\3KILL CONNECTION_ID()']
+
+
+@pytest.mark.parametrize(
+    ('flags', 'errno', 'expected'),
+    [(PLAIN, 1045, [b'\x1f']), (CACHE, 1045, [b'\x1f', b'\3SET NAMES DEFAULT']), (PLAIN, 1047, [])],
+)
+def test_effects_of_a_change_of_user(flags: int, errno: int, expected: list[bytes]) -> None:
+    assert effects(ANSWERED['change user'], errno, flags=flags) == expected
+
+
+def test_effects_of_long_data() -> None:
+    """They have no reply, and so does what goes in their place."""
+    assert effects(command(0x18, b'\1\0\0\0\0\0long'), 1105) == [b'\x18\1\0\0\0\xff\xff']
+
+
+@pytest.mark.parametrize(('code', 'would_fail'), [(1, False), (0x19, False), (3, True), (0x18, True)])
+def test_what_no_server_refuses(code: int, would_fail: bool) -> None:
+    protocol, _ = downstream([])
+    protocol.begin_fault(command(code, b'\1\0\0\0'), 'seed')
+    assert protocol.would_fail() == would_fail
 
 
 @pytest.mark.parametrize('request_', [b'', ANSWERED['ping'], command(0x19, b'\1\0\0\0')])

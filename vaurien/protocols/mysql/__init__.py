@@ -9,21 +9,25 @@ https://mariadb.com/docs/server/reference/clientserver-protocol; where they are 
 - `requests`, `replies`: the full way to find requests and replies
 - `quick`: the quick way, for one small command and the usual replies to a query
 - `text`: what a request is called, and what an error says
-- `transaction`: what an error leaves behind
+- `sqlstates`: the SQLSTATE of each error number
+- `transaction`: what a statement does to a transaction
+- `aftermath`: what an error leaves behind
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 from msgspec import Meta
 
-from vaurien.framing.effects import Effects
+from vaurien.framing.effects import Effects, Unanswered
 from vaurien.framing.error_reply import INJECTED, ErrorReply, SQLState
 from vaurien.plugins.options import Line
-from vaurien.protocols.mysql import text, transaction
-from vaurien.protocols.mysql.commands import EXECUTING, EXPECTED, NOTHING, PREPARE, PREPARED, RESULTS
+from vaurien.protocols.mysql import text
+from vaurien.protocols.mysql.aftermath import Aftermath
+from vaurien.protocols.mysql.commands import CLOSE, EXECUTING, EXPECTED, PREPARE, QUIT
 from vaurien.protocols.mysql.packets import MAX_PACKET, peek
 from vaurien.protocols.mysql.quick import QuickMySQL
 
@@ -48,8 +52,7 @@ class MySQL(QuickMySQL):
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(options)
-        # Whether a lock wait timeout rolls the transaction back; None: the backend was not asked yet.
-        self._rolls_back_on_timeout: bool | None = None
+        self._aftermath = Aftermath()
 
     def on_reached(self, position: int) -> None:
         """See `BaseProtocol.on_reached`: numbers stand for what was prepared before that."""
@@ -79,22 +82,28 @@ class MySQL(QuickMySQL):
         closes = header > MAX_PACKET or errno in _FATAL
         return ErrorReply(text.make_error(number, errno, sqlstate, message), closes, whole=closes)
 
+    def would_fail(self, *args: Any, **choice: Any) -> bool:
+        """Return False for what no server refuses: to close a statement, or to leave."""
+        return self.request[3:5] not in (b'\0' + bytes([command]) for command in (CLOSE, QUIT))
+
     def effects(self, errno: int = _ERRNO, *args: Any, **choice: Any) -> Effects:
-        """Roll back where a server would, and have nothing prepared where a preparation fails."""
+        """Have transactions, statements and the session be what they are in a server behind such an error."""
         request = self.request
-        if len(request) <= 4 or EXPECTED[request[4]] == NOTHING:
+        if len(request) <= 4:
             return b''
-        if request[4] == PREPARE:
-            self._preparing.insert(0, (self._preparing[0][0], b''))
-            self._outstanding.appendleft(PREPARED)
-            yield transaction.make_bad_prepare()
-        if errno == transaction.LOCK_WAIT_TIMEOUT and self._rolls_back_on_timeout is None:
-            self._outstanding.appendleft(RESULTS)
-            self._rolls_back_on_timeout = transaction.is_yes((yield transaction.make_question(self._capabilities)))
         statement = text.read_statement(request, self._statements, self._capabilities)
-        if transaction.rolls_back(errno, statement) or (
-            errno == transaction.LOCK_WAIT_TIMEOUT and self._rolls_back_on_timeout
-        ):
-            self._outstanding.appendleft(RESULTS)
-            yield transaction.make_rollback(self._capabilities)
+        self._aftermath.agree(self._of_backend, self._capabilities)
+        commands = self._aftermath.follow(errno, request, statement)
+        with suppress(StopIteration):
+            command = next(commands)
+            while True:
+                if not isinstance(command, Unanswered):
+                    self._expect_reply(command[4])
+                command = commands.send((yield command))
         return b''
+
+    def _expect_reply(self, command: int) -> None:
+        """Expect the reply to a command of the proxy's own as the next one."""
+        if command == PREPARE:
+            self._preparing.insert(0, (self._preparing[0][0], b''))
+        self._outstanding.appendleft(EXPECTED[command])

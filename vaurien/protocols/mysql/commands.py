@@ -7,11 +7,12 @@ from __future__ import annotations
 NOTHING, PACKET, LOGIN, RESULTS, PREPARED, ROWS_ALONE, REPLICATION, CLONE = range(8)
 ENDING = {REPLICATION: 'replication', CLONE: 'clone'}
 
-QUERY, CHANGE_USER, PREPARE, EXECUTE, CLOSE, BULK_EXECUTE = 0x03, 0x11, 0x16, 0x17, 0x19, 0xFA
+QUIT, QUERY, PING, CHANGE_USER = 0x01, 0x03, 0x0E, 0x11
+PREPARE, EXECUTE, SEND_LONG_DATA, CLOSE, BULK_EXECUTE = 0x16, 0x17, 0x18, 0x19, 0xFA
 #: Their names, and MariaDB's own. A server knows no others: it answers with an ERR packet.
 COMMANDS = {
     0x00: ('SLEEP', PACKET),
-    0x01: ('QUIT', NOTHING),
+    QUIT: ('QUIT', NOTHING),
     0x02: ('INIT_DB', PACKET),
     QUERY: ('QUERY', RESULTS),
     0x04: ('FIELD_LIST', ROWS_ALONE),
@@ -23,13 +24,13 @@ COMMANDS = {
     0x0A: ('PROCESS_INFO', RESULTS),
     0x0C: ('PROCESS_KILL', PACKET),
     0x0D: ('DEBUG', PACKET),
-    0x0E: ('PING', PACKET),
+    PING: ('PING', PACKET),
     CHANGE_USER: ('CHANGE_USER', LOGIN),
     0x12: ('BINLOG_DUMP', REPLICATION),
     0x15: ('REGISTER_SLAVE', PACKET),
     PREPARE: ('PREPARE', PREPARED),
     EXECUTE: ('EXECUTE', RESULTS),
-    0x18: ('SEND_LONG_DATA', NOTHING),
+    SEND_LONG_DATA: ('SEND_LONG_DATA', NOTHING),
     CLOSE: ('CLOSE', NOTHING),
     0x1A: ('RESET', PACKET),
     0x1B: ('SET_OPTION', PACKET),
@@ -43,7 +44,7 @@ EXPECTED = [COMMANDS.get(command, ('', PACKET))[1] for command in range(256)]
 
 #: Commands whose argument is a name, those where it is the number of a statement, and of these what executes it.
 NAMED = {0x02, 0x04, 0x05, 0x06}
-NUMBERED = {EXECUTE, 0x18, CLOSE, 0x1A, 0x1C, BULK_EXECUTE}
+NUMBERED = {EXECUTE, SEND_LONG_DATA, CLOSE, 0x1A, 0x1C, BULK_EXECUTE}
 EXECUTING = {EXECUTE, BULK_EXECUTE}
 #: Stands for what was prepared last, for clients that do not wait for its number ("COM_STMT_EXECUTE", MariaDB's).
 LATEST = 0xFFFFFFFF

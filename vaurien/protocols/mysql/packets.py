@@ -20,7 +20,9 @@ EOF_MAX = 9
 #: The error number of what is none: MariaDB's progress report ("ERR_Packet").
 PROGRESS = b'\xff\xff'
 
-# Status flags.
+# Status flags ("SERVER_STATUS_flags_enum").
+IN_TRANSACTION = 0x0001
+AUTOCOMMIT = 0x0002
 MORE_RESULTS = 0x0008
 CURSOR_EXISTS = 0x0040
 

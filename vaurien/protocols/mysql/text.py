@@ -23,31 +23,13 @@ from vaurien.protocols.mysql.login import (
     read_account,
 )
 from vaurien.protocols.mysql.packets import MAX_PACKET, peek
+from vaurien.protocols.mysql.sqlstates import SQLSTATES
 
 #: What stands before a secret in a statement, or, for a column, may.
 _SECRET = re.compile(r'identified|passw(?:or)?d|authentication_string|connection\s*=', re.IGNORECASE)
 
-#: Of the usual errors ("Server Error Message Reference").
-_SQLSTATES = {
-    **dict.fromkeys((1022, 1048, 1062, 1169, 1216, 1217, 1451, 1452), '23000'),
-    **dict.fromkeys((1044, 1049, 1061, 1064, 1065, 1142, 1143, 1149, 1203, 1226, 1305), '42000'),
-    **dict.fromkeys((1042, 1043, 1047, 1053, 1152, 1153, 1158, 1159, 1160, 1161, 1184), '08S01'),
-    **dict.fromkeys((1213, 1614), '40001'),
-    **dict.fromkeys((1051, 1146), '42S02'),
-    **dict.fromkeys((1317, 1927), '70100'),
-    1040: '08004',
-    1045: '28000',
-    1046: '3D000',
-    1050: '42S01',
-    1054: '42S22',
-    1060: '42S21',
-    1136: '21S01',
-    1264: '22003',
-    1292: '22007',
-    1365: '22012',
-    1406: '22001',
-    1792: '25006',
-}
+#: The most of a statement that is read to find out what it does to a transaction.
+_READ_MAX = 4096
 
 
 def describe(request: bytes, statements: Statements, capabilities: int) -> str | None:
@@ -80,10 +62,10 @@ def describe(request: bytes, statements: Statements, capabilities: int) -> str |
 
 
 def read_statement(request: bytes, statements: Statements, capabilities: int) -> str:
-    """Return the statement that *request* executes, if that is known; else an empty text."""
-    packet = request[4:]
+    """Return the beginning of the statement that *request* executes, if that is known; else an empty text."""
+    packet = request[4 : 4 + _READ_MAX]
     if packet[:1] == bytes([QUERY]):
-        return _statement(packet, capabilities).decode(errors='backslashreplace')
+        return _statement(packet, capabilities).decode(errors='surrogateescape')
     if packet[:1] and packet[0] in EXECUTING:
         return statements.find(int.from_bytes(packet[1:5], 'little')) or ''
     return ''
@@ -119,6 +101,6 @@ def _line(*words: str | bytes) -> str:
 
 def make_error(number: int, errno: int, sqlstate: str | None, message: str) -> bytes:
     """Return an ERR packet of that *number* ("ERR_Packet"); without *sqlstate*, it has the usual one of the *errno*."""
-    state = (sqlstate or _SQLSTATES.get(errno, 'HY000')).encode()
+    state = (sqlstate or SQLSTATES.get(errno, 'HY000')).encode()
     payload = b'\xff%b#%b%b' % (errno.to_bytes(2, 'little'), state, message.encode())
     return len(payload).to_bytes(3, 'little') + bytes([number & 0xFF]) + payload
