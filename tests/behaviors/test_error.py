@@ -367,7 +367,7 @@ class TestOptions:
             ('memcache', {'message'}),
             ('mysql', {'errno', 'sqlstate', 'message'}),
             ('postgres', {'sqlstate', 'message'}),
-            ('smtp', {'code', 'message'}),
+            ('smtp', {'code', 'message', 'at_once', 'recipient'}),
         ],
     )
     def test_what_a_protocol_does_not_take_is_refused(self, protocol: str, takes: set[str]) -> None:

@@ -968,7 +968,7 @@ class TestError:
         protocol = MySQL()
         protocol.begin_fault(request, 'seed')
         error = protocol.error(errno, sqlstate)
-        assert not error.prompt
+        assert not error.prompts
         return error.data, error.closes
 
     @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import tracemalloc
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -29,6 +30,7 @@ from vaurien.protocols.base import (
     Opaque,
 )
 from vaurien.protocols.smtp import SMTP
+from vaurien.protocols.smtp.envelope import LINES_MAX
 
 BANNER = b'220 mail.example.com ESMTP\r\n'
 OK = b'250 2.0.0 Ok\r\n'
@@ -39,6 +41,7 @@ NOOP = b'NOOP\r\n'
 MAIL = b'MAIL FROM:<a@example.com> SIZE=3\r\n'
 RCPT = b'RCPT TO:<b@example.com>\r\n'
 DATA = b'DATA\r\n'
+LHLO = b'LHLO x\r\n'
 CONTENT = b'Subject: x\r\n\r\nHello\r\n.\r\n'
 
 
@@ -436,6 +439,7 @@ AUTH_PLAIN = b'AUTH PLAIN AGpvZQBzZWNyZXQ=\r\n'
 AUTH_LOGIN = b'AUTH LOGIN\r\n'
 CHALLENGE = b'334 VXNlcm5hbWU6\r\n'
 ANSWER = b'am9l\r\n'
+PROMPTS = (CHALLENGE, b'334 UGFzc3dvcmQ6\r\n')
 ACCEPTED = b'235 2.7.0 Authentication successful\r\n'
 
 
@@ -483,7 +487,6 @@ def test_nor_after_an_answer() -> None:
 ENDINGS = [
     (b'STARTTLS\r\n', b'220 2.0.0 Ready\r\n', b'454 4.7.0 not now\r\n', 'STARTTLS'),
     (b'starttls\n', b'220-Ready\r\n220 Go\r\n', b'250 Ok\r\n', 'STARTTLS'),
-    (b'LHLO x\r\n', b'250-mail\r\n250 PIPELINING\r\n', b'500 5.5.1 no\r\n', 'LMTP'),
 ]
 
 
@@ -588,6 +591,7 @@ fragments = st.one_of(
     contents(),
     st.sampled_from([DATA, AUTH_LOGIN, ANSWER, GO_AHEAD, CHALLENGE, OK, b'BDAT 20\r\n', b'.\r\n', b'\r\n.']),
     st.sampled_from([line for line, _, _, _ in ENDINGS] + [reply for _, reply, _, _ in ENDINGS]),
+    st.sampled_from([LHLO, EHLO_REPLY, RCPT]),
     st.binary(max_size=8),
 )
 anything = feeding.anything(fragments, pieces=5, changes=2)
@@ -665,6 +669,113 @@ class TestDescribe:
         assert secret.decode().lower() not in SMTP().describe(before + secret + b'\r\n').lower()
 
 
+class TestEnvelope:
+    """Tests LMTP, where a message has a reply for each recipient (RFC 2033, 4.2)."""
+
+    @staticmethod
+    def greeted() -> Dialogue:
+        """Return a dialogue in which LHLO was accepted."""
+        return asked(LHLO).backend(EHLO_REPLY)
+
+    def accepted(self, *recipients: bytes) -> Dialogue:
+        """Return a dialogue in which these commands, and MAIL before them, were accepted."""
+        return self.greeted().client(MAIL, *recipients).backend(OK * (1 + len(recipients)))
+
+    @pytest.mark.parametrize('replies', [[OK], [OK, NO, OK], [EHLO_REPLY, NO, b'421 4.3.2 no\r\n']])
+    def test_a_reply_for_each(self, replies: list[bytes]) -> None:
+        for places in (range(0), range(3000)):
+            dialogue = self.accepted(*[RCPT] * len(replies)).client(DATA).backend(GO_AHEAD)
+            dialogue.client(*feeding.cut(CONTENT + NOOP, places)).backend(*feeding.cut(b''.join(replies) + OK, places))
+            assert dialogue.down[-3:] == [
+                (PROMPT, dialogue.received - len(b''.join(replies) + OK)),
+                (REPLY, dialogue.received - len(OK)),
+                (REPLY, dialogue.received),
+            ]
+            assert feeding.uncut(dialogue.up)[-2:] == [(REQUEST, dialogue.sent - 6), (REQUEST, dialogue.sent)]
+
+    def test_a_refused_recipient_gets_none(self) -> None:
+        dialogue = self.greeted().client(MAIL + RCPT + RCPT + DATA).backend(OK + NO + OK + GO_AHEAD)
+        assert dialogue.client(CONTENT + NOOP).backend(OK + OK).answered()[-3:] == [PROMPT, REPLY, REPLY]
+
+    @pytest.mark.parametrize('end', [b'RSET\r\n', LHLO, MAIL])
+    def test_the_envelope_ends(self, end: bytes) -> None:
+        dialogue = self.accepted(RCPT, RCPT).client(end, MAIL + RCPT + DATA).backend(OK + OK + OK + GO_AHEAD)
+        assert dialogue.client(CONTENT + NOOP).backend(OK + OK).answered()[-3:] == [PROMPT, REPLY, REPLY]
+
+    def test_what_was_refused_does_not_end_it(self) -> None:
+        dialogue = self.accepted(RCPT, RCPT).client(b'RSET x\r\n', DATA).backend(NO, NO)
+        assert dialogue.client(DATA).backend(GO_AHEAD).client(CONTENT).backend(OK).answered()[-1] == PROMPT
+        assert dialogue.backend(OK).client(MAIL + RCPT + DATA).backend(OK + OK + GO_AHEAD).answered()[-1] == PROMPT
+        assert dialogue.client(CONTENT).backend(OK).answered()[-1] == REPLY
+
+    def test_chunks(self) -> None:
+        dialogue = self.accepted(RCPT, RCPT).client(b'BDAT 1\r\nxBDAT 1 LAST\r\nx', NOOP).backend(OK)
+        assert dialogue.answered()[-2:] == [REPLY, REPLY]
+        assert dialogue.backend(OK, NO, OK).answered()[-3:] == [REPLY, REPLY, REPLY]
+        assert dialogue.client(b'BDAT 0 LAST\r\n').backend(NO).answered()[-1] == REPLY
+
+    def test_a_server_that_leaves(self) -> None:
+        dialogue = self.accepted(RCPT, RCPT).client(DATA).backend(GO_AHEAD).client(CONTENT)
+        assert dialogue.backend(b'421 4.3.2 bye\r\n').answered()[-1] == REPLY
+
+    def test_no_lmtp(self) -> None:
+        dialogue = asked(LHLO).backend(NO).client(MAIL, RCPT, RCPT, DATA).backend(OK * 3 + GO_AHEAD)
+        assert dialogue.client(CONTENT + NOOP).backend(OK + OK).answered()[-3:] == [PROMPT, REPLY, REPLY]
+
+    def test_error_for_all(self) -> None:
+        protocol = self.accepted(RCPT, RCPT).client(DATA).protocol
+        protocol.begin_fault(DATA, 'seed')
+        assert protocol.error().data == b'451 4.3.0 injected by vaurien\r\n' * 2
+        assert protocol.error(421).data == b'421 4.3.2 injected by vaurien\r\n'
+        assert protocol.error(at_once=True).data == b'451 4.3.0 injected by vaurien\r\n'
+
+    @pytest.mark.parametrize(
+        ('request_', 'recipient', 'would_fail'),
+        [
+            (DATA, 'b@example.com', True),
+            (DATA, 'B@Example.com', True),
+            (b'BDAT 3 LAST\r\nabc', 'b@example.com', True),
+            (b'BDAT 3\r\nabc', 'b@example.com', False),
+            (DATA, 'c@example.com', False),
+            (RCPT, 'b@example.com', False),
+            (DATA, None, True),
+        ],
+    )
+    def test_error_for_one(self, request_: bytes, recipient: str | None, would_fail: bool) -> None:
+        protocol = self.accepted(RCPT).protocol
+        protocol.begin_fault(request_, 'seed')
+        assert protocol.would_fail(recipient=recipient, code=552) is would_fail
+
+    def test_an_envelope_that_cannot_be_sent_once_more(self) -> None:
+        for dialogue in (
+            self.accepted(*[RCPT] * (LINES_MAX // len(RCPT) + 1)),
+            self.accepted(RCPT).client(b'BDAT 1\r\nx').backend(OK),
+        ):
+            dialogue.protocol.begin_fault(b'BDAT 1 LAST\r\nx', 'seed')
+            assert not dialogue.protocol.would_fail(recipient='b@example.com')
+
+    def test_the_others_get_theirs(self) -> None:
+        """The transaction goes to the backend once more; whom it then refuses, it has refused."""
+        others = [b'RCPT TO:<%b@example.com>\r\n' % name for name in (b'x', b'y', b'z')]
+        dialogue = self.accepted(others[0], RCPT, *others[1:]).client(DATA)
+        protocol = dialogue.protocol
+        protocol.begin_fault(DATA, 'seed')
+        effects = protocol.effects(code=552, recipient='b@example.com')
+        asked: list[bytes] = []
+        with suppress(StopIteration):
+            asked.append(next(effects))
+            while True:
+                reply = NO if b'<y@' in asked[-1] else OK
+                dialogue.backend(reply)
+                asked.append(effects.send(reply))
+        assert asked == [b'RSET\r\n', MAIL, *others]
+        assert protocol.amends
+        dialogue.backend(GO_AHEAD).client(CONTENT).backend(OK + EHLO_REPLY)
+        assert dialogue.answered()[-2:] == [PROMPT, REPLY]
+        assert protocol.amend(OK + EHLO_REPLY) == OK + b'552 5.3.0 injected by vaurien\r\n' + NO + EHLO_REPLY
+        assert not protocol.amends
+
+
 class TestError:
     @pytest.mark.parametrize(
         ('request_', 'code', 'error'),
@@ -677,9 +788,15 @@ class TestError:
             (b'HELO x\r\n', 502, ErrorReply(b'502 injected by vaurien\r\n')),
             (AUTH_PLAIN, None, ErrorReply(b'451 4.3.0 injected by vaurien\r\n')),
             (b'BDAT 3\r\nabc', 552, ErrorReply(b'552 5.3.0 injected by vaurien\r\n')),
-            (DATA, None, ErrorReply(b'451 4.3.0 injected by vaurien\r\n', prompt=GO_AHEAD)),
-            (b'data\n', 554, ErrorReply(b'554 5.3.0 injected by vaurien\r\n', prompt=GO_AHEAD)),
-            (DATA, 421, ErrorReply(b'421 4.3.2 injected by vaurien\r\n', closes=True, prompt=GO_AHEAD)),
+            (DATA, None, ErrorReply(b'451 4.3.0 injected by vaurien\r\n', prompts=(GO_AHEAD,))),
+            (b'data\n', 554, ErrorReply(b'554 5.3.0 injected by vaurien\r\n', prompts=(GO_AHEAD,))),
+            (DATA, 421, ErrorReply(b'421 4.3.2 injected by vaurien\r\n', closes=True, prompts=(GO_AHEAD,))),
+            (b'AUTH PLAIN\r\n', 535, ErrorReply(b'535 5.3.0 injected by vaurien\r\n', prompts=(b'334 \r\n',))),
+            (AUTH_PLAIN, 535, ErrorReply(b'535 5.3.0 injected by vaurien\r\n')),
+            (AUTH_LOGIN, 504, ErrorReply(b'504 5.3.0 injected by vaurien\r\n')),
+            (b'AUTH LOGIN am9l\r\n', 454, ErrorReply(b'454 4.3.0 injected by vaurien\r\n', prompts=PROMPTS[1:])),
+            (b'auth login\n', 535, ErrorReply(b'535 5.3.0 injected by vaurien\r\n', prompts=PROMPTS)),
+            (b'AUTH x\r\n', 535, ErrorReply(b'535 5.3.0 injected by vaurien\r\n')),
             (b'', None, ErrorReply(b'421 injected by vaurien\r\n', closes=True)),
             (b'', 450, ErrorReply(b'421 injected by vaurien\r\n', closes=True)),
             (b'', 550, ErrorReply(b'554 injected by vaurien\r\n', closes=True)),
@@ -689,6 +806,14 @@ class TestError:
         protocol = SMTP()
         protocol.begin_fault(request_, 'seed')
         assert (protocol.error() if code is None else protocol.error(code)) == error
+
+    @pytest.mark.parametrize(('request_', 'code'), [(DATA, 451), (AUTH_LOGIN, 535)])
+    def test_at_once(self, request_: bytes, code: int) -> None:
+        protocol = SMTP()
+        protocol.begin_fault(request_, 'seed')
+        assert protocol.error(code).prompts
+        assert not protocol.error(code, at_once=True).prompts
+        assert list(protocol.effects(code=code, at_once=True)) == []
 
     @pytest.mark.parametrize(
         ('code', 'message', 'data'),
@@ -726,7 +851,7 @@ class TestError:
         assert protocol.error() == ErrorReply(b'451 4.3.0 injected by vaurien\r\n', closes=True)
 
 
-@pytest.mark.parametrize('line', [DATA, AUTH_LOGIN, b'STARTTLS\r\n', b'LHLO x\r\n'])
+@pytest.mark.parametrize('line', [DATA, AUTH_LOGIN, b'STARTTLS\r\n', LHLO])
 def test_withdrawn_request_is_not_expected(line: bytes) -> None:
     dialogue = asked(line)
     dialogue.protocol.withdraw()

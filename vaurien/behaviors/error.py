@@ -14,7 +14,7 @@ from vaurien.plugins.merged import MergedOptions
 from vaurien.plugins.options import write_out
 from vaurien.protocols import Protocol
 from vaurien.protocols.base import BaseProtocol
-from vaurien.protocols.error_answer import answer_with_error
+from vaurien.protocols.error_answer import amend_reply, answer_with_error
 from vaurien.rules.match import Ordinals
 
 NOISE_BYTES = 100  # in the middle of a reply
@@ -51,7 +51,9 @@ class Error(Dummy):
         return self.option('inject') or not answer_with_error(protocol, source, dest, self._choice)
 
     def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
-        """Put noise into the first part of the reply."""
-        if self.option('inject') and (reply := dest.recv()):
+        """Put noise into the first part of the reply, or the error into its part of it."""
+        if not self.option('inject'):
+            amend_reply(protocol, source, dest)
+        elif reply := dest.recv():
             middle = len(reply) // 2
             source.sendall(reply[:middle] + protocol.random.randbytes(NOISE_BYTES) + reply[middle:])

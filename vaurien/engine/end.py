@@ -154,10 +154,10 @@ class LinkEnd(End):
         user = self._user
         if reply.early:
             self.sendall(reply.early)
-        if reply.prompt or reply.waits:
+        if reply.prompts or reply.waits:
             self.skip_message()
-        if reply.prompt:
-            self.sendall(reply.prompt)
+        for prompt in reply.prompts:
+            self.sendall(prompt)
             user.on_prompted()
             self.skip_message()
         if user.expects_reply or reply.unasked:

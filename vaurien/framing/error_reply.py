@@ -20,9 +20,9 @@ class ErrorReply(NamedTuple):
     data: bytes
     #: Whether the connection closes after them.
     closes: bool = False
-    #: Bytes that ask the client for the rest of its request, where a server sends the error only after that: to DATA of
-    #: SMTP, say.
-    prompt: bytes = b''
+    #: What asks the client for more of its request, each time it has sent some, where a server sends the error only
+    #: after that: to DATA of SMTP, say.
+    prompts: tuple[bytes, ...] = ()
     #: Bytes that come before all that, because the client may wait for them in the middle of its request.
     early: bytes = b''
     #: Whether they come when the whole request has, although the connection closes after them.

@@ -71,6 +71,8 @@ class BaseProtocol(Configurable):
     #: Whether what was fed behind `request` was taken for something else than it is after the error: the link calls
     #: `rewind`, and feeds it again.
     misread = False
+    #: Whether the error is only a part of the reply: the request goes on, and `amend` is called with its reply.
+    amends = False
 
     @classmethod
     def handles(cls) -> bool:
@@ -185,6 +187,13 @@ class BaseProtocol(Configurable):
 
         In SMTP, a message follows.
         """
+
+    def amend(self, reply: bytes) -> bytes:
+        """Put the error into the *reply* to `request`.
+
+        In LMTP, a message has a reply for each recipient.
+        """
+        return reply
 
     def rewind(self, position: int) -> None:
         """Be as if everything up to *position* of the upstream had been answered, and nothing fed behind it.

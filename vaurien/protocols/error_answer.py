@@ -13,7 +13,8 @@ from vaurien.protocols.base import BaseProtocol
 def answer_with_error(protocol: BaseProtocol, client: End, backend: End, choice: Mapping[str, Any]) -> bool:
     """Answer the request with the error of that *choice*, and have the backend be as if it had answered.
 
-    Return whether it was answered: a request passes if the backend is bound to answer it with an error of its own.
+    Return whether it was answered: a request passes if the backend is bound to answer it with an error of its own, or
+    if the error is only a part of the reply.
     """
     if not protocol.would_fail(**choice):
         return False
@@ -22,12 +23,23 @@ def answer_with_error(protocol: BaseProtocol, client: End, backend: End, choice:
         shown = _carry_out(protocol.effects(**choice), backend)
         if shown:
             client.sendall(shown)
+    if protocol.amends:
+        return False
     if reply.waits:
         if not reply.early:
             client.skip_message()
         reply = protocol.error(**choice)  # now the protocol may know more: the number of the next packet
     client.answer(reply)
     return True
+
+
+def amend_reply(protocol: BaseProtocol, client: End, backend: End) -> None:
+    """Put the error into the reply to a request that was let pass, if that is where it belongs."""
+    if protocol.amends:
+        reply = b''
+        while data := backend.recv():
+            reply += data
+        client.sendall(protocol.amend(reply))
 
 
 def _carry_out(effects: Effects, backend: End) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from vaurien.framing.head import MAX_HEAD, escape
 from vaurien.framing.lines import Lines
 from vaurien.framing.marks import END, GREETING, HEAD, INTERIM, PROMPT, REPLY, REQUEST, Mark
 from vaurien.protocols.framed import Framed
+from vaurien.protocols.smtp.envelope import BDAT, ENVELOPE, Envelope, is_chunk, is_last_chunk
 from vaurien.protocols.smtp.text import read_verb
 
 CRLF = b'\r\n'
@@ -19,35 +19,36 @@ _END_OF_DATA = b'\r\n.\r\n'
 _BORDER = len(_END_OF_DATA) - 1
 
 # What the client's next bytes are: a command; nothing yet, because the reply to DATA or AUTH decides what they will be;
-# the lines of a message; the answer to a challenge; a chunk of a message.
-COMMANDS, _WAITING, _CONTENT, _ANSWER, _CHUNK = range(5)
+# the lines of a message; the answer to a challenge; a chunk of a message; a command of LMTP.
+COMMANDS, _WAITING, _CONTENT, _ANSWER, _CHUNK, _LMTP_COMMANDS = range(6)
 
-# What a request expects.
+# What a request expects. In LMTP, some expect what its `Envelope` says: these are remembered as their command lines.
 ORDINARY, _TO_DATA, _TO_CONTENT, _TO_AUTH, _TO_STARTTLS, _TO_LHLO = range(6)
 _EXPECTED = {b'DATA': _TO_DATA, b'AUTH': _TO_AUTH, b'STARTTLS': _TO_STARTTLS, b'LHLO': _TO_LHLO}
 #: Replies after which the request goes on.
 _PROMPTS = {(_TO_DATA, b'354'), (_TO_AUTH, b'334')}
-#: Replies after which the framing ends. In LMTP a message gets one reply a recipient (RFC 2033, 4.2).
-_ENDINGS = {(_TO_STARTTLS, b'220'): 'STARTTLS', (_TO_LHLO, b'250'): 'LMTP'}
-
-_BDAT = re.compile(rb'\s*BDAT\s+([0-9]{1,18})(?:\s+LAST)?\s*', re.IGNORECASE)
 
 #: How the last line of a reply begins (RFC 5321, 4.2; the text may be missing), and how any line does.
 LAST_LINES = {b'%d%c' % (code, after) for code in range(200, 600) for after in b' \r\n'}
 _LINES = LAST_LINES | {b'%d-' % code for code in range(200, 600)}
 
 
-class FramedSMTP(Framed[int]):
-    """SMTP with its extensions.
+class FramedSMTP(Framed[int | bytes]):
+    """SMTP with its extensions, and LMTP from an LHLO on.
 
-    Commands end in a line feed, as servers take them. A link becomes opaque when STARTTLS or LHLO (LMTP) is accepted;
-    and when a client does not wait for the reply to DATA or AUTH (RFC 2920, 3.1), which decides what follows.
+    Commands end in a line feed, as servers take them. A link becomes opaque when STARTTLS is accepted; and when a
+    client does not wait for the reply to DATA or AUTH (RFC 2920, 3.1), which decides what follows.
     """
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(options)
         self._chunk = Lines()
-        self._mode = COMMANDS
+        # What is in `_mode` where a command comes next: with LMTP, the quick way would miss what the envelope needs.
+        self._mode = self._commands = COMMANDS
+        self._envelope = Envelope()
+        # Whether LHLO was accepted; then, how many replies to the current message are still to come, if one has.
+        self._is_lmtp = False
+        self._replies_left = 0
         # The last bytes of a message, where its end may have begun.
         self._border = b''
         # Where the current reply begins, and whether it is under way, as the greeting is from the start.
@@ -71,7 +72,7 @@ class FramedSMTP(Framed[int]):
         i = 0
         try:
             while i < len(data):
-                if self._mode == COMMANDS:
+                if self._mode == self._commands:
                     end = _command_end(data, i)
                     if not end:
                         break
@@ -79,7 +80,7 @@ class FramedSMTP(Framed[int]):
                     i = end
                     continue
                 i = self._go_on(data, i)
-                if self._mode in (COMMANDS, _WAITING):
+                if self._mode in (self._commands, _WAITING):
                     marks.append((END, base + i))
         except ValueError as error:
             self._end_framing(str(error), base + i, marks, unparsed=True)
@@ -92,8 +93,12 @@ class FramedSMTP(Framed[int]):
     def _open(self, line: bytes, end: int, marks: list[Mark]) -> None:
         """Mark the command *line* that ends at *end*, and note what comes after it and what it expects."""
         verb = read_verb(line)
-        expected = _EXPECTED.get(verb, ORDINARY)
-        chunk = _BDAT.fullmatch(line) if verb == b'BDAT' else None  # RFC 3030, 2
+        expected: int | bytes = _EXPECTED.get(verb, ORDINARY)
+        if expected == _TO_LHLO:
+            self._mode = self._commands = _LMTP_COMMANDS
+        elif self._commands and verb in ENVELOPE:
+            expected = line
+        chunk = BDAT.fullmatch(line) if verb == b'BDAT' else None  # RFC 3030, 2
         if chunk:
             self._chunk.begin_stretch(int(chunk[1]))
         if self._chunk.left:
@@ -116,7 +121,7 @@ class FramedSMTP(Framed[int]):
             raise ValueError('the client did not wait for the reply to DATA or AUTH')
         i = self._chunk.stretch(data, i)
         if not self._chunk.left:
-            self._mode = COMMANDS
+            self._mode = self._commands
         return i
 
     def _pass_content(self, data: bytes, i: int) -> int:
@@ -127,7 +132,7 @@ class FramedSMTP(Framed[int]):
         if begun < 0 and found < 0:
             self._border = (border + data[max(i, len(data) - _BORDER) :])[-_BORDER:]
             return len(data)
-        self._mode = COMMANDS
+        self._mode = self._commands
         return found + len(_END_OF_DATA)
 
     # Downstream
@@ -179,32 +184,61 @@ class FramedSMTP(Framed[int]):
             return True
         expected = self._outstanding[0]
         if (expected, code) in _PROMPTS:
-            if expected == _TO_DATA:
-                self.on_prompted()
-            else:
-                self._mode = _ANSWER
+            self.on_prompted()
             marks.append((PROMPT, position))
             return True
         # A server that is about to leave may say so at any time (RFC 5321, 3.8).
         if expected == _TO_CONTENT and self._mode == _CONTENT and code != b'421':
             raise ValueError('a reply to a message before its end')
-        self.withdraw()
-        marks.append((REPLY, position))
-        if (expected, code) not in _ENDINGS:
+        if self._is_lmtp and self._expects_more(expected, code):
             return True
-        self._end_framing(_ENDINGS[expected, code], position, marks)
+        self._take_off()
+        marks.append((REPLY, position))
+        if (expected, code) == (_TO_LHLO, b'250'):
+            self._is_lmtp = True
+            self._envelope.clear()
+        if (expected, code) != (_TO_STARTTLS, b'220'):
+            return True
+        self._end_framing('STARTTLS', position, marks)
+        return False
+
+    def _expects_more(self, request: int | bytes, code: bytes) -> bool:
+        """Return whether more replies follow on one with *code*, and note what it says of the envelope.
+
+        In LMTP, a message has a reply for each recipient (RFC 2033, 4.2).
+        """
+        if request == _TO_DATA:  # was refused, or it would be _TO_CONTENT
+            self.amends = False
+        is_message = request == _TO_CONTENT or is_last_chunk(request)
+        if is_message:
+            left = self._replies_left or max(1, self._envelope.count)
+            self._replies_left = left - 1 if code != b'421' else 0
+            if self._replies_left:
+                return True
+            self._envelope.clear()
+        elif isinstance(request, bytes) and code.startswith(b'2'):
+            self._envelope.note(request)
         return False
 
     def on_prompted(self) -> None:
-        """Expect a message: the client was told to send it."""
+        """Expect the rest of the oldest request, which the client was told to send: a message, or a line."""
+        if self._outstanding[0] == _TO_AUTH:
+            self._mode = _ANSWER
+            return
         self._outstanding[0] = _TO_CONTENT
         self._mode = _CONTENT
         self._border = CRLF
 
     def withdraw(self) -> None:
-        """Expect no more of the oldest request; if the client was waiting for what it brings, commands go on."""
+        """Expect no more of the oldest request. A message takes its envelope with it: see `SMTP.effects`."""
+        if self._outstanding and (self._outstanding[0] == _TO_CONTENT or is_chunk(self._outstanding[0])):
+            self._envelope.clear()
+        self._take_off()
+
+    def _take_off(self) -> None:
+        """Take the oldest request off; if the client was waiting for what it brings, commands go on."""
         if self._outstanding and self._outstanding.popleft() in (_TO_DATA, _TO_AUTH):
-            self._mode = COMMANDS
+            self._mode = self._commands
 
 
 def _command_end(data: bytes, i: int) -> int:

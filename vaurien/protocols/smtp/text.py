@@ -13,6 +13,14 @@ _SHOWN = {*PLAIN, b'BDAT', b'DATA', b'ETRN', b'LHLO', b'STARTTLS'}
 _MECHANISM = re.compile(
     rb'PLAIN|LOGIN|CRAM-MD5|DIGEST-MD5|SCRAM-SHA-(?:1|256|512)(?:-PLUS)?|EXTERNAL|ANONYMOUS|GSSAPI|NTLM|XOAUTH2|OAUTHBEARER'
 )
+#: What servers ask for, in turn, before they refuse a login (RFC 4954, 4; draft-murchison-sasl-login-00, 2.1).
+_CHALLENGES = {
+    b'PLAIN': (b'334 \r\n',),
+    b'LOGIN': (b'334 VXNlcm5hbWU6\r\n', b'334 UGFzc3dvcmQ6\r\n'),
+    b'CRAM-MD5': (b'334 PDE3OTU4NzUwNzVAZXhhbXBsZS5jb20+\r\n',),
+    b'XOAUTH2': (b'334 \r\n',),
+    b'OAUTHBEARER': (b'334 \r\n',),
+}
 #: How the argument that names a mailbox begins, in whatever case.
 _PATH = re.compile(rb'^(?:MAIL FROM|RCPT TO):', re.IGNORECASE)
 #: An enhanced code (RFC 3463, 2); commands, and the greeting, whose replies have none (RFC 2034, 4).
@@ -41,6 +49,23 @@ def describe(request: bytes) -> str:
         return ''
     line = _PATH.sub(lambda match: match[0].upper(), b' '.join([verb, *arguments]))
     return escape(line[:TEXT_MAX].rstrip())[:TEXT_MAX]
+
+
+def make_challenges(request: bytes) -> tuple[bytes, ...]:
+    """Return what a server asks for after AUTH. A first answer may come with the command."""
+    words = request.partition(b'\n')[0].split()
+    challenges = _CHALLENGES.get(b''.join(words[1:2]).upper(), ())
+    return challenges[1:] if len(words) > 2 else challenges
+
+
+def split_replies(data: bytes) -> list[bytes]:
+    """Return the replies in *data*, each of one or more lines."""
+    replies = [b'']
+    for line in data.splitlines(keepends=True):
+        replies[-1] += line
+        if line[3:4] != b'-':
+            replies.append(b'')
+    return replies[:-1]
 
 
 def make_error(request: bytes, code: int, message: str) -> bytes:
