@@ -30,7 +30,7 @@ demo: $(VENV)/.runtime
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.develop
 	@scripts/install-servers redis-server redis-benchmark redis-cli nginx curl jq memcached mariadbd mariadb \
-	  postgres psql node npm
+	  postgres psql exim4 lmtp node npm
 	$(BIN)/python -m pytest -n logical --dist worksteal $(ARGS)
 
 lint: $(VENV)/.develop
@@ -52,7 +52,7 @@ docs: $(VENV)/.develop
 	$(BIN)/python docs/generate.py
 
 fidelity: $(VENV)/.develop
-	@scripts/install-servers redis-server nginx memcached mariadbd postgres node npm
+	@scripts/install-servers redis-server nginx memcached mariadbd postgres exim4 lmtp node npm
 	$(BIN)/python -m pytest tests/truth -n logical --dist worksteal -q --junitxml $(VENV)/truth.xml
 	$(BIN)/python -m docs.fidelity $(VENV)/truth.xml
 

@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
@@ -20,13 +21,14 @@ PAGE = Path(__file__).parent / 'fidelity.md'
 REGION = re.compile(r'(<!-- truth: (.+?) -->\n).*?(<!-- end -->)', re.DOTALL)
 #: Where the tests have npm install the packages that they drive: in the cache of pytest.
 NODE_MODULES = Path(__file__).parent.parent / '.pytest_cache' / 'd' / 'node' / 'node_modules'
-#: What the servers are called that say their version themselves.
+#: The servers: commands that say their version themselves, or packages of Python.
 SERVERS = {
-    'redis': 'redis-server',
-    'http': 'nginx',
-    'memcache': 'memcached',
-    'mysql': 'mariadbd',
-    'postgres': 'postgres',
+    'redis': ['redis-server'],
+    'http': ['nginx'],
+    'memcache': ['memcached'],
+    'mysql': ['mariadbd'],
+    'postgres': ['postgres'],
+    'smtp': ['exim4', 'dovecot', 'aiosmtpd'],
 }
 HEADING = '| Situation | Fault | The real failure | Client |\n|---|---|---|---|\n'
 
@@ -71,6 +73,8 @@ def read_version(driver: str) -> str:
 
 def read_server_version(program: str) -> str:
     """Return what a server says of its own version."""
+    with suppress(PackageNotFoundError):
+        return f'{program} {version(program)}'
     ask = [command_path(program), '-v' if program == 'nginx' else '--version']
     said = subprocess.run(ask, capture_output=True, text=True)
     found = re.search(r'\d+\.\d[\w.-]*', said.stdout + said.stderr)
@@ -83,8 +87,7 @@ def make_table(rows: list[Row], protocol: str) -> str:
     if not own:
         return 'Nothing yet.\n'
     seen_with = [f'{driver} {read_version(driver)}' for driver in sorted({row.driver for row in own})]
-    if protocol in SERVERS:
-        seen_with.insert(0, read_server_version(SERVERS[protocol]))
+    seen_with[:0] = map(read_server_version, SERVERS.get(protocol, ()))
     return HEADING + ''.join(f'{row.line}\n' for row in own) + f'\nSeen with {", ".join(seen_with)}.\n'
 
 
