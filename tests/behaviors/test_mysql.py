@@ -388,9 +388,10 @@ class TestClient:
 
     def test_compression(self, mariadb: Server, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.INFO, 'vaurien')
-        with make_proxy(mariadb) as proxy:
+        with make_proxy(mariadb, 'error', match='SELECT LENGTH*') as proxy:
             assert run_client(proxy, f"SELECT LENGTH('{LARGE[:9999]}')", '--compress').stdout == '9999\n'
         assert 'opaque from here: compression' in caplog.text
+        assert 'on links with compression, rules see opaque bytes' in caplog.text
 
 
 def test_no_secret_in_a_log(mariadb: Server, caplog: pytest.LogCaptureFixture) -> None:

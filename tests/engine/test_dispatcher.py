@@ -418,7 +418,7 @@ class TestOpaque:
             client.send(hello)
             assert backend.recv_exactly(len(hello)) == hello
             self.talk_opaquely(proxy, client, backend)
-        assert [message for message in caplog.messages if 'opaque' in message] == ['link 1: opaque from here: TLS']
+        assert [message for message in caplog.messages if 'opaque from' in message] == ['link 1: opaque from here: TLS']
 
     @pytest.mark.parametrize('behavior', ['delay', 'hang', 'blackout', 'abort'])
     def test_faults_meet_tls_from_its_first_byte(self, raw_backend: RawBackend, behavior: str) -> None:

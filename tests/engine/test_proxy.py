@@ -322,3 +322,70 @@ class TestUnsent:
         assert client.recv_exactly(len(reply)) == reply
         eventually(lambda: not inside(proxy, lambda server: only_link(server).has_open_exchange()))
         proxy.stop()
+
+
+#: Conversations after which nobody between client and backend can read the messages: the protocol, what the client
+#: sends and the backend answers, why it is so, and what the warning advises.
+UNREADABLE = {
+    'TLS': ('redis', [(b'\x16\x03\x01\x00\x02hi', b'')], 'TLS', 'without TLS'),
+    'STARTTLS': ('smtp', [(b'', b'220 hello\r\n'), (b'STARTTLS\r\n', b'220 go\r\n')], 'STARTTLS', 'without TLS'),
+    'SSL': ('mysql', [(b'\x20\0\0\1\0\x8a\0\0' + bytes(28), b'')], 'TLS', 'ssl_disabled=True'),
+    'SSLRequest': ('postgres', [(b'\0\0\0\x08\x04\xd2\x16\x2f', b'S')], 'TLS', 'sslmode=disable'),
+    'GSSENCRequest': ('postgres', [(b'\0\0\0\x08\x04\xd2\x16\x30', b'G')], 'GSSAPI', 'gssencmode=disable'),
+}
+
+
+class TestUnreadable:
+    """Links on which rules cannot see the requests."""
+
+    def become(self, proxy: Proxy, backend: RawBackend, conversation: list[tuple[bytes, bytes]]) -> Peer:
+        """Return a client whose link nobody can read any more."""
+        client, peer = join(proxy, backend)
+        for request, reply in [*conversation, (b'\x16\x03\x01secret', b'secret')]:
+            client.send(request)
+            assert peer.recv_exactly(len(request)) == request
+            peer.send(reply)
+            assert client.recv_exactly(len(reply)) == reply
+        return client
+
+    @pytest.mark.parametrize('name', UNREADABLE)
+    @pytest.mark.parametrize('is_armed', [True, False])
+    def test_are_a_warning_once_rules_are_armed(
+        self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture, name: str, is_armed: bool
+    ) -> None:
+        protocol, conversation, reason, advice = UNREADABLE[name]
+        rule = "error(match='nothing of that')"
+        with Proxy(raw_backend.address, protocol, behavior=rule if is_armed else 'dummy') as proxy:
+            self.become(proxy, raw_backend, conversation)
+            self.become(proxy, raw_backend, conversation)
+            assert len(caplog.messages) == is_armed
+            proxy.set_behavior(rule)
+            proxy.set_behavior('hang', match='nothing of that')
+            self.become(proxy, raw_backend, conversation)
+        (message,) = caplog.messages
+        assert message.startswith(f'proxy vaurien: on links with {reason}, rules see opaque bytes')
+        assert message.endswith(advice) or f'{advice} ' in message
+
+    def test_are_a_warning_for_each_reason(self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture) -> None:
+        with Proxy(raw_backend.address, 'smtp') as proxy:
+            for name in ('TLS', 'STARTTLS'):
+                self.become(proxy, raw_backend, UNREADABLE[name][1])
+            proxy.set_behavior('error', match='QUIT')
+        assert [message.split(',')[0] for message in caplog.messages] == [
+            'proxy vaurien: on links with TLS',
+            'proxy vaurien: on links with STARTTLS',
+        ]
+
+    def test_are_none_if_they_have_closed(self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture) -> None:
+        with Proxy(raw_backend.address, 'redis') as proxy:
+            self.become(proxy, raw_backend, UNREADABLE['TLS'][1])
+            proxy.cut_link(1)
+            proxy.set_behavior('error', match='PING')
+        assert not caplog.messages
+
+    def test_are_none_if_the_messages_have_ended(
+        self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with Proxy(raw_backend.address, 'redis', behavior="error(match='PING')") as proxy:
+            self.become(proxy, raw_backend, [(b'MONITOR\r\n', b'+OK\r\n')])
+        assert not caplog.messages

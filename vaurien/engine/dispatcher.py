@@ -124,7 +124,7 @@ class Dispatcher(Traffic):
         up = self.link.up
         up.watch(self._on_requests)
         if not self.is_opaque and _CLIENT_HELLO.match(data):
-            logger.info('link %d: opaque from here: TLS', self.link.number)
+            self.link.on_opaque('TLS')
             self.protocol = make_opaque_protocol(up, self.link.down)
         data = self._on_requests(data)
         if self.is_superfluous:
@@ -325,7 +325,7 @@ class Dispatcher(Traffic):
         if unparsed:
             logger.warning('link %d: not %s, opaque from here: %s', link.number, self.protocol.name, reason)
         else:
-            logger.info('link %d: opaque from here: %s', link.number, reason)
+            link.on_opaque(reason)
         self._send_or_hold(self.protocol.end_upstream())
         self.protocol = make_opaque_protocol(link.up, link.down)
         self._draws = link.arming.draws(link)  # whose requests have other texts from here

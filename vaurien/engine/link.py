@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from _socket import socket
 from collections.abc import Callable
 from socket import SO_LINGER, SOL_SOCKET
@@ -20,10 +21,13 @@ from vaurien.engine.resolver import Resolver
 from vaurien.engine.runtime import Runtime
 from vaurien.engine.stream import Stream
 from vaurien.engine.traffic import PLAIN, Traffic
+from vaurien.framing.marks import UNREADABLE
 from vaurien.plugins.failures import warn_failed
 from vaurien.protocols.base import BaseProtocol
 from vaurien.records.counts import Counts
 from vaurien.records.status import LinkStatus
+
+logger = logging.getLogger(__name__)
 
 
 class LinkOwner(Protocol):
@@ -66,6 +70,9 @@ class LinkOwner(Protocol):
     def rest(self, reason: str) -> None:
         """Accept nobody for a moment."""
 
+    def on_unreadable(self, reason: str) -> None:
+        """Note that a link has messages that nobody can read, and why, whenever rules may be armed for them."""
+
     def on_unreachable(self, link: Link, reason: str) -> bool:
         """Note that no address of the backend accepts; return whether the client is to see a reset."""
 
@@ -85,6 +92,7 @@ class Link:
         '_dialer',
         '_final_counts',
         '_owner',
+        '_unreadable',
         'arming',
         'backend',
         'client',
@@ -114,6 +122,8 @@ class Link:
         #: Whether it is joined to a backend that is no longer the proxy's.
         self.stale = False
         self.traffic: Traffic = PLAIN
+        #: Why its messages cannot be read, such as ``TLS``; empty if they can, or if there are none.
+        self._unreadable = ''
         #: Whether it had a backend at least once, and so has streams.
         self.joined = False
         #: What wakes the greenlets that wait for `changed`.
@@ -187,6 +197,15 @@ class Link:
             self.traffic.rearm()
             self.simplify()
             self._look_if_armed()
+        if self._unreadable:
+            self._owner.on_unreadable(self._unreadable)
+
+    def on_opaque(self, reason: str) -> None:
+        """Handle that the framing has ended."""
+        logger.info('link %d: opaque from here: %s', self.number, reason)
+        if reason in UNREADABLE:
+            self._unreadable = reason
+            self._owner.on_unreadable(reason)
 
     def _look_if_armed(self) -> None:
         if self.traffic is PLAIN and self.arming.draws(self) is not None:

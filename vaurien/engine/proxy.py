@@ -66,6 +66,8 @@ class ProxyServer:
         self._observers = Observers([self.counters, self.faults, *([] if observer is None else [observer])])
         self.arming = Arming(self.protocol, self.seed, self.loop, self._observers)
         self.toxics = Toxics(self.links, self.seed, lambda: self.links_total, self.counters, self.runtime.turns)
+        #: Why messages of links could not be read while rules were armed; each reason was logged.
+        self._unreadable: set[str] = set()
         self._began = monotonic()
         self._listener: Listener | None = None
         self._idle_watch: IdleWatch | None = None
@@ -279,6 +281,18 @@ class ProxyServer:
         """Put the toxics on the streams of a link that opens."""
         if self.toxics:
             self.toxics.equip(link)
+
+    def on_unreadable(self, reason: str) -> None:
+        """Warn, once for each *reason*, that no armed rule sees the requests on such links."""
+        if self.arming.selector is None or reason in self._unreadable:
+            return
+        self._unreadable.add(reason)
+        logger.warning(
+            'proxy %s: on links with %s, rules see opaque bytes and none of the requests in them: %s',
+            self.name,
+            reason,
+            self.protocol.to_be_readable,
+        )
 
     def on_unreachable(self, link: Link, reason: str) -> bool:
         """Note that no address of the backend accepts; return whether the client is to see a reset."""

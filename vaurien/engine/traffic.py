@@ -56,6 +56,9 @@ class TrafficLink(ObservedLink, Protocol):
     def retire(self) -> None:
         """Go to the proxy's new backend, or close, once no exchange is open."""
 
+    def on_opaque(self, reason: str) -> None:
+        """Handle that the framing has ended, because of the protocol itself."""
+
     def simplify(self) -> None:
         """Look at the bytes no more if nothing needs that."""
 

@@ -41,3 +41,7 @@ class Opaque(NamedTuple):
     reason: str
     #: Whether the bytes did not parse, which is logged as a warning. False: the protocol itself ends there.
     unparsed: bool = False
+
+
+#: The reasons behind which messages go on as before, where nobody between the two peers can read them.
+UNREADABLE = frozenset({'TLS', 'STARTTLS', 'GSSAPI', 'compression'})

@@ -53,6 +53,9 @@ class BaseProtocol(Configurable):
     #: Whether the backend always speaks first, and the client is to wait for it.
     greets: ClassVar[bool] = False
 
+    #: What to do for messages that can be read, if a client and the backend have agreed on TLS or the like.
+    to_be_readable: ClassVar[str] = 'let the client connect without TLS'
+
     #: What its errors are made of, declared as `options` are. The behavior ``error`` has these options, and gives those
     #: that are chosen to `error`, by name.
     error_options: ClassVar[Mapping[str, Option]] = {}

@@ -49,6 +49,7 @@ class MySQL(QuickMySQL):
         'message': ('Text', Line, INJECTED),
     }
     greets = True
+    to_be_readable = 'turn TLS and compression off in the client, as --skip-ssl or ssl_disabled=True do'
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(options)

@@ -27,6 +27,7 @@ class Postgres(QuickPostgres):
     """PostgreSQL. An error is an ErrorResponse, 57P01 by default; the connection stays open unless that is fatal."""
 
     name = 'postgres'
+    to_be_readable = 'let the client connect with sslmode=disable and gssencmode=disable'
     error_options = {'sqlstate': ('SQLSTATE', SQLState, _ADMIN_SHUTDOWN), 'message': ('Text', Line, INJECTED)}
 
     def on_reached(self, position: int) -> None:
