@@ -78,7 +78,8 @@ class Proxy:
     def stop(self) -> None:
         """Close every link and the listening socket, and return when they are closed. A second call does nothing.
 
-        Nor does a call in a child of a fork: the proxy runs in the parent.
+        Nor does a call in a child of a fork: the proxy runs in the parent. A rule whose `match` has fitted no request
+        is a warning in the log.
         """
         self._thread.stop()
 
@@ -215,7 +216,8 @@ class Proxy:
             if fault is not None:
                 return fault
             if monotonic() >= deadline:
-                raise TimeoutError(f'no fault within {timeout:g} s')
+                reports = self._thread.call(lambda server: server.report_rules())
+                raise TimeoutError('; '.join([f'no fault within {timeout:g} s', *reports]))
             sleep(PAUSE)
 
     def _arm(self, rules: Sequence[Rule]) -> None:

@@ -632,6 +632,7 @@ class TestArming:
         told = [line.split(' ', 2)[2] for line in log.splitlines()]
         assert told == [f'INFO link 1 exchange {number}: error on POST /orders/7' for number in (2, 3)]
         assert 'links: 1, exchanges: 4' in out
+        assert ': matched 3 of 4 exchanges, applied to 2\n' in out
         assert 'faults: 2 error' in out
 
     def test_by_the_client(self, vaurien_command: StartCommand, nginx: Server) -> None:
@@ -653,6 +654,6 @@ class TestArming:
                 assert [fault.request for fault in client.faults()] == ['GET /slow/7']
                 assert counted(client) == [(1, 1)]
             # Also how much it has counted: it begins anew.
-            assert client.status()['behaviors'] == [{**armed, 'matched': 0, 'hits': 0} for armed in before]
+            assert client.status()['behaviors'] == [{**armed, 'seen': 0, 'matched': 0, 'hits': 0} for armed in before]
             assert statuses() == [404, 200, 507]
             assert client.status()['links'] == {'open': 1, 'total': 1}

@@ -61,5 +61,6 @@ def test_the_summary(faults: dict[str, int], text: str) -> None:
         'bytes': {'upstream': 1234, 'downstream': 5},
         'faults': faults,
     }
-    said = summarize(cast(ProxyStatus, status))
-    assert said == f'links: 10, exchanges: 123, upstream: 1.2 kB, downstream: 5 B\n{text}'
+    rules = ['delay: matched 123 of 123 exchanges, applied to 3']
+    said = summarize(cast(ProxyStatus, status), rules)
+    assert said == f'links: 10, exchanges: 123, upstream: 1.2 kB, downstream: 5 B\n{rules[0]}\n{text}'

@@ -16,6 +16,7 @@ from vaurien.control.server import ControlServer
 from vaurien.errors import ConfigError
 from vaurien.protocols import Protocol
 from vaurien.records.fault_log import FaultLog
+from vaurien.records.status import RuleStatus
 from vaurien.rules.behaviors import format_rules
 from vaurien.rules.rule import Rule
 from vaurien.settings import ONLY, Settings
@@ -41,6 +42,9 @@ class FakeProxy:
     def refuse_loop(self, backend: Address) -> None:
         if backend.host == 'loop.test':
             raise ConfigError('it leads back', 'backend')
+
+    def list_armed(self) -> list[RuleStatus]:
+        return [rule.status() for rule in self.rules]
 
     def set_backend(self, backend: Address) -> None:
         self.backend = backend

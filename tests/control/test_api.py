@@ -81,6 +81,14 @@ def test_lists_behaviors_and_their_options(api: Api) -> None:
     assert answer['behaviors'] == ['abort', 'blackout', 'delay', 'dummy', 'error', 'hang', 'transient']
     sleep = answer['options']['delay']['sleep']
     assert sleep == {'help': 'Seconds to wait', 'type': 'float', 'default': 1.0}
+    assert answer['armed'] == {}
+
+
+def test_lists_what_is_armed_with_the_behaviors(api: Api) -> None:
+    api('PUT', '/behavior', json={'name': 'delay', 'match': 'GET *'})
+    [rules] = api('GET', '/behaviors').json()['armed'].values()
+    options = {'sleep': 5.0, 'before': False, 'match': 'GET *', 'nth': None, 'times': None}
+    assert rules == [{'name': 'delay', 'percent': 100, 'options': options, 'seen': 0, 'matched': 0, 'hits': 0}]
 
 
 def test_tells_and_changes_the_backend(api: Api, served: ServedProxy) -> None:

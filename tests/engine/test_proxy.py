@@ -335,8 +335,85 @@ UNREADABLE = {
 }
 
 
+class TestWhatRulesSee:
+    """How many exchanges there were since rules were armed, how many have matched, and what is said if none has."""
+
+    def counts(self, proxy: Proxy) -> list[tuple[int, int, int]]:
+        return [(rule['seen'], rule['matched'], rule['hits']) for rule in proxy.status()['behaviors']]
+
+    def ask(self, peers: tuple[Peer, Peer], *requests: bytes) -> None:
+        """Let the backend answer each request with PONG."""
+        client, backend = peers
+        for request in requests:
+            client.send(request)
+            backend.recv_exactly(len(request))
+            backend.send(b'+PONG\r\n')
+            client.recv_exactly(7)
+
+    def test_requests_that_match(self, raw_backend: RawBackend) -> None:
+        """The link remembers requests that match nothing: they are counted each time all the same."""
+        with Proxy(raw_backend.address, 'redis') as proxy:
+            peers = join(proxy, raw_backend)
+            self.ask(peers, b'PING\r\n', b'SET a 1\r\n')
+            proxy.set_behavior("delay(match='SET *', sleep=0),delay(match='SET b', nth=2, sleep=0)")
+            self.ask(peers, *[b'PING\r\n'] * 5)
+            assert self.counts(proxy) == [(5, 0, 0), (5, 0, 0)]
+            self.ask(peers, b'SET a 1\r\n', b'PING\r\n', b'SET b 1\r\n')
+            self.ask(join(proxy, raw_backend), b'SET b 1\r\n', b'PING\r\n')
+            assert self.counts(proxy) == [(10, 3, 3), (10, 2, 0)]
+
+    @every_language
+    def test_every_exchange_matches_a_rule_without_limits(self, raw_backend: RawBackend, language: Language) -> None:
+        with make_proxy(raw_backend, language.protocol) as proxy:
+
+            def ask(client: Peer, backend: Peer) -> None:
+                for _ in range(20):
+                    client.send(language.request)
+                    backend.recv_exactly(len(language.request))
+                    backend.send(language.reply)
+                    client.recv_exactly(len(language.reply))
+
+            old = join(proxy, raw_backend)
+            ask(*old)
+            assert self.counts(proxy) == [(0, 0, 0)], 'nothing is armed'
+            proxy.set_behavior('0.0001:hang')
+            ask(*old)
+            new = join(proxy, raw_backend)
+            ask(*new)
+            assert self.counts(proxy) == [(40, 40, 0)]
+            for peer in (*old, *new):
+                peer.close()
+            eventually(lambda: not proxy.links())
+            assert self.counts(proxy) == [(40, 40, 0)]
+            proxy.set_behavior('0.0001:hang')
+            assert self.counts(proxy) == [(0, 0, 0)]
+            ask(*join(proxy, raw_backend))
+            assert self.counts(proxy) == [(20, 20, 0)]
+
+    def test_nothing_that_matches_is_a_warning(self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture) -> None:
+        with Proxy(raw_backend.address, 'redis', behavior="50:error(match='SETT *')") as proxy:
+            peers = join(proxy, raw_backend)
+            with proxy.with_behavior("error(match='SET b'),delay(match='PING', sleep=0),delay(match='GET *', sleep=0)"):
+                assert not caplog.messages, 'there were no requests yet'
+                self.ask(peers, b'PING\r\n')
+            assert caplog.messages == [
+                "proxy vaurien: error(match='SET b'): matched 0 of 1 exchanges, applied to 0",
+                "proxy vaurien: delay(sleep=0.0, match='GET *'): matched 0 of 1 exchanges, applied to 0",
+            ]
+            self.ask(peers, b'PING\r\n', b'PING\r\n')
+            caplog.clear()
+            with pytest.raises(TimeoutError) as caught:
+                proxy.wait_for_fault(0.01)
+            report = "50:error(match='SETT *'): matched 0 of 2 exchanges, applied to 0"
+            assert str(caught.value) == f'no fault within 0.01 s; {report}'
+        assert caplog.messages == [f'proxy vaurien: {report}']
+
+
 class TestUnreadable:
     """Links on which rules cannot see the requests."""
+
+    def warnings(self, caplog: pytest.LogCaptureFixture) -> list[str]:
+        return [message for message in caplog.messages if 'on links with' in message]
 
     def become(self, proxy: Proxy, backend: RawBackend, conversation: list[tuple[bytes, bytes]]) -> Peer:
         """Return a client whose link nobody can read any more."""
@@ -358,11 +435,11 @@ class TestUnreadable:
         with Proxy(raw_backend.address, protocol, behavior=rule if is_armed else 'dummy') as proxy:
             self.become(proxy, raw_backend, conversation)
             self.become(proxy, raw_backend, conversation)
-            assert len(caplog.messages) == is_armed
+            assert len(self.warnings(caplog)) == is_armed
             proxy.set_behavior(rule)
             proxy.set_behavior('hang', match='nothing of that')
             self.become(proxy, raw_backend, conversation)
-        (message,) = caplog.messages
+        (message,) = self.warnings(caplog)
         assert message.startswith(f'proxy vaurien: on links with {reason}, rules see opaque bytes')
         assert message.endswith(advice) or f'{advice} ' in message
 
@@ -371,7 +448,7 @@ class TestUnreadable:
             for name in ('TLS', 'STARTTLS'):
                 self.become(proxy, raw_backend, UNREADABLE[name][1])
             proxy.set_behavior('error', match='QUIT')
-        assert [message.split(',')[0] for message in caplog.messages] == [
+        assert [message.split(',')[0] for message in self.warnings(caplog)] == [
             'proxy vaurien: on links with TLS',
             'proxy vaurien: on links with STARTTLS',
         ]
@@ -381,11 +458,11 @@ class TestUnreadable:
             self.become(proxy, raw_backend, UNREADABLE['TLS'][1])
             proxy.cut_link(1)
             proxy.set_behavior('error', match='PING')
-        assert not caplog.messages
+        assert not self.warnings(caplog)
 
     def test_are_none_if_the_messages_have_ended(
         self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture
     ) -> None:
         with Proxy(raw_backend.address, 'redis', behavior="error(match='PING')") as proxy:
             self.become(proxy, raw_backend, [(b'MONITOR\r\n', b'+OK\r\n')])
-        assert not caplog.messages
+        assert not self.warnings(caplog)

@@ -79,7 +79,8 @@ def test_status() -> None:
     made = rule('delay', 20.0, match='GET *', nth=2).arm(TCP)
     made.is_for('GET a')
     options = {'sleep': 1.0, 'before': True, 'match': 'GET *', 'nth': '2', 'times': None}
-    assert made.status() == {'name': 'delay', 'percent': 20.0, 'options': options, 'matched': 1, 'hits': 0}
+    counts = {'seen': 3, 'matched': 1, 'hits': 0}
+    assert made.status(3) == {'name': 'delay', 'percent': 20.0, 'options': options, **counts}
 
 
 class TestTranslation:

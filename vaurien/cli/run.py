@@ -78,7 +78,7 @@ def serve(settings: Settings, read_again: Callable[[], Settings] | None = None) 
         if control:
             control.stop()
     for proxy in proxies.values():
-        print_line(summarize(proxy.status(), alone=settings.proxies is None))
+        print_line(summarize(proxy.status(), proxy.report_rules(), alone=settings.proxies is None))
     return 0
 
 
@@ -167,14 +167,17 @@ def _describe(rule: Rule) -> str:
     return f'{rule.percent:g}% {rule.name}{options}'
 
 
-def summarize(status: ProxyStatus, *, alone: bool = True) -> str:
-    """Return what is printed about a proxy at the end. It has its name, unless it is *alone*."""
+def summarize(status: ProxyStatus, rules: Sequence[str], *, alone: bool = True) -> str:
+    """Return what is printed about a proxy at the end, with a line for each of its *rules*.
+
+    It has its name, unless it is *alone*.
+    """
     faults = ', '.join(f'{count} {name}' for name, count in sorted(status['faults'].items())) or 'none'
     moved = status['bytes']
     named = '' if alone else f'{status["name"]}: '
     counts = f'{named}links: {status["links"]["total"]}, exchanges: {status["exchanges"]}'
     volume = f'upstream: {human_bytes(moved["upstream"])}, downstream: {human_bytes(moved["downstream"])}'
-    return f'{counts}, {volume}\nfaults: {faults}'
+    return '\n'.join([f'{counts}, {volume}', *rules, f'faults: {faults}'])
 
 
 def human_bytes(count: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypedDict
 
 from vaurien.records.faults import Fault
-from vaurien.records.status import LinkStatus
+from vaurien.records.status import LinkStatus, RuleStatus
 
 
 class Done(TypedDict):
@@ -35,10 +35,11 @@ class OptionAnswer(TypedDict):
 
 
 class BehaviorsAnswer(TypedDict):
-    """The behaviors that can be armed, and the options of each."""
+    """The behaviors that can be armed, the options of each, and the rules that are in effect on each proxy."""
 
     behaviors: list[str]
     options: dict[str, dict[str, OptionAnswer]]
+    armed: dict[str, list[RuleStatus]]
 
 
 class FaultsAnswer(TypedDict):

@@ -65,9 +65,11 @@ class ControlApi:
         _send(resp, DONE)
 
     def on_get_behaviors(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """List the behaviors that can be armed."""
-        options = list_options()
-        _send(resp, BehaviorsAnswer(behaviors=list(options), options=options))
+        """List the behaviors that can be armed, and the rules that are."""
+        options, pause = list_options(), get_turns().begin()
+        armed = {name: proxy.list_armed() for name, proxy in pausing(list(self._proxies.items()), pause)}
+        in_effect = {name: rules for name, rules in armed.items() if rules}
+        _send(resp, BehaviorsAnswer(behaviors=list(options), options=options, armed=in_effect))
 
     def on_get_backend(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Get the backend of a proxy."""

@@ -8,7 +8,7 @@ from typing import Protocol
 from vaurien.address import Address
 from vaurien.protocols.base import BaseProtocol
 from vaurien.records.fault_log import FaultLog
-from vaurien.records.status import LinkStatus
+from vaurien.records.status import LinkStatus, RuleStatus
 from vaurien.rules.rule import Rule
 from vaurien.settings import ProxySettings
 
@@ -41,6 +41,9 @@ class Controlled(Protocol):
     @property
     def rules(self) -> Sequence[Rule]:
         """The rules that are armed."""
+
+    def list_armed(self) -> list[RuleStatus]:
+        """Return the status of each rule that may be applied to an exchange."""
 
     @property
     def backend(self) -> Address:

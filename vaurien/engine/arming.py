@@ -18,6 +18,7 @@ from vaurien.plugins.failures import warn_failed
 from vaurien.protocols.base import BaseProtocol
 from vaurien.records.faults import Fault
 from vaurien.records.observer import ObservedLink, Observers
+from vaurien.records.status import RuleStatus
 from vaurien.rules.rule import Rule
 from vaurien.rules.selector import Describe, Draws, Selector
 
@@ -54,6 +55,13 @@ class Arming:
         is_harmful = any(rule.is_harmful for rule in armed)
         self.rules, self.selector = armed, Selector(armed, self.seed) if is_harmful else None
         return armed
+
+    def list_rules(self, exchanges: int, pause: Callable[[], object] = go_on) -> list[RuleStatus]:
+        """Return the status of each rule, after so many *exchanges* since they were armed."""
+        selector = self.selector
+        seen = exchanges if selector is not None else 0
+        matched = None if selector is None or selector.is_limited else seen
+        return [rule.status(seen, matched) for rule in pausing(self.rules, pause)]
 
     def draws(self, link: ObservedLink) -> Draws | ObservedDraws | None:
         """Return the draws for the exchanges of a link; None if all of them pass."""

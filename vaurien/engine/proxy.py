@@ -6,7 +6,7 @@ import logging
 import os
 import secrets
 from _socket import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any
@@ -16,6 +16,7 @@ import msgspec
 
 from vaurien import __version__
 from vaurien.address import Address
+from vaurien.clock import go_on
 from vaurien.engine import loops
 from vaurien.engine.arming import Arming
 from vaurien.engine.idle import IdleWatch
@@ -31,7 +32,7 @@ from vaurien.protocols.base import BaseProtocol
 from vaurien.records.counters import Counters
 from vaurien.records.fault_log import FaultLog
 from vaurien.records.observer import Observer, Observers
-from vaurien.records.status import LimitsStatus, ProxyStatus
+from vaurien.records.status import LimitsStatus, ProxyStatus, RuleStatus
 from vaurien.rules.behaviors import format_rules
 from vaurien.rules.rule import Rule
 from vaurien.settings import OPTIONS, ProxySettings
@@ -68,6 +69,8 @@ class ProxyServer:
         self.toxics = Toxics(self.links, self.seed, lambda: self.links_total, self.counters, self.runtime.turns)
         #: Why messages of links could not be read while rules were armed; each reason was logged.
         self._unreadable: set[str] = set()
+        #: How many exchanges there were when the rules were armed.
+        self._exchanges_before = 0
         self._began = monotonic()
         self._listener: Listener | None = None
         self._idle_watch: IdleWatch | None = None
@@ -305,14 +308,28 @@ class ProxyServer:
     def arm(self, rules: Sequence[Rule]) -> None:
         """Replace what is armed, from the next exchange on, and end what runs. Raise `ConfigError`."""
         pause = self.runtime.turns.begin()
+        unmatched = self._report_unmatched(pause)
         armed = self.arming.arm(rules, pause)
+        _warn(self.name, unmatched)
         self.faults.renew()
+        self._exchanges_before = self.counters.closed_exchanges
         for link in list(self.links.values()):
             if armed is not self.rules:  # who has armed others meanwhile goes on
                 return
+            self._exchanges_before += link.counts().exchanges
             if not link.closed:
                 link.rearm()
             pause()
+
+    def warn_unmatched(self) -> None:
+        """Warn of the rules that are for some requests only and have matched none."""
+        _warn(self.name, self._report_unmatched())
+
+    def _report_unmatched(self, pause: Callable[[], object] = go_on) -> list[str]:
+        if not any(rule.is_unmatched for rule in pausing(self.rules, pause)):
+            return []
+        rules = [(rule, status) for rule, status in self._list_rules(pause) if rule.is_unmatched and status['seen']]
+        return [_report(rule, status) for rule, status in rules]
 
     def check(self, settings: ProxySettings) -> None:
         """Raise `ConfigError` if `configure` or `arm` would not take what *settings* have."""
@@ -355,6 +372,18 @@ class ProxyServer:
 
     # What is known
 
+    def list_armed(self) -> list[RuleStatus]:
+        """Return the status of each rule that may be applied to an exchange."""
+        return [status for rule, status in self._list_rules() if rule.is_harmful]
+
+    def report_rules(self) -> list[str]:
+        """Return a line for each of these rules: how many exchanges have matched it, and how many it was applied to."""
+        return [_report(rule, status) for rule, status in self._list_rules() if rule.is_harmful]
+
+    def _list_rules(self, pause: Callable[[], object] = go_on) -> list[tuple[Rule, RuleStatus]]:
+        exchanges = self.counters.counts(pause).exchanges - self._exchanges_before
+        return list(zip(self.rules, self.arming.list_rules(exchanges), strict=True))
+
     def status(self) -> ProxyStatus:
         """Return everything about the running proxy."""
         pause = self.runtime.turns.begin()
@@ -377,7 +406,7 @@ class ProxyServer:
             'protocol': settings.protocol,
             'protocol_options': self.protocol_options,
             'behavior': format_rules(self.rules, pause),
-            'behaviors': [rule.status() for rule in pausing(self.rules, pause)],
+            'behaviors': self.arming.list_rules(counts.exchanges - self._exchanges_before, pause),
             'toxics': [rule.status() for rule in pausing(list(self.toxics), pause)],
             'seed': self.seed,
             'settings': limits,
@@ -386,6 +415,16 @@ class ProxyServer:
             'bytes': {'upstream': counts.upstream_received, 'downstream': counts.downstream_received},
             'faults': self.counters.behavior_hits(),
         }
+
+
+def _report(rule: Rule, status: RuleStatus) -> str:
+    seen, matched, hits = status['seen'], status['matched'], status['hits']
+    return f'{format_rules([rule])}: matched {matched} of {seen} exchanges, applied to {hits}'
+
+
+def _warn(name: str, unmatched: Sequence[str]) -> None:
+    for text in unmatched:
+        logger.warning('proxy %s: %s', name, text)
 
 
 def _look_up_all(addresses: Sequence[Address]) -> list[Address]:

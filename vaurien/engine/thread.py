@@ -120,6 +120,7 @@ class ProxyThread:
         else:
             started.release()
             self._stop.wait()
+            server.warn_unmatched()
             server.shut_down()
         finally:
             hub.destroy(destroy_loop=True)

@@ -55,6 +55,11 @@ class Counters(Observer):
         """Keep the counts of a link that is no longer among those that are open."""
         self._closed = Counts._make(map(add, self._closed, link.counts()))
 
+    @property
+    def closed_exchanges(self) -> int:
+        """The exchanges of the links that have closed."""
+        return self._closed.exchanges
+
     def counts(self, pause: Callable[[], object] = go_on) -> Counts:
         """Return the counts of all links together. *pause* is called after each link: meanwhile some may close."""
         total, links = list(self._closed), list(self._links.values())

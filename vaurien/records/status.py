@@ -6,12 +6,16 @@ from typing import Any, TypedDict
 
 
 class RuleStatus(TypedDict):
-    """A rule: its share of the exchanges in percent, how many matched it, and how many it was applied to."""
+    """A rule: its share of the exchanges in percent, how many it saw, how many matched, how many it was applied to.
+
+    They are counted since it was armed, while anything but ``dummy`` is armed.
+    """
 
     name: str
     percent: float
     #: Every option with its value.
     options: dict[str, Any]
+    seen: int
     matched: int
     hits: int
 

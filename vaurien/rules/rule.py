@@ -36,7 +36,7 @@ class Rule:
     nth: Ordinals | None = field(init=False, repr=False)
     times: int | None = field(init=False, repr=False)
     #: The number of exchanges that matched, and of those that it was applied to. The first is counted only if a rule
-    #: of the proxy has limits.
+    #: of the proxy has limits: otherwise every exchange matches, and none needs to be looked at for that.
     matched: int = field(default=0, init=False, repr=False, compare=False)
     hits: int = field(default=0, init=False, repr=False, compare=False)
     #: The behavior at work. Only what `arm` returns has it.
@@ -62,6 +62,11 @@ class Rule:
     def is_limited(self) -> bool:
         """Whether it is for some exchanges only."""
         return not (self.match is None and self.nth is None and self.times is None)
+
+    @property
+    def is_unmatched(self) -> bool:
+        """Whether it is for requests that match a pattern, and there was none."""
+        return self.is_harmful and self.match is not None and not self.matched
 
     def over(self, *defaults: Mapping[str, Any]) -> Rule:
         """Return the rule with checked options from *defaults* where none was given, the first of them first.
@@ -110,12 +115,16 @@ class Rule:
         self.hits += is_due
         return is_due and self.kind.name != Dummy.name
 
-    def status(self) -> RuleStatus:
-        """Return what the control API shows."""
+    def status(self, seen: int = 0, matched: int | None = None) -> RuleStatus:
+        """Return what the control API shows. There were *seen* exchanges since it was armed.
+
+        *matched* is how many of them have matched, if they were not counted.
+        """
         return {
             'name': self.name,
             'percent': self.percent,
             'options': to_builtins(self.options, enc_hook=str),
-            'matched': self.matched,
+            'seen': seen,
+            'matched': self.matched if matched is None else matched,
             'hits': self.hits,
         }

@@ -109,10 +109,21 @@ def test_status_is_aligned_for_people(host: str, command: Command) -> None:
     told = {line.split()[0]: line.split(maxsplit=1)[1] for line in lines}
     assert told['pid'] == str(command.pid)
     assert told['proxy'] == command.address
-    assert told['behaviors.delay'] == '100%, sleep 2.0, before true, matched 0, hits 0'
+    assert told['behaviors.delay'] == '100%, sleep 2.0, before true, seen 0, matched 0, hits 0'
     assert told['links.open'] == '0'
     assert told['faults'] == 'none'
     assert told['settings.idle_timeout'] == 'none'
+
+
+def test_rules_are_lines(host: str) -> None:
+    done('--host', host, 'set-behavior', "20:delay(match='GET *'),50:hang")
+    lines = [line.split('\t') for line in done('--host', host, 'rules').splitlines()]
+    assert [[line[0], line[1], *line[3:]] for line in lines] == [
+        ['delay', '20.0', '0', '0', '0'],
+        ['hang', '50.0', '0', '0', '0'],
+    ]
+    assert 'match' in lines[0][2]
+    assert 'nth' not in lines[0][2]
 
 
 def test_status_tells_of_toxics(host: str, command: Command) -> None:

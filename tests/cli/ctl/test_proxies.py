@@ -192,6 +192,12 @@ class TestOneOfSeveral:
         assert done('get-backend', '--proxy=db') == 'localhost:1\n'
         assert process.proxy('db').get_backend() == 'localhost:1'
 
+    def test_rules_of_each(self, redis: Client) -> None:
+        done('--proxy', 'redis', 'set-behavior', 'hang')
+        lines = [line.split('\t')[:2] for line in done('rules').splitlines()]
+        assert lines == [['redis', 'hang']]
+        assert done('rules', '--proxy', 'redis').split('\t')[0] == 'hang'
+
     def test_without_a_name(self, redis: Client) -> None:
         for command in (['get-behavior'], ['clear-faults'], ['set-behavior', 'hang']):
             said = failed(2, *command)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from vaurien.cli.ctl.command import Command, argument
+from vaurien.cli.ctl.command import Command, argument, ask_each
 from vaurien.cli.ctl.options import add_options, parse_options
 from vaurien.client import Client
 from vaurien.console.output import make_printable, print_line
+from vaurien.console.table import print_rows
+
+#: What is printed of a rule.
+COLUMNS = ('name', 'percent', 'options', 'seen', 'matched', 'hits')
 
 SET_BEHAVIOR = """\
 Arm a behavior for every exchange, from the next one on, or several behaviors by weight: 20:error,10:delay.
@@ -25,6 +30,24 @@ def list_behaviors(client: Client, arguments: Namespace) -> list[str]:
 def show_names(names: Sequence[str]) -> None:
     """Print each name on a line."""
     print_line('\n'.join(map(make_printable, names)))
+
+
+def list_rules(client: Client, arguments: Namespace) -> Any:
+    """Return the rules that are armed; if there are several proxies, those of each by its name."""
+    return ask_each(client, lambda one: one.status()['behaviors'])
+
+
+def show_rules(rules: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Print each rule on a line, with its proxy first if there are several."""
+    columns = ('proxy', *COLUMNS) if isinstance(rules, Mapping) else COLUMNS
+    by_proxy = rules if isinstance(rules, Mapping) else {'': rules}
+    found = [{**rule, 'proxy': name} for name, own in by_proxy.items() for rule in own]
+    chosen = [{**rule, 'options': _drop_unset(rule['options'])} for rule in found]
+    print_rows(columns, [[rule[column] for column in columns] for rule in chosen], 'no rules')
+
+
+def _drop_unset(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def get_behavior(client: Client, arguments: Namespace) -> str:
@@ -58,6 +81,19 @@ COMMANDS = (
   vaurienctl get-behavior --proxy redis
       what is armed on one of several proxies""",
         description='Print what is armed, as set-behavior takes it.',
+        of_proxy=True,
+    ),
+    Command(
+        'rules',
+        list_rules,
+        'list what is armed, and how often it has matched',
+        """\
+  vaurienctl rules
+      each rule that is armed: the exchanges since then, those that match, and those that it was applied to
+  vaurienctl rules --proxy redis --json
+      those of one of several proxies, for programs""",
+        show_rules,
+        'List the rules that are armed. One that has matched nothing of what was seen waits for the wrong requests.',
         of_proxy=True,
     ),
     Command(

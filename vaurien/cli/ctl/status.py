@@ -51,7 +51,8 @@ def _format_entry(entry: Mapping[str, Any]) -> str:
         attributes = [f'{name} {format_json(value)}' for name, value in entry['attributes'].items()]
         return ', '.join([f'{entry["type"]} {entry["stream"]}', *attributes, f'toxicity {entry["toxicity"]:g}'])
     given = [f'{name} {format_json(value)}' for name, value in entry['options'].items() if value is not None]
-    return ', '.join([f'{entry["percent"]:g}%', *given, f'matched {entry["matched"]}', f'hits {entry["hits"]}'])
+    counts = [f'{name} {entry[name]}' for name in ('seen', 'matched', 'hits')]
+    return ', '.join([f'{entry["percent"]:g}%', *given, *counts])
 
 
 COMMANDS = (
