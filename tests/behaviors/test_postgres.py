@@ -7,13 +7,13 @@ import os
 import select
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
 
 from tests.behaviors.talk import connect
 from tests.peers import RawBackend
@@ -372,3 +372,106 @@ def test_psql(postgres: Server, behavior: str, options: dict[str, Any], code: in
     assert run.returncode == code
     assert said in run.stderr
     assert run.stdout == ('' if code else '1\n')
+
+
+class TestStatements:
+    """Tests behaviors that are aimed at a statement which is not the first of its request."""
+
+    BATCH = ('SELECT 1', 'SELECT 2', 'SELECT 3')
+
+    @staticmethod
+    def send(connection: psycopg.Connection[Any], statements: Sequence[str], apart: bool) -> None:
+        """Send a batch, all at once or each statement by itself, once the reply to the one before has come."""
+        pgconn = connection.pgconn
+        pgconn.enter_pipeline_mode()
+        for statement in statements:
+            pgconn.send_query_params(statement.encode(), [])
+            if apart:
+                pgconn.send_flush_request()
+                pgconn.flush()
+
+    @staticmethod
+    def results(connection: psycopg.Connection[Any], count: int) -> list[object]:
+        """Return what each statement of a batch gives, and the end of the batch; the connection is in order then."""
+        pgconn = connection.pgconn
+        pgconn.pipeline_sync()
+        found: list[object] = []
+        for _ in range(count):
+            result = next_result(connection)
+            is_row = result.status == ExecStatus.TUPLES_OK
+            found.append(result.get_value(0, 0) if is_row else result.error_field(DiagnosticField.SQLSTATE))
+            assert next_result(connection) is None
+        assert next_result(connection).status == ExecStatus.PIPELINE_SYNC
+        pgconn.exit_pipeline_mode()
+        assert one(connection) == 1
+        return found
+
+    @pytest.mark.parametrize('apart', [False, True])
+    @pytest.mark.parametrize('behavior', ['dummy', 'delay', 'error'])
+    def test_in_a_batch(self, postgres: Server, behavior: str, apart: bool) -> None:
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
+            options = {'delay': {'sleep': 0.1, 'before': False}, 'error': FAILURE}.get(behavior, {})
+            proxy.set_behavior(behavior, match='SELECT 2', **options)
+            self.send(connection, self.BATCH, apart)
+            then = [b'40001', None] if behavior == 'error' else [b'2', b'3']
+            assert self.results(connection, 3) == [b'1', *then]
+            assert proxy.status()['faults'] == ({} if behavior == 'dummy' else {behavior: 1})
+
+    def test_the_error_comes_at_once(self, postgres: Server) -> None:
+        """The client need not send its Sync first; the next batch is untouched."""
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
+            proxy.set_behavior('error', match='SELECT 2', **FAILURE)
+            self.send(connection, self.BATCH[:2], apart=True)
+            assert [next_result(connection) and None, next_result(connection)] == [None, None]
+            assert next_result(connection).error_field(DiagnosticField.SQLSTATE) == b'40001'
+            assert next_result(connection) is None
+            assert self.results(connection, 0) == []
+            proxy.set_behavior('dummy')
+            self.send(connection, self.BATCH, apart=True)
+            assert self.results(connection, 3) == [b'1', b'2', b'3']
+
+    @pytest.mark.parametrize('behavior', ['blackout', 'abort'])
+    def test_that_cost_the_connection(self, postgres: Server, behavior: str) -> None:
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
+            proxy.set_behavior(behavior, match='SELECT $1', nth=2)
+            with pytest.raises(psycopg.OperationalError):
+                connection.cursor().executemany('SELECT %s', [(1,), (2,), (3,)])
+            assert proxy.status()['faults'] == {behavior: 1}
+
+    def test_in_a_query(self, postgres: Server) -> None:
+        """Of a text that arrives in pieces, the first ones are statements of their own."""
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
+            proxy.set_behavior('error', match='SELECT 2', **FAILURE)
+            for rest in ('SELECT 3', f"SELECT '{'x' * 10**6}'"):
+                connection.pgconn.send_query(f'SELECT 1; SELECT 2; {rest}'.encode())
+                assert next_result(connection).get_value(0, 0) == b'1'
+                assert next_result(connection).error_field(DiagnosticField.SQLSTATE) == b'40001'
+                assert next_result(connection) is None
+            assert proxy.status()['faults'] == {'error': 2}
+
+    def test_a_fatal_error_comes_behind_what_was_done(self, postgres: Server) -> None:
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
+            proxy.set_behavior('error', match='SELECT 2')
+            connection.pgconn.send_query(b'SELECT 1; SELECT 2')
+            assert next_result(connection).get_value(0, 0) == b'1'
+            assert next_result(connection).error_field(DiagnosticField.SQLSTATE) == b'57P01'
+            connection.close()
+
+    def test_nobody_comes_to_it(self, postgres: Server) -> None:
+        """An error of the server's own comes first."""
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
+            proxy.set_behavior('error', match='SELECT 2', **FAILURE)
+            assert raised(lambda: one(connection, 'SELECT 1/0; SELECT 2')) == 'psycopg.errors.DivisionByZero 22012'
+            self.send(connection, ['SELECT 1/0', 'SELECT 2'], apart=False)
+            assert self.results(connection, 2) == [b'22012', None]
+
+    def test_statements_are_counted(self, postgres: Server) -> None:
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
+            connection.execute('CREATE TEMPORARY TABLE counted (id int)')
+            proxy.set_behavior('error', match='INSERT*', nth=5, **FAILURE)
+            cursor = connection.cursor()
+            cursor.executemany('INSERT INTO counted VALUES (%s)', [(1,), (2,), (3,)])
+            with pytest.raises(psycopg.errors.SerializationFailure):
+                cursor.executemany('INSERT INTO counted VALUES (%s)', [(4,), (5,), (6,)])
+            assert one(connection, 'SELECT count(*) FROM counted') == 3
+            assert proxy.status()['behaviors'][0]['matched'] == 5

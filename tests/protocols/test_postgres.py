@@ -21,10 +21,12 @@ from vaurien.protocols.base import (
     PROMPT,
     REPLY,
     REQUEST,
+    STATEMENT,
     UNANSWERED,
     ErrorReply,
     Mark,
     Opaque,
+    Part,
 )
 from vaurien.protocols.postgres import Postgres
 
@@ -664,6 +666,85 @@ def test_statements_by_the_order_of_requests(sent: list[tuple[list[tuple[str, by
     describer.feed(waiting)
     describer.describe()
     describer.check(expected)
+
+
+class TestStatementsOfOneRequest:
+    """Tests what a rule can be aimed at within a batch, and within the text of a Query."""
+
+    FIRST, SECOND = (parse(b'a', b'SELECT 1') + DESCRIBE + bind(b'a') + EXECUTE for _ in range(2))
+
+    @pytest.mark.parametrize(
+        ('steps', 'further'),
+        [
+            ([FIRST], []),
+            ([FIRST, SECOND], [1]),
+            ([FIRST, bind(b'a') + EXECUTE, bind(b'a')], [1, 2]),
+            ([bind(b'b') + EXECUTE + EXECUTE, bind(b'a') + DESCRIBE + FLUSH, parse(b'', b'SELECT 2')], [1, 2]),
+            ([parse(b'', b''), bind(b'a')], [1]),
+            ([CLOSE + EXECUTE, FIRST, SECOND + CLOSE], [1, 2]),
+            ([parse(b'', BIG), message('B', b'\0' * 2 + BIG) + EXECUTE], []),
+        ],
+    )
+    def test_in_a_batch(self, steps: list[bytes], further: list[int]) -> None:
+        data = b''.join(steps) + SYNC
+        begins = [0, *accumulate(map(len, steps))]
+        for pieces in ways(data):
+            protocol = asked()
+            protocol.mark_statements(True)
+            given_back, marks = feeding.upstream(protocol, [*pieces, QUERY])
+            assert given_back == data + QUERY
+            assert [position for kind, position in marks if kind == STATEMENT] == [begins[number] for number in further]
+            rest = feeding.uncut(mark for mark in marks if mark[0] != STATEMENT)
+            assert rest == [(REQUEST, len(data)), (REQUEST, len(data + QUERY))]
+
+    def test_only_if_asked_for(self) -> None:
+        protocol = asked()
+        for wanted, marks in ((True, [HEAD, STATEMENT, END]), (False, [REQUEST])):
+            protocol.mark_statements(wanted)
+            assert [kind for kind, _ in protocol.feed_upstream(self.FIRST + self.SECOND + SYNC)[1]] == marks
+
+    def test_in_a_query(self) -> None:
+        query = message('Q', b"BEGIN; SELECT ';';\n COMMIT;\0")
+        assert asked().split(query) == [
+            (message('Q', b'BEGIN\0'), None),
+            (message('Q', b" SELECT ';'\0"), query[:11]),
+            (message('Q', b'\n COMMIT\0'), query[:23]),
+        ]
+        for request in (QUERY, STEPS + SYNC, message('Q', b'SELECT 1;\0'), message('Q', b';\0'), START, b'', b'Q'):
+            assert asked().split(request) == (Part(request),)
+
+    @pytest.mark.parametrize('is_cut', [False, True])
+    def test_refused(self, is_cut: bool) -> None:
+        """Everything passes but the server's error and the end; an error of another statement is the client's."""
+        own = message('E', b'SERROR\0C42703\0Mcolumn "injected by vaurien" does not exist\0\0')
+        for lead in (message('Q', b'BEGIN;\0')[:-1], b''):
+            for error, shown in ((own, b''), (FAILURE, FAILURE)):
+                protocol = asked()
+                protocol.begin_fault(QUERY, 'seed', 0, lead)
+                refusal = protocol.refuse()
+                assert lead[5:] in refusal.request
+                assert b'injected by vaurien' in refusal.request
+                reply = ROWS + COMPLETE + NOTICE + error + READY
+                pieces = feeding.single(reply) if is_cut else [reply]
+                assert b''.join(map(refusal.feed, pieces)) == ROWS + COMPLETE + NOTICE + shown
+                assert refusal.rest == READY
+                assert refusal.is_met == (error is own)
+
+    def test_what_was_dropped_is_not_prepared(self) -> None:
+        """The statement without a name is none, as on the server, where a failed Parse destroys it first."""
+        protocol = asked()
+        describer = feeding.Describer(protocol, 0)
+        first = parse(b'a', b'SELECT 1') + parse(b'', b'SELECT 2') + SYNC
+        describer.feed(first)
+        protocol.feed_downstream(READY)
+        dropped = parse(b'b', b'SELECT 3') + close(b'a') + parse(b'', b'SELECT 4') + SYNC
+        describer.feed(dropped)
+        describer.feed(bind(b'a') + SYNC)
+        describer.feed(bind(b'b') + SYNC)
+        describer.feed(bind(b'') + SYNC)
+        protocol.on_dropped(len(first), len(first + dropped))
+        describer.describe()
+        assert describer.texts[2:] == ['SELECT 1', 'Bind b', 'Bind']
 
 
 class TestError:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
 
 from vaurien.behaviors.dummy import Dummy
+from vaurien.rules.match import Ordinals, Pattern
 from vaurien.rules.rule import Rule
 from vaurien.rules.selector import Selector
 
@@ -104,6 +105,34 @@ def test_what_need_not_be_drawn_passes(percent: float) -> None:
 
 class Aimed(Dummy):
     name = 'aimed'
+
+
+def draw_statements(rules: Sequence[Rule], statements: Sequence[str]) -> list[Rule | None]:
+    draws = Selector(rules, 1).draws(1)
+    return [
+        draws.draw(5, text.encode(), lambda request: (request.decode(), True), number)
+        for number, text in enumerate(statements)
+    ]
+
+
+def test_each_statement_of_an_exchange_is_matched_and_counted() -> None:
+    rule = Rule(Aimed, given={'match': Pattern.parse('a*'), 'nth': Ordinals.parse('2+')})
+    assert draw_statements([rule], ['a', 'b', 'a', 'c', 'a']) == [None, None, rule, None, rule]
+    assert rule.matched == 3
+
+
+def test_a_rule_without_a_pattern_is_for_the_first_statement() -> None:
+    third = Rule(Aimed, given={'nth': Ordinals.parse('2')})
+    assert draw_statements([third], ['a'] * 3) == [None] * 3
+    assert third.matched == 1
+    assert [rule is not None for rule in draw_statements([Rule(Aimed)], ['a'] * 3)] == [True, False, False]
+
+
+def test_statements_of_an_exchange_draw_for_themselves() -> None:
+    rules = [Rule(Aimed, 50.0, {'match': Pattern.parse('a*')})]
+    drawn = [[rule is not None for rule in draw_statements(rules, ['a'] * 1000)] for _ in range(2)]
+    assert 400 < sum(drawn[0]) < 600
+    assert drawn[0] == drawn[1]
 
 
 PATTERNS: dict[str, Callable[[str], bool]] = {

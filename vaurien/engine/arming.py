@@ -76,9 +76,10 @@ class Arming:
         protocol: BaseProtocol,
         position: int,
         request: bytes,
+        lead: bytes | None = None,
     ) -> None:
         """Prepare the protocol for a behavior that begins on a request at *position*, and record the fault."""
-        protocol.begin_fault(request, f'{self.seed}/{link.number}/{exchange}', position)
+        protocol.begin_fault(request, f'{self.seed}/{link.number}/{exchange}', position, lead)
         text = self.describe(protocol, position, request)
         options = to_builtins(behavior.values, enc_hook=str)
         fault = Fault(
@@ -132,13 +133,15 @@ class ObservedDraws:
         self._link = link
         self._on_request = on_request
 
-    def draw(self, exchange: int, request: bytes = b'', describe: Describe | None = None) -> Rule | None:
+    def draw(
+        self, exchange: int, request: bytes = b'', describe: Describe | None = None, statement: int = 0
+    ) -> Rule | None:
         """Show the request to the observers; return the rule that the exchange draws, as `Draws` does."""
         if describe is not None:
             text = partial(_describe, describe, request)
             for on_request in self._on_request:
                 on_request(self._link, exchange, text)
-        return None if self._draws is None else self._draws.draw(exchange, request, describe)
+        return None if self._draws is None else self._draws.draw(exchange, request, describe, statement)
 
 
 def _describe(describe: Describe, request: bytes) -> str:

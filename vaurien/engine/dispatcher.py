@@ -5,17 +5,36 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from functools import partial
 
-from vaurien.behaviors.dummy import Dummy
+from vaurien.engine.arming import ObservedDraws
 from vaurien.engine.exchange import Exchange
 from vaurien.engine.stream import Stream
 from vaurien.engine.traffic import Traffic, TrafficLink
-from vaurien.framing.marks import END, GREETING, LAST_OPENING, NOTHING, OPAQUE, REPLY, REQUEST, UNANSWERED, Mark, Opaque
+from vaurien.framing.marks import (
+    END,
+    GREETING,
+    LAST_OPENING,
+    NOTHING,
+    OPAQUE,
+    REPLY,
+    REQUEST,
+    STATEMENT,
+    UNANSWERED,
+    Mark,
+    Opaque,
+)
+from vaurien.framing.parts import Part
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.tcp import TCP
+from vaurien.rules.rule import Rule
+from vaurien.rules.selector import Draws
 
 #: How TLS begins: a record of type handshake, of version 3.x (RFC 8446, 5.1).
 _CLIENT_HELLO = re.compile(rb'\x16\x03[\x01-\x04]')
+
+#: So many bytes of a statement are enough for its text.
+_SHOWN = 1024
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +57,7 @@ class Dispatcher(Traffic):
         '_boundary',
         '_draws',
         '_exchange',
+        '_statements',
         'exchanges',
         'is_broken',
         'link',
@@ -57,7 +77,10 @@ class Dispatcher(Traffic):
         self._exchange: Exchange | None = None
         #: Whether the backend has reset its connection while a behavior ran.
         self.is_broken = False
-        self._draws = link.arming.draws(link)
+        #: How many statements of the open request there were.
+        self._statements = 0
+        self._draws: Draws | ObservedDraws | None = None
+        self._arm()
         link.up.watch(self._on_first_request)
         link.down.watch(self._on_replies)
         #: Where, upstream, the last whole request ended.
@@ -108,8 +131,12 @@ class Dispatcher(Traffic):
         """Whether the link may do without: its bytes are opaque, and nothing is armed."""
         return self._exchange is None and self._draws is None and self.is_opaque
 
+    def _arm(self) -> None:
+        draws = self._draws = self.link.arming.draws(self.link)
+        self.protocol.mark_statements(draws is not None and draws.reads)
+
     def rearm(self) -> None:
-        self._draws = self.link.arming.draws(self.link)
+        self._arm()
         if self._exchange is not None:
             self._exchange.let_go()
 
@@ -147,7 +174,7 @@ class Dispatcher(Traffic):
         self._take_turn()
         return b''
 
-    def _forward(self, data: bytes, marks: Sequence[Mark]) -> bytes:
+    def _forward(self, data: bytes, marks: Sequence[Mark]) -> bytes:  # noqa: C901  # in one piece, as `_on_readable`
         """Return what goes on of *data*: requests up to the first that draws a behavior."""
         draws = self._draws if self._exchange is None else None
         is_opaque = False
@@ -156,14 +183,16 @@ class Dispatcher(Traffic):
             if kind <= LAST_OPENING:
                 self.exchanges += 1
                 if draws is not None and self.exchanges >= draws.quiet_until:
-                    rule = (
-                        draws.draw(self.exchanges, self._request(data, position), self._describe)
-                        if draws.reads
-                        else draws.draw(self.exchanges)
-                    )
-                    if rule is not None and rule.is_due():
-                        self._intercept(rule.behavior, data, marks[marks.index(mark) :])
-                        return b''
+                    if draws.reads:
+                        drawn = self._draw_each(draws, self._request(data, position))
+                        if drawn is not None:
+                            self._intercept(*drawn, data, marks[marks.index(mark) :])
+                            return b''
+                    else:
+                        rule = draws.draw(self.exchanges)
+                        if rule is not None and rule.is_due():
+                            self._intercept(rule, None, data, marks[marks.index(mark) :])
+                            return b''
                 self._asked += 1
             if kind == REQUEST or kind == END:  # noqa: SIM109  # faster than a look into a tuple
                 self._boundary = position
@@ -171,6 +200,11 @@ class Dispatcher(Traffic):
                 self._asked -= 1
             elif kind == OPAQUE:
                 is_opaque = True
+            elif kind == STATEMENT and draws is not None:
+                rule = self._draw_inside(draws, data, position)
+                if rule is not None:
+                    self._intercept_inside(rule, data, marks[marks.index(mark) :])
+                    return b''
         if is_opaque:
             self.link.up.forward(data)
             self.go_opaque()
@@ -182,13 +216,33 @@ class Dispatcher(Traffic):
         begin = self.link.up.held.position
         return data[max(0, self._boundary - begin) : end - begin]
 
+    def _draw_each(self, draws: Draws | ObservedDraws, request: bytes) -> tuple[Rule, Part | None] | None:
+        """Draw for each statement of a message; return the first rule that is due, and for which of several it is."""
+        parts = self.protocol.split(request)
+        self._statements = len(parts)
+        for number, part in enumerate(parts):
+            rule = draws.draw(self.exchanges, part.request, self._describe, number)
+            if rule is not None and rule.is_due():
+                return rule, part if len(parts) > 1 else None
+        return None
+
+    def _draw_inside(self, draws: Draws | ObservedDraws, data: bytes, position: int) -> Rule | None:
+        """Draw for a statement that begins at *position*, in a request that the backend has the beginning of."""
+        begin = position - self.link.up.held.position
+        describe = partial(self._describe_at, position)
+        rule = draws.draw(self.exchanges, data[begin : begin + _SHOWN], describe, self._statements)
+        self._statements += 1
+        return rule if rule is not None and rule.is_due() else None
+
     def _describe(self, request: bytes) -> tuple[str, bool]:
         """Return the text of a request, and whether those bytes will always have it on this link."""
-        return self.link.arming.describe(self.protocol, self._boundary, request), self.protocol.describes_itself(
-            request
-        )
+        return self._describe_at(self._boundary, request)
 
-    def _intercept(self, behavior: Dummy, data: bytes, marks: Sequence[Mark]) -> None:
+    def _describe_at(self, position: int, request: bytes) -> tuple[str, bool]:
+        protocol = self.protocol
+        return self.link.arming.describe(protocol, position, request), protocol.describes_itself(request)
+
+    def _intercept(self, rule: Rule, part: Part | None, data: bytes, marks: Sequence[Mark]) -> None:
         (kind, position), *rest = marks
         up = self.link.up
         passing = self._boundary - up.held.position
@@ -196,9 +250,18 @@ class Dispatcher(Traffic):
             up.forward(data[:passing])
             data = data[passing:]
         expects_reply = rest[:1] != [(UNANSWERED, position)]
-        self._exchange = Exchange(self, behavior, expects_reply=expects_reply)
+        self._exchange = Exchange(self, rule.behavior, expects_reply=expects_reply, part=part)
         own = [(END, position)] if kind == REQUEST else []
         up.hold(data, own + (rest if expects_reply else rest[1:]))
+        self._take_turn()
+
+    def _intercept_inside(self, rule: Rule, data: bytes, marks: Sequence[Mark]) -> None:
+        (_, position), *rest = marks
+        up = self.link.up
+        passing = position - up.held.position
+        up.forward(data[:passing])
+        self._exchange = Exchange(self, rule.behavior, is_inside=True)
+        up.hold(data[passing:], rest)
         self._take_turn()
 
     def pass_following(self) -> None:
@@ -219,7 +282,7 @@ class Dispatcher(Traffic):
         exchange = self._exchange
         if exchange is None or exchange.has_begun or self.link.closed:
             return
-        if self._asked == self._answered or not self.protocol.ordered:
+        if self._asked - exchange.is_inside == self._answered or not self.protocol.ordered:
             exchange.begin()
 
     # Downstream
@@ -269,6 +332,10 @@ class Dispatcher(Traffic):
     def count_request(self, exchange: Exchange) -> None:
         """Count a request that goes on to the backend, or was answered in its place, among those of the link."""
         self._asked += not exchange.reply_ended
+
+    def discount_request(self) -> None:
+        """Count a request no longer that has gone on in part: the backend does not see its end, and will not reply."""
+        self._asked -= 1
 
     def count_own_request(self) -> None:
         """Count a request of the proxy's own, whose reply comes before any other."""
@@ -328,7 +395,7 @@ class Dispatcher(Traffic):
             link.on_opaque(reason)
         self._send_or_hold(self.protocol.end_upstream())
         self.protocol = make_opaque_protocol(link.up, link.down)
-        self._draws = link.arming.draws(link)  # whose requests have other texts from here
+        self._arm()  # requests have other texts from here
         self._take_turn()
         self.pass_following()
         link.simplify()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from errno import EBADF
 from socket import SHUT_RD
@@ -138,17 +138,18 @@ class LinkEnd(End):
         return True
 
     def ask(self, request: bytes) -> bytes:
+        return b''.join(self.ask_for(request))
+
+    def ask_for(self, request: bytes) -> Iterator[bytes]:
         user, replies = self._user, self._inbound
         user.on_asking()
         self.sendall(request)
-        reply = b''
         while user.is_asking:
             self._await(replies)
             if not replies.held.data:
                 raise ConnectionResetError('the backend has gone')
-            reply += self._take(replies, len(replies.held.data))
+            yield self._take(replies, len(replies.held.data))
         replies.release()
-        return reply
 
     def answer(self, reply: ErrorReply) -> None:
         user = self._user

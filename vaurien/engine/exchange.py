@@ -13,6 +13,7 @@ from vaurien.behaviors.dummy import Dummy
 from vaurien.engine.end import LinkEnd
 from vaurien.engine.stream import MAX_HELD, Stream
 from vaurien.framing.marks import END, HEAD, OPAQUE, PROMPT, REPLY, REQUEST, Mark
+from vaurien.framing.parts import Part
 from vaurien.plugins.failures import warn_failed
 
 if TYPE_CHECKING:
@@ -33,16 +34,31 @@ class Exchange:
     """
 
     def __init__(
-        self, owner: Dispatcher, behavior: Dummy, *, greeting: bool = False, expects_reply: bool = True
+        self,
+        owner: Dispatcher,
+        behavior: Dummy,
+        *,
+        greeting: bool = False,
+        expects_reply: bool = True,
+        part: Part | None = None,
+        is_inside: bool = False,
     ) -> None:
-        """*greeting*: the backend spoke first; the request is empty, and the reply is what the backend said."""
+        """*greeting*: the backend spoke first; the request is empty, and the reply is what the backend said.
+
+        *part* is the statement that the behavior is for, of several in the request. *is_inside*: that is in the middle
+        of a request, of which the backend has got the beginning.
+        """
         self._owner = owner
         self._link = owner.link
         self._number = owner.exchanges
         self.behavior = behavior
         self.greeting = greeting
+        self._part = part
+        self.is_inside = is_inside
         #: Whether the behavior runs, or has run.
         self.has_begun = False
+        #: Where it began.
+        self._begin = 0
         self._greenlet: Greenlet | None = None
         #: Whether the request goes on to the backend.
         self.sending = False
@@ -56,7 +72,7 @@ class Exchange:
         #: Whether the client has its answer, and what else it sends is dropped for a while.
         self._is_lingering = False
         #: Whether the dispatcher has counted the request among those that go on, or were answered.
-        self.is_counted = greeting
+        self.is_counted = greeting or is_inside
         #: Whether the next reply is to a request of the proxy's own.
         self.is_asking = False
         self.expects_reply = expects_reply
@@ -68,9 +84,11 @@ class Exchange:
         """Start the behavior in a greenlet."""
         link, owner = self._link, self._owner
         self.has_begun = True
+        self._begin = link.up.held.position
         self._greenlet = link.runtime.spawn(self._run)
         held = link.up.held
-        link.arming.begin_fault(link, self._number, self.behavior, owner.protocol, held.position, bytes(held.data))
+        request, lead = self._part or Part(bytes(held.data), b'' if self.is_inside else None)
+        link.arming.begin_fault(link, self._number, self.behavior, owner.protocol, held.position, request, lead)
 
     def let_go(self) -> None:
         """End the behavior in the middle of whatever it does: it is no longer armed.
@@ -202,10 +220,13 @@ class Exchange:
             self._link.down.drop()
         elif not self.reply_ended:
             self._owner.protocol.withdraw()
+            if self.is_inside:
+                self._owner.discount_request()
         self.is_counted = True
         if not (self.request_ended or self._link.closed):
             client.settimeout(None)  # which the behavior has set for itself
             client.skip_message()
+        self._owner.protocol.on_dropped(self._begin, self._link.up.held.position)
         if self._is_torn:  # nobody knows where the next request begins, and the backend has not seen this one
             self._link.close()
 

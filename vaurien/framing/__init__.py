@@ -5,5 +5,7 @@
 - `lines`: lines, and stretches of known length between them
 - `statements`: prepared statements by their names
 - `error_reply`: an error, as the bytes that a server would send
+- `parts`: the statements of one request, and how the backend is made to refuse one of them
+- `sql`: where the statements of a text end
 - `effects`: what an error that was made up has to change in the backend
 """

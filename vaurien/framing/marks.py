@@ -29,6 +29,8 @@ PROMPT = 7
 GREETING = 8
 #: Either: framing ends here; what follows is opaque. `BaseProtocol.opaque` says why.
 OPAQUE = 9
+#: Upstream: a further statement of the open request begins here. Only if `BaseProtocol.mark_statements` asked for it.
+STATEMENT = 10
 
 #: No mark at all, shared.
 NOTHING: Sequence[Mark] = ()

@@ -49,6 +49,19 @@ class Statements:
         """Have names stand for nothing that were to stand for what the request at *position* has."""
         self._coming = [(at, name, None if at == position else known) for at, name, known in self._coming]
 
+    def forget(self, begin: int, end: int, none: Hashable) -> None:
+        """Have names stand for what they did although they were put between two positions; *none* stands for nothing.
+
+        Nothing after that was asked for yet.
+        """
+        kept = []
+        for at, name, statement in self._coming:
+            if not begin <= at < end:
+                kept.append((at, name, statement))
+            elif name == none:
+                kept.append((at, name, None))
+        self._coming = kept
+
     def go_to(self, position: int) -> None:
         """Go to *position*, behind the one before: what `find` returns from now on is right for it."""
         coming = self._coming

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ class End(ABC):
     @abstractmethod
     def ask(self, request: bytes) -> bytes:
         """Send the backend a request of the proxy's own; return the reply, which the client does not see."""
+
+    @abstractmethod
+    def ask_for(self, request: bytes) -> Iterator[bytes]:
+        """Do as `ask`, and yield the reply as it arrives."""
 
     @abstractmethod
     def send(self, data: bytes) -> int:

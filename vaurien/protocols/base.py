@@ -27,10 +27,12 @@ from vaurien.framing.marks import (
     PROMPT as PROMPT,
     REPLY as REPLY,
     REQUEST as REQUEST,
+    STATEMENT as STATEMENT,
     UNANSWERED as UNANSWERED,
     Mark as Mark,
     Opaque as Opaque,
 )
+from vaurien.framing.parts import Part as Part, Refusal as Refusal
 from vaurien.plugins.end import End
 from vaurien.plugins.options import Configurable, Option
 
@@ -70,6 +72,9 @@ class BaseProtocol(Configurable):
     request = b''
     #: Where it begins in the upstream.
     request_at = 0
+    #: If that is a statement in a request of several: what is before it in the same message, `split` says what. Empty:
+    #: everything before it went on. None: it is all of the request, or the beginning.
+    lead: bytes | None = None
     _chance = ''
     #: Whether what was fed behind `request` was taken for something else than it is after the error: the link calls
     #: `rewind`, and feeds it again.
@@ -87,12 +92,13 @@ class BaseProtocol(Configurable):
         """The source of chance for the reply to `request`: with the same seed it gives the same again."""
         return Random(self._chance)
 
-    def begin_fault(self, request: bytes, chance: str, position: int = 0) -> None:
+    def begin_fault(self, request: bytes, chance: str, position: int = 0, lead: bytes | None = None) -> None:
         """Prepare for a behavior that is about to be applied to *request*, which begins at *position*.
 
-        *chance* is the seed of `random`.
+        *chance* is the seed of `random`. See `lead` for that.
         """
         self.request = request
+        self.lead = lead
         self.request_at = position
         self._chance = chance
         vars(self).pop('random', None)
@@ -161,6 +167,22 @@ class BaseProtocol(Configurable):
         yield from ()
         return b''
 
+    # What protocols need of which one request may be made of several statements.
+
+    def split(self, request: bytes) -> Sequence[Part]:
+        """Return the statements that the message *request* has, at least one."""
+        return (Part(request),)
+
+    def mark_statements(self, wanted: bool) -> None:
+        """Mark with STATEMENT from now on, or no longer, where a further statement begins in a request of messages."""
+
+    def refuse(self) -> Refusal:
+        """Return what has the backend refuse `request`, which comes behind a `lead`.
+
+        The protocol has to expect the reply to that as the next one.
+        """
+        raise NotImplementedError
+
     # What few protocols need. Each hook is here for one or two of them, because bytes and marks do not tell everything
     # that these have to know. The defaults are right for all others.
 
@@ -197,6 +219,12 @@ class BaseProtocol(Configurable):
         In LMTP, a message has a reply for each recipient.
         """
         return reply
+
+    def on_dropped(self, begin: int, end: int) -> None:
+        """Note that the backend never gets what the client has sent between two positions.
+
+        In PostgreSQL, what is prepared there is not.
+        """
 
     def rewind(self, position: int) -> None:
         """Be as if everything up to *position* of the upstream had been answered, and nothing fed behind it.

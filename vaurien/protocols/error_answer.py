@@ -1,4 +1,4 @@
-"""Answering a request with an error, in the backend's place."""
+"""Answering a request, or a statement in it, with an error in the backend's place."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vaurien.framing.effects import Effects, Unanswered
+from vaurien.framing.error_reply import ErrorReply
 from vaurien.plugins.end import End
 from vaurien.protocols.base import BaseProtocol
 
@@ -16,7 +17,12 @@ def answer_with_error(protocol: BaseProtocol, client: End, backend: End, choice:
     Return whether it was answered: a request passes if the backend is bound to answer it with an error of its own, or
     if the error is only a part of the reply.
     """
-    if not protocol.would_fail(**choice):
+    if protocol.lead is not None:
+        rest = _pass_lead(protocol, client, backend)
+        if rest is not None:
+            client.answer(ErrorReply(rest))
+            return True
+    elif not protocol.would_fail(**choice):
         return False
     reply = protocol.error(**choice)
     if not reply.closes:
@@ -40,6 +46,19 @@ def amend_reply(protocol: BaseProtocol, client: End, backend: End) -> None:
         while data := backend.recv():
             reply += data
         client.sendall(protocol.amend(reply))
+
+
+def _pass_lead(protocol: BaseProtocol, client: End, backend: End) -> bytes | None:
+    """Have the backend execute what comes before the statement, and show the client its reply.
+
+    If that has failed by itself, nobody comes to the statement: return the end of the reply. Else return None.
+    """
+    refusal = protocol.refuse()
+    for reply in backend.ask_for(refusal.request):
+        shown = refusal.feed(reply)
+        if shown:
+            client.sendall(shown)
+    return None if refusal.is_met else refusal.rest
 
 
 def _carry_out(effects: Effects, backend: End) -> bytes:

@@ -24,7 +24,7 @@ MEMORABLE = 512
 #: Returns the text of a request, and whether the same bytes will always have the same text on their link.
 Describe = Callable[[bytes], tuple[str, bool]]
 
-_PLACE = Struct('<QQ')
+_NUMBER = Struct('<Q')
 _BLOCK = Struct(f'<{DRAWS}Q')
 _SPAN = 2**64
 
@@ -54,10 +54,11 @@ class Selector:
         """Return the draws of one link."""
         return Draws(self, link)
 
-    def points(self, link: int, block: int) -> tuple[int, ...]:
-        """Return uniform 64-bit numbers for `DRAWS` exchanges in a row."""
+    def points(self, link: int, *place: int) -> tuple[int, ...]:
+        """Return uniform 64-bit numbers: for a block of `DRAWS` exchanges, or for an exchange and a statement of it."""
         key = self._key.copy()
-        key.update(_PLACE.pack(link, block))
+        for number in (link, *place):
+            key.update(_NUMBER.pack(number))
         return _BLOCK.unpack(key.digest())
 
 
@@ -78,15 +79,20 @@ class Draws:
         #: Exchanges before this one are known to pass, and need not draw.
         self.quiet_until = 0
 
-    def draw(self, exchange: int, request: bytes = b'', describe: Describe | None = None) -> Rule | None:
+    def draw(
+        self, exchange: int, request: bytes = b'', describe: Describe | None = None, statement: int = 0
+    ) -> Rule | None:
         """Return the rule that the exchange of that number draws; None: it passes.
 
-        Selectors that `reads` need the *request*, and *describe* for its text.
+        Selectors that `reads` need the *request*, and *describe* for its text. Of an exchange of several statements,
+        each is drawn for by its number, from 0; the request is that one. Rules without a pattern are for the first.
         """
         if request in self._passing:
             return None
         if self._selector.is_limited:
-            return self._draw_limited(exchange, request, describe)
+            return self._draw_limited(exchange, request, describe, statement)
+        if statement:
+            return None
         block, place = divmod(exchange, DRAWS)
         if block != self._block:
             self._block = block
@@ -94,7 +100,7 @@ class Draws:
             self.quiet_until = 0 if any(self._drawn) else (block + 1) * DRAWS
         return self._drawn[place]
 
-    def _draw_limited(self, exchange: int, request: bytes, describe: Describe | None) -> Rule | None:
+    def _draw_limited(self, exchange: int, request: bytes, describe: Describe | None, statement: int) -> Rule | None:
         selector = self._selector
         text, lasts = describe(request) if self.reads and describe is not None else ('', True)
         if selector.screen is not None and selector.screen(text.lower()) is None:
@@ -103,9 +109,11 @@ class Draws:
                     self._passing.clear()
                 self._passing.add(request)
             return None
-        rules = [rule for rule in selector.rules if rule.is_for(text)]
+        rules = [rule for rule in selector.rules if not (statement and rule.match is None) and rule.is_for(text)]
         if not rules:
             return None
+        if statement:
+            return _Shares(rules).at(selector.points(self._link, exchange, statement)[:1])[0]
         block, place = divmod(exchange, DRAWS)
         return _Shares(rules).at(self._points_of(block)[place : place + 1])[0]
 

@@ -10,13 +10,15 @@ https://mariadb.com/docs/server/reference/clientserver-protocol; where they are 
 - `quick`: the quick way, for one small command and the usual replies to a query
 - `text`: what a request is called, and what an error says
 - `sqlstates`: the SQLSTATE of each error number
+- `dialect`: where a statement ends
 - `transaction`: what a statement does to a transaction
 - `aftermath`: what an error leaves behind
+- `refusal`: how a server is made to refuse one statement of several
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -24,12 +26,14 @@ from msgspec import Meta
 
 from vaurien.framing.effects import Effects, Unanswered
 from vaurien.framing.error_reply import INJECTED, ErrorReply, SQLState
+from vaurien.framing.parts import Part, Refusal
 from vaurien.plugins.options import Line
 from vaurien.protocols.mysql import text
 from vaurien.protocols.mysql.aftermath import Aftermath
 from vaurien.protocols.mysql.commands import CLOSE, EXECUTING, EXPECTED, PREPARE, QUIT
 from vaurien.protocols.mysql.packets import MAX_PACKET, peek
 from vaurien.protocols.mysql.quick import QuickMySQL
+from vaurien.protocols.mysql.refusal import MySQLRefusal
 
 #: Lock wait timeout exceeded.
 _ERRNO = 1205
@@ -54,6 +58,7 @@ class MySQL(QuickMySQL):
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(options)
         self._aftermath = Aftermath()
+        self._refusal: MySQLRefusal | None = None
 
     def on_reached(self, position: int) -> None:
         """See `BaseProtocol.on_reached`: numbers stand for what was prepared before that."""
@@ -76,12 +81,23 @@ class MySQL(QuickMySQL):
         if not request:
             return _TOO_MANY
         header, _ = peek(request)
-        number = 1 + (header >> 24)
+        number = 1 + (header >> 24) if self.lead is None or self._refusal is None else self._refusal.number
         # How many packets there are is known once the last of them has arrived.
         if header & MAX_PACKET == MAX_PACKET:
             number += self._up.continued
         closes = header > MAX_PACKET or errno in _FATAL
         return ErrorReply(text.make_error(number, errno, sqlstate, message), closes, whole=closes)
+
+    def split(self, request: bytes) -> Sequence[Part]:
+        """See `BaseProtocol.split`: the text of a QUERY may have several statements, if the login says so."""
+        return text.split(request, self._capabilities)
+
+    def refuse(self) -> Refusal:
+        """See `BaseProtocol.refuse`."""
+        assert self.lead is not None
+        self._expect_reply(self.lead[4])
+        self._refusal = MySQLRefusal(self.lead)
+        return self._refusal
 
     def would_fail(self, *args: Any, **choice: Any) -> bool:
         """Return False for what no server refuses: to close a statement, or to leave."""

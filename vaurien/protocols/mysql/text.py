@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from vaurien.framing.head import TEXT_MAX
+from vaurien.framing.parts import Part
+from vaurien.framing.sql import find_statements
 from vaurien.framing.statements import Statements
 from vaurien.protocols.mysql.commands import (
     CHANGE_USER,
@@ -15,8 +18,10 @@ from vaurien.protocols.mysql.commands import (
     PREPARE,
     QUERY,
 )
+from vaurien.protocols.mysql.dialect import DIALECT
 from vaurien.protocols.mysql.login import (
     CLIENT_CONNECT_WITH_DB,
+    CLIENT_MULTI_STATEMENTS,
     CLIENT_QUERY_ATTRIBUTES,
     CLIENT_SECURE_CONNECTION,
     LOGIN_HEAD,
@@ -69,6 +74,29 @@ def read_statement(request: bytes, statements: Statements, capabilities: int) ->
     if packet[:1] and packet[0] in EXECUTING:
         return statements.find(int.from_bytes(packet[1:5], 'little')) or ''
     return ''
+
+
+def split(request: bytes, capabilities: int) -> Sequence[Part]:
+    """Return the statements of a QUERY, each as a QUERY of its own; or the one that there is."""
+    whole = (Part(request),)
+    if not capabilities & CLIENT_MULTI_STATEMENTS or request[4:5] != bytes([QUERY]):
+        return whole
+    packet = request[4 : 4 + int.from_bytes(request[:3], 'little')]
+    text = _statement(packet, capabilities)
+    if b';' not in text.rstrip(b'; \n'):
+        return whole
+    spans = find_statements(text, DIALECT)
+    if len(spans) < 2:
+        return whole
+    begin_of_text = len(packet) - len(text)
+    head = packet[:begin_of_text]
+    return [
+        Part(
+            (len(head) + end - begin).to_bytes(4, 'little') + head + text[begin:end],
+            request[: 4 + begin_of_text + begin] if number else None,
+        )
+        for number, (begin, end) in enumerate(spans)
+    ]
 
 
 def _statement(packet: bytes, capabilities: int) -> bytes:

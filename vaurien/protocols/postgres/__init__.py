@@ -7,18 +7,24 @@ where they are silent, ``postgres.c`` and ``copyfromparse.c`` of PostgreSQL 15.
 - `requests`, `replies`: the full way to find requests and replies
 - `quick`: the quick way, for one whole request and its reply
 - `text`: what a request is called, and what an error says
+- `dialect`: where a statement ends
 - `transaction`: what an error leaves behind
+- `refusal`: how a server is made to refuse one statement of several
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from vaurien.framing.effects import Effects
 from vaurien.framing.error_reply import INJECTED, ErrorReply, SQLState
+from vaurien.framing.parts import Part, Refusal
 from vaurien.plugins.options import Line
 from vaurien.protocols.postgres import text, transaction
 from vaurien.protocols.postgres.messages import FAILED, IDLE, READY
 from vaurien.protocols.postgres.quick import QuickPostgres
-from vaurien.protocols.postgres.requests import SIMPLE
+from vaurien.protocols.postgres.refusal import PostgresRefusal
+from vaurien.protocols.postgres.requests import EXTENDED, SIMPLE
 
 _ADMIN_SHUTDOWN = '57P01'
 
@@ -60,12 +66,24 @@ class Postgres(QuickPostgres):
         return not is_refused or text.is_fatal(self.request, sqlstate)
 
     def effects(self, sqlstate: str = _ADMIN_SHUTDOWN, message: str = INJECTED) -> Effects:
-        """Have the transaction fail, or end if the statement would have ended it."""
+        """Have the transaction fail, or end if the statement would have ended it; and the unnamed statement be none."""
         query = transaction.choose_effect(self._statement, self._status)
+        if not query and self.lead is None and text.is_unnamed_parse(self.request):
+            query = transaction.EMPTY  # any Query destroys it ("Extended Query")
         if not query:
             return b''
         self._outstanding.appendleft(SIMPLE)
         return transaction.pick_for_client((yield query))
+
+    def split(self, request: bytes) -> Sequence[Part]:
+        """See `BaseProtocol.split`: the text of a Query may have several statements."""
+        return text.split(request) if request[:1] == b'Q' and len(request) >= 5 else (Part(request),)
+
+    def refuse(self) -> Refusal:
+        """See `BaseProtocol.refuse`."""
+        assert self.lead is not None
+        self._outstanding.appendleft(SIMPLE if self.lead else EXTENDED)
+        return PostgresRefusal(self.lead, self._statement)
 
     @property
     def _statement(self) -> str:

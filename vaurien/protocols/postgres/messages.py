@@ -21,7 +21,7 @@ CANCEL, SSL, GSSENC = 0x04D2_162E, 0x04D2_162F, 0x04D2_1630
 VERSION = 3
 
 # What the client sends.
-QUERY, CLOSE, SYNC, FLUSH, TERMINATE, COPY_DATA, PASSWORD = b'QCSHXdp'
+QUERY, PARSE, BIND, CLOSE, SYNC, FLUSH, TERMINATE, COPY_DATA, PASSWORD = b'QPBCSHXdp'
 #: Query and FunctionCall: a request each.
 SIMPLE_REQUESTS = frozenset(b'QF')
 #: What a batch of the extended query protocol is made of, Flush and Sync aside.
@@ -46,6 +46,11 @@ ASKING = {3, 5, 7, 8, 10, 11}
 #: A ReadyForQuery, but for its last byte: the status of the transaction, of which there is none, or which has failed.
 READY = b'Z\0\0\0\5'
 IDLE, FAILED = b'IE'
+
+
+def make_message(kind: bytes, body: bytes) -> bytes:
+    """Return a message of that *kind*, a letter."""
+    return kind + (4 + len(body)).to_bytes(4, 'big') + body
 
 
 def pass_whole(data: bytes, i: int, kinds: AbstractSet[int]) -> int:

@@ -27,10 +27,10 @@ class QuickPostgres(FramedPostgres):
                 return self._walk_upstream(data)
             self._outstanding.append(SIMPLE)
         else:
-            if not data.endswith(_SYNC_MESSAGE):
+            if self._marking or not data.endswith(_SYNC_MESSAGE):
                 return self._walk_upstream(data)
             i = 0 if data[0] in PREPARING else pass_whole(data, 0, _USES)
-            if i != size - 5 and self._pass_steps(data, i) != size - 5:
+            if i != size - 5 and self._pass_steps(data, i, self._up_at) != size - 5:
                 return self._walk_upstream(data)
             self._outstanding.append(EXTENDED)
         self._up_at = at = self._up_at + size

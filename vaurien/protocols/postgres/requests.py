@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vaurien.framing.marks import END, HEAD, REQUEST, UNANSWERED, Mark
+from vaurien.framing.marks import END, HEAD, REQUEST, STATEMENT, UNANSWERED, Mark
 from vaurien.framing.statements import Statements
 from vaurien.protocols.framed import Framed
 from vaurien.protocols.postgres import text
 from vaurien.protocols.postgres.messages import (
     ANSWERS,
+    BIND,
     CANCEL,
     CLOSE,
     COPY_DATA,
@@ -21,6 +22,7 @@ from vaurien.protocols.postgres.messages import (
     IDLE,
     MESSAGE_MAX,
     OPENING,
+    PARSE,
     PASSWORD,
     PREPARING,
     SIMPLE_REQUESTS,
@@ -37,6 +39,9 @@ from vaurien.protocols.postgres.messages import (
 
 #: So much of a large message is its head: enough for any text that is shown.
 _HEAD_MAX = 1024
+
+#: What begins a statement of a batch.
+_BEGINNING = {PARSE, BIND}
 
 # What a request expects: a ReadyForQuery, the outcome of a startup, one byte.
 SIMPLE, EXTENDED, STARTUP, TO_SSL, TO_GSSENC = range(5)
@@ -68,6 +73,9 @@ class FramedRequests(Framed[int]):
         self._status = IDLE
         self._asking = 0
         self._statements = Statements(text.show)
+        # Whether further statements of a batch are marked; the name that the last message, a Parse, has prepared.
+        self._marking = False
+        self._parsed: bytes | None = None
 
     def feed_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
         """See `BaseProtocol.feed_upstream`; "Message Flow"."""
@@ -138,10 +146,10 @@ class FramedRequests(Framed[int]):
             if end > i and not self._batch:
                 self._loose = True
             return end
-        return self._pass_steps(data, i) if self._batch == OPEN else i
+        return self._pass_steps(data, i, self._up_at - i) if self._batch == OPEN and not self._marking else i
 
-    def _pass_steps(self, data: bytes, i: int) -> int:
-        """Return where, from *i* on, the whole steps of a batch end; note what they prepare."""
+    def _pass_steps(self, data: bytes, i: int, base: int) -> int:
+        """Return where, from *i* on, the whole steps of a batch end; note what they prepare. *data* is at *base*."""
         size = len(data)
         last = size - 5
         unpack = unpack_header
@@ -151,12 +159,12 @@ class FramedRequests(Framed[int]):
             if kind not in STEPS or length < 4 or end > size:
                 break
             if kind in PREPARING:
-                self._note_statement(data, i, end)
+                self._note_statement(data, i, end, base + i)
             i = end
         return i
 
-    def _note_statement(self, data: bytes, i: int, end: int) -> None:
-        """Remember the statement of a Parse, forget that of a Close: of the message at *i*, which ends at *end*."""
+    def _note_statement(self, data: bytes, i: int, end: int, at: int) -> None:
+        """Note what a Parse or a Close changes: of the message at *i* to *end*, which is *at* that position."""
         if end > i + _HEAD_MAX:
             end = i + _HEAD_MAX
         name, _, rest = data[i + 5 : end].partition(b'\0')
@@ -165,11 +173,13 @@ class FramedRequests(Framed[int]):
             if name[:1] != b'S':  # a portal
                 return
             name, statement = name[1:], None
-        if i or self._outstanding:  # whatever was sent before may mean another one by that name
-            self._statements.put_behind(self._up_at, name, statement)
-        else:
-            self._statements.go_to(self._up_at)
-            self._statements.put(name, statement)
+        if not (i or self._outstanding):  # else, whatever was sent before may mean another one by that name
+            self._statements.go_to(at)
+        self._statements.put_behind(at, name, statement)
+
+    def on_dropped(self, begin: int, end: int) -> None:
+        """Have names stand for what they did; but what had none is gone (``exec_parse_message`` in postgres.c)."""
+        self._statements.forget(begin, end, b'')
 
     def _message(self, data: bytes, i: int, base: int, marks: list[Mark]) -> int | None:
         """Mark one message; return where it, or *data*, ends, None if its head is not complete.
@@ -187,10 +197,12 @@ class FramedRequests(Framed[int]):
             raise ValueError(f'a message of type {chr(kind)!a} and {length} bytes')
         opens = not self._batch and kind in OPENING
         head = min(length + 1, _HEAD_MAX)
-        if have < head and (opens or kind in PREPARING):
+        if have < head and (opens or kind in PREPARING or (self._marking and kind == BIND)):
             return None
+        if self._marking and kind in _BEGINNING:
+            self._mark_statement(kind, data[i + 5 : i + head], None if opens else base + i, marks)
         if kind in PREPARING:
-            self._note_statement(data, i, i + head)
+            self._note_statement(data, i, i + head, base + i)
         if opens:
             self._open(kind, base + i, marks)
             marks.append((HEAD, base + i + head))
@@ -201,6 +213,25 @@ class FramedRequests(Framed[int]):
             return len(data)
         self._end_message(kind, base + end, marks)
         return end
+
+    def mark_statements(self, wanted: bool) -> None:
+        """See `BaseProtocol.mark_statements`."""
+        self._marking = wanted
+        self._parsed = None
+
+    def _mark_statement(self, kind: int, body: bytes, at: int | None, marks: list[Mark]) -> None:
+        """Mark the statement that begins *at* a Parse or a Bind; None: the batch begins with it.
+
+        A Bind of the Parse just before it belongs to the same statement; any further Bind of it is one more.
+        """
+        parsed, self._parsed = self._parsed, None
+        names = body.split(b'\0', 2)
+        if kind == PARSE:
+            self._parsed = names[0]
+        elif parsed is not None and names[1:2] == [parsed]:
+            return
+        if at is not None and self._batch == OPEN:
+            marks.append((STATEMENT, at))
 
     def _open(self, kind: int, at: int, marks: list[Mark]) -> None:
         if self._loose:  # a COPY that the backend gave up, and so did the client

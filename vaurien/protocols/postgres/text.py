@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from vaurien.framing.head import TEXT_MAX
+from vaurien.framing.parts import Part
+from vaurien.framing.sql import find_statements
 from vaurien.framing.statements import Statements
-from vaurien.protocols.postgres.messages import CANCEL, GSSENC, SSL, unpack_number
+from vaurien.protocols.postgres.dialect import DIALECT
+from vaurien.protocols.postgres.messages import CANCEL, GSSENC, SSL, make_message, unpack_number
 
 _PACKETS = {CANCEL: 'CancelRequest', SSL: 'SSLRequest', GSSENC: 'GSSENCRequest'}
 #: First bytes of requests that have a text.
@@ -50,6 +54,20 @@ def describe(request: bytes, statements: Statements) -> str:
     if kind == b'B' and (text := statements.find(body.partition(b'\0')[0])) is not None:
         return text or name
     return show(body) or name if kind in b'QP' else _printable(f'{name} {_until_zero(body)}')
+
+
+def split(query: bytes) -> Sequence[Part]:
+    """Return the statements of a Query, each as a Query of its own; or the one that there is."""
+    text = query[5 : max(5, 1 + unpack_number(query, 1)[0])].partition(b'\0')[0]
+    if b';' not in text.rstrip(b'; \n'):
+        return (Part(query),)
+    spans = find_statements(text, DIALECT)
+    if len(spans) < 2:
+        return (Part(query),)
+    return [
+        Part(make_message(b'Q', text[begin:end] + b'\0'), query[: 5 + begin] if number else None)
+        for number, (begin, end) in enumerate(spans)
+    ]
 
 
 def read_statement(request: bytes, statements: Statements) -> str:
@@ -96,6 +114,11 @@ def _printable(text: str) -> str:
     return text[:TEXT_MAX]
 
 
+def is_unnamed_parse(request: bytes) -> bool:
+    """Return whether *request* prepares the statement without a name."""
+    return request[:1] == b'P' and request[5:6] == b'\0'
+
+
 def is_fatal(request: bytes, sqlstate: str) -> bool:
     """Return whether a server ends the session with an error of that *sqlstate*.
 
@@ -107,5 +130,4 @@ def is_fatal(request: bytes, sqlstate: str) -> bool:
 def make_error(sqlstate: str, message: str, *, fatal: bool) -> bytes:
     """Return an ErrorResponse ("Error and Notice Message Fields")."""
     severity = 'FATAL' if fatal else 'ERROR'
-    fields = f'S{severity}\0V{severity}\0C{sqlstate}\0M{message}\0\0'.encode()
-    return b'E' + (4 + len(fields)).to_bytes(4, 'big') + fields
+    return make_message(b'E', f'S{severity}\0V{severity}\0C{sqlstate}\0M{message}\0\0'.encode())

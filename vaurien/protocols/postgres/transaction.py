@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from vaurien.protocols.postgres.messages import FAILED, IDLE, unpack_header
+from vaurien.protocols.postgres.messages import FAILED, IDLE, make_message, unpack_header
 
 #: Statements that end a transaction, whatever their outcome; ``ROLLBACK TO`` goes back to a savepoint instead.
 _BLANKS = r'(?:\s|;|--[^\n]*\n|/\*.*?\*/)*'
@@ -39,8 +39,11 @@ def may_leave(statement: str) -> bool:
 
 def make_query(statement: str) -> bytes:
     """Return a Query."""
-    text = statement.encode() + b'\0'
-    return b'Q' + (4 + len(text)).to_bytes(4, 'big') + text
+    return make_message(b'Q', statement.encode() + b'\0')
+
+
+#: Does nothing.
+EMPTY = make_query('')
 
 
 def choose_effect(statement: str, status: int) -> bytes:
