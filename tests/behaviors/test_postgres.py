@@ -410,7 +410,8 @@ class TestStatements:
     @pytest.mark.parametrize('behavior', ['dummy', 'delay', 'error'])
     def test_in_a_batch(self, postgres: Server, behavior: str, apart: bool) -> None:
         with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
-            options = {'delay': {'sleep': 0.1, 'before': False}, 'error': FAILURE}.get(behavior, {})
+            known: dict[str, dict[str, Any]] = {'delay': {'sleep': 0.1, 'before': False}, 'error': FAILURE}
+            options = known.get(behavior, {})
             proxy.set_behavior(behavior, match='SELECT 2', **options)
             self.send(connection, self.BATCH, apart)
             then = [b'40001', None] if behavior == 'error' else [b'2', b'3']

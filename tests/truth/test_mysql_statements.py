@@ -29,10 +29,8 @@ def with_pymysql(port: int, autocommit: bool, text: str) -> list[object]:
     """Return what the client sees of a *text*, and of the statements after it."""
     flag = CLIENT.MULTI_STATEMENTS
     told: list[object] = []
-    with (
-        pymysql.connect(port=port, autocommit=autocommit, client_flag=flag, read_timeout=TIMEOUT, **ACCOUNT) as client,
-        client.cursor() as cursor,
-    ):
+    client: Any = pymysql.connect(port=port, autocommit=autocommit, client_flag=flag, read_timeout=TIMEOUT, **ACCOUNT)
+    with client, client.cursor() as cursor:
         for statement in [text, *AFTER]:
             try:
                 cursor.execute(statement)
