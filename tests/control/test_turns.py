@@ -21,6 +21,7 @@ from vaurien.control.server import ControlServer
 from vaurien.engine.link import Link
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
+from vaurien.records.counts import Counts
 from vaurien.rules.behaviors import make_rules
 from vaurien.rules.toxics import make_toxic
 from vaurien.settings import ProxySettings
@@ -124,7 +125,10 @@ class SlowLink:
         while monotonic() < end:
             pass
 
-    close = retire = rearm = counts = status = work
+    close = retire = rearm = status = work
+
+    def counts(self) -> Counts:
+        return Counts()
 
 
 @pytest.mark.parametrize(
