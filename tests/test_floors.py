@@ -17,6 +17,7 @@ FLOORS = (
     ('vaurien.console', 'vaurien.framing', 'vaurien.plugins', 'vaurien.records', 'vaurien.web'),
     ('vaurien.behaviors', 'vaurien.protocols', 'vaurien.rules', 'vaurien.toxics'),
     ('vaurien.settings',),
+    ('vaurien.tls',),
     ('vaurien.engine',),
     ('vaurien.config', 'vaurien.control', 'vaurien.toxiproxy'),
     ('vaurien.client', 'vaurien.embedded', 'vaurien.process', 'vaurien.pytest_plugin'),

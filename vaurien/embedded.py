@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from time import monotonic, sleep
@@ -26,6 +27,7 @@ from vaurien.rules.behaviors import (
 from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import ToxicRule, make_toxic
 from vaurien.settings import Settings
+from vaurien.tls.authority import get_authority
 
 #: How often `wait_for_fault` looks for a fault, in seconds.
 PAUSE = 0.005
@@ -54,7 +56,7 @@ class Proxy:
         *behavior* is a name, a text such as ``20:error,10:delay(sleep=2)``, or a list of mappings with ``name``,
         ``percent`` and options. *options* are those of behaviors, by the name of the behavior. *settings* are more
         fields of `Settings`: ``seed``, ``timeout``, ``idle_timeout``, ``keepalive``,
-        ``backlog``, ``max_links``.
+        ``backlog``, ``max_links``, ``tls`` and those that begin with ``backend_tls`` and ``proxy_tls``.
         """
         rules = read_rules(behavior)
         self._options = check_options(options or {}, rules)
@@ -100,6 +102,18 @@ class Proxy:
     def backend(self) -> Address:
         """The address of the backend."""
         return self._thread.server.backend
+
+    @property
+    def ca_pem(self) -> str:
+        """The certificate of the authority that signs what clients are shown (``tls='auto'``), as PEM.
+
+        Raise `ConfigError` if the package for it is not installed.
+        """
+        return get_authority().pem.decode()
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """Return a context for clients, which believes that authority and nobody else. Raise `ConfigError`."""
+        return ssl.create_default_context(cadata=self.ca_pem)
 
     def set_backend(self, backend: str | Address) -> None:
         """Change the backend, from the next exchange on. Raise `ConfigError` if it is the proxy itself."""

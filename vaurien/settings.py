@@ -23,11 +23,54 @@ LogLevel = Literal['debug', 'info', 'warning', 'error', 'critical']
 OPTIONS = ('behavior_options', 'protocol_options')
 FAULTS = (*OPTIONS, 'behaviors', 'toxics')
 
+#: The value of `tls` and `proxy_tls` that has certificates made.
+AUTO = 'auto'
+TLSVersion = Literal['1.2', '1.3']
+
 #: The name of the only proxy of a process, unless it is given one.
 ONLY = 'vaurien'
 
 
-class ProxySettings(msgspec.Struct, kw_only=True, frozen=True):
+class TLSSettings(msgspec.Struct, kw_only=True, frozen=True):
+    """What a proxy does of TLS: to its clients, and to its backend. All values that name a file are paths."""
+
+    #: ``auto``: both legs are TLS, and clients are shown certificates that are made for them.
+    tls: Literal['auto'] | None = None
+    #: ``auto``, ``CERT.pem`` or ``CERT.pem:KEY.pem``: what clients are shown.
+    proxy_tls: str | None = None
+    #: The authorities one of which has to have signed the certificate that each client is asked for.
+    proxy_tls_client_ca: str | None = None
+    backend_tls: bool = False
+    backend_tls_verify: bool = True
+    #: The authorities that are believed; None: those of the system.
+    backend_tls_ca: str | None = None
+    #: The name that the backend is asked for, and that its certificate has to have; None: the host of the backend.
+    backend_tls_name: str | None = None
+    #: The certificate that the backend is shown, and its key if that is in a file of its own.
+    backend_tls_cert: str | None = None
+    backend_tls_key: str | None = None
+    tls_min: TLSVersion | None = None
+    tls_max: TLSVersion | None = None
+    #: A file to which the keys of all sessions are appended, for Wireshark.
+    tls_keylog: str | None = None
+
+    @property
+    def client_leg(self) -> str | None:
+        """What clients are shown; None: nothing, for they speak plainly."""
+        return self.proxy_tls or self.tls
+
+    @property
+    def is_backend_leg(self) -> bool:
+        """Whether the proxy speaks TLS with the backend."""
+        return self.backend_tls or self.tls is not None
+
+    def split_certificate(self) -> tuple[str, str | None]:
+        """Return the files that `client_leg` names: the certificate, and its key if that is in another one."""
+        cert, _, key = (self.client_leg or '').partition(':')
+        return cert, key or None
+
+
+class ProxySettings(TLSSettings, kw_only=True, frozen=True):
     """The settings of one proxy. Times are in seconds."""
 
     name: str = ONLY
@@ -65,6 +108,8 @@ class Settings(ProxySettings, kw_only=True, frozen=True):
     http_port: Port = 8080
     #: More names of this machine by which clients reach the control API.
     api_host: tuple[str, ...] = ()
+    #: Where the certificate of the authority of ``auto`` is written, before anything listens.
+    tls_ca_file: str | None = None
     #: The token that every request to the control API must carry, if one is set.
     api_token: str | None = None
     log_level: LogLevel = 'info'

@@ -74,6 +74,10 @@ def test_every_setting() -> None:
         ' --http --http-host 0.0.0.0 --http-port 8081'
         ' --log-level debug --log-output - --toxic latency(latency=200)@upstream,slicer'
         ' --api-host toxiproxy,vaurien.test --api-token s3cret'
+        ' --tls auto --proxy-tls cert.pem:key.pem --proxy-tls-client-ca clients.pem --backend-tls'
+        ' --backend-tls-verify no --backend-tls-ca ca.pem --backend-tls-name db.example.com'
+        ' --backend-tls-cert client.pem --backend-tls-key client.key --tls-min 1.2 --tls-max 1.3'
+        ' --tls-keylog keys.log --tls-ca-file authority.pem'
     )
     elsewhere = {'behaviors', 'server', 'toxiproxy_config'}
     flags = {flag[2:].replace('-', '_') for flag in re.findall(r'--[\w-]+', line)}
@@ -98,6 +102,19 @@ def test_every_setting() -> None:
         toxics=read_toxics('latency(latency=200)@upstream,slicer'),
         api_host=('toxiproxy', 'vaurien.test'),
         api_token='s3cret',
+        tls='auto',
+        proxy_tls='cert.pem:key.pem',
+        proxy_tls_client_ca='clients.pem',
+        backend_tls=True,
+        backend_tls_verify=False,
+        backend_tls_ca='ca.pem',
+        backend_tls_name='db.example.com',
+        backend_tls_cert='client.pem',
+        backend_tls_key='client.key',
+        tls_min='1.2',
+        tls_max='1.3',
+        tls_keylog='keys.log',
+        tls_ca_file='authority.pem',
     )
 
 

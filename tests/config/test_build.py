@@ -48,6 +48,19 @@ resolve-interval = 5
 keepalive = 7
 backlog = 16
 max_links = 100
+tls = auto
+proxy_tls = cert.pem:key.pem
+proxy_tls_client_ca = clients.pem
+backend_tls = yes
+backend_tls_verify = no
+backend_tls_ca = ca.pem
+backend_tls_name = db.example.com
+backend_tls_cert = client.pem
+backend_tls_key = client.key
+tls_min = 1.2
+tls_max = 1.3
+tls_keylog = keys.log
+tls_ca_file = authority.pem
 http = yes
 http_host = 0.0.0.0
 http-port = 8081
@@ -77,6 +90,19 @@ resolve-interval = 5
 keepalive = 7
 backlog = 16
 max_links = 100
+tls = "auto"
+proxy_tls = "cert.pem:key.pem"
+proxy_tls_client_ca = "clients.pem"
+backend_tls = true
+backend_tls_verify = false
+backend_tls_ca = "ca.pem"
+backend_tls_name = "db.example.com"
+backend_tls_cert = "client.pem"
+backend_tls_key = "client.key"
+tls_min = "1.2"
+tls_max = "1.3"
+tls_keylog = "keys.log"
+tls_ca_file = "authority.pem"
 http = true
 http_host = '0.0.0.0'
 http-port = 8081
@@ -106,6 +132,19 @@ vaurien:
   keepalive: 7
   backlog: 16
   max_links: 100
+  tls: "auto"
+  proxy_tls: "cert.pem:key.pem"
+  proxy_tls_client_ca: "clients.pem"
+  backend_tls: true
+  backend_tls_verify: false
+  backend_tls_ca: "ca.pem"
+  backend_tls_name: "db.example.com"
+  backend_tls_cert: "client.pem"
+  backend_tls_key: "client.key"
+  tls_min: "1.2"
+  tls_max: "1.3"
+  tls_keylog: "keys.log"
+  tls_ca_file: "authority.pem"
   http: yes
   http_host: 0.0.0.0
   http-port: 8081
@@ -175,6 +214,19 @@ def test_every_setting_in_every_format(tmp_path: Path, suffix: str) -> None:
         keepalive=7,
         backlog=16,
         max_links=100,
+        tls='auto',
+        proxy_tls='cert.pem:key.pem',
+        proxy_tls_client_ca='clients.pem',
+        backend_tls=True,
+        backend_tls_verify=False,
+        backend_tls_ca='ca.pem',
+        backend_tls_name='db.example.com',
+        backend_tls_cert='client.pem',
+        backend_tls_key='client.key',
+        tls_min='1.2',
+        tls_max='1.3',
+        tls_keylog='keys.log',
+        tls_ca_file='authority.pem',
         http=True,
         http_host='0.0.0.0',
         http_port=8081,

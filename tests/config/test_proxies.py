@@ -36,6 +36,18 @@ resolve-interval = 5
 keepalive = 7
 backlog = 16
 max_links = 100
+tls = auto
+proxy_tls = cert.pem:key.pem
+proxy_tls_client_ca = clients.pem
+backend_tls = yes
+backend_tls_verify = no
+backend_tls_ca = ca.pem
+backend_tls_name = db.example.com
+backend_tls_cert = client.pem
+backend_tls_key = client.key
+tls_min = 1.2
+tls_max = 1.3
+tls_keylog = keys.log
 seed = 8
 timeout = 2.5
 
@@ -60,6 +72,18 @@ resolve-interval = 5
 keepalive = 7
 backlog = 16
 max_links = 100
+tls = "auto"
+proxy_tls = "cert.pem:key.pem"
+proxy_tls_client_ca = "clients.pem"
+backend_tls = true
+backend_tls_verify = false
+backend_tls_ca = "ca.pem"
+backend_tls_name = "db.example.com"
+backend_tls_cert = "client.pem"
+backend_tls_key = "client.key"
+tls_min = "1.2"
+tls_max = "1.3"
+tls_keylog = "keys.log"
 seed = 8
 timeout = 2.5
 [[proxy.redis.toxics]]
@@ -93,6 +117,18 @@ proxy:
     keepalive: 7
     backlog: 16
     max_links: 100
+    tls: "auto"
+    proxy_tls: "cert.pem:key.pem"
+    proxy_tls_client_ca: "clients.pem"
+    backend_tls: true
+    backend_tls_verify: false
+    backend_tls_ca: "ca.pem"
+    backend_tls_name: "db.example.com"
+    backend_tls_cert: "client.pem"
+    backend_tls_key: "client.key"
+    tls_min: "1.2"
+    tls_max: "1.3"
+    tls_keylog: "keys.log"
     seed: 8
     timeout: 2.5
   db:
@@ -126,6 +162,18 @@ def test_every_setting_in_every_format(tmp_path: Path, suffix: str) -> None:
                 keepalive=7,
                 backlog=16,
                 max_links=100,
+                tls='auto',
+                proxy_tls='cert.pem:key.pem',
+                proxy_tls_client_ca='clients.pem',
+                backend_tls=True,
+                backend_tls_verify=False,
+                backend_tls_ca='ca.pem',
+                backend_tls_name='db.example.com',
+                backend_tls_cert='client.pem',
+                backend_tls_key='client.key',
+                tls_min='1.2',
+                tls_max='1.3',
+                tls_keylog='keys.log',
                 seed=8,
                 timeout=2.5,
             ),

@@ -38,6 +38,7 @@ from vaurien.address import Address
 from vaurien.embedded import Proxy
 from vaurien.engine import traffic
 from vaurien.engine.chain import Chain
+from vaurien.engine.dialer import Dialer
 from vaurien.engine.dispatcher import Dispatcher
 from vaurien.engine.exchange import Exchange
 from vaurien.engine.link import Link
@@ -201,7 +202,7 @@ class TestClosing:
             link = inside(proxy, only_link)
             inside(proxy, lambda server: link.close())
             assert client.recv() == b''
-            assert link._dialer is not None
+            assert isinstance(link._dialer, Dialer)
             assert link._dialer._racing == {}
             assert link.counts() == Counts()
 

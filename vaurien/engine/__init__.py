@@ -17,6 +17,7 @@ turns       what takes long, bit by bit
 runtime     the event loop, the buffer, greenlets and the clock
 held        bytes that are kept back, with their marks
 reserve     the file descriptors that links leave to others
+tls_socket  TLS over a socket, which looks like a socket
 splice      long transfers inside the kernel
 chain       the toxics on one stream
 stream      one direction of a link
@@ -29,6 +30,7 @@ handler     protocols that move the bytes themselves
 loops       backends that are the proxy itself
 resolver    the addresses of the backend
 dialer      the connection to the backend
+tls_opening the handshakes of a link, before its streams begin
 link        one client joined to the backend
 idle        closes links on which nothing moves
 toxicity    the toxics of a proxy

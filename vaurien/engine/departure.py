@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import struct
-from _socket import socket
 from collections.abc import Callable
 from socket import IPPROTO_TCP, MSG_PEEK, TCP_INFO
 from typing import Any
+
+from vaurien.engine.tls_socket import Connection
 
 READ = 1
 
@@ -26,7 +27,7 @@ class Departure:
     only if its connection is reset.
     """
 
-    def __init__(self, client: socket, loop: Any, on_left: Callable[[], None]) -> None:
+    def __init__(self, client: Connection, loop: Any, on_left: Callable[[], None]) -> None:
         self._client = client
         self._loop = loop
         self._on_left = on_left

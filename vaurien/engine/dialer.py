@@ -24,6 +24,7 @@ from vaurien.console.limits import EXHAUSTED
 from vaurien.engine.departure import Departure
 from vaurien.engine.reserve import DESCRIPTORS
 from vaurien.engine.resolver import Resolver
+from vaurien.engine.tls_socket import Connection
 
 WRITE = 2
 
@@ -67,7 +68,7 @@ class DialingLink(Protocol):
     """The part of a link that its dialer needs."""
 
     @property
-    def client(self) -> socket:
+    def client(self) -> Connection:
         """The client's socket."""
 
     def on_connected(self, backend: socket) -> None:

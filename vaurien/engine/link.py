@@ -20,12 +20,15 @@ from vaurien.engine.listener import RESET
 from vaurien.engine.resolver import Resolver
 from vaurien.engine.runtime import Runtime
 from vaurien.engine.stream import Stream
+from vaurien.engine.tls_opening import TLSOpening
+from vaurien.engine.tls_socket import Connection
 from vaurien.engine.traffic import PLAIN, Traffic
 from vaurien.framing.marks import UNREADABLE
 from vaurien.plugins.failures import warn_failed
 from vaurien.protocols.base import BaseProtocol
 from vaurien.records.counts import Counts
 from vaurien.records.status import LinkStatus
+from vaurien.tls.contexts import Legs
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +59,10 @@ class LinkOwner(Protocol):
     @property
     def keepalive(self) -> int:
         """The seconds between two questions whether a silent peer is still there."""
+
+    @property
+    def legs(self) -> Legs | None:
+        """The legs of its links that are TLS; None: neither."""
 
     @property
     def protocol(self) -> type[BaseProtocol]:
@@ -107,7 +114,7 @@ class Link:
         'waiters',
     )
 
-    backend: socket
+    backend: Connection
     up: Stream
     down: Stream
 
@@ -116,7 +123,7 @@ class Link:
         self.runtime = owner.runtime
         self.arming = owner.arming
         self.number = number
-        self.client = client
+        self.client: Connection = client
         self.closed = False
         self._began = monotonic()
         #: Whether it is joined to a backend that is no longer the proxy's.
@@ -128,7 +135,8 @@ class Link:
         self.joined = False
         #: What wakes the greenlets that wait for `changed`.
         self.waiters: list[Callable[[], Any]] = []
-        self._dialer: Dialer | None = None
+        #: What connects it, or makes its connections secure.
+        self._dialer: Dialer | TLSOpening | None = None
         #: What had gone over it when it was closed.
         self._final_counts: Counts | None = None
 
@@ -144,16 +152,25 @@ class Link:
                 self.on_connected(sock)
                 return
         deadline = monotonic() + owner.connect_timeout
-        self._dialer = Dialer(self, self.runtime.loop, owner.resolver, deadline, owner.keepalive)
+        self._dialer = dialer = Dialer(self, self.runtime.loop, owner.resolver, deadline, owner.keepalive)
         if addresses:
-            self._dialer.go_on(sock, error)
+            dialer.go_on(sock, error)
         else:
-            self._dialer.dial()
+            dialer.dial()
 
     def on_connected(self, backend: socket) -> None:
-        """Move bytes, for the backend has accepted."""
+        """Move bytes, for the backend has accepted; or first shake hands, where TLS is to be spoken."""
+        owner = self._owner
+        if owner.legs is None:
+            self.on_secure(self.client, backend)
+            return
+        self._dialer = TLSOpening(self, self.runtime.loop, owner.legs, self.runtime.cipher, self.client, backend)
+        self._dialer.begin(owner.backend.host, owner.protocol.alpn, monotonic() + owner.connect_timeout)
+
+    def on_secure(self, client: Connection, backend: Connection) -> None:
+        """Move bytes."""
         self._dialer = None
-        self.backend = backend
+        self.client, self.backend = client, backend
         up = Stream(self, self.runtime, self.client, backend)
         down = Stream(self, self.runtime, backend, self.client, from_backend=True)
         if self.joined:
@@ -241,7 +258,7 @@ class Link:
         if self.stale:
             self.retire()
 
-    def on_broken(self, sock: socket) -> None:
+    def on_broken(self, sock: Connection) -> None:
         """Reset both connections, for one is broken; but not before a behavior is done, or toxics have let go."""
         stream, other = (self.up, self.down) if sock is self.client else (self.down, self.up)
         if stream is self.down:
@@ -403,11 +420,11 @@ class Link:
                 self.runtime.loop.run_callback(switch, None)
 
 
-def _set_reset(sock: socket) -> None:
+def _set_reset(sock: Connection) -> None:
     sock.setsockopt(SOL_SOCKET, SO_LINGER, RESET)
 
 
-def _peer_of(sock: socket) -> Address | None:
+def _peer_of(sock: Connection) -> Address | None:
     try:
         return Address(*sock.getpeername()[:2])
     except OSError:  # it has gone

@@ -36,6 +36,7 @@ from vaurien.records.status import LimitsStatus, ProxyStatus, RuleStatus
 from vaurien.rules.behaviors import format_rules
 from vaurien.rules.rule import Rule
 from vaurien.settings import OPTIONS, ProxySettings
+from vaurien.tls.contexts import Legs
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,8 @@ class ProxyServer:
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
         self.protocol = Protocol.get(settings.protocol)
         self.protocol_options = self._resolve_options(settings)
+        #: The legs of its links that are TLS.
+        self.legs = Legs.of(settings)
         #: Where it listens, or will.
         self.addresses: tuple[Address, ...] = (settings.proxy,)
         self.backend = settings.backend

@@ -25,11 +25,16 @@ class Runtime:
         #: For what takes long.
         self.turns = get_turns()
         #: All streams of the event loop read into this one: a chunk is sent on, or copied, before the next callback.
-        self.buffer = _get_buffer()
+        self.buffer = _get_buffer('buffer')
         self._greenlets = Group()
         #: Starts a greenlet. Every greenlet of a proxy is started by this, and ends with the proxy.
         self.spawn: Callable[..., gevent.Greenlet] = self._greenlets.spawn
         self._started = False
+
+    @property
+    def cipher(self) -> memoryview:
+        """The buffer for what is still enciphered, likewise."""
+        return _get_buffer('cipher')
 
     def start(self) -> None:
         """Begin to keep time. Raise `OSError` if no file descriptor is left for the clock."""
@@ -52,10 +57,10 @@ class Runtime:
             self.clock.leave_to_parent()
 
 
-def _get_buffer() -> memoryview:
+def _get_buffer(use: str) -> memoryview:
     """Return the buffer of the event loop of this thread. A proxy that has no links costs none of its own."""
-    owned = vars(gevent.get_hub())
-    if 'buffer of vaurien' not in owned:
-        owned['buffer of vaurien'] = memoryview(bytearray(CHUNK))
-    buffer: memoryview = owned['buffer of vaurien']
+    owned, name = vars(gevent.get_hub()), f'{use} of vaurien'
+    if name not in owned:
+        owned[name] = memoryview(bytearray(CHUNK))
+    buffer: memoryview = owned[name]
     return buffer

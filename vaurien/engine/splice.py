@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-from _socket import socket
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
 from vaurien.engine.reserve import DESCRIPTORS
+from vaurien.engine.tls_socket import Connection
 
 #: Bytes a pipe is asked to hold: the most an unprivileged process may ask for (/proc/sys/fs/pipe-max-size).
 PIPE_SIZE = 1024 * 1024
@@ -25,11 +25,11 @@ class SplicedStream(Protocol):
     """The part of a stream that its splice needs."""
 
     @property
-    def source(self) -> socket:
+    def source(self) -> Connection:
         """The socket that is read."""
 
     @property
-    def sink(self) -> socket:
+    def sink(self) -> Connection:
         """The socket that is written to."""
 
     @property
@@ -45,7 +45,7 @@ class SplicedStream(Protocol):
     def count_received(self, count: int) -> None:
         """Count a chunk of so many bytes that was read from the source."""
 
-    def on_broken(self, sock: socket) -> None:
+    def on_broken(self, sock: Connection) -> None:
         """Handle that the connection of the source or the sink is broken."""
 
     def on_splice_over(self) -> None:

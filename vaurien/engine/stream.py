@@ -19,6 +19,7 @@ from vaurien.engine.chain import Chain
 from vaurien.engine.held import Held
 from vaurien.engine.runtime import CHUNK, Runtime
 from vaurien.engine.splice import Splice
+from vaurien.engine.tls_socket import READ, WRITE, Connection
 from vaurien.framing.marks import INTERIM, NOTHING, PROMPT, Mark
 from vaurien.toxics.base import BaseToxic, Ending, Item
 
@@ -32,8 +33,6 @@ MAX_HELD = 128 * 1024
 #: So many chunks of at least `BULK` bytes in a row make a long transfer, which is spliced from then on.
 BULK_RUN = 8
 BULK = 32 * 1024
-
-READ, WRITE = 1, 2
 
 _INT = struct.Struct('=i')
 
@@ -55,7 +54,7 @@ class StreamOwner(Protocol):
     def waiters(self) -> Sequence[object]:
         """The greenlets that wait for `changed`."""
 
-    def on_broken(self, sock: socket) -> None:
+    def on_broken(self, sock: Connection) -> None:
         """Handle that the connection on *sock* is broken."""
 
     def on_end(self, stream: Stream) -> None:
@@ -132,7 +131,7 @@ class Stream:
     )
 
     def __init__(
-        self, link: StreamOwner, runtime: Runtime, source: socket, sink: socket, *, from_backend: bool = False
+        self, link: StreamOwner, runtime: Runtime, source: Connection, sink: Connection, *, from_backend: bool = False
     ) -> None:
         self._link = link
         self._runtime = runtime
@@ -142,7 +141,7 @@ class Stream:
         self._often_last = 1 if from_backend else 0
         self.source = source
         self.sink = sink
-        self.reader: Any = runtime.loop.io(source.fileno(), READ)
+        self.reader: Any = runtime.loop.io(source.fileno(), READ) if isinstance(source, socket) else source.watch()
         #: Created on the first blocked write; most streams never need it.
         self._writer: Any = None
         self._tap: Tap | None = None
@@ -384,7 +383,7 @@ class Stream:
             self._block(self.unsent)
         self._go_on()
 
-    def on_broken(self, sock: socket) -> None:
+    def on_broken(self, sock: Connection) -> None:
         """Tell the link that the connection on *sock* is broken."""
         self._link.on_broken(sock)
 
@@ -427,7 +426,8 @@ class Stream:
         self._bulk += 1
         if self._bulk >= BULK_RUN and self.unsent is None:
             self._bulk = 0
-            self.splice = Splice.begin(self)
+            if isinstance(self.source, socket) and isinstance(self.sink, socket):
+                self.splice = Splice.begin(self)
 
     # What leaves
 
@@ -612,7 +612,7 @@ class Stream:
             self.settle()
 
 
-def _count_unconfirmed(sock: socket) -> int:
+def _count_unconfirmed(sock: Connection) -> int:
     """Return how many bytes the kernel has to send, or to send again: SIOCOUTQ of tcp(7)."""
     (count,) = _INT.unpack(ioctl(sock.fileno(), TIOCOUTQ, bytes(_INT.size)))
     return int(count)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import struct
-from _socket import socket
 from socket import IPPROTO_TCP, TCP_INFO
 from typing import Protocol
 
 from vaurien.engine.arming import Arming
 from vaurien.engine.runtime import Runtime
 from vaurien.engine.stream import Stream
+from vaurien.engine.tls_socket import Connection
 from vaurien.records.observer import ObservedLink
 
 #: Where ``struct tcp_info`` of linux/tcp.h has ``tcpi_last_data_recv``, in milliseconds.
@@ -129,7 +129,7 @@ class Traffic:
 PLAIN = Traffic()
 
 
-def _silence(sock: socket) -> int:
+def _silence(sock: Connection) -> int:
     """Return for how many milliseconds the peer has sent nothing."""
     info = sock.getsockopt(IPPROTO_TCP, TCP_INFO, _LAST_DATA_RECV.size)
     return int(_LAST_DATA_RECV.unpack(info)[0])

@@ -7,5 +7,6 @@
 - `error_reply`: an error, as the bytes that a server would send
 - `parts`: the statements of one request, and how the backend is made to refuse one of them
 - `sql`: where the statements of a text end
+- `client_hello`: how a client begins TLS, and what it asks for
 - `effects`: what an error that was made up has to change in the backend
 """

@@ -58,6 +58,10 @@ class BaseProtocol(Configurable):
     #: What to do for messages that can be read, if a client and the backend have agreed on TLS or the like.
     to_be_readable: ClassVar[str] = 'let the client connect without TLS'
 
+    #: What it is called where a client and a server choose among protocols as they begin TLS (ALPN, RFC 7301), its best
+    #: version first. None: it reads no messages, and any protocol will do.
+    alpn: ClassVar[Sequence[str] | None] = ()
+
     #: What its errors are made of, declared as `options` are. The behavior ``error`` has these options, and gives those
     #: that are chosen to `error`, by name.
     error_options: ClassVar[Mapping[str, Option]] = {}

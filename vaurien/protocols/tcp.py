@@ -15,6 +15,7 @@ class TCP(BaseProtocol):
     name = 'tcp'
     ordered = False
     is_opaque = True
+    alpn = None
 
     def __init_subclass__(cls) -> None:
         """Let a subclass have messages of its own, unless it says that it is opaque."""

@@ -29,6 +29,7 @@ class HTTP(QuickHTTP):
     """HTTP/1.x. An error is a 500, 501, 502 or 503; the connection stays open where the request lets it."""
 
     name = 'http'
+    alpn = ('http/1.1', 'http/1.0')
     options: ClassVar[Mapping[str, Option]] = {
         'overwrite-host-header': ('Replace the Host header of requests by the backend (true or false)', bool, True),
     }

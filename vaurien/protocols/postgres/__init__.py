@@ -34,6 +34,7 @@ class Postgres(QuickPostgres):
 
     name = 'postgres'
     to_be_readable = 'let the client connect with sslmode=disable and gssencmode=disable'
+    alpn = ('postgresql',)
     error_options = {'sqlstate': ('SQLSTATE', SQLState, _ADMIN_SHUTDOWN), 'message': ('Text', Line, INJECTED)}
 
     def on_reached(self, position: int) -> None:

@@ -1,0 +1,381 @@
+"""Links with TLS on one leg or both: who is shown what, what the two agree on, and handshakes that fail.
+
+What is tested here of `engine/tls_socket.py` needs a link as well: ends, resets, and much data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from tests.behaviors.waiting import eventually
+from tests.peers import Peer, RawBackend
+from tests.servers import HOST, TIMEOUT
+from vaurien import Proxy
+
+AUTHORITY = trustme.CA()
+LEAF = AUTHORITY.issue_cert('localhost', HOST)
+
+
+@pytest.fixture(scope='module')
+def ca_file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The authority that has signed the backend's certificate."""
+    path = tmp_path_factory.mktemp('tls') / 'ca.pem'
+    AUTHORITY.cert_pem.write_to_path(path)
+    return str(path)
+
+
+def server_context(**changed: Any) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    LEAF.configure_cert(context)
+    for name, value in changed.items():
+        setattr(context, name, value)
+    return context
+
+
+@contextmanager
+def tls_backend(script: Callable[[ssl.SSLSocket], None], context: ssl.SSLContext | None = None) -> Iterator[RawBackend]:
+    """A backend that shakes hands and then plays *script*."""
+    context = context or server_context()
+
+    def play(peer: Peer) -> None:
+        with suppress(OSError), context.wrap_socket(peer.sock, server_side=True) as sock:
+            script(sock)
+
+    backend = RawBackend().serve(play)
+    try:
+        yield backend
+    finally:
+        backend.close()
+
+
+def echo(sock: ssl.SSLSocket) -> None:
+    while data := sock.recv(65536):
+        sock.sendall(data)
+    sock.unwrap()
+
+
+def dial(proxy: Proxy, context: ssl.SSLContext | None = None, name: str | None = 'localhost') -> ssl.SSLSocket:
+    """Connect and shake hands."""
+    sock = socket.create_connection((HOST, proxy.address.port), TIMEOUT)
+    return (context or proxy.ssl_context()).wrap_socket(sock, server_hostname=name, suppress_ragged_eofs=False)
+
+
+LEGS: dict[str, dict[str, Any]] = {
+    'both': {'tls': 'auto'},
+    'client only': {'proxy_tls': 'auto'},
+    'backend only': {'backend_tls': True},
+}
+
+
+@pytest.mark.parametrize('protocol', ['tcp', 'redis'])
+@pytest.mark.parametrize('legs', LEGS)
+def test_a_request_and_its_reply(ca_file: str, raw_backend: RawBackend, legs: str, protocol: str) -> None:
+    def answer(sock: Any) -> None:
+        while sock.recv(65536):
+            sock.sendall(b'+PONG\r\n')
+
+    has_backend_leg = legs != 'client only'
+    settings = {**LEGS[legs], **({'backend_tls_ca': ca_file} if has_backend_leg else {})}
+    with tls_backend(answer) as secure:
+        plain = raw_backend.serve(lambda peer: answer(peer.sock))
+        backend = f'localhost:{(secure if has_backend_leg else plain).port}'
+        with Proxy(backend, protocol, **settings) as proxy:
+            sock = Peer.connect(proxy.address.port).sock if legs == 'backend only' else dial(proxy)
+            with sock:
+                for _ in range(3):
+                    sock.sendall(b'PING\r\n')
+                    assert sock.recv(100) == b'+PONG\r\n'
+                if protocol == 'redis':
+                    proxy.set_behavior('error', message='injected')
+                    sock.sendall(b'PING\r\n')
+                    assert sock.recv(100) == b'-ERR injected\r\n'
+
+
+@pytest.mark.parametrize('version', [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_much_data_each_way(ca_file: str, version: ssl.TLSVersion) -> None:
+    data = os.urandom(1 << 20) * 24
+    received = hashlib.sha256()
+    with (
+        tls_backend(echo, server_context(maximum_version=version)) as backend,
+        Proxy(f'localhost:{backend.port}', tls='auto', backend_tls_ca=ca_file) as proxy,
+        dial(proxy) as sock,
+    ):
+        assert sock.version() == 'TLSv1.3'
+        sender = threading.Thread(target=sock.sendall, args=(data,))
+        sender.start()
+        left = len(data)
+        while left:
+            chunk = sock.recv(65536)
+            received.update(chunk)
+            left -= len(chunk)
+        sender.join()
+    assert received.digest() == hashlib.sha256(data).digest()
+
+
+def test_a_slow_reader_gets_everything(ca_file: str) -> None:
+    """The socket is full in the middle of a record, again and again."""
+    data = os.urandom(8 << 20)
+
+    def pour(sock: ssl.SSLSocket) -> None:
+        sock.sendall(data)
+        sock.unwrap()
+
+    with tls_backend(pour) as backend, Proxy(f'localhost:{backend.port}', tls='auto', backend_tls_ca=ca_file) as proxy:
+        with dial(proxy) as sock:
+            (link,) = proxy.links()
+            eventually(lambda: proxy.links()[0]['bytes']['downstream'] > 0)
+            got = b''.join(iter(lambda: sock.recv(7000), b''))
+        assert link['exchanges'] == 0
+    assert got == data
+
+
+def test_the_ends_of_a_session_pass(ca_file: str) -> None:
+    """The client ends its direction, and still gets what the backend has to say."""
+
+    def answer_at_the_end(sock: ssl.SSLSocket) -> None:
+        got = b''.join(iter(lambda: sock.recv(100), b''))
+        sock.sendall(got.upper())
+        sock.unwrap()
+
+    with (
+        tls_backend(answer_at_the_end) as backend,
+        Proxy(f'localhost:{backend.port}', tls='auto', backend_tls_ca=ca_file) as proxy,
+    ):
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = proxy.ssl_context().wrap_bio(incoming, outgoing, server_hostname='localhost')
+        with socket.create_connection((HOST, proxy.address.port), TIMEOUT) as sock:
+
+            def exchange(call: Callable[..., Any], *args: Any) -> Any:
+                while True:
+                    try:
+                        return call(*args)
+                    except ssl.SSLWantReadError:
+                        sock.sendall(outgoing.read())
+                        incoming.write(sock.recv(65536))
+
+            exchange(tls.do_handshake)
+            tls.write(b'hello')
+            with pytest.raises(ssl.SSLWantReadError):
+                tls.unwrap()
+            sock.sendall(outgoing.read())
+            assert exchange(tls.read, 100) == b'HELLO'
+            with pytest.raises(ssl.SSLZeroReturnError):
+                exchange(tls.read, 100)
+
+
+def test_a_session_that_is_cut_short_is_cut_short(ca_file: str) -> None:
+    def leave(sock: ssl.SSLSocket) -> None:
+        sock.sendall(b'half a')
+        sock.shutdown(socket.SHUT_WR)  # without close_notify
+        sock.recv(1)
+
+    with (
+        tls_backend(leave) as backend,
+        Proxy(f'localhost:{backend.port}', tls='auto', backend_tls_ca=ca_file) as proxy,
+        dial(proxy) as sock,
+    ):
+        assert sock.recv(100) == b'half a'
+        with pytest.raises(ssl.SSLEOFError):
+            sock.recv(100)
+
+
+def test_an_orderly_end_is_orderly(ca_file: str) -> None:
+    def say_bye(sock: ssl.SSLSocket) -> None:
+        sock.sendall(b'bye')
+        sock.unwrap()
+
+    with (
+        tls_backend(say_bye) as backend,
+        Proxy(f'localhost:{backend.port}', tls='auto', backend_tls_ca=ca_file) as proxy,
+        dial(proxy) as sock,
+    ):
+        assert sock.recv(100) == b'bye'
+        assert sock.recv(100) == b''
+
+
+def test_a_reset_is_a_reset(ca_file: str) -> None:
+    def reset(sock: ssl.SSLSocket) -> None:
+        sock.recv(5)
+        Peer(sock).reset()
+
+    with (
+        tls_backend(reset) as backend,
+        Proxy(f'localhost:{backend.port}', tls='auto', backend_tls_ca=ca_file) as proxy,
+        dial(proxy) as sock,
+    ):
+        sock.sendall(b'hello')
+        # The standard library tells a reset from an end only below TLS.
+        with Peer(socket.socket(fileno=os.dup(sock.fileno()))) as raw, pytest.raises(ConnectionResetError):
+            raw.recv_all()
+
+
+@pytest.mark.parametrize(
+    ('offered', 'known', 'chosen'),
+    [
+        (['h2', 'http/1.1'], ['h2', 'http/1.1'], 'http/1.1'),
+        (['h2'], ['h2'], None),
+        (['http/1.1'], [], None),
+        ([], ['http/1.1'], None),
+    ],
+)
+def test_both_speak_what_the_backend_has_chosen(
+    ca_file: str, offered: list[str], known: list[str], chosen: str | None
+) -> None:
+    seen: list[str | None] = []
+    context = server_context()
+    if known:
+        context.set_alpn_protocols(known)
+    with (
+        tls_backend(lambda sock: seen.append(sock.selected_alpn_protocol()), context) as backend,
+        Proxy(f'localhost:{backend.port}', 'http', tls='auto', backend_tls_ca=ca_file) as proxy,
+    ):
+        client = proxy.ssl_context()
+        if offered:
+            client.set_alpn_protocols(offered)
+        with dial(proxy, client) as sock:
+            assert sock.selected_alpn_protocol() == chosen
+            eventually(lambda: bool(seen))
+            assert seen == [chosen]
+
+
+def test_each_name_has_its_certificate(ca_file: str) -> None:
+    with (
+        tls_backend(echo) as backend,
+        Proxy(f'localhost:{backend.port}', tls='auto', backend_tls_ca=ca_file) as proxy,
+    ):
+        for name in ('api.example.com', 'localhost', HOST):
+            with dial(proxy, name=name) as sock:  # which checks the name
+                certificate: Any = sock.getpeercert()
+                assert name in [value for _, value in certificate['subjectAltName']]
+
+
+def test_the_backend_is_told_its_own_name(ca_file: str) -> None:
+    asked: list[str | None] = []
+    context = server_context(sni_callback=lambda sock, name, context: asked.append(name))
+    with (
+        tls_backend(echo, context) as backend,
+        Proxy(f'localhost:{backend.port}', tls='auto', backend_tls_ca=ca_file) as proxy,
+        dial(proxy, name='api.example.com'),
+    ):
+        assert asked == ['localhost']
+
+
+def test_sessions_are_resumed_on_both_legs(ca_file: str) -> None:
+    reused: list[bool] = []
+
+    def answer(sock: ssl.SSLSocket) -> None:
+        reused.append(bool(sock.session_reused))
+        sock.sendall(sock.recv(100))
+        sock.recv(1)
+
+    with (
+        tls_backend(answer) as backend,
+        Proxy(f'localhost:{backend.port}', tls='auto', backend_tls_ca=ca_file) as proxy,
+    ):
+        context, session = proxy.ssl_context(), None
+        for turn in range(3):
+            sock = socket.create_connection((HOST, proxy.address.port), TIMEOUT)
+            with context.wrap_socket(sock, server_hostname='localhost', session=session) as secure:
+                secure.sendall(b'hello')
+                assert secure.recv(100) == b'hello'
+                assert secure.session_reused == (turn > 0)
+                session = secure.session
+    assert reused == [False, True, True]
+
+
+def test_clients_are_asked_for_a_certificate(ca_file: str) -> None:
+    with (
+        tls_backend(echo) as backend,
+        Proxy(f'localhost:{backend.port}', tls='auto', backend_tls_ca=ca_file, proxy_tls_client_ca=ca_file) as proxy,
+    ):
+        known = proxy.ssl_context()
+        LEAF.configure_cert(known)
+        with dial(proxy, known) as sock:
+            sock.sendall(b'hello')
+            assert sock.recv(100) == b'hello'
+        with dial(proxy) as sock, pytest.raises(ssl.SSLError, match='CERTIFICATE_REQUIRED'):
+            sock.recv(100)
+
+
+def test_the_backend_is_shown_a_certificate(ca_file: str, tmp_path: Path) -> None:
+    path = str(tmp_path / 'client.pem')
+    LEAF.private_key_and_cert_chain_pem.write_to_path(path)
+    context = server_context(verify_mode=ssl.CERT_REQUIRED)
+    AUTHORITY.configure_trust(context)
+    with (
+        tls_backend(echo, context) as backend,
+        Proxy(f'localhost:{backend.port}', tls='auto', backend_tls_ca=ca_file, backend_tls_cert=path) as proxy,
+        dial(proxy) as sock,
+    ):
+        sock.sendall(b'hello')
+        assert sock.recv(100) == b'hello'
+
+
+FAILURES: dict[str, tuple[dict[str, Any], str]] = {
+    'an authority that nobody knows': ({}, 'the backend: the certificate is not accepted: unable to get local issuer'),
+    'another name': ({'backend_tls_name': 'db.example.com'}, 'the backend: the certificate is not accepted: Hostname'),
+    'another version': ({'tls_min': '1.3'}, 'the backend: the peer says: protocol version'),
+}
+
+
+@pytest.mark.parametrize('name', FAILURES)
+def test_a_backend_that_is_not_accepted(ca_file: str, caplog: pytest.LogCaptureFixture, name: str) -> None:
+    """The client is told at once, and the log says why, in one line."""
+    settings, said = FAILURES[name]
+    if settings:
+        settings = {**settings, 'backend_tls_ca': ca_file}
+    with (
+        caplog.at_level(logging.WARNING),
+        tls_backend(echo, server_context(maximum_version=ssl.TLSVersion.TLSv1_2)) as backend,
+        Proxy(f'localhost:{backend.port}', tls='auto', **settings) as proxy,
+        pytest.raises(ssl.SSLError, match='INTERNAL_ERROR'),
+    ):
+        dial(proxy)
+    assert [record.message.startswith(f'link 1: no TLS with {said}') for record in caplog.records] == [True]
+
+
+def test_a_backend_without_tls(raw_backend: RawBackend, caplog: pytest.LogCaptureFixture) -> None:
+    raw_backend.serve(lambda peer: peer.send(b'220 hello\r\n'))
+    with Proxy(raw_backend.address, tls='auto') as proxy, pytest.raises(ssl.SSLError):
+        dial(proxy)
+    assert [record.message for record in caplog.records] == ['link 1: no TLS with the backend: wrong version number']
+
+
+def test_a_client_without_tls(ca_file: str, caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        tls_backend(echo) as backend,
+        Proxy(f'localhost:{backend.port}', tls='auto', backend_tls_ca=ca_file) as proxy,
+        Peer.connect(proxy.address.port) as peer,
+    ):
+        peer.send(b'GET / HTTP/1.1\r\n\r\n')
+        peer.recv_all()
+    assert [record.message for record in caplog.records] == ['link 1: no TLS with the client: not the beginning of TLS']
+
+
+def test_a_client_that_says_nothing_is_not_waited_for(ca_file: str, caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        tls_backend(echo) as backend,
+        Proxy(f'localhost:{backend.port}', tls='auto', backend_tls_ca=ca_file, timeout=0.2) as proxy,
+        Peer.connect(proxy.address.port) as peer,
+    ):
+        peer.recv_all()
+    assert [record.message for record in caplog.records] == ['link 1: no TLS with the client: it took too long']
+
+
+def test_a_client_that_leaves_is_seen_while_the_backend_is_silent(raw_backend: RawBackend) -> None:
+    with Proxy(raw_backend.address, backend_tls=True) as proxy:
+        with Peer.connect(proxy.address.port):
+            backend = raw_backend.accept()
+        assert backend.recv_all()  # the beginning of a handshake, and its end

@@ -1,0 +1,86 @@
+"""What a ClientHello says: those of OpenSSL, cut at every place, and bytes that are none."""
+
+from __future__ import annotations
+
+import ssl
+from functools import cache
+
+import pytest
+from hypothesis import example, given, strategies as st
+
+from vaurien.framing.client_hello import ClientHello, begins_tls, read_client_hello
+
+
+@cache
+def make_hello(name: str | None = 'api.example.com', protocols: tuple[str, ...] = ()) -> bytes:
+    """Return what OpenSSL sends first."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
+    context.check_hostname = name is not None
+    outgoing = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name).do_handshake()
+    return outgoing.read()
+
+
+def split_records(hello: bytes, size: int) -> bytes:
+    """Return the same message in records of *size* bytes."""
+    message = hello[5:]
+    parts = (message[at : at + size] for at in range(0, len(message), size))
+    return b''.join(b'\x16\x03\x01' + len(part).to_bytes(2, 'big') + part for part in parts)
+
+
+def test_what_a_client_asks_for() -> None:
+    hello = read_client_hello(make_hello(protocols=('h2', 'http/1.1')))
+    assert hello == ClientHello('api.example.com', ('h2', 'http/1.1'), ('TLSv1.3', 'TLSv1.2'))
+    assert hello.text == 'TLS sni=api.example.com alpn=h2,http/1.1'
+
+
+def test_a_client_that_asks_for_nothing() -> None:
+    hello = read_client_hello(make_hello(name=None))
+    assert hello == ClientHello('', (), ('TLSv1.3', 'TLSv1.2'))
+    assert hello.text == 'TLS'
+
+
+def test_every_cut() -> None:
+    data = make_hello()
+    for count in range(len(data)):
+        assert read_client_hello(data[:count]) is None
+        assert begins_tls(data[:count]) or not count
+    assert read_client_hello(data + b'more') is not None
+
+
+@pytest.mark.parametrize('size', [1, 2, 3, 4, 5, 100, 300])
+def test_small_records(size: int) -> None:
+    data = split_records(make_hello(), size)
+    assert read_client_hello(data[:-1]) is None
+    assert read_client_hello(data) == read_client_hello(make_hello())
+
+
+@pytest.mark.parametrize(
+    ('data', 'problem'),
+    [
+        (b'GET / HTTP/1.1\r\n', 'not the beginning of TLS'),
+        (b'\x16\x03\x01\x00\x00', 'a TLS record of 0 bytes'),
+        (b'\x16\x03\x01\xff\xff', 'a TLS record of 65535 bytes'),
+        (b'\x16\x03\x01\x00\x04\x02\x00\x00\x00', 'a TLS message of type 2 where a ClientHello is expected'),
+        (b'\x16\x03\x01\x00\x04\x01\xff\xff\xff', 'a ClientHello of 16777215 bytes'),
+        (b'\x16\x03\x01\x00\x05\x01\x00\x00\x01\x03', 'a ClientHello that does not parse'),
+    ],
+)
+def test_what_is_none(data: bytes, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        read_client_hello(data)
+
+
+@given(st.binary(max_size=200), st.integers(0, 250))
+@example(b'', 0)
+def test_noise_inside(noise: bytes, at: int) -> None:
+    data = make_hello()
+    damaged = data[:at] + noise + data[at + len(noise) :]
+    try:
+        hello = read_client_hello(damaged)
+    except ValueError:
+        return
+    assert hello is None or hello.text.isprintable()

@@ -1,0 +1,1 @@
+"""Tests of `vaurien.tls`, and of links with TLS between real servers and real clients."""

@@ -1,0 +1,227 @@
+"""Makes the connections of a link secure, as far as they are to be, before its streams begin."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from _socket import socket
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import Any, Protocol
+
+from vaurien.engine.departure import Departure
+from vaurien.engine.tls_socket import READ, WRITE, Connection, TLSSocket
+from vaurien.framing.client_hello import ClientHello, read_client_hello
+from vaurien.tls.contexts import BackendLeg, ClientLeg, Legs
+from vaurien.tls.session import Session, explain
+
+logger = logging.getLogger(__name__)
+
+#: A fatal alert, internal_error, before anything is encrypted (RFC 8446, 6.2): it is not the client's fault.
+_ALERT = bytes.fromhex('15 0303 0002 02 50')
+
+#: What is waited for: a socket, and READ or WRITE.
+Steps = Generator[tuple[socket, int], None, None]
+
+
+class OpeningLink(Protocol):
+    """The part of a link that the opening of its connections needs."""
+
+    @property
+    def number(self) -> int:
+        """The number of the link."""
+
+    def on_secure(self, client: Connection, backend: Connection) -> None:
+        """Handle that both connections are as they are to be: they are the link's from now on."""
+
+    def close(self) -> None:
+        """Close the link."""
+
+
+class HandshakeError(Exception):
+    """A handshake that has failed, and why."""
+
+
+class TLSOpening:
+    """Shakes hands, first with the backend and then with the client, which is told what the backend has chosen."""
+
+    def __init__(
+        self, link: OpeningLink, loop: Any, legs: Legs, cipher: memoryview, client: Connection, backend: socket
+    ) -> None:
+        """*cipher* is a buffer to read into. The client of a link that gets another backend is secure already."""
+        self._link = link
+        self._loop = loop
+        self._legs = legs
+        self._cipher = cipher
+        self._client: Connection = client
+        self._plain_backend = backend
+        self._backend: Connection = backend
+        #: With whom hands are shaken.
+        self._peer = ''
+        self._watcher: Any = None
+        self._timer: Any = None
+        self._departure: Departure | None = None
+        self._steps: Steps | None = None
+
+    def begin(self, host: str, known: Sequence[str] | None, deadline: float) -> None:
+        """Shake hands with the backend at *host*. The link is closed if that is not done by the *deadline*.
+
+        *known* are the protocols whose messages are understood; None: any will do.
+        """
+        self._timer = self._loop.timer(max(0.0, deadline - monotonic()))
+        self._timer.start(self._fail_late)
+        self._steps = self._take_steps(host, known)
+        self._advance()
+
+    # The steps
+
+    def _take_steps(self, host: str, known: Sequence[str] | None) -> Steps:
+        legs, client = self._legs, self._client
+        if legs.client is None or not isinstance(client, socket):
+            if legs.backend is not None:
+                yield from self._secure_backend(legs.backend, host, known or ())
+            return
+        hello, began = yield from self._read_hello(client)
+        offered = [one for one in hello.protocols if known is None or one in known]
+        protocol = offered[0] if offered else ''
+        if legs.backend is not None:
+            protocol = yield from self._secure_backend(legs.backend, host, offered)
+        yield from self._secure_client(legs.client, client, hello, protocol, began)
+
+    def _read_hello(self, client: socket) -> Generator[tuple[socket, int], None, tuple[ClientHello, bytes]]:
+        self._peer = 'client'
+        began = b''
+        while True:
+            try:
+                hello = read_client_hello(began)
+            except ValueError as error:
+                raise HandshakeError(str(error)) from None
+            if hello is not None:
+                return hello, began
+            began += yield from self._receive(client)
+
+    def _secure_backend(
+        self, leg: BackendLeg, host: str, offered: Sequence[str]
+    ) -> Generator[tuple[socket, int], None, str]:
+        self._peer = 'backend'
+        context = leg.find_context(offered)
+        session = Session.for_backend(context, leg.find_name(host), leg.sessions.get(context))
+        if isinstance(self._client, socket):
+            self._departure = Departure(self._client, self._loop, self._link.close)
+        try:
+            yield from self._shake_hands(self._plain_backend, session)
+        finally:
+            self._stop_departure()
+        self._backend = self._wrap(self._plain_backend, session, leg.remember)
+        return session.tls.selected_alpn_protocol() or ''
+
+    def _secure_client(self, leg: ClientLeg, client: socket, hello: ClientHello, protocol: str, began: bytes) -> Steps:
+        self._peer = 'client'
+        session = Session.for_client(leg.find_context(hello.name, client.getsockname()[0], protocol))
+        session.incoming.write(began)
+        yield from self._shake_hands(client, session)
+        self._client = self._wrap(client, session)
+
+    def _wrap(
+        self, sock: socket, session: Session, on_received: Callable[[ssl.SSLObject], None] | None = None
+    ) -> TLSSocket:
+        label = f'link {self._link.number}: the {self._peer}'
+        return TLSSocket(sock, session, self._loop, self._cipher, label, on_received)
+
+    # One step
+
+    def _shake_hands(self, sock: socket, session: Session) -> Steps:
+        """Shake hands; if that fails, the peer is told why before the exception goes on."""
+        while True:
+            try:
+                is_done = session.shake_hands()
+            except ssl.SSLError as error:
+                with suppress(OSError):
+                    sock.send(session.outgoing.read())
+                raise HandshakeError(explain(error)) from None
+            yield from self._send(sock, session.outgoing.read())
+            if is_done:
+                return
+            session.incoming.write((yield from self._receive(sock)))
+
+    def _send(self, sock: socket, data: bytes) -> Steps:
+        while data:
+            try:
+                data = data[sock.send(data) :]
+            except BlockingIOError:
+                yield sock, WRITE
+            except OSError as error:
+                raise HandshakeError(explain(error)) from None
+
+    def _receive(self, sock: socket) -> Generator[tuple[socket, int], None, bytes]:
+        while True:
+            yield sock, READ
+            try:
+                count = sock.recv_into(self._cipher)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise HandshakeError(explain(error)) from None
+            if not count:
+                raise HandshakeError('it has left')
+            return self._cipher[:count].tobytes()
+
+    # Who takes them
+
+    def _advance(self) -> None:
+        self._stop_watching()
+        assert self._steps is not None
+        try:
+            sock, events = next(self._steps)
+        except StopIteration:
+            self._stop()
+            if isinstance(self._client, TLSSocket) and isinstance(self._backend, TLSSocket):
+                self._client.join(self._backend)
+                self._backend.join(self._client)
+            self._link.on_secure(self._client, self._backend)
+        except HandshakeError as failure:
+            self._fail(str(failure))
+        else:
+            self._watcher = self._loop.io(sock.fileno(), events)
+            self._watcher.start(self._advance)
+
+    def _fail_late(self) -> None:
+        self._fail('it took too long')
+
+    def _fail(self, reason: str) -> None:
+        logger.warning('link %d: no TLS with the %s: %s', self._link.number, self._peer, reason)
+        if isinstance(self._client, socket) and self._legs.client is not None:
+            with suppress(OSError):
+                self._client.send(_ALERT)
+        self._link.close()
+
+    def close(self) -> None:
+        """Stop, and close the connection to the backend."""
+        self._stop()
+        self._backend.close()
+
+    def leave_to_parent(self) -> None:
+        """Close this process's copy of the connection to the backend, for it is a child of a fork."""
+        self._plain_backend.close()
+
+    def _stop(self) -> None:
+        self._stop_watching()
+        self._stop_departure()
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer.close()
+            self._timer = None
+        if self._steps is not None:
+            self._steps.close()
+
+    def _stop_watching(self) -> None:
+        if self._watcher is not None:
+            self._watcher.stop()
+            self._watcher.close()
+            self._watcher = None
+
+    def _stop_departure(self) -> None:
+        if self._departure is not None:
+            self._departure.stop()
+            self._departure = None

@@ -1,0 +1,302 @@
+"""A TLS session over a connected socket. It has those methods of a socket that streams and links use.
+
+The session is sans-IO, an `ssl.SSLObject` between two buffers in memory. So the bytes that a connection began with may
+have been read by somebody else, and records can be changed on their way.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from _socket import socket
+from collections.abc import Callable
+from contextlib import suppress
+from socket import MSG_PEEK, SO_LINGER
+from typing import Any
+
+from vaurien.tls.session import Session, explain
+
+logger = logging.getLogger(__name__)
+
+READ, WRITE = 1, 2
+
+#: A record has at most so many bytes (RFC 8446, 5.2). One that has begun to arrive is inside the session.
+RECORD_MAX = (1 << 14) + 256 + 5
+
+#: So much is enciphered before it is sent: a few records.
+_PIECE = 64 * 1024
+
+
+class TLSSocket:
+    """Deciphers what arrives on a socket, and enciphers what is sent.
+
+    As a socket that does not block, it raises `BlockingIOError` where there is nothing to read or no room. The end of
+    what it reads is that of the session (``close_notify``) or of the connection.
+    """
+
+    __slots__ = (
+        '_again',
+        '_cipher',
+        '_closing',
+        '_ends',
+        '_incoming',
+        '_is_cut',
+        '_is_reset',
+        '_label',
+        '_loop',
+        '_on_received',
+        '_outgoing',
+        '_reader',
+        '_session',
+        '_sock',
+        '_twin',
+        '_waiting',
+        'has_more',
+    )
+
+    def __init__(
+        self,
+        sock: socket,
+        session: Session,
+        loop: Any,
+        cipher: memoryview,
+        label: str,
+        on_received: Callable[[ssl.SSLObject], None] | None = None,
+    ) -> None:
+        """*cipher* is a buffer to read into, which others use as well; *label*, for the log, tells who the peer is.
+
+        *on_received* is called once, when something has arrived: a server gives its tickets behind the handshake.
+        """
+        self._sock = sock
+        self._session, self._incoming, self._outgoing = session.tls, session.incoming, session.outgoing
+        self._loop = loop
+        self._cipher = cipher
+        self._label = label
+        self._on_received = on_received
+        self._reader: TLSReader | None = None
+        self._closing: Any = None
+        #: What the socket did not take.
+        self._waiting = b''
+        #: How many of the next bytes to be sent are in `_waiting` already.
+        self._again = 0
+        #: Whether the session has ended, which was not told yet.
+        self._ends = False
+        #: Whether there may be something to read though the socket has nothing: the handshake may have read it.
+        self.has_more = True
+        #: Whether the peer is to see a reset.
+        self._is_reset = False
+        #: Whether the peer is to see the end of the connection without that of the session.
+        self._is_cut = False
+        self._twin: TLSSocket | None = None
+
+    def join(self, twin: TLSSocket) -> None:
+        """Pass what cuts the session short on to the *twin*, which sends on what is received here."""
+        self._twin = twin
+
+    # Receiving
+
+    def recv_into(self, buffer: memoryview) -> int:
+        """Read into *buffer*, of more than `RECORD_MAX` bytes, and return how many; 0: the peer will send no more."""
+        if self.has_more:
+            self.has_more = False
+            if count := self._decipher(buffer):
+                return count
+            if self._ends:
+                return 0
+        count = self._sock.recv_into(self._cipher[: len(buffer) - RECORD_MAX])
+        if count:
+            self._incoming.write(self._cipher[:count])
+        else:
+            self._incoming.write_eof()
+        count = self._decipher(buffer)
+        if self._outgoing.pending:  # tickets, or a reply to an update of keys
+            self._push(self._outgoing.read())
+        if self._on_received is not None:
+            self._on_received(self._session)
+            self._on_received = None
+        if not (count or self._ends):
+            raise BlockingIOError
+        return count
+
+    def _decipher(self, buffer: memoryview) -> int:
+        read: Callable[[int, memoryview], int] = self._session.read  # type: ignore[assignment]  # no bytearray is needed
+        size, got = len(buffer), 0
+        try:
+            while count := read(size - got, buffer[got:]):
+                got += count
+            self._ends = True
+        except ssl.SSLWantReadError:
+            return got
+        except ssl.SSLZeroReturnError:
+            self._ends = True
+        except ssl.SSLEOFError:
+            self._ends = True
+            if self._twin is not None:
+                self._twin.cut()
+        except ssl.SSLError as error:
+            if not self._is_cut:  # else the peer complains of that
+                logger.warning('%s: TLS: %s', self._label, explain(error))
+            raise
+        if got:
+            self._read_again()
+        return got
+
+    def _read_again(self) -> None:
+        """Have the stream read once more: the socket may stay silent."""
+        self.has_more = True
+        if self._reader is not None:
+            self._reader.read_again()
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """Return what has arrived."""
+        if flags & MSG_PEEK:
+            raise BlockingIOError
+        buffer = memoryview(bytearray(size + RECORD_MAX))
+        return buffer[: self.recv_into(buffer)].tobytes()
+
+    def watch(self) -> TLSReader:
+        """Return a watcher of the event loop for what there is to read."""
+        self._reader = TLSReader(self, self._loop)
+        return self._reader
+
+    # Sending
+
+    def send(self, data: bytes | bytearray | memoryview, flags: int = 0) -> int:
+        """Send *data*, and return how much of it was taken. What was not taken has to come first the next time."""
+        if self._waiting and not self._push(b''):
+            raise BlockingIOError
+        sent, self._again = self._again, 0
+        view = memoryview(data)
+        while sent < len(view):
+            piece = view[sent : sent + _PIECE]
+            count = self._session.write(piece)
+            if not self._push(self._outgoing.read()):
+                self._again = count
+                break
+            sent += count
+        if not sent and self._again:
+            raise BlockingIOError
+        return sent
+
+    def _push(self, cipher: bytes) -> bool:
+        """Send what waits and then *cipher*; return whether the socket has taken all of it."""
+        cipher = self._waiting + cipher
+        try:
+            sent = self._sock.send(cipher)
+        except BlockingIOError:
+            sent = 0
+        self._waiting = cipher[sent:]
+        return not self._waiting
+
+    # Ends
+
+    def cut(self) -> None:
+        """Have the connection end without ``close_notify``: to the peer, the session is cut short."""
+        self._is_cut = True
+
+    def shutdown(self, how: int) -> None:
+        """Tell the peer that no more will come: end the session, and then this direction of the connection."""
+        self._end_session()
+        if not self._waiting:
+            self._sock.shutdown(how)
+            return
+        self._closing = self._loop.io(self._sock.fileno(), WRITE)
+        self._closing.start(self._shut_down_when_sent, how)
+
+    def _shut_down_when_sent(self, how: int) -> None:
+        with suppress(OSError):  # the reader hears of it, too
+            if not self._push(b''):
+                return
+            self._sock.shutdown(how)
+        self._stop_closing()
+
+    def _stop_closing(self) -> None:
+        if self._closing is not None:
+            self._closing.stop()
+            self._closing.close()
+            self._closing = None
+
+    def _end_session(self) -> None:
+        """Send a ``close_notify`` (RFC 8446, 6.1)."""
+        if self._is_cut or self._is_reset:
+            return
+        with suppress(ssl.SSLError):  # it wants to read the peer's, which is not waited for
+            self._session.unwrap()
+        self._push(self._outgoing.read())
+
+    def close(self) -> None:
+        """End the session and close the connection, unless the peer is to see a reset."""
+        self._stop_closing()
+        self._twin = None
+        if self._sock.fileno() >= 0:
+            with suppress(OSError):
+                self._end_session()
+        self._sock.close()
+
+    # As of the socket
+
+    def setsockopt(self, level: int, option: int, value: Any) -> None:
+        """Set an option of the socket. SO_LINGER is set for a reset only."""
+        if option == SO_LINGER:
+            self._is_reset = True
+        self._sock.setsockopt(level, option, value)
+
+    def getsockopt(self, *args: int) -> Any:
+        """Return an option of the socket."""
+        return self._sock.getsockopt(*args)
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._sock.fileno()
+
+    def getpeername(self) -> Any:
+        """Return the address of the peer."""
+        return self._sock.getpeername()
+
+    def getsockname(self) -> Any:
+        """Return the own address."""
+        return self._sock.getsockname()
+
+
+class TLSReader:
+    """Watches a socket for a stream, and calls it also when the session has something that the socket has not."""
+
+    __slots__ = ('_callback', '_pending', '_run_callback', '_tls', '_watcher')
+
+    def __init__(self, tls: TLSSocket, loop: Any) -> None:
+        self._tls = tls
+        self._run_callback = loop.run_callback
+        self._watcher = loop.io(tls.fileno(), READ)
+        self._callback: Callable[[], None] | None = None
+        self._pending: Any = None
+
+    def start(self, callback: Callable[[], None]) -> None:
+        """Call back whenever there may be something to read."""
+        self._callback = callback
+        self._watcher.start(callback)
+        if self._tls.has_more:
+            self.read_again()
+
+    def read_again(self) -> None:
+        """Call back once in the next turn of the event loop."""
+        if self._callback is not None and self._pending is None:
+            self._pending = self._run_callback(self._call_back)
+
+    def _call_back(self) -> None:
+        self._pending = None
+        if self._callback is not None and self._tls.has_more:
+            self._callback()
+
+    def stop(self) -> None:
+        """Call back no more."""
+        self._callback = None
+        self._watcher.stop()
+
+    def close(self) -> None:
+        """Call back no more, and free the watcher."""
+        self.stop()
+        self._watcher.close()
+
+
+#: What a stream reads from, and what it writes into.
+Connection = socket | TLSSocket

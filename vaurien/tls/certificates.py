@@ -1,0 +1,67 @@
+"""Certificates with their keys, and how a context gets them without a key on the disk."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from dataclasses import dataclass
+
+from vaurien.console.files import read_file
+from vaurien.errors import ConfigError
+
+#: No chain of certificates is longer, and no list of authorities.
+_FILE_MAX = 4 << 20
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A chain of certificates, the server's or client's own first, and its key; both as PEM."""
+
+    chain: bytes
+    key: bytes
+
+    def load_into(self, context: ssl.SSLContext) -> None:
+        """Have *context* show the chain. Raise `ssl.SSLError` if the key does not belong to it.
+
+        The standard library reads files only. This one is in memory, and nobody else can open it.
+        """
+        descriptor = os.memfd_create('vaurien')
+        try:
+            with os.fdopen(descriptor, 'wb', closefd=False) as file:
+                file.write(self.key + b'\n' + self.chain)
+            context.load_cert_chain(f'/proc/self/fd/{descriptor}', password=_refuse_password)
+        finally:
+            os.close(descriptor)
+
+
+def read_certificate(cert: str, key: str | None, field: str) -> Certificate:
+    """Return what is in the files, or in one that has both. Raise `ConfigError`, with *field*, if it is of no use."""
+    certificate = Certificate(read_pem(cert, field), b'' if key is None else read_pem(key, field))
+    try:
+        certificate.load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    except ssl.SSLError as error:
+        is_foreign = error.reason == 'KEY_VALUES_MISMATCH'
+        problem = 'the key is not that of the certificate' if is_foreign else 'no certificate and key in PEM'
+        raise ConfigError(f'{cert if key is None else f"{cert}, {key}"}: {problem}', field) from None
+    return certificate
+
+
+def read_pem(path: str, field: str) -> bytes:
+    """Return what is in a file. Raise `ConfigError`, with *field*, if it cannot be read."""
+    try:
+        return read_file(path, _FILE_MAX)
+    except OSError as error:
+        raise ConfigError(f'cannot read {path}: {error.strerror}', field) from None
+
+
+def trust(context: ssl.SSLContext, path: str, field: str) -> None:
+    """Have *context* believe the authorities in a file. Raise `ConfigError`, with *field*, if it has none."""
+    try:
+        context.load_verify_locations(cadata=read_pem(path, field).decode('ascii', 'backslashreplace'))
+    except (ssl.SSLError, ValueError):
+        raise ConfigError(f'{path}: no certificates in PEM', field) from None
+
+
+def _refuse_password() -> str:
+    """Give no password for a key: OpenSSL would ask the terminal."""
+    return ''

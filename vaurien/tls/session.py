@@ -1,0 +1,51 @@
+"""A session of TLS without a connection: what it reads and writes is in memory."""
+
+from __future__ import annotations
+
+import ssl
+from typing import NamedTuple
+
+
+class Session(NamedTuple):
+    """A session, and the two buffers between it and its connection."""
+
+    tls: ssl.SSLObject
+    #: What has arrived.
+    incoming: ssl.MemoryBIO
+    #: What is to be sent.
+    outgoing: ssl.MemoryBIO
+
+    @classmethod
+    def for_client(cls, context: ssl.SSLContext) -> Session:
+        """Return a session with a client, to whom this is the server."""
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        return cls(context.wrap_bio(incoming, outgoing, server_side=True), incoming, outgoing)
+
+    @classmethod
+    def for_backend(cls, context: ssl.SSLContext, name: str, resumed: ssl.SSLSession | None = None) -> Session:
+        """Return a session with a backend of that *name*. *resumed* is an earlier one, which may be gone on with."""
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        return cls(context.wrap_bio(incoming, outgoing, server_hostname=name, session=resumed), incoming, outgoing)
+
+    def shake_hands(self) -> bool:
+        """Go on with the handshake; return whether it is done. Raise `ssl.SSLError` if it fails."""
+        try:
+            self.tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        return True
+
+
+def explain(error: OSError) -> str:
+    """Return in plain words why TLS with a peer has failed."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f'the certificate is not accepted: {error.verify_message}'
+    if isinstance(error, ssl.SSLEOFError):
+        return 'the connection has ended'
+    if not isinstance(error, ssl.SSLError):
+        return error.strerror or str(error)
+    reason = (error.reason or 'unknown').lower().replace('_', ' ')
+    for version in ('sslv3 alert ', 'tlsv1 alert ', 'tlsv13 alert '):
+        if reason.startswith(version):
+            return f'the peer says: {reason.removeprefix(version)}'
+    return reason
