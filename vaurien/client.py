@@ -211,6 +211,14 @@ class Client:
         self._call('POST', '/proxies', body)
         return self.proxy(name)
 
+    def ca_pem(self) -> str:
+        """Return the certificate of the authority that signs for proxies with ``tls='auto'``, as PEM."""
+        answer = _ask(self.url, 'GET', '/tls/ca.pem', None, timeout=self.timeout, token=self._token)
+        if answer.status == HTTPStatus.OK:
+            return answer.body.decode('ascii', 'backslashreplace')
+        _read_answer(self.url, answer)
+        raise UnreachableError(f'{self.url} is not a control API: it answers {answer.status}')
+
     def reset(self) -> None:
         """Reset every proxy: remove its toxics, arm the rules of its configuration, and enable it."""
         self._call('POST', '/reset')
@@ -253,6 +261,12 @@ def send(
     `UnreachableError` if nothing answers or it is not a control API, and `ConfigError` for a *body* with a number that
     JSON does not have.
     """
+    return _read_answer(url, _ask(url, method, path, body, timeout=timeout, token=token))
+
+
+def _ask(
+    url: str, method: str, path: str, body: Mapping[str, Any] | None, *, timeout: float, token: str | None
+) -> Answer:
     headers = {} if token is None else {'Authorization': f'Bearer {token}'}
     try:
         content = None if body is None else json.dumps(body, allow_nan=False).encode()
@@ -261,14 +275,13 @@ def send(
     if content is not None:
         headers['Content-Type'] = 'application/json'
     try:
-        answer = ask(method, url + path, seconds=timeout, most=MAX_ANSWER, body=content, headers=headers)
+        return ask(method, url + path, seconds=timeout, most=MAX_ANSWER, body=content, headers=headers)
     except TimeoutError:
         raise UnreachableError(f'{url} did not answer within {timeout:g} s') from None
     except OSError as error:
         raise UnreachableError(f'cannot reach {url}: {find_reason(error)}') from None
     except AnswerError as error:
         raise UnreachableError(f'{url} is not a control API: {error}') from None
-    return _read_answer(url, answer)
 
 
 def _read_answer(url: str, answer: Answer) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from vaurien.errors import StartError
 from vaurien.records.status import ProxyStatus
 from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import format_toxic
-from vaurien.settings import ONLY, Settings
+from vaurien.settings import AUTO, ONLY, ProxySettings, Settings
 from vaurien.tls.authority import get_authority
 
 if TYPE_CHECKING:
@@ -152,9 +152,19 @@ def announce_proxy(proxy: ProxyServer) -> list[str]:
         f'armed: {describe_armed(proxy.rules)}',
         f'seed: {proxy.seed} (--seed {proxy.seed} draws the same again)',
     ]
+    if proxy.legs is not None:
+        lines.insert(1, describe_tls(proxy.settings))
     if proxy.toxics:
-        lines.insert(2, f'toxics: {", ".join(map(format_toxic, proxy.toxics))}')
+        lines.insert(-1, f'toxics: {", ".join(map(format_toxic, proxy.toxics))}')
     return lines
+
+
+def describe_tls(settings: ProxySettings) -> str:
+    """Return with whom TLS is spoken, and what clients have to trust."""
+    legs = [('clients', settings.client_leg is not None), ('the backend', settings.is_backend_leg)]
+    spoken = f'TLS with {" and ".join(peer for peer, is_secure in legs if is_secure)}'
+    trust = '; clients have to trust --tls-ca-file FILE, or vaurienctl ca' if settings.client_leg == AUTO else ''
+    return spoken + trust
 
 
 def describe_armed(rules: Sequence[Rule]) -> str:

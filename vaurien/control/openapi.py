@@ -30,6 +30,7 @@ from vaurien.control.answers import (
 )
 from vaurien.control.api import ControlApi
 from vaurien.control.app import Route
+from vaurien.control.authority import CONTENT_TYPE as AUTHORITY_TYPE, AuthorityResource
 from vaurien.control.json_schema import Schema, Schemas
 from vaurien.control.metrics import CONTENT_TYPE, MetricsResource
 from vaurien.control.operation import JSON, VAURIEN, Content, Dialect, JsonText, Operation
@@ -62,6 +63,7 @@ OPERATIONS: dict[Callable[..., None], Operation] = {
     ControlApi.on_delete_faults: _OfProxy(Done),
     ControlApi.on_get_links: _OfProxy(LinksAnswer),
     ControlApi.on_delete_link: _OfProxy(Done),
+    AuthorityResource.on_get: Operation(str, content=AUTHORITY_TYPE),
     MetricsResource.on_get: Operation(str, content=CONTENT_TYPE, dialect=METRICS),
     **toxiproxy.OPERATIONS,
 }

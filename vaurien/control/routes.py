@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vaurien.control.api import ROUTES, ControlApi
 from vaurien.control.app import Route
+from vaurien.control.authority import AuthorityResource
 from vaurien.control.metrics import MetricsResource
 from vaurien.control.openapi import OpenApiResource
 from vaurien.engine.proxies import Proxies
@@ -18,6 +19,7 @@ def make_routes(proxies: Proxies) -> list[Route]:
         routes += [Route(f'{prefix}/{name}', own, name) for name in ROUTES]
         routes.append(Route(f'{prefix}/links/{{number:int}}', own, 'link'))
     routes += [Route(path, others, suffix) for path, suffix in toxiproxy.ROUTES.items()]
+    routes.append(Route('/tls/ca.pem', AuthorityResource()))
     routes.append(Route('/metrics', MetricsResource(proxies)))
     routes.append(Route('/openapi.json', OpenApiResource(routes)))
     return routes

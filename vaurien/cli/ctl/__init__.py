@@ -9,6 +9,7 @@ faults     the commands about faults
 links      the commands about links
 proxies    the commands about proxies and their backends
 toxics     the commands about toxics
+authority  the command about the certificate that clients have to trust
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vaurien.address import Address
-from vaurien.cli.ctl import behaviors, faults, links, proxies, status, toxics
+from vaurien.cli.ctl import authority, behaviors, faults, links, proxies, status, toxics
 from vaurien.cli.ctl.command import Command
 from vaurien.console.parser import Parser
 from vaurien.errors import AddressError, ConfigError
@@ -55,6 +55,7 @@ COMMANDS: tuple[Command, ...] = (
     *links.COMMANDS,
     *proxies.COMMANDS,
     *toxics.COMMANDS,
+    *authority.COMMANDS,
 )
 
 DEFAULT_HOST = 'localhost:8080'
