@@ -91,10 +91,6 @@ REQUESTS = {
     'ms, no size': b'ms a x\r\n',
     'mn': b'mn\r\n',
     'me': b'me a q\r\n',
-    'quiet, then one that is not': b'mg a v q\r\nms b 5 q\r\nmg q\n\r\nmd c q\r\nmg d v\r\n',
-    'quiet, then mn': b'mg a q v\r\n' * 50 + b'mn\r\n',
-    'quiet, then silent, then set': b'ms a 5000 q\r\n' + bytes(5002) + b'delete a noreply\r\nset b 0 0 1\r\nx\r\n',
-    'quiet, then quit': b'md a q\r\nquit\r\n',
 }
 SILENT = {
     'set': b'set a 0 0 5 noreply\r\nvalue\r\n',
@@ -109,6 +105,11 @@ SILENT = {
     'verbosity': b'verbosity 1 noreply\r\n',
     'slabs': b'slabs automove 0 noreply\r\n',
     'quit': b'quit\r\n',
+    'mg': b'mg a v q\r\n',
+    'ms': b'ms b 5 q\r\nmg q\n\r\n',
+    'ms, large': b'ms a 5000 q\r\n' + bytes(5002),
+    'md': b'md c q\r\n',
+    'ma': b'ma c q O1\r\n',
 }
 BINARY_REQUESTS = {
     'get': ask(0, b'user:1'),
@@ -196,9 +197,11 @@ def test_empty_words_do_not_count() -> None:
 
 def test_quiet_commands_stream() -> None:
     protocol = Memcache()
-    assert protocol.feed_upstream(b'mg a q\r\nms b 5 q\r\nva') == (b'mg a q\r\nms b 5 q\r\nva', [(HEAD, 8)])
-    assert protocol.feed_upstream(b'lue\r\nmg c') == (b'lue\r\n', [])
-    assert protocol.feed_upstream(b' v\r\n') == (b'mg c v\r\n', [(END, 33)])
+    data = b'mg a q\r\nms b 5 q\r\nva'
+    marks = [(REQUEST, 8), (UNANSWERED, 8), (HEAD, 18), (UNANSWERED, 18)]
+    assert protocol.feed_upstream(data) == (data, marks)
+    assert protocol.feed_upstream(b'lue\r\nmg c') == (b'lue\r\n', [(END, 25)])
+    assert protocol.feed_upstream(b' v\r\n') == (b'mg c v\r\n', [(REQUEST, 33)])
 
 
 def test_incomplete_head_is_held_back() -> None:
@@ -379,11 +382,9 @@ class TestQuiet:
         protocol.feed_upstream(b'mg b\r\n')
         assert protocol.feed_downstream(b'HD\r\n') == [(REPLY, len(VALUE) + 8)]
 
-    def test_withdrawn_before_the_last_has_come(self) -> None:
-        protocol = asked(b'mg a q\r\n')
-        protocol.withdraw()
-        assert protocol.feed_upstream(b'mn\r\n' + GET)[1] == [(END, 12), (REQUEST, 12 + len(GET))]
-        assert list(protocol.feed_downstream(VALUE)) == [(REPLY, len(VALUE))]
+    def test_a_silent_one_does_not_end_it(self) -> None:
+        protocol = asked(b'mg a q\r\ndelete a noreply\r\nmn\r\n')
+        assert protocol.feed_downstream(b'HD\r\nMN\r\n') == [(INTERIM, 4), (REPLY, 8)]
 
     def test_of_binary_are_told_by_the_opcode(self) -> None:
         messages = [tell(0x0D, b'a', bytes(4), b'x'), tell(0x12, value=b'exists', status=2), NOOP_DONE]
@@ -450,19 +451,14 @@ sets = st.builds(
 quiets = st.one_of(
     st.builds(lambda blob: b'ms k %d q\r\n%b\r\n' % (len(blob), blob), blobs),
     st.sampled_from([b'mg k q v\r\n', b'md k q\r\n', b'ma k q\r\n', b'mg k v q k Ox\r\n']),
-)
-runs = st.builds(
-    lambda items, last: (b''.join(items) + last, True),
-    st.lists(quiets, min_size=1, max_size=3),
-    st.sampled_from([b'mn\r\n', b'mg k\r\n', b'get a\r\n', b'set a 0 0 1\r\nx\r\n']),
-)
+).map(lambda request: (request, False))
 tabled = st.one_of(
     st.sampled_from([request for request in REQUESTS.values() if len(request) < MAX_HEAD]).map(
         lambda request: (request, True)
     ),
     st.sampled_from(list(SILENT.values())).map(lambda request: (request, False)),
 )
-text_requests = st.one_of(sets, runs, tabled)
+text_requests = st.one_of(sets, quiets, tabled)
 answered_opcodes = st.sampled_from([0x00, 0x01, 0x05, 0x0C, 0x10, 0x21, 0x50])
 quiet_opcodes = st.sampled_from([0x09, 0x0D, 0x11, 0x14, 0x24])
 binary_requests = st.one_of(
@@ -592,6 +588,7 @@ def test_error_of_binary(opcode: int, closes: bool) -> None:
         ('out of memory storing object', b'SERVER_ERROR out of memory storing object', 0x82),
         ('CLIENT_ERROR bad data chunk', b'CLIENT_ERROR bad data chunk', 0x84),
         ('ERROR', b'ERROR', 0x84),
+        ('object too large for cache', b'SERVER_ERROR object too large for cache', 0x03),
         ('Busy', b'SERVER_ERROR Busy', 0x85),
         ('Temporary failure', b'SERVER_ERROR Temporary failure', 0x86),
     ],
@@ -601,6 +598,76 @@ def test_error_with_a_message(message: str, sent: bytes, status: int) -> None:
     assert protocol.error(message).data == sent + b'\r\n'
     protocol.begin_fault(ask(0, b'key'), 'seed')
     assert protocol.error(message).data == tell(0, value=message.encode(), status=status)
+
+
+def effects(protocol: Memcache, request: bytes, message: str, *replies: bytes) -> tuple[list[bytes], bytes]:
+    """Return what an error to *request* has the proxy ask, and what the client sees of these *replies* to that."""
+    protocol.begin_fault(request, 'seed')
+    steps, asked = protocol.effects(message), []
+    try:
+        asked.append(next(steps))
+        for reply in replies:
+            assert list(protocol.feed_downstream(reply))[-1][0] == REPLY
+            asked.append(steps.send(reply))
+    except StopIteration as end:
+        return asked, end.value
+    pytest.fail('goes on')
+
+
+class TestEffects:
+    @pytest.mark.parametrize(
+        ('request_', 'deletion'),
+        [
+            (b'set a 0 0 1\r\nx\r\n', b'delete a\r\n'),
+            (b'set a 0 0 1 noreply\r\nx\r\n', b'delete a\r\n'),
+            (b'ms a 1 MA\r\nx\r\n', b'md a\r\n'),
+            (b'ms YQ== 1 b\r\nx\r\n', b'md YQ== b\r\n'),
+        ],
+    )
+    @pytest.mark.parametrize('message', ['out of memory storing object', 'SERVER_ERROR object too large for cache'])
+    def test_the_old_value_is_deleted(self, request_: bytes, deletion: bytes, message: str) -> None:
+        reply = b'HD\r\n' if request_.startswith(b'ms') else b'DELETED\r\n'
+        assert effects(asked(request_), request_, message, reply) == ([deletion], b'')
+
+    @pytest.mark.parametrize('opcode', [0x01, 0x11])
+    def test_so_in_the_binary_protocol(self, opcode: int) -> None:
+        request = ask(opcode, b'key', bytes(8), b'x')
+        deletion = ask(0x04, b'key').replace(b'mine', bytes(4))
+        noop = NOOP.replace(b'mine', bytes(4))
+        found = effects(asked(request), request, 'Out of memory', NOOP_DONE, tell(0x04))
+        assert found == ([noop, deletion], b'')
+
+    @pytest.mark.parametrize('request_', [GET, b'add a 0 0 1\r\nx\r\n', b'cas a 0 0 1 9\r\nx\r\n', b'set\r\n', b'\r\n'])
+    def test_nothing_else_is(self, request_: bytes) -> None:
+        assert effects(asked(request_), request_, 'out of memory storing object') == ([], b'')
+        assert effects(asked(request_), b'set a 0 0 1\r\nx\r\n', 'injected') == ([], b'')
+
+    def test_replies_to_quiet_commands_come_first(self) -> None:
+        hit = b'VA 3 Oa\r\nMN\n\r\n'
+        protocol = asked(b'mg a v q Oa\r\n')
+        assert effects(protocol, b'ms b 1 q\r\nx\r\n', 'injected', hit + b'MN\r\n') == ([b'mn\r\n'], hit)
+        protocol = asked(b'mg a v q Oa\r\nget b\r\n')
+        assert effects(protocol, b'get b\r\n', 'injected', hit + b'MN\r\n') == ([b'mn\r\n'], hit)
+        hit = tell(0x09, b'', bytes(4), b'x')
+        noop = NOOP.replace(b'mine', bytes(4))
+        assert effects(asked(NOOP), ask(0), 'injected', hit + NOOP_DONE) == ([noop], hit)
+
+    @pytest.mark.parametrize('request_', [b'mn\r\n', NOOP])
+    def test_what_ends_a_run_does_not_fail(self, request_: bytes) -> None:
+        protocol = asked(request_)
+        protocol.begin_fault(request_, 'seed')
+        assert not protocol.would_fail()
+        protocol.begin_fault(GET, 'seed')
+        assert protocol.would_fail()
+
+    @pytest.mark.parametrize(
+        ('request_', 'unasked'),
+        [(b'ms a 1 q\r\nx\r\n', True), (b'set a 0 0 1 noreply\r\n', False), (GET, False), (b'mg a v\r\n', False)],
+    )
+    def test_quiet_meta_commands_are_answered_if_they_fail(self, request_: bytes, unasked: bool) -> None:
+        protocol = asked(request_)
+        protocol.begin_fault(request_, 'seed')
+        assert protocol.error().unasked is unasked
 
 
 def test_withdrawn_request_is_not_expected() -> None:

@@ -13,11 +13,20 @@ memcached 1.6.18.
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+from vaurien.framing.effects import Effects
 from vaurien.framing.error_reply import INJECTED, ErrorReply
 from vaurien.plugins.options import Line
-from vaurien.protocols.memcache import text
+from vaurien.protocols.memcache import binary, commands, text
 from vaurien.protocols.memcache.commands import Run
+from vaurien.protocols.memcache.heads import ANSWERED, QUIET
 from vaurien.protocols.memcache.quick import QuickMemcache
+
+#: What memcached says when it has no memory for a value, after which it has deleted the old one.
+_NO_MEMORY = re.compile('out of memory|too large', re.IGNORECASE)
+_NOOP = binary.MAGIC + bytes([binary.NOOP]) + bytes(22)
 
 
 class Memcache(QuickMemcache):
@@ -30,10 +39,33 @@ class Memcache(QuickMemcache):
         """Return command and first key: ``get user:1``."""
         return text.describe(request) or super().describe(request)
 
+    def would_fail(self, *args: Any, **choice: Any) -> bool:
+        """Return whether it can fail: what ends a run of quiet commands cannot, and clients read up to its reply."""
+        if self.request.startswith(binary.MAGIC):
+            return self.request[1] != binary.NOOP
+        return self.request.split()[:1] != [b'mn']
+
     def error(self, message: str = INJECTED) -> ErrorReply:
         """Return ``SERVER_ERROR``, or a reply of status 0x84, unless *message* says what else."""
-        reply = text.make_error(self.request, message)
-        run = self._outstanding[0] if self._outstanding else None
-        # Clients read up to the reply to mn, which never fails.
-        is_terminated = isinstance(run, Run) and run.last == [b'mn']
-        return reply._replace(data=reply.data + b'MN\r\n') if is_terminated else reply
+        return text.make_error(self.request, message)
+
+    def effects(self, message: str = INJECTED) -> Effects:
+        """Have replies to earlier quiet commands come before the error; delete the old value if there is no memory."""
+        is_binary = self.request.startswith(binary.MAGIC)
+        end = _NOOP if is_binary else b'mn\r\n'
+        shown = b''
+        if is_binary or self._is_in_run():
+            self._outstanding.appendleft(Run([b'mn'], is_own=True))
+            reply = yield end
+            shown = reply[: -len(_NOOP if is_binary else b'MN\r\n')]
+        deletion = text.make_deletion(self.request) if _NO_MEMORY.search(message) else b''
+        if deletion:
+            self._outstanding.appendleft(ANSWERED)
+            yield deletion
+        return shown
+
+    def _is_in_run(self) -> bool:
+        """Return whether `request` is a quiet meta command, or comes after some."""
+        if commands.read_expected(self.request) == QUIET:
+            return True
+        return bool(self._outstanding) and isinstance(self._outstanding[0], Run)

@@ -21,7 +21,7 @@ _HEADER_SIZE = 24
 _ERROR_HEADER = struct.Struct('>BBxxxxHI4s8x')
 #: Wiki, "Response Status".
 _INTERNAL_ERROR = 0x84
-_STATUSES = {'out of memory': 0x82, 'busy': 0x85, 'temporary failure': 0x86}
+_STATUSES = {'too large': 0x03, 'out of memory': 0x82, 'busy': 0x85, 'temporary failure': 0x86}
 
 #: Wiki, "Command Opcodes", by the names of the text protocol; two that only the servers' source has: gatk, gatkq.
 _OPCODES = (
@@ -31,6 +31,8 @@ _OPCODES = (
 )
 _NAMES = dict(enumerate(_OPCODES.split()))
 _STATS = 0x10
+_SETS, _DELETE = {0x01, 0x11}, 0x04
+NOOP = 0x0A
 _QUITS = {0x07, 0x17}
 _QUIET = {opcode for opcode, name in _NAMES.items() if name.endswith('q')}
 #: Quiet ones that are answered if they fail (wiki, "Set, Add, Replace"). Those that get are not: they say nothing of a
@@ -79,6 +81,15 @@ def describe(request: bytes) -> str:
     opcode, extras = request[1], request[4]
     name = _NAMES.get(opcode, f'{opcode:#04x}')
     return escape(name.encode() + b' ' + request[_HEADER_SIZE + extras : head.end]).rstrip()
+
+
+def make_deletion(request: bytes) -> bytes:
+    """Return the request that deletes what *request* would set; an empty text if it sets nothing."""
+    opcode, extras = request[1], request[4]
+    if opcode not in _SETS:
+        return b''
+    key = request[_HEADER_SIZE + extras :][: int.from_bytes(request[2:4], 'big')]
+    return _HEADER.pack(MAGIC[0], _DELETE, len(key), 0, len(key)) + bytes(12) + key
 
 
 def make_error(request: bytes, message: str) -> ErrorReply:

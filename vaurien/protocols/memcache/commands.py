@@ -5,6 +5,8 @@ Source: https://github.com/memcached/memcached/blob/master/doc/protocol.txt
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from vaurien.framing.head import MAX_HEAD
 from vaurien.framing.marks import INTERIM, OPAQUE, REPLY
 from vaurien.protocols.memcache.heads import ANSWERED, QUIET, QUIT, SILENT, WATCH, Head, Part, escape
@@ -38,18 +40,13 @@ _LISTED = {b'STAT', b'ITEM', b'PREFIX', b'mg'}
 _LIST_ENDS = {b'END', b'EN', b'ERROR', b'CLIENT_ERROR', b'SERVER_ERROR'}
 
 
-class Run:
-    """What quiet commands and the one after them expect: the reply to that one."""
+class Run(NamedTuple):
+    """What a command expects that comes after quiet ones, some of which may be answered before it."""
 
-    __slots__ = ('last',)
-
-    def __init__(self) -> None:
-        #: The words of the one that is not quiet; empty: it has not come.
-        self.last: list[bytes] = []
-
-    def end(self, command: list[bytes]) -> None:
-        """Note the words of the command that is not quiet."""
-        self.last = command
+    #: Its words.
+    last: list[bytes]
+    #: Whether it is the proxy's own, and has all these replies for its own as well.
+    is_own: bool = False
 
     def ends_with(self, reply: list[bytes]) -> bool:
         """Return whether a reply, by the words of its line, is that to the last command.
@@ -57,8 +54,6 @@ class Run:
         Not always to be known: an error does not say whose it is, nor does a reply without opaque and key. It is taken
         for the last, unless that is ``mn``; one more then arrives unasked for.
         """
-        if not self.last:
-            return False
         name = self.last[0]
         if name == b'mn':
             return reply[0] == b'MN'
@@ -86,6 +81,11 @@ def read_request(data: bytes, i: int) -> Head | None:
     if not data.startswith(_RETRIEVAL, i):
         raise ValueError(f'a command of more than {MAX_HEAD} bytes')
     return Head(i + MAX_HEAD, is_cut=True)
+
+
+def read_expected(request: bytes) -> int:
+    """Return what a *request* expects."""
+    return _understand(request.partition(b'\n')[0].rstrip(b'\r').split(b' '), 0).expected
 
 
 def _understand(words: list[bytes], end: int) -> Head:

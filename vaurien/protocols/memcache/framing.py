@@ -15,10 +15,9 @@ from vaurien.protocols.memcache.heads import ANSWERED, QUIET, QUIT, SILENT, Head
 class FramedMemcache(Framed[Run | int]):
     """The text and the binary protocol.
 
-    A head is a command line; in the binary protocol, header, extras and key. Quiet meta commands, which may be answered
-    or not, are one request with the first one after them that is not quiet; its reply is that of the last. Quiet
-    binary commands get no reply; what comes nevertheless is known by its opcode. A link becomes opaque when ``watch``
-    is granted.
+    A head is a command line; in the binary protocol, header, extras and key. Quiet commands get no reply. What comes
+    nevertheless is known by its opcode in the binary protocol, and else as `Run` says. A link becomes opaque when
+    ``watch`` is granted.
     """
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
@@ -33,8 +32,8 @@ class FramedMemcache(Framed[Run | int]):
         self._head_mark = -1
         # The rest of a command line is passing.
         self._in_line = False
-        # Quiet commands that are waiting for one that is not.
-        self._run: Run | None = None
+        # Quiet meta commands have come, and none since that is not.
+        self._is_run = False
         # The mark that belongs behind the body that is passing; whether a list goes on.
         self._coming = 0
         self._listing = False
@@ -61,7 +60,7 @@ class FramedMemcache(Framed[Run | int]):
             return data, marks
         self._up_at += i
         self._held = data[i:]
-        is_pending = self.upstream_body or self._held or self._in_line or self._run
+        is_pending = self.upstream_body or self._held or self._in_line or self._is_run
         self._up_idle = not (is_pending or self._is_binary)
         return data[:i] if self._held else data, marks
 
@@ -85,28 +84,22 @@ class FramedMemcache(Framed[Run | int]):
                     break
                 self._open(head, data[i : head.end], marks)
                 i = head.end
-            if not (self.upstream_body or self._in_line or self._run):
+            if not (self.upstream_body or self._in_line):
                 self._close(self._up_at + i, marks)
         return i
 
     def _open(self, head: Head, line: bytes, marks: list[Mark]) -> None:
         self.upstream_body = head.size
         self._in_line = head.is_cut
-        expected: Run | int = head.expected
-        if self._run is not None:
-            if expected not in (QUIET, SILENT):
-                self._run.end(line.split())
-                self._run = None
-            return
         self._head_mark = len(marks)
         position = self._up_begin + len(line)
         marks.append((HEAD, position))
-        if expected in (SILENT, QUIT):
+        if head.expected in (SILENT, QUIT, QUIET):
             marks.append((UNANSWERED, position))
+            self._is_run = self._is_run or head.expected == QUIET
             return
-        if expected == QUIET:
-            expected = self._run = Run()
-        self._outstanding.append(expected)
+        self._outstanding.append(Run(line.split()) if self._is_run else head.expected)
+        self._is_run = False
 
     def _close(self, position: int, marks: list[Mark]) -> None:
         """Mark the end of the open request at *position*, as a whole one if it is in this chunk."""
@@ -164,9 +157,15 @@ class FramedMemcache(Framed[Run | int]):
                 marks.append((REPLY, self._down_at + i))
                 self._end_framing('watch', self._down_at + i, marks)
                 break
-            marks.append((self._coming, self._down_at + i))
+            if self._coming == REPLY or not self._is_flushing():
+                marks.append((self._coming, self._down_at + i))
             self._coming = 0
         return i
+
+    def _is_flushing(self) -> bool:
+        """Return whether what comes now belongs to the reply to a command of the proxy's own."""
+        run = self._outstanding[0] if self._outstanding else ANSWERED
+        return isinstance(run, Run) and run.is_own
 
     def _settle(self) -> None:
         """Take the request off that a reply is to; without one it is none."""

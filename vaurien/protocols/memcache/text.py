@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from vaurien.framing.error_reply import ErrorReply
-from vaurien.protocols.memcache import binary
-from vaurien.protocols.memcache.heads import escape
+from vaurien.protocols.memcache import binary, commands
+from vaurien.protocols.memcache.heads import QUIET, QUIT, escape
 
 #: protocol.txt, "Error strings".
 _KIND = re.compile(r'ERROR$|(?:CLIENT|SERVER)_ERROR ')
@@ -29,4 +29,19 @@ def make_error(request: bytes, message: str) -> ErrorReply:
     if request.startswith(binary.MAGIC):
         return binary.make_error(request, message)
     kind = '' if _KIND.match(message) else 'SERVER_ERROR '
-    return ErrorReply(f'{kind}{message}\r\n'.encode(), request[:8].split()[:1] == [b'quit'])
+    expected = commands.read_expected(request)
+    return ErrorReply(f'{kind}{message}\r\n'.encode(), expected == QUIT, unasked=expected == QUIET)
+
+
+def make_deletion(request: bytes) -> bytes:
+    """Return the command that deletes what *request* would set; an empty text if it sets nothing.
+
+    Memcached deletes it if there is no memory for the new value, lest a client read the old one.
+    """
+    if request.startswith(binary.MAGIC):
+        return binary.make_deletion(request)
+    name, *words = request.partition(b'\n')[0].split() or [b'']
+    if name not in (b'set', b'ms') or not words:
+        return b''
+    is_encoded = name == b'ms' and b'b' in words[2:]
+    return b'md %b%b\r\n' % (words[0], b' b' if is_encoded else b'') if name == b'ms' else b'delete %b\r\n' % words[0]
