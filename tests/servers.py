@@ -180,11 +180,11 @@ def nginx(directory: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def memcached(directory: Path) -> Iterator[Server]:
-    """A memcached that takes values of up to 64 MiB."""
+def memcached(directory: Path, *more_flags: str) -> Iterator[Server]:
+    """A memcached that takes values of up to 64 MiB, unless *more_flags* say otherwise."""
     port = free_port()
     flags = ['-l', HOST, '-p', str(port), '-U', '0', '-u', getpass.getuser(), '-m', '256', '-I', '64m', '-c', '4096']
-    with running([command_path('memcached'), *flags], port, directory) as server:
+    with running([command_path('memcached'), *flags, *more_flags], port, directory) as server:
         yield server
 
 
