@@ -18,8 +18,9 @@ https://mariadb.com/docs/server/reference/clientserver-protocol; where they are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -55,10 +56,11 @@ class MySQL(QuickMySQL):
     greets = True
     to_be_readable = 'turn TLS and compression off in the client, as --skip-ssl or ssl_disabled=True do'
 
-    def __init__(self, options: Mapping[str, Any] | None = None) -> None:
-        super().__init__(options)
-        self._aftermath = Aftermath()
-        self._refusal: MySQLRefusal | None = None
+    _refusal: MySQLRefusal | None = None
+
+    @cached_property
+    def _aftermath(self) -> Aftermath:
+        return Aftermath()
 
     def on_reached(self, position: int) -> None:
         """See `BaseProtocol.on_reached`: numbers stand for what was prepared before that."""
