@@ -1156,6 +1156,9 @@ def test_effects_of_an_execution() -> None:
         ('SELECT 1', 1213, [ROLLBACK]),
         ('SELECT 1', 1020, [ROLLBACK]),
         ('SELECT 1', 1062, []),
+        ('ALTER TABLE a ADD b int', 1927, [COMMIT]),
+        ('ALTER TABLE a ADD b int', 1153, []),
+        ('COMMIT', 1927, []),
     ],
 )
 def test_effects_depend_on_the_error(statement: str, errno: int, expected: list[bytes]) -> None:
@@ -1203,7 +1206,7 @@ def test_what_no_server_refuses(code: int, would_fail: bool) -> None:
     assert protocol.would_fail() == would_fail
 
 
-@pytest.mark.parametrize('request_', [b'', ANSWERED['ping'], command(0x19, b'\1\0\0\0')])
+@pytest.mark.parametrize('request_', [b'', LOGIN, ANSWERED['ping'], command(0x19, b'\1\0\0\0')])
 def test_no_effects(request_: bytes) -> None:
     protocol, _ = downstream([], QUERY)
     protocol.begin_fault(request_, 'seed')

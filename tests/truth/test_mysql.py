@@ -993,6 +993,18 @@ def test_a_fatal_error_to_a_statement_of_any_size(mariadb: Server, rows: Rows, s
     assert rows() == [(1, 0), (2, 0), (3, 0)]
 
 
+@pytest.mark.parametrize(('errno', 'commits'), [(1927, True), (1053, True), (1153, False)])
+def test_a_fatal_error_to_a_definition(mariadb: Server, rows: Rows, errno: int, commits: bool) -> None:
+    """Who is killed in the middle of it has committed before."""
+    definition = 'ALTER TABLE truth_other ADD added int'
+    with Proxy(mariadb.address, 'mysql') as proxy:
+        proxy.set_behavior('error', match=definition, errno=errno)
+        *_, failed, after = play(PyMySQL, proxy.address.port, ['BEGIN', BEFORE, definition, 'SELECT 1'])
+    assert isinstance(failed.told, Failure)
+    assert (failed.told.errno, after.told) == (errno, LOST)
+    assert rows() == [(1, 0), (2, 0), (3, 0)] + [(4, 4)] * commits
+
+
 # Prepared statements
 
 
@@ -1164,23 +1176,26 @@ def test_long_data_are_refused(wires: tuple[Wire, Wire, Proxy], rows: Rows, show
     show(
         protocol='mysql',
         driver='pymysql',
-        situation='long data are refused, then an execution, a reset, and another',
-        fault="error(match='SEND_LONG_DATA*', errno=1210)",
+        situation='a part of long data is refused, then an execution, a reset, and another',
+        fault="error(match='SEND_LONG_DATA*', errno=1210, nth=2)",
         real='no such parameter',
     )
 
     def program(wire: Wire, parameter: int) -> list[bytes | int]:
         statement = wire.prepare(INSERT.encode(), 4)
-        wire.ask(COMMAND.COM_STMT_SEND_LONG_DATA, statement + bytes([parameter]) + b'\0001', 0)
-        answers = insert(wire, statement, 6) + wire.ask(COMMAND.COM_STMT_RESET, statement)
-        proxy.set_behavior('dummy')
-        return answers + insert(wire, statement, 7, b'7') + wire.ask(COMMAND.COM_PING, b'')
+        for part in (b'\1\0' + b'8', bytes([parameter]) + b'\0' + b'9'):
+            wire.ask(COMMAND.COM_STMT_SEND_LONG_DATA, statement + part, 0)
+        return [
+            *insert(wire, statement, 6),
+            *wire.ask(COMMAND.COM_STMT_RESET, statement),
+            *(*insert(wire, statement, 7, b'7'), *wire.ask(COMMAND.COM_PING, b'')),
+        ]
 
     direct, client, proxy = wires
     real = program(direct, 9)
     left = rows()
     assert real[0] == 1210
-    proxy.set_behavior('error', match='SEND_LONG_DATA*', errno=1210)
+    proxy.set_behavior('error', match='SEND_LONG_DATA*', errno=1210, nth=2)
     assert program(client, 1) == real
     assert rows() == left == [(1, 0), (2, 0), (3, 0), (7, 7)]
 

@@ -166,7 +166,8 @@ class BaseProtocol(Configurable):
 
         Yield requests for it, such as a ROLLBACK; each is sent on the same connection, and its reply comes back. Before
         each, the protocol has to expect that reply as the next one, or yields `Unanswered`. Return what the client is
-        to see of the replies. An error that closes the connection has no other effects.
+        to see of the replies. An error that closes the connection has no other effects, unless it is
+        `ErrorReply.whole`.
         """
         yield from ()
         return b''

@@ -25,7 +25,7 @@ def answer_with_error(protocol: BaseProtocol, client: End, backend: End, choice:
     elif not protocol.would_fail(**choice):
         return False
     reply = protocol.error(**choice)
-    if not reply.closes:
+    if reply.whole or not reply.closes:
         shown = _carry_out(protocol.effects(**choice), backend)
         if shown:
             client.sendall(shown)

@@ -108,11 +108,12 @@ class MySQL(QuickMySQL):
     def effects(self, errno: int = _ERRNO, *args: Any, **choice: Any) -> Effects:
         """Have transactions, statements and the session be what they are in a server behind such an error."""
         request = self.request
-        if len(request) <= 4:
+        if request[3:4] != b'\0' or len(request) == 4:  # a login is refused: nothing was there before
             return b''
         statement = text.read_statement(request, self._statements, self._capabilities)
         self._aftermath.agree(self._of_backend, self._capabilities)
-        commands = self._aftermath.follow(errno, request, statement)
+        go_on = self._aftermath.end if errno in _FATAL else self._aftermath.follow
+        commands = go_on(errno, request, statement)
         with suppress(StopIteration):
             command = next(commands)
             while True:

@@ -57,6 +57,12 @@ class Aftermath:
                 yield make_command(_RESET_STATEMENT, number)  # its cursor is closed, and its long data are gone
             yield from self._end_statement(errno, statement)
 
+    def end(self, errno: int, request: bytes, statement: str) -> Commands:
+        """Have the backend be as if it had ended the connection in the middle of *request*, if it got as far."""
+        found = transaction.match_statement(statement)
+        if errno in transaction.KILLED and found and found.lastgroup in transaction.COMMITTING_BEFORE:
+            yield self._query(transaction.COMMIT)
+
     def _forget_session(self, errno: int) -> Commands:
         """Forget everything but the user and the database: that comes before the new user is looked at."""
         if errno == _UNKNOWN_COMMAND:

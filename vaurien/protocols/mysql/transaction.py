@@ -25,6 +25,8 @@ NOT_BEGUN = {
 READ_ONLY = {1290, 1836}
 #: With these what fails is the commit before the statement.
 COMMIT_FAILS = {1180, *READ_ONLY}
+#: With these the server ends the connection in the middle of a statement, not before it: it shuts down, or was told to.
+KILLED = {1053, 1927, 3169}
 #: With these a distributed transaction was rolled back.
 _XA_ROLLED_BACK = {1402, 1613, 1614}
 _ONE_PHASE = ' ONE PHASE'
@@ -34,6 +36,7 @@ _ONE_PHASE = ' ONE PHASE'
 ENDS, BEGINS, TURNS_ON, DEFINES, FLUSHES, LOCKS, PREPARES, XA = (
     *('ends', 'begins', 'turns_on', 'defines', 'flushes', 'locks', 'prepares', 'xa'),
 )
+COMMITTING_BEFORE = {DEFINES, FLUSHES, LOCKS}
 _STATEMENT = re.compile(
     r"""
     # Spaces, comments, and what makes a comment a part of the statement on some servers.
