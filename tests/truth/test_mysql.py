@@ -190,13 +190,14 @@ class Case:
     def compare(self, show: Show, server: Server, rows: Rows, client: Any) -> None:
         """Check that the client cannot tell the two apart, and that the same is in the table."""
         healthy = self.healthy or self.refused
+        match = healthy.partition(';')[0]
         index = self.program.index(FAIL)
         nth = self.program[:index].count(healthy) + 1
         show(
             protocol='mysql',
             driver=client.name,
             situation=self.situation,
-            fault=f'error(match={healthy!r}, errno={self.errno})',
+            fault=f'error(match={match!r}, errno={self.errno})',
             real=self.real,
         )
         real = self.play(client, server.port, self.refused, lambda: self.during(server))
@@ -205,7 +206,7 @@ class Case:
         assert error.errno == self.errno
         left = rows()
         with Proxy(server.address, 'mysql') as proxy:
-            proxy.set_behavior('error', match=healthy, errno=self.errno, message=error.message, nth=nth)
+            proxy.set_behavior('error', match=match, errno=self.errno, message=error.message, nth=nth)
             assert self.play(client, proxy.address.port, healthy) == real
             assert proxy.status()['faults'] == {'error': 1}
         assert rows() == left
