@@ -10,7 +10,6 @@ import logging
 import os
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -106,22 +105,30 @@ def test_a_request_and_its_reply(ca_file: str, raw_backend: RawBackend, legs: st
 @pytest.mark.parametrize('version', [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_much_data_each_way(ca_file: str, version: ssl.TLSVersion) -> None:
     data = os.urandom(1 << 20) * 24
-    received = hashlib.sha256()
+
+    def take_and_give(sock: ssl.SSLSocket) -> None:
+        sock.sendall(hash_of(sock, len(data)))
+        sock.sendall(data)
+        sock.recv(1)
+
     with (
-        tls_backend(echo, server_context(maximum_version=version)) as backend,
+        tls_backend(take_and_give, server_context(maximum_version=version)) as backend,
         Proxy(f'localhost:{backend.port}', tls='auto', backend_tls_ca=ca_file) as proxy,
         dial(proxy) as sock,
     ):
-        assert sock.version() == 'TLSv1.3'
-        sender = threading.Thread(target=sock.sendall, args=(data,))
-        sender.start()
-        left = len(data)
-        while left:
-            chunk = sock.recv(65536)
-            received.update(chunk)
-            left -= len(chunk)
-        sender.join()
-    assert received.digest() == hashlib.sha256(data).digest()
+        sock.sendall(data)
+        assert sock.recv(32) == hashlib.sha256(data).digest()
+        assert hash_of(sock, len(data)) == hashlib.sha256(data).digest()
+
+
+def hash_of(sock: ssl.SSLSocket, count: int) -> bytes:
+    """Return the hash of the next *count* bytes."""
+    received = hashlib.sha256()
+    while count:
+        chunk = sock.recv(min(count, 65536))
+        received.update(chunk)
+        count -= len(chunk)
+    return received.digest()
 
 
 def test_a_slow_reader_gets_everything(ca_file: str) -> None:
