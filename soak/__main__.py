@@ -58,7 +58,7 @@ def describe(one: Round) -> str:
     seen = one.outcome
     return (
         f'{seen.untouched} untouched, {seen.survived} survived, {seen.failed} failed, {seen.spoiled} not compared, '
-        f'{len(seen.wrong)} wrong; {one.faults} faults, {one.descriptors} descriptors, {one.memory} KiB'
+        f'{len(seen.wrong)} wrong; {one.faults} faults, {one.descriptors} descriptors, {one.memory} KiB of its own'
     )
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from random import Random
 from threading import Event
 
-from benchmarks.measure import resident_kib
 from soak import clients
 from soak.faults import FAULTS, FRAMED_FAULTS, SPOILERS, Arm, Record, toggle
 from soak.worker import Connect, Outcome, Worker
@@ -45,7 +44,7 @@ class Target:
 
 @dataclass
 class Round:
-    """What one round has shown. Memory in KiB."""
+    """What one round has shown. Memory is what the process itself has allocated and not given back, in KiB."""
 
     outcome: Outcome
     faults: int
@@ -111,7 +110,7 @@ def _rounds(pid: int, targets: list[Target], seed: int, seconds: float) -> Itera
         for target in targets:
             _wait_until_idle(target.proxy)
         time.sleep(2 * INTERVAL)  # for the memory that the process returns once it is idle
-        yield Round(outcome, faults, _count_descriptors(pid), resident_kib(pid))
+        yield Round(outcome, faults, _count_descriptors(pid), _measure_memory(pid))
 
 
 def _run_round(targets: list[Target], seed: str, seconds: float, share: float) -> tuple[Outcome, int]:
@@ -174,6 +173,19 @@ def _wait_until_idle(proxy: Client) -> None:
         if time.monotonic() > deadline:
             raise AssertionError(f'links of {proxy.name} are still open: {proxy.links()}')
         time.sleep(0.02)
+
+
+def _measure_memory(pid: int) -> int:
+    """Return the anonymous memory in KiB, swapped or not (proc(5)): the least of some samples at rest.
+
+    Pages of files are left out. How many of them are resident depends on what else the machine does.
+    """
+    samples = []
+    for _ in range(5):
+        lines = [line.split() for line in Path(f'/proc/{pid}/smaps_rollup').read_text().splitlines()]
+        samples.append(sum(int(words[1]) for words in lines if words[0] in {'Anonymous:', 'Swap:'}))
+        time.sleep(0.2)
+    return min(samples)
 
 
 def _count_descriptors(pid: int) -> int:
