@@ -23,7 +23,7 @@ from tests.peers import Peer, RawBackend
 from tests.servers import INDEX, LARGE, Server
 from vaurien.behaviors.dummy import Dummy
 from vaurien.embedded import Proxy
-from vaurien.engine import stream
+from vaurien.engine import held
 from vaurien.engine.dispatcher import Dispatcher
 from vaurien.engine.end import LinkEnd
 from vaurien.engine.proxy import ProxyServer
@@ -183,7 +183,7 @@ class TestPipelines:
         gates = [threading.Event(), threading.Event()]
         waiting = iter(gates)
         act(lambda *args: until(next(waiting))(*args))
-        large = command('ECHO', bytes(stream.MAX_HELD))
+        large = command('ECHO', bytes(held.MAX_HELD))
         with make_proxy(raw_backend, 'redis') as proxy, every_other(proxy, 'mine', period=3):
             client, backend = join(proxy, raw_backend)
             client.send(command('PING') * 3 + large + command('PING') * 2)
@@ -638,7 +638,7 @@ class TestRedis:
     def test_more_pushes_than_a_link_holds_in_front_of_a_reply_that_is_held(
         self, raw_backend: RawBackend, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(stream, 'MAX_HELD', 1000)
+        monkeypatch.setattr(held, 'MAX_HELD', 1000)
         push = b'>1\r\n$1000\r\n' + bytes(1000) + b'\r\n'
         with make_proxy(raw_backend, 'redis', 'delay', options={'delay': {'before': False, 'sleep': 0}}) as proxy:
             client, backend = join(proxy, raw_backend)

@@ -28,9 +28,9 @@ from tests.engine.talk import (
 )
 from tests.peers import Peer, RawBackend
 from vaurien.embedded import Proxy
-from vaurien.engine import exchange as exchange_module, stream as stream_module
+from vaurien.engine import exchange as exchange_module, held
+from vaurien.engine.held import MAX_HELD
 from vaurien.engine.proxy import ProxyServer
-from vaurien.engine.stream import MAX_HELD
 from vaurien.plugins.end import End
 from vaurien.protocols.base import BaseProtocol
 
@@ -613,8 +613,7 @@ class TestEarlyReplies:
     def test_more_of_a_head_than_is_held(
         self, half: tuple[Proxy, Peer, Peer], outcomes: list[Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        for module in (exchange_module, stream_module):
-            monkeypatch.setattr(module, 'MAX_HELD', 1000)
+        monkeypatch.setattr(held, 'MAX_HELD', 1000)
         _, client, backend = half
         reply = HTTP.reply.replace(b'\r\n', b'\r\nX: ' + 2000 * b'x' + b'\r\n', 1)
         backend.send(reply[:500])

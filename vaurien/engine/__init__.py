@@ -21,6 +21,7 @@ tls_socket  TLS over a socket, which looks like a socket
 splice      long transfers inside the kernel
 chain       the toxics on one stream
 stream      one direction of a link
+slices      large chunks, fed to a protocol bit by bit
 arming      what is armed, at work: draws, faults
 traffic     what a link does with its bytes, and `PLAIN`, which is nothing
 end         the two ends of a link, as behaviors see them

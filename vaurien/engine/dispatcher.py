@@ -9,6 +9,7 @@ from functools import partial
 
 from vaurien.engine.arming import ObservedDraws
 from vaurien.engine.exchange import Exchange
+from vaurien.engine.slices import SLICE, feed_downstream, feed_upstream
 from vaurien.engine.stream import Stream
 from vaurien.engine.traffic import Traffic, TrafficLink
 from vaurien.framing.marks import (
@@ -166,7 +167,10 @@ class Dispatcher(Traffic):
         if len(data) < protocol.upstream_body:
             protocol.skip_upstream(len(data))
         elif exchange is None or not (up.held.marks and up.held.marks[-1][0] == OPAQUE):
-            data, marks = protocol.feed_upstream(data)
+            if len(data) <= SLICE or protocol.is_opaque:
+                data, marks = protocol.feed_upstream(data)
+            else:
+                data, marks = feed_upstream(protocol, data, up)
         if exchange is None or (exchange.sending and not protocol.ordered and not up.held.data):
             return self._forward(data, marks)
         up.hold(data, marks)
@@ -293,7 +297,10 @@ class Dispatcher(Traffic):
         if len(data) < protocol.downstream_body:
             protocol.skip_downstream(len(data))
         else:
-            marks = protocol.feed_downstream(data)
+            if len(data) <= SLICE or protocol.is_opaque:
+                marks = protocol.feed_downstream(data)
+            else:
+                data, marks = feed_downstream(protocol, data, down)
             for kind, _ in marks:
                 if kind == REPLY:
                     if self._answered < self._asked:

@@ -11,7 +11,7 @@ from gevent import Greenlet, GreenletExit, getcurrent
 
 from vaurien.behaviors.dummy import Dummy
 from vaurien.engine.end import LinkEnd
-from vaurien.engine.stream import MAX_HELD, Stream
+from vaurien.engine.stream import Stream
 from vaurien.framing.marks import END, HEAD, OPAQUE, PROMPT, REPLY, REQUEST, Mark
 from vaurien.framing.parts import Part
 from vaurien.plugins.failures import warn_failed
@@ -280,7 +280,7 @@ class Exchange:
             return True
         if self.expects_reply and (self.reply_ended or self._owner.protocol.is_replying):
             return True
-        return down.ended or len(down.held.data) >= MAX_HELD
+        return down.ended or down.held.is_full
 
     def _await_reply(self) -> None:
         link = self._link

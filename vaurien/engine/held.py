@@ -6,6 +6,12 @@ from collections.abc import Sequence
 
 from vaurien.framing.marks import END, OPAQUE, Mark
 
+#: Reading stops while this much is held. As much as a socket's default receive buffer; a slow reader costs at most this
+#: and one chunk.
+MAX_HELD = 128 * 1024
+#: Reading also stops while so many marks are held: all of them are looked at in one turn of the event loop.
+MAX_MARKS = 1024
+
 
 class Held:
     """A receive buffer without I/O: bytes go in at the end, and come out at the front.
@@ -29,6 +35,11 @@ class Held:
     def end(self) -> int:
         """The position behind the last byte held."""
         return self.position + len(self.data)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether to read no more."""
+        return len(self.data) >= MAX_HELD or len(self.marks) >= MAX_MARKS
 
     def skip(self, count: int) -> None:
         """Count bytes that go on at once: nothing is held before them."""

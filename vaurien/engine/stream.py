@@ -26,10 +26,6 @@ from vaurien.toxics.base import BaseToxic, Ending, Item
 #: Bytes that are read at once at most where there are toxics: many of them deal with one chunk at a time.
 TOXIC_CHUNK = 32 * 1024
 
-#: Reading stops while this much is held. As much as a socket's default receive buffer; a slow reader costs at most this
-#: and one chunk.
-MAX_HELD = 128 * 1024
-
 #: So many chunks of at least `BULK` bytes in a row make a long transfer, which is spliced from then on.
 BULK_RUN = 8
 BULK = 32 * 1024
@@ -110,6 +106,7 @@ class Stream:
         '_added',
         '_buffer',
         '_bulk',
+        '_is_in_turns',
         '_link',
         '_often_last',
         '_runtime',
@@ -121,6 +118,7 @@ class Stream:
         'finished',
         'held',
         'holding',
+        'postponed',
         'reader',
         'received',
         'sink',
@@ -160,6 +158,9 @@ class Stream:
         self.held = _NONE_HELD
         #: Whether whatever arrives is to be held. The taps look at it.
         self.holding = False
+        #: What the tap has put off, and whether that will be given to it in one of the next turns.
+        self.postponed = b''
+        self._is_in_turns = False
         self._bulk = 0
         self.splice: Splice | None = None
         #: The toxics, if there are any, that everything sent goes through.
@@ -180,12 +181,17 @@ class Stream:
     @property
     def _through(self) -> int:
         """The number of bytes that have arrived and are not held, neither here nor by the protocol."""
-        return self.received if self._tap is None else self.held.position - self.held.dropped
+        return self._taken if self._tap is None else self.held.position - self.held.dropped
+
+    @property
+    def _taken(self) -> int:
+        """The number of bytes that have arrived and were not put off."""
+        return self.received - len(self.postponed)
 
     @property
     def seen(self) -> int:
         """The position behind the last byte that is held or has gone on."""
-        return self.received if self._tap is None else self.held.end
+        return self._taken if self._tap is None else self.held.end
 
     @property
     def sent(self) -> int:
@@ -215,7 +221,7 @@ class Stream:
         if self.held is _NONE_HELD:
             self.held = Held()
         if self._tap is None:
-            self.held.continue_at(self.received)
+            self.held.continue_at(self._taken)
         self._change_tap(tap)
 
     def unwatch(self, chunks: int | None = None) -> None:
@@ -264,8 +270,8 @@ class Stream:
 
     @property
     def is_clear(self) -> bool:
-        """Whether everything that was sent on has left."""
-        return self.unsent is None and (self.chain is None or self.chain.is_empty)
+        """Whether everything that was sent on has left, and nothing was put off."""
+        return self.unsent is None and not self.postponed and (self.chain is None or self.chain.is_empty)
 
     @property
     def takes_more(self) -> bool:
@@ -275,7 +281,12 @@ class Stream:
     @property
     def is_under_way(self) -> bool:
         """Whether bytes that have arrived are held, wait in a toxic, or were not confirmed by the peer of the sink."""
-        if self.unsent is not None or self.held.data or (self.splice is not None and self.splice.inside):
+        if (
+            self.unsent is not None
+            or self.held.data
+            or self.postponed
+            or (self.splice is not None and self.splice.inside)
+        ):
             return True
         return (self.chain is not None and self.chain.is_at_work) or _count_unconfirmed(self.sink) > 0
 
@@ -369,6 +380,37 @@ class Stream:
         else:
             self._count_bulk()
 
+    def postpone(self, data: bytes) -> None:
+        """Give *data* to the tap again when others had their turn, and read nothing before."""
+        self.postponed = data
+        self._stall()
+        self._await_turn()
+
+    def _await_turn(self) -> None:
+        if not self._is_in_turns:
+            self._is_in_turns = True
+            self._runtime.turns.add(self._on_turn)
+
+    def _on_turn(self) -> None:
+        self._is_in_turns = False
+        if self.postponed and self.takes_more and not (self._link.closed or self.held.is_full):
+            self._give_postponed()
+            self.settle()
+
+    def _give_postponed(self) -> None:
+        data, self.postponed = self.postponed, b''
+        self._give(data)
+
+    def _give(self, data: bytes) -> None:
+        """Give *data* to the tap, and send what goes on."""
+        if self._tap is None:
+            self.send(data)
+            return
+        try:
+            self.forward(self._tap(data))
+        except Exception as error:  # as in `_on_readable`, where a call more would cost every chunk
+            self._link.fail(None, error)
+
     def _has_ended(self) -> bool:
         """Return whether only the end of the stream follows the bytes that were just read."""
         try:
@@ -393,7 +435,10 @@ class Stream:
 
     def drain(self) -> None:
         """Pass on what a broken source had sent before, as much as there is room for."""
-        while not self._link.closed and self.splice is None and self.takes_more and len(self.held.data) < MAX_HELD:
+        while not self._link.closed and self.splice is None and self.takes_more and not self.held.is_full:
+            if self.postponed:
+                self._give_postponed()
+                continue
             try:
                 data = self.source.recv(CHUNK)
             except OSError:
@@ -401,13 +446,7 @@ class Stream:
             if not data:
                 return
             self.count_received(len(data))
-            if self._tap is None:
-                self.send(data)
-                continue
-            try:
-                self.forward(self._tap(data))
-            except Exception as error:  # as in `_on_readable`, where a call more would cost every chunk
-                self._link.fail(None, error)
+            self._give(data)
 
     def abandon(self) -> None:
         """Forget what a broken sink did not take."""
@@ -539,8 +578,12 @@ class Stream:
             link.changed()
         if link.closed or self.splice is not None:
             return
-        if not self.ended:
-            if self.unsent is None and len(self.held.data) < MAX_HELD and (chain is None or chain.has_room):
+        if self.postponed:
+            self._stall()
+            if self.takes_more and not self.held.is_full:
+                self._await_turn()
+        elif not self.ended:
+            if self.unsent is None and not self.held.is_full and (chain is None or chain.has_room):
                 self.stalled = False
                 self.reader.start(self._on_readable)
             else:
@@ -565,7 +608,7 @@ class Stream:
         self.held.append(data, marks)
         if self._link.waiters:
             self._link.changed()
-        if len(self.held.data) >= MAX_HELD:
+        if self.held.is_full:
             self._stall()
 
     def begin_holding(self) -> None:
