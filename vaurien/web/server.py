@@ -15,12 +15,10 @@ from vaurien.address import Address
 from vaurien.console.limits import EXHAUSTED
 from vaurien.errors import StartError
 from vaurien.web.clients import Clients
+from vaurien.web.listening import listen
 from vaurien.web.wsgi_handler import WsgiHandler
 
 logger = logging.getLogger(__name__)
-
-#: How many clients may wait to be accepted: as many as the kernel allows (net.core.somaxconn).
-BACKLOG = 65535
 
 #: Seconds until the next attempt to accept a client after one failed because no descriptor was left.
 EXHAUSTED_PAUSE = 0.05
@@ -39,7 +37,8 @@ class Malformed(NamedTuple):
 class WebServer:
     """A server of a WSGI application, in the event loop of the thread that creates it. Subclasses define `make_app`.
 
-    The host ``''`` means every address of the machine, those of IPv6 included if it has any.
+    The host ``''`` means every address of the machine, those of IPv6 included if it has any. A name means every address
+    of the name that the machine has, on one port.
     """
 
     #: The most clients at a time. For one more, the client that was idle for the longest time has to leave. Each takes
@@ -51,7 +50,7 @@ class WebServer:
 
     def __init__(self, address: Address) -> None:
         self.wanted = address
-        self._server: Any = None
+        self._servers: list[Any] = []
 
     def make_app(self, bound: str) -> App:
         """Return the application, for a server that listens on the IP address *bound*."""
@@ -59,35 +58,38 @@ class WebServer:
 
     def start(self) -> None:
         """Listen and accept clients. Raise `OSError` if the address cannot be listened on."""
-        listener = _listen(self.wanted)
-        listener.setblocking(False)
-        # Accepted connections inherit this. Head and body of an answer are two packets; without it, Nagle's algorithm
-        # would hold the second one back until the client confirms the first (RFC 9293, 3.7.4).
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        clients = Clients()
-        self._server = _Server(
-            clients,
-            listener,
-            self.make_app(listener.getsockname()[0]),
-            spawn=gevent.pool.Pool(self.max_clients),
-            log=None,
-            error_log=logger,
-            handler_class=partial(WsgiHandler, _encode(self.malformed), clients, self.body_timeout),
-            environ={'SERVER_NAME': self.wanted.host},  # pywsgi would look the name up, which may block
-        )
-        self._server.start()
+        listeners = listen(self.wanted)
+        clients, pool = Clients(), gevent.pool.Pool(self.max_clients)
+        app = self.make_app(listeners[0].getsockname()[0])
+        for listener in listeners:
+            listener.setblocking(False)
+            # Accepted connections inherit this. Head and body of an answer are two packets; without it, Nagle's
+            # algorithm would hold the second one back until the client confirms the first (RFC 9293, 3.7.4).
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            server = _Server(
+                clients,
+                listener,
+                app,
+                spawn=pool,
+                log=None,
+                error_log=logger,
+                handler_class=partial(WsgiHandler, _encode(self.malformed), clients, self.body_timeout),
+                environ={'SERVER_NAME': self.wanted.host},  # pywsgi would look the name up, which may block
+            )
+            server.start()
+            self._servers.append(server)
 
     @property
     def address(self) -> Address:
-        """The address that it listens on; raises `StartError` before `start`."""
-        if self._server is None:
+        """The first of the addresses that it listens on; raises `StartError` before `start`."""
+        if not self._servers:
             raise StartError('the server was not started')
-        return Address(*self._server.address[:2])
+        return Address(*self._servers[0].address[:2])
 
     def stop(self) -> None:
-        """Close the listener and every connection. Do nothing if it was not started."""
-        if self._server is not None:
-            self._server.stop(timeout=0)
+        """Close the listeners and every connection. Do nothing if it was not started."""
+        for server in self._servers:
+            server.stop(timeout=0)
 
 
 class _Server(pywsgi.WSGIServer):  # type: ignore[misc]
@@ -135,13 +137,6 @@ class _Server(pywsgi.WSGIServer):  # type: ignore[misc]
         self.stop_accepting()
         self._timer = self.loop.timer(EXHAUSTED_PAUSE)
         self._timer.start(self._start_accepting_if_started)
-
-
-def _listen(address: Address) -> socket.socket:
-    if not address.host and socket.has_dualstack_ipv6():
-        return socket.create_server(address, family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True)
-    family = socket.AF_INET6 if ':' in address.host else socket.AF_INET
-    return socket.create_server(address, family=family, backlog=BACKLOG)
 
 
 def _encode(malformed: Malformed) -> bytes:
