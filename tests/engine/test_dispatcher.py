@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import select
 import socket
 import threading
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from tests.behaviors.waiting import eventually
 from tests.engine.acting import Act, until
 from tests.engine.talk import MB, PATTERN, connect, inside, join, make_proxy, only_link
 from tests.peers import Peer, RawBackend
-from tests.servers import INDEX, LARGE, Server
+from tests.servers import INDEX, LARGE, TIMEOUT, Server
 from vaurien.behaviors.dummy import Dummy
 from vaurien.embedded import Proxy
 from vaurien.engine import held
@@ -468,8 +469,10 @@ class TestOpaque:
         assert client.recv_exactly(6) == b'world!'
 
     def is_error(self, client: Peer, backend: Peer) -> bool:
-        if backend.is_silent(0.05):
+        ready, _, _ = select.select([client.sock, backend.sock], [], [], TIMEOUT)
+        if client.sock in ready:
             assert len(client.recv_exactly(1000)) == 1000
+            assert backend.is_silent(0.01)
             return True
         assert backend.recv_exactly(5) == b'hello'
         backend.send(b'world!')
