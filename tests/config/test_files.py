@@ -185,7 +185,7 @@ class TestUnreadable:
             read_document(str(tmp_path / name))
 
     def test_too_large(self, tmp_path: Path, name: str) -> None:
-        with pytest.raises(ConfigError, match=f'{name}: cannot read it: it has more than 1 MiB'):
+        with pytest.raises(ConfigError, match=f'{name}: cannot read it: it has more than 256 KiB'):
             read_document(write(tmp_path, name, b'#' * (MAX_SIZE + 1)))
 
     def test_a_directory(self, tmp_path: Path, name: str) -> None:

@@ -52,6 +52,7 @@ def test_a_file_that_is_too_large(tmp_path: Path) -> None:
     os.truncate(path, 10**12)
     assert refusal(lambda: read_file(path, 2 * MIB)) == 'it has more than 2 MiB'
     assert refusal(lambda: read_file('/dev/zero', MIB)) == 'it has more than 1 MiB'
+    assert refusal(lambda: read_file('/dev/zero', MIB // 4)) == 'it has more than 256 KiB'
 
 
 def test_no_file(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ CHUNK = 1024 * 1024
 
 
 def read_file(path: Path | str, most: int) -> bytes:
-    """Return what is in a file, in a pipe or comes from a device, up to *most* bytes, a whole number of MiB.
+    """Return what is in a file, in a pipe or comes from a device, up to *most* bytes, a whole number of KiB.
 
     Raise `OSError`, whose ``strerror`` says why it cannot be read, also if there is more of it or if it takes too long.
     """
@@ -30,7 +30,7 @@ def read_file(path: Path | str, most: int) -> bytes:
     finally:
         os.close(file)
     if len(content) > most:
-        raise OSError(errno.EFBIG, f'it has more than {most >> 20} MiB')
+        raise OSError(errno.EFBIG, f'it has more than {_format_size(most)}')
     return content
 
 
@@ -50,6 +50,10 @@ def check_writable(path: Path | str) -> None:
         Path(path).open('ab').close()
         if not existed:
             Path(path).unlink()
+
+
+def _format_size(size: int) -> str:
+    return f'{size >> 10} KiB' if size < CHUNK else f'{size >> 20} MiB'
 
 
 def _read(file: int, most: int) -> Iterator[bytes]:
