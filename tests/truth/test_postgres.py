@@ -100,7 +100,14 @@ def test_a_statement_fails(postgres: Server, direct: Any, show: Show, name: str,
 
 @pytest.mark.parametrize('how', WAYS)
 @pytest.mark.parametrize('commit', ['COMMIT', 'END', '/* of an application */ commit work', 'COMMIT AND CHAIN'])
-def test_a_commit_fails(postgres: Server, direct: Any, commit: str, how: dict[str, Any]) -> None:
+def test_a_commit_fails(postgres: Server, direct: Any, show: Show, commit: str, how: dict[str, Any]) -> None:
+    show(
+        protocol='postgres',
+        driver='psycopg',
+        situation=f'`{commit}` fails, {"prepared" if how else "simple query"}',
+        fault=f"error(match='{commit}*', sqlstate={UNIQUE_VIOLATION})",
+        real='a deferred constraint',
+    )
     after = [commit, 'SELECT 1', 'COMMIT', 'BEGIN', 'INSERT INTO truth VALUES (5)', 'COMMIT']
     twice, once = (['BEGIN', *(f'INSERT INTO truth VALUES ({number})' for number in (1, last))] for last in (1, 2))
     real = fate(postgres.port, twice + after, **how), rows(direct)
@@ -110,8 +117,15 @@ def test_a_commit_fails(postgres: Server, direct: Any, commit: str, how: dict[st
         assert (fate(proxy.address.port, once + after, **how), rows(direct)) == real
 
 
-def test_a_pipeline_fails(postgres: Server, direct: Any) -> None:
+def test_a_pipeline_fails(postgres: Server, direct: Any, show: Show) -> None:
     """The server skips what comes behind the failure, up to the next Sync."""
+    show(
+        protocol='postgres',
+        driver='psycopg',
+        situation='a statement in a pipeline fails, behind a Sync',
+        fault=f"error(match='{HEALTHY}', sqlstate={CHECK_VIOLATION})",
+        real='a check constraint',
+    )
 
     def program(port: int, failing: str) -> object:
         told: list[object] = []

@@ -12,7 +12,9 @@ from typing import Any
 import asyncpg
 import psycopg
 import pytest
+from psycopg.pq import DiagnosticField, ExecStatus
 
+from tests.behaviors.test_postgres import next_result
 from tests.behaviors.waiting import eventually
 from tests.servers import HOST, TIMEOUT, Server
 from tests.truth.conftest import Show
@@ -347,7 +349,7 @@ def test_a_failure(postgres: Server, admin: Admin, show: Show, name: str, driver
         protocol='postgres',
         driver=package,
         situation=f'{name}, {how}' if how else name,
-        fault=f"error(match='{situation.match}', sqlstate={situation.sqlstate})",
+        fault=f'error(match={situation.match!r}, sqlstate={situation.sqlstate})',
         real=situation.real,
     )
     drive, options = DRIVERS[driver]
@@ -435,4 +437,44 @@ def test_a_row_of_many_fails(
         proxy.set_behavior('error', match='INSERT*', nth=nth, sqlstate='23505')
         made_up = drive(proxy.address.port, ROWS), admin.rows('SELECT number FROM truth ORDER BY number')
         assert made_up == real
+        assert proxy.status()['faults'] == {'error': 1}
+
+
+def prepare_and_execute(port: int, name: bytes, statement: bytes) -> Told:
+    """Return what a flight gives that prepares a *statement* and, behind a Sync, executes what has its name.
+
+    If that is no name, another statement had none before.
+    """
+    told: Told = []
+    with closing(psycopg.connect(port=port, sslmode='disable', dbname='postgres', **ACCOUNT)) as client:
+        pgconn = client.pgconn
+        pgconn.prepare(b'', b'INSERT INTO truth VALUES (77)')
+        pgconn.enter_pipeline_mode()
+        pgconn.send_prepare(name, statement)
+        pgconn.pipeline_sync()
+        pgconn.send_query_prepared(name, [])
+        pgconn.pipeline_sync()
+        for _ in range(2):
+            told += [next_result(client).error_field(DiagnosticField.SQLSTATE), next_result(client)]
+            assert next_result(client).status == ExecStatus.PIPELINE_SYNC
+        pgconn.exit_pipeline_mode()
+        told.append(client.execute('SELECT count(*) FROM truth').fetchall())
+    return told
+
+
+@pytest.mark.parametrize('name', [b'a', b''])
+def test_what_was_not_prepared_is_not_executed(postgres: Server, admin: Admin, show: Show, name: bytes) -> None:
+    show(
+        protocol='postgres',
+        driver='psycopg',
+        situation=f'a Parse {"with" if name else "without"} a name, and in the same flight an execution of it',
+        fault="error(match='SELECT 1 FROM truth', sqlstate=42P01)",
+        real='no such table',
+    )
+    make_table(admin)
+    real = prepare_and_execute(postgres.port, name, b'SELECT 1 FROM missing')
+    assert real[:3] == [b'42P01', None, b'26000']
+    with Proxy(postgres.address, 'postgres') as proxy:
+        proxy.set_behavior('error', match='SELECT 1 FROM truth', sqlstate='42P01', times=1)
+        assert prepare_and_execute(proxy.address.port, name, b'SELECT 1 FROM truth') == real
         assert proxy.status()['faults'] == {'error': 1}
