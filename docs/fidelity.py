@@ -12,6 +12,7 @@ import sys
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from textwrap import fill
 from typing import NamedTuple
 from xml.etree import ElementTree
 
@@ -21,10 +22,12 @@ PAGE = Path(__file__).parent / 'fidelity.md'
 REGION = re.compile(r'(<!-- truth: (.+?) -->\n).*?(<!-- end -->)', re.DOTALL)
 #: Where the tests have npm install the packages that they drive: in the cache of pytest.
 NODE_MODULES = Path(__file__).parent.parent / '.pytest_cache' / 'd' / 'node' / 'node_modules'
+#: Clients that are programs, and say their version themselves.
+PROGRAMS = {'curl'}
 #: The servers: commands that say their version themselves, or packages of Python.
 SERVERS = {
     'redis': ['redis-server'],
-    'http': ['nginx'],
+    'http': ['nginx', 'haproxy'],
     'memcache': ['memcached'],
     'mysql': ['mariadbd'],
     'postgres': ['postgres'],
@@ -65,6 +68,8 @@ def read_version(driver: str) -> str:
     if driver.startswith('node:'):
         package = NODE_MODULES / driver.removeprefix('node:') / 'package.json'
         return str(json.loads(package.read_text())['version'])
+    if driver in PROGRAMS:
+        return read_server_version(driver).partition(' ')[2]
     try:
         return version(driver)
     except PackageNotFoundError:  # of the standard library
@@ -88,7 +93,8 @@ def make_table(rows: list[Row], protocol: str) -> str:
         return 'Nothing yet.\n'
     seen_with = [f'{driver} {read_version(driver)}' for driver in sorted({row.driver for row in own})]
     seen_with[:0] = map(read_server_version, SERVERS.get(protocol, ()))
-    return HEADING + ''.join(f'{row.line}\n' for row in own) + f'\nSeen with {", ".join(seen_with)}.\n'
+    versions = fill(f'Seen with {", ".join(seen_with)}.', 120, break_long_words=False, break_on_hyphens=False)
+    return HEADING + ''.join(f'{row.line}\n' for row in own) + f'\n{versions}\n'
 
 
 def make_summary(rows: list[Row]) -> str:
