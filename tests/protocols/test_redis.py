@@ -284,36 +284,47 @@ def test_framing_goes_on_after_an_error(request_: bytes) -> None:
 
 class TestSubscriptions:
     PUSH = b'>3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n'
+    MESSAGE = b'>3\r\n$7\r\nmessage\r\n$1\r\na\r\n$2\r\nhi\r\n'
 
     @pytest.mark.parametrize('name', ['SUBSCRIBE', 'psubscribe', 'SSUBSCRIBE', 'UNSUBSCRIBE', 'PUNSUBSCRIBE'])
     def test_resp3_confirms_by_pushes(self, name: str) -> None:
         requests = [HELLO_3, command(name, 'a', 'b'), GET]
         data = b''.join(requests)
-        end = len(data) - len(GET)
-        expected = [(REQUEST, len(HELLO_3)), (REQUEST, end), (UNANSWERED, end), (REQUEST, len(data))]
-        for pieces in ([data], requests, feeding.single(data)):
+        expected = [(REQUEST, len(HELLO_3)), (REQUEST, len(data) - len(GET)), (REQUEST, len(data))]
+        push = self.PUSH.replace(b'$9\r\nsubscribe', b'$%d\r\n%b' % (len(name), name.lower().encode()))
+        # What is pushed among them is not for this request.
+        pushes = [self.MESSAGE, push, b'>2\r\n$10\r\ninvalidate\r\n_\r\n', push]
+        answer = b''.join([HELLO_REPLY, *pushes, VALUE])
+        for pieces in (feeding.single, lambda data: [data]):
             protocol = Redis()
-            assert feeding.uncut(feeding.upstream(protocol, pieces)[1]) == expected
-            replies = feeding.downstream(protocol, [HELLO_REPLY + self.PUSH + self.PUSH + VALUE])
-            assert [kind for kind, _ in replies] == [REPLY, INTERIM, INTERIM, REPLY]
+            assert feeding.uncut(feeding.upstream(protocol, pieces(data))[1]) == expected
+            replies = feeding.downstream(protocol, pieces(answer))
+            assert [kind for kind, _ in replies] == [REPLY, INTERIM, INTERIM, REPLY, REPLY]
+            assert replies[-2][1] == len(answer) - len(VALUE)
 
-    def test_mark_comes_with_the_head(self) -> None:
-        protocol = resp3()
-        data = command('SUBSCRIBE', 'a', 'b')
-        end = len(HELLO_3 + data)
-        start = end - len('$1\r\nb\r\n')
-        assert protocol.feed_upstream(data[:-1])[1] == [(HEAD, start), (UNANSWERED, start)]
-        assert protocol.feed_upstream(data[-1:])[1] == [(END, end)]
+    def test_refused(self) -> None:
+        """What comes next is not taken for the reply to another request."""
+        protocol = resp3(command('SUBSCRIBE', 'a', 'b'), command('PSUBSCRIBE', 'c'), GET)
+        data = b'-NOPERM no\r\n' * 2 + VALUE
+        expected = [(REPLY, 12), (REPLY, 24), (REPLY, len(data))]
+        assert list(protocol.feed_downstream(data)) == [(kind, len(HELLO_REPLY) + at) for kind, at in expected]
+        assert list(protocol.feed_downstream(self.PUSH)) == [(INTERIM, len(HELLO_REPLY + data + self.PUSH))]
+
+    def test_silenced(self) -> None:
+        """CLIENT REPLY silences no push, but an error: nothing can be waited for."""
+        protocol = resp3(OFF)
+        assert [kind for kind, _ in protocol.feed_upstream(command('SUBSCRIBE', 'a'))[1]] == [REQUEST, UNANSWERED]
+        assert [kind for kind, _ in protocol.feed_downstream(self.PUSH)] == [INTERIM]
 
     def test_without_channels_is_an_error(self) -> None:
         protocol = resp3(command('SUBSCRIBE'), GET)
         assert [kind for kind, _ in protocol.feed_downstream(b'-ERR wrong\r\n' + VALUE)] == [REPLY, REPLY]
 
     def test_hello_is_believed_until_it_fails(self) -> None:
-        protocol = Redis()
-        assert UNANSWERED in [kind for kind, _ in protocol.feed_upstream(HELLO_3 + command('SUBSCRIBE', 'a'))[1]]
-        protocol.feed_downstream(b'-NOPROTO\r\n')
-        assert UNANSWERED not in [kind for kind, _ in protocol.feed_upstream(command('SUBSCRIBE', 'a'))[1]]
+        for replies in (b'-NOPROTO\r\n', HELLO_REPLY):
+            protocol = asked(HELLO_3, command('SUBSCRIBE', 'a'), replies=replies)
+            protocol.feed_downstream(self.PUSH.replace(b'>', b'*') if replies[:1] == b'-' else self.PUSH)
+            assert protocol.opaque == (Opaque('pub/sub') if replies[:1] == b'-' else None)
 
     @pytest.mark.parametrize(
         ('request_', 'reply'),
@@ -336,19 +347,22 @@ class TestSubscriptions:
     def test_still_resp3(self, request_: bytes, reply: bytes) -> None:
         protocol = resp3(request_)
         protocol.feed_downstream(reply)
-        assert UNANSWERED in [kind for kind, _ in protocol.feed_upstream(command('SUBSCRIBE', 'a'))[1]]
+        protocol.feed_upstream(command('SUBSCRIBE', 'a'))
+        assert [kind for kind, _ in protocol.feed_downstream(self.PUSH)] == [REPLY]
 
     def test_withdrawn_hello_changes_nothing(self) -> None:
         protocol = asked(HELLO_3, GET)
         protocol.withdraw()
         assert list(protocol.feed_downstream(VALUE)) == [(REPLY, len(VALUE))]
-        assert UNANSWERED not in [kind for kind, _ in protocol.feed_upstream(command('SUBSCRIBE', 'a'))[1]]
+        protocol.feed_upstream(command('SUBSCRIBE', 'a'))
+        protocol.feed_downstream(self.PUSH.replace(b'>', b'*'))
+        assert protocol.opaque == Opaque('pub/sub')
 
     def test_in_a_transaction_resp3(self) -> None:
         protocol = resp3(command('MULTI'), command('SUBSCRIBE', 'a'), command('EXEC'), command('SUBSCRIBE', 'b'), GET)
         replies = [OK, b'+QUEUED\r\n', b'*1\r\n' + self.PUSH, self.PUSH, VALUE]
         marks = protocol.feed_downstream(b''.join(replies))
-        assert [kind for kind, _ in marks] == [REPLY, REPLY, REPLY, INTERIM, REPLY]
+        assert [kind for kind, _ in marks] == [REPLY] * 5
 
     def test_in_a_transaction_resp2(self) -> None:
         protocol = asked(command('MULTI'), command('SUBSCRIBE', 'a'))
@@ -417,6 +431,20 @@ class TestClientReply:
         protocol = asked(GET, OFF, GET, ON, GET)
         data = VALUE + OK + VALUE
         assert [kind for kind, _ in protocol.feed_downstream(data)] == [REPLY] * 3
+
+
+def test_replies_show_that_off_was_refused() -> None:
+    protocol = asked(OFF, GET, replies=b'-NOPERM no\r\n' + VALUE)
+    assert UNANSWERED not in [kind for kind, _ in protocol.feed_upstream(GET)[1]]
+
+
+@pytest.mark.parametrize('quit', [b'quit\r\n', command('QUIT'), command('QUIT', 'now', 'please')])
+def test_nothing_is_a_request_behind_quit(quit: bytes) -> None:
+    data = GET + quit + GET + b'\x16\x03' + GET[:5]
+    for pieces in ([data], feeding.single(data)):
+        given_back, marks = feeding.upstream(Redis(), pieces)
+        assert given_back == data
+        assert feeding.uncut(marks) == [(REQUEST, len(GET)), (REQUEST, len(GET + quit))]
 
 
 def test_large_value_costs_no_memory() -> None:

@@ -18,11 +18,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vaurien.framing.effects import Effects
+from vaurien.framing.effects import Effects, Unanswered
 from vaurien.framing.error_reply import INJECTED, ErrorReply
 from vaurien.plugins.options import Line
 from vaurien.protocols.redis import text, transaction
-from vaurien.protocols.redis.expectations import ORDINARY, SPECIAL
+from vaurien.protocols.redis.expectations import ORDINARY, SPECIAL, State
 from vaurien.protocols.redis.quick import QuickRedis
 
 
@@ -30,6 +30,8 @@ class Redis(QuickRedis):
     """RESP2 and RESP3. An error is ``-ERR``; the connection stays open."""
 
     name = 'redis'
+    # Whether a server says nothing of the error: because of CLIENT REPLY, or not before EXEC.
+    _is_silent = False
     error_options = {'message': ('Text with its kind: MOVED 1 host:6379, or LOADING alone', Line, INJECTED)}
 
     def describe(self, request: bytes) -> str:
@@ -43,23 +45,35 @@ class Redis(QuickRedis):
         text.check_message(choice)
 
     def error(self, message: str = INJECTED) -> ErrorReply:
-        """Return a simple error."""
-        # In RESP3 a subscription that succeeds gets no reply, but pushes.
-        unasked = text.is_subscription(self.request) is not None and not self._expectations.is_silenced
-        return ErrorReply(text.make_error(message), unasked=unasked)
+        """Return a simple error. Unless CLIENT REPLY silences it, it is sent, whatever a success would be answered."""
+        if self._is_silent:
+            return ErrorReply(b'')
+        return ErrorReply(text.make_error(message, text.read_name(self.request)), unasked=True)
 
-    def effects(self, *args: Any, **choice: Any) -> Effects:
+    def effects(self, message: str = INJECTED) -> Effects:
         """Have the transaction fail, or end if the request is EXEC; what it would have changed has not changed."""
         expectations = self._expectations
+        state = expectations.find_state(self.request_at)
+        self._is_silent = state.off or state.skip
         if not (expectations.before or expectations.in_transaction):
             return b''
         name = text.read_name(self.request)
-        state = expectations.find_state(self.request_at)
-        command = transaction.choose_effect(name, state)
-        if command:
-            self._outstanding.appendleft(ORDINARY)
-            yield command
+        shown = b''
+        if transaction.is_late(name, state, message):
+            reply = yield from self._ask(transaction.make_late(message), state)
+            if reply.startswith(b'+'):  # QUEUED
+                shown = reply
+                self._is_silent = True
+        elif command := transaction.choose_effect(name, state):
+            yield from self._ask(command, state)
         if name in SPECIAL or state.skip:
             expectations.go_back(self.request_at, transaction.find_state_after(name, state))
             self.misread = True
-        return b''
+        return shown
+
+    def _ask(self, command: bytes, state: State) -> Effects:
+        """Have the backend carry out a command; return its reply."""
+        if state.off:
+            return (yield Unanswered(command))
+        self._outstanding.appendleft(ORDINARY)
+        return (yield command)

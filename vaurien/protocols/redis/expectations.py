@@ -10,7 +10,7 @@ from vaurien.protocols.redis.heads import Head
 # What a request expects: one reply; one that ends the framing, or sets the version, unless it is an error. Below zero:
 # that many more replies than the one.
 ORDINARY, PUBSUB, MONITOR, REPLICATION, HELLO_2, HELLO_3, RESET = range(7)
-ENDING = {PUBSUB: 'pub/sub', MONITOR: 'MONITOR', REPLICATION: 'replication'}
+_ENDING = {PUBSUB: 'pub/sub', MONITOR: 'MONITOR', REPLICATION: 'replication'}
 _VERSIONS = {HELLO_2: 2, HELLO_3: 3, RESET: 2}
 
 _HELLO = {b'2': HELLO_2, b'3': HELLO_3}
@@ -19,10 +19,9 @@ _SUBSCRIBE = {b'SUBSCRIBE', b'PSUBSCRIBE', b'SSUBSCRIBE'}
 _UNSUBSCRIBE = {b'UNSUBSCRIBE', b'PUNSUBSCRIBE', b'SUNSUBSCRIBE'}
 _TRANSACTION = {b'MULTI': True, b'EXEC': False, b'DISCARD': False, b'RESET': False}
 #: Commands that expect anything but one reply, or change what others do.
-SPECIAL = {b'CLIENT', b'HELLO', *_EXPECTED, *_SUBSCRIBE, *_UNSUBSCRIBE, *_TRANSACTION}
+SPECIAL = {b'CLIENT', b'HELLO', b'QUIT', *_EXPECTED, *_SUBSCRIBE, *_UNSUBSCRIBE, *_TRANSACTION}
 #: First bytes of errors.
-FAILURE = b'-!'
-
+_FAILURE = b'-!'
 
 #: The most requests that change something which are remembered until they are answered.
 _REMEMBERED = 1024
@@ -35,14 +34,28 @@ class State(NamedTuple):
     #: CLIENT REPLY: nothing is answered; the next request is not.
     off: bool = False
     skip: bool = False
+    #: Whether QUIT was sent: the server reads nothing behind it.
+    has_quit: bool = False
+
+
+class Confirmations(NamedTuple):
+    """The pushes that a subscription of RESP3, or its end, expects: one for each channel.
+
+    In their place, there may be an error, or ``+QUEUED``.
+    """
+
+    #: How each of them begins.
+    beginning: bytes
+    #: How many come behind the next one.
+    more: int
 
 
 class Expectations:
     """What is known of a connection as far as it decides which replies come."""
 
-    __slots__ = ('_off', '_outstanding', '_skip', '_version', 'before', 'in_transaction')
+    __slots__ = ('_off', '_outstanding', '_skip', '_version', 'before', 'has_quit', 'in_transaction')
 
-    def __init__(self, outstanding: deque[int]) -> None:
+    def __init__(self, outstanding: deque[int | Confirmations]) -> None:
         """Keep what the requests expect in *outstanding*, the oldest first."""
         self._outstanding = outstanding
         self._version = 2
@@ -50,13 +63,19 @@ class Expectations:
         self.in_transaction = False
         # CLIENT REPLY: nothing is answered; the next request is not.
         self._off = self._skip = False
+        #: Whether QUIT was sent.
+        self.has_quit = False
         #: Where each request began that may have changed something and may still be refused, and the state before it.
         self.before: list[tuple[int, State]] = []
 
     @property
+    def _state(self) -> State:
+        return State(self.in_transaction, self._off, self._skip, self.has_quit)
+
+    @property
     def is_silenced(self) -> bool:
-        """Whether the next request may get no reply."""
-        return self._off or self._skip
+        """Whether the next request may get no reply, or is not read."""
+        return self._off or self._skip or self.has_quit
 
     def note(self, head: Head, position: int, chunk: int) -> bool:
         """Note what the request with this *head* at *position* expects; return False if that is no reply.
@@ -65,9 +84,9 @@ class Expectations:
         """
         name = head.words[0].upper() if head.words else b''
         if name in SPECIAL or self._skip:
-            if not self._outstanding:  # what came in earlier chunks was answered
+            if not (self._outstanding or self.is_silenced):  # what came in earlier chunks was answered
                 self.before = [change for change in self.before if change[0] >= chunk]
-            self.before.append((position, State(self.in_transaction, self._off, self._skip)))
+            self.before.append((position, self._state))
             del self.before[:-_REMEMBERED]
         if name == b'RESET':
             self._off = False
@@ -75,7 +94,7 @@ class Expectations:
         silent = self._off or (self._skip and not head.empties)
         self._skip = False
         if name in _SUBSCRIBE or name in _UNSUBSCRIBE:
-            expected = self._expect_subscription(name, head.length, silent)
+            expected: int | Confirmations | None = self._expect_subscription(name, head.length, silent)
         elif name == b'CLIENT' and not self.in_transaction:
             expected = self._expect_client(head, silent)
         elif silent:
@@ -87,6 +106,7 @@ class Expectations:
         else:
             expected = ORDINARY
         self.in_transaction = _TRANSACTION.get(name, self.in_transaction)
+        self.has_quit = name == b'QUIT'
         if expected is None:
             return False
         self._outstanding.append(expected)
@@ -95,23 +115,25 @@ class Expectations:
     def find_state(self, position: int) -> State:
         """Return the state before the request at *position*."""
         later = (state for begin, state in self.before if begin >= position)
-        return next(later, State(self.in_transaction, self._off, self._skip))
+        return next(later, self._state)
 
     def go_back(self, position: int, state: State) -> None:
         """Be in that *state*, before whatever comes behind the request at *position*."""
-        self.in_transaction, self._off, self._skip = state
+        self.in_transaction, self._off, self._skip, self.has_quit = state
         self.before = [change for change in self.before if change[0] < position]
 
-    def _expect_subscription(self, name: bytes, count: int, silent: bool) -> int | None:
+    def _expect_subscription(self, name: bytes, count: int, silent: bool) -> int | Confirmations | None:
         """Return what a subscription, or its end, of *count* words expects; None if it expects no reply.
 
-        A confirmation comes for each channel, in RESP3 as a push, and CLIENT REPLY does not silence it.
+        A confirmation comes for each channel, in RESP3 as a push. CLIENT REPLY silences errors only. An end without
+        channels is confirmed for all that there are; one is waited for.
         """
         subscribes = name in _SUBSCRIBE
         if subscribes and count < 2:
             return None if silent else ORDINARY
         if self._version_to_be() == 3:
-            return ORDINARY if self.in_transaction else None
+            # What is pushed, and how much comes with it: no message that is published is of the same length.
+            return None if silent else Confirmations(b'>3\r\n$%d\r\n' % len(name), max(0, count - 2))
         if subscribes:
             return PUBSUB
         return ORDINARY if self.in_transaction else min(ORDINARY, 2 - count)
@@ -134,10 +156,31 @@ class Expectations:
                 return _VERSIONS[expected]
         return self._version
 
+    def find_ending(self, first: bytes) -> str | None:
+        """Return why framing ends with the reply that begins with *first*; None if it goes on."""
+        expected = self._outstanding[0]
+        if isinstance(expected, Confirmations):  # in RESP2, because HELLO 3 has failed
+            return _ENDING[PUBSUB] if first == b'*' else None
+        return None if first in _FAILURE else _ENDING.get(expected)
+
+    def is_confirmation(self, push: bytes) -> bool:
+        """Return whether a *push* is what the oldest request expects."""
+        expected = self._outstanding[0] if self._outstanding else None
+        return isinstance(expected, Confirmations) and push.startswith(expected.beginning)
+
+    def hear(self) -> None:
+        """Note that the server has answered although nothing was expected: CLIENT REPLY OFF was refused."""
+        self._off = False
+
     def settle(self, first: bytes) -> bool:
         """Take a value that begins with *first* off what the oldest request expects; return whether that was all."""
         expected = self._outstanding.popleft()
-        if expected < 0 and first not in FAILURE:
+        if isinstance(expected, Confirmations):
+            if first != b'>' or not expected.more:
+                return True
+            self._outstanding.appendleft(expected._replace(more=expected.more - 1))
+            return False
+        if expected < 0 and first not in _FAILURE:
             self._outstanding.appendleft(expected + 1)
             return False
         # HELLO in a transaction is answered +QUEUED, and has changed nothing yet.

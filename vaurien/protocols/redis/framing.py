@@ -7,13 +7,16 @@ from typing import Any
 
 from vaurien.framing.marks import END, HEAD, INTERIM, REPLY, REQUEST, UNANSWERED, Mark
 from vaurien.protocols.framed import Framed
-from vaurien.protocols.redis.expectations import ENDING, FAILURE, Expectations
+from vaurien.protocols.redis.expectations import Confirmations, Expectations
 from vaurien.protocols.redis.heads import Head, read_head
 from vaurien.protocols.redis.small import SMALL_ARGUMENTS, SMALL_REPLIES
 from vaurien.protocols.redis.values import ARGUMENT_TYPES, REPLY_TYPES, Values
 
+#: How a push begins, and as much of one as tells what it is: ``>3``, ``$12``.
+PUSH, _KEPT = b'>', 16
 
-class FramedRedis(Framed[int]):
+
+class FramedRedis(Framed[int | Confirmations]):
     """RESP2 and RESP3.
 
     A head is the command and its first argument (``CLIENT``: two). Empty requests (``*0``, an empty line) get no reply;
@@ -67,6 +70,8 @@ class FramedRedis(Framed[int]):
                 if not values.awaited:
                     marks.append((END, base + i))
                 continue
+            if self._expectations.has_quit:
+                return len(data)
             self._up_begin = base + i
             head = read_head(data, i)
             if head is None:
@@ -119,7 +124,10 @@ class FramedRedis(Framed[int]):
                     self._down_begin = base + i
                     if not self._begin_reply(data[i : i + 1], marks):
                         return marks
+                begin = i
                 i = values.walk(data, i)
+                if self._first == PUSH:
+                    self._kept = (self._kept + data[begin:i])[:_KEPT]
                 if not values.awaited and (kind := self._end_reply()):
                     marks.append((kind, base + i))
         except ValueError as error:
@@ -131,15 +139,21 @@ class FramedRedis(Framed[int]):
     def _begin_reply(self, first: bytes, marks: list[Mark]) -> bool:
         """Decide by its first byte what a value is; return False if framing ends with it."""
         self._first = first
-        self._kind = INTERIM if first == b'>' or not self._outstanding else REPLY
+        self._kind = INTERIM if first == PUSH or not self._outstanding else REPLY
         self._down.expect(1)
-        if self._kind == REPLY and first not in FAILURE and self._outstanding[0] in ENDING:
-            self._end_framing(ENDING[self._outstanding[0]], self._down_begin, marks)
+        if self._kind == REPLY and self._outstanding[0] and (reason := self._expectations.find_ending(first)):
+            self._end_framing(reason, self._down_begin, marks)
             return False
         return True
 
     def _end_reply(self) -> int:
         """Return the kind of mark that belongs at the end of a value; 0 if more values of the reply follow."""
-        if self._kind == INTERIM or not self._outstanding:
+        expectations = self._expectations
+        if self._first == PUSH:
+            push, self._kept = self._kept, b''
+            if not expectations.is_confirmation(push):
+                return INTERIM
+        elif self._kind == INTERIM or not self._outstanding:
+            expectations.hear()
             return INTERIM
-        return REPLY if self._expectations.settle(self._first) else 0
+        return REPLY if expectations.settle(self._first) else 0

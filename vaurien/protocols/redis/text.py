@@ -19,9 +19,6 @@ _UNUSUAL = {*_SECRET, b'CLIENT'}
 #: First lines of requests of more than one argument.
 _SEVERAL = {line for line, sizes in ARGUMENTS.items() if len(sizes) > 1}
 
-#: Matches requests that subscribe, or end that.
-is_subscription = re.compile(rb'(?:\s|\*0\r\n)*(?:\*\d+\r\n\$\d+\r\n)?[PS]?(?:UN)?SUBSCRIBE\b', re.IGNORECASE).match
-
 #: The kind of an error ("Simple errors"): its first word, in upper case.
 _KIND = re.compile(r'[A-Z][A-Z0-9]*(?: |$)')
 #: What the server says (server.c, createSharedObjects; cluster.c, clusterRedirectClient).
@@ -34,17 +31,24 @@ _MESSAGES = {
         'EXECABORT Transaction discarded because of previous errors.',
         'LOADING Redis is loading the dataset in memory',
         "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
-        'MISCONF Redis is configured to save RDB snapshots, but it is unable to persist to disk.',
+        "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. "
+        'Commands that may modify the data set are disabled, because this instance is configured to report errors '
+        'during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). '
+        'Please check the Redis logs for details about the RDB error.',
         'NOAUTH Authentication required.',
+        'NOPROTO unsupported protocol version',
         'NOREPLICAS Not enough good replicas to write.',
         'NOSCRIPT No matching script. Please use EVAL.',
         "OOM command not allowed when used memory > 'maxmemory'.",
         "READONLY You can't write against a read only replica.",
         'TRYAGAIN Multiple keys request during rehashing of slot',
+        'WRONGPASS invalid username-password pair or user is disabled.',
         'WRONGTYPE Operation against a key holding the wrong kind of value',
     )
 }
 _REDIRECTIONS = {'MOVED', 'ASK'}
+#: Kinds of errors that EXEC is answered as they are (``clusterRedirectClient``, ``execCommandAbort``).
+_UNCHANGED = {*_REDIRECTIONS, 'CLUSTERDOWN', 'CROSSSLOT', 'EXECABORT', 'TRYAGAIN'}
 _REDIRECTION = re.compile(r'[A-Z]+ \d+ \S*:\d+')
 
 
@@ -90,7 +94,21 @@ def check_message(choice: Mapping[str, Any]) -> None:
         raise OptionError('expected a slot and an address, such as MOVED 1234 127.0.0.1:6381', 'message')
 
 
-def make_error(message: str) -> bytes:
-    """Return a simple error ("Simple errors"); *message* begins with its kind, or is one, or is of the kind ERR."""
-    text = _MESSAGES.get(message, message)
-    return f'-{"" if _KIND.match(text) else "ERR "}{text}\r\n'.encode()
+def find_kind(message: str) -> str:
+    """Return the kind of an error with that *message*."""
+    return message.partition(' ')[0] if _KIND.match(message) else 'ERR'
+
+
+def complete(message: str) -> str:
+    """Return the text of an error: *message* begins with its kind, or is one, or is of the kind ERR."""
+    return _MESSAGES.get(message, message if _KIND.match(message) else f'ERR {message}')
+
+
+def make_error(message: str, name: bytes = b'') -> bytes:
+    """Return a simple error ("Simple errors") to the command *name*.
+
+    EXEC is always answered EXECABORT (``rejectCommand`` in server.c), unless the cluster refuses it.
+    """
+    is_abort = name == b'EXEC' and find_kind(message) not in _UNCHANGED
+    because = f'EXECABORT Transaction discarded because of: {_MESSAGES.get(message, message)}'
+    return f'-{because if is_abort else complete(message)}\r\n'.encode()
