@@ -1,4 +1,7 @@
-"""Redis: what an error leaves behind, of a server and made up, with a connection of the driver ``redis``."""
+"""Redis: what an error leaves behind, of a server and made up, with a connection of the driver ``redis``.
+
+`test_redis_clients` has the clients that stand above.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from typing import Any
 import pytest
 import redis
 
-from tests.peers import Peer
 from tests.servers import HOST, TIMEOUT, Server
+from tests.truth.conftest import Show
 from vaurien import Proxy
 
 #: Has no types.
@@ -18,14 +21,15 @@ Connection: Any = redis.Connection
 
 FAIL = 'the command that fails'
 REFUSED, HEALTHY = 'SET truth:b', 'SET truth:b 2'
+ARGUMENTS = 'error(match={!r}, message="wrong number of arguments for \'{}\' command")'
 
 resp = pytest.mark.parametrize('version', [2, 3])
 
 
 @contextmanager
-def connection(port: int, version: int = 2) -> Iterator[Any]:
+def connection(port: int, version: int, **login: str) -> Iterator[Any]:
     """Return a connection, which sends a command and reads a reply."""
-    made = Connection(host=HOST, port=port, protocol=version, socket_timeout=TIMEOUT)
+    made = Connection(host=HOST, port=port, protocol=version, socket_timeout=TIMEOUT, **login)
     made.connect()
     try:
         yield made
@@ -34,11 +38,11 @@ def connection(port: int, version: int = 2) -> Iterator[Any]:
 
 
 def read(connection: Any) -> object:
-    """Return the next reply; of an error, the kind of exception."""
+    """Return the next reply, or the exception that it is raised as."""
     try:
         return connection.read_response()
     except redis.RedisError as error:
-        return type(error).__name__
+        return type(error).__name__, str(error)
 
 
 def outcome(connection: Any, command: str) -> object:
@@ -69,102 +73,111 @@ def keys(redis_server: Server) -> Any:
 
 
 PROGRAMS = {
-    'outside': [FAIL, 'GET truth:b', 'SET truth:a 1'],
-    'execute all the same': ['MULTI', 'SET truth:a 1', FAIL, 'SET truth:c 3', 'EXEC', 'SET truth:d 4', 'EXEC'],
-    'discard': ['MULTI', 'SET truth:a 1', FAIL, 'DISCARD', 'SET truth:c 3'],
-    'the first': ['MULTI', FAIL, 'PING', 'EXEC', 'MULTI', 'SET truth:c 3', 'EXEC'],
-    'twice': ['MULTI', FAIL, FAIL, 'EXEC', 'PING'],
-    'watched': ['WATCH truth:a', 'MULTI', FAIL, 'EXEC', 'SET truth:a 1', 'MULTI', 'SET truth:c 3', 'EXEC'],
+    'a command fails': [FAIL, 'GET truth:b', 'SET truth:a 1'],
+    'MULTI, a command fails, EXEC twice': [
+        *('MULTI', 'SET truth:a 1', FAIL, 'SET truth:c 3', 'EXEC', 'SET truth:d 4', 'EXEC'),
+    ],
+    'MULTI, a command fails, DISCARD': ['MULTI', 'SET truth:a 1', FAIL, 'DISCARD', 'SET truth:c 3'],
+    'MULTI, the first command fails, EXEC': ['MULTI', FAIL, 'PING', 'EXEC', 'MULTI', 'SET truth:c 3', 'EXEC'],
+    'MULTI, a command fails twice, EXEC': ['MULTI', FAIL, FAIL, 'EXEC', 'PING'],
+    'WATCH, MULTI, a command fails, EXEC': [
+        *('WATCH truth:a', 'MULTI', FAIL, 'EXEC', 'SET truth:a 1', 'MULTI', 'SET truth:c 3', 'EXEC'),
+    ],
 }
 
 
 @resp
 @pytest.mark.parametrize('name', PROGRAMS)
-def test_a_command_fails(redis_server: Server, keys: Any, name: str, version: int) -> None:
+def test_a_command_fails(redis_server: Server, keys: Any, name: str, version: int, show: Show) -> None:
+    fault = ARGUMENTS.format('SET truth:b', 'set')
+    show(
+        protocol='redis', driver='redis', situation=f'{name}, RESP{version}', fault=fault, real='an argument is missing'
+    )
     real_program, program = ([part.replace(FAIL, command) for part in PROGRAMS[name]] for command in (REFUSED, HEALTHY))
     real = fate(redis_server.port, version, real_program), keys()
-    with Proxy(redis_server.address, 'redis') as proxy:
-        proxy.set_behavior('error', match='SET truth:b')
+    with Proxy(redis_server.address, 'redis', behavior=fault) as proxy:
         assert (fate(proxy.address.port, version, program), keys()) == real
 
 
 @resp
-def test_an_execution_fails(redis_server: Server, keys: Any, version: int) -> None:
-    """The connection has no transaction then, and watches nothing: the next one to use it may be anybody."""
-    program = ['WATCH truth:w', 'MULTI', 'SET truth:a 1', FAIL, 'EXEC', 'GET truth:a', 'SET truth:w 1', 'MULTI']
-    program += ['SET truth:c 3', 'EXEC']
-    # A server whose memory is used up refuses it so; made up here by a command that it does not know.
-    dirty = [part for command in program for part in (('NONSENSE', 'EXEC') if command == FAIL else (command,))]
-    real = fate(redis_server.port, version, dirty), keys()
-    del real[0][3]
-    with Proxy(redis_server.address, 'redis') as proxy:
-        proxy.set_behavior('error', match='EXEC', message='EXECABORT', times=1)
-        assert (fate(proxy.address.port, version, [c.replace(FAIL, 'EXEC') for c in program]), keys()) == real
-
-
-@resp
-def test_a_transaction_that_does_not_begin(redis_server: Server, keys: Any, version: int) -> None:
+def test_a_transaction_that_does_not_begin(redis_server: Server, keys: Any, version: int, show: Show) -> None:
     """What was to be queued is carried out, in one flight as well."""
+    fault = ARGUMENTS.format('MULTI', 'multi')
+    situation = f'MULTI fails, then commands and EXEC, RESP{version}'
+    show(protocol='redis', driver='redis', situation=situation, fault=fault, real='an argument too many')
     program = ['MULTI', 'SET truth:a 1', 'GET truth:a', 'EXEC']
     real = fate(redis_server.port, version, ['MULTI nonsense', *program[1:]]), keys()
-    with Proxy(redis_server.address, 'redis') as proxy:
-        proxy.set_behavior('error', match='MULTI')
+    with Proxy(redis_server.address, 'redis', behavior=fault) as proxy:
         assert (fate(proxy.address.port, version, program), keys()) == real
         with connection(proxy.address.port, version) as made:
             made.send_packed_command(made.pack_commands([command.split() for command in program]))
             assert ([read(made) for _ in program], keys()) == real
 
 
-def flight(port: int, *commands: str) -> bytes:
-    """Return all replies to *commands* that are sent in one flight, and QUIT."""
-    with Peer.connect(port, HOST) as peer:
-        peer.send(''.join(f'{command}\r\n' for command in (*commands, 'QUIT')).encode())
-        return peer.recv_all()
-
-
-ERROR, OOM = b'-ERR injected by vaurien\r\n', b'-OOM injected\r\n'
-#: What is refused, what is sent, what is answered.
+#: The rule of a user, what they must not do then, what they send, and what a server says of it.
 FLIGHTS = {
-    'silence': (
-        'CLIENT REPLY',
-        ['CLIENT REPLY OFF', 'ECHO a', 'ECHO b', 'ECHO c'],
-        b'$1\r\na\r\n' + OOM + b'$1\r\nc\r\n',
+    'CLIENT REPLY OFF fails': ('-client|reply', 'CLIENT REPLY', ['CLIENT REPLY OFF', 'GET truth:a']),
+    'CLIENT REPLY SKIP fails': ('-client|reply', 'CLIENT REPLY', ['CLIENT REPLY SKIP', 'GET truth:a']),
+    'CLIENT REPLY SKIP, and a command fails': ('', '', ['CLIENT REPLY SKIP', 'GET truth:b']),
+    'CLIENT REPLY OFF, a command fails, CLIENT REPLY ON': (
+        *('', ''),
+        ['CLIENT REPLY OFF', 'MULTI', 'GET truth:b', 'GET truth:a', 'EXEC', 'CLIENT REPLY ON'],
     ),
-    'skip': ('CLIENT REPLY', ['CLIENT REPLY SKIP', 'ECHO a', 'ECHO b'], b'$1\r\na\r\n' + OOM),
-    'skipped': ('ECHO a', ['CLIENT REPLY SKIP', 'ECHO a', 'ECHO b', 'ECHO c'], OOM + b'$1\r\nc\r\n'),
-    'multi': ('MULTI', ['MULTI', 'CLIENT REPLY SKIP', 'ECHO a', 'ECHO b', 'ECHO c'], ERROR + OOM + b'$1\r\nc\r\n'),
-    'exec': (
-        'EXEC',
-        ['MULTI', 'PING', 'EXEC', 'ECHO b', 'ECHO c'],
-        b'+OK\r\n+QUEUED\r\n' + ERROR + OOM + b'$1\r\nc\r\n',
-    ),
-    'version': (
-        'HELLO*',
-        ['HELLO 3', 'SUBSCRIBE', 'ECHO b'],
-        ERROR + b"-ERR wrong number of arguments for 'subscribe' command\r\n" + OOM,
-    ),
-    'monitor': ('MONITOR', ['MONITOR', 'ECHO b', 'ECHO c'], ERROR + OOM + b'$1\r\nc\r\n'),
-    'subscription': ('SUBSCRIBE*', ['SUBSCRIBE a', 'ECHO b', 'ECHO c'], ERROR + OOM + b'$1\r\nc\r\n'),
+    'MULTI fails, then CLIENT REPLY SKIP': ('-multi', 'MULTI', ['MULTI', 'CLIENT REPLY SKIP', 'GET truth:a']),
+    'EXEC fails': ('-exec', 'EXEC', ['MULTI', 'GET truth:a', 'EXEC']),
+    'DISCARD fails, then EXEC': ('-discard', 'DISCARD', ['MULTI', 'GET truth:a', 'DISCARD', 'EXEC']),
+    'MONITOR fails': ('-monitor', 'MONITOR', ['MONITOR']),
+    'SUBSCRIBE fails': ('resetchannels', 'SUBSCRIBE *', ['SUBSCRIBE truth:a truth:b', 'GET truth:a']),
+    'PSUBSCRIBE fails': ('resetchannels', 'PSUBSCRIBE *', ['PSUBSCRIBE truth:*', 'GET truth:a']),
+    'SSUBSCRIBE fails': ('resetchannels', 'SSUBSCRIBE *', ['SSUBSCRIBE truth:a', 'GET truth:a']),
+    'UNSUBSCRIBE fails': ('-unsubscribe', 'UNSUBSCRIBE*', ['UNSUBSCRIBE', 'GET truth:a']),
+    'QUIT, and commands behind it': ('', '', ['QUIT']),
 }
+NO_KEY = 'NOPERM this user has no permissions to access one of the keys used as arguments'
+NO_CHANNEL = 'NOPERM this user has no permissions to access one of the channels used as arguments'
 
 
+def flight(port: int, version: int, user: str, commands: Sequence[str]) -> list[object]:
+    """Return all replies to *commands* that are sent in one flight, and to some that follow, until the end."""
+    with connection(port, version, username=user, password='secret') as made:
+        sent = [*commands, 'GET truth:b', 'GET truth:c', 'QUIT']
+        made.send_packed_command(made.pack_commands([command.split() for command in sent]))
+        replies = []
+        while made.is_connected:
+            replies.append(read(made))
+        return replies
+
+
+@resp
 @pytest.mark.parametrize('name', FLIGHTS)
-def test_what_was_refused_has_changed_nothing(redis_server: Server, name: str) -> None:
-    """What follows it in the same flight is understood as the backend does: other faults come in their turn."""
-    refused, commands, expected = FLIGHTS[name]
-    with Proxy(redis_server.address, 'redis') as proxy:
-        proxy.set_behavior(f'error(match={refused!r}, times=1),error(match="ECHO b", message="OOM injected")')
-        assert flight(proxy.address.port, *commands) == expected + b'+OK\r\n'
-
-
-@pytest.mark.parametrize('command', ['SUBSCRIBE', 'PSUBSCRIBE', 'SSUBSCRIBE', 'UNSUBSCRIBE'])
-def test_a_subscription_is_answered_if_it_fails(redis_server: Server, command: str) -> None:
-    """In RESP3 there is no other reply, but a push."""
-    with Proxy(redis_server.address, 'redis') as proxy, Peer.connect(proxy.address.port, HOST) as peer:
-        peer.send(b'HELLO 3\r\nECHO hello\r\n')
-        peer.recv_until(b'hello\r\n')
-        proxy.set_behavior('error', match=f'{command}*', times=1)
-        peer.send(f'{command} channel\r\nECHO a\r\n'.encode())
-        assert peer.recv_until(b'a\r\n') == ERROR + b'$1\r\na\r\n'
-        peer.send(f'{command} channel\r\nECHO b\r\n'.encode())
-        assert peer.recv_until(b'b\r\n').startswith(b'>3\r\n')
+def test_what_was_refused_has_changed_nothing(redis_server: Server, name: str, version: int, show: Show) -> None:
+    """What follows in the same flight is understood as the backend does: other faults come in their turn."""
+    rule, match, commands = FLIGHTS[name]
+    message = (
+        NO_CHANNEL
+        if rule == 'resetchannels'
+        else f"NOPERM this user has no permissions to run the '{rule[1:]}' command"
+    )
+    faults = [f'error(match={match!r}, message={message!r})'] if rule else []
+    faults.append(f"error(match='GET truth:b', message={NO_KEY!r})")
+    show(
+        protocol='redis',
+        driver='redis',
+        situation=f'{name}, then another command, all in one flight, RESP{version}',
+        fault=','.join(faults),
+        real=f'the rules `{" ".join([*rule.split(), "~truth:a ~truth:c"])}` of a user',
+    )
+    with redis.Redis(HOST, redis_server.port) as direct:
+        for user, rules in (
+            ('limited', ['~truth:a', '~truth:c', '&*', '+@all', *rule.split()]),
+            ('free', ['~*', '&*', '+@all']),
+        ):
+            direct.execute_command('ACL', 'SETUSER', user, 'reset', 'on', '>secret', *rules)
+        real = flight(redis_server.port, version, 'limited', commands)
+        with Proxy(redis_server.address, 'redis') as proxy:
+            if 'SUBSCRIBE' in match:  # what was really refused is not taken for the reply to something else
+                proxy.set_behavior('error(match="GET truth:c", message="OOM of the third")')
+                seen = flight(proxy.address.port, version, 'limited', commands)
+                assert seen == [*real[:-3], ('OutOfMemoryError', 'of the third'), *real[-2:]]
+            proxy.set_behavior(','.join(faults))
+            assert flight(proxy.address.port, version, 'free', commands) == real
