@@ -25,6 +25,8 @@ FAULTS = (*OPTIONS, 'behaviors', 'toxics')
 
 #: The value of `tls` and `proxy_tls` that has certificates made.
 AUTO = 'auto'
+#: The value of `tls` that has clients hear that there is no TLS.
+REFUSE = 'refuse'
 TLSVersion = Literal['1.2', '1.3']
 
 #: The name of the only proxy of a process, unless it is given one.
@@ -34,8 +36,11 @@ ONLY = 'vaurien'
 class TLSSettings(msgspec.Struct, kw_only=True, frozen=True):
     """What a proxy does of TLS: to its clients, and to its backend. All values that name a file are paths."""
 
-    #: ``auto``: both legs are TLS, and clients are shown certificates that are made for them.
-    tls: Literal['auto'] | None = None
+    #: ``auto``: both legs are TLS, and clients are shown certificates that are made for them. ``refuse``: clients that
+    #: ask for TLS inside the protocol do not get it.
+    tls: Literal['auto', 'refuse'] | None = None
+    #: Whether TLS begins with the first byte, or inside the protocol; None: as is usual for protocol and port.
+    tls_mode: Literal['implicit', 'upgrade'] | None = None
     #: ``auto``, ``CERT.pem`` or ``CERT.pem:KEY.pem``: what clients are shown.
     proxy_tls: str | None = None
     #: The authorities one of which has to have signed the certificate that each client is asked for.
@@ -57,12 +62,12 @@ class TLSSettings(msgspec.Struct, kw_only=True, frozen=True):
     @property
     def client_leg(self) -> str | None:
         """What clients are shown; None: nothing, for they speak plainly."""
-        return self.proxy_tls or self.tls
+        return self.proxy_tls or (AUTO if self.tls == AUTO else None)
 
     @property
     def is_backend_leg(self) -> bool:
         """Whether the proxy speaks TLS with the backend."""
-        return self.backend_tls or self.tls is not None
+        return self.backend_tls or self.tls == AUTO
 
     def split_certificate(self) -> tuple[str, str | None]:
         """Return the files that `client_leg` names: the certificate, and its key if that is in another one."""

@@ -74,7 +74,7 @@ def test_every_setting() -> None:
         ' --http --http-host 0.0.0.0 --http-port 8081'
         ' --log-level debug --log-output - --toxic latency(latency=200)@upstream,slicer'
         ' --api-host toxiproxy,vaurien.test --api-token s3cret'
-        ' --tls auto --proxy-tls cert.pem:key.pem --proxy-tls-client-ca clients.pem --backend-tls'
+        ' --tls auto --tls-mode upgrade --proxy-tls cert.pem:key.pem --proxy-tls-client-ca clients.pem --backend-tls'
         ' --backend-tls-verify no --backend-tls-ca ca.pem --backend-tls-name db.example.com'
         ' --backend-tls-cert client.pem --backend-tls-key client.key --tls-min 1.2 --tls-max 1.3'
         ' --tls-keylog keys.log --tls-ca-file authority.pem'
@@ -103,6 +103,7 @@ def test_every_setting() -> None:
         api_host=('toxiproxy', 'vaurien.test'),
         api_token='s3cret',
         tls='auto',
+        tls_mode='upgrade',
         proxy_tls='cert.pem:key.pem',
         proxy_tls_client_ca='clients.pem',
         backend_tls=True,

@@ -49,6 +49,7 @@ keepalive = 7
 backlog = 16
 max_links = 100
 tls = auto
+tls_mode = upgrade
 proxy_tls = cert.pem:key.pem
 proxy_tls_client_ca = clients.pem
 backend_tls = yes
@@ -91,6 +92,7 @@ keepalive = 7
 backlog = 16
 max_links = 100
 tls = "auto"
+tls_mode = "upgrade"
 proxy_tls = "cert.pem:key.pem"
 proxy_tls_client_ca = "clients.pem"
 backend_tls = true
@@ -133,6 +135,7 @@ vaurien:
   backlog: 16
   max_links: 100
   tls: "auto"
+  tls_mode: "upgrade"
   proxy_tls: "cert.pem:key.pem"
   proxy_tls_client_ca: "clients.pem"
   backend_tls: true
@@ -215,6 +218,7 @@ def test_every_setting_in_every_format(tmp_path: Path, suffix: str) -> None:
         backlog=16,
         max_links=100,
         tls='auto',
+        tls_mode='upgrade',
         proxy_tls='cert.pem:key.pem',
         proxy_tls_client_ca='clients.pem',
         backend_tls=True,

@@ -37,6 +37,7 @@ keepalive = 7
 backlog = 16
 max_links = 100
 tls = auto
+tls_mode = upgrade
 proxy_tls = cert.pem:key.pem
 proxy_tls_client_ca = clients.pem
 backend_tls = yes
@@ -73,6 +74,7 @@ keepalive = 7
 backlog = 16
 max_links = 100
 tls = "auto"
+tls_mode = "upgrade"
 proxy_tls = "cert.pem:key.pem"
 proxy_tls_client_ca = "clients.pem"
 backend_tls = true
@@ -118,6 +120,7 @@ proxy:
     backlog: 16
     max_links: 100
     tls: "auto"
+    tls_mode: "upgrade"
     proxy_tls: "cert.pem:key.pem"
     proxy_tls_client_ca: "clients.pem"
     backend_tls: true
@@ -163,6 +166,7 @@ def test_every_setting_in_every_format(tmp_path: Path, suffix: str) -> None:
                 backlog=16,
                 max_links=100,
                 tls='auto',
+                tls_mode='upgrade',
                 proxy_tls='cert.pem:key.pem',
                 proxy_tls_client_ca='clients.pem',
                 backend_tls=True,

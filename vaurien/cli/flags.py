@@ -73,7 +73,12 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ('backlog', 'N', 'most clients that wait to be accepted'),
     ),
     'TLS': (
-        ('tls', 'auto', 'speak TLS with clients and backend, with certificates made for the purpose'),
+        (
+            'tls',
+            'auto',
+            'auto: speak TLS with clients and backend, with made certificates; refuse: grant it to nobody',
+        ),
+        ('tls-mode', 'MODE', 'implicit: TLS begins with the first byte; upgrade: where the protocol asks for it'),
         ('proxy-tls', 'CERT[:KEY]', 'speak TLS with clients: auto, or files in PEM'),
         ('proxy-tls-client-ca', 'FILE', 'ask clients for a certificate that one of these authorities has signed'),
         ('backend-tls', 'BOOL', 'speak TLS with the backend'),

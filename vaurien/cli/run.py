@@ -30,7 +30,7 @@ from vaurien.errors import StartError
 from vaurien.records.status import ProxyStatus
 from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import format_toxic
-from vaurien.settings import AUTO, ONLY, ProxySettings, Settings
+from vaurien.settings import AUTO, ONLY, REFUSE, ProxySettings, Settings
 from vaurien.tls.authority import get_authority
 
 if TYPE_CHECKING:
@@ -162,7 +162,9 @@ def announce_proxy(proxy: ProxyServer) -> list[str]:
 def describe_tls(settings: ProxySettings) -> str:
     """Return with whom TLS is spoken, and what clients have to trust."""
     legs = [('clients', settings.client_leg is not None), ('the backend', settings.is_backend_leg)]
-    spoken = f'TLS with {" and ".join(peer for peer, is_secure in legs if is_secure)}'
+    peers = ' and '.join(peer for peer, is_secure in legs if is_secure)
+    refused = 'no TLS with clients that ask for it' if settings.tls == REFUSE else ''
+    spoken = ', '.join(filter(None, [f'TLS with {peers}' if peers else '', refused]))
     trust = '; clients have to trust --tls-ca-file FILE, or vaurienctl ca' if settings.client_leg == AUTO else ''
     return spoken + trust
 

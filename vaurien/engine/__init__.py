@@ -26,12 +26,14 @@ arming      what is armed, at work: draws, faults
 traffic     what a link does with its bytes, and `PLAIN`, which is nothing
 end         the two ends of a link, as behaviors see them
 exchange    one request that drew a behavior
+tls_exchange one request for TLS inside the protocol
 dispatcher  messages and exchanges
 handler     protocols that move the bytes themselves
 loops       backends that are the proxy itself
 resolver    the addresses of the backend
 dialer      the connection to the backend
 tls_opening the handshakes of a link, before its streams begin
+tls_upgrade the handshake of one connection while the link is at work
 link        one client joined to the backend
 idle        closes links on which nothing moves
 toxicity    the toxics of a proxy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from vaurien.engine.arming import ObservedDraws
@@ -15,6 +15,7 @@ from vaurien.engine.traffic import Traffic, TrafficLink
 from vaurien.framing.marks import (
     END,
     GREETING,
+    HEAD,
     LAST_OPENING,
     NOTHING,
     OPAQUE,
@@ -22,12 +23,14 @@ from vaurien.framing.marks import (
     REQUEST,
     STATEMENT,
     UNANSWERED,
+    UPGRADE,
     Mark,
     Opaque,
 )
 from vaurien.framing.parts import Part
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.tcp import TCP
+from vaurien.protocols.upgrade import Upgrading
 from vaurien.rules.rule import Rule
 from vaurien.rules.selector import Draws
 
@@ -58,6 +61,7 @@ class Dispatcher(Traffic):
         '_boundary',
         '_draws',
         '_exchange',
+        '_make_upgrade',
         '_statements',
         'exchanges',
         'is_broken',
@@ -65,8 +69,17 @@ class Dispatcher(Traffic):
         'protocol',
     )
 
-    def __init__(self, link: TrafficLink, protocol: BaseProtocol, *, exchanges: int = 0) -> None:
+    def __init__(
+        self,
+        link: TrafficLink,
+        protocol: BaseProtocol,
+        *,
+        exchanges: int = 0,
+        make_upgrade: Callable[..., Exchange] = Exchange,
+    ) -> None:
+        """*make_upgrade* makes the exchanges at which TLS may begin."""
         self.link = link
+        self._make_upgrade = make_upgrade
         self.protocol = protocol
         #: How many exchanges were opened.
         self.exchanges = exchanges
@@ -83,7 +96,7 @@ class Dispatcher(Traffic):
         self._draws: Draws | ObservedDraws | None = None
         self._arm()
         link.up.watch(self._on_first_request)
-        link.down.watch(self._on_replies)
+        link.down.watch(self._on_edited_replies if isinstance(protocol, Upgrading) else self._on_replies)
         #: Where, upstream, the last whole request ended.
         self._boundary = link.up.held.position
 
@@ -209,6 +222,10 @@ class Dispatcher(Traffic):
                 if rule is not None:
                     self._intercept_inside(rule, data, marks[marks.index(mark) :])
                     return b''
+            elif kind == UPGRADE:
+                self._asked -= 1
+                self._intercept(None, None, data, marks[marks.index(mark) :])
+                return b''
         if is_opaque:
             self.link.up.forward(data)
             self.go_opaque()
@@ -246,7 +263,7 @@ class Dispatcher(Traffic):
         protocol = self.protocol
         return self.link.arming.describe(protocol, position, request), protocol.describes_itself(request)
 
-    def _intercept(self, rule: Rule, part: Part | None, data: bytes, marks: Sequence[Mark]) -> None:
+    def _intercept(self, rule: Rule | None, part: Part | None, data: bytes, marks: Sequence[Mark]) -> None:
         (kind, position), *rest = marks
         up = self.link.up
         passing = self._boundary - up.held.position
@@ -254,8 +271,13 @@ class Dispatcher(Traffic):
             up.forward(data[:passing])
             data = data[passing:]
         expects_reply = rest[:1] != [(UNANSWERED, position)]
-        self._exchange = Exchange(self, rule.behavior, expects_reply=expects_reply, part=part)
-        own = [(END, position)] if kind == REQUEST else []
+        if kind == UPGRADE:
+            behavior = None if rule is None else rule.behavior
+            self._exchange = self._make_upgrade(self, behavior, expects_reply=expects_reply)
+        else:
+            assert rule is not None
+            self._exchange = Exchange(self, rule.behavior, expects_reply=expects_reply, part=part)
+        own = [] if kind == HEAD else [(END, position)]
         up.hold(data, own + (rest if expects_reply else rest[1:]))
         self._take_turn()
 
@@ -290,6 +312,18 @@ class Dispatcher(Traffic):
             exchange.begin()
 
     # Downstream
+
+    def _on_edited_replies(self, data: bytes) -> bytes:
+        """Feed what a protocol lets the client see of what the backend sent."""
+        protocol = self.protocol
+        if isinstance(protocol, Upgrading) and protocol.edits:
+            data = protocol.edit_downstream(data)
+            if protocol.warning:
+                logger.warning('link %d: %s', self.link.number, protocol.warning)
+                protocol.on_warned()
+        else:
+            self.link.down.watch(self._on_replies)
+        return self._on_replies(data) if data else b''
 
     def _on_replies(self, data: bytes) -> bytes:
         protocol, down = self.protocol, self.link.down

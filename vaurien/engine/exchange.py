@@ -12,7 +12,7 @@ from gevent import Greenlet, GreenletExit, getcurrent
 from vaurien.behaviors.dummy import Dummy
 from vaurien.engine.end import LinkEnd
 from vaurien.engine.stream import Stream
-from vaurien.framing.marks import END, HEAD, OPAQUE, PROMPT, REPLY, REQUEST, Mark
+from vaurien.framing.marks import END, LAST_OPENING, OPAQUE, PROMPT, REPLY, Mark
 from vaurien.framing.parts import Part
 from vaurien.plugins.failures import warn_failed
 
@@ -82,11 +82,14 @@ class Exchange:
 
     def begin(self) -> None:
         """Start the behavior in a greenlet."""
-        link, owner = self._link, self._owner
         self.has_begun = True
-        self._begin = link.up.held.position
-        self._greenlet = link.runtime.spawn(self._run)
-        held = link.up.held
+        self._begin = self._link.up.held.position
+        self._greenlet = self._link.runtime.spawn(self._run)
+        self._note_fault()
+
+    def _note_fault(self) -> None:
+        """Make the fault known, to the protocol and to whoever records it."""
+        link, owner, held = self._link, self._owner, self._link.up.held
         request, lead = self._part or Part(bytes(held.data), b'' if self.is_inside else None)
         link.arming.begin_fault(link, self._number, self.behavior, owner.protocol, held.position, request, lead)
 
@@ -159,7 +162,7 @@ class Exchange:
                     self._is_torn = not self.request_ended and self._owner.is_unparsed
                     self._owner.go_opaque()
                 self.request_ended = True
-            elif kind in (REQUEST, HEAD):  # it reads on into the next request, which the backend will not see
+            elif kind <= LAST_OPENING:  # it reads on into the next request, which the backend will not see
                 self._owner.on_request_swallowed()
 
     def on_writing(self, stream: Stream) -> None:
@@ -182,8 +185,7 @@ class Exchange:
     def _run(self) -> None:
         self._held_since = monotonic()
         link, owner, behavior = self._link, self._owner, self.behavior
-        up, down = link.up, link.down
-        ends = LinkEnd(link, self, up, down), LinkEnd(link, self, down, up)
+        ends = self._make_ends()
         try:
             if link.arming.watch(behavior, behavior.on_before_handle, owner.protocol, *ends) is False:
                 self._drop_request(ends[0])
@@ -201,14 +203,22 @@ class Exchange:
             self._give_up()
         finally:
             self._note_passing()
-            link.arming.on_fault_over(behavior, self._held)
+            self._note_over()
         owner.on_exchange_over(self)
+
+    def _make_ends(self) -> tuple[LinkEnd, LinkEnd]:
+        link = self._link
+        return LinkEnd(link, self, link.up, link.down), LinkEnd(link, self, link.down, link.up)
 
     def _note_passing(self) -> None:
         """Note that what was held goes on, or something goes in its place."""
         if self._held_since is not None:
             self._held += monotonic() - self._held_since
             self._held_since = None
+
+    def _note_over(self) -> None:
+        """Record that the behavior is done."""
+        self._link.arming.on_fault_over(self.behavior, self._held)
 
     def _give_up(self) -> None:
         if self._touched:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from _socket import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from socket import SO_LINGER, SOL_SOCKET
 from time import monotonic
 from typing import Any, Protocol
@@ -20,12 +21,15 @@ from vaurien.engine.listener import RESET
 from vaurien.engine.resolver import Resolver
 from vaurien.engine.runtime import Runtime
 from vaurien.engine.stream import Stream
+from vaurien.engine.tls_exchange import TLSExchange
 from vaurien.engine.tls_opening import TLSOpening
-from vaurien.engine.tls_socket import Connection
+from vaurien.engine.tls_socket import Connection, TLSSocket
+from vaurien.engine.tls_upgrade import TLSUpgrade
 from vaurien.engine.traffic import PLAIN, Traffic
 from vaurien.framing.marks import UNREADABLE
 from vaurien.plugins.failures import warn_failed
 from vaurien.protocols.base import BaseProtocol
+from vaurien.protocols.upgrade import TLSLegs, Upgrading
 from vaurien.records.counts import Counts
 from vaurien.records.status import LinkStatus
 from vaurien.tls.contexts import Legs
@@ -67,6 +71,10 @@ class LinkOwner(Protocol):
     @property
     def protocol(self) -> type[BaseProtocol]:
         """The class of the links' protocol objects."""
+
+    @property
+    def upgrading(self) -> type[Upgrading[Any]] | None:
+        """What this class is where TLS begins inside the protocol; None: it does not."""
 
     def new_protocol(self) -> BaseProtocol:
         """Return a protocol object for one link."""
@@ -165,7 +173,8 @@ class Link:
             self.on_secure(self.client, backend)
             return
         self._dialer = TLSOpening(self, self.runtime.loop, owner.legs, self.runtime.cipher, self.client, backend)
-        self._dialer.begin(owner.backend.host, owner.protocol.alpn, monotonic() + owner.connect_timeout)
+        deadline = monotonic() + owner.connect_timeout
+        self._dialer.begin(owner.backend.host, owner.protocol.alpn, deadline, owner.upgrading)
 
     def on_secure(self, client: Connection, backend: Connection) -> None:
         """Move bytes."""
@@ -192,9 +201,52 @@ class Link:
         if protocol.handles():
             self.traffic = Handler(self, self._owner.new_protocol())
         elif not protocol.is_opaque:
-            self.traffic = Dispatcher(self, self._owner.new_protocol())
+            told = self._tell_legs(self._owner.new_protocol())
+            self.traffic = Dispatcher(self, told, make_upgrade=TLSExchange)
         else:
             self._look_if_armed()
+
+    # TLS inside the protocol
+
+    def _tell_legs(self, protocol: BaseProtocol) -> BaseProtocol:
+        legs, backend = self._owner.legs, self.backend
+        if legs is not None and isinstance(protocol, Upgrading):
+            shares = (
+                legs.client is not None and isinstance(backend, TLSSocket) and legs.client.shows(backend.certificate)
+            )
+            is_secure = isinstance(self.client, TLSSocket)
+            protocol.set_legs(TLSLegs(legs.client is not None, is_secure, legs.backend is not None, shares))
+        return protocol
+
+    def secure_client(self, began: bytes) -> None:
+        """Begin TLS with the client, in the calling greenlet; *began* is what it has sent of that.
+
+        Raise `HandshakeError` if that fails, of which the log then says why.
+        """
+        with self._secured(self.down) as upgrade:
+            upgrade.secure_client(began, self._owner.connect_timeout)
+
+    def secure_backend(self, question: bytes, problem: str) -> None:
+        """Ask the backend for TLS, which answers by beginning with it, unless there is a *problem*; else likewise."""
+        owner = self._owner
+        with self._secured(self.up) as upgrade:
+            upgrade.secure_backend(owner.backend.host, question, problem, owner.connect_timeout)
+
+    @contextmanager
+    def _secured(self, stream: Stream) -> Iterator[TLSUpgrade]:
+        """Keep everything where it is for a block, once *stream* has sent all that was before it."""
+        owner, up, down = self._owner, self.up, self.down
+        assert owner.legs is not None
+        for one in (up, down):
+            one.suspend()
+        while not (stream.is_clear or self.closed):
+            self.wait()
+        client, backend = self.client, self.backend
+        upgrade = TLSUpgrade(self, self.runtime.loop, owner.legs, self.runtime.cipher, client, backend)
+        yield upgrade
+        self.client, self.backend = upgrade.join()
+        up.move(self.client, self.backend)
+        down.move(self.backend, self.client)
 
     def on_unreachable(self, reason: str) -> None:
         """Close: no address of the backend accepts. A reset is the nearest to a refused connection still possible."""

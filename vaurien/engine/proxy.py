@@ -37,6 +37,7 @@ from vaurien.rules.behaviors import format_rules
 from vaurien.rules.rule import Rule
 from vaurien.settings import OPTIONS, ProxySettings
 from vaurien.tls.contexts import Legs
+from vaurien.tls.mode import find_upgrading
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,8 @@ class ProxyServer:
         self.protocol_options = self._resolve_options(settings)
         #: The legs of its links that are TLS.
         self.legs = Legs.of(settings)
+        #: What the protocol is if TLS begins inside of it.
+        self.upgrading = find_upgrading(settings, self.protocol)
         #: Where it listens, or will.
         self.addresses: tuple[Address, ...] = (settings.proxy,)
         self.backend = settings.backend
@@ -279,7 +282,7 @@ class ProxyServer:
 
     def new_protocol(self) -> BaseProtocol:
         """Return a protocol object for one link."""
-        protocol = self.protocol(self.protocol_options)
+        protocol = (self.upgrading or self.protocol)(self.protocol_options)
         protocol.set_backend(str(self.backend))
         return protocol
 

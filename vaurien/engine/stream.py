@@ -99,6 +99,21 @@ class _ClosedLink:
 _CLOSED = _ClosedLink()
 
 
+class _NoReader:
+    """Stands in the place of the watcher of a stream that is not to read."""
+
+    def start(self, callback: Callable[[], None]) -> None:
+        """Do nothing."""
+
+    def stop(self) -> None:
+        """Do nothing."""
+
+    close = stop
+
+
+_NO_READER = _NoReader()
+
+
 class Stream:
     """Moves the bytes of one direction. The sockets belong to the link: a stream never closes them."""
 
@@ -139,7 +154,7 @@ class Stream:
         self._often_last = 1 if from_backend else 0
         self.source = source
         self.sink = sink
-        self.reader: Any = runtime.loop.io(source.fileno(), READ) if isinstance(source, socket) else source.watch()
+        self.reader = self._make_reader()
         #: Created on the first blocked write; most streams never need it.
         self._writer: Any = None
         self._tap: Tap | None = None
@@ -255,6 +270,26 @@ class Stream:
             self._account(-self.chain.owed)
             self.chain = None
         self._buffer = self._runtime.buffer
+
+    def suspend(self) -> None:
+        """Read nothing until `move`, whatever happens."""
+        self.reader.close()
+        self.reader = _NO_READER
+
+    def move(self, source: Connection, sink: Connection) -> None:
+        """Go on between connections that use the same descriptors, and read again."""
+        self.source, self.sink = source, sink
+        self.reader = self._make_reader()
+        self.settle()
+
+    def _make_reader(self) -> Any:
+        source = self.source
+        return self._runtime.loop.io(source.fileno(), READ) if isinstance(source, socket) else source.watch()
+
+    def arrive(self, data: bytes) -> None:
+        """Take *data* as if the source had sent it. There is a tap."""
+        assert self._tap is not None
+        self.forward(self._tap(data))
 
     # What is known
 

@@ -7,12 +7,14 @@ import ssl
 from _socket import socket
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
+from socket import MSG_PEEK
 from time import monotonic
 from typing import Any, Protocol
 
 from vaurien.engine.departure import Departure
 from vaurien.engine.tls_socket import READ, WRITE, Connection, TLSSocket
-from vaurien.framing.client_hello import ClientHello, read_client_hello
+from vaurien.framing.client_hello import ClientHello, begins_tls, read_client_hello
+from vaurien.protocols.upgrade import Talk, Upgrading
 from vaurien.tls.contexts import BackendLeg, ClientLeg, Legs
 from vaurien.tls.session import Session, explain
 
@@ -39,7 +41,7 @@ class OpeningLink(Protocol):
         """Close the link."""
 
 
-class HandshakeError(Exception):
+class HandshakeError(OSError):
     """A handshake that has failed, and why."""
 
 
@@ -47,7 +49,7 @@ class TLSOpening:
     """Shakes hands, first with the backend and then with the client, which is told what the backend has chosen."""
 
     def __init__(
-        self, link: OpeningLink, loop: Any, legs: Legs, cipher: memoryview, client: Connection, backend: socket
+        self, link: OpeningLink, loop: Any, legs: Legs, cipher: memoryview, client: Connection, backend: Connection
     ) -> None:
         """*cipher* is a buffer to read into. The client of a link that gets another backend is secure already."""
         self._link = link
@@ -63,15 +65,24 @@ class TLSOpening:
         self._timer: Any = None
         self._departure: Departure | None = None
         self._steps: Steps | None = None
+        #: Whether a client that is not secure takes an alert for what it is.
+        self._alerts = legs.client is not None
 
-    def begin(self, host: str, known: Sequence[str] | None, deadline: float) -> None:
+    def begin(
+        self, host: str, known: Sequence[str] | None, deadline: float, upgrading: type[Upgrading[Any]] | None
+    ) -> None:
         """Shake hands with the backend at *host*. The link is closed if that is not done by the *deadline*.
 
-        *known* are the protocols whose messages are understood; None: any will do.
+        *known* are the protocols whose messages are understood; None: any will do. *upgrading* is the protocol inside
+        of which TLS begins; None: it begins with the first byte.
         """
         self._timer = self._loop.timer(max(0.0, deadline - monotonic()))
         self._timer.start(self._fail_late)
-        self._steps = self._take_steps(host, known)
+        if upgrading is None:
+            self._steps = self._take_steps(host, known)
+        else:
+            self._alerts = False
+            self._steps = self._take_steps_inside(host, known, upgrading)
         self._advance()
 
     # The steps
@@ -89,9 +100,24 @@ class TLSOpening:
             protocol = yield from self._secure_backend(legs.backend, host, offered)
         yield from self._secure_client(legs.client, client, hello, protocol, began)
 
-    def _read_hello(self, client: socket) -> Generator[tuple[socket, int], None, tuple[ClientHello, bytes]]:
+    def _take_steps_inside(self, host: str, known: Sequence[str] | None, upgrading: type[Upgrading[Any]]) -> Steps:
+        legs, client = self._legs, self._client
+        talk = None if legs.backend is None else upgrading.ask_backend()
+        if legs.backend is not None and talk is not None:
+            yield from self._secure_backend(legs.backend, host, (), talk)
+        if legs.client is None or not isinstance(client, socket) or not upgrading.begins_with_tls:
+            return
         self._peer = 'client'
-        began = b''
+        if begins_tls((yield from self._peek(client))):
+            self._alerts = True
+            hello, began = yield from self._read_hello(client)
+            offered = [one for one in hello.protocols if known is None or one in known]
+            yield from self._secure_client(legs.client, client, hello, offered[0] if offered else '', began)
+
+    def _read_hello(
+        self, client: socket, began: bytes = b''
+    ) -> Generator[tuple[socket, int], None, tuple[ClientHello, bytes]]:
+        self._peer = 'client'
         while True:
             try:
                 hello = read_client_hello(began)
@@ -102,18 +128,23 @@ class TLSOpening:
             began += yield from self._receive(client)
 
     def _secure_backend(
-        self, leg: BackendLeg, host: str, offered: Sequence[str]
+        self, leg: BackendLeg, host: str, offered: Sequence[str], talk: Talk | None = None
     ) -> Generator[tuple[socket, int], None, str]:
+        """Shake hands with the backend, after a *talk* if there is one; return the protocol that it has chosen."""
         self._peer = 'backend'
+        sock = self._backend
+        assert isinstance(sock, socket)
         context = leg.find_context(offered)
         session = Session.for_backend(context, leg.find_name(host), leg.sessions.get(context))
         if isinstance(self._client, socket):
             self._departure = Departure(self._client, self._loop, self._link.close)
         try:
-            yield from self._shake_hands(self._plain_backend, session)
+            kept = b'' if talk is None else (yield from self._talk(sock, talk))
+            yield from self._shake_hands(sock, session)
         finally:
             self._stop_departure()
-        self._backend = self._wrap(self._plain_backend, session, leg.remember)
+        self._backend = backend = self._wrap(sock, session, leg.remember)
+        backend.put_before(kept)
         return session.tls.selected_alpn_protocol() or ''
 
     def _secure_client(self, leg: ClientLeg, client: socket, hello: ClientHello, protocol: str, began: bytes) -> Steps:
@@ -130,6 +161,29 @@ class TLSOpening:
         return TLSSocket(sock, session, self._loop, self._cipher, label, on_received)
 
     # One step
+
+    def _talk(self, sock: socket, talk: Talk) -> Generator[tuple[socket, int], None, bytes]:
+        """Say what *talk* says, and return what it returns."""
+        try:
+            said = next(talk)
+            while True:
+                yield from self._send(sock, said)
+                said = talk.send((yield from self._receive(sock)))
+        except StopIteration as end:
+            return bytes(end.value)
+        except ValueError as error:
+            raise HandshakeError(str(error)) from None
+
+    def _peek(self, sock: socket) -> Generator[tuple[socket, int], None, bytes]:
+        """Return the first byte that comes, and leave it there; return nothing if the peer has left."""
+        while True:
+            yield sock, READ
+            try:
+                return sock.recv(1, MSG_PEEK)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise HandshakeError(explain(error)) from None
 
     def _shake_hands(self, sock: socket, session: Session) -> Steps:
         """Shake hands; if that fails, the peer is told why before the exception goes on."""
@@ -176,22 +230,27 @@ class TLSOpening:
             sock, events = next(self._steps)
         except StopIteration:
             self._stop()
-            if isinstance(self._client, TLSSocket) and isinstance(self._backend, TLSSocket):
-                self._client.join(self._backend)
-                self._backend.join(self._client)
-            self._link.on_secure(self._client, self._backend)
+            self._link.on_secure(*self.join())
         except HandshakeError as failure:
             self._fail(str(failure))
         else:
             self._watcher = self._loop.io(sock.fileno(), events)
             self._watcher.start(self._advance)
 
+    def join(self) -> tuple[Connection, Connection]:
+        """Return both connections. If both are secure, what cuts one session short does so with the other."""
+        client, backend = self._client, self._backend
+        if isinstance(client, TLSSocket) and isinstance(backend, TLSSocket):
+            client.join(backend)
+            backend.join(client)
+        return client, backend
+
     def _fail_late(self) -> None:
         self._fail('it took too long')
 
     def _fail(self, reason: str) -> None:
         logger.warning('link %d: no TLS with the %s: %s', self._link.number, self._peer, reason)
-        if isinstance(self._client, socket) and self._legs.client is not None:
+        if isinstance(self._client, socket) and self._alerts:
             with suppress(OSError):
                 self._client.send(_ALERT)
         self._link.close()

@@ -38,6 +38,7 @@ class TLSSocket:
         '_again',
         '_cipher',
         '_closing',
+        '_early',
         '_ends',
         '_incoming',
         '_is_cut',
@@ -79,6 +80,8 @@ class TLSSocket:
         self._waiting = b''
         #: How many of the next bytes to be sent are in `_waiting` already.
         self._again = 0
+        #: What comes before anything that the session has.
+        self._early = b''
         #: Whether the session has ended, which was not told yet.
         self._ends = False
         #: Whether there may be something to read though the socket has nothing: the handshake may have read it.
@@ -93,12 +96,23 @@ class TLSSocket:
         """Pass what cuts the session short on to the *twin*, which sends on what is received here."""
         self._twin = twin
 
+    def put_before(self, data: bytes) -> None:
+        """Have *data* read first: the peer has said it before the session began."""
+        self._early = data
+
+    @property
+    def certificate(self) -> bytes:
+        """The certificate of the peer, in DER; empty if it has shown none."""
+        return self._session.getpeercert(True) or b''
+
     # Receiving
 
     def recv_into(self, buffer: memoryview) -> int:
         """Read into *buffer*, of more than `RECORD_MAX` bytes, and return how many; 0: the peer will send no more."""
         if self.has_more:
             self.has_more = False
+            if self._early:
+                return self._take_early(buffer)
             if count := self._decipher(buffer):
                 return count
             if self._ends:
@@ -117,6 +131,12 @@ class TLSSocket:
         if not (count or self._ends):
             raise BlockingIOError
         return count
+
+    def _take_early(self, buffer: memoryview) -> int:
+        data, self._early = self._early[: len(buffer)], self._early[len(buffer) :]
+        buffer[: len(data)] = data
+        self._read_again()
+        return len(data)
 
     def _decipher(self, buffer: memoryview) -> int:
         read: Callable[[int, memoryview], int] = self._session.read  # type: ignore[assignment]  # no bytearray is needed

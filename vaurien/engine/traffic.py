@@ -47,6 +47,12 @@ class TrafficLink(ObservedLink, Protocol):
     def arming(self) -> Arming:
         """The rules at work."""
 
+    def secure_client(self, began: bytes) -> None:
+        """Begin TLS with the client, in the calling greenlet; *began* is what it has sent of that."""
+
+    def secure_backend(self, question: bytes, problem: str) -> None:
+        """Ask the backend for TLS, which then begins, unless there is a *problem*; likewise."""
+
     def wait(self) -> None:
         """Let the calling greenlet sleep until anything changes on the link."""
 

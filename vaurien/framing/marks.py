@@ -9,6 +9,8 @@ from typing import NamedTuple
 Mark = tuple[int, int]
 
 # The kinds are numbered so that a range of them has a meaning: the link compares numbers, for every message.
+#: Upstream: a whole request ends here, at which TLS may begin.
+UPGRADE = 0
 #: Upstream: the head of a request ends here, its body goes on.
 HEAD = 1
 #: Upstream: a whole request ends here.

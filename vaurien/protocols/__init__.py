@@ -1,6 +1,7 @@
 """How bytes become messages, and what an error looks like. One name here for each protocol.
 
 - `base`: what a protocol is; `framed`: what those with messages share
+- `upgrade`: what those are where TLS begins inside of them
 - `tcp`: opaque bytes
 - `http`, `memcache`, `mysql`, `postgres`, `redis`, `smtp`: a folder each. Its ``__init__`` has the class and lists the
   files: ``framing`` (or ``requests`` and ``replies``) is the full way to find messages, ``quick`` the quick way; in

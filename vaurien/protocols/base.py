@@ -29,6 +29,7 @@ from vaurien.framing.marks import (
     REQUEST as REQUEST,
     STATEMENT as STATEMENT,
     UNANSWERED as UNANSWERED,
+    UPGRADE as UPGRADE,
     Mark as Mark,
     Opaque as Opaque,
 )
@@ -61,6 +62,10 @@ class BaseProtocol(Configurable):
     #: What it is called where a client and a server choose among protocols as they begin TLS (ALPN, RFC 7301), its best
     #: version first. None: it reads no messages, and any protocol will do.
     alpn: ClassVar[Sequence[str] | None] = ()
+
+    #: What it has to be as well where TLS begins inside of it, at a request for that: an `Upgrading`. None: it has no
+    #: such request.
+    upgrading: ClassVar[type[BaseProtocol] | None] = None
 
     #: What its errors are made of, declared as `options` are. The behavior ``error`` has these options, and gives those
     #: that are chosen to `error`, by name.

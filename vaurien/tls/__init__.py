@@ -3,4 +3,5 @@
 authority     a certification authority that lives as long as the process
 certificates  certificates and keys, from files or from the authority
 contexts      the contexts of OpenSSL for both legs of a link
+mode          where TLS begins
 """

@@ -10,7 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from vaurien.errors import ConfigError
-from vaurien.settings import AUTO, TLSSettings
+from vaurien.settings import AUTO, REFUSE, TLSSettings
 from vaurien.tls.authority import get_authority
 from vaurien.tls.certificates import Certificate, read_certificate, trust
 
@@ -60,6 +60,12 @@ class ClientLeg:
         """
         certificate, name = self._choose(name, local)
         return self._contexts.find((name, protocol), partial(self._make, certificate, protocol))
+
+    def shows(self, certificate: bytes) -> bool:
+        """Return whether every client is shown this *certificate*, in DER."""
+        if self._certificate is None:
+            return False
+        return ssl.PEM_cert_to_DER_cert(_first_certificate(self._certificate.chain)) == certificate
 
     def _choose(self, name: str, local: str) -> tuple[Certificate, str]:
         """Return the certificate to show, and what tells it from others."""
@@ -129,8 +135,16 @@ class BackendLeg:
         return context
 
 
+def _first_certificate(chain: bytes) -> str:
+    """Return the first certificate of a *chain* in PEM, which has one."""
+    begin = chain.index(b'-----BEGIN CERTIFICATE')
+    return chain[begin : chain.index(b'-----END CERTIFICATE-----', begin) + 25].decode('ascii')
+
+
 def _refuse_useless(settings: TLSSettings) -> None:
     """Raise `ConfigError` for a setting that would have no effect: somebody believes that it has."""
+    if settings.tls == REFUSE and settings.client_leg is not None:
+        raise ConfigError('clients cannot have TLS and be refused it', 'proxy_tls')
     if settings.client_leg is None and settings.proxy_tls_client_ca is not None:
         raise ConfigError('it needs proxy_tls: clients are not asked for certificates', 'proxy_tls_client_ca')
     if not settings.is_backend_leg:
@@ -166,8 +180,12 @@ class Legs(NamedTuple):
 
     @classmethod
     def of(cls, settings: TLSSettings) -> Legs | None:
-        """Return what *settings* ask for; None: both legs are plain. Raise `ConfigError` for files of no use."""
+        """Return what *settings* ask for; None: nothing, bytes of TLS pass as any others.
+
+        Raise `ConfigError` for files of no use.
+        """
         _refuse_useless(settings)
         client = None if settings.client_leg is None else ClientLeg(settings)
         backend = BackendLeg(settings) if settings.is_backend_leg else None
-        return None if client is None and backend is None else cls(client, backend)
+        is_plain = client is None and backend is None and settings.tls != REFUSE
+        return None if is_plain else cls(client, backend)

@@ -1,0 +1,22 @@
+"""Fixtures for tests of TLS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.tls.legs import AUTHORITY, LEAF
+from vaurien.tls.authority import get_authority
+
+
+@pytest.fixture(scope='session')
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the authorities of backend and proxy, ``backend.pem`` and ``proxy.pem``; in ``own.pem`` is the
+    certificate of the backend, with its key.
+    """
+    path = tmp_path_factory.mktemp('tls')
+    AUTHORITY.cert_pem.write_to_path(path / 'backend.pem')
+    LEAF.private_key_and_cert_chain_pem.write_to_path(path / 'own.pem')
+    (path / 'proxy.pem').write_bytes(get_authority().pem)
+    return path

@@ -1,0 +1,60 @@
+"""Makes one connection of a link secure while the link is at work, where a protocol has asked for TLS."""
+
+from __future__ import annotations
+
+from _socket import socket
+
+import gevent
+
+from vaurien.engine.tls_opening import HandshakeError, Steps, TLSOpening
+
+
+class TLSUpgrade(TLSOpening):
+    """Shakes hands in the greenlet that calls it: that of the exchange in which TLS begins."""
+
+    def secure_client(self, began: bytes, seconds: float) -> None:
+        """Shake hands with the client, which has sent *began*, within so many *seconds*.
+
+        If that fails, close the link and raise `HandshakeError`.
+        """
+        self._take(self._take_client_steps(began), seconds)
+
+    def secure_backend(self, host: str, question: bytes, problem: str, seconds: float) -> None:
+        """Send the backend at *host* the *question* and shake hands, unless there is a *problem*; likewise."""
+        self._take(self._take_backend_steps(host, question, problem), seconds)
+
+    def _take_client_steps(self, began: bytes) -> Steps:
+        leg, client = self._legs.client, self._client
+        assert leg is not None
+        assert isinstance(client, socket)
+        hello, began = yield from self._read_hello(client, began)
+        yield from self._secure_client(leg, client, hello, '', began)
+
+    def _take_backend_steps(self, host: str, question: bytes, problem: str) -> Steps:
+        leg, backend = self._legs.backend, self._backend
+        assert leg is not None
+        assert isinstance(backend, socket)
+        self._peer = 'backend'
+        if problem:
+            raise HandshakeError(problem)
+        yield from self._send(backend, question)
+        yield from self._secure_backend(leg, host, ())
+
+    def _take(self, steps: Steps, seconds: float) -> None:
+        self._alerts = False  # the client may not have begun, or has got one
+        try:
+            with gevent.Timeout(seconds, HandshakeError('it took too long')):
+                for sock, events in steps:
+                    self._wait(sock, events)
+        except HandshakeError as failure:
+            self._fail(str(failure))
+            raise
+        finally:
+            steps.close()
+
+    def _wait(self, sock: socket, events: int) -> None:
+        watcher = self._loop.io(sock.fileno(), events)
+        try:
+            gevent.get_hub().wait(watcher)
+        finally:
+            watcher.close()
