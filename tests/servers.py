@@ -213,24 +213,30 @@ def mariadb(directory: Path, *more: str) -> Iterator[Server]:
 
 
 @contextmanager
-def postgres() -> Iterator[Server]:
+def postgres(certificate: bytes | None = None) -> Iterator[Server]:
     """A PostgreSQL with the database ``postgres``; its superuser is ``tester``, with the password ``secret``.
 
-    It refuses to be root: then it is ``postgres``, in a directory that he may enter.
+    With a *certificate* and its key, in PEM, it speaks TLS with clients that ask for it. It refuses to be root: then it
+    is ``postgres``, in a directory that he may enter.
     """
     port = free_port()
     with tempfile.TemporaryDirectory(prefix='vaurien-postgres-', ignore_cleanup_errors=True) as name:
         directory = Path(name)
         (directory / 'password').write_text('secret')
+        secret = directory / 'tls.pem'
+        secret.touch(mode=0o600)
+        secret.write_bytes(certificate or b'')
         runas: list[str] = []
         if os.geteuid() == 0:
             runas = ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups', '--']
-            for path in (directory, directory / 'password'):
+            for path in (directory, directory / 'password', secret):
                 shutil.chown(path, 'postgres', 'postgres')
         init = [command_path('initdb'), '-D', f'{name}/data', '-U', 'tester', '-A', 'scram-sha-256', '--no-sync']
         subprocess.run([*runas, *init, f'--pwfile={name}/password'], check=True, capture_output=True, cwd=name)
         flags = ['-D', f'{name}/data', '-p', str(port), '-h', HOST, '-k', name, '-F', '-c', 'max_connections=200']
         flags += ['-c', 'log_min_messages=panic']
+        if certificate is not None:
+            flags += ['-c', 'ssl=on', '-c', f'ssl_cert_file={secret}', '-c', f'ssl_key_file={secret}']
         command = [*runas, command_path('postgres'), *flags]
         # On SIGTERM it would wait for its clients to leave.
         with running(command, port, directory, stop_signal=signal.SIGINT) as server:

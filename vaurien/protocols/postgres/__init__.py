@@ -10,6 +10,7 @@ where they are silent, ``postgres.c`` and ``copyfromparse.c`` of PostgreSQL 15.
 - `dialect`: where a statement ends
 - `transaction`: what an error leaves behind
 - `refusal`: how a server is made to refuse one statement of several
+- `upgrade`: TLS inside of it
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from vaurien.framing.error_reply import INJECTED, ErrorReply, SQLState
 from vaurien.framing.parts import Part, Refusal
 from vaurien.plugins.options import Line
 from vaurien.protocols.postgres import text, transaction
-from vaurien.protocols.postgres.messages import FAILED, IDLE, READY
+from vaurien.protocols.postgres.messages import DENIED, FAILED, IDLE, READY
 from vaurien.protocols.postgres.quick import QuickPostgres
 from vaurien.protocols.postgres.refusal import PostgresRefusal
 from vaurien.protocols.postgres.requests import EXTENDED, SIMPLE
+from vaurien.protocols.postgres.upgrade import PostgresUpgrade
 
 _ADMIN_SHUTDOWN = '57P01'
 
@@ -33,6 +35,7 @@ class Postgres(QuickPostgres):
     """PostgreSQL. An error is an ErrorResponse, 57P01 by default; the connection stays open unless that is fatal."""
 
     name = 'postgres'
+    upgrading = PostgresUpgrade
     to_be_readable = 'let the client connect with sslmode=disable and gssencmode=disable'
     alpn = ('postgresql',)
     error_options = {'sqlstate': ('SQLSTATE', SQLState, _ADMIN_SHUTDOWN), 'message': ('Text', Line, INJECTED)}
@@ -51,6 +54,8 @@ class Postgres(QuickPostgres):
 
     def error(self, sqlstate: str = _ADMIN_SHUTDOWN, message: str = INJECTED) -> ErrorReply:
         """Return an ErrorResponse of *sqlstate*, and the ReadyForQuery that follows it unless the session ends."""
+        if sqlstate == _ADMIN_SHUTDOWN and text.asks_for_encryption(self.request):
+            return ErrorReply(DENIED)
         fatal = text.is_fatal(self.request, sqlstate)
         response = text.make_error(sqlstate, message, fatal=fatal)
         if fatal:

@@ -19,6 +19,8 @@ unpack_number = Struct('>I').unpack_from
 # The codes of startup packets that open no session.
 CANCEL, SSL, GSSENC = 0x04D2_162E, 0x04D2_162F, 0x04D2_1630
 VERSION = 3
+#: What a backend answers to SSL or GSSENC that does not grant it.
+DENIED = b'N'
 
 # What the client sends.
 QUERY, PARSE, BIND, CLOSE, SYNC, FLUSH, TERMINATE, COPY_DATA, PASSWORD = b'QPBCSHXdp'

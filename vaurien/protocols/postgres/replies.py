@@ -10,6 +10,7 @@ from vaurien.protocols.postgres.messages import (
     AUTHENTICATION,
     COPY_BOTH,
     COPY_IN,
+    DENIED,
     ERROR_RESPONSE,
     MESSAGE_MAX,
     NEEDED,
@@ -32,7 +33,6 @@ from vaurien.protocols.postgres.requests import (
 
 #: The byte that grants encryption, and what the link then is.
 _GRANTED = {TO_SSL: (ord('S'), 'TLS'), TO_GSSENC: (ord('G'), 'GSSAPI')}
-_DENIED = ord('N')
 
 
 class FramedPostgres(FramedRequests):
@@ -116,11 +116,11 @@ class FramedPostgres(FramedRequests):
     def _end_negotiation(self, expected: int, data: bytes, i: int, base: int, marks: list[Mark]) -> int:
         """Mark the one byte that answers an SSLRequest or a GSSENCRequest ("SSL Session Encryption")."""
         granted, name = _GRANTED[expected]
-        if data[i] not in (granted, _DENIED):
+        if data[i] not in (granted, *DENIED):
             raise ValueError(f'an answer of {chr(data[i])!a} to the request for {name}')
         self._outstanding.popleft()
         marks.append((REPLY, base + i + 1))
-        if data[i] == _DENIED:
+        if data[i] == DENIED[0]:
             return i + 1
         self._end_framing(name, base + i + 1, marks)
         return len(data)

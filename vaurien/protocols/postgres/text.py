@@ -119,6 +119,11 @@ def is_unnamed_parse(request: bytes) -> bool:
     return request[:1] == b'P' and request[5:6] == b'\0'
 
 
+def asks_for_encryption(request: bytes) -> bool:
+    """Return whether *request* is an SSLRequest or a GSSENCRequest."""
+    return len(request) == 8 and unpack_number(request, 4)[0] in (SSL, GSSENC)
+
+
 def is_fatal(request: bytes, sqlstate: str) -> bool:
     """Return whether a server ends the session with an error of that *sqlstate*.
 

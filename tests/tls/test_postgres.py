@@ -1,0 +1,329 @@
+"""TLS inside PostgreSQL: each leg by itself, whom clients ask, and what a fault inside of it looks like."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests import servers
+from tests.behaviors.waiting import eventually
+from tests.peers import Peer, RawBackend
+from tests.servers import HOST, Server
+from tests.tls.legs import IS_SECURE, LEAF, LEGS, make_proxy as make_any_proxy, warnings
+from vaurien import Proxy
+
+SSL_REQUEST = bytes.fromhex('00000008 04d2162f')
+GSSENC_REQUEST = bytes.fromhex('00000008 04d21630')
+
+
+@pytest.fixture(scope='module')
+def secure_postgres() -> Iterator[Server]:
+    """A PostgreSQL that speaks TLS, also with those that do not ask for it."""
+    with servers.postgres(LEAF.private_key_and_cert_chain_pem.bytes()) as server:
+        yield server
+
+
+def make_proxy(server: Server, files: Path, legs: str, **settings: Any) -> Proxy:
+    return make_any_proxy(server.port, 'postgres', files, legs, **settings)
+
+
+def connect(proxy: Proxy, files: Path, **options: Any) -> psycopg.Connection[Any]:
+    """Connect with all the verification that there is, unless *options* say otherwise."""
+    authority = str(files / 'proxy.pem')
+    usual = {'sslmode': 'verify-full', 'sslrootcert': authority, 'channel_binding': 'disable', 'gssencmode': 'disable'}
+    return psycopg.connect(
+        host='localhost',
+        hostaddr=HOST,
+        port=proxy.address.port,
+        user='tester',
+        password='secret',  # of the tests
+        dbname='postgres',
+        **{**usual, **options},
+    )
+
+
+def uses_tls(connection: psycopg.Connection[Any]) -> tuple[bool, bool]:
+    """Whether the client speaks TLS, and whether the backend does."""
+    row = connection.execute('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()').fetchone()
+    assert row is not None
+    return bool(connection.pgconn.ssl_in_use), row[0]
+
+
+@pytest.mark.parametrize('legs', LEGS)
+def test_each_leg_by_itself(secure_postgres: Server, files: Path, legs: str) -> None:
+    wants = {'sslmode': 'verify-full' if IS_SECURE[legs][0] else 'prefer'}
+    with (
+        make_proxy(secure_postgres, files, legs) as proxy,
+        connect(proxy, files, **wants) as connection,
+    ):
+        assert uses_tls(connection) == IS_SECURE[legs]
+
+
+@pytest.mark.parametrize('legs', ['both', 'client only'])
+def test_a_client_that_does_not_ask_goes_on_plainly(secure_postgres: Server, files: Path, legs: str) -> None:
+    with (
+        make_proxy(secure_postgres, files, legs) as proxy,
+        connect(proxy, files, sslmode='disable') as connection,
+    ):
+        assert uses_tls(connection) == (False, IS_SECURE[legs][1])
+
+
+@pytest.mark.parametrize('legs', LEGS)
+def test_a_fault_inside(secure_postgres: Server, files: Path, legs: str) -> None:
+    wants = {'sslmode': 'verify-full' if IS_SECURE[legs][0] else 'prefer'}
+    with (
+        make_proxy(secure_postgres, files, legs) as proxy,
+        connect(proxy, files, **wants) as connection,
+    ):
+        proxy.set_behavior('error', match='COMMIT', sqlstate='40001')
+        connection.execute('SELECT 1')
+        with pytest.raises(psycopg.errors.SerializationFailure):
+            connection.commit()
+        proxy.set_behavior('dummy')
+        assert connection.execute('SELECT 2').fetchone() == (2,)
+
+
+def test_much_data_each_way(secure_postgres: Server, files: Path) -> None:
+    data = os.urandom(1 << 20)
+    sent, received = hashlib.sha256(), hashlib.sha256()
+    with make_proxy(secure_postgres, files, 'both') as proxy, connect(proxy, files) as connection:
+        cursor = connection.cursor()
+        cursor.execute('CREATE TEMP TABLE large (number int, data bytea)')
+        with cursor.copy('COPY large FROM STDIN (FORMAT BINARY)') as copy:
+            copy.set_types(['int4', 'bytea'])
+            for number in range(12):
+                sent.update(data[number:])
+                copy.write_row((number, data[number:]))
+        with cursor.copy('COPY (SELECT data FROM large ORDER BY number) TO STDOUT (FORMAT BINARY)') as copy:
+            copy.set_types(['bytea'])
+            for (row,) in copy.rows():
+                received.update(row)
+    assert received.digest() == sent.digest()
+
+
+def secure(proxy: Proxy, sock: socket.socket, protocols: tuple[str, ...] = ()) -> ssl.SSLSocket:
+    context = proxy.ssl_context()
+    context.set_alpn_protocols(protocols)
+    return context.wrap_socket(sock, server_hostname='localhost', suppress_ragged_eofs=False)
+
+
+def start(sock: socket.socket) -> bytes:
+    """Ask for a session; return the type of the message that comes."""
+    fields = b'\0\3\0\0user\0tester\0database\0postgres\0\0'
+    sock.sendall((4 + len(fields)).to_bytes(4, 'big') + fields)
+    return sock.recv(100)[:1]
+
+
+def test_tls_from_the_first_byte(secure_postgres: Server, files: Path) -> None:
+    """As clients of version 17 with ``sslnegotiation=direct`` begin, which insist on ALPN."""
+    with (
+        make_proxy(secure_postgres, files, 'both') as proxy,
+        Peer.connect(proxy.address.port) as peer,
+        secure(proxy, peer.sock, ('postgresql',)) as sock,
+    ):
+        assert sock.selected_alpn_protocol() == 'postgresql'
+        assert start(sock) == b'R'
+
+
+def test_gssapi_is_refused_and_tls_is_not(secure_postgres: Server, files: Path) -> None:
+    with make_proxy(secure_postgres, files, 'both') as proxy, Peer.connect(proxy.address.port) as peer:
+        peer.send(GSSENC_REQUEST)
+        assert peer.recv_exactly(1) == b'N'
+        peer.send(SSL_REQUEST)
+        assert peer.recv_exactly(1) == b'S'
+        with secure(proxy, peer.sock) as sock:
+            sock.sendall(SSL_REQUEST)
+            assert sock.recv(10) == b'N'
+            assert start(sock) == b'R'
+
+
+def test_a_request_in_pieces(secure_postgres: Server, files: Path) -> None:
+    with make_proxy(secure_postgres, files, 'both') as proxy, Peer.connect(proxy.address.port) as peer:
+        for byte in SSL_REQUEST:
+            peer.send(bytes([byte]))
+            eventually(lambda: proxy.links() != [])
+        assert peer.recv_exactly(1) == b'S'
+        with secure(proxy, peer.sock) as sock:
+            assert start(sock) == b'R'
+
+
+def test_nothing_may_follow_on_a_request_that_is_granted(
+    secure_postgres: Server, files: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever is in between could have put it there, for it to be taken for a part of what is secure."""
+    with make_proxy(secure_postgres, files, 'both') as proxy, Peer.connect(proxy.address.port) as peer:
+        peer.send(SSL_REQUEST + b'\0\0\0\x10')
+        assert peer.recv_all() == b'S'
+    assert warnings(caplog) == ['link 1: no TLS with the client: it has not waited for the answer']
+
+
+def test_what_follows_on_a_request_that_is_not_granted(secure_postgres: Server, files: Path) -> None:
+    with (
+        make_proxy(secure_postgres, files, 'refused') as proxy,
+        Peer.connect(proxy.address.port) as peer,
+    ):
+        peer.send(SSL_REQUEST)
+        peer.send(b'')
+        assert peer.recv_exactly(1) == b'N'
+        assert start(peer.sock) == b'R'
+        with Peer.connect(proxy.address.port) as eager:
+            eager.send(GSSENC_REQUEST + SSL_REQUEST)
+            assert start(eager.sock)[:1] == b'N'
+            assert eager.recv_exactly(2) == b'NR'
+
+
+@pytest.mark.parametrize('legs', LEGS)
+def test_a_query_is_cancelled(secure_postgres: Server, files: Path, legs: str) -> None:
+    wants = {'sslmode': 'verify-full' if IS_SECURE[legs][0] else 'prefer'}
+    with (
+        make_proxy(secure_postgres, files, legs) as proxy,
+        connect(proxy, files, **wants) as connection,
+    ):
+        sleeper = Thread(target=sleep, args=(connection,))
+        sleeper.start()
+        eventually(lambda: is_asleep(secure_postgres))
+        connection.cancel_safe()
+        sleeper.join()
+
+
+def sleep(connection: psycopg.Connection[Any]) -> None:
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        connection.execute('SELECT pg_sleep(60)')
+
+
+def is_asleep(server: Server) -> bool:
+    with psycopg.connect(
+        host=HOST,
+        port=server.port,
+        user='tester',
+        password='secret',
+        dbname='postgres',  # of the tests
+    ) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep(%'"
+        ).fetchone()
+    return row is not None and row[0] > 0
+
+
+# Channel binding
+
+
+def test_a_client_that_could_bind_is_refused_and_the_log_says_what_helps(
+    secure_postgres: Server, files: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        make_proxy(secure_postgres, files, 'both') as proxy,
+        pytest.raises(psycopg.OperationalError, match='channel binding negotiation error'),
+    ):
+        connect(proxy, files, channel_binding='prefer')
+    assert warnings(caplog) == [
+        'link 1: the backend refuses this login, for the client could have bound it to the certificate: have it '
+        'connect with channel_binding=disable'
+    ]
+
+
+@pytest.mark.parametrize('legs', ['client only', 'backend only'])
+def test_with_one_leg_a_client_may_bind_if_it_can(secure_postgres: Server, files: Path, legs: str) -> None:
+    wants = {'sslmode': 'verify-full' if IS_SECURE[legs][0] else 'prefer'}
+    with (
+        make_proxy(secure_postgres, files, legs) as proxy,
+        connect(proxy, files, channel_binding='prefer', **wants) as connection,
+    ):
+        assert uses_tls(connection) == IS_SECURE[legs]
+
+
+def test_with_the_certificate_of_the_backend_a_client_can_bind(secure_postgres: Server, files: Path) -> None:
+    """What is proved is which certificate was seen, and it is the same one."""
+    own = {'tls': None, 'backend_tls': True, 'proxy_tls': str(files / 'own.pem')}
+    with (
+        make_proxy(secure_postgres, files, 'both', **own) as proxy,
+        connect(proxy, files, channel_binding='require', sslrootcert=str(files / 'backend.pem')) as connection,
+    ):
+        assert uses_tls(connection) == (True, True)
+
+
+# Faults of the request
+
+
+def test_a_request_that_is_denied(secure_postgres: Server, files: Path) -> None:
+    with make_proxy(secure_postgres, files, 'both') as proxy:
+        proxy.set_behavior('error', match='SSLRequest')
+        with pytest.raises(psycopg.OperationalError, match='server does not support SSL'):
+            connect(proxy, files)
+        with connect(proxy, files, sslmode='prefer') as connection:
+            assert uses_tls(connection) == (False, True)
+        assert [fault.request for fault in proxy.faults()] == ['SSLRequest', 'SSLRequest']
+
+
+@pytest.mark.parametrize('before', [True, False])
+def test_a_request_that_is_late(secure_postgres: Server, files: Path, before: bool) -> None:
+    with make_proxy(secure_postgres, files, 'both') as proxy:
+        proxy.set_behavior('delay', match='SSLRequest', sleep=0.05, before=before)
+        with connect(proxy, files) as connection:
+            assert uses_tls(connection) == (True, True)
+        assert [fault.request for fault in proxy.faults()] == ['SSLRequest']
+
+
+def test_a_request_that_is_not_answered(secure_postgres: Server, files: Path) -> None:
+    with make_proxy(secure_postgres, files, 'both') as proxy, Peer.connect(proxy.address.port) as peer:
+        proxy.set_behavior('hang', match='SSLRequest')
+        peer.send(SSL_REQUEST)
+        eventually(lambda: len(proxy.faults()) == 1)
+        assert peer.is_silent(0.1)
+        proxy.set_behavior('dummy')
+        assert peer.recv_all() == b''
+
+
+def test_a_request_that_is_reset(secure_postgres: Server, files: Path) -> None:
+    with make_proxy(secure_postgres, files, 'both') as proxy:
+        proxy.set_behavior('abort', match='SSLRequest')
+        with pytest.raises(psycopg.OperationalError, match=r'reset|closed the connection'):
+            connect(proxy, files)
+
+
+# Handshakes that fail
+
+
+def test_a_client_that_does_not_accept_the_certificate(
+    secure_postgres: Server, files: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with make_proxy(secure_postgres, files, 'both') as proxy:
+        with pytest.raises(psycopg.OperationalError, match='certificate verify failed'):
+            connect(proxy, files, sslrootcert=str(files / 'backend.pem'))
+        eventually(lambda: warnings(caplog) == ['link 1: no TLS with the client: the peer says: unknown ca'])
+
+
+def test_a_backend_that_is_not_accepted(secure_postgres: Server, files: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        Proxy(f'localhost:{secure_postgres.port}', 'postgres', tls='auto') as proxy,
+        pytest.raises(psycopg.OperationalError, match='closed the connection unexpectedly'),
+    ):
+        connect(proxy, files)
+    assert warnings(caplog) == [
+        'link 1: no TLS with the backend: the certificate is not accepted: unable to get local issuer certificate'
+    ]
+
+
+@pytest.mark.parametrize(
+    ('answer', 'problem'),
+    [(b'N', 'it does not speak TLS'), (b'SQL', "it answers b'SQL'"), (b'', 'it has left')],
+)
+def test_a_backend_without_tls(
+    raw_backend: RawBackend, caplog: pytest.LogCaptureFixture, answer: bytes, problem: str
+) -> None:
+    with Proxy(raw_backend.address, 'postgres', backend_tls=True) as proxy, Peer.connect(proxy.address.port) as peer:
+        backend = raw_backend.accept()
+        assert backend.recv_exactly(8) == SSL_REQUEST
+        backend.send(answer)
+        backend.close()
+        assert peer.recv_all() == b''
+    assert warnings(caplog) == [f'link 1: no TLS with the backend: {problem}']
