@@ -7,6 +7,7 @@ Sources: RFC 5321 and 2033 (LMTP), and for extensions RFC 2034 (enhanced codes),
 - `envelope`: whom a message of LMTP goes to, each of whom gets a reply
 - `quick`: the quick way, for whole lines of the usual commands and replies
 - `text`: what a request is called, and what an error says
+- `upgrade`: TLS inside of it
 """
 
 from __future__ import annotations
@@ -23,10 +24,13 @@ from vaurien.protocols.smtp import text
 from vaurien.protocols.smtp.envelope import is_last_chunk
 from vaurien.protocols.smtp.framing import ORDINARY
 from vaurien.protocols.smtp.quick import QuickSMTP
+from vaurien.protocols.smtp.upgrade import SMTPUpgrade
 
 #: Commands whose failure ends the mail transaction (RFC 5321, 4.1.1.4; for BDAT, RFC 3030, 2, wants it to be reset).
 _ENDING = {b'DATA', b'BDAT'}
 _GO_AHEAD = b'354 End data with <CR><LF>.<CR><LF>\r\n'
+#: The code of an error that none was chosen for.
+_USUAL = 451
 #: What servers say of a login once they have seen all of it (RFC 4954, 6).
 _LOGIN_FAILED = {454, 535}
 
@@ -35,8 +39,9 @@ class SMTP(QuickSMTP):
     """SMTP with its extensions, and LMTP. An error is 451, or a *code*; 421, or one in place of a greeting, closes."""
 
     name = 'smtp'
+    upgrading = SMTPUpgrade
     error_options = {
-        'code': ('Reply code', Annotated[int, Meta(ge=400, le=599)], 451),
+        'code': ('Reply code', Annotated[int, Meta(ge=400, le=599)], _USUAL),
         'message': ('Text', Line, INJECTED),
         'at_once': ('To DATA and AUTH: in place of 354 or 334, not behind the message or the password', bool, False),
         'recipient': ('In LMTP: whose reply behind the message it is (none: those of all)', Line | None, None),
@@ -57,7 +62,7 @@ class SMTP(QuickSMTP):
         return recipient is None or (self._is_message(at_once) and bool(self._envelope.find(recipient)))
 
     def error(
-        self, code: int = 451, message: str = INJECTED, at_once: bool = False, recipient: str | None = None
+        self, code: int = _USUAL, message: str = INJECTED, at_once: bool = False, recipient: str | None = None
     ) -> ErrorReply:
         """Return a reply with *code*; to DATA, once the message was sent, and for each recipient in LMTP.
 
@@ -70,6 +75,8 @@ class SMTP(QuickSMTP):
         is_opaque = self.opaque is not None
         closes = (code == 421 and recipient is None) or not self.request or is_opaque
         verb = text.read_verb(self.request)
+        if verb == b'STARTTLS' and code == _USUAL:
+            code = 454  # RFC 3207, 4
         prompts: tuple[bytes, ...] = ()
         if verb == b'DATA' and not (at_once or is_opaque):
             prompts = (_GO_AHEAD,)
@@ -79,7 +86,7 @@ class SMTP(QuickSMTP):
         return ErrorReply(text.make_error(self.request, code, message) * max(1, count), closes, prompts)
 
     def effects(
-        self, code: int = 451, message: str = INJECTED, at_once: bool = False, recipient: str | None = None
+        self, code: int = _USUAL, message: str = INJECTED, at_once: bool = False, recipient: str | None = None
     ) -> Effects:
         """Reset the mail transaction that a refused message ends; begin another for recipients that are not refused."""
         verb = text.read_verb(self.request)

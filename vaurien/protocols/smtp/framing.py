@@ -19,12 +19,13 @@ _END_OF_DATA = b'\r\n.\r\n'
 _BORDER = len(_END_OF_DATA) - 1
 
 # What the client's next bytes are: a command; nothing yet, because the reply to DATA or AUTH decides what they will be;
-# the lines of a message; the answer to a challenge; a chunk of a message; a command of LMTP.
-COMMANDS, _WAITING, _CONTENT, _ANSWER, _CHUNK, _LMTP_COMMANDS = range(6)
+# the lines of a message; the answer to a challenge; a chunk of a message; a command of LMTP; TLS, if
+# that is granted.
+COMMANDS, _WAITING, _CONTENT, _ANSWER, _CHUNK, _LMTP_COMMANDS, UPGRADING = range(7)
 
 # What a request expects. In LMTP, some expect what its `Envelope` says: these are remembered as their command lines.
-ORDINARY, _TO_DATA, _TO_CONTENT, _TO_AUTH, _TO_STARTTLS, _TO_LHLO = range(6)
-_EXPECTED = {b'DATA': _TO_DATA, b'AUTH': _TO_AUTH, b'STARTTLS': _TO_STARTTLS, b'LHLO': _TO_LHLO}
+ORDINARY, _TO_DATA, _TO_CONTENT, _TO_AUTH, _TO_STARTTLS, TO_LHLO, TO_EHLO = range(7)
+_EXPECTED = {b'DATA': _TO_DATA, b'AUTH': _TO_AUTH, b'STARTTLS': _TO_STARTTLS, b'LHLO': TO_LHLO}
 #: Replies after which the request goes on.
 _PROMPTS = {(_TO_DATA, b'354'), (_TO_AUTH, b'334')}
 
@@ -71,7 +72,7 @@ class FramedSMTP(Framed[int | bytes]):
         marks: list[Mark] = []
         i = 0
         try:
-            while i < len(data):
+            while i < len(data) and self._mode != UPGRADING:
                 if self._mode == self._commands:
                     end = _command_end(data, i)
                     if not end:
@@ -94,7 +95,7 @@ class FramedSMTP(Framed[int | bytes]):
         """Mark the command *line* that ends at *end*, and note what comes after it and what it expects."""
         verb = read_verb(line)
         expected: int | bytes = _EXPECTED.get(verb, ORDINARY)
-        if expected == _TO_LHLO:
+        if expected == TO_LHLO:
             self._mode = self._commands = _LMTP_COMMANDS
         elif self._commands and verb in ENVELOPE:
             expected = line
@@ -194,7 +195,7 @@ class FramedSMTP(Framed[int | bytes]):
             return True
         self._take_off()
         marks.append((REPLY, position))
-        if (expected, code) == (_TO_LHLO, b'250'):
+        if (expected, code) == (TO_LHLO, b'250'):
             self._is_lmtp = True
             self._envelope.clear()
         if (expected, code) != (_TO_STARTTLS, b'220'):
