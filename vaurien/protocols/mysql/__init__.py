@@ -14,6 +14,7 @@ https://mariadb.com/docs/server/reference/clientserver-protocol; where they are 
 - `transaction`: what a statement does to a transaction
 - `aftermath`: what an error leaves behind
 - `refusal`: how a server is made to refuse one statement of several
+- `upgrade`: TLS inside of it
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from vaurien.protocols.mysql.commands import CLOSE, EXECUTING, EXPECTED, PREPARE
 from vaurien.protocols.mysql.packets import MAX_PACKET, peek
 from vaurien.protocols.mysql.quick import QuickMySQL
 from vaurien.protocols.mysql.refusal import MySQLRefusal
+from vaurien.protocols.mysql.upgrade import MySQLUpgrade
 
 #: Lock wait timeout exceeded.
 _ERRNO = 1205
@@ -48,6 +50,7 @@ class MySQL(QuickMySQL):
     """MySQL and MariaDB. An error is an ERR packet; it closes where a server does, after the greeting and a login."""
 
     name = 'mysql'
+    upgrading = MySQLUpgrade
     error_options = {
         'errno': ('Error number', Annotated[int, Meta(ge=1, le=65534)], _ERRNO),
         'sqlstate': ('SQLSTATE (none: the usual one of the error number)', SQLState | None, None),

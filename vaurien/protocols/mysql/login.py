@@ -23,17 +23,23 @@ MARIADB_CLIENT_CACHE_METADATA = 1 << 36
 LOGIN_HEAD = 32
 
 
-def read_greeting(packet: bytes) -> int:
-    """Return the capabilities of the server ("Protocol::HandshakeV10"; MariaDB: "Initial Handshake Packet").
-
-    Raise ValueError if *packet* is no greeting.
-    """
+def find_capabilities(packet: bytes) -> int:
+    """Return where a greeting has the server's capabilities. Raise ValueError if *packet* is none."""
     if packet[:1] != b'\x0a':
         raise ValueError(f'a greeting that begins with {packet[:8]!r}')
     # After the version: the thread, eight bytes of salt and a zero.
     i = packet.find(0, 1) + 14
     if not 14 < i <= len(packet) - 2:
         raise ValueError('a greeting that is too short')
+    return i
+
+
+def read_greeting(packet: bytes) -> int:
+    """Return the capabilities of the server ("Protocol::HandshakeV10"; MariaDB: "Initial Handshake Packet").
+
+    Raise ValueError if *packet* is no greeting.
+    """
+    i = find_capabilities(packet)
     flags = int.from_bytes(packet[i : i + 2] + packet[i + 5 : i + 7], 'little')
     return flags if flags & CLIENT_MYSQL else flags | int.from_bytes(packet[i + 14 : i + 18], 'little') << 32
 
