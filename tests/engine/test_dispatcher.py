@@ -90,6 +90,8 @@ def every_other(proxy: Proxy, name: str, *, period: int = 2, **options: Any) -> 
             return self.behavior if exchange % period == 0 else None
 
     class Selecting:
+        is_limited = False
+
         def __init__(self, behavior: Any) -> None:
             self.behavior = behavior
 
