@@ -309,14 +309,18 @@ class TestError:
 
     @pytest.mark.parametrize(
         ('mode', 'said'),
-        [('disable', 'FATAL:  injected by vaurien'), ('prefer', 'server sent an error response during SSL exchange')],
+        [
+            ('disable', 'FATAL:  injected by vaurien'),
+            ('prefer', 'FATAL:  injected by vaurien'),
+            ('require', 'server does not support SSL'),
+        ],
     )
     def test_on_connecting(self, postgres: Server, mode: str, said: str) -> None:
         with Proxy(postgres.address, 'postgres', behavior='error') as proxy:
             with pytest.raises(psycopg.OperationalError, match=said):
                 enter(proxy, sslmode=mode)
             proxy.set_behavior('dummy')
-            with enter(proxy, sslmode=mode) as connection:
+            with enter(proxy, sslmode='prefer') as connection:
                 assert one(connection) == 1
 
     def test_no_secret_is_logged(self, postgres: Server, caplog: pytest.LogCaptureFixture) -> None:

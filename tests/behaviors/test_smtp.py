@@ -465,7 +465,7 @@ class TestStartTLS:
     def test_under_behaviors(self, secure: Mailbox, context: ssl.SSLContext) -> None:
         with Proxy(secure.address, 'smtp') as proxy, mail_client(proxy.address.port) as client:
             with proxy.with_behavior('error'):
-                check('smtplib.SMTPResponseException 451', lambda: client.starttls(context=context))
+                check('smtplib.SMTPResponseException 454', lambda: client.starttls(context=context))
             with proxy.with_behavior('delay', sleep=0, before=False):
                 client.starttls(context=context)
             send(client)

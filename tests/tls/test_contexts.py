@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.tls.legs import LEAF
 from vaurien.errors import ConfigError
 from vaurien.settings import ProxySettings
 from vaurien.tls import contexts
@@ -30,6 +31,18 @@ def test_which_legs(settings: dict[str, Any], client: bool, backend: bool) -> No
     legs = Legs.of(ProxySettings(**settings))
     assert legs is not None
     assert (legs.client is not None, legs.backend is not None) == (client, backend)
+
+
+def test_no_legs_and_requests_that_are_refused() -> None:
+    assert Legs.of(ProxySettings(tls='refuse')) == (None, None)
+
+
+def test_which_certificate_every_client_is_shown(files: Path) -> None:
+    shown = LEAF.cert_chain_pems[0].bytes().decode()
+    own = ClientLeg(ProxySettings(proxy_tls=str(files / 'own.pem')))
+    assert own.shows(ssl.PEM_cert_to_DER_cert(shown))
+    assert not own.shows(ssl.PEM_cert_to_DER_cert((files / 'backend.pem').read_text()))
+    assert not ClientLeg(ProxySettings(tls='auto')).shows(ssl.PEM_cert_to_DER_cert(shown))
 
 
 def test_a_name_and_a_protocol_have_one_context() -> None:
@@ -80,6 +93,7 @@ def test_keys_are_logged(tmp_path: Path) -> None:
     [
         ({'proxy_tls_client_ca': 'x'}, 'proxy_tls_client_ca: it needs proxy_tls: clients are not asked'),
         ({'proxy_tls': 'auto', 'backend_tls_ca': 'x'}, 'backend_tls_ca: it needs backend_tls: TLS is not spoken'),
+        ({'tls': 'refuse', 'proxy_tls': 'auto'}, 'proxy_tls: clients cannot have TLS and be refused it'),
         ({'backend_tls_name': 'x'}, 'backend_tls_name: it needs backend_tls'),
         ({'tls': 'auto', 'backend_tls_key': 'x'}, 'backend_tls_key: it needs backend_tls_cert'),
         ({'tls': 'auto', 'tls_min': '1.3', 'tls_max': '1.2'}, 'tls_min: it is higher than tls_max'),

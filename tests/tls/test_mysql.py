@@ -13,6 +13,7 @@ from typing import Any
 import mysql.connector
 import pymysql
 import pytest
+from hypothesis import given, strategies as st
 
 from tests import servers
 from tests.behaviors.waiting import eventually
@@ -20,6 +21,7 @@ from tests.peers import Peer, RawBackend
 from tests.servers import HOST, Server, command_path
 from tests.tls.legs import IS_SECURE, LEGS, make_proxy as make_any_proxy, warnings
 from vaurien import Proxy
+from vaurien.protocols.mysql.upgrade import Renumbering
 
 #: Capabilities: the protocol of version 4.1, TLS, plugins for logins.
 CLIENT_PROTOCOL_41, CLIENT_SSL, PLUGIN_AUTH = 1 << 9, 1 << 11, 1 << 19
@@ -200,6 +202,16 @@ def test_a_backend_that_is_not_accepted(
 # What no server here does
 
 
+@given(st.lists(st.tuples(st.integers(0, 255), st.integers(0, 300))), st.data())
+def test_packets_are_renumbered_wherever_they_are_cut(packets: list[tuple[int, int]], data: st.DataObject) -> None:
+    before = b''.join(packet(number, bytes(length)) for number, length in packets)
+    after = b''.join(packet(number and (number + 1) % 256, bytes(length)) for number, length in packets)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(before)), max_size=10)))
+    renumbering = Renumbering(1)
+    pieces = [renumbering.feed(before[i:j]) for i, j in zip([0, *cuts], [*cuts, len(before)], strict=True)]
+    assert b''.join(pieces) == after
+
+
 def packet(number: int, payload: bytes) -> bytes:
     return len(payload).to_bytes(3, 'little') + bytes([number]) + payload
 
@@ -238,6 +250,24 @@ def test_an_error_in_place_of_the_greeting(raw_backend: RawBackend, files: Path)
         backend.send(error)
         backend.close()
         assert peer.recv_all() == error
+
+
+def test_half_a_greeting(raw_backend: RawBackend, files: Path) -> None:
+    """It has passed when the backend leaves, and when framing ends because the client does not speak MySQL."""
+    half = make_greeting(USUAL)[:20]
+    with make_any_proxy(raw_backend.port, 'mysql', files, 'client only') as proxy:
+        with Peer.connect(proxy.address.port) as peer:
+            backend = raw_backend.accept()
+            backend.send(half)
+            backend.close()
+            assert peer.recv_all() == half
+        with Peer.connect(proxy.address.port) as peer, raw_backend.accept() as backend:
+            backend.send(half)
+            peer.send(b'GET / HTTP/1.1\r\n\r\n')
+            assert backend.recv_exactly(18) == b'GET / HTTP/1.1\r\n\r\n'
+            assert peer.recv_exactly(len(half)) == half
+            backend.send(b'more')
+            assert peer.recv_exactly(4) == b'more'
 
 
 @pytest.mark.parametrize('legs', ['both', 'backend only'])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import socket
@@ -11,6 +12,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import asyncpg
 import psycopg
 import pytest
 
@@ -23,6 +25,7 @@ from vaurien import Proxy
 
 SSL_REQUEST = bytes.fromhex('00000008 04d2162f')
 GSSENC_REQUEST = bytes.fromhex('00000008 04d21630')
+STARTUP = b'\0\0\0\x27\0\3\0\0user\0tester\0database\0postgres\0\0'
 
 
 @pytest.fixture(scope='module')
@@ -110,6 +113,39 @@ def test_much_data_each_way(secure_postgres: Server, files: Path) -> None:
     assert received.digest() == sent.digest()
 
 
+@pytest.mark.parametrize('legs', ['both', 'client only', 'backend only'])
+def test_asyncpg(secure_postgres: Server, files: Path, legs: str) -> None:
+    """It logs in with SCRAM and without channel binding, and needs to be told nothing of that."""
+
+    async def ask(proxy: Proxy) -> Any:
+        context = proxy.ssl_context() if IS_SECURE[legs][0] else 'prefer'
+        connection = await asyncpg.connect(
+            host='localhost',
+            port=proxy.address.port,
+            user='tester',
+            password='secret',
+            database='postgres',
+            ssl=context,
+        )
+        try:
+            return await connection.fetchval('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()')
+        finally:
+            await connection.close()
+
+    with make_proxy(secure_postgres, files, legs) as proxy:
+        assert asyncio.run(ask(proxy)) == IS_SECURE[legs][1]
+
+
+@pytest.mark.parametrize('direction', ['upstream', 'downstream'])
+def test_toxics_on_the_way(secure_postgres: Server, files: Path, direction: str) -> None:
+    """What is under way has arrived before TLS begins."""
+    with make_proxy(secure_postgres, files, 'both') as proxy:
+        proxy.add_toxic('latency', latency=20, stream=direction)
+        proxy.add_toxic('slicer', average_size=10, delay=100, stream=direction)
+        with connect(proxy, files) as connection:
+            assert uses_tls(connection) == (True, True)
+
+
 def secure(proxy: Proxy, sock: socket.socket, protocols: tuple[str, ...] = ()) -> ssl.SSLSocket:
     context = proxy.ssl_context()
     context.set_alpn_protocols(protocols)
@@ -118,8 +154,7 @@ def secure(proxy: Proxy, sock: socket.socket, protocols: tuple[str, ...] = ()) -
 
 def start(sock: socket.socket) -> bytes:
     """Ask for a session; return the type of the message that comes."""
-    fields = b'\0\3\0\0user\0tester\0database\0postgres\0\0'
-    sock.sendall((4 + len(fields)).to_bytes(4, 'big') + fields)
+    sock.sendall(STARTUP)
     return sock.recv(100)[:1]
 
 
@@ -167,18 +202,9 @@ def test_nothing_may_follow_on_a_request_that_is_granted(
 
 
 def test_what_follows_on_a_request_that_is_not_granted(secure_postgres: Server, files: Path) -> None:
-    with (
-        make_proxy(secure_postgres, files, 'refused') as proxy,
-        Peer.connect(proxy.address.port) as peer,
-    ):
-        peer.send(SSL_REQUEST)
-        peer.send(b'')
-        assert peer.recv_exactly(1) == b'N'
-        assert start(peer.sock) == b'R'
-        with Peer.connect(proxy.address.port) as eager:
-            eager.send(GSSENC_REQUEST + SSL_REQUEST)
-            assert start(eager.sock)[:1] == b'N'
-            assert eager.recv_exactly(2) == b'NR'
+    with make_proxy(secure_postgres, files, 'refused') as proxy, Peer.connect(proxy.address.port) as peer:
+        peer.send(GSSENC_REQUEST + SSL_REQUEST + STARTUP)
+        assert peer.recv_exactly(3) == b'NNR'
 
 
 @pytest.mark.parametrize('legs', LEGS)
@@ -311,6 +337,30 @@ def test_a_backend_that_is_not_accepted(secure_postgres: Server, files: Path, ca
     assert warnings(caplog) == [
         'link 1: no TLS with the backend: the certificate is not accepted: unable to get local issuer certificate'
     ]
+
+
+def test_a_client_that_is_late_is_not_waited_for(
+    secure_postgres: Server, files: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with make_proxy(secure_postgres, files, 'client only', timeout=0.5) as proxy:
+        with Peer.connect(proxy.address.port) as peer:
+            peer.send(SSL_REQUEST)
+            assert peer.recv_all() == b'S'
+        assert warnings(caplog) == ['link 1: no TLS with the client: it took too long']
+        with Peer.connect(proxy.address.port) as peer:
+            assert peer.recv_all() == b''
+        assert warnings(caplog)[1:] == ['link 2: no TLS with the client: it took too long']
+
+
+def test_a_client_that_leaves_in_the_middle(
+    secure_postgres: Server, files: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with make_proxy(secure_postgres, files, 'both') as proxy:
+        with Peer.connect(proxy.address.port) as peer:
+            peer.send(SSL_REQUEST)
+            assert peer.recv_exactly(1) == b'S'
+        eventually(lambda: warnings(caplog) == ['link 1: no TLS with the client: it has left'])
+        eventually(lambda: proxy.links() == [])
 
 
 @pytest.mark.parametrize(

@@ -240,10 +240,11 @@ def test_a_request_that_is_late(mailbox: Mailbox, files: Path, before: bool) -> 
         assert [fault.request for fault in proxy.faults()] == ['STARTTLS']
 
 
-def test_a_delay_that_is_disarmed_leaves_tls(mailbox: Mailbox, files: Path) -> None:
+@pytest.mark.parametrize('before', [True, False])
+def test_a_delay_that_is_disarmed_leaves_tls(mailbox: Mailbox, files: Path, before: bool) -> None:
     with make_proxy(mailbox.port, 'smtp', files, 'both') as proxy, Peer.connect(proxy.address.port) as peer:
         peer.recv_until(b'\r\n')
-        proxy.set_behavior('delay', match='STARTTLS', sleep=600)
+        proxy.set_behavior('delay', match='STARTTLS', sleep=600, before=before)
         peer.send(b'STARTTLS\r\n')
         eventually(lambda: len(proxy.faults()) == 1)
         proxy.set_behavior('dummy')

@@ -357,6 +357,10 @@ class Dispatcher(Traffic):
             self.link.retire()
         return b''
 
+    def _take_unread(self) -> bytes:
+        """Return what the protocol has not given back of what the backend sent."""
+        return self.protocol.take_unread() if isinstance(self.protocol, Upgrading) else b''
+
     def _greet(self) -> None:
         self.exchanges += 1
         self._asked += not self.protocol.greets
@@ -435,8 +439,10 @@ class Dispatcher(Traffic):
         else:
             link.on_opaque(reason)
         self._send_or_hold(self.protocol.end_upstream())
+        unread = self._take_unread()
         self.protocol = make_opaque_protocol(link.up, link.down)
         self._arm()  # requests have other texts from here
+        link.down.forward(self._on_replies(unread) if unread else b'')
         self._take_turn()
         self.pass_following()
         link.simplify()
@@ -455,6 +461,8 @@ class Dispatcher(Traffic):
         if stream is self.link.up:
             self._send_or_hold(self.protocol.end_upstream())
             return
+        unread = self._take_unread()
+        stream.forward(self._on_replies(unread) if unread else b'')
         marks = self.protocol.end_downstream()
         if marks and self._answered < self._asked:
             self._answered += 1

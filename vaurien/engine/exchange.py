@@ -33,6 +33,9 @@ class Exchange:
     got its reply, so that a pipeline stays in order and a fault meets a request when a server would: in its turn.
     """
 
+    #: Whether a behavior was drawn for it.
+    _is_fault = True
+
     def __init__(
         self,
         owner: Dispatcher,
@@ -82,14 +85,13 @@ class Exchange:
 
     def begin(self) -> None:
         """Start the behavior in a greenlet."""
+        link, owner = self._link, self._owner
         self.has_begun = True
-        self._begin = self._link.up.held.position
-        self._greenlet = self._link.runtime.spawn(self._run)
-        self._note_fault()
-
-    def _note_fault(self) -> None:
-        """Make the fault known, to the protocol and to whoever records it."""
-        link, owner, held = self._link, self._owner, self._link.up.held
+        self._begin = link.up.held.position
+        self._greenlet = link.runtime.spawn(self._run)
+        if not self._is_fault:
+            return
+        held = link.up.held
         request, lead = self._part or Part(bytes(held.data), b'' if self.is_inside else None)
         link.arming.begin_fault(link, self._number, self.behavior, owner.protocol, held.position, request, lead)
 
@@ -185,7 +187,8 @@ class Exchange:
     def _run(self) -> None:
         self._held_since = monotonic()
         link, owner, behavior = self._link, self._owner, self.behavior
-        ends = self._make_ends()
+        up, down = link.up, link.down
+        ends = LinkEnd(link, self, up, down), LinkEnd(link, self, down, up)
         try:
             if link.arming.watch(behavior, behavior.on_before_handle, owner.protocol, *ends) is False:
                 self._drop_request(ends[0])
@@ -203,22 +206,15 @@ class Exchange:
             self._give_up()
         finally:
             self._note_passing()
-            self._note_over()
+            if self._is_fault:
+                link.arming.on_fault_over(behavior, self._held)
         owner.on_exchange_over(self)
-
-    def _make_ends(self) -> tuple[LinkEnd, LinkEnd]:
-        link = self._link
-        return LinkEnd(link, self, link.up, link.down), LinkEnd(link, self, link.down, link.up)
 
     def _note_passing(self) -> None:
         """Note that what was held goes on, or something goes in its place."""
         if self._held_since is not None:
             self._held += monotonic() - self._held_since
             self._held_since = None
-
-    def _note_over(self) -> None:
-        """Record that the behavior is done."""
-        self._link.arming.on_fault_over(self.behavior, self._held)
 
     def _give_up(self) -> None:
         if self._touched:

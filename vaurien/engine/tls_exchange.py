@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gevent import getcurrent
@@ -25,15 +26,16 @@ class TLSExchange(Exchange):
         super().__init__(owner, behavior or Dummy(), expects_reply=expects_reply)
         self._is_fault = behavior is not None
         self._upgrade = Upgrade()
-
-    def _note_fault(self) -> None:
-        if self._is_fault:
-            super()._note_fault()
+        #: Whether the behavior is at work, and not what would be done without it; whether it is to work no more.
+        self._is_behaving = True
+        self._is_disarmed = False
 
     def let_go(self) -> None:
         """End the behavior, which is no longer armed; TLS begins all the same."""
         greenlet = self._greenlet
-        if not self._is_fault or self.sending or self._is_lingering or greenlet is getcurrent():
+        if not self._is_behaving:
+            self._is_disarmed = True
+        if not (self._is_fault and self._is_behaving) or self._is_lingering or greenlet is getcurrent():
             return
         if greenlet is not None:
             greenlet.kill(Released(), block=False)
@@ -44,31 +46,31 @@ class TLSExchange(Exchange):
             self.begin()
 
     def _give_up(self) -> None:
+        super()._give_up()
+        if self._link.closed:
+            return
         try:
-            if not (self._touched or self.sending):
+            if self.sending:
+                self._begin_tls()
+            else:
                 self._let_pass(*self._make_ends())
-                return
         except OSError:
-            pass
-        self._link.close()
+            self._link.close()
 
-    def _note_over(self) -> None:
-        if self._is_fault:
-            super()._note_over()
+    def _make_ends(self) -> tuple[LinkEnd, LinkEnd]:
+        link = self._link
+        return LinkEnd(link, self, link.up, link.down), LinkEnd(link, self, link.down, link.up)
 
     def _let_pass(self, client: LinkEnd, backend: LinkEnd) -> None:
         protocol = self._owner.protocol
         assert isinstance(protocol, Upgrading)
-        self._upgrade = upgrade = protocol.upgrade()
-        if upgrade.reset:
-            backend.ask(upgrade.reset)
-        self._touched = False
-        super()._let_pass(client, backend)
-        self._link.down.release()
-        is_granted = upgrade.client and not self._touched and not self._link.closed
-        if is_granted:
-            self._secure_client(protocol.take_early())
-        protocol.on_upgraded(client=is_granted)
+        self._is_behaving = False
+        self._upgrade = protocol.upgrade()
+        if self._upgrade.reset:
+            backend.ask(self._upgrade.reset)
+        with suppress(Released):
+            super()._let_pass(client, backend)
+        self._begin_tls()
 
     def _send_held(self) -> None:
         """Answer the request, which is whole, in the backend's place."""
@@ -77,15 +79,27 @@ class TLSExchange(Exchange):
             link.secure_backend(upgrade.question, upgrade.problem)
         if upgrade.passes:
             super()._send_held()
-            return
-        self._make_ends()[0].skip_message()
+        else:
+            self._make_ends()[0].skip_message()
+            if upgrade.reply:
+                link.down.arrive(upgrade.reply)
         self._touched = False
-        if upgrade.reply:
-            link.down.arrive(upgrade.reply)
+        if self._is_disarmed:
+            raise Released
+        self._is_behaving = True
 
-    def _secure_client(self, early: bytes) -> None:
-        if early and not self._upgrade.early:
-            logger.warning('link %d: no TLS with the client: it has not waited for the answer', self._link.number)
-            self._link.close()
-            return
-        self._link.secure_client(early)
+    def _begin_tls(self) -> None:
+        """Begin TLS with the client, if that was granted: if the behavior has not put something else into the reply."""
+        protocol, link = self._owner.protocol, self._link
+        assert isinstance(protocol, Upgrading)
+        self._is_behaving = False
+        link.down.release()
+        is_granted = self._upgrade.client and not self._touched and not link.closed
+        if is_granted:
+            early = protocol.take_early()
+            if early and not self._upgrade.early:
+                logger.warning('link %d: no TLS with the client: it has not waited for the answer', link.number)
+                link.close()
+                return
+            link.secure_client(early)
+        protocol.on_upgraded(client=is_granted)

@@ -66,6 +66,8 @@ class Upgrading(Framed[Expected]):
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(options)
         self._legs = TLSLegs()
+        # What the backend has begun to say, and may be edited once there is more of it.
+        self._unread = b''
         # Whether a request for TLS was found that was not answered yet.
         self._is_upgrading = False
 
@@ -86,6 +88,11 @@ class Upgrading(Framed[Expected]):
     def set_legs(self, legs: TLSLegs) -> None:
         """Take what is to be TLS, before anything is fed."""
         self._legs = legs
+
+    def take_unread(self) -> bytes:
+        """Return what was not given back by `edit_downstream`: there will not be more of it."""
+        unread, self._unread = self._unread, b''
+        return unread
 
     def on_warned(self) -> None:
         """Note that the user knows."""

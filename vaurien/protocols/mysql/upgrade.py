@@ -67,8 +67,7 @@ class MySQLUpgrade(Upgrading[int], FramedMySQL):
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(options)
-        # The beginning of the greeting; whether all of it was read; whether the backend offers TLS.
-        self._unread = b''
+        # Whether the greeting was read; whether the backend offers TLS.
         self._has_read = self._is_offered = False
         # How the client begins: its capabilities, and what else a request for TLS has.
         self._login_head = b''

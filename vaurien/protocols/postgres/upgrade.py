@@ -35,8 +35,7 @@ class PostgresUpgrade(Upgrading[int], FramedPostgres):
 
     begins_with_tls = True
 
-    # What the backend has begun to say that may be its offer; whether that was read, and has changed.
-    _unread = b''
+    # Whether what the backend offers was read, and has changed.
     _has_read = _has_cut = False
 
     @classmethod

@@ -29,9 +29,6 @@ class SMTPUpgrade(Upgrading[int | bytes], FramedSMTP):
 
     implicit_port = 465
 
-    # The beginning of a reply that is to be edited.
-    _unread = b''
-
     @classmethod
     def ask_backend(cls) -> Talk:
         """Say STARTTLS. The greeting is for the client, who is yet to come."""
