@@ -22,6 +22,10 @@ from tests.peers import Peer, RawBackend
 from tests.servers import HOST, Server
 from tests.tls.legs import IS_SECURE, LEAF, LEGS, make_proxy as make_any_proxy, warnings
 from vaurien import Proxy
+from vaurien.protocols.postgres import Postgres
+from vaurien.protocols.upgrade import TLSLegs
+from vaurien.settings import ProxySettings
+from vaurien.tls.mode import find_upgrading
 
 SSL_REQUEST = bytes.fromhex('00000008 04d2162f')
 GSSENC_REQUEST = bytes.fromhex('00000008 04d21630')
@@ -169,6 +173,15 @@ def test_tls_from_the_first_byte(secure_postgres: Server, files: Path) -> None:
         assert start(sock) == b'R'
 
 
+@pytest.mark.skipif(psycopg.pq.version() < 170000, reason='libpq is too old')
+def test_a_driver_that_begins_with_tls(secure_postgres: Server, files: Path) -> None:
+    with (
+        make_proxy(secure_postgres, files, 'both') as proxy,
+        connect(proxy, files, sslnegotiation='direct') as connection,
+    ):
+        assert uses_tls(connection) == (True, True)
+
+
 def test_gssapi_is_refused_and_tls_is_not(secure_postgres: Server, files: Path) -> None:
     with make_proxy(secure_postgres, files, 'both') as proxy, Peer.connect(proxy.address.port) as peer:
         peer.send(GSSENC_REQUEST)
@@ -275,6 +288,33 @@ def test_with_the_certificate_of_the_backend_a_client_can_bind(secure_postgres: 
         connect(proxy, files, channel_binding='require', sslrootcert=str(files / 'backend.pem')) as connection,
     ):
         assert uses_tls(connection) == (True, True)
+
+
+def message(kind: bytes, body: bytes) -> bytes:
+    return kind + (4 + len(body)).to_bytes(4, 'big') + body
+
+
+@pytest.mark.parametrize('before', [b'', message(b'v', b'\0\3\0\0\0\0\0\0'), message(b'N', b'SNOTICE\0\0')])
+@pytest.mark.parametrize(
+    ('offer', 'seen'),
+    [
+        (b'SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0', b'SCRAM-SHA-256\0\0'),
+        (b'SCRAM-SHA-256\0SCRAM-SHA-256-PLUS\0\0', b'SCRAM-SHA-256\0\0'),
+        (b'SCRAM-SHA-256\0\0', b'SCRAM-SHA-256\0\0'),
+    ],
+)
+def test_the_offer_wherever_it_is_cut(before: bytes, offer: bytes, seen: bytes) -> None:
+    code, after = (10).to_bytes(4, 'big'), message(b'R', (11).to_bytes(4, 'big') + offer)
+    said = before + message(b'R', code + offer) + after
+    expected = before + message(b'R', code + seen) + after
+    kind = find_upgrading(ProxySettings(tls='auto'), Postgres)
+    assert kind is not None
+    for cut in range(len(said)):
+        protocol = kind()
+        protocol.set_legs(TLSLegs(client=True, backend=True))
+        protocol.feed_upstream(STARTUP)
+        pieces = [protocol.edit_downstream(piece) for piece in (said[:cut], said[cut:])]
+        assert b''.join(pieces) == expected
 
 
 # Faults of the request

@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 import socket
 import ssl
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,8 @@ from tests.behaviors.mail import CLIENT_NAME, Mailbox, Message, mail_client, mai
 from tests.behaviors.waiting import eventually
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT, free_port
-from tests.tls.legs import AUTHORITY, IS_SECURE, LEGS, make_proxy, server_context, warnings
+from tests.tls.legs import AUTHORITY, IS_SECURE, LEAF, LEGS, make_proxy, server_context, warnings
+from tests.truth.mail_servers import exim
 from vaurien import Proxy
 
 SENDER, RECIPIENTS = 'a@example.com', ['b@example.com']
@@ -76,6 +78,23 @@ def secured(proxy: Proxy) -> Iterator[smtplib.SMTP]:
 def test_a_backend_that_insists_on_tls(secure_mailbox: Mailbox, files: Path, legs: str) -> None:
     with make_proxy(secure_mailbox.port, 'smtp', files, legs) as proxy, mail_client(proxy.address.port) as client:
         send(client, secure_mailbox)
+
+
+@pytest.mark.parametrize('legs', LEGS)
+def test_exim(legs: str, files: Path) -> None:
+    """A mail server of the system, which insists on TLS where it is to have it."""
+    with tempfile.TemporaryDirectory(prefix='vaurien-tls-') as name:  # where Exim, who is nobody, may read
+        directory = Path(name)
+        directory.chmod(0o755)
+        LEAF.private_key_and_cert_chain_pem.write_to_path(directory / 'own.pem')
+        insists = 'deny !encrypted = *' if IS_SECURE[legs][1] else 'deny encrypted = *'
+        with (
+            exim('', f'tls_certificate = {directory}/own.pem', starttls='warn', mail=insists) as server,
+            make_proxy(server.port, 'smtp', files, legs) as proxy,
+            secured(proxy) if IS_SECURE[legs][0] else mail_client(proxy.address.port) as client,
+        ):
+            client.sendmail(SENDER, RECIPIENTS, CONTENT)
+            assert [message.recipients for message in server.messages()] == [tuple(RECIPIENTS)]
 
 
 @pytest.mark.parametrize('legs', ['both', 'client only'])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vaurien.framing.head import MAX_HEAD
 from vaurien.framing.marks import REPLY, UPGRADE, Mark
 from vaurien.protocols.postgres.messages import AUTHENTICATION, DENIED, pass_whole, unpack_header
 from vaurien.protocols.postgres.replies import FramedPostgres
@@ -24,10 +25,9 @@ _BINDING = b'SCRAM-SHA-256-PLUS\0'
 #: How a client begins that could have used that mechanism, and believes that the server cannot (RFC 5802, 6).
 _WOULD_BIND = b'SCRAM-SHA-256\0'
 _FLAG = b'y,,'
-#: No offer of mechanisms is longer.
-_OFFER_MAX = 1024
 #: NegotiateProtocolVersion and NoticeResponse.
 _BEFORE_OFFER = frozenset(b'vN')
+_UP_TO_OFFER = _BEFORE_OFFER | {AUTHENTICATION}
 
 
 class PostgresUpgrade(Upgrading[int], FramedPostgres):
@@ -95,12 +95,9 @@ class PostgresUpgrade(Upgrading[int], FramedPostgres):
 
     def _edit_offer(self, data: bytes) -> bytes:
         i = pass_whole(data, 0, _BEFORE_OFFER)
-        if len(data) - i < 5:
-            self._unread = data[i:]
-            return data[:i]
-        kind, length = unpack_header(data, i)
+        kind, length = unpack_header(data, i) if len(data) - i >= 5 else (AUTHENTICATION, MAX_HEAD)
         end = i + 1 + length
-        if kind == AUTHENTICATION and end > len(data) and length <= _OFFER_MAX:
+        if kind in _UP_TO_OFFER and len(data) < end and length <= MAX_HEAD:
             self._unread = data[i:]
             return data[:i]
         self._has_read = True
