@@ -75,6 +75,25 @@ def test_each_leg_by_itself(secure_postgres: Server, files: Path, legs: str) -> 
         assert uses_tls(connection) == IS_SECURE[legs]
 
 
+@pytest.mark.parametrize('version', ['1.2', '1.3'])
+def test_each_version(secure_postgres: Server, files: Path, version: str) -> None:
+    with (
+        make_proxy(secure_postgres, files, 'both', tls_min=version, tls_max=version) as proxy,
+        connect(proxy, files) as connection,
+    ):
+        row = connection.execute('SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()').fetchone()
+        assert row == (f'TLSv{version}',)
+
+
+def test_a_proxy_that_ends_in_the_middle(secure_postgres: Server, files: Path) -> None:
+    with make_proxy(secure_postgres, files, 'both') as proxy:
+        peer = Peer.connect(proxy.address.port)
+        peer.send(SSL_REQUEST)
+        assert peer.recv_exactly(1) == b'S'
+    with peer:
+        assert peer.recv_all() == b''
+
+
 @pytest.mark.parametrize('legs', ['both', 'client only'])
 def test_a_client_that_does_not_ask_goes_on_plainly(secure_postgres: Server, files: Path, legs: str) -> None:
     with (

@@ -106,6 +106,7 @@ class Link:
         '_began',
         '_dialer',
         '_final_counts',
+        '_handshake',
         '_owner',
         '_unreadable',
         'arming',
@@ -145,6 +146,8 @@ class Link:
         self.waiters: list[Callable[[], Any]] = []
         #: What connects it, or makes its connections secure.
         self._dialer: Dialer | TLSOpening | None = None
+        #: The handshake that is made while the link is at work.
+        self._handshake: TLSUpgrade | None = None
         #: What had gone over it when it was closed.
         self._final_counts: Counts | None = None
 
@@ -243,7 +246,9 @@ class Link:
             self.wait()
         client, backend = self.client, self.backend
         upgrade = TLSUpgrade(self, self.runtime.loop, owner.legs, self.runtime.cipher, client, backend)
+        self._handshake = upgrade
         yield upgrade
+        self._handshake = None
         self.client, self.backend = upgrade.join()
         up.move(self.client, self.backend)
         down.move(self.backend, self.client)
@@ -354,6 +359,8 @@ class Link:
             self._dialer.close()
         else:
             self._part()
+        if self._handshake is not None:
+            self._handshake.stop()
         self.client.close()
         self.traffic.stop()
         self.changed()

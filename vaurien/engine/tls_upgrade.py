@@ -23,6 +23,11 @@ class TLSUpgrade(TLSOpening):
         """Send the backend at *host* the *question* and shake hands, unless there is a *problem*; likewise."""
         self._take(self._take_backend_steps(host, question, problem), seconds)
 
+    def stop(self) -> None:
+        """Watch the connections no more, which are about to be closed."""
+        self._stop_watching()
+        self._stop_departure()
+
     def _take_client_steps(self, began: bytes) -> Steps:
         leg, client = self._legs.client, self._client
         assert leg is not None
@@ -53,8 +58,8 @@ class TLSUpgrade(TLSOpening):
             steps.close()
 
     def _wait(self, sock: socket, events: int) -> None:
-        watcher = self._loop.io(sock.fileno(), events)
+        self._watcher = self._loop.io(sock.fileno(), events)
         try:
-            gevent.get_hub().wait(watcher)
+            gevent.get_hub().wait(self._watcher)
         finally:
-            watcher.close()
+            self._stop_watching()
