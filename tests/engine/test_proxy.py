@@ -327,8 +327,8 @@ class TestUnsent:
 #: Conversations after which nobody between client and backend can read the messages: the protocol, what the client
 #: sends and the backend answers, why it is so, and what the warning advises.
 UNREADABLE = {
-    'TLS': ('redis', [(b'\x16\x03\x01\x00\x02hi', b'')], 'TLS', 'without TLS'),
-    'STARTTLS': ('smtp', [(b'', b'220 hello\r\n'), (b'STARTTLS\r\n', b'220 go\r\n')], 'STARTTLS', 'without TLS'),
+    'TLS': ('redis', [(b'\x16\x03\x01\x00\x02hi', b'')], 'TLS', '--tls auto'),
+    'STARTTLS': ('smtp', [(b'', b'220 hello\r\n'), (b'STARTTLS\r\n', b'220 go\r\n')], 'STARTTLS', '--tls auto'),
     'SSL': ('mysql', [(b'\x20\0\0\1\0\x8a\0\0' + bytes(28), b'')], 'TLS', 'ssl_disabled=True'),
     'SSLRequest': ('postgres', [(b'\0\0\0\x08\x04\xd2\x16\x2f', b'S')], 'TLS', 'sslmode=disable'),
     'GSSENCRequest': ('postgres', [(b'\0\0\0\x08\x04\xd2\x16\x30', b'G')], 'GSSAPI', 'gssencmode=disable'),
@@ -441,7 +441,7 @@ class TestUnreadable:
             self.become(proxy, raw_backend, conversation)
         (message,) = self.warnings(caplog)
         assert message.startswith(f'proxy vaurien: on links with {reason}, rules see opaque bytes')
-        assert message.endswith(advice) or f'{advice} ' in message
+        assert advice in message
 
     def test_are_a_warning_for_each_reason(self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture) -> None:
         with Proxy(raw_backend.address, 'smtp') as proxy:

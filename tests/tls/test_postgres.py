@@ -301,7 +301,7 @@ def test_with_one_leg_a_client_may_bind_if_it_can(secure_postgres: Server, files
 
 def test_with_the_certificate_of_the_backend_a_client_can_bind(secure_postgres: Server, files: Path) -> None:
     """What is proved is which certificate was seen, and it is the same one."""
-    own = {'tls': None, 'backend_tls': True, 'proxy_tls': str(files / 'own.pem')}
+    own = {'proxy_tls': str(files / 'own.pem')}
     with (
         make_proxy(secure_postgres, files, 'both', **own) as proxy,
         connect(proxy, files, channel_binding='require', sslrootcert=str(files / 'backend.pem')) as connection,

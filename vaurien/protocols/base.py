@@ -57,7 +57,7 @@ class BaseProtocol(Configurable):
     greets: ClassVar[bool] = False
 
     #: What to do for messages that can be read, if a client and the backend have agreed on TLS or the like.
-    to_be_readable: ClassVar[str] = 'let the client connect without TLS'
+    to_be_readable: ClassVar[str] = 'have Vaurien speak TLS (--tls auto), or the client connect without it'
 
     #: What it is called where a client and a server choose among protocols as they begin TLS (ALPN, RFC 7301), its best
     #: version first. None: it reads no messages, and any protocol will do.

@@ -57,7 +57,10 @@ class MySQL(QuickMySQL):
         'message': ('Text', Line, INJECTED),
     }
     greets = True
-    to_be_readable = 'turn TLS and compression off in the client, as --skip-ssl or ssl_disabled=True do'
+    to_be_readable = (
+        'turn compression off in the client, and have Vaurien speak TLS (--tls auto), or turn that off as well, as '
+        '--skip-ssl or ssl_disabled=True do'
+    )
 
     _refusal: MySQLRefusal | None = None
 

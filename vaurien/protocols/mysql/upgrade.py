@@ -77,7 +77,8 @@ class MySQLUpgrade(Upgrading[int], FramedMySQL):
 
     def describe(self, request: bytes) -> str:
         """Return the name of a request for TLS; see `BaseProtocol.describe`."""
-        return 'SSLRequest' if not self._logged_in and request else super().describe(request)
+        is_request = len(request) == 4 + LOGIN_HEAD and request[3] == 1 and request[_AT] & _BIT
+        return 'SSLRequest' if is_request else super().describe(request)
 
     def error(self, *args: Any, **choice: Any) -> ErrorReply:
         """See `BaseProtocol.error`; it is numbered as the client has it."""

@@ -36,7 +36,9 @@ class Postgres(QuickPostgres):
 
     name = 'postgres'
     upgrading = PostgresUpgrade
-    to_be_readable = 'let the client connect with sslmode=disable and gssencmode=disable'
+    to_be_readable = (
+        'have Vaurien speak TLS (--tls auto), or the client connect with sslmode=disable and gssencmode=disable'
+    )
     alpn = ('postgresql',)
     error_options = {'sqlstate': ('SQLSTATE', SQLState, _ADMIN_SHUTDOWN), 'message': ('Text', Line, INJECTED)}
 
