@@ -7,9 +7,10 @@ from typing import Any, cast
 import pytest
 
 from tests.arming import rule
-from vaurien.cli.run import describe_armed, human_bytes, summarize
+from vaurien.cli.run import describe_armed, describe_tls, human_bytes, summarize
 from vaurien.records.status import ProxyStatus
 from vaurien.rules.rule import Rule
+from vaurien.settings import ProxySettings
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,23 @@ from vaurien.rules.rule import Rule
 )
 def test_what_is_armed(rules: list[Rule], text: str) -> None:
     assert describe_armed(rules) == text
+
+
+@pytest.mark.parametrize(
+    ('settings', 'text'),
+    [
+        ({'proxy_tls': 'own.pem'}, 'TLS with clients'),
+        ({'backend_tls': True}, 'TLS with the backend'),
+        (
+            {'tls': 'auto'},
+            'TLS with clients and the backend; clients have to trust --tls-ca-file FILE, or vaurienctl ca',
+        ),
+        ({'tls': 'refuse'}, 'no TLS with clients that ask for it'),
+        ({'tls': 'refuse', 'backend_tls': True}, 'TLS with the backend, no TLS with clients that ask for it'),
+    ],
+)
+def test_describe_tls(settings: dict[str, Any], text: str) -> None:
+    assert describe_tls(ProxySettings(**settings)) == text
 
 
 @pytest.mark.parametrize(

@@ -202,6 +202,21 @@ def test_nothing_may_follow_on_a_request_that_is_granted(
     assert warnings(caplog) == ['link 1: no TLS with the client: it has not waited for the answer']
 
 
+def test_not_everything_that_follows_on_a_request_is_kept(
+    mailbox: Mailbox, files: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with make_proxy(mailbox.port, 'smtp', files, 'both') as proxy, Peer.connect(proxy.address.port) as peer:
+        peer.recv_until(b'\r\n')
+        proxy.set_behavior('hang', match='STARTTLS')
+        peer.send(b'STARTTLS\r\n')
+        eventually(lambda: len(proxy.faults()) == 1)
+        with pytest.raises(ConnectionError):
+            for _ in range(1000):
+                peer.send(b'NOOP\r\n' * 1000)
+            peer.recv_all()
+        assert 'more than 65536 bytes behind a request for TLS' in warnings(caplog)[0]
+
+
 def test_what_follows_on_a_request_that_is_not_granted(mailbox: Mailbox, files: Path) -> None:
     with make_proxy(mailbox.port, 'smtp', files, 'refused') as proxy, Peer.connect(proxy.address.port) as peer:
         assert peer.recv_until(b'\r\n').startswith(b'220 ')
