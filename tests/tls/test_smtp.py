@@ -211,10 +211,14 @@ def test_not_everything_that_follows_on_a_request_is_kept(
         peer.send(b'STARTTLS\r\n')
         eventually(lambda: len(proxy.faults()) == 1)
         with pytest.raises(ConnectionError):
-            for _ in range(1000):
-                peer.send(b'NOOP\r\n' * 1000)
-            peer.recv_all()
+            flood(peer)
         assert 'more than 65536 bytes behind a request for TLS' in warnings(caplog)[0]
+
+
+def flood(peer: Peer) -> None:
+    for _ in range(1000):
+        peer.send(b'NOOP\r\n' * 1000)
+    peer.recv_all()
 
 
 def test_what_follows_on_a_request_that_is_not_granted(mailbox: Mailbox, files: Path) -> None:
