@@ -241,6 +241,8 @@ REPLY = b'250-mail.example.com\r\n250-STARTTLS\r\n250-SIZE 1000\r\n250 HELP\r\n'
         (b'250 a\r\n', b'250-a\r\n250 STARTTLS\r\n'),
         (b'250-a\n250 SIZE\n', b'250-a\n250-STARTTLS\r\n250 SIZE\n'),
         (b'502 what?\r\n', b'502 what?\r\n'),
+        (b'550 STARTTLS comes first\r\n', b'550 STARTTLS comes first\r\n'),
+        (b'250-STARTTLS\r\n250 STARTTLS\r\n', b'250-STARTTLS\r\n250 STARTTLS\r\n'),
     ],
 )
 def test_the_reply_to_ehlo(raw_backend: RawBackend, reply: bytes, expected: bytes) -> None:

@@ -106,9 +106,11 @@ class SMTPUpgrade(Upgrading[int | bytes], FramedSMTP):
         return edited + data[i:]
 
     def _edit(self, reply: bytes) -> bytes:
-        lines = [line for line in _split(reply) if _read_keyword(line) != _KEYWORD]
-        if reply.startswith(b'250') and self._legs.client and not self._legs.is_client_secure:
-            lines.insert(1, b'250-' + _KEYWORD + b'\r\n')
+        if not reply.startswith(b'250'):
+            return reply
+        name, *offers = _split(reply)
+        own = [b'250-' + _KEYWORD + b'\r\n'] if self._legs.client and not self._legs.is_client_secure else []
+        lines = [name, *own, *(line for line in offers if _read_keyword(line) != _KEYWORD)]
         last = len(lines) - 1
         return b''.join(line[:3] + (b'-' if i < last else b' ') + line[4:] for i, line in enumerate(lines))
 
