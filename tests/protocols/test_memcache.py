@@ -675,3 +675,10 @@ def test_withdrawn_request_is_not_expected() -> None:
     protocol.withdraw()
     assert list(protocol.feed_downstream(b'OK\r\n')) == [(REPLY, 4)]
     assert not protocol.opaque
+
+
+def test_an_empty_line_behind_a_quiet_command() -> None:
+    """It is a command without a name, which the server answers ERROR."""
+    protocol = Memcache()
+    protocol.feed_upstream(b'mg a q\r\n\r\n')
+    assert protocol.feed_downstream(b'ERROR\r\n') == [(REPLY, 7)]

@@ -54,7 +54,7 @@ class Run(NamedTuple):
         Not always to be known: an error does not say whose it is, nor does a reply without opaque and key. It is taken
         for the last, unless that is ``mn``; one more then arrives unasked for.
         """
-        name = self.last[0]
+        name = self.last[0] if self.last else b''
         if name == b'mn':
             return reply[0] == b'MN'
         return reply[0] not in _META_REPLIES or (name in _META and _echoed(reply[1:]) == _echo(self.last))
