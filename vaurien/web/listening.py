@@ -19,7 +19,10 @@ _ABSENT = {EADDRNOTAVAIL, EAFNOSUPPORT}
 
 
 def listen(address: Address) -> list[socket.socket]:
-    """Listen on one port at all addresses of a name that the machine has, those of IPv4 first. Raise `OSError`."""
+    """Listen on one port at all addresses of a name that the machine has, those of IPv4 first.
+
+    Raise `OSError`, and `UnicodeError` for a name that cannot be encoded.
+    """
     hosts = _find_hosts(address.host)
     attempts = 1 if address.port else ATTEMPTS
     while True:
@@ -56,6 +59,7 @@ def _find_hosts(host: str) -> list[str]:
         return ['127.0.0.1', '::1']
     if not host or _is_number(host):
         return [host]
+    host.encode('idna')  # here, because gevent prints the traceback of what is raised in a thread
     found = sorted(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM), key=lambda one: one[0] != socket.AF_INET)
     return list(dict.fromkeys(str(one[4][0]) for one in found))
 
