@@ -16,7 +16,7 @@ def test_a_configuration(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f'vaurien.{suffix}'
     path.symlink_to('/dev/zero')
     result = run_within(MEMORY, 'vaurien', '--config', str(path))
-    said = f'vaurien: error: {path}: cannot read it: it has more than 1 MiB\n'
+    said = f'vaurien: error: {path}: cannot read it: it has more than 256 KiB\n'
     assert (result.returncode, result.stderr) == (2, said)
 
 

@@ -22,7 +22,7 @@ from tests.behaviors.waiting import eventually
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT
 from vaurien import Proxy
-from vaurien.behaviors.error import NOISE_BYTES
+from vaurien.protocols.error_answer import NOISE_BYTES
 
 #: Behavior -> what ``sendmail`` raises, and then.
 RAISES = {

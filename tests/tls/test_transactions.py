@@ -26,7 +26,10 @@ Connect = Callable[[Proxy, bool], Any]
 @contextmanager
 def postgres(files: Path, directory: Path) -> Iterator[tuple[Server, Connect]]:
     def connect(proxy: Proxy, is_secure: bool) -> Any:
-        tls = {'sslmode': 'verify-full' if is_secure else 'disable', 'sslrootcert': str(files / 'proxy.pem')}
+        tls: dict[str, Any] = {
+            'sslmode': 'verify-full' if is_secure else 'disable',
+            'sslrootcert': str(files / 'proxy.pem'),
+        }
         connection: Any = psycopg.connect(
             f'postgres://tester:secret@localhost:{proxy.address.port}/postgres', channel_binding='disable', **tls
         )

@@ -939,7 +939,7 @@ def test_a_fatal_error(
         return play(client, port, ['BEGIN', BEFORE, statement, 'SELECT 1', 'COMMIT'])
 
     with around(mariadb):
-        runs = (program(mariadb.port, refused) for _ in range(50))
+        runs = (program(mariadb.port, refused) for _ in range(1000))
         # The server may be faster to close than the client is to read the error.
         expected = next(answers for answers in runs if answers[2].told != LOST)
     error = expected[2].told
