@@ -53,7 +53,16 @@ def test_sets_several_by_weight(client: Client) -> None:
 
 
 def test_lists_behaviors(client: Client) -> None:
-    assert client.list_behaviors() == ['abort', 'blackout', 'delay', 'dummy', 'error', 'hang', 'transient']
+    assert client.list_behaviors() == [
+        'abort',
+        'blackout',
+        'certificate',
+        'delay',
+        'dummy',
+        'error',
+        'hang',
+        'transient',
+    ]
 
 
 def test_changes_the_backend(client: Client) -> None:

@@ -21,7 +21,9 @@ from vaurien.errors import (
     CapacityError,
     ConfigError,
     ControlError,
+    EndedError,
     EndOfStreamError,
+    HandshakeError,
     OptionError,
     PluginError,
     RegistryError,
@@ -65,6 +67,8 @@ TEXTS: list[tuple[Exception, str]] = [
     (SetupError('cannot import test', 'Traceback'), 'cannot import test'),
     (SealError('played back'), 'played back'),
     (EndOfStreamError(), ''),
+    (HandshakeError('it took too long'), 'it took too long'),
+    (EndedError('a behavior has ended it'), 'a behavior has ended it'),
 ]
 
 

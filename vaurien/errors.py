@@ -21,7 +21,9 @@ VaurienError                   anything below
 └── SealError                  a message between load-test machines that is not authentic
 
 OSError
-└── EndOfStreamError           a peer that closes its connection too early
+├── EndOfStreamError           a peer that closes its connection too early
+└── HandshakeError             a handshake of TLS that has failed
+    └── EndedError             one that a behavior has ended
 """
 
 from __future__ import annotations
@@ -143,6 +145,14 @@ class SealError(VaurienError):
 
 class EndOfStreamError(OSError):
     """A peer that closed its connection in order, before it sent what was expected."""
+
+
+class HandshakeError(OSError):
+    """A handshake of TLS that has failed, and why."""
+
+
+class EndedError(HandshakeError):
+    """A handshake of TLS that a behavior has ended."""
 
 
 def find_reason(error: BaseException) -> str:

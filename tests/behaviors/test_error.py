@@ -16,9 +16,10 @@ from tests.behaviors.talk import HEAD_END, LANGUAGES, connect, make_proxy, talki
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, INDEX, LARGE, TIMEOUT, Server
 from vaurien import Proxy
-from vaurien.behaviors.error import NOISE_BYTES, OPTIONS, Error
+from vaurien.behaviors.error import OPTIONS, Error
 from vaurien.errors import OptionError
 from vaurien.protocols import Protocol
+from vaurien.protocols.error_answer import NOISE_BYTES
 
 CODES = {500, 501, 502, 503}
 #: What errors of any protocol are made of.
@@ -317,7 +318,7 @@ class TestOptions:
     """Tests the values of the options."""
 
     def test_defaults(self) -> None:
-        defaults = {**dict.fromkeys(PARTS), **UNAIMED, 'inject': False, 'warmup': 0}
+        defaults = {**dict.fromkeys(PARTS), **UNAIMED, 'inject': False, 'alert': None, 'plain': None, 'warmup': 0}
         assert Error.resolve({}) == defaults
 
     @pytest.mark.parametrize('code', [400, 599, None])

@@ -78,7 +78,7 @@ def test_tells_and_forgets_faults(api: Api, served: ServedProxy) -> None:
 
 def test_lists_behaviors_and_their_options(api: Api) -> None:
     answer = api('GET', '/behaviors').json()
-    assert answer['behaviors'] == ['abort', 'blackout', 'delay', 'dummy', 'error', 'hang', 'transient']
+    assert answer['behaviors'] == ['abort', 'blackout', 'certificate', 'delay', 'dummy', 'error', 'hang', 'transient']
     sleep = answer['options']['delay']['sleep']
     assert sleep == {'help': 'Seconds to wait', 'type': 'float', 'default': 1.0}
     assert answer['armed'] == {}

@@ -10,21 +10,17 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 
 from tests.behaviors.waiting import eventually
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT
+from tests.tls.serving import AUTHORITY, LEAF, dial, echo, server_context, tls_backend
 from vaurien import Proxy
-
-AUTHORITY = trustme.CA()
-LEAF = AUTHORITY.issue_cert('localhost', HOST)
 
 
 @pytest.fixture(scope='module')
@@ -33,42 +29,6 @@ def ca_file(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp('tls') / 'ca.pem'
     AUTHORITY.cert_pem.write_to_path(path)
     return str(path)
-
-
-def server_context(**changed: Any) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    LEAF.configure_cert(context)
-    for name, value in changed.items():
-        setattr(context, name, value)
-    return context
-
-
-@contextmanager
-def tls_backend(script: Callable[[ssl.SSLSocket], None], context: ssl.SSLContext | None = None) -> Iterator[RawBackend]:
-    """A backend that shakes hands and then plays *script*."""
-    context = context or server_context()
-
-    def play(peer: Peer) -> None:
-        with suppress(OSError), context.wrap_socket(peer.sock, server_side=True) as sock:
-            script(sock)
-
-    backend = RawBackend().serve(play)
-    try:
-        yield backend
-    finally:
-        backend.close()
-
-
-def echo(sock: ssl.SSLSocket) -> None:
-    while data := sock.recv(65536):
-        sock.sendall(data)
-    sock.unwrap()
-
-
-def dial(proxy: Proxy, context: ssl.SSLContext | None = None, name: str | None = 'localhost') -> ssl.SSLSocket:
-    """Connect and shake hands."""
-    sock = socket.create_connection((HOST, proxy.address.port), TIMEOUT)
-    return (context or proxy.ssl_context()).wrap_socket(sock, server_hostname=name, suppress_ragged_eofs=False)
 
 
 LEGS: dict[str, dict[str, Any]] = {

@@ -7,6 +7,7 @@
 - `hang`: an answer that never comes
 - `blackout`: a connection that is gone
 - `abort`: work that is done without an answer
+- `certificate`: a certificate that something is wrong with
 """
 
 from vaurien.behaviors.dummy import Dummy

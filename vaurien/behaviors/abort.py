@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vaurien.behaviors.dummy import Dummy
 from vaurien.plugins.end import End
+from vaurien.plugins.handshake import After, Ending, Handshake
 from vaurien.protocols.base import BaseProtocol
 
 
@@ -14,6 +15,14 @@ class Abort(Dummy):
     """
 
     name = 'abort'
+    of_handshakes = ('after',)
+    options = {
+        'after': ('In a handshake of TLS, the last message before that', After | None, None),
+    }
+
+    def on_handshake(self) -> Handshake:
+        """Close the connection."""
+        return Handshake(ending=Ending.CLOSE, after=self.option('after') or 'client_hello')
 
     def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
         """Wait for the reply to begin, then close the connection."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vaurien.behaviors.dummy import Dummy
 from vaurien.plugins.end import End
+from vaurien.plugins.handshake import Ending, Handshake
 from vaurien.protocols.base import BaseProtocol
 
 
@@ -11,6 +12,10 @@ class Blackout(Dummy):
     """Closes the client's connection at once; the request never reaches the backend."""
 
     name = 'blackout'
+
+    def on_handshake(self) -> Handshake:
+        """Close the connection."""
+        return Handshake(ending=Ending.CLOSE)
 
     def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
         """Close the connection."""

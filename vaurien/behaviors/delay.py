@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from vaurien.behaviors.dummy import Dummy
 from vaurien.plugins.end import End
+from vaurien.plugins.handshake import Handshake
 from vaurien.protocols.base import BaseProtocol
 
 
@@ -19,6 +20,10 @@ class Delay(Dummy):
         'sleep': ('Seconds to wait', Annotated[float, Meta(ge=0)], 1.0),
         'before': ('True: the request waits before it goes on. False: the reply is held back', bool, True),
     }
+
+    def on_handshake(self) -> Handshake:
+        """Have the client's first message wait."""
+        return Handshake(delay=self.option('sleep'))
 
     def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
         """Wait, if it is the request that is late."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
-
-from msgspec import Meta
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from vaurien.plugins.end import End
+from vaurien.plugins.handshake import Handshake
 from vaurien.plugins.options import Configurable, Option
 from vaurien.protocols.base import BaseProtocol
-from vaurien.rules.match import Ordinals, Pattern
+from vaurien.rules.match import LIMITS
 
 
 class Dummy(Configurable):
@@ -22,13 +21,10 @@ class Dummy(Configurable):
     """
 
     name = 'dummy'
-    #: Every behavior has these: they say for which exchanges it is. Exchanges and faults are counted from when it was
-    #: armed, over all links.
-    options: ClassVar[Mapping[str, Option]] = {
-        'match': ('Only requests with a text like GET /orders* (in any case), or like /regex/', Pattern | None, None),
-        'nth': ('Only some of these requests: 3, 1-2, 5+, every 10', Ordinals | None, None),
-        'times': ('Number of faults after which it retires', Annotated[int, Meta(ge=1)] | None, None),
-    }
+    #: Its options that are for handshakes of TLS: a rule with one of them is for no request.
+    of_handshakes: ClassVar[Sequence[str]] = ()
+    #: For which exchanges it is, counted over all links from when it was armed.
+    options: ClassVar[Mapping[str, Option]] = LIMITS
 
     @classmethod
     def check_protocol(cls, values: Mapping[str, Any], protocol: type[BaseProtocol]) -> None:
@@ -45,6 +41,10 @@ class Dummy(Configurable):
     def is_due(self) -> bool:
         """Return whether it is applied to an exchange that drew it. ``False``: the exchange passes, and is no fault."""
         return True
+
+    def on_handshake(self) -> Handshake:
+        """Return what becomes of a handshake of TLS that drew it."""
+        return Handshake()
 
     def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool | None:
         """Act when the request has arrived and nothing of it went on; return ``False`` to keep it from going on."""

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, ClassVar
-
-from msgspec import Meta
+from typing import Any, ClassVar
 
 from vaurien.behaviors.dummy import Dummy
 from vaurien.plugins.end import End
+from vaurien.plugins.handshake import REFUSALS, Handshake, refuse
 from vaurien.plugins.merged import MergedOptions
-from vaurien.plugins.options import write_out
+from vaurien.plugins.options import Natural, write_out
 from vaurien.protocols import Protocol
 from vaurien.protocols.base import BaseProtocol
-from vaurien.protocols.error_answer import amend_reply, answer_with_error
+from vaurien.protocols.error_answer import amend_reply, answer_with_error, spoil_reply
 from vaurien.rules.match import Ordinals
 
-NOISE_BYTES = 100  # in the middle of a reply
 OWN = {
     'inject': ('True: the real reply, with 100 random bytes in the middle of it', bool, False),
-    'warmup': ('Number of exchanges that pass first: 12 is the same as nth=13+', Annotated[int, Meta(ge=0)], 0),
+    **REFUSALS,
+    'warmup': ('Number of exchanges that pass first: 12 is the same as nth=13+', Natural, 0),
 }
-OPTIONS = MergedOptions(Protocol, 'error_options', OWN, taken=Dummy.options)  # what errors of any protocol are made of
+OPTIONS = MergedOptions(Protocol, 'error_options', OWN, taken=Dummy.options)  # of any protocol
 
 
 class Error(Dummy):
     """Answers in the backend's place: with an error of the protocol, or random bytes where it has none."""
 
     name = 'error'
+    of_handshakes = tuple(REFUSALS)
     options: ClassVar[Mapping[str, Any]] = OPTIONS
 
     @classmethod
@@ -39,12 +39,16 @@ class Error(Dummy):
     @classmethod
     def translate(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Write ``warmup=12`` out as ``nth='13+'``."""
-        first = values['warmup'] + 1
-        return values if first == 1 else write_out(values, 'warmup', 'nth', Ordinals.parse(f'{first}+'))
+        warmup = values['warmup']
+        return write_out(values, 'warmup', 'nth', Ordinals.parse(f'{warmup + 1}+')) if warmup else values
 
     @cached_property
     def _choice(self) -> Mapping[str, Any]:
         return OPTIONS.choose(self.values)
+
+    def on_handshake(self) -> Handshake:
+        """Answer with an alert, or in the clear."""
+        return refuse(**{name: self.option(name) for name in REFUSALS})
 
     def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
         """Answer in the backend's place, and have the backend be as if it had answered."""
@@ -52,8 +56,4 @@ class Error(Dummy):
 
     def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
         """Put noise into the first part of the reply, or the error into its part of it."""
-        if not self.option('inject'):
-            amend_reply(protocol, source, dest)
-        elif reply := dest.recv():
-            middle = len(reply) // 2
-            source.sendall(reply[:middle] + protocol.random.randbytes(NOISE_BYTES) + reply[middle:])
+        (spoil_reply if self.option('inject') else amend_reply)(protocol, source, dest)

@@ -15,6 +15,7 @@ from vaurien.clock import go_on
 from vaurien.engine.turns import pausing
 from vaurien.plugins.end import End
 from vaurien.plugins.failures import warn_failed
+from vaurien.plugins.handshake import Handshake
 from vaurien.protocols.base import BaseProtocol
 from vaurien.records.faults import Fault
 from vaurien.records.observer import ObservedLink, Observers
@@ -43,6 +44,10 @@ class Arming:
         self.rules: tuple[Rule, ...] = ()
         #: None while nothing but ``dummy`` is armed.
         self.selector: Selector | None = None
+        #: The same for handshakes of TLS.
+        self._handshakes: Selector | None = None
+        #: How many handshakes there were since then.
+        self._shaken = 0
         #: Behaviors that were named in a warning.
         self._blamed: set[str] = set()
 
@@ -52,16 +57,39 @@ class Arming:
         *pause* is called after each rule, before any of them is armed.
         """
         armed = tuple(rule.arm(self._protocol) for rule in pausing(rules, pause))
-        is_harmful = any(rule.is_harmful for rule in armed)
-        self.rules, self.selector = armed, Selector(armed, self.seed) if is_harmful else None
+        self.rules = armed
+        self.selector = self._select([rule for rule in armed if not rule.is_for_handshakes])
+        self._handshakes = self._select([rule for rule in armed if rule.is_for_handshakes])
+        self._shaken = 0
         return armed
 
     def list_rules(self, exchanges: int, pause: Callable[[], object] = go_on) -> list[RuleStatus]:
         """Return the status of each rule, after so many *exchanges* since they were armed."""
-        selector = self.selector
-        seen = exchanges if selector is not None else 0
-        matched = None if selector is None or selector.is_limited else seen
-        return [rule.status(seen, matched) for rule in pausing(self.rules, pause)]
+        return [
+            _show(rule, self._handshakes, self._shaken)
+            if rule.is_for_handshakes
+            else _show(rule, self.selector, exchanges)
+            for rule in pausing(self.rules, pause)
+        ]
+
+    def _select(self, rules: Sequence[Rule]) -> Selector | None:
+        return Selector(rules, self.seed) if any(rule.is_harmful for rule in rules) else None
+
+    def draw_handshake(self, link: ObservedLink, text: str) -> Handshake:
+        """Return what becomes of the handshake of a link, which has that *text*. It is the exchange of number 0."""
+        passing = Handshake()
+        if self._handshakes is None:
+            return passing
+        self._shaken += 1
+        rule = self._handshakes.draws(link.number).draw(0, text.encode(), lambda request: (text, False))
+        if rule is None or not rule.is_due():
+            return passing
+        self._record(link, 0, rule.behavior, text)
+        try:
+            return rule.behavior.on_handshake()
+        except Exception as error:  # a plug-in may raise anything
+            warn_failed(rule.behavior, error)
+            return passing
 
     def draws(self, link: ObservedLink) -> Draws | ObservedDraws | None:
         """Return the draws for the exchanges of a link; None if all of them pass."""
@@ -80,7 +108,9 @@ class Arming:
     ) -> None:
         """Prepare the protocol for a behavior that begins on a request at *position*, and record the fault."""
         protocol.begin_fault(request, f'{self.seed}/{link.number}/{exchange}', position, lead)
-        text = self.describe(protocol, position, request)
+        self._record(link, exchange, behavior, self.describe(protocol, position, request))
+
+    def _record(self, link: ObservedLink, exchange: int, behavior: Dummy, text: str) -> None:
         options = to_builtins(behavior.values, enc_hook=str)
         fault = Fault(
             time=time(), link=link.number, exchange=exchange, behavior=behavior.name, options=options, request=text
@@ -142,6 +172,12 @@ class ObservedDraws:
             for on_request in self._on_request:
                 on_request(self._link, exchange, text)
         return None if self._draws is None else self._draws.draw(exchange, request, describe, statement)
+
+
+def _show(rule: Rule, selector: Selector | None, exchanges: int) -> RuleStatus:
+    """Return the status of a rule that *selector* draws, after so many *exchanges* that it may be for."""
+    seen = 0 if selector is None else exchanges
+    return rule.status(seen, None if selector is None or selector.is_limited else seen)
 
 
 def _describe(describe: Describe, request: bytes) -> str:

@@ -155,7 +155,7 @@ class LinkEnd(End):
         user = self._user
         if reply.early:
             self.sendall(reply.early)
-        if reply.prompts or reply.waits:
+        if not user.request_ended and (reply.prompts or reply.waits):
             self.skip_message()
         for prompt in reply.prompts:
             self.sendall(prompt)
@@ -164,7 +164,8 @@ class LinkEnd(End):
         if user.expects_reply or reply.unasked:
             self.sendall(reply.data)
         if not reply.closes:
-            self._linger(lambda: user.request_ended)
+            if not user.request_ended:
+                self._linger(lambda: user.request_ended)
             if user.request_ended or self._inbound.ended:
                 return
         self._outbound.end()

@@ -205,7 +205,8 @@ class Exchange:
             warn_failed(behavior, error)
             self._give_up()
         finally:
-            self._note_passing()
+            if self._held_since is not None:
+                self._note_passing()
             if self._is_fault:
                 link.arming.on_fault_over(behavior, self._held)
         owner.on_exchange_over(self)

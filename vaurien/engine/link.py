@@ -28,6 +28,7 @@ from vaurien.engine.tls_upgrade import TLSUpgrade
 from vaurien.engine.traffic import PLAIN, Traffic
 from vaurien.framing.marks import UNREADABLE
 from vaurien.plugins.failures import warn_failed
+from vaurien.plugins.handshake import Handshake
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.upgrade import TLSLegs, Upgrading
 from vaurien.records.counts import Counts
@@ -179,6 +180,14 @@ class Link:
         deadline = monotonic() + owner.connect_timeout
         self._dialer.begin(owner.backend.host, owner.protocol.alpn, deadline, owner.upgrading)
 
+    def draw_handshake(self, text: str) -> Handshake:
+        """Return what becomes of the handshake with the client, which has that *text*."""
+        return self.arming.draw_handshake(self, text)
+
+    def make_error(self) -> bytes:
+        """Return an error of the protocol."""
+        return self._owner.new_protocol().error().data
+
     def on_secure(self, client: Connection, backend: Connection) -> None:
         """Move bytes."""
         self._dialer = None
@@ -271,6 +280,8 @@ class Link:
             self.traffic.rearm()
             self.simplify()
             self._look_if_armed()
+        elif isinstance(self._dialer, TLSOpening):
+            self._dialer.let_go()
         if self._unreadable:
             self._owner.on_unreadable(self._unreadable)
 

@@ -548,7 +548,7 @@ class Stream:
 
     def inject(self, data: bytes) -> None:
         """Send what did not come from the source."""
-        self._account(len(data))
+        self._added += len(data)
         self.send(data)
 
     def deliver(self, item: Item) -> None:

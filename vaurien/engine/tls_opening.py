@@ -13,7 +13,10 @@ from typing import Any, Protocol
 
 from vaurien.engine.departure import Departure
 from vaurien.engine.tls_socket import READ, WRITE, Connection, TLSSocket
+from vaurien.errors import EndedError, HandshakeError
 from vaurien.framing.client_hello import ClientHello, begins_tls, read_client_hello
+from vaurien.framing.records import cut_flight
+from vaurien.plugins.handshake import Ending, Handshake, make_alert
 from vaurien.protocols.upgrade import Talk, Upgrading
 from vaurien.tls.contexts import BackendLeg, ClientLeg, Legs
 from vaurien.tls.session import Session, explain
@@ -23,8 +26,9 @@ logger = logging.getLogger(__name__)
 #: A fatal alert, internal_error, before anything is encrypted (RFC 8446, 6.2): it is not the client's fault.
 _ALERT = bytes.fromhex('15 0303 0002 02 50')
 
-#: What is waited for: a socket, and READ or WRITE.
-Steps = Generator[tuple[socket, int], None, None]
+#: What is waited for: a socket, and READ or WRITE; or seconds.
+Wait = tuple[socket, int] | float
+Steps = Generator[Wait, None, None]
 
 
 class OpeningLink(Protocol):
@@ -34,15 +38,17 @@ class OpeningLink(Protocol):
     def number(self) -> int:
         """The number of the link."""
 
+    def draw_handshake(self, text: str) -> Handshake:
+        """Return what becomes of the handshake with the client, which has that *text*."""
+
+    def make_error(self) -> bytes:
+        """Return an error of the protocol."""
+
     def on_secure(self, client: Connection, backend: Connection) -> None:
         """Handle that both connections are as they are to be: they are the link's from now on."""
 
     def close(self) -> None:
         """Close the link."""
-
-
-class HandshakeError(OSError):
-    """A handshake that has failed, and why."""
 
 
 class TLSOpening:
@@ -59,6 +65,9 @@ class TLSOpening:
         self._client: Connection = client
         self._plain_backend = backend
         self._backend: Connection = backend
+        #: How many seconds it may take, and whether a behavior has it wait, without a limit.
+        self._limit = 0.0
+        self._is_held = False
         #: With whom hands are shaken.
         self._peer = ''
         self._watcher: Any = None
@@ -76,8 +85,8 @@ class TLSOpening:
         *known* are the protocols whose messages are understood; None: any will do. *upgrading* is the protocol inside
         of which TLS begins; None: it begins with the first byte.
         """
-        self._timer = self._loop.timer(max(0.0, deadline - monotonic()))
-        self._timer.start(self._fail_late)
+        self._limit = max(0.0, deadline - monotonic())
+        self._start_timer()
         if upgrading is None:
             self._steps = self._take_steps(host, known)
         else:
@@ -94,11 +103,12 @@ class TLSOpening:
                 yield from self._secure_backend(legs.backend, host, known or ())
             return
         hello, began = yield from self._read_hello(client)
+        fault = yield from self._begin_fault(client, hello)
         offered = [one for one in hello.protocols if known is None or one in known]
         protocol = offered[0] if offered else ''
         if legs.backend is not None:
             protocol = yield from self._secure_backend(legs.backend, host, offered)
-        yield from self._secure_client(legs.client, client, hello, protocol, began)
+        yield from self._secure_client(legs.client, client, hello, protocol, began, fault)
 
     def _take_steps_inside(self, host: str, known: Sequence[str] | None, upgrading: type[Upgrading[Any]]) -> Steps:
         legs, client = self._legs, self._client
@@ -111,12 +121,11 @@ class TLSOpening:
         if begins_tls((yield from self._peek(client))):
             self._alerts = True
             hello, began = yield from self._read_hello(client)
+            fault = yield from self._begin_fault(client, hello)
             offered = [one for one in hello.protocols if known is None or one in known]
-            yield from self._secure_client(legs.client, client, hello, offered[0] if offered else '', began)
+            yield from self._secure_client(legs.client, client, hello, offered[0] if offered else '', began, fault)
 
-    def _read_hello(
-        self, client: socket, began: bytes = b''
-    ) -> Generator[tuple[socket, int], None, tuple[ClientHello, bytes]]:
+    def _read_hello(self, client: socket, began: bytes = b'') -> Generator[Wait, None, tuple[ClientHello, bytes]]:
         self._peer = 'client'
         while True:
             try:
@@ -129,7 +138,7 @@ class TLSOpening:
 
     def _secure_backend(
         self, leg: BackendLeg, host: str, offered: Sequence[str], talk: Talk | None = None
-    ) -> Generator[tuple[socket, int], None, str]:
+    ) -> Generator[Wait, None, str]:
         """Shake hands with the backend, after a *talk* if there is one; return the protocol that it has chosen."""
         self._peer = 'backend'
         sock = self._backend
@@ -147,10 +156,17 @@ class TLSOpening:
         backend.put_before(kept)
         return session.tls.selected_alpn_protocol() or ''
 
-    def _secure_client(self, leg: ClientLeg, client: socket, hello: ClientHello, protocol: str, began: bytes) -> Steps:
+    def _secure_client(
+        self, leg: ClientLeg, client: socket, hello: ClientHello, protocol: str, began: bytes, fault: Handshake
+    ) -> Steps:
         self._peer = 'client'
-        session = Session.for_client(leg.find_context(hello.name, client.getsockname()[0], protocol))
+        local = client.getsockname()[0]
+        session = Session.for_client(leg.find_context(hello.name, local, protocol, fault.problem))
         session.incoming.write(began)
+        if fault.ending is not None:
+            session.shake_hands()
+            yield from self._send(client, cut_flight(session.outgoing.read(), fault.after))
+            yield from self._end(client, fault)
         yield from self._shake_hands(client, session)
         self._client = self._wrap(client, session)
 
@@ -160,9 +176,44 @@ class TLSOpening:
         label = f'link {self._link.number}: the {self._peer}'
         return TLSSocket(sock, session, self._loop, self._cipher, label, on_received)
 
+    # What a behavior does
+
+    def _begin_fault(self, client: socket, hello: ClientHello) -> Generator[Wait, None, Handshake]:
+        """Draw a behavior for the handshake, and do what it does before the server's first message."""
+        fault = self._link.draw_handshake(hello.text)
+        if fault.delay:
+            self._hold()
+            yield fault.delay
+            self._is_held = False
+            self._start_timer()
+        if fault.ending is not None and fault.after == 'client_hello':
+            yield from self._end(client, fault)
+        return fault
+
+    def _end(self, client: socket, fault: Handshake) -> Steps:
+        """Let the handshake end as *fault* says."""
+        if fault.ending is Ending.ALERT:
+            yield from self._send(client, make_alert(fault.alert))
+        elif fault.ending is Ending.PLAIN:
+            yield from self._send(client, self._link.make_error())
+        elif fault.ending is Ending.SILENCE:
+            self._hold()
+            yield client, READ
+        raise EndedError('a behavior has ended it')
+
+    def _hold(self) -> None:
+        """Have no limit of time for a while."""
+        self._is_held = True
+        self._stop_timer()
+
+    def let_go(self) -> None:
+        """Handle that other behaviors are armed: what one of them holds goes on, or is given up."""
+        if self._is_held:
+            self._advance()
+
     # One step
 
-    def _talk(self, sock: socket, talk: Talk) -> Generator[tuple[socket, int], None, bytes]:
+    def _talk(self, sock: socket, talk: Talk) -> Generator[Wait, None, bytes]:
         """Say what *talk* says, and return what it returns."""
         try:
             said = next(talk)
@@ -174,7 +225,7 @@ class TLSOpening:
         except ValueError as error:
             raise HandshakeError(str(error)) from None
 
-    def _peek(self, sock: socket) -> Generator[tuple[socket, int], None, bytes]:
+    def _peek(self, sock: socket) -> Generator[Wait, None, bytes]:
         """Return the first byte that comes, and leave it there; return nothing if the peer has left."""
         while True:
             yield sock, READ
@@ -208,7 +259,7 @@ class TLSOpening:
             except OSError as error:
                 raise HandshakeError(explain(error)) from None
 
-    def _receive(self, sock: socket) -> Generator[tuple[socket, int], None, bytes]:
+    def _receive(self, sock: socket) -> Generator[Wait, None, bytes]:
         while True:
             yield sock, READ
             try:
@@ -227,14 +278,17 @@ class TLSOpening:
         self._stop_watching()
         assert self._steps is not None
         try:
-            sock, events = next(self._steps)
+            wait = next(self._steps)
         except StopIteration:
             self._stop()
             self._link.on_secure(*self.join())
+        except EndedError:
+            self._link.close()
         except HandshakeError as failure:
             self._fail(str(failure))
         else:
-            self._watcher = self._loop.io(sock.fileno(), events)
+            loop = self._loop
+            self._watcher = loop.timer(wait) if isinstance(wait, float) else loop.io(wait[0].fileno(), wait[1])
             self._watcher.start(self._advance)
 
     def join(self) -> tuple[Connection, Connection]:
@@ -267,12 +321,19 @@ class TLSOpening:
     def _stop(self) -> None:
         self._stop_watching()
         self._stop_departure()
+        self._stop_timer()
+        if self._steps is not None:
+            self._steps.close()
+
+    def _start_timer(self) -> None:
+        self._timer = self._loop.timer(self._limit)
+        self._timer.start(self._fail_late)
+
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.stop()
             self._timer.close()
             self._timer = None
-        if self._steps is not None:
-            self._steps.close()
 
     def _stop_watching(self) -> None:
         if self._watcher is not None:

@@ -6,7 +6,8 @@ from _socket import socket
 
 import gevent
 
-from vaurien.engine.tls_opening import HandshakeError, Steps, TLSOpening
+from vaurien.engine.tls_opening import Steps, TLSOpening, Wait
+from vaurien.errors import EndedError, HandshakeError
 
 
 class TLSUpgrade(TLSOpening):
@@ -33,7 +34,8 @@ class TLSUpgrade(TLSOpening):
         assert leg is not None
         assert isinstance(client, socket)
         hello, began = yield from self._read_hello(client, began)
-        yield from self._secure_client(leg, client, hello, '', began)
+        fault = yield from self._begin_fault(client, hello)
+        yield from self._secure_client(leg, client, hello, '', began, fault)
 
     def _take_backend_steps(self, host: str, question: bytes, problem: str) -> Steps:
         leg, backend = self._legs.backend, self._backend
@@ -47,18 +49,32 @@ class TLSUpgrade(TLSOpening):
 
     def _take(self, steps: Steps, seconds: float) -> None:
         self._alerts = False  # the client may not have begun, or has got one
+        self._limit = seconds
+        self._start_timer()
         try:
-            with gevent.Timeout(seconds, HandshakeError('it took too long')):
-                for sock, events in steps:
-                    self._wait(sock, events)
+            for wait in steps:
+                self._wait(wait)
+        except EndedError:
+            self._link.close()
+            raise
         except HandshakeError as failure:
             self._fail(str(failure))
             raise
         finally:
+            self._stop_timer()
             steps.close()
 
-    def _wait(self, sock: socket, events: int) -> None:
-        self._watcher = self._loop.io(sock.fileno(), events)
+    def _start_timer(self) -> None:
+        self._timer = gevent.Timeout.start_new(self._limit, HandshakeError('it took too long'))
+
+    def _stop_timer(self) -> None:
+        self._timer.close()
+
+    def _wait(self, wait: Wait) -> None:
+        if isinstance(wait, float):
+            gevent.sleep(wait)
+            return
+        self._watcher = self._loop.io(wait[0].fileno(), wait[1])
         try:
             gevent.get_hub().wait(self._watcher)
         finally:

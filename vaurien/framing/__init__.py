@@ -8,5 +8,6 @@
 - `parts`: the statements of one request, and how the backend is made to refuse one of them
 - `sql`: where the statements of a text end
 - `client_hello`: how a client begins TLS, and what it asks for
+- `records`: the records of TLS
 - `effects`: what an error that was made up has to change in the backend
 """

@@ -4,5 +4,6 @@
 - `registry`: plug-ins by their names
 - `merged`: options that plug-ins of one kind declare for another kind
 - `end`: the two ends of a link, as a plug-in sees them
+- `handshake`: what becomes of a handshake of TLS
 - `failures`: what becomes of an exception that a plug-in raises
 """

@@ -24,6 +24,9 @@ Option = tuple[str, Any, Any]
 #: One line of text that any protocol can carry in an error: with what stands before it, no more than 512 bytes.
 Line = Annotated[str, msgspec.Meta(pattern='^[ -~]+$', max_length=400)]
 
+#: A number of things, or none.
+Natural = Annotated[int, msgspec.Meta(ge=0)]
+
 
 _repr = Repr()
 
@@ -76,7 +79,7 @@ def convert(value: Any, type_: Any, *, text: bool = False) -> Any:
 
     Raise `OptionError` if it is not of that type.
     """
-    if text and type_ is bool and isinstance(value, str):
+    if text and type_ in (bool, bool | None) and isinstance(value, str):
         value = {'yes': 'true', 'on': 'true', 'no': 'false', 'off': 'false'}.get(value.lower(), value)
     # msgspec does not say what a Literal may be, be it on its own or beside None.
     for one in (type_, *get_args(type_)):

@@ -10,6 +10,9 @@ from vaurien.framing.error_reply import ErrorReply
 from vaurien.plugins.end import End
 from vaurien.protocols.base import BaseProtocol
 
+#: So much noise is put into a reply.
+NOISE_BYTES = 100
+
 
 def answer_with_error(protocol: BaseProtocol, client: End, backend: End, choice: Mapping[str, Any]) -> bool:
     """Answer the request with the error of that *choice*, and have the backend be as if it had answered.
@@ -46,6 +49,13 @@ def amend_reply(protocol: BaseProtocol, client: End, backend: End) -> None:
         while data := backend.recv():
             reply += data
         client.sendall(protocol.amend(reply))
+
+
+def spoil_reply(protocol: BaseProtocol, client: End, backend: End) -> None:
+    """Put noise into the middle of the first part of the reply."""
+    if reply := backend.recv():
+        middle = len(reply) // 2
+        client.sendall(reply[:middle] + protocol.random.randbytes(NOISE_BYTES) + reply[middle:])
 
 
 def _pass_lead(protocol: BaseProtocol, client: End, backend: End) -> bytes | None:

@@ -63,7 +63,8 @@ def complete_rules(rules: Sequence[Rule], *defaults: Options, pause: Callable[[]
     for rule in rules:
         complete.append(rule.over(*(options.get(rule.name, {}) for options in defaults)))
         pause()
-    _check_reach(complete)
+    for are_for_handshakes in (False, True):
+        _check_reach([rule for rule in complete if rule.is_for_handshakes is are_for_handshakes])
     return tuple(complete)
 
 

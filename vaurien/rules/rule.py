@@ -15,6 +15,9 @@ from vaurien.protocols.base import BaseProtocol
 from vaurien.records.status import RuleStatus
 from vaurien.rules.match import Ordinals, Pattern
 
+#: How a pattern begins that is for handshakes of TLS.
+HANDSHAKE = 'TLS '
+
 
 @dataclass(slots=True)
 class Rule:
@@ -67,6 +70,12 @@ class Rule:
     def is_unmatched(self) -> bool:
         """Whether it is for requests that match a pattern, and there was none."""
         return self.is_harmful and self.match is not None and not self.matched
+
+    @property
+    def is_for_handshakes(self) -> bool:
+        """Whether it is for handshakes of TLS, and for no request."""
+        is_aimed = self.match is not None and self.match.text.upper().startswith(HANDSHAKE)
+        return is_aimed or any(self.options[name] for name in self.kind.of_handshakes)
 
     def over(self, *defaults: Mapping[str, Any]) -> Rule:
         """Return the rule with checked options from *defaults* where none was given, the first of them first.

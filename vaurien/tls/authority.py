@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from vaurien.errors import ConfigError
+from vaurien.plugins.handshake import Problem
 from vaurien.tls.certificates import Certificate
+from vaurien.tls.flaws import issue_flawed, make_certificate
 
 if TYPE_CHECKING:
     import trustme
@@ -29,7 +32,7 @@ class Authority:
         except ImportError:
             raise ConfigError(_NEEDED, 'tls') from None
         self._authority: trustme.CA = trustme.CA(organization_name='Vaurien')
-        self._known: OrderedDict[tuple[str, ...], Certificate] = OrderedDict()
+        self._known: OrderedDict[tuple[str | None, ...], Certificate] = OrderedDict()
         self._lock = Lock()  # proxies in threads of their own share it
 
     @property
@@ -37,18 +40,25 @@ class Authority:
         """The certificate of the authority, which clients are to trust, as PEM."""
         return self._authority.cert_pem.bytes()
 
-    def issue(self, *names: str) -> Certificate:
-        """Return a certificate for these names or addresses. Raise `ValueError` for a name that cannot have one."""
+    def issue(self, *names: str, problem: Problem | None = None) -> Certificate:
+        """Return a certificate for these names or addresses, or one for the first of them that has a *problem*.
+
+        Raise `ValueError` for a name that cannot have one.
+        """
+        key = problem, *names
         with self._lock:
-            known = self._known.pop(names, None)
+            known = self._known.pop(key, None)
             if known is None:
-                leaf = self._authority.issue_cert(*names, common_name=names[0][:64])
-                chain = b''.join(pem.bytes() for pem in leaf.cert_chain_pems)
-                known = Certificate(chain, leaf.private_key_pem.bytes())
+                known = self._make(names, problem)
                 if len(self._known) >= KEPT:
                     self._known.popitem(last=False)
-            self._known[names] = known
+            self._known[key] = known
             return known
+
+    def _make(self, names: Sequence[str], problem: Problem | None) -> Certificate:
+        if problem is not None:
+            return issue_flawed(problem, names[0], self._authority)
+        return make_certificate(self._authority.issue_cert(*names, common_name=names[0][:64]))
 
 
 @cache

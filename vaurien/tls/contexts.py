@@ -10,6 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from vaurien.errors import ConfigError
+from vaurien.plugins.handshake import Problem
 from vaurien.settings import AUTO, REFUSE, TLSSettings
 from vaurien.tls.authority import get_authority
 from vaurien.tls.certificates import Certificate, read_certificate, trust
@@ -45,7 +46,7 @@ class ClientLeg:
     def __init__(self, settings: TLSSettings) -> None:
         """Read the files. Raise `ConfigError` for one that is of no use."""
         self._settings = settings
-        self._contexts: Contexts[tuple[str, str]] = Contexts()
+        self._contexts: Contexts[tuple[str, str, Problem | None]] = Contexts()
         self._certificate: Certificate | None = None
         if settings.client_leg == AUTO:
             get_authority()
@@ -53,13 +54,14 @@ class ClientLeg:
             self._certificate = read_certificate(*settings.split_certificate(), field='proxy_tls')
         self.find_context('', '127.0.0.1', '')
 
-    def find_context(self, name: str, local: str, protocol: str) -> ssl.SSLContext:
+    def find_context(self, name: str, local: str, protocol: str, problem: Problem | None = None) -> ssl.SSLContext:
         """Return the context for a client that asks for *name*; empty: for none, and has reached the address *local*.
 
-        *protocol* is what the client is told that both will speak (ALPN); empty: it is told nothing.
+        *protocol* is what the client is told that both will speak (ALPN); empty: it is told nothing. *problem* is what
+        is wrong with the certificate. Raise `ConfigError` if certificates cannot be made.
         """
-        certificate, name = self._choose(name, local)
-        return self._contexts.find((name, protocol), partial(self._make, certificate, protocol))
+        certificate, name = self._choose(name, local, problem)
+        return self._contexts.find((name, protocol, problem), partial(self._make, certificate, protocol, problem))
 
     def shows(self, certificate: bytes) -> bool:
         """Return whether every client is shown this *certificate*, in DER."""
@@ -67,20 +69,22 @@ class ClientLeg:
             return False
         return ssl.PEM_cert_to_DER_cert(_first_certificate(self._certificate.chain)) == certificate
 
-    def _choose(self, name: str, local: str) -> tuple[Certificate, str]:
+    def _choose(self, name: str, local: str, problem: Problem | None) -> tuple[Certificate, str]:
         """Return the certificate to show, and what tells it from others."""
-        if self._certificate is not None:
+        if self._certificate is not None and problem is None:
             return self._certificate, ''
         try:
             if name:
-                return get_authority().issue(name), name
+                return get_authority().issue(name, problem=problem), name
         except ValueError:  # no certificate can have that name: the client may accept that of the usual names
             pass
-        return get_authority().issue('localhost', local), local
+        return get_authority().issue('localhost', local, problem=problem), local
 
-    def _make(self, certificate: Certificate, protocol: str) -> ssl.SSLContext:
+    def _make(self, certificate: Certificate, protocol: str, problem: Problem | None) -> ssl.SSLContext:
         settings = self._settings
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if problem == 'weak-key':
+            context.set_ciphers('DEFAULT:@SECLEVEL=0')  # else OpenSSL would not show it
         _set_up(context, settings, [protocol] if protocol else [])
         certificate.load_into(context)
         if settings.proxy_tls_client_ca is not None:

@@ -52,6 +52,7 @@ def test_lists_behaviors(host: str) -> None:
     assert done('--host', host, 'list-behaviors').split() == [
         'abort',
         'blackout',
+        'certificate',
         'delay',
         'dummy',
         'error',
@@ -156,7 +157,7 @@ def test_refused_by_the_proxy(host: str, words: list[str], said: str) -> None:
     ('words', 'said'),
     [
         ([], 'the following arguments are required: COMMAND'),
-        (['stop'], "unknown command 'stop', known: clear-faults, "),
+        (['stop'], "unknown command 'stop', known: ca, clear-faults, "),
         (['proxy', 'lst'], "unknown command 'lst', did you mean 'list'?"),
         (['set-behavior'], 'the following arguments are required: NAME'),
         (['get-behavior', 'delay'], "unexpected argument 'delay'"),

@@ -20,8 +20,8 @@ COMMANDS = (
         get_ca,
         'print the certificate that clients have to trust',
         """\
-  vaurienctl ca > ca.pem
-      a file for curl --cacert ca.pem, or for SSL_CERT_FILE""",
+  vaurienctl ca
+      redirected to a file, it is what curl --cacert and SSL_CERT_FILE take""",
         lambda pem: print_line(make_lines_printable(pem), end=''),
         'Print the certificate of the authority that signs for proxies with --tls auto, in PEM.',
     ),

@@ -25,6 +25,9 @@ from vaurien.protocols.redis import text, transaction
 from vaurien.protocols.redis.expectations import ORDINARY, SPECIAL, State
 from vaurien.protocols.redis.quick import QuickRedis
 
+#: Where the name of a command ends, whichever way the request is written.
+_NAME_END = 64
+
 
 class Redis(QuickRedis):
     """RESP2 and RESP3. An error is ``-ERR``; the connection stays open."""
@@ -48,15 +51,18 @@ class Redis(QuickRedis):
         """Return a simple error. Unless CLIENT REPLY silences it, it is sent, whatever a success would be answered."""
         if self._is_silent:
             return ErrorReply(b'')
-        return ErrorReply(text.make_error(message, text.read_name(self.request)), unasked=True)
+        # To look first is cheaper than to parse.
+        is_execution = b'EXEC' in self.request[:_NAME_END].upper() and text.read_name(self.request) == b'EXEC'
+        return ErrorReply(text.make_error(message, is_execution), unasked=True)
 
     def effects(self, message: str = INJECTED) -> Effects:
         """Have the transaction fail, or end if the request is EXEC; what it would have changed has not changed."""
         expectations = self._expectations
+        if not (expectations.before or expectations.in_transaction):
+            self._is_silent = expectations.is_silenced
+            return b''
         state = expectations.find_state(self.request_at)
         self._is_silent = state.off or state.skip
-        if not (expectations.before or expectations.in_transaction):
-            return b''
         name = text.read_name(self.request)
         shown = b''
         if transaction.is_late(name, state, message):

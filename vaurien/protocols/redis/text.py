@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from vaurien.errors import OptionError
@@ -104,11 +105,12 @@ def complete(message: str) -> str:
     return _MESSAGES.get(message, message if _KIND.match(message) else f'ERR {message}')
 
 
-def make_error(message: str, name: bytes = b'') -> bytes:
-    """Return a simple error ("Simple errors") to the command *name*.
+@lru_cache(64)
+def make_error(message: str, is_execution: bool) -> bytes:
+    """Return a simple error ("Simple errors") to a command, which is or is not EXEC.
 
     EXEC is always answered EXECABORT (``rejectCommand`` in server.c), unless the cluster refuses it.
     """
-    is_abort = name == b'EXEC' and find_kind(message) not in _UNCHANGED
+    is_abort = is_execution and find_kind(message) not in _UNCHANGED
     because = f'EXECABORT Transaction discarded because of: {_MESSAGES.get(message, message)}'
     return f'-{because if is_abort else complete(message)}\r\n'.encode()

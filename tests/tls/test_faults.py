@@ -1,0 +1,127 @@
+"""Faults of the handshake: what clients with OpenSSL say of each, and that requests have faults of their own."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.peers import Peer
+from tests.servers import HOST, TIMEOUT
+from tests.tls.serving import dial, ping, tls_proxy
+from vaurien import Proxy
+from vaurien.errors import ConfigError
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    """A proxy with TLS on both legs."""
+    with tls_proxy() as proxy:
+        yield proxy
+
+
+@pytest.mark.parametrize('version', [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize(
+    ('alert', 'said'),
+    [
+        ('handshake_failure', 'HANDSHAKE_FAILURE'),
+        ('protocol_version', 'PROTOCOL_VERSION'),
+        ('unrecognized_name', 'UNRECOGNIZED_NAME'),
+        ('internal_error', 'INTERNAL_ERROR'),
+    ],
+)
+def test_an_alert(proxy: Proxy, alert: str, said: str, version: ssl.TLSVersion) -> None:
+    proxy.set_behavior('error', alert=alert)
+    context = proxy.ssl_context()
+    context.maximum_version = version
+    with pytest.raises(ssl.SSLError, match=said):
+        dial(proxy, context)
+
+
+def test_plain_text(proxy: Proxy) -> None:
+    proxy.set_behavior('error', plain=True)
+    with pytest.raises(ssl.SSLError, match='WRONG_VERSION_NUMBER'):
+        dial(proxy)
+
+
+@pytest.mark.parametrize('version', [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize('after', ['client_hello', 'server_hello', 'certificate'])
+@pytest.mark.parametrize('behavior', ['abort', 'hang'])
+def test_it_stops_behind_a_message(proxy: Proxy, behavior: str, after: str, version: ssl.TLSVersion) -> None:
+    """The client has got so much of the handshake, in whole records, and no more."""
+    proxy.set_behavior(behavior, after=after)
+    context = proxy.ssl_context()
+    context.maximum_version = version
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname='localhost')
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    with Peer.connect(proxy.address.port, HOST) as peer:
+        peer.send(outgoing.read())
+        if behavior == 'abort':
+            got = peer.recv_all()
+        else:
+            got = b'' if after == 'client_hello' else peer.recv()
+            assert peer.is_silent(0.05)
+            proxy.set_behavior('dummy')
+            assert peer.recv_all() == b''
+    is_new = version == ssl.TLSVersion.TLSv1_3
+    types = {'client_hello': [], 'server_hello': [22], 'certificate': [22, 20, 23, 23] if is_new else [22, 22]}
+    found = []
+    while got:
+        found.append(got[0])
+        size = 5 + int.from_bytes(got[3:5], 'big')
+        assert len(got) >= size
+        got = got[size:]
+    assert found == types[after]
+
+
+def test_a_late_handshake(proxy: Proxy) -> None:
+    """It may be later than a connection may take, and goes on at once when nothing is armed any more."""
+    proxy.set_behavior('delay', match='TLS *', sleep=0.05)
+    with dial(proxy) as sock:
+        assert ping(sock) == b'+PONG\r\n'
+    assert [fault.behavior for fault in proxy.faults()] == ['delay']
+
+
+def test_a_handshake_that_waits_goes_on_if_nothing_is_armed(proxy: Proxy) -> None:
+    proxy.set_behavior('delay', match='TLS *', sleep=600)
+    sock = socket.create_connection((HOST, proxy.address.port), TIMEOUT)
+    with proxy.ssl_context().wrap_socket(sock, server_hostname='localhost', do_handshake_on_connect=False) as secure:
+        secure.setblocking(False)
+        with pytest.raises(ssl.SSLWantReadError):
+            secure.do_handshake()
+        proxy.wait_for_fault()
+        proxy.set_behavior('dummy')
+        secure.settimeout(TIMEOUT)
+        secure.do_handshake()
+        assert ping(secure) == b'+PONG\r\n'
+
+
+def test_a_closed_handshake(proxy: Proxy) -> None:
+    proxy.set_behavior('blackout', match='TLS sni=local*', times=1)
+    with pytest.raises((ssl.SSLEOFError, ConnectionResetError)):
+        dial(proxy)
+    with dial(proxy) as sock:
+        assert ping(sock) == b'+PONG\r\n'
+
+
+def test_requests_and_handshakes_have_rules_of_their_own(proxy: Proxy) -> None:
+    proxy.set_behavior('100:error(message=injected),100:certificate(problem=expired)')
+    with pytest.raises(ssl.SSLCertVerificationError):
+        dial(proxy)
+    proxy.set_behavior('error', message='injected', nth=2)
+    with dial(proxy) as sock:
+        assert [ping(sock) for _ in range(3)] == [b'+PONG\r\n', b'-ERR injected\r\n', b'+PONG\r\n']
+
+
+@pytest.mark.parametrize(
+    ('behavior', 'options'),
+    [('certificate', {'problem': 'old'}), ('error', {'alert': 'oops'}), ('hang', {'after': 'lunch'})],
+)
+def test_what_is_refused(proxy: Proxy, behavior: str, options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match='expected one of'):
+        proxy.set_behavior(behavior, **options)
