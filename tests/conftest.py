@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import node, servers
 from tests.commands import Command, StartCommand
@@ -20,6 +21,10 @@ from vaurien.behaviors.dummy import Dummy
 from vaurien.plugins.registry import Registry
 from vaurien.protocols import Protocol
 from vaurien.protocols.base import BaseProtocol
+
+# How long an example takes is a matter of what else the machine does.
+settings.register_profile('tests', deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile('tests')
 
 
 def pytest_configure() -> None:

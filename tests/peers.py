@@ -160,8 +160,8 @@ class RawBackend:
 
 
 def echo(peer: Peer) -> None:
-    """A script: send back what arrives, until the client sends no more or is gone."""
-    with suppress(ConnectionError):
+    """A script: send back what arrives, until the client sends no more, is gone, or is silent for too long."""
+    with suppress(OSError):
         while data := peer.recv():
             peer.send(data)
 

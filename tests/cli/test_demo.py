@@ -18,7 +18,9 @@ COMMAND = [str(SCRIPTS / 'vaurien'), '--demo']
 WITHOUT_PAUSES = f"""
 import sys
 from vaurien.cli import demo, main
+from vaurien.engine import arming
 demo.SLEEP, demo.PAUSE, demo.PROGRESS = {SLEEP}, 0, 0.5
+arming.BLOCKED = {LONGEST}  # a machine that is busy stops a behavior, too
 sys.exit(main.main(['--demo']))
 """
 

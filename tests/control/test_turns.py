@@ -73,7 +73,7 @@ class Api:
         """Return the body of a successful answer."""
         data = b'' if body is None else json.dumps(body).encode()
         head = f'{method} {path} HTTP/1.0\r\nContent-Length: {len(data)}\r\n\r\n'
-        with green.create_connection(tuple(self.server.address), TIMEOUT) as client:
+        with green.create_connection(tuple(self.server.address), 6 * TIMEOUT) as client:
             client.sendall(head.encode() + data)
             answer = b''.join(iter(lambda: client.recv(65536), b''))
         assert answer[9:11] == b'20', answer[:1000]

@@ -303,7 +303,11 @@ def with_asyncpg(admin: Admin, port: int, steps: Sequence[Step], login: dict[str
         await connection.close()
         return told
 
-    return asyncio.run(drive())
+    while True:
+        try:
+            return asyncio.run(drive())
+        except asyncpg.InternalClientError:  # it has begun to ask when it hears that the session was killed
+            continue
 
 
 DRIVERS: dict[str, tuple[Callable[..., Told], dict[str, Any]]] = {
