@@ -184,7 +184,8 @@ def memcached(directory: Path, *more_flags: str) -> Iterator[Server]:
     """A memcached that takes values of up to 64 MiB, unless *more_flags* say otherwise."""
     port = free_port()
     flags = ['-l', HOST, '-p', str(port), '-U', '0', '-u', getpass.getuser(), '-m', '256', '-I', '64m', '-c', '4096']
-    with running([command_path('memcached'), *flags, *more_flags], port, directory) as server:
+    command = [command_path('memcached'), *flags, *more_flags]
+    with running(command, port, directory, stop_signal=signal.SIGKILL) as server:  # in order, it takes a second or two
         yield server
 
 
