@@ -266,10 +266,16 @@ def moved(admin: Admin) -> Iterator[None]:
     with TemporaryDirectory() as directory, breakable_node(Path(directory)) as other:
         name = other.cluster('MYID')
         admin.cluster('MEET', HOST, port_of(other), other.config_get('cluster-port')['cluster-port'])
-        eventually(lambda: all(node.cluster('INFO')['cluster_known_nodes'] == '2' for node in (admin, other)))
-        admin.cluster('SETSLOT', slot, 'NODE', name)
+        eventually(lambda: knows(admin, name) and knows(other, own))
         try:
+            admin.cluster('SETSLOT', slot, 'NODE', name)
             yield
         finally:
             admin.cluster('SETSLOT', slot, 'NODE', own)
             admin.cluster('FORGET', name)
+
+
+def knows(admin: Admin, name: str) -> bool:
+    """Return whether a node knows the one of that *name*. While they meet, it is known by another name."""
+    nodes = admin.cluster('NODES').values()
+    return any(node['node_id'] == name and 'handshake' not in node['flags'] for node in nodes)
