@@ -23,8 +23,8 @@ from vaurien.tls.session import Session, explain
 
 logger = logging.getLogger(__name__)
 
-#: A fatal alert, internal_error, before anything is encrypted (RFC 8446, 6.2): it is not the client's fault.
-_ALERT = bytes.fromhex('15 0303 0002 02 50')
+#: What a client is told if a handshake fails and it is not the client's fault.
+_ALERT = make_alert('internal_error')
 
 #: What is waited for: a socket, and READ or WRITE; or seconds.
 Wait = tuple[socket, int] | float
