@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from vaurien.engine.departure import Departure
 from vaurien.engine.tls_socket import READ, WRITE, Connection, TLSSocket
-from vaurien.errors import EndedError, HandshakeError
+from vaurien.errors import ConfigError, EndedError, HandshakeError
 from vaurien.framing.client_hello import ClientHello, begins_tls, read_client_hello
 from vaurien.framing.records import cut_flight
 from vaurien.plugins.handshake import Ending, Handshake, make_alert
@@ -161,7 +161,11 @@ class TLSOpening:
     ) -> Steps:
         self._peer = 'client'
         local = client.getsockname()[0]
-        session = Session.for_client(leg.find_context(hello.name, local, protocol, fault.problem))
+        try:
+            context = leg.find_context(hello.name, local, protocol, fault.problem)
+        except ConfigError as error:  # the package for certificates is not installed
+            raise HandshakeError(str(error)) from None
+        session = Session.for_client(context)
         session.incoming.write(began)
         if fault.ending is not None:
             session.shake_hands()
