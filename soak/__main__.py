@@ -8,14 +8,15 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 
-from soak.rounds import WARM_UP, Round, soaking
+from soak.rounds import Round, soaking
 from vaurien.console.limits import raise_descriptors
 
 #: Seconds of a round, and rounds a minute.
 SECONDS, A_MINUTE = 15, 4
-#: The round after which the process must hold no more descriptors than then. After `WARM_UP` rounds, its memory must
-#: not grow by more than so many KiB: by then everything has been used that is allocated once.
-FIRST, GROWTH = 1, 1024
+#: The round after which the process must hold no more descriptors than then.
+FIRST = 1
+#: After so many rounds, in which everything is used that is allocated once, its memory must not grow by more KiB.
+WARM_UP, GROWTH = 20, 1024
 
 
 def main() -> int:
@@ -26,10 +27,11 @@ def main() -> int:
     arguments = parser.parse_args()
     raise_descriptors()
     print(f'soak: {arguments.minutes} minutes, --seed {arguments.seed}', flush=True)
+    count = arguments.minutes * A_MINUTE
     try:
-        with soaking(arguments.seed, SECONDS) as rounds:
+        with soaking(arguments.seed, SECONDS, WARM_UP if count > WARM_UP else 0) as rounds:
             status = 0
-            for problem in report(rounds, arguments.minutes * A_MINUTE):
+            for problem in report(rounds, count):
                 print(f'soak: {problem}', file=sys.stderr, flush=True)
                 status = 1
     except KeyboardInterrupt:

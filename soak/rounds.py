@@ -25,8 +25,9 @@ from vaurien.records.fault_log import KEPT
 
 #: Clients of each proxy.
 WORKERS = 2
-#: The first rounds have more large exchanges than the later ones, so that later ones need no memory for the first time.
-WARM_UP = 20
+#: Seconds that an exchange may last once no fault is armed any more.
+STRAGGLING = 1
+#: Shares of large exchanges in the rounds of the warm-up, and later. They need most memory.
 SHARES = 0.1, 0.01
 
 
@@ -53,8 +54,11 @@ class Round:
 
 
 @contextmanager
-def soaking(seed: int, seconds: float) -> Iterator[Iterator[Round]]:
-    """Start all servers and one ``vaurien --server``; yield rounds of that many seconds, without end."""
+def soaking(seed: int, seconds: float, warm_up: int) -> Iterator[Iterator[Round]]:
+    """Start all servers and one ``vaurien --server``; yield rounds of that many seconds, without end.
+
+    The first *warm_up* rounds, if any, have the process allocate what it will ever need.
+    """
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='vaurien-soak-')))
         backends = _start_backends(stack, directory)
@@ -67,7 +71,7 @@ def soaking(seed: int, seconds: float) -> Iterator[Iterator[Round]]:
             for protocol in (backend, 'tcp')
         ]
         try:
-            yield _rounds(command.process.pid, targets, seed, seconds)
+            yield _rounds(command.process.pid, targets, seed, seconds, warm_up)
         finally:
             code, _, messages = command.stop()
             if code or messages:
@@ -100,13 +104,14 @@ def _create(control: Client, backend: str, protocol: str, connect: Connect, port
     return Target(name, protocol, connect, proxy, int(proxy.inspect()['listen'].rpartition(':')[2]))
 
 
-def _rounds(pid: int, targets: list[Target], seed: int, seconds: float) -> Iterator[Round]:
-    for target in targets:
-        _fill_fault_log(target)
+def _rounds(pid: int, targets: list[Target], seed: int, seconds: float, warm_up: int) -> Iterator[Round]:
+    if warm_up:
+        for target in targets:
+            _fill_fault_log(target)
     number = 0
     while True:
         number += 1
-        outcome, faults = _run_round(targets, f'{seed}/{number}', seconds, SHARES[number > WARM_UP])
+        outcome, faults = _run_round(targets, f'{seed}/{number}', seconds, SHARES[number > warm_up])
         for target in targets:
             _wait_until_idle(target.proxy)
         time.sleep(2 * INTERVAL)  # for the memory that the process returns once it is idle
@@ -155,7 +160,7 @@ def _faults_for(target: Target) -> list[Arm]:
 
 def _end_stragglers(targets: list[Target], working: list[Future[None]]) -> None:
     """Wait until all workers are done. Cut off those that wait for bytes that a toxic has dropped."""
-    deadline = time.monotonic() + clients.TIMEOUT
+    deadline = time.monotonic() + STRAGGLING
     while not all(future.done() for future in working) and time.monotonic() < deadline:
         time.sleep(0.05)
     for target in targets:

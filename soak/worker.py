@@ -14,6 +14,8 @@ from soak.faults import Record
 
 #: The most bytes of one exchange, and of a large one.
 USUAL, LARGE = 16 * 1024, 1024 * 1024
+#: Seconds between two exchanges of a client. They leave the processor to others, as the soak is part of the tests.
+PAUSE = 0.03
 
 Connect = Callable[[int], AbstractContextManager[Talk]]
 
@@ -81,7 +83,7 @@ class Worker:
                 self._failed(born, error)
             else:
                 self._compare(born, data, answer)
-            stopped.wait(0.001)
+            stopped.wait(PAUSE)
             is_worn = self._is_worn(born)
 
     def _is_worn(self, born: int) -> bool:

@@ -38,7 +38,9 @@ def breakable_server(directory: Path, *flags: str) -> Iterator[Admin]:
 
 def breakable_node(directory: Path) -> AbstractContextManager[Admin]:
     """Run a node of a cluster, which is alone and serves no key."""
-    return breakable_server(directory, '--cluster-enabled', 'yes', '--cluster-port', str(free_port()))
+    # The state of a cluster is fine whatever slot nobody serves: it takes seconds until it becomes fine again.
+    flags = '--cluster-enabled', 'yes', '--cluster-port', str(free_port()), '--cluster-require-full-coverage', 'no'
+    return breakable_server(directory, *flags)
 
 
 def port_of(admin: Admin) -> int:
@@ -137,10 +139,12 @@ def loading(admin: Admin) -> Iterator[None]:
     filler = redis.Redis(HOST, port_of(admin), db=1)
     with filler, filler.pipeline(transaction=False) as pipe:
         for i in range(2000):
-            pipe.set(str(i), 100 * 'x')
+            pipe.set(str(i), 1024 * 'x')
         pipe.execute()
+    # Between two keys it waits for 5 ms, and then looks at its connections.
+    admin.config_set('rdbcompression', 'no')
     admin.config_set('loading-process-events-interval-bytes', 1024)
-    admin.config_set('key-load-delay', 10_000)
+    admin.config_set('key-load-delay', 5_000)
     with asked(admin, 'DEBUG', 'RELOAD'):
         try:
             eventually(lambda: refuses(admin))
@@ -251,12 +255,13 @@ def take_slots(admin: Admin) -> None:
 
 @contextmanager
 def without_slots(admin: Admin) -> Iterator[None]:
-    """Have the node of a cluster serve no key."""
-    admin.execute_command('CLUSTER', 'DELSLOTSRANGE', 0, 16383)
+    """Have the node of a cluster serve next to no key: without any slot, it would be seconds until it serves again."""
+    slots = 1, 16383
+    admin.execute_command('CLUSTER', 'DELSLOTSRANGE', *slots)
     try:
         yield
     finally:
-        take_slots(admin)
+        admin.execute_command('CLUSTER', 'ADDSLOTSRANGE', *slots)
 
 
 @contextmanager
