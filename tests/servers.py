@@ -57,7 +57,8 @@ http {
     client_max_body_size 0;
     keepalive_requests 100000000;
     server {
-        listen $host:$port backlog=4096;
+        listen $host:$port$ssl backlog=4096;
+        $certificate
         root files;
         location = / { try_files /index.html =404; }
         location = /large { try_files /large.bin =404; }
@@ -152,8 +153,8 @@ def redis(directory: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def nginx(directory: Path) -> Iterator[Server]:
-    """An nginx with one worker. What it serves:
+def nginx(directory: Path, certificate: Path | None = None) -> Iterator[Server]:
+    """An nginx with one worker, which speaks TLS if it has a *certificate* (PEM, with the key). What it serves:
 
     ``/``               `INDEX`, with a length, an ETag and ranges
     ``/large``          `LARGE`, likewise
@@ -174,7 +175,10 @@ def nginx(directory: Path) -> Iterator[Server]:
     # Started as root, the worker would become nobody, who may not enter the directory.
     user = f'user {getpass.getuser()};' if os.geteuid() == 0 else ''
     config = directory / 'nginx.conf'
-    config.write_text(NGINX_CONFIG.substitute(host=HOST, port=port, user=user))
+    ssl = certificate and f'ssl_certificate {certificate}; ssl_certificate_key {certificate};'
+    config.write_text(
+        NGINX_CONFIG.substitute(host=HOST, port=port, user=user, ssl=' ssl' if ssl else '', certificate=ssl or '')
+    )
     with running([command_path('nginx'), '-p', f'{directory}/', '-c', str(config)], port, directory) as server:
         yield server
 
