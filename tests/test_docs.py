@@ -249,6 +249,7 @@ def test_config_files_are_right(page: str, tmp_path: Path) -> None:
 RUN_PAGES = {
     'README.md': 2,
     'howto.md': 7,
+    'tls.md': 1,
     'toxics.md': 1,
     'extending.md': 8,
     'howto/a-503-with-retry-after.md': 2,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import ssl
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
 from typing import Any
@@ -27,7 +30,7 @@ from vaurien.rules.behaviors import (
 from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import ToxicRule, make_toxic
 from vaurien.settings import Settings
-from vaurien.tls.authority import get_authority
+from vaurien.tls.authority import get_authority, write_ca_file
 
 #: How often `wait_for_fault` looks for a fault, in seconds.
 PAUSE = 0.005
@@ -56,24 +59,26 @@ class Proxy:
         *behavior* is a name, a text such as ``20:error,10:delay(sleep=2)``, or a list of mappings with ``name``,
         ``percent`` and options. *options* are those of behaviors, by the name of the behavior. *settings* are more
         fields of `Settings`: ``seed``, ``timeout``, ``idle_timeout``, ``keepalive``,
-        ``backlog``, ``max_links``, ``tls`` and those that begin with ``backend_tls`` and ``proxy_tls``.
+        ``backlog``, ``max_links``, and those that begin with ``tls``, ``backend_tls`` and ``proxy_tls``.
         """
         rules = read_rules(behavior)
         self._options = check_options(options or {}, rules)
-        self._thread = ProxyThread(
-            Settings(
-                proxy=_address(proxy),
-                backend=_address(backend),
-                protocol=protocol,
-                behaviors=complete_rules(rules, self._options),
-                behavior_options=self._options,
-                protocol_options={protocol: dict(protocol_options or {})},
-                **settings,
-            )
+        self._settings = Settings(
+            proxy=_address(proxy),
+            backend=_address(backend),
+            protocol=protocol,
+            behaviors=complete_rules(rules, self._options),
+            behavior_options=self._options,
+            protocol_options={protocol: dict(protocol_options or {})},
+            **settings,
         )
+        self._thread = ProxyThread(self._settings)
+        self._temporary_ca_file: str | None = None
 
     def start(self) -> Proxy:
         """Listen, and return once clients can connect. Raise `OSError` if the address cannot be listened on."""
+        if self._settings.tls_ca_file is not None:
+            write_ca_file(self._settings.tls_ca_file)
         self._thread.start()
         return self
 
@@ -83,7 +88,11 @@ class Proxy:
         Nor does a call in a child of a fork: the proxy runs in the parent. A rule whose `match` has fitted no request
         is a warning in the log.
         """
+        is_here = self._thread.is_running
         self._thread.stop()
+        if is_here and self._temporary_ca_file is not None:
+            Path(self._temporary_ca_file).unlink(missing_ok=True)
+            self._temporary_ca_file = None
 
     def __enter__(self) -> Proxy:
         return self.start()
@@ -110,6 +119,24 @@ class Proxy:
         Raise `ConfigError` if the package for it is not installed.
         """
         return get_authority().pem.decode()
+
+    @property
+    def ca_file(self) -> str:
+        """The path of a file with that certificate. It is ``tls_ca_file``, or else one that `stop` removes.
+
+        Raise `ConfigError` if the package for it is not installed.
+        """
+        if self._settings.tls_ca_file is not None:
+            return self._settings.tls_ca_file
+        return self._thread.call(lambda server: self._find_ca_file())  # one at a time: there is one file
+
+    def _find_ca_file(self) -> str:
+        if self._temporary_ca_file is None:
+            pem = self.ca_pem.encode()
+            descriptor, self._temporary_ca_file = tempfile.mkstemp(prefix='vaurien-ca-', suffix='.pem')
+            with os.fdopen(descriptor, 'wb') as file:
+                file.write(pem)
+        return self._temporary_ca_file
 
     def ssl_context(self) -> ssl.SSLContext:
         """Return a context for clients, which believes that authority and nobody else. Raise `ConfigError`."""

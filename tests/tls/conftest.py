@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import servers
+from tests.servers import Server
 from tests.tls.legs import AUTHORITY, LEAF
 from vaurien.tls.authority import get_authority
 
@@ -20,3 +23,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     LEAF.private_key_and_cert_chain_pem.write_to_path(path / 'own.pem')
     (path / 'proxy.pem').write_bytes(get_authority().pem)
     return path
+
+
+@pytest.fixture(scope='session')
+def https_server(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Iterator[Server]:
+    """An nginx that speaks TLS; `servers.nginx` lists what it serves."""
+    with servers.nginx(tmp_path_factory.mktemp('https'), files / 'own.pem') as server:
+        yield server

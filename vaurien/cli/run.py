@@ -6,7 +6,6 @@ import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gevent
@@ -19,7 +18,6 @@ from vaurien.cli.flags import parse
 from vaurien.config.reload import Reloader
 from vaurien.console import log
 from vaurien.console.background import in_background
-from vaurien.console.files import writing
 from vaurien.console.limits import raise_descriptors
 from vaurien.console.output import print_line
 from vaurien.console.signals import on_hangup_in_loop, on_signals_in_loop
@@ -31,7 +29,7 @@ from vaurien.records.status import ProxyStatus
 from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import format_toxic
 from vaurien.settings import AUTO, ONLY, REFUSE, ProxySettings, Settings
-from vaurien.tls.authority import get_authority
+from vaurien.tls.authority import write_ca_file
 
 if TYPE_CHECKING:
     from vaurien.control.server import ControlServer
@@ -71,8 +69,7 @@ def serve(settings: Settings, read_again: Callable[[], Settings] | None = None) 
     ended = Event()
     with on_signals_in_loop(ended.set), reloading(Reloader(proxies, settings), read_again, ended.set):
         if settings.tls_ca_file is not None:
-            with writing(settings.tls_ca_file):
-                Path(settings.tls_ca_file).write_bytes(get_authority().pem)
+            write_ca_file(settings.tls_ca_file)
         gc.freeze()  # a collection that walks all modules would keep every link waiting
         proxies.start()
         memory = MemoryWatch(gevent.get_hub().loop, proxies.values)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from vaurien.console.files import writing
 from vaurien.errors import ConfigError
 from vaurien.plugins.handshake import Problem
 from vaurien.tls.certificates import Certificate
@@ -65,3 +67,9 @@ class Authority:
 def get_authority() -> Authority:
     """Return the authority of this process, made when it is first asked for."""
     return Authority()
+
+
+def write_ca_file(path: str) -> None:
+    """Write the certificate of the authority to a file, for clients that want one. Raise `ConfigError`."""
+    with writing(path):
+        Path(path).write_bytes(get_authority().pem)
