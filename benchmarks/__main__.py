@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
-from benchmarks import connections, contenders, loads, machine, measure, table
+from benchmarks import certificates, connections, contenders, loads, machine, measure, table
 from benchmarks.contenders import Contender
 from benchmarks.process import BenchError
 from benchmarks.results import Results, Sample
@@ -77,6 +77,7 @@ def start_backends(stack: ExitStack, names: set[str]) -> dict[str, Server]:
     starters: dict[str, Callable[[Path], AbstractContextManager[Server]]] = {
         'redis': servers.redis,
         'nginx': servers.nginx,
+        'nginx with TLS': lambda directory: servers.nginx(directory / 'tls', certificates.certificate()),
         'iperf3': loads.iperf3_server,
         'memcached': servers.memcached,
         'mariadb': servers.mariadb,

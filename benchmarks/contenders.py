@@ -14,6 +14,7 @@ from typing import Any
 
 import requests
 
+from benchmarks import certificates
 from benchmarks.process import BenchError, listening
 from tests.servers import SEARCH_PATH, Server, free_port
 
@@ -35,8 +36,8 @@ defaults
     timeout client 1m
     timeout server 1m
 listen bench
-    bind 127.0.0.1:{port} backlog 4096
-    server backend {backend}
+    bind 127.0.0.1:{port} backlog 4096{client_side}
+    server backend {backend}{backend_side}
 """
 
 
@@ -65,8 +66,11 @@ def direct(backend: Server) -> Iterator[Endpoint]:
 
 
 @contextmanager
-def haproxy(backend: Server, mode: str, spliced: bool = False) -> Iterator[Endpoint]:
-    """Run HAProxy with one thread and its defaults. *spliced* forces `splice` both ways, with pipes of 1 MiB."""
+def haproxy(backend: Server, mode: str, spliced: bool = False, encrypted: bool = False) -> Iterator[Endpoint]:
+    """Run HAProxy with one thread and its defaults. *spliced* forces `splice` both ways, with pipes of 1 MiB.
+
+    If *encrypted*, both sides are TLS.
+    """
     port = free_port()
     config = HAPROXY_CONFIG.format(
         mode=mode,
@@ -74,6 +78,8 @@ def haproxy(backend: Server, mode: str, spliced: bool = False) -> Iterator[Endpo
         backend=backend.address,
         pipe_bytes=1048576 if spliced else 65536,
         options='option splice-request\n    option splice-response' if spliced else '',
+        client_side=f' ssl crt {certificates.certificate()}' if encrypted else '',
+        backend_side=f' ssl verify required ca-file {certificates.authority()}' if encrypted else '',
     )
     with tempfile.NamedTemporaryFile('w', suffix='.cfg') as file:
         file.write(config)
@@ -83,11 +89,14 @@ def haproxy(backend: Server, mode: str, spliced: bool = False) -> Iterator[Endpo
 
 
 @contextmanager
-def vaurien(backend: Server, flags: tuple[str, ...]) -> Iterator[Endpoint]:
-    """Run the installed command ``vaurien``."""
+def vaurien(backend: Server, flags: tuple[str, ...], encrypted: bool = False) -> Iterator[Endpoint]:
+    """Run the installed command ``vaurien``. If *encrypted*, both sides are TLS."""
     port = free_port()
     command = [str(Path(sysconfig.get_path('scripts'), 'vaurien'))]
     command += ['--proxy', f'127.0.0.1:{port}', '--backend', backend.address, *flags]
+    if encrypted:
+        command += ['--proxy-tls', str(certificates.certificate())]
+        command += ['--backend-tls', '--backend-tls-ca', str(certificates.authority())]
     with listening(command, port) as pid:
         yield Endpoint(port, pid, backend)
 
@@ -112,8 +121,8 @@ def _find(command: str) -> str:
     return path
 
 
-def _vaurien(name: str, *flags: str, delay: float = 0.0) -> Contender:
-    return Contender(f'vaurien {name}', partial(vaurien, flags=flags), delay)
+def _vaurien(name: str, *flags: str, delay: float = 0.0, encrypted: bool = False) -> Contender:
+    return Contender(f'vaurien {name}', partial(vaurien, flags=flags, encrypted=encrypted), delay)
 
 
 def _toxiproxy(name: str, kind: str, stream: str, delay: float = 0.0, **attributes: int) -> Contender:
@@ -167,6 +176,10 @@ VAURIEN_DELAY = _vaurien(
 VAURIEN_LATENCY = _vaurien('50 ms latency', '--toxic', f'latency(latency={1000 * DELAY:g})', delay=DELAY)
 VAURIEN_BANDWIDTH = _vaurien('bandwidth', '--toxic', f'bandwidth(rate={RATE_KB})@upstream')
 VAURIEN_SLICER = _vaurien('slicer', '--toxic', f'slicer(average_size={SLICE})@upstream')
+HAPROXY_TLS_TCP = Contender('HAProxy tcp, TLS', partial(haproxy, mode='tcp', encrypted=True))
+HAPROXY_TLS_HTTP = Contender('HAProxy http, TLS', partial(haproxy, mode='http', encrypted=True))
+VAURIEN_TLS_TCP = _vaurien('tcp, TLS', encrypted=True)
+VAURIEN_TLS_HTTP_ARMED = _vaurien('http, TLS, armed', '--protocol', 'http', *ARMED, encrypted=True)
 TOXIPROXY = Contender('Toxiproxy', toxiproxy)
 TOXIPROXY_LATENCY = _toxiproxy('50 ms latency', 'latency', 'downstream', delay=DELAY, latency=int(1000 * DELAY))
 TOXIPROXY_BANDWIDTH = _toxiproxy('bandwidth', 'bandwidth', 'upstream', rate=RATE_KB)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from benchmarks.contenders import Contender, Endpoint
@@ -19,12 +20,17 @@ KIB = 'KiB per idle link'
 
 def idle_links(contender: Contender, endpoint: Endpoint, seconds: float) -> Outcome:
     """Open links, send one request on each, and measure by how much the memory of the proxy has grown."""
+    return measure_growth(endpoint, lambda stack, count: _open(stack, endpoint.port, count))
+
+
+def measure_growth(endpoint: Endpoint, open_links: Callable[[ExitStack, int], None]) -> Outcome:
+    """Measure by how much the memory of the proxy grows with what *open_links* puts that many of on a stack."""
     if endpoint.pid is None:
         raise BenchError('there is no proxy')
     with ExitStack() as stack:
-        _open(stack, endpoint.port, WARM_UP)
+        open_links(stack, WARM_UP)
         before = resident_kib(endpoint.pid)
-        _open(stack, endpoint.port, LINKS)
+        open_links(stack, LINKS)
         time.sleep(0.2)  # let the proxy finish what it does after the last reply
         grown = resident_kib(endpoint.pid) - before
     return Outcome(LINKS, {KIB: grown / LINKS})

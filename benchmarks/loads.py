@@ -80,12 +80,12 @@ def ping_pong(contender: Contender, endpoint: Endpoint, seconds: float) -> Outco
     return Outcome(len(spent), {RATE: len(spent) / seconds, P50: statistics.median(spent) * 1e3})
 
 
-def wrk(contender: Contender, endpoint: Endpoint, seconds: float, *, keep_alive: bool) -> Outcome:
+def wrk(contender: Contender, endpoint: Endpoint, seconds: float, *, keep_alive: bool, scheme: str = 'http') -> Outcome:
     """Send requests to nginx on 50 connections with wrk. Without *keep_alive*, each connection serves one request."""
     flags = ['-t', '1', '-c', '50', '-d', f'{max(1, round(seconds))}s', '--latency']
     if not keep_alive:
         flags += ['-H', 'Connection: close']
-    output = _run('wrk', seconds, *flags, f'http://127.0.0.1:{endpoint.port}/')
+    output = _run('wrk', seconds, *flags, f'{scheme}://127.0.0.1:{endpoint.port}/')
     if failures := re.search(r'Non-2xx.*|Socket errors.*', output):
         raise BenchError(f'wrk: {failures[0]}')
     latency, unit = _search(r'50%\s+([\d.]+)(us|ms|s)', output)

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import connections, contenders as c, delays, idle, loads
+from benchmarks import connections, contenders as c, delays, encrypted, idle, loads
 
 CPU_REQUEST = 'CPU µs per request'
 CPU_GB = 'CPU s per GB'
@@ -78,6 +78,8 @@ _HTTP = (
 _BULK = (c.DIRECT, c.HAPROXY_TCP, c.HAPROXY_SPLICED, c.VAURIEN_TCP, c.TOXIPROXY)
 _SINGLE = (c.DIRECT, c.HAPROXY_TCP, c.VAURIEN_TCP, c.VAURIEN_REDIS_ARMED, c.TOXIPROXY)
 _IDLE = (c.HAPROXY_TCP, c.VAURIEN_TCP, c.VAURIEN_REDIS_ARMED, c.VAURIEN_LATENCY, c.TOXIPROXY)
+_TLS = (c.DIRECT, c.HAPROXY_TLS_TCP, c.HAPROXY_TLS_HTTP, c.VAURIEN_TLS_TCP, c.VAURIEN_TLS_HTTP_ARMED)
+_TLS_IDLE = (c.HAPROXY_TLS_TCP, c.VAURIEN_TLS_TCP, c.VAURIEN_TLS_HTTP_ARMED)
 _DELAY = (c.DIRECT, c.VAURIEN_DELAY, c.VAURIEN_LATENCY, c.TOXIPROXY_LATENCY)
 _SLOW = (c.DIRECT, c.VAURIEN_BANDWIDTH, c.TOXIPROXY_BANDWIDTH)
 _SLICED = (c.DIRECT, c.VAURIEN_SLICER, c.TOXIPROXY_SLICER)
@@ -89,6 +91,10 @@ _GET_MISS = partial(loads.closed_loop, request=b'get k\r\n', reply=b'END\r\n', c
 def _redis(name: str, clients: int, pipeline: int, nominal_rate: int) -> Scenario:
     load = partial(loads.redis_benchmark, clients=clients, pipeline=pipeline, nominal_rate=nominal_rate)
     return Scenario(name, 'redis', load, _REDIS, CPU_REQUEST, CPU_REQUEST, c.HAPROXY_TCP)
+
+
+def _tls(name: str, load: loads.Load, cpu: str = CPU_REQUEST) -> Scenario:
+    return Scenario(name, 'nginx with TLS', load, _TLS, cpu, cpu, c.HAPROXY_TLS_TCP)
 
 
 def _http(name: str, keep_alive: bool) -> Scenario:
@@ -121,6 +127,12 @@ SCENARIOS = (
     _bulk('upload through bandwidth', reverse=False, contenders=_SLOW),
     _bulk('upload through slicer', reverse=False, contenders=_SLICED),
     Scenario('idle links', 'redis', idle.idle_links, _IDLE, '', idle.KIB, c.HAPROXY_TCP),
+    _tls('TLS keep-alive', partial(loads.wrk, keep_alive=True, scheme='https')),
+    _tls('TLS connection per request', partial(encrypted.open_sessions, resumed=False)),
+    _tls('TLS session resumed per request', partial(encrypted.open_sessions, resumed=True)),
+    _tls('TLS upload', encrypted.upload, CPU_GB),
+    _tls('TLS download', encrypted.download, CPU_GB),
+    Scenario('TLS idle links', 'nginx with TLS', encrypted.idle_sessions, _TLS_IDLE, '', idle.KIB, c.HAPROXY_TLS_TCP),
     Scenario('delay', 'redis', delays.delay_error, _DELAY, CPU_REQUEST, delays.P99_ERROR, c.DIRECT),
     Scenario('tcpgoon', 'tcpgoon', connections.open_many, (c.DIRECT,), '', connections.SECONDS, c.DIRECT),
 )
@@ -143,6 +155,13 @@ TARGETS = (
     Target('download', c.VAURIEN_TCP, 1.3, c.HAPROXY_SPLICED, CPU_GB),
     Target('idle links', c.VAURIEN_TCP, 4.0, column=idle.KIB),
     Target('idle links', c.VAURIEN_LATENCY, 8.0, column=idle.KIB),
+    Target('TLS keep-alive', c.VAURIEN_TLS_TCP, 1.6, c.HAPROXY_TLS_TCP),
+    Target('TLS keep-alive', c.VAURIEN_TLS_HTTP_ARMED, 1.6, c.HAPROXY_TLS_HTTP),
+    Target('TLS connection per request', c.VAURIEN_TLS_TCP, 1.3, c.HAPROXY_TLS_TCP),
+    Target('TLS session resumed per request', c.VAURIEN_TLS_TCP, 1.3, c.HAPROXY_TLS_TCP),
+    Target('TLS upload', c.VAURIEN_TLS_TCP, 1.5, c.HAPROXY_TLS_TCP, CPU_GB),
+    Target('TLS download', c.VAURIEN_TLS_TCP, 1.5, c.HAPROXY_TLS_TCP, CPU_GB),
+    Target('TLS idle links', c.VAURIEN_TLS_TCP, 60.0, column=idle.KIB),
     Target('delay', c.VAURIEN_DELAY, 1.0, column=delays.P99_ERROR),
     Target('delay', c.VAURIEN_LATENCY, 2.0, column=delays.P99_ERROR),
     Target('delay', c.VAURIEN_LATENCY, 0.8, c.TOXIPROXY_LATENCY),
