@@ -140,10 +140,13 @@ class TLSSocket:
 
     def _decipher(self, buffer: memoryview) -> int:
         read: Callable[[int, memoryview], int] = self._session.read  # type: ignore[assignment]  # no bytearray is needed
+        incoming, pending = self._incoming, self._session.pending
         size, got = len(buffer), 0
         try:
             while count := read(size - got, buffer[got:]):
                 got += count
+                if not (incoming.pending or pending()):  # else OpenSSL would have to say so by an exception
+                    return got
             self._ends = True
         except ssl.SSLWantReadError:
             return got

@@ -119,9 +119,12 @@ class BackendLeg:
         return self._contexts.find(key, partial(self._make, key))
 
     def remember(self, session: ssl.SSLObject) -> None:
-        """Have the next link go on with what *session* has agreed on, which saves most of the handshake."""
-        if session.session is not None:
-            self.sessions[session.context] = session.session
+        """Have the next link go on with what *session* has agreed on, which saves most of the handshake.
+
+        One that goes on with an earlier one adds nothing, and to ask for it takes as long as a handshake.
+        """
+        if not session.session_reused and (found := session.session) is not None:
+            self.sessions[session.context] = found
 
     def _make(self, protocols: Sequence[str]) -> ssl.SSLContext:
         settings = self._settings
