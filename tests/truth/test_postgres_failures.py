@@ -98,7 +98,7 @@ def while_it_sleeps(statement: str) -> Cause:
     @contextmanager
     def cause(admin: Admin, pid: int) -> Iterator[None]:
         def act() -> None:
-            admin.wait("state = 'active' AND query LIKE '%%pg_sleep%%'", pid)
+            admin.wait("wait_event = 'PgSleep'", pid)  # a driver may have it prepared first
             admin.ask(statement, pid)
 
         with ThreadPoolExecutor(1) as pool:
