@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import servers
+from tests.behaviors.mail import Mailbox, mail_server
 from tests.servers import Server
 from tests.tls.legs import AUTHORITY, LEAF
 from vaurien.tls.authority import get_authority
@@ -30,3 +31,10 @@ def https_server(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Itera
     """An nginx that speaks TLS; `servers.nginx` lists what it serves."""
     with servers.nginx(tmp_path_factory.mktemp('https'), files / 'own.pem') as server:
         yield server
+
+
+@pytest.fixture(scope='session')
+def mailbox() -> Iterator[Mailbox]:
+    """A mail server that does not speak TLS."""
+    with mail_server() as mailbox:
+        yield mailbox

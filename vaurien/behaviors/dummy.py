@@ -23,6 +23,8 @@ class Dummy(Configurable):
     name = 'dummy'
     #: Its options that are for handshakes of TLS: a rule with one of them is for no request.
     of_handshakes: ClassVar[Sequence[str]] = ()
+    #: Its options that are for what comes after a handshake, inside TLS.
+    inside_tls: ClassVar[Sequence[str]] = ()
     #: For which exchanges it is, counted over all links from when it was armed.
     options: ClassVar[Mapping[str, Option]] = LIMITS
 

@@ -12,9 +12,10 @@ from typing import Any, Protocol
 from gevent import Timeout
 
 from vaurien.engine.stream import Stream
+from vaurien.engine.tls_socket import TLSSocket
 from vaurien.engine.traffic import TrafficLink
 from vaurien.framing.error_reply import ErrorReply
-from vaurien.plugins.end import End
+from vaurien.plugins.end import Damage, End
 
 #: Seconds of silence after which a peer that was answered, and may have more to send, is not waited for any longer; and
 #: for how many seconds it is listened to at most. Both are those of nginx: lingering_timeout and lingering_time.
@@ -171,6 +172,27 @@ class LinkEnd(End):
         self._outbound.end()
         self._linger(lambda: False)  # closing with bytes unread would reset the connection: the reply might be lost
         self.close()
+
+    @property
+    def is_secure(self) -> bool:
+        return isinstance(self._inbound.source, TLSSocket)
+
+    def end_session(self, damage: Damage, data: bytes = b'') -> None:
+        outbound = self._outbound
+        self._await_clear()
+        if isinstance(outbound.sink, TLSSocket):
+            outbound.sink.damage(damage)
+        self.sendall(data)
+        if damage != 'bad-mac' or not data:  # which the client has to complain of
+            outbound.end()
+        self._await_clear()
+        self._linger(lambda: False)
+        self.close()
+
+    def _await_clear(self) -> None:
+        """Wait until everything that was sent on has left."""
+        while not (self._outbound.is_clear or self._link.closed):
+            self._link.wait()
 
     def _linger(self, is_over: Callable[[], bool]) -> None:
         """Drop what the client sends, until *is_over* says so or it has nothing more to send; but not for long."""

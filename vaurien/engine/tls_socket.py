@@ -14,6 +14,8 @@ from contextlib import suppress
 from socket import MSG_PEEK, SO_LINGER
 from typing import Any
 
+from vaurien.plugins.end import Damage
+from vaurien.tls.damage import DamagedRecords
 from vaurien.tls.session import Session, explain
 
 logger = logging.getLogger(__name__)
@@ -69,7 +71,8 @@ class TLSSocket:
         *on_received* is called once, when something has arrived: a server gives its tickets behind the handshake.
         """
         self._sock = sock
-        self._session, self._incoming, self._outgoing = session.tls, session.incoming, session.outgoing
+        self._session, self._incoming = session.tls, session.incoming
+        self._outgoing: ssl.MemoryBIO | DamagedRecords = session.outgoing
         self._loop = loop
         self._cipher = cipher
         self._label = label
@@ -157,9 +160,10 @@ class TLSSocket:
             if self._twin is not None:
                 self._twin.cut()
         except ssl.SSLError as error:
-            if not self._is_cut:  # else the peer complains of that
+            if not self._is_cut:
                 logger.warning('%s: TLS: %s', self._label, explain(error))
-            raise
+                raise
+            self._ends = True  # the peer complains of that
         if got:
             self._read_again()
         return got
@@ -216,6 +220,12 @@ class TLSSocket:
     def cut(self) -> None:
         """Have the connection end without ``close_notify``: to the peer, the session is cut short."""
         self._is_cut = True
+
+    def damage(self, damage: Damage) -> None:
+        """Have the session end with that *damage*: to what is sent next, or, if nothing is, to its end alone."""
+        self.cut()
+        if damage != 'truncate' and isinstance(self._outgoing, ssl.MemoryBIO):
+            self._outgoing = DamagedRecords(self._outgoing, damage)
 
     def shutdown(self, how: int) -> None:
         """Tell the peer that no more will come: end the session, and then this direction of the connection."""

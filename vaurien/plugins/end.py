@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from vaurien.framing.error_reply import ErrorReply
+
+#: How a session of TLS ends that breaks off: without ``close_notify``, in the middle of a record, or with a record that
+#: has one bit changed.
+Damage = Literal['truncate', 'half-record', 'bad-mac']
 
 
 class End(ABC):
@@ -61,6 +65,18 @@ class End(ABC):
         dropped, but not for ever: then the link is closed.
 
         Send nothing to a client that asked for no reply, unless the reply says that it is sent all the same.
+        """
+
+    @property
+    @abstractmethod
+    def is_secure(self) -> bool:
+        """Whether TLS is spoken with this peer by now."""
+
+    @abstractmethod
+    def end_session(self, damage: Damage, data: bytes = b'') -> None:
+        """Send the client *data* as the last of its session of TLS, which ends with that *damage*; close the link.
+
+        Of more data than one record holds, ``half-record`` and ``bad-mac`` send the first record alone.
         """
 
     @abstractmethod
