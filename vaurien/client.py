@@ -14,6 +14,7 @@ import msgspec
 from vaurien.address import Address
 from vaurien.console.values import has_more_values
 from vaurien.errors import AddressError, AnswerError, ConfigError, ControlError, UnreachableError, find_reason
+from vaurien.plugins.options import did_you_mean
 from vaurien.plugins.registry import NAME
 from vaurien.records.faults import Fault
 from vaurien.web.ask import Answer, ask
@@ -195,19 +196,22 @@ class Client:
         return self._call('GET', '/proxies')
 
     def create_proxy(
-        self, name: str, listen: str, upstream: str, protocol: str = 'tcp', enabled: bool = True
+        self, name: str, listen: str, upstream: str, protocol: str = 'tcp', enabled: bool = True, **tls: str | bool
     ) -> Client:
         """Create a proxy that listens on *listen* in front of *upstream*, each ``host:port``; return a client of it.
 
         Port 0 takes a free port: ``client.inspect()['listen']`` says which. A proxy that is not *enabled* does not
-        listen yet.
+        listen yet. *tls* are its settings of TLS: ``tls='auto', backend_tls_ca=Path('ca.pem').read_text()``.
+        Certificates and keys are text in PEM, because the process reads no file for a request.
         """
         quote_name(name)  # raises now, before there is a proxy that no path leads to
+        if tls:
+            _check_tls(tls)
         try:
             Address.parse(upstream)
         except AddressError as error:  # the API, like Toxiproxy, would only fail when a client connects
             raise error.within('upstream') from None
-        body = {'name': name, 'listen': listen, 'upstream': upstream, 'protocol': protocol, 'enabled': enabled}
+        body = {'name': name, 'listen': listen, 'upstream': upstream, 'protocol': protocol, 'enabled': enabled, **tls}
         self._call('POST', '/proxies', body)
         return self.proxy(name)
 
@@ -250,6 +254,16 @@ def _check_attributes(type_: str, attributes: dict[str, Any]) -> dict[str, Any]:
     from vaurien.toxics import Toxic  # late: it looks for installed plug-ins
 
     return Toxic.get(type_).check(attributes) if type_ in Toxic.names() else attributes
+
+
+def _check_tls(tls: Mapping[str, str | bool]) -> None:
+    """Raise `ConfigError` for a setting of TLS that there is not. The API, like Toxiproxy, would ignore it."""
+    from vaurien.settings import TLSSettings  # late: with it come all behaviors and protocols
+
+    for field in tls.keys() - set(TLSSettings.__struct_fields__):
+        raise ConfigError(
+            f'there is no such setting, {did_you_mean(field, list(TLSSettings.__struct_fields__))}', field
+        )
 
 
 def send(

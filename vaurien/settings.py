@@ -33,15 +33,23 @@ TLSVersion = Literal['1.2', '1.3']
 ONLY = 'vaurien'
 
 
+def is_pem(value: str) -> bool:
+    """Return whether *value* is text in PEM itself, not the path of a file that has it."""
+    return '-----BEGIN ' in value
+
+
 class TLSSettings(msgspec.Struct, kw_only=True, frozen=True):
-    """What a proxy does of TLS: to its clients, and to its backend. All values that name a file are paths."""
+    """What a proxy does of TLS: to its clients, and to its backend.
+
+    Certificates, keys and authorities are paths of files in PEM, or the text of such a file: see `is_pem`.
+    """
 
     #: ``auto``: both legs are TLS, and clients are shown certificates that are made for them. ``refuse``: clients that
     #: ask for TLS inside the protocol do not get it.
     tls: Literal['auto', 'refuse'] | None = None
     #: Whether TLS begins with the first byte, or inside the protocol; None: as is usual for protocol and port.
     tls_mode: Literal['implicit', 'upgrade'] | None = None
-    #: ``auto``, ``CERT.pem`` or ``CERT.pem:KEY.pem``: what clients are shown.
+    #: ``auto``, ``CERT.pem`` or ``CERT.pem:KEY.pem``: what clients are shown. Text in PEM has both.
     proxy_tls: str | None = None
     #: The authorities one of which has to have signed the certificate that each client is asked for.
     proxy_tls_client_ca: str | None = None
@@ -70,8 +78,9 @@ class TLSSettings(msgspec.Struct, kw_only=True, frozen=True):
         return self.backend_tls or self.tls == AUTO
 
     def split_certificate(self) -> tuple[str, str | None]:
-        """Return the files that `client_leg` names: the certificate, and its key if that is in another one."""
-        cert, _, key = (self.client_leg or '').partition(':')
+        """Return what `client_leg` names: the certificate, and its key if that is in another file."""
+        shown = self.client_leg or ''
+        cert, _, key = (shown, '', '') if is_pem(shown) else shown.partition(':')
         return cert, key or None
 
 

@@ -36,7 +36,7 @@ def refused(*argv: str) -> str:
 
 
 def test_nothing() -> None:
-    assert parse([]) == (Settings(), (), False, None)
+    assert parse([])[:4] == (Settings(), (), False, None)
 
 
 def test_the_first_example() -> None:
@@ -203,7 +203,7 @@ def test_classic_flags_are_ignored(given: list[str]) -> None:
     ]
     assert len(every) == 31
     for flag in every:
-        assert parse([flag, *given]) == (Settings(), (flag,), False, None)
+        assert parse([flag, *given])[:4] == (Settings(), (flag,), False, None)
     assert not any(flag in make_parser().format_help() for flag in every)
 
 

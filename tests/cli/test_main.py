@@ -40,10 +40,22 @@ def assert_refused(result: subprocess.CompletedProcess[str], said: str, status: 
         ('--behavior 20:eror', "--behavior: unknown behavior 'eror', did you mean 'error'?"),
         ('--behavior-delay-sleep soon', '--behavior-delay-sleep: expected float'),
         ('--backend localhost', "--backend: 'localhost' is not an address"),
+        ('--proxy-tls /nowhere', '--proxy-tls: cannot read /nowhere: No such file'),
+        ('--protocol redis --tls-mode upgrade', '--tls-mode: redis has no requests for TLS'),
     ],
 )
 def test_mistakes_in_flags(line: str, said: str) -> None:
     assert_refused(call(run_here, *line.split()), said)
+
+
+def test_a_mistake_that_is_found_late_has_the_line_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / 'vaurien.ini'
+    path.write_text('[vaurien]\nbackend-tls = yes\nbackend-tls-ca = /a\n[proxy:x]\nbackend-tls-ca = /b\n')
+    said = f'{path}:5: proxy.x.backend-tls-ca: cannot read /b: No such file'
+    assert_refused(call(run_here, '--config', str(path)), said)
+    path.write_text('[vaurien]\nbackend-tls-ca = /a\n[proxy:x]\nbackend-tls = yes\n')
+    said = f'{path}:2: vaurien.backend-tls-ca: cannot read /a: No such file'
+    assert_refused(call(run_here, '--config', str(path)), said)
 
 
 @pytest.mark.parametrize(

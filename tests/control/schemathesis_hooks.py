@@ -5,13 +5,17 @@ from __future__ import annotations
 import itertools
 import os
 import socket
+from contextlib import suppress
 from typing import Any
 
+import msgspec
 import requests
 import schemathesis
 
 from tests.behaviors.waiting import eventually
 from tests.servers import HOST, TIMEOUT
+from vaurien.errors import ConfigError
+from vaurien.toxiproxy.fields import TLSFields
 
 #: The proxy that is there at the start, and stays.
 PROXY = 'vaurien'
@@ -55,11 +59,24 @@ def restrain(body: dict[str, Any], *, creates: bool) -> None:
     """Let a proxy listen on a free port of loopback, whatever text it has; what is no text is to be refused."""
     if creates and body.get('listen') is None:
         body['listen'] = ''
-    for key, value in body.items():
+    for key, value in list(body.items()):
+        if is_tls(key, value):
+            del body[key]
         if key.lower() == 'listen' and isinstance(value, str):
             body[key] = f'{HOST}:0'
         if key == 'backend' and isinstance(value, str) and ':' in value:
             body[key] = os.environ[BACKEND]
+
+
+def is_tls(key: str, value: Any) -> bool:
+    """Whether that is a setting of TLS which may be right. A schema cannot say which go together, nor what is a key."""
+    field = key.lower()
+    if value is None or field not in TLSFields.__struct_fields__ or field == 'tls_keylog':
+        return False
+    with suppress(msgspec.ValidationError, ConfigError):
+        msgspec.convert({field: value}, TLSFields).refuse_files()
+        return True
+    return False
 
 
 def open_link() -> int:

@@ -99,6 +99,9 @@ def test_keys_are_logged(tmp_path: Path) -> None:
         ({'tls': 'auto', 'tls_min': '1.3', 'tls_max': '1.2'}, 'tls_min: it is higher than tls_max'),
         ({'tls': 'auto', 'tls_keylog': '/nowhere/keys'}, 'tls_keylog: cannot write /nowhere/keys: No such file'),
         ({'tls': 'auto', 'backend_tls_ca': '/nowhere'}, 'backend_tls_ca: cannot read /nowhere: No such file'),
+        ({'tls': 'auto', 'backend_tls_name': 'a..b'}, 'backend_tls_name: it is not the name of a machine'),
+        ({'tls': 'auto', 'backend_tls_name': 'a\0b'}, 'backend_tls_name: it is not the name of a machine'),
+        ({'tls': 'auto', 'backend_tls_name': ''}, 'backend_tls_name: it is not the name of a machine'),
         ({'proxy_tls': '/nowhere:/key'}, 'proxy_tls: cannot read /nowhere: No such file'),
     ],
 )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from types import NoneType
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
-from vaurien.config.build import SERVER_PORT, build
+from vaurien.config.build import SERVER_PORT, build, locate
 from vaurien.config.keys import CLASSIC, REGISTRIES, SETTINGS
 from vaurien.config.source import Sections, Source, make_source, read, register
 from vaurien.console.parser import Parser
@@ -120,7 +120,9 @@ class Arguments(NamedTuple):
     ignored: tuple[str, ...]
     demo: bool
     #: Reads the files again, while the event loop goes on, and returns the settings. None: there is no file.
-    read_again: Callable[[], Settings] | None = None
+    read_again: Callable[[], Settings] | None
+    #: Returns an error about a setting of a proxy, by its name, with the flag or the line of a file that has it.
+    locate: Callable[[ConfigError, str], ConfigError]
 
 
 def parse(argv: Sequence[str]) -> Arguments:
@@ -138,7 +140,13 @@ def parse(argv: Sequence[str]) -> Arguments:
         return build(*environment, *([] if path is None else [_read_aside(path)]), flags)
 
     has_file = path is not None or 'toxiproxy-config' in flags.sections.get('vaurien', {})
-    return Arguments(build(*sources), ignored, given.demo, read_again if has_file else None)
+    return Arguments(
+        build(*sources),
+        ignored,
+        given.demo,
+        read_again if has_file else None,
+        lambda error, proxy: locate(error, proxy, sources),
+    )
 
 
 def _read_aside(path: str) -> Source:

@@ -14,7 +14,7 @@ from gevent.pool import Group
 
 from vaurien import __version__
 from vaurien.address import Address
-from vaurien.cli.flags import parse
+from vaurien.cli.flags import Arguments, parse
 from vaurien.config.reload import Reloader
 from vaurien.console import log
 from vaurien.console.background import in_background
@@ -24,7 +24,7 @@ from vaurien.console.signals import on_hangup_in_loop, on_signals_in_loop
 from vaurien.engine.memory import MemoryWatch
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
-from vaurien.errors import StartError
+from vaurien.errors import ConfigError, StartError
 from vaurien.records.status import ProxyStatus
 from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import format_toxic
@@ -49,7 +49,7 @@ def run(argv: Sequence[str]) -> int:
         log.set_up(arguments.settings.log_level, arguments.settings.log_output)
         if arguments.ignored:
             logger.warning('ignored, without meaning since version 2: %s', ', '.join(arguments.ignored))
-        return serve(arguments.settings, arguments.read_again)
+        return serve(arguments)
 
 
 def show_demo() -> int:
@@ -59,15 +59,13 @@ def show_demo() -> int:
     return demo.main()
 
 
-def serve(settings: Settings, read_again: Callable[[], Settings] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM, and return 0; raise `ConfigError`, `StartError`.
-
-    After SIGHUP, settings are *read_again*.
-    """
-    proxies = Proxies(settings.each_proxy, settings.defaults)
+def serve(arguments: Arguments) -> int:
+    """Serve until SIGINT or SIGTERM, and return 0; raise `ConfigError`, `StartError`."""
+    settings = arguments.settings
+    proxies = make_proxies(arguments)
     raise_descriptors()  # a link takes two, and the usual limit is 1024
     ended = Event()
-    with on_signals_in_loop(ended.set), reloading(Reloader(proxies, settings), read_again, ended.set):
+    with on_signals_in_loop(ended.set), reloading(Reloader(proxies, settings), arguments.read_again, ended.set):
         if settings.tls_ca_file is not None:
             write_ca_file(settings.tls_ca_file)
         gc.freeze()  # a collection that walks all modules would keep every link waiting
@@ -83,6 +81,17 @@ def serve(settings: Settings, read_again: Callable[[], Settings] | None = None) 
     for proxy in proxies.values():
         print_line(summarize(proxy.status(), proxy.report_rules(), alone=settings.proxies is None))
     return 0
+
+
+def make_proxies(arguments: Arguments) -> Proxies:
+    """Return the proxies that are there at the start; raise `ConfigError` with the flag, or the line of a file."""
+    proxies = Proxies((), arguments.settings.defaults)
+    for one in arguments.settings.each_proxy:
+        try:
+            proxies.add(ProxyServer(one))
+        except ConfigError as error:
+            raise arguments.locate(error, one.name) from None
+    return proxies
 
 
 @contextmanager

@@ -63,6 +63,16 @@ def build(*sources: Source) -> Settings:
     return msgspec.structs.replace(process, proxies=tuple(proxies))
 
 
+def locate(error: ConfigError, proxy: str, sources: Sequence[Source]) -> ConfigError:
+    """Return *error*, which is about a setting of the proxy of that name, with the place where *sources* have it."""
+    for section in (f'proxy.{proxy}', 'vaurien'):
+        for source in sources[::-1]:
+            for key in source.sections.get(section, ()):
+                if key.replace('-', '_') == error.path:
+                    return source.error(error, section, key)
+    return error
+
+
 class _Section:
     """The settings of the process, or of a proxy, while the sources are read one after the other."""
 

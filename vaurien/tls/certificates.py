@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from vaurien.console.files import read_file
 from vaurien.errors import ConfigError
+from vaurien.settings import is_pem
 
 #: No chain of certificates is longer, and no list of authorities.
 _FILE_MAX = 4 << 20
@@ -35,31 +36,39 @@ class Certificate:
 
 
 def read_certificate(cert: str, key: str | None, field: str) -> Certificate:
-    """Return what is in the files, or in one that has both. Raise `ConfigError`, with *field*, if it is of no use."""
+    """Return a certificate with its key, which may be in one file. Raise `ConfigError`, with *field*, for others."""
     certificate = Certificate(read_pem(cert, field), b'' if key is None else read_pem(key, field))
     try:
         certificate.load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
     except ssl.SSLError as error:
         is_foreign = error.reason == 'KEY_VALUES_MISMATCH'
         problem = 'the key is not that of the certificate' if is_foreign else 'no certificate and key in PEM'
-        raise ConfigError(f'{cert if key is None else f"{cert}, {key}"}: {problem}', field) from None
+        raise _refuse(problem, field, cert, key) from None
     return certificate
 
 
-def read_pem(path: str, field: str) -> bytes:
-    """Return what is in a file. Raise `ConfigError`, with *field*, if it cannot be read."""
+def read_pem(source: str, field: str) -> bytes:
+    """Return a text in PEM, or what is in a file. Raise `ConfigError`, with *field*, if it cannot be read."""
+    if is_pem(source):
+        return source.encode(errors='replace')
     try:
-        return read_file(path, _FILE_MAX)
+        return read_file(source, _FILE_MAX)
     except OSError as error:
-        raise ConfigError(f'cannot read {path}: {error.strerror}', field) from None
+        raise ConfigError(f'cannot read {source}: {error.strerror}', field) from None
 
 
-def trust(context: ssl.SSLContext, path: str, field: str) -> None:
-    """Have *context* believe the authorities in a file. Raise `ConfigError`, with *field*, if it has none."""
+def trust(context: ssl.SSLContext, source: str, field: str) -> None:
+    """Have *context* believe the authorities in a file or text. Raise `ConfigError`, with *field*, if it has none."""
     try:
-        context.load_verify_locations(cadata=read_pem(path, field).decode('ascii', 'backslashreplace'))
+        context.load_verify_locations(cadata=read_pem(source, field).decode('ascii', 'backslashreplace'))
     except (ssl.SSLError, ValueError):
-        raise ConfigError(f'{path}: no certificates in PEM', field) from None
+        raise _refuse('no certificates in PEM', field, source) from None
+
+
+def _refuse(problem: str, field: str, *sources: str | None) -> ConfigError:
+    """Return the error for *sources* that are of no use. It names files only: a text may be a key."""
+    paths = ', '.join(source for source in sources if source is not None and not is_pem(source))
+    return ConfigError(f'{paths}: {problem}' if paths else problem, field)
 
 
 def _refuse_password() -> str:

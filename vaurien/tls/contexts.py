@@ -14,6 +14,7 @@ from vaurien.plugins.handshake import Problem
 from vaurien.settings import AUTO, REFUSE, TLSSettings
 from vaurien.tls.authority import get_authority
 from vaurien.tls.certificates import Certificate, read_certificate, trust
+from vaurien.tls.session import Session
 
 #: The most contexts that a leg keeps, one for each name and list of protocols. Each has keys for tickets of its own.
 KEPT = 256
@@ -107,7 +108,15 @@ class BackendLeg:
             )
         #: The last session with the backend, by its context: the next link need not be introduced again.
         self.sessions: WeakKeyDictionary[ssl.SSLContext, ssl.SSLSession] = WeakKeyDictionary()
-        self.find_context(())
+        self._check_name(self.find_context(()))
+
+    def _check_name(self, context: ssl.SSLContext) -> None:
+        name = self._settings.backend_tls_name
+        try:
+            if name is not None:
+                Session.for_backend(context, name)
+        except (ValueError, TypeError):  # TypeError: it has a NUL character
+            raise ConfigError('it is not the name of a machine', 'backend_tls_name') from None
 
     def find_name(self, host: str) -> str:
         """Return the name that the backend's certificate has to have; *host* is where it runs."""

@@ -2,7 +2,8 @@
 
 Routes, statuses, bodies and life cycle are those of Toxiproxy 2.13 (https://github.com/Shopify/toxiproxy#http-api). The
 texts of errors are Toxiproxy's own, because clients show them. A proxy may have a field that Toxiproxy does not know,
-``protocol``; answers have it where it is not ``tcp``.
+``protocol``; answers have it where it is not ``tcp``. A proxy that is created may have the settings of TLS, too. No
+answer has them: they may be keys.
 
 The first line of a responder's docstring is the summary of its operation in OpenAPI.
 """
@@ -184,10 +185,14 @@ def is_spoken_at(path: str, others: Sequence[str]) -> bool:
 
 
 def check_fields(fields: ProxyFields, where: str = '') -> None:
-    """Raise `ToxiproxyError` for a proxy without a required field, or with a name to which no path leads."""
+    """Raise `ToxiproxyError` for a proxy that lacks a field, that no path can lead to, or that names a file."""
     if missing := fields.find_missing():
         raise ToxiproxyError(400, f'missing required field: {missing}{where}')
     refuse_name(fields.name, where)
+    try:
+        fields.refuse_files()
+    except ConfigError as error:
+        raise ToxiproxyError(400, f'bad request body: {error}{where}') from None
 
 
 def read_body(req: falcon.Request, type_: Any) -> Any:

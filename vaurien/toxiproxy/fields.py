@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import socket
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -17,7 +17,7 @@ from vaurien.console.values import has_more_values
 from vaurien.errors import AddressError, ConfigError, ToxiproxyError
 from vaurien.protocols import Protocol
 from vaurien.rules.toxics import ToxicRule
-from vaurien.settings import ProxySettings
+from vaurien.settings import AUTO, ProxySettings, TLSVersion, is_pem
 from vaurien.toxiproxy import gojson
 from vaurien.toxiproxy.toxics import read_rules
 from vaurien.web.segment import check_name
@@ -29,11 +29,45 @@ LOOPBACK = Address('127.0.0.1', 0)
 #: The most bytes and values of a ``-config`` file: those of some ten thousand proxies.
 MAX_CONFIG = 8 * 1024 * 1024
 MAX_VALUES = 500_000
+#: The fields whose values are files in PEM, or text.
+PEM_FIELDS = ('proxy_tls', 'proxy_tls_client_ca', 'backend_tls_ca', 'backend_tls_cert', 'backend_tls_key')
 _NUMBER = re.compile(r'[+-]?\d+', re.ASCII)
 
 
-class ProxyFields(msgspec.Struct, kw_only=True):
-    """A proxy of a ``-config`` file or of a request. Toxiproxy does not have the protocol."""
+class TLSFields(msgspec.Struct, kw_only=True):
+    """The fields of `TLSSettings`, as a ``-config`` file or a request has them. Toxiproxy has none of them."""
+
+    tls: Literal['auto', 'refuse'] | None = None
+    tls_mode: Literal['implicit', 'upgrade'] | None = None
+    proxy_tls: str | None = None
+    proxy_tls_client_ca: str | None = None
+    backend_tls: bool | None = None
+    backend_tls_verify: bool | None = None
+    backend_tls_ca: str | None = None
+    backend_tls_name: str | None = None
+    backend_tls_cert: str | None = None
+    backend_tls_key: str | None = None
+    tls_min: TLSVersion | None = None
+    tls_max: TLSVersion | None = None
+    tls_keylog: str | None = None
+
+    def given_tls(self) -> dict[str, Any]:
+        """Return the settings of TLS that are given, by name."""
+        given = {name: getattr(self, name) for name in TLSFields.__struct_fields__}
+        return {name: value for name, value in given.items() if value is not None}
+
+    def refuse_files(self) -> None:
+        """Raise `ConfigError` for a field that names a file: who may ask the API need not be one who may read it."""
+        for name, value in self.given_tls().items():
+            if name == 'tls_keylog':
+                raise ConfigError('requests have no file written', name)
+            if name in PEM_FIELDS and not (is_pem(value) or (name, value) == ('proxy_tls', AUTO)):
+                auto = f'{AUTO}, or ' if name == 'proxy_tls' else ''
+                raise ConfigError(f'expected {auto}text in PEM: requests have no file read', name)
+
+
+class ProxyFields(TLSFields, kw_only=True):
+    """A proxy of a ``-config`` file or of a request. Toxiproxy has neither the protocol nor TLS."""
 
     name: str = ''
     listen: str = ''
@@ -138,6 +172,7 @@ def make_settings(fields: ProxyFields, defaults: ProxySettings, toxics: tuple[To
         protocol=protocol,
         enabled=fields.enabled,
         toxics=toxics or defaults.toxics,
+        **fields.given_tls(),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
+from typing import NoReturn
 
 import msgspec
 
@@ -23,7 +24,14 @@ from vaurien.engine.turns import pausing
 from vaurien.errors import AddressError, ConfigError, ToxiproxyError
 from vaurien.rules.toxics import STREAMS
 from vaurien.settings import ProxySettings
-from vaurien.toxiproxy.fields import ProxyFields, WrittenAddress, make_settings, parse_listen, parse_upstream
+from vaurien.toxiproxy.fields import (
+    ProxyFields,
+    TLSFields,
+    WrittenAddress,
+    make_settings,
+    parse_listen,
+    parse_upstream,
+)
 from vaurien.toxiproxy.toxics import read_rules
 
 #: What a name, or an IP address, means to who listens there.
@@ -33,7 +41,7 @@ Leaving = Mapping[int, Sequence[ProxyServer]]
 NONE_LEAVING: Leaving = {}
 
 
-class ProxyChange(msgspec.Struct, kw_only=True):
+class ProxyChange(TLSFields, kw_only=True):
     """What to change of a proxy. What is left out stays as it is."""
 
     listen: str | None = None
@@ -108,8 +116,9 @@ class Lifecycle:
         """Move, redirect, start or stop a proxy, and return it. Its toxics stay."""
         proxy = self.find(name)
         if change.protocol not in (None, proxy.settings.protocol):
-            text = f'it is {proxy.settings.protocol}, and stays so: delete the proxy, and create it anew'
-            raise ToxiproxyError(400, f'bad request body: protocol: {text}')
+            _refuse_change('protocol', f'it is {proxy.settings.protocol}, and stays so')
+        for field in _find_other_tls(proxy, change):
+            _refuse_change(field, 'it stays as it is')
         listen = proxy.address.written if change.listen is None else change.listen
         addresses: Addresses = ()
         if listen != proxy.address.written or (change.enabled and not proxy.enabled):
@@ -199,9 +208,19 @@ def _differs(proxy: ProxyServer, fields: ProxyFields, addresses: Addresses) -> b
     if (
         fields.upstream != proxy.backend.written
         or (fields.protocol or proxy.settings.protocol) != proxy.settings.protocol
+        or _find_other_tls(proxy, fields)
     ):
         return True
     return not _is_at(proxy, fields.listen, addresses)
+
+
+def _find_other_tls(proxy: ProxyServer, fields: TLSFields) -> list[str]:
+    """Return the settings of TLS in *fields* that the proxy does not have."""
+    return [name for name, value in fields.given_tls().items() if value != getattr(proxy.settings, name)]
+
+
+def _refuse_change(field: str, text: str) -> NoReturn:
+    raise ToxiproxyError(400, f'bad request body: {field}: {text}: delete the proxy, and create it anew')
 
 
 def _is_at(proxy: ProxyServer, listen: str, addresses: Addresses) -> bool:

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from vaurien.control.json_schema import Schema, Schemas, describe_fields
 from vaurien.protocols import Protocol
 from vaurien.rules.toxics import STREAMS
+from vaurien.settings import AUTO
 from vaurien.toxics import Toxic
 from vaurien.toxics.base import BaseToxic
-from vaurien.toxiproxy.fields import ProxyFields
+from vaurien.toxiproxy.fields import PEM_FIELDS, ProxyFields, TLSFields
 from vaurien.toxiproxy.lifecycle import ProxyChange
 from vaurien.toxiproxy.toxics import ToxicFields, find_least
 from vaurien.web.segment import MAX_NAME
@@ -21,6 +22,7 @@ NULL: Schema = {'type': 'null'}
 #: From here on a number is too large for 32 bits, to which the API rounds.
 TOO_LARGE = 2.0**128 - 2.0**103
 
+_PEM = '-----BEGIN '
 #: A name to which a path leads: not ``.`` or ``..``, and without a slash.
 _NAME: Schema = {'type': 'string', 'maxLength': MAX_NAME, 'pattern': r'^([^/.]|\.[^/.]|\.\.[^/])[^/]*$'}
 
@@ -35,6 +37,9 @@ def describe_proxy(schemas: Schemas) -> Schema:
 def _describe_proxy_fields() -> dict[str, Schema]:
     fields = describe_fields(ProxyFields)
     del fields['toxics']  # it counts in `describe_population` only
+    del fields['tls_keylog']  # no request may have it
+    for name in PEM_FIELDS:
+        fields[name] = {'type': 'string', 'pattern': f'^{AUTO}$|{_PEM}' if name == 'proxy_tls' else _PEM}
     fields['name'] = _NAME
     fields['protocol'] = {'enum': list(Protocol.usable()), 'default': 'tcp'}
     return fields
@@ -43,7 +48,8 @@ def _describe_proxy_fields() -> dict[str, Schema]:
 def describe_change(schemas: Schemas) -> Schema:
     """Describe what to change of a proxy."""
     fields = describe_fields(ProxyChange)
-    del fields['protocol']  # it may be sent back, but not changed, and differs between proxies
+    for name in ('protocol', *TLSFields.__struct_fields__):
+        del fields[name]  # it may be sent back, but not changed, and differs between proxies
     return _or_null(_lenient(fields))
 
 
