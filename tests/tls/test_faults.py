@@ -15,6 +15,9 @@ from tests.tls.serving import dial, ping, tls_proxy
 from vaurien import Proxy
 from vaurien.errors import ConfigError
 
+#: A record that says nothing, in TLS 1.3 (RFC 8446, D.4).
+CHANGE_CIPHER_SPEC = b'\x14\3\3\0\1\1'
+
 
 @pytest.fixture
 def proxy() -> Iterator[Proxy]:
@@ -65,6 +68,7 @@ def test_it_stops_behind_a_message(proxy: Proxy, behavior: str, after: str, vers
             got = peer.recv_all()
         else:
             got = b'' if after == 'client_hello' else peer.recv()
+            peer.send(CHANGE_CIPHER_SPEC)  # as Java does behind the server's first message
             assert peer.is_silent(0.05)
             proxy.set_behavior('dummy')
             assert peer.recv_all() == b''

@@ -202,8 +202,20 @@ class TLSOpening:
             yield from self._send(client, self._link.make_error())
         elif fault.ending is Ending.SILENCE:
             self._hold()
-            yield client, READ
+            yield from self._ignore(client)
         raise EndedError('a behavior has ended it')
+
+    def _ignore(self, client: socket) -> Steps:
+        """Drop what the client sends, until it leaves or other behaviors are armed."""
+        while self._is_held:
+            yield client, READ
+            try:
+                if not client.recv_into(self._cipher):
+                    return
+            except BlockingIOError:
+                continue
+            except OSError:
+                return
 
     def _hold(self) -> None:
         """Have no limit of time for a while."""
@@ -213,6 +225,7 @@ class TLSOpening:
     def let_go(self) -> None:
         """Handle that other behaviors are armed: what one of them holds goes on, or is given up."""
         if self._is_held:
+            self._is_held = False
             self._advance()
 
     # One step
