@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import ssl
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 
-from tests.peers import RawBackend
-from tests.tls.serving import LEAF, dial, ping, tls_proxy
-from vaurien import Proxy
-from vaurien.errors import ConfigError
-from vaurien.tls import contexts
-from vaurien.tls.authority import Authority
+from tests.tls.serving import dial, ping, tls_proxy
 
 PROBLEMS = {
     'expired': 'certificate has expired',
@@ -50,19 +43,3 @@ def test_the_second_handshake() -> None:
         with pytest.raises(ssl.SSLCertVerificationError):
             dial(proxy)
         dial(proxy).close()
-
-
-def test_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """With certificates from files, nothing else needs it: the handshake fails, and the log says why in one line."""
-
-    def lack() -> Authority:
-        raise ConfigError('it needs trustme', 'tls')
-
-    path = str(tmp_path / 'proxy.pem')
-    LEAF.private_key_and_cert_chain_pem.write_to_path(path)
-    monkeypatch.setattr(contexts, 'get_authority', lack)
-    with closing(RawBackend()) as backend, Proxy(backend.address, proxy_tls=path) as proxy:
-        proxy.set_behavior('certificate')
-        with pytest.raises(ssl.SSLError, match='INTERNAL_ERROR'):
-            dial(proxy, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-    assert caplog.messages[-1:] == ['link 1: no TLS with the client: tls: it needs trustme']

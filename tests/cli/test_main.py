@@ -37,6 +37,7 @@ def assert_refused(result: subprocess.CompletedProcess[str], said: str, status: 
     [
         ('--prox localhost:1', 'unknown flag --prox, did you mean --proxy?'),
         ('localhost:1', "unexpected argument 'localhost:1', see vaurien --help"),
+        ('--behavior certificate', 'certificate.problem: it needs tls or proxy_tls: TLS is not spoken with clients'),
         ('--behavior 20:eror', "--behavior: unknown behavior 'eror', did you mean 'error'?"),
         ('--behavior-delay-sleep soon', '--behavior-delay-sleep: expected float'),
         ('--backend localhost', "--backend: 'localhost' is not an address"),

@@ -83,7 +83,7 @@ class Counting(Observer):
 
 
 def make(protocol: type[BaseProtocol] = Redis, *observers: Observer, loop: FakeLoop | None = None) -> Arming:
-    return Arming(protocol, 7, loop or FakeLoop(), Observers(observers))
+    return Arming(protocol, None, 7, loop or FakeLoop(), Observers(observers))
 
 
 class TestRules:

@@ -11,7 +11,9 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -339,6 +341,44 @@ def test_a_client_that_says_nothing_is_not_waited_for(ca_file: str, caplog: pyte
     ):
         peer.recv_all()
     assert [record.message for record in caplog.records] == ['link 1: no TLS with the client: it took too long']
+
+
+@pytest.mark.parametrize(('leg', 'setting'), [('client', 'proxy_tls_client_ca'), ('backend', 'backend_tls_ca')])
+def test_a_file_that_is_gone(tmp_path: Path, caplog: pytest.LogCaptureFixture, leg: str, setting: str) -> None:
+    """Who speaks another protocol needs another context, for which the file is read again."""
+    path = tmp_path / 'ca.pem'
+    AUTHORITY.cert_pem.write_to_path(path)
+    settings: dict[str, Any] = {'tls': 'auto', 'backend_tls_verify': leg == 'backend', setting: str(path)}
+    with tls_backend(echo) as backend, Proxy(f'localhost:{backend.port}', **settings) as proxy:
+        path.unlink()
+        context = proxy.ssl_context()
+        context.set_alpn_protocols(['http/1.1'])
+        with pytest.raises(ssl.SSLError, match='INTERNAL_ERROR'):
+            dial(proxy, context)
+        eventually(lambda: not proxy.links())
+    said = f'link 1: no TLS with the {leg}: {setting}: cannot read {path}: No such file or directory'
+    assert [record.message for record in caplog.records] == [said]
+
+
+def test_a_client_that_does_not_accept_the_certificate(ca_file: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The backend sees the end of its connection at once."""
+    ended = Event()
+
+    def wait(sock: ssl.SSLSocket) -> None:
+        with suppress(OSError):
+            sock.recv(1)
+        ended.set()
+
+    with (
+        tls_backend(wait) as backend,
+        Proxy(f'localhost:{backend.port}', tls='auto', backend_tls_ca=ca_file) as proxy,
+    ):
+        with pytest.raises(ssl.SSLCertVerificationError):
+            dial(proxy, ssl.create_default_context())
+        assert ended.wait(TIMEOUT)
+    assert [record.message for record in caplog.records] == [
+        'link 1: no TLS with the client: the peer says: unknown ca'
+    ]
 
 
 def test_a_client_that_leaves_is_seen_while_the_backend_is_silent(raw_backend: RawBackend) -> None:

@@ -11,6 +11,7 @@ class Certificate(Dummy):
 
     name = 'certificate'
     of_handshakes = ('problem',)
+    needs_authority = True
     options = {'problem': ('What is wrong with it', Problem, 'expired')}
 
     def on_handshake(self) -> Handshake:

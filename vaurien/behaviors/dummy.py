@@ -21,10 +21,10 @@ class Dummy(Configurable):
     """
 
     name = 'dummy'
-    #: Its options that are for handshakes of TLS: a rule with one of them is for no request.
+    #: Its options for handshakes of TLS, with which a rule is for no request; and those for what follows, inside TLS.
     of_handshakes: ClassVar[Sequence[str]] = ()
-    #: Its options that are for what comes after a handshake, inside TLS.
     inside_tls: ClassVar[Sequence[str]] = ()
+    needs_authority: ClassVar[bool] = False  # whether clients are shown certificates that are made for it
     #: For which exchanges it is, counted over all links from when it was armed.
     options: ClassVar[Mapping[str, Option]] = LIMITS
 

@@ -22,6 +22,8 @@ from vaurien.records.observer import ObservedLink, Observers
 from vaurien.records.status import RuleStatus
 from vaurien.rules.rule import Rule
 from vaurien.rules.selector import Describe, Draws, Selector
+from vaurien.tls.contexts import Legs
+from vaurien.tls.needs import check_needs
 
 #: Seconds for which a behavior may keep the event loop from running before a warning names it.
 BLOCKED = 0.1
@@ -32,9 +34,15 @@ logger = logging.getLogger(__name__)
 class Arming:
     """Holds the rules of one proxy, and applies them."""
 
-    def __init__(self, protocol: type[BaseProtocol], seed: int, loop: Any, observers: Observers) -> None:
-        """*seed* is what all draws depend on; *observers* are told of requests and faults."""
+    def __init__(
+        self, protocol: type[BaseProtocol], legs: Legs | None, seed: int, loop: Any, observers: Observers
+    ) -> None:
+        """*legs* are those of the links that are TLS; *seed* is what all draws depend on.
+
+        *observers* are told of requests and faults.
+        """
         self._protocol = protocol
+        self._legs = legs
         #: Whether the text of a request depends on where it is.
         self._has_positions = protocol.on_reached is not BaseProtocol.on_reached
         self.seed = seed
@@ -52,16 +60,21 @@ class Arming:
         self._blamed: set[str] = set()
 
     def arm(self, rules: Sequence[Rule], pause: Callable[[], object] = go_on) -> tuple[Rule, ...]:
-        """Replace what is armed, and return it; raise `ConfigError` if the protocol cannot have a rule.
+        """Replace what is armed, and return it; raise `ConfigError` for a rule that cannot be applied here.
 
         *pause* is called after each rule, before any of them is armed.
         """
-        armed = tuple(rule.arm(self._protocol) for rule in pausing(rules, pause))
+        armed = tuple(self.prepare(rule) for rule in pausing(rules, pause))
         self.rules = armed
         self.selector = self._select([rule for rule in armed if not rule.is_for_handshakes])
         self._handshakes = self._select([rule for rule in armed if rule.is_for_handshakes])
         self._shaken = 0
         return armed
+
+    def prepare(self, rule: Rule) -> Rule:
+        """Return *rule* as it will be at work; raise `ConfigError` if it cannot be applied here."""
+        check_needs(rule, self._legs)
+        return rule.arm(self._protocol)
 
     def list_rules(self, exchanges: int, pause: Callable[[], object] = go_on) -> list[RuleStatus]:
         """Return the status of each rule, after so many *exchanges* since they were armed."""

@@ -71,7 +71,7 @@ class ProxyServer:
         self.counters = Counters(self.links)
         self.faults = FaultLog()
         self._observers = Observers([self.counters, self.faults, *([] if observer is None else [observer])])
-        self.arming = Arming(self.protocol, self.seed, self.loop, self._observers)
+        self.arming = Arming(self.protocol, self.legs, self.seed, self.loop, self._observers)
         self.toxics = Toxics(self.links, self.seed, lambda: self.links_total, self.counters, self.runtime.turns)
         #: Why messages of links could not be read while rules were armed; each reason was logged.
         self._unreadable: set[str] = set()
@@ -341,7 +341,7 @@ class ProxyServer:
         """Raise `ConfigError` if `configure` or `arm` would not take what *settings* have."""
         self._resolve_options(settings)
         for rule in settings.behaviors:
-            rule.arm(self.protocol)
+            self.arming.prepare(rule)
 
     def configure(self, settings: ProxySettings) -> None:
         """Take the options that *settings* have for behaviors and protocols; raise `ConfigError`.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import ssl
 from _socket import socket
-from collections.abc import Callable, Generator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from socket import MSG_PEEK
 from time import monotonic
 from typing import Any, Protocol
@@ -29,6 +29,15 @@ _ALERT = make_alert('internal_error')
 #: What is waited for: a socket, and READ or WRITE; or seconds.
 Wait = tuple[socket, int] | float
 Steps = Generator[Wait, None, None]
+
+
+@contextmanager
+def _needing_files() -> Iterator[None]:
+    """Raise `HandshakeError` where a context cannot be made: a file may be gone that was there at the start."""
+    try:
+        yield
+    except ConfigError as error:
+        raise HandshakeError(str(error)) from None
 
 
 class OpeningLink(Protocol):
@@ -143,7 +152,8 @@ class TLSOpening:
         self._peer = 'backend'
         sock = self._backend
         assert isinstance(sock, socket)
-        context = leg.find_context(offered)
+        with _needing_files():
+            context = leg.find_context(offered)
         session = Session.for_backend(context, leg.find_name(host), leg.sessions.get(context))
         if isinstance(self._client, socket):
             self._departure = Departure(self._client, self._loop, self._link.close)
@@ -161,10 +171,8 @@ class TLSOpening:
     ) -> Steps:
         self._peer = 'client'
         local = client.getsockname()[0]
-        try:
+        with _needing_files():
             context = leg.find_context(hello.name, local, protocol, fault.problem)
-        except ConfigError as error:  # the package for certificates is not installed
-            raise HandshakeError(str(error)) from None
         session = Session.for_client(context)
         session.incoming.write(began)
         if fault.ending is not None:

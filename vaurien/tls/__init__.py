@@ -6,4 +6,5 @@ flaws         certificates that something is wrong with
 damage        the last record of a session, damaged
 contexts      the contexts of OpenSSL for both legs of a link
 mode          where TLS begins
+needs         what a rule needs of TLS
 """
