@@ -40,7 +40,7 @@ def test_what_a_client_asks_for() -> None:
 def test_a_client_that_asks_for_nothing() -> None:
     hello = read_client_hello(make_hello(name=None))
     assert hello == ClientHello('', (), ('TLSv1.3', 'TLSv1.2'))
-    assert hello.text == 'TLS'
+    assert hello.text == 'TLS sni=-'
 
 
 def test_every_cut() -> None:

@@ -113,6 +113,14 @@ def test_a_closed_handshake(proxy: Proxy) -> None:
         assert ping(sock) == b'+PONG\r\n'
 
 
+def test_a_handshake_in_which_no_host_is_named(proxy: Proxy) -> None:
+    proxy.set_behavior('error', match='TLS *', plain=True)
+    context = proxy.ssl_context()
+    context.check_hostname = False
+    with pytest.raises(ssl.SSLError, match='WRONG_VERSION_NUMBER'):
+        dial(proxy, context, name=None)
+
+
 def test_requests_and_handshakes_have_rules_of_their_own(proxy: Proxy) -> None:
     proxy.set_behavior('100:error(message=injected),100:certificate(problem=expired)')
     with pytest.raises(ssl.SSLCertVerificationError):

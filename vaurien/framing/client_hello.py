@@ -36,9 +36,12 @@ class ClientHello:
 
     @property
     def text(self) -> str:
-        """The text of the handshake, for matching and logs: ``TLS sni=api.example.com alpn=h2,http/1.1``."""
-        said = (('sni', self.name), ('alpn', ','.join(self.protocols)))
-        return ' '.join(['TLS', *(f'{key}={value}' for key, value in said if value)])[:TEXT_MAX]
+        """The text of the handshake, for matching and logs: ``TLS sni=api.example.com alpn=h2,http/1.1``.
+
+        It is never ``TLS`` alone, which ``TLS *`` would not match.
+        """
+        alpn = f' alpn={",".join(self.protocols)}' if self.protocols else ''
+        return f'TLS sni={self.name or "-"}{alpn}'[:TEXT_MAX]
 
 
 def begins_tls(data: bytes) -> bool:
