@@ -14,6 +14,7 @@ import pytest
 import vaurien
 from tests.arming import UNAIMED
 from tests.behaviors.waiting import eventually
+from tests.descriptors import descriptors, wait_until_none_is_left
 from tests.engine.talk import MB, checksum, connect, inside, join, make_proxy, receive_exactly
 from tests.peers import Peer, RawBackend
 from tests.servers import TIMEOUT
@@ -162,12 +163,12 @@ print('done')
         assert ask(proxy) == b'hello'
 
     def test_a_port_in_use(self, raw_backend: RawBackend) -> None:
-        before = count('fd')
+        before = descriptors()
         proxy = Proxy('127.0.0.1:1', proxy=raw_backend.address)
         for _ in range(2):
             with pytest.raises(OSError, match='already in use'):
                 proxy.start()
-        assert count('fd') == before
+        wait_until_none_is_left(before)
 
     def test_mistakes(self) -> None:
         with pytest.raises(PluginError, match="did you mean 'error'"):

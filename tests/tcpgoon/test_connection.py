@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, cast
 
 import gevent
 import pytest
 from gevent.event import Event
 
+from tests.descriptors import descriptors, wait_until_none_is_left
 from tests.peers import RawBackend
 from tests.servers import HOST, TIMEOUT
 from tests.tcpgoon.dialing import closed_port, deaf_port, target
@@ -48,18 +48,13 @@ class Listener:
         self._changed.set()
 
 
-def descriptors() -> list[str]:
-    """Return the open descriptors of this process."""
-    return sorted(path.name for path in Path('/proc/self/fd').iterdir())
-
-
 @pytest.fixture(autouse=True)
 def _nothing_is_left() -> Any:
     """The event loop has the descriptors that it needs before the test; afterwards there are no others."""
     gevent.sleep(0)
     before = descriptors()
     yield
-    assert descriptors() == before
+    wait_until_none_is_left(before)
 
 
 def test_until_it_is_closed_here(holder: RawBackend) -> None:

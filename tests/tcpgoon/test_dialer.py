@@ -6,11 +6,11 @@ import resource
 import socket
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.descriptors import descriptors, wait_until_none_is_left
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST
 from tests.tcpgoon.dialing import SHORT, closed_port, deaf_port, dial, place, target
@@ -36,11 +36,11 @@ def test_all_are_established(holder: RawBackend) -> None:
 def test_nothing_is_left_open(listener: socket.socket) -> None:
     port = listener.getsockname()[1]
     dial(port, connections=1)  # the event loop has descriptors of its own
-    before = sorted(path.name for path in Path('/proc/self/fd').iterdir())
+    before = descriptors()
     with closed_port() as closed:
         dial(port, connections=50)
         dial(closed, connections=50)
-    assert sorted(path.name for path in Path('/proc/self/fd').iterdir()) == before
+    wait_until_none_is_left(before)
 
 
 def test_refused() -> None:
