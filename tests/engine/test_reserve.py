@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import resource
-import time
 from contextlib import ExitStack
 
+import psutil
 import pytest
 import requests
 
+from tests.behaviors.waiting import eventually
 from tests.commands import Command, StartCommand
 from tests.engine.test_listener import descriptors
 from tests.peers import Peer, RawBackend
@@ -22,11 +23,10 @@ LINKS = 10
 
 def limit_to(command: Command, links: int) -> None:
     """Leave descriptors for so many links and for the reserve."""
-    samples = []
-    for _ in range(5):  # the server may not have closed yet what the last requests came over
-        samples.append(descriptors(command.pid))
-        time.sleep(0.02)
-    limit = min(samples) + 2 * links + RESERVE
+    process = psutil.Process(command.pid)
+    # The server may not have closed yet what the last requests came over.
+    eventually(lambda: all(one.status == psutil.CONN_LISTEN for one in process.net_connections('tcp')))
+    limit = descriptors(command.pid) + 2 * links + RESERVE
     resource.prlimit(command.pid, resource.RLIMIT_NOFILE, (limit, limit))
 
 
