@@ -29,7 +29,7 @@ demo: $(VENV)/.runtime
 # The tests start the commands hundreds of times, which is to be fast whatever the environment says of bytecode.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.develop
-	@scripts/install-servers redis-server redis-benchmark redis-cli nginx curl haproxy jq memcached mariadbd mariadb \
+	@scripts/install-servers redis-server redis-benchmark redis-cli nginx curl openssl haproxy jq memcached mariadbd mariadb \
 	  postgres psql exim4 lmtp node npm
 	$(BIN)/python -m pytest -n logical --dist worksteal $(ARGS)
 

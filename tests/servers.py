@@ -143,18 +143,27 @@ def running(
 
 
 @contextmanager
-def redis(directory: Path) -> Iterator[Server]:
-    """A redis-server that keeps nothing."""
+def redis(directory: Path, certificate: Path | None = None) -> Iterator[Server]:
+    """A redis-server that keeps nothing.
+
+    With a *certificate* (PEM, with the key and its authority) it speaks TLS, with clients whose certificate that
+    authority has signed.
+    """
     port = free_port()
-    flags = ['--bind', HOST, '--port', str(port), '--save', '', '--appendonly', 'no', '--dir', str(directory)]
+    flags = ['--bind', HOST, '--save', '', '--appendonly', 'no', '--dir', str(directory)]
     flags += ['--logfile', str(directory / 'redis.log'), '--maxclients', '16000', '--tcp-backlog', '4096']
+    if certificate is None:
+        flags += ['--port', str(port)]
+    else:
+        flags += ['--port', '0', '--tls-port', str(port), '--tls-auth-clients', 'yes']
+        flags += [word for name in ('cert', 'key', 'ca-cert') for word in (f'--tls-{name}-file', str(certificate))]
     with running([command_path('redis-server'), *flags], port, directory) as server:
         yield server
 
 
 @contextmanager
 def nginx(directory: Path, certificate: Path | None = None) -> Iterator[Server]:
-    """An nginx with one worker, which speaks TLS if it has a *certificate* (PEM, with the key). What it serves:
+    """An nginx with one worker. With a *certificate* (PEM, with the key) it speaks TLS, and HTTP/2, too. It serves:
 
     ``/``               `INDEX`, with a length, an ETag and ranges
     ``/large``          `LARGE`, likewise
@@ -177,7 +186,7 @@ def nginx(directory: Path, certificate: Path | None = None) -> Iterator[Server]:
     config = directory / 'nginx.conf'
     ssl = certificate and f'ssl_certificate {certificate}; ssl_certificate_key {certificate};'
     config.write_text(
-        NGINX_CONFIG.substitute(host=HOST, port=port, user=user, ssl=' ssl' if ssl else '', certificate=ssl or '')
+        NGINX_CONFIG.substitute(host=HOST, port=port, user=user, ssl=' ssl http2' if ssl else '', certificate=ssl or '')
     )
     with running([command_path('nginx'), '-p', f'{directory}/', '-c', str(config)], port, directory) as server:
         yield server
