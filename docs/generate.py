@@ -27,6 +27,7 @@ from vaurien.loads.settings import GROUPS as LOADS_GROUPS, Counts, Place, Words
 from vaurien.plugins.options import Line, Option
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.http.headers import Headers
+from vaurien.rules.limits import Rhythm
 from vaurien.rules.match import Ordinals, Pattern
 from vaurien.rules.toxics import ToxicRule
 from vaurien.settings import Settings
@@ -56,6 +57,7 @@ NAMES = {
     Pattern: 'pattern, or `/regular expression/`',
     Ordinals: '`3`, `1-2`, `5+` or `every 10`',
     Headers: 'names and values',
+    Rhythm: '`fail` and `pass`, as in `fail,fail,pass`',
     Line: 'text of one line',
     Int64: 'whole number',
     Finite: 'number',

@@ -314,7 +314,7 @@ class TestFaults:
             first, second = proxy.faults()
             assert (first.request, second.request) == ('2 bytes', '3 bytes')
             assert (first.behavior, first.link, first.exchange) == ('delay', 2, 1)
-            assert first.options == {'sleep': 0.0, 'before': True, 'match': None, 'nth': '2+', 'times': None}
+            assert first.options == {'sleep': 0.0, 'before': True, **UNAIMED, 'nth': '2+'}
             assert [proxy.wait_for_fault(), proxy.wait_for_fault()] == [first, second]
             with pytest.raises(TimeoutError, match=r'^no fault within 0\.01 s; delay\(.*\): matched 3 of 3 exchanges'):
                 proxy.wait_for_fault(0.01)

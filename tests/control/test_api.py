@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.arming import rule
+from tests.arming import UNAIMED, rule
 from tests.control.api import Api
 from tests.control.fake import ServedProxy
 from vaurien.control.controlled import Controlled
@@ -87,7 +87,7 @@ def test_lists_behaviors_and_their_options(api: Api) -> None:
 def test_lists_what_is_armed_with_the_behaviors(api: Api) -> None:
     api('PUT', '/behavior', json={'name': 'delay', 'match': 'GET *'})
     [rules] = api('GET', '/behaviors').json()['armed'].values()
-    options = {'sleep': 5.0, 'before': False, 'match': 'GET *', 'nth': None, 'times': None}
+    options = {'sleep': 5.0, 'before': False, **UNAIMED, 'match': 'GET *'}
     assert rules == [{'name': 'delay', 'percent': 100, 'options': options, 'seen': 0, 'matched': 0, 'hits': 0}]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.arming import rule
+from tests.arming import UNAIMED, rule
 from vaurien.address import Address
 from vaurien.behaviors.delay import Delay
 from vaurien.behaviors.dummy import Dummy
@@ -192,7 +192,7 @@ class TestFaults:
             (fault,) = witness.seen
             assert isinstance(fault, Fault)
             assert (fault.link, fault.exchange, fault.behavior, fault.request) == (3, 12, 'delay', 'PING')
-            assert fault.options == {'sleep': 0.5, 'before': True, 'match': None, 'nth': None, 'times': None}
+            assert fault.options == {'sleep': 0.5, 'before': True, **UNAIMED}
             assert caplog.messages == []
             loop.run()
         assert caplog.messages == ['link 3 exchange 12: delay on PING']
@@ -218,9 +218,9 @@ class TestFaults:
         assert len({*numbers}) == 3
         assert numbers[0] == numbers[3]
 
-    def test_the_end_is_told(self, behavior: Dummy) -> None:
+    def test_the_end_is_told(self) -> None:
         witness = Witness()
-        make(Redis, witness).on_fault_over(behavior, 0.25)
+        make(Redis, witness).on_fault_over(rule('delay').arm(Redis), 0.25)
         assert witness.seen == [('delay', 0.25)]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.arming import rule
+from tests.arming import UNAIMED, rule
 from vaurien.behaviors import Behavior
 from vaurien.behaviors.delay import Delay
 from vaurien.behaviors.error import Error
@@ -78,7 +78,7 @@ def test_harm(made: Rule, is_harmful: bool) -> None:
 def test_status() -> None:
     made = rule('delay', 20.0, match='GET *', nth=2).arm(TCP)
     made.is_for('GET a')
-    options = {'sleep': 1.0, 'before': True, 'match': 'GET *', 'nth': '2', 'times': None}
+    options = {**UNAIMED, 'sleep': 1.0, 'before': True, 'match': 'GET *', 'nth': '2'}
     counts = {'seen': 3, 'matched': 1, 'hits': 0}
     assert made.status(3) == {'name': 'delay', 'percent': 20.0, 'options': options, **counts}
 
@@ -104,7 +104,7 @@ class TestTranslation:
     )
     def test_words(self, name: str, options: dict[str, Any], nth: str | None, times: int | None) -> None:
         made = rule(name, **options)
-        assert (made.nth and str(made.nth), made.times) == (nth, times)
+        assert (str(made.limits['nth']) if nth else made.limits.get('nth'), made.limits.get('times')) == (nth, times)
         assert made.options == Behavior.get(name).resolve(options), 'they are shown as they were given'
 
     @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ class TestTranslation:
         made = rule('transient', **options)
         (again,) = make_rules([{'name': 'transient', **made.status()['options']}])
         assert again == made
-        assert (again.nth, again.times) == (made.nth, made.times)
+        assert again.limits == made.limits
 
 
 class TestOnce:

@@ -9,7 +9,7 @@ from vaurien.plugins.end import End
 from vaurien.plugins.handshake import Handshake
 from vaurien.plugins.options import Configurable, Option
 from vaurien.protocols.base import BaseProtocol
-from vaurien.rules.match import LIMITS
+from vaurien.rules.limits import LIMITS
 
 
 class Dummy(Configurable):

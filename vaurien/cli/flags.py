@@ -179,8 +179,8 @@ def make_parser() -> Parser:
             field = name.replace('-', '_')
             default = 'dummy' if name == 'behavior' else getattr(defaults, field, None) or None
             _add_flag(group, f'vaurien.{name}', (text, SETTINGS[field], default), placeholder)
-    every = REGISTRIES['behavior'].base.options
-    flags_of_every = [f'--behavior-NAME-{option:7}{text}' for option, (text, _, _) in every.items()]
+    every = {_flag(f'behavior.NAME.{name}'): text for name, (text, _, _) in REGISTRIES['behavior'].base.options.items()}
+    flags_of_every = [f'{flag:{max(map(len, every))}}  {text}' for flag, text in every.items()]
     parser.add_argument_group('which requests a behavior is for', '\n'.join(flags_of_every))
     for kind, registry in REGISTRIES.items():
         for name in registry.names():

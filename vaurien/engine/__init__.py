@@ -23,6 +23,7 @@ chain       the toxics on one stream
 stream      one direction of a link
 slices      large chunks, fed to a protocol bit by bit
 arming      what is armed, at work: draws, faults
+expiry      the time of the rules that are armed for a while
 traffic     what a link does with its bytes, and `PLAIN`, which is nothing
 end         the two ends of a link, as behaviors see them
 exchange    one request that drew a behavior

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from time import perf_counter, time
+from time import monotonic, perf_counter, time
 from typing import Any
 
 from msgspec import to_builtins
@@ -35,12 +35,19 @@ class Arming:
     """Holds the rules of one proxy, and applies them."""
 
     def __init__(
-        self, protocol: type[BaseProtocol], legs: Legs | None, seed: int, loop: Any, observers: Observers
+        self,
+        protocol: type[BaseProtocol],
+        legs: Legs | None,
+        seed: int,
+        loop: Any,
+        observers: Observers,
+        now: Callable[[], float] = monotonic,
     ) -> None:
         """*legs* are those of the links that are TLS; *seed* is what all draws depend on.
 
-        *observers* are told of requests and faults.
+        *observers* are told of requests and faults; *now* tells the time.
         """
+        self._now = now
         self._protocol = protocol
         self._legs = legs
         #: Whether the text of a request depends on where it is.
@@ -65,16 +72,33 @@ class Arming:
         *pause* is called after each rule, before any of them is armed.
         """
         armed = tuple(self.prepare(rule) for rule in pausing(rules, pause))
-        self.rules = armed
-        self.selector = self._select([rule for rule in armed if not rule.is_for_handshakes])
-        self._handshakes = self._select([rule for rule in armed if rule.is_for_handshakes])
+        self._hold(armed)
         self._shaken = 0
         return armed
 
     def prepare(self, rule: Rule) -> Rule:
         """Return *rule* as it will be at work; raise `ConfigError` if it cannot be applied here."""
         check_needs(rule, self._legs)
-        return rule.arm(self._protocol)
+        return rule.arm(self._protocol, self._now)
+
+    def find_over(self) -> list[Rule]:
+        """Return the rules whose time is over."""
+        now = self._now()
+        return [rule for rule in self.rules if rule.ends_at is not None and rule.ends_at <= now]
+
+    def disarm(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
+        """Take *rules* out of what is armed, and return what is left, which goes on counting."""
+        self._hold(tuple(rule for rule in self.rules if not has(rules, rule)))
+        return self.rules
+
+    def has(self, rule: Rule | None) -> bool:
+        """Return whether *rule* is armed, and not just one that declares the same."""
+        return has(self.rules, rule)
+
+    def _hold(self, rules: tuple[Rule, ...]) -> None:
+        self.rules = rules
+        self.selector = self._select([rule for rule in rules if not rule.is_for_handshakes])
+        self._handshakes = self._select([rule for rule in rules if rule.is_for_handshakes])
 
     def list_rules(self, exchanges: int, pause: Callable[[], object] = go_on) -> list[RuleStatus]:
         """Return the status of each rule, after so many *exchanges* since they were armed."""
@@ -88,21 +112,24 @@ class Arming:
     def _select(self, rules: Sequence[Rule]) -> Selector | None:
         return Selector(rules, self.seed) if any(rule.is_harmful for rule in rules) else None
 
-    def draw_handshake(self, link: ObservedLink, text: str) -> Handshake:
-        """Return what becomes of the handshake of a link, which has that *text*. It is the exchange of number 0."""
+    def draw_handshake(self, link: ObservedLink, text: str) -> tuple[Handshake, Rule | None]:
+        """Return what becomes of the handshake of a link, which has that *text*, and the rule that says so.
+
+        It is the exchange of number 0.
+        """
         passing = Handshake()
         if self._handshakes is None:
-            return passing
+            return passing, None
         self._shaken += 1
         rule = self._handshakes.draws(link.number).draw(0, text.encode(), lambda request: (text, False))
         if rule is None or not rule.is_due():
-            return passing
+            return passing, None
         self._record(link, 0, rule.behavior, text)
         try:
-            return rule.behavior.on_handshake()
+            return rule.behavior.on_handshake(), rule
         except Exception as error:  # a plug-in may raise anything
             warn_failed(rule.behavior, error)
-            return passing
+            return passing, None
 
     def draws(self, link: ObservedLink) -> Draws | ObservedDraws | None:
         """Return the draws for the exchanges of a link; None if all of them pass."""
@@ -134,10 +161,12 @@ class Arming:
         args = link.number, exchange, behavior.name, text
         self._loop.run_callback(logger.info, 'link %d exchange %d: %s on %s', *args)
 
-    def on_fault_over(self, behavior: Dummy, seconds: float) -> None:
-        """Record that a behavior is done, and for how many seconds it has held the exchange."""
+    def on_fault_over(self, rule: Rule, seconds: float) -> None:
+        """Record that the behavior of a rule is done, and for how many seconds it has held the exchange."""
+        if 'max_active' in rule.limits:  # the call takes time
+            rule.leave()
         for on_fault_over in self._observers.on_fault_over:
-            on_fault_over(behavior.name, seconds)
+            on_fault_over(rule.behavior.name, seconds)
 
     def describe(self, protocol: BaseProtocol, position: int, request: bytes) -> str:
         """Return the text of the request at *position*, for matching and logs."""
@@ -195,3 +224,8 @@ def _show(rule: Rule, selector: Selector | None, exchanges: int) -> RuleStatus:
 
 def _describe(describe: Describe, request: bytes) -> str:
     return describe(request)[0]
+
+
+def has(rules: Sequence[Rule], rule: Rule | None) -> bool:
+    """Return whether *rule* itself is among *rules*, and not just one that declares the same."""
+    return any(one is rule for one in rules)

@@ -151,7 +151,7 @@ class Dispatcher(Traffic):
 
     def rearm(self) -> None:
         self._arm()
-        if self._exchange is not None:
+        if self._exchange is not None and not self.link.arming.has(self._exchange.rule):
             self._exchange.let_go()
 
     def stop(self) -> None:
@@ -272,11 +272,9 @@ class Dispatcher(Traffic):
             data = data[passing:]
         expects_reply = rest[:1] != [(UNANSWERED, position)]
         if kind == UPGRADE:
-            behavior = None if rule is None else rule.behavior
-            self._exchange = self._make_upgrade(self, behavior, expects_reply=expects_reply)
+            self._exchange = self._make_upgrade(self, rule, expects_reply=expects_reply)
         else:
-            assert rule is not None
-            self._exchange = Exchange(self, rule.behavior, expects_reply=expects_reply, part=part)
+            self._exchange = Exchange(self, rule, expects_reply=expects_reply, part=part)
         own = [] if kind == HEAD else [(END, position)]
         up.hold(data, own + (rest if expects_reply else rest[1:]))
         self._take_turn()
@@ -286,7 +284,7 @@ class Dispatcher(Traffic):
         up = self.link.up
         passing = position - up.held.position
         up.forward(data[:passing])
-        self._exchange = Exchange(self, rule.behavior, is_inside=True)
+        self._exchange = Exchange(self, rule, is_inside=True)
         up.hold(data[passing:], rest)
         self._take_turn()
 
@@ -368,7 +366,7 @@ class Dispatcher(Traffic):
             return
         rule = self._draws.draw(self.exchanges, b'', self._describe)
         if rule is not None and rule.is_due():
-            self._exchange = Exchange(self, rule.behavior, greeting=True)
+            self._exchange = Exchange(self, rule, greeting=True)
             self.link.down.begin_holding()
             self._exchange.begin()
 
@@ -470,7 +468,7 @@ class Dispatcher(Traffic):
         if exchange is not None:
             exchange.on_downstream(marks)
             if not exchange.has_begun:  # its turn will never come
-                self.on_exchange_over(exchange)
+                exchange.pass_by()
 
     def may_finish(self, stream: Stream) -> bool:
         """Return whether the end of a stream may be passed on: while a behavior is at work, only the client's."""

@@ -15,6 +15,7 @@ from vaurien.engine.stream import Stream
 from vaurien.framing.marks import END, LAST_OPENING, OPAQUE, PROMPT, REPLY, Mark
 from vaurien.framing.parts import Part
 from vaurien.plugins.failures import warn_failed
+from vaurien.rules.rule import Rule
 
 if TYPE_CHECKING:
     from vaurien.engine.dispatcher import Dispatcher
@@ -33,20 +34,18 @@ class Exchange:
     got its reply, so that a pipeline stays in order and a fault meets a request when a server would: in its turn.
     """
 
-    #: Whether a behavior was drawn for it.
-    _is_fault = True
-
     def __init__(
         self,
         owner: Dispatcher,
-        behavior: Dummy,
+        rule: Rule | None,
         *,
         greeting: bool = False,
         expects_reply: bool = True,
         part: Part | None = None,
         is_inside: bool = False,
     ) -> None:
-        """*greeting*: the backend spoke first; the request is empty, and the reply is what the backend said.
+        """*rule* is what it has drawn. *greeting*: the backend spoke first; the request is empty, and the reply is what
+        the backend said.
 
         *part* is the statement that the behavior is for, of several in the request. *is_inside*: that is in the middle
         of a request, of which the backend has got the beginning.
@@ -54,7 +53,9 @@ class Exchange:
         self._owner = owner
         self._link = owner.link
         self._number = owner.exchanges
-        self.behavior = behavior
+        #: The rule at work; None if there is none, or if it was left.
+        self.rule = rule
+        self.behavior = Dummy() if rule is None else rule.behavior
         self.greeting = greeting
         self._part = part
         self.is_inside = is_inside
@@ -89,7 +90,7 @@ class Exchange:
         self.has_begun = True
         self._begin = link.up.held.position
         self._greenlet = link.runtime.spawn(self._run)
-        if not self._is_fault:
+        if self.rule is None:
             return
         held = link.up.held
         request, lead = self._part or Part(bytes(held.data), b'' if self.is_inside else None)
@@ -102,16 +103,29 @@ class Exchange:
         """
         greenlet = self._greenlet
         if greenlet is None:
-            self._owner.on_exchange_over(self)
+            self.pass_by()
         elif not (self._is_lingering or greenlet is getcurrent()):
             greenlet.kill(Released(), block=False)
             if greenlet.dead:  # it had not begun to run, and now never will
-                self._owner.on_exchange_over(self)
+                self.pass_by()
 
     def stop(self) -> None:
         """End the behavior: the link is closed, and nothing is left to be done."""
         if self._greenlet is not None and self._greenlet is not getcurrent():
             self._greenlet.kill(block=False)
+        if self._greenlet is None or self._greenlet.dead:  # it will never run, and so never end
+            self.leave_rule()
+
+    def pass_by(self) -> None:
+        """Be over without having begun."""
+        self.leave_rule()
+        self._owner.on_exchange_over(self)
+
+    def leave_rule(self) -> None:
+        """Have the rule count it no longer among the exchanges in which it is at work."""
+        if self.rule is not None:
+            self.rule.leave()
+            self.rule = None
 
     # What the dispatcher reports
 
@@ -207,8 +221,9 @@ class Exchange:
         finally:
             if self._held_since is not None:
                 self._note_passing()
-            if self._is_fault:
-                link.arming.on_fault_over(behavior, self._held)
+            if self.rule is not None:
+                link.arming.on_fault_over(self.rule, self._held)
+                self.rule = None
         owner.on_exchange_over(self)
 
     def _note_passing(self) -> None:

@@ -15,6 +15,7 @@ from vaurien.engine.stream import Stream
 from vaurien.engine.traffic import Traffic, TrafficLink
 from vaurien.plugins.end import End
 from vaurien.protocols.base import BaseProtocol
+from vaurien.rules.rule import Rule
 
 
 class Handler(Traffic):
@@ -25,7 +26,6 @@ class Handler(Traffic):
     """
 
     __slots__ = (
-        '_behavior',
         '_calling',
         '_draws',
         '_exchanges',
@@ -35,6 +35,7 @@ class Handler(Traffic):
         '_in_behavior',
         '_link',
         '_protocol',
+        '_rule',
         '_stands_back',
     )
 
@@ -48,7 +49,8 @@ class Handler(Traffic):
         self._calling: set[bool] = set()
         self._draws = link.arming.draws(link)
         self._in_behavior = False
-        self._behavior: str | None = None
+        #: The rule at work.
+        self._rule: Rule | None = None
         #: Whether the direction to the client waits.
         self._stands_back = False
         #: For how many seconds the behavior has held the exchange.
@@ -70,7 +72,7 @@ class Handler(Traffic):
     @property
     def doing(self) -> str | None:  # type: ignore[override]
         """The name of the behavior that is applied."""
-        return self._behavior
+        return self._rule.name if self._in_behavior and self._rule is not None else None
 
     def count_exchanges(self, up: Stream) -> int:
         return self._exchanges
@@ -83,7 +85,7 @@ class Handler(Traffic):
 
     def rearm(self) -> None:
         self._draws = self._link.arming.draws(self._link)
-        if self._in_behavior and self._greenlets[0] is not getcurrent():
+        if self._in_behavior and not self._link.arming.has(self._rule) and self._greenlets[0] is not getcurrent():
             self._link.runtime.loop.run_callback(self._release)
 
     def _release(self) -> None:
@@ -170,14 +172,14 @@ class Handler(Traffic):
     def _exchange(self, source: End, dest: End) -> bool | None:
         """Call ``_handle`` with bytes of the client's, and apply the behavior that the exchange draws."""
         self._has_read_reply = False
-        behavior = self._draw()
-        if behavior is None:
+        rule = self._rule = self._draw()
+        if rule is None:
             return self._protocol._handle(source, dest, True)
         self._held = 0.0
         try:
-            return self._apply(behavior, source, dest)
+            return self._apply(rule.behavior, source, dest)
         finally:
-            self._link.arming.on_fault_over(behavior, self._held)
+            self._link.arming.on_fault_over(rule, self._held)
 
     def _apply(self, behavior: Dummy, source: End, dest: End) -> bool | None:
         result, is_handled = None, False
@@ -210,7 +212,7 @@ class Handler(Traffic):
             link.wait()
         return True
 
-    def _draw(self) -> Dummy | None:
+    def _draw(self) -> Rule | None:
         self._exchanges += 1
         link = self._link
         if self._draws is None:
@@ -221,7 +223,7 @@ class Handler(Traffic):
             return None
         self._stands_back = True
         arming.begin_fault(link, self._exchanges, rule.behavior, self._protocol, held.position, bytes(held.data))
-        return rule.behavior
+        return rule
 
     def _describe(self, request: bytes) -> tuple[str, bool]:
         text = self._link.arming.describe(self._protocol, self._link.up.held.position, request)
@@ -229,11 +231,9 @@ class Handler(Traffic):
 
     def _step(self, behavior: Dummy, name: str, source: End, dest: End) -> bool | None:
         self._in_behavior = True
-        self._behavior = behavior.name
         try:
             step = getattr(behavior, name)
             result: bool | None = self._link.arming.watch(behavior, step, self._protocol, source, dest)
         finally:
             self._in_behavior = False
-            self._behavior = None
         return result

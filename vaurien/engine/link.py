@@ -33,6 +33,7 @@ from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.upgrade import TLSLegs, Upgrading
 from vaurien.records.counts import Counts
 from vaurien.records.status import LinkStatus
+from vaurien.rules.rule import Rule
 from vaurien.tls.contexts import Legs
 
 logger = logging.getLogger(__name__)
@@ -108,6 +109,7 @@ class Link:
         '_dialer',
         '_final_counts',
         '_handshake',
+        '_handshake_rule',
         '_owner',
         '_unreadable',
         'arming',
@@ -149,6 +151,8 @@ class Link:
         self._dialer: Dialer | TLSOpening | None = None
         #: The handshake that is made while the link is at work.
         self._handshake: TLSUpgrade | None = None
+        #: The rule that says what becomes of the handshake with the client.
+        self._handshake_rule: Rule | None = None
         #: What had gone over it when it was closed.
         self._final_counts: Counts | None = None
 
@@ -182,7 +186,8 @@ class Link:
 
     def draw_handshake(self, text: str) -> Handshake:
         """Return what becomes of the handshake with the client, which has that *text*."""
-        return self.arming.draw_handshake(self, text)
+        handshake, self._handshake_rule = self.arming.draw_handshake(self, text)
+        return handshake
 
     def make_error(self) -> bytes:
         """Return an error of the protocol."""
@@ -280,7 +285,7 @@ class Link:
             self.traffic.rearm()
             self.simplify()
             self._look_if_armed()
-        elif isinstance(self._dialer, TLSOpening):
+        elif isinstance(self._dialer, TLSOpening) and not self.arming.has(self._handshake_rule):
             self._dialer.let_go()
         if self._unreadable:
             self._owner.on_unreadable(self._unreadable)

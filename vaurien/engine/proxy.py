@@ -18,7 +18,8 @@ from vaurien import __version__
 from vaurien.address import Address
 from vaurien.clock import go_on
 from vaurien.engine import loops
-from vaurien.engine.arming import Arming
+from vaurien.engine.arming import Arming, has
+from vaurien.engine.expiry import Expiry
 from vaurien.engine.idle import IdleWatch
 from vaurien.engine.link import Link
 from vaurien.engine.listener import Listener
@@ -80,6 +81,7 @@ class ProxyServer:
         self._began = monotonic()
         self._listener: Listener | None = None
         self._idle_watch: IdleWatch | None = None
+        self._expiry = Expiry(self.runtime, self._end_rules)
         self.arm(settings.behaviors)
         for rule in settings.toxics:
             self.toxics.add(rule)
@@ -129,6 +131,7 @@ class ProxyServer:
         except BaseException:
             self._stop_listening()
             raise
+        self._expiry.watch(self.rules)
         self._began = monotonic()
         # The one before may have been stopped while it looked the name up.
         self._replace_resolver()
@@ -316,6 +319,7 @@ class ProxyServer:
         pause = self.runtime.turns.begin()
         unmatched = self._report_unmatched(pause)
         armed = self.arming.arm(rules, pause)
+        self._expiry.watch(armed)
         _warn(self.name, unmatched)
         self.faults.renew()
         self._exchanges_before = self.counters.closed_exchanges
@@ -323,6 +327,22 @@ class ProxyServer:
             if armed is not self.rules:  # who has armed others meanwhile goes on
                 return
             self._exchanges_before += link.counts().exchanges
+            if not link.closed:
+                link.rearm()
+            pause()
+
+    def _end_rules(self) -> None:
+        """Disarm the rules whose time is over, and end what runs of them."""
+        over = self.arming.find_over()
+        reports = [_report(rule, status) for rule, status in self._list_rules() if has(over, rule)]
+        armed = self.arming.disarm(over)
+        self._expiry.watch(armed)
+        for report in reports:
+            logger.info('proxy %s: its time is over: %s', self.name, report)
+        pause = self.runtime.turns.begin()
+        for link in list(self.links.values()):
+            if armed is not self.rules:
+                return
             if not link.closed:
                 link.rearm()
             pause()

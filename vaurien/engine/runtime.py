@@ -51,6 +51,11 @@ class Runtime:
         if clock is not None:
             clock.close()
 
+    @property
+    def keeps_time(self) -> bool:
+        """Whether there is a clock: from `start` to `stop`."""
+        return self._started
+
     def leave_to_parent(self) -> None:
         """Close this process's copy of the clock's descriptor, for it is a child of a fork."""
         if self._started:

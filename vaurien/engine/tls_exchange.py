@@ -12,6 +12,7 @@ from vaurien.behaviors.dummy import Dummy
 from vaurien.engine.end import LinkEnd
 from vaurien.engine.exchange import Exchange, Released
 from vaurien.protocols.upgrade import Upgrade, Upgrading
+from vaurien.rules.rule import Rule
 
 if TYPE_CHECKING:
     from vaurien.engine.dispatcher import Dispatcher
@@ -22,9 +23,8 @@ logger = logging.getLogger(__name__)
 class TLSExchange(Exchange):
     """Applies a behavior, if there is one, and then answers in the backend's place and has TLS begin."""
 
-    def __init__(self, owner: Dispatcher, behavior: Dummy | None, *, expects_reply: bool) -> None:
-        super().__init__(owner, behavior or Dummy(), expects_reply=expects_reply)
-        self._is_fault = behavior is not None
+    def __init__(self, owner: Dispatcher, rule: Rule | None, *, expects_reply: bool) -> None:
+        super().__init__(owner, rule, expects_reply=expects_reply)
         self._upgrade = Upgrade()
         #: Whether the behavior is at work, and not what would be done without it; whether it is to work no more.
         self._is_behaving = True
@@ -35,13 +35,14 @@ class TLSExchange(Exchange):
         greenlet = self._greenlet
         if not self._is_behaving:
             self._is_disarmed = True
-        if not (self._is_fault and self._is_behaving) or self._is_lingering or greenlet is getcurrent():
+        if self.rule is None or not self._is_behaving or self._is_lingering or greenlet is getcurrent():
             return
         if greenlet is not None:
             greenlet.kill(Released(), block=False)
             if not greenlet.dead:
                 return
-        self.behavior, self._is_fault = Dummy(), False
+        self.leave_rule()
+        self.behavior = Dummy()
         if greenlet is not None:  # it had not begun to run, and now never will
             self.begin()
 

@@ -112,7 +112,7 @@ class Traffic:
         """Note that the link is joined to *backend*, ``host:port``."""
 
     def rearm(self) -> None:
-        """Draw from what is armed now, and end the behavior that runs."""
+        """Draw from what is armed now, and end the behavior that runs if it is no longer armed."""
 
     def stop(self) -> None:
         """End what runs: the link is closed."""

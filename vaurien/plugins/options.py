@@ -149,13 +149,14 @@ class Configurable:
     def check(cls, given: Mapping[str, Any], *, text: bool = False) -> dict[str, Any]:
         """Return *given* alone, converted, by the declared names; in a name, ``_`` and ``-`` are the same.
 
-        Raise `OptionError`, with the option as the path, for an unknown option or a wrong value.
+        One at the end does not matter: Python has no other way to write ``for`` than ``for_``. Raise `OptionError`,
+        with the option as the path, for an unknown option or a wrong value.
         """
         declared = cls.all_options()
-        known = {name.replace('_', '-'): name for name in declared}
+        known = {_normalize(name): name for name in declared}
         values = {}
         for key, value in given.items():
-            name = known.get(key.replace('_', '-'))
+            name = known.get(_normalize(key))
             if name is None:
                 raise OptionError(f'{cls.name} has no such option, {did_you_mean(key, list(declared))}', key)
             try:
@@ -167,3 +168,7 @@ class Configurable:
     def option(self, name: str) -> Any:
         """Return the value of a declared option."""
         return self.values[name]
+
+
+def _normalize(name: str) -> str:
+    return name.replace('_', '-').rstrip('-')

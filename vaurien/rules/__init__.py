@@ -2,6 +2,7 @@
 
 grammar    the text that arms rules, as a grammar alone: ``20:error(match='SET *'),10:delay``
 match      which requests a rule is for: patterns and ordinal numbers
+limits     these, and the other limits of a rule: how often, and for how long
 regex      regular expressions in linear time
 rule       a rule: a behavior, its percent, its options, its counters
 behaviors  rules from texts, lists and options; and the text of rules

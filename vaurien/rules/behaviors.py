@@ -148,7 +148,7 @@ def _check_reach(rules: Sequence[Rule]) -> None:
             raise ConfigError(
                 f'{format_rules(rules)!r} adds up to {shortest(total)} percent, more than 100, at {rule.name}'
             )
-        if rule.nth is not None or rule.times is not None:
+        if rule.leaves_some:
             continue
         if rule.match is None:
             every += rule.percent

@@ -7,11 +7,9 @@ import sys
 from collections.abc import Callable
 from fnmatch import translate
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Any
 
-from msgspec import Meta
-
-from vaurien.plugins.options import Option, Parsed
+from vaurien.plugins.options import Parsed
 from vaurien.rules.regex import compile_regex
 
 #: The most characters of a pattern. The texts of requests have up to 200.
@@ -92,11 +90,3 @@ class Ordinals(Parsed):
 
     def __contains__(self, number: int) -> bool:
         return number in self._numbers
-
-
-#: The limits of a rule, declared as the options that every behavior has.
-LIMITS: dict[str, Option] = {
-    'match': ('Only requests with a text like GET /orders* (in any case), or like /regex/', Pattern | None, None),
-    'nth': ('Only some of these requests: 3, 1-2, 5+, every 10', Ordinals | None, None),
-    'times': ('Number of faults after which it retires', Annotated[int, Meta(ge=1)] | None, None),
-}

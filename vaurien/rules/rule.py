@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
+from math import inf
+from time import monotonic
 from typing import Any
 
 from msgspec import to_builtins
@@ -13,10 +15,14 @@ from vaurien.errors import ConfigError, OptionError
 from vaurien.plugins.failures import warn_failed
 from vaurien.protocols.base import BaseProtocol
 from vaurien.records.status import RuleStatus
-from vaurien.rules.match import Ordinals, Pattern
+from vaurien.rules.limits import LIMITS
+from vaurien.rules.match import Pattern
 
 #: How a pattern begins that is for handshakes of TLS.
 HANDSHAKE = 'TLS '
+
+#: The limits without which a rule has matched every exchange.
+PATTERNS = ('match', 'once')
 
 
 @dataclass(slots=True)
@@ -34,14 +40,23 @@ class Rule:
     given: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     #: Every option with its value, given or default.
     options: dict[str, Any] = field(init=False)
-    #: Its limits: a pattern for requests, ordinal numbers among those that match, and a number of faults.
+    #: Those of them that are given of `LIMITS`.
+    limits: dict[str, Any] = field(init=False, repr=False)
+    #: The pattern for requests among these, and what picks some of those that match.
     match: Pattern | None = field(init=False, repr=False)
-    nth: Ordinals | None = field(init=False, repr=False)
-    times: int | None = field(init=False, repr=False)
+    _picks: tuple[Container[int], ...] = field(init=False, repr=False, compare=False)
     #: The number of exchanges that matched, and of those that it was applied to. The first is counted only if a rule
     #: of the proxy has limits: otherwise every exchange matches, and none needs to be looked at for that.
     matched: int = field(default=0, init=False, repr=False, compare=False)
     hits: int = field(default=0, init=False, repr=False, compare=False)
+    #: In how many exchanges it is at work, or about to be. It is counted only if there may not be more than so many.
+    active: int = field(default=0, init=False, repr=False, compare=False)
+    #: The pattern for the request that wakes it; None once it is awake.
+    _awaited: Pattern | None = field(init=False, repr=False, compare=False)
+    #: Tells the time, in seconds; and when it may be applied again, and when it is armed no longer.
+    _now: Callable[[], float] = field(default=monotonic, init=False, repr=False, compare=False)
+    _rests_until: float = field(default=0.0, init=False, repr=False, compare=False)
+    ends_at: float | None = field(default=None, init=False, repr=False, compare=False)
     #: The behavior at work. Only what `arm` returns has it.
     behavior: Dummy = field(init=False, repr=False, compare=False)
 
@@ -49,7 +64,9 @@ class Rule:
         """Complete the options; raise `OptionError` if two of them contradict each other."""
         self.options = {**self.kind.resolve({}), **self.given}
         written_out = self.kind.translate(self.options)
-        self.match, self.nth, self.times = (written_out[name] for name in ('match', 'nth', 'times'))
+        self.limits = {name: written_out[name] for name in LIMITS if written_out[name] is not None}
+        self.match, self._awaited = self.limits.get('match'), self.limits.get('once')
+        self._picks = tuple(self.limits[name] for name in ('nth', 'sequence') if name in self.limits)
 
     @property
     def name(self) -> str:
@@ -63,13 +80,18 @@ class Rule:
 
     @property
     def is_limited(self) -> bool:
-        """Whether it is for some exchanges only."""
-        return not (self.match is None and self.nth is None and self.times is None)
+        """Whether it is for some exchanges only, as long as it is armed."""
+        return not self.limits.keys() <= {'for'}
+
+    @property
+    def leaves_some(self) -> bool:
+        """Whether it leaves some of the requests that it matches to the rules behind it, whatever its percent is."""
+        return not self.limits.keys() <= {'match'}
 
     @property
     def is_unmatched(self) -> bool:
-        """Whether it is for requests that match a pattern, and there was none."""
-        return self.is_harmful and self.match is not None and not self.matched
+        """Whether it is for requests that fit a pattern, and there was none."""
+        return self.is_harmful and not self.matched and not self.limits.keys().isdisjoint(PATTERNS)
 
     @property
     def is_for_handshakes(self) -> bool:
@@ -90,25 +112,45 @@ class Rule:
         except OptionError as error:
             raise error.within(self.name) from None
 
-    def arm(self, protocol: type[BaseProtocol]) -> Rule:
+    def arm(self, protocol: type[BaseProtocol], now: Callable[[], float] = monotonic) -> Rule:
         """Return the rule at work: with a behavior object of its own, and counters that begin at 0.
 
-        Raise `ConfigError` if the options make no sense for *protocol*.
+        *now* tells the time. Raise `ConfigError` if the options make no sense for *protocol*.
         """
         try:
             self.kind.check_protocol(self.options, protocol)
+            if self.is_for_handshakes and 'max_active' in self.limits:
+                raise OptionError('it counts exchanges, and this rule is for handshakes of TLS', 'max_active')
         except ConfigError as error:
             raise error.within(self.name) from None
         rule = Rule(self.kind, self.percent, self.given)
         rule.behavior = self.kind(rule.options)
+        rule._now = now
+        rule.ends_at = now() + self.limits['for'] if 'for' in self.limits else None
         return rule
 
-    def is_for(self, request: str) -> bool:
-        """Count the exchange that begins now if it matches, and return whether the rule is for it."""
-        if self.match is not None and not self.match.matches(request):
+    def is_for(self, request: str, statement: int = 0) -> bool:
+        """Count the exchange that begins now if it matches, and return whether the rule is for it.
+
+        Rules without a pattern are for the first *statement* of an exchange.
+        """
+        if self._awaited is not None:
+            if self._awaited.matches(request):
+                self._awaited = None
+            return False
+        if not (not statement if self.match is None else self.match.matches(request)):
             return False
         self.matched += 1
-        return (self.nth is None or self.matched in self.nth) and (self.times is None or self.hits < self.times)
+        return all(self.matched in pick for pick in self._picks) and self._is_ready()
+
+    def _is_ready(self) -> bool:
+        """Return whether it may be applied now to an exchange that it matches."""
+        limits = self.limits
+        return (
+            self.hits < limits.get('times', inf)
+            and self.active < limits.get('max_active', inf)
+            and ('cooldown' not in limits or self._now() >= self._rests_until)
+        )
 
     def is_due(self) -> bool:
         """Ask the behavior at work whether it applies to an exchange that drew the rule; count the hit if it does.
@@ -122,7 +164,16 @@ class Rule:
             warn_failed(self.behavior, error)
             return False
         self.hits += is_due
-        return is_due and self.kind.name != Dummy.name
+        if not is_due or self.kind.name == Dummy.name:
+            return False
+        self.active += 'max_active' in self.limits
+        if 'cooldown' in self.limits:
+            self._rests_until = self._now() + self.limits['cooldown']
+        return True
+
+    def leave(self) -> None:
+        """Count an exchange no longer that it was due for: it is over."""
+        self.active -= 'max_active' in self.limits
 
     def status(self, seen: int = 0, matched: int | None = None) -> RuleStatus:
         """Return what the control API shows. There were *seen* exchanges since it was armed.

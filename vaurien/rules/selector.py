@@ -13,7 +13,7 @@ from functools import partial
 from hashlib import blake2b
 from struct import Struct
 
-from vaurien.rules.rule import Rule
+from vaurien.rules.rule import PATTERNS, Rule
 
 #: How many exchanges share one hash: BLAKE2b gives up to 64 bytes (RFC 7693), a draw takes 8.
 DRAWS = 8
@@ -42,7 +42,7 @@ class Selector:
         self.seed = seed
         self.is_limited = any(rule.is_limited for rule in rules)
         #: Whether it needs the texts of requests.
-        self.reads = any(rule.match is not None for rule in rules)
+        self.reads = any(not rule.limits.keys().isdisjoint(PATTERNS) for rule in rules)
         #: How exchanges are shared out if no rule is limited.
         self.shares = _Shares(rules)
         #: Returns None for the text of a request, in lower case, that no rule is for. It is one regular expression made
@@ -109,7 +109,7 @@ class Draws:
                     self._passing.clear()
                 self._passing.add(request)
             return None
-        rules = [rule for rule in selector.rules if not (statement and rule.match is None) and rule.is_for(text)]
+        rules = [rule for rule in selector.rules if rule.is_for(text, statement)]
         if not rules:
             return None
         if statement:
@@ -144,7 +144,9 @@ class _Shares:
 
 
 def _make_screen(rules: Sequence[Rule]) -> Callable[[str], object] | None:
-    patterns = [rule.match for rule in rules]
-    if not patterns or any(pattern is None or pattern.is_regex for pattern in patterns):
+    if not rules or any(rule.match is None for rule in rules):
         return None
-    return re.compile('|'.join(pattern.translated for pattern in patterns if pattern is not None)).match
+    patterns = [rule.limits[name] for rule in rules for name in PATTERNS if name in rule.limits]
+    if any(pattern.is_regex for pattern in patterns):
+        return None
+    return re.compile('|'.join(pattern.translated for pattern in patterns)).match

@@ -1,0 +1,138 @@
+"""Faults that come once something was seen, in a rhythm, for a few at a time, or for a while; with real clients."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import redis
+
+from tests.behaviors.clients import http_session, redis_client
+from tests.behaviors.waiting import eventually
+from tests.commands import StartCommand
+from tests.peers import Peer
+from tests.servers import HOST, TIMEOUT, Server
+from vaurien import Proxy
+
+PING = b'PING\r\n'
+
+
+def fails(client: Any, *command: str) -> bool:
+    try:
+        client.execute_command(*command)
+    except redis.ResponseError:
+        return True
+    return False
+
+
+@pytest.fixture
+def proxy(redis_server: Server) -> Any:
+    with Proxy(redis_server.address, 'redis') as proxy:
+        yield proxy
+
+
+def test_reads_fail_once_somebody_has_taken_the_lock(proxy: Proxy) -> None:
+    with redis_client(proxy.address.port) as first, redis_client(proxy.address.port) as second:
+        proxy.set_behavior('error', match='GET *', once='SET lock*')
+        assert not fails(first, 'GET', 'a')
+        assert not fails(second, 'SET', 'lock:of-a-test', '1')
+        assert [fails(first, 'GET', 'a'), fails(second, 'SET', 'lock:of-a-test', '1')] == [True, False]
+
+
+def test_two_of_three_fail(nginx: Server) -> None:
+    proxy = Proxy(nginx.address, 'http', behavior="error(code=503, sequence='fail,fail,pass')")
+    with proxy, http_session(proxy.address.port) as session:
+        assert [session.get('/').status_code for _ in range(6)] == [503, 503, 200, 503, 503, 200]
+
+
+def test_it_rests_between_two_faults(proxy: Proxy) -> None:
+    with redis_client(proxy.address.port) as client:
+        proxy.set_behavior('error', cooldown=0.05)
+        while len(proxy.faults()) < 3:
+            fails(client, 'PING')
+        times = [fault.time for fault in proxy.faults()]
+        assert min(later - sooner for sooner, later in pairwise(times)) > 0.045
+
+
+class TestMaxActive:
+    """Some hang, and the others are well."""
+
+    def test_those_that_leave_make_room(self, proxy: Proxy) -> None:
+        with ExitStack() as stack:
+            peers = [stack.enter_context(Peer.connect(proxy.address.port)) for _ in range(5)]
+            proxy.set_behavior('hang', max_active=2)
+            for peer in peers[:2]:
+                peer.send(PING)
+                proxy.wait_for_fault()
+            for peer in peers[2:]:
+                peer.send(PING)
+                assert peer.recv_exactly(7) == b'+PONG\r\n'
+            peers[0].reset()
+            eventually(lambda: len(proxy.links()) == 4)
+            peers[2].send(PING)
+            proxy.wait_for_fault()
+            peers[3].send(PING)
+            assert peers[3].recv_exactly(7) == b'+PONG\r\n'
+
+    def test_one_that_waits_for_its_turn_has_a_place_and_gives_it_back(self, proxy: Proxy) -> None:
+        with Peer.connect(proxy.address.port) as first, Peer.connect(proxy.address.port) as second:
+            first.send(PING)
+            assert first.recv_exactly(7) == b'+PONG\r\n'
+            proxy.set_behavior('error', match='GET *', max_active=1)
+            first.send(b'BLPOP a-list-of-a-test 0\r\nGET a\r\n')
+            eventually(lambda: proxy.status()['behaviors'][0]['hits'] == 1)
+            second.send(b'GET a\r\n')
+            assert second.recv_exactly(5) == b'$-1\r\n'
+            first.reset()
+            eventually(lambda: len(proxy.links()) == 1)
+            second.send(b'GET a\r\n')
+            assert second.recv_until(b'\r\n').startswith(b'-ERR')
+
+
+class TestFor:
+    """A fault that heals by itself."""
+
+    def test_nothing_is_armed_in_its_place(self, proxy: Proxy, caplog: pytest.LogCaptureFixture) -> None:
+        with redis_client(proxy.address.port) as client, caplog.at_level(logging.INFO):
+            proxy.set_behavior("error(for=0.4, match='GET *')")
+            assert fails(client, 'GET', 'a')
+            eventually(lambda: proxy.status()['behavior'] == 'dummy')
+            assert not fails(client, 'GET', 'a')
+            assert proxy.status()['behaviors'] == []
+        (report,) = [text for text in caplog.messages if 'its time is over' in text]
+        assert report.startswith("proxy vaurien: its time is over: error(match='GET *', for=0.4): matched ")
+
+    def test_what_hangs_is_let_go_and_what_others_do_goes_on(self, proxy: Proxy) -> None:
+        with Peer.connect(proxy.address.port) as one, Peer.connect(proxy.address.port) as other:
+            proxy.set_behavior("hang(match='GET *', for=0.4),hang(match='PING')")
+            for peer, request in ((one, b'GET a\r\n'), (other, PING)):
+                peer.send(request)
+                proxy.wait_for_fault()
+            assert one.recv() == b''
+            (left,) = proxy.status()['behaviors']
+            assert (left['options']['match'], left['hits']) == ('PING', 1)
+            assert [link['behavior'] for link in proxy.links()] == ['hang']
+
+    def test_a_block_may_last_longer(self, proxy: Proxy) -> None:
+        proxy.set_behavior('delay', sleep=0)
+        with redis_client(proxy.address.port) as client:
+            with proxy.with_behavior('error', for_=0.05):
+                eventually(lambda: not fails(client, 'PING'))
+                assert proxy.status()['behavior'] == 'dummy'
+            assert proxy.status()['behavior'] == 'delay'
+
+    def test_other_rules_are_not_ended_by_the_time_of_those_before(self, proxy: Proxy) -> None:
+        with redis_client(proxy.address.port) as client:
+            proxy.set_behavior('error', for_=0.05)
+            proxy.set_behavior("error(match='GET a'),error(match='GET b', for=0.15)")
+            eventually(lambda: not fails(client, 'GET', 'b'))
+            assert fails(client, 'GET', 'a')
+
+    def test_by_a_flag_from_the_start(self, redis_server: Server, vaurien_command: StartCommand) -> None:
+        flags = ['--backend', redis_server.address, '--protocol', 'redis', '--behavior', 'error']
+        command = vaurien_command(*flags, '--behavior-error-for', '0.5')
+        with redis.Redis(HOST, command.port, socket_timeout=TIMEOUT) as client:
+            eventually(lambda: not fails(client, 'PING'))
