@@ -10,13 +10,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
-from typing import Any
+from typing import Any, get_type_hints
 
 from vaurien.address import Address
 from vaurien.engine.lookup import is_number
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.thread import ProxyThread
-from vaurien.errors import ConfigError, ToxicNameError
+from vaurien.errors import ConfigError, OptionError, ToxicNameError
+from vaurien.plugins.options import convert
 from vaurien.records.faults import Fault
 from vaurien.records.status import LinkStatus, ProxyStatus, ToxicStatus
 from vaurien.rules.behaviors import (
@@ -70,7 +71,7 @@ class Proxy:
             behaviors=complete_rules(rules, self._options),
             behavior_options=self._options,
             protocol_options={protocol: dict(protocol_options or {})},
-            **settings,
+            **_check_tls(settings),
         )
         self._thread = ProxyThread(self._settings)
         self._temporary_ca_file: str | None = None
@@ -263,6 +264,19 @@ class Proxy:
 
     def _arm(self, rules: Sequence[Rule]) -> None:
         self._thread.call(lambda server: server.arm(rules))
+
+
+def _check_tls(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return *settings*, those of TLS checked: one that is mistaken could leave a link plain. Raise `ConfigError`."""
+    checked = dict(settings)
+    for name, type_ in get_type_hints(Settings, include_extras=True).items():
+        if 'tls' in name and name in settings:
+            value = settings[name]
+            try:
+                checked[name] = convert(os.fspath(value) if isinstance(value, os.PathLike) else value, type_)
+            except OptionError as error:
+                raise error.within(name) from None
+    return checked
 
 
 def _address(value: str | Address) -> Address:

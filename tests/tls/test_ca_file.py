@@ -61,7 +61,7 @@ def test_a_child_of_a_fork_leaves_it_there(echo_server: RawBackend) -> None:
 
 def test_one_that_the_settings_name(tmp_path: Path, echo_server: RawBackend) -> None:
     path = tmp_path / 'ca.pem'
-    proxy = Proxy(echo_server.address, proxy_tls='auto', tls_ca_file=str(path))
+    proxy = Proxy(echo_server.address, proxy_tls='auto', tls_ca_file=path)
     assert proxy.ca_file == str(path)
     with proxy:
         assert path.read_bytes() == get_authority().pem

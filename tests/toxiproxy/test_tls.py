@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 from collections.abc import Iterator
@@ -11,15 +12,15 @@ from typing import Any
 import pytest
 import trustme
 
-from tests.commands import Command
+from tests.commands import Command, StartCommand
 from tests.peers import RawBackend
 from tests.servers import HOST, TIMEOUT
 from tests.tls.serving import AUTHORITY, LEAF, ping, pong, server_context, tls_backend
 from tests.toxiproxy.asking import NOWHERE, Toxiproxy, port_of
 from vaurien.client import Client
-from vaurien.errors import ConfigError
-from vaurien.settings import TLSSettings
-from vaurien.toxiproxy.fields import PEM_FIELDS, TLSFields
+from vaurien.errors import ConfigError, ControlError
+from vaurien.settings import ProxySettings, TLSSettings
+from vaurien.toxiproxy.fields import PEM_FIELDS, TLSFields, read_config
 
 #: Who signs for the clients and for the proxy.
 OTHER = trustme.CA()
@@ -74,7 +75,26 @@ def test_both_legs(server: Command, toxiproxy: Toxiproxy, backend: RawBackend) -
         answer = toxiproxy('GET', path)
         assert answer.status_code == 200
         assert SECRET not in answer.text.replace('\\n', '\n')
+
+
+def test_no_key_is_logged(vaurien_command: StartCommand, backend: RawBackend) -> None:
+    server = vaurien_command('--server', '--log-level', 'debug')
+    process = Client(port=server.control_port)
+    upstream = f'localhost:{backend.port}'
+    client = process.create_proxy('x', f'{HOST}:0', upstream, proxy_tls=CHAIN + KEY, backend_tls=True)
+    with pytest.raises(ssl.SSLError), dial(client.inspect(), ssl.create_default_context(cadata=OTHER_CA)) as sock:
+        ping(sock)
+    server.wait_for_log('no TLS with the backend: the certificate is not accepted')
+    with pytest.raises(ControlError, match='no certificate and key in PEM'):
+        process.create_proxy('y', f'{HOST}:0', upstream, proxy_tls=KEY)
     assert SECRET not in '\n'.join([*server.log_lines, *server.out_lines])
+
+
+def test_a_file_of_the_command_may_name_files(tmp_path: Path) -> None:
+    path = tmp_path / 'proxies.json'
+    path.write_text(json.dumps([{'name': 'x', 'upstream': NOWHERE, 'tls': 'auto', 'proxy_tls': 'a.pem:b.pem'}]))
+    (settings,) = read_config(str(path), ProxySettings())
+    assert (settings.tls, settings.proxy_tls) == ('auto', 'a.pem:b.pem')
 
 
 def test_certificates_are_made(server: Command, toxiproxy: Toxiproxy, echo_server: RawBackend) -> None:
