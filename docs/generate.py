@@ -25,6 +25,7 @@ from vaurien.control.metrics import FAMILIES, make_registry
 from vaurien.loads.outputs import OUTPUTS
 from vaurien.loads.settings import GROUPS as LOADS_GROUPS, Counts, Place, Words
 from vaurien.plugins.options import Line, Option
+from vaurien.plugins.units import find_unit
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.http.headers import Headers
 from vaurien.rules.limits import Rhythm
@@ -32,7 +33,6 @@ from vaurien.rules.match import Ordinals, Pattern
 from vaurien.rules.toxics import ToxicRule
 from vaurien.settings import Settings
 from vaurien.toxics import Toxic
-from vaurien.toxics.base import Int64
 from vaurien.toxics.packet_loss import Finite
 
 DOCS = Path(__file__).parent
@@ -59,7 +59,6 @@ NAMES = {
     Headers: 'names and values',
     Rhythm: '`fail` and `pass`, as in `fail,fail,pass`',
     Line: 'text of one line',
-    Int64: 'whole number',
     Finite: 'number',
     tuple[str, ...]: 'names',
     tuple[ToxicRule, ...]: 'toxics',
@@ -193,7 +192,10 @@ def describe_type(type_: Any) -> str:
     if type_ in NAMES:
         return NAMES[type_]
     if get_origin(type_) is Annotated:
-        return describe_type(inner[0]) + describe_bounds(inner[1])
+        unit = find_unit(type_)
+        bounds = describe_bounds([one for one in inner if isinstance(one, Meta)])
+        kind = describe_type(inner[0]) if unit is None else f'{unit.quantity.name}, or {NAMES[inner[0]]} of {unit.name}'
+        return kind + bounds
     if get_origin(type_) is Literal:
         return ', '.join(f'`{value}`' for value in inner)
     if inner:
@@ -201,13 +203,15 @@ def describe_type(type_: Any) -> str:
     raise ValueError(f'no name for {type_}')
 
 
-def describe_bounds(bounds: Meta) -> str:
+def describe_bounds(bounds: Sequence[Meta]) -> str:
     """Describe the bounds of a value: ``from 400 to 599``, ``from 0``, ``above 0``, ``that matches …``."""
-    if bounds.pattern is not None:
-        return f' that matches `{bounds.pattern}`'
-    if bounds.gt is not None:
-        return f' above {bounds.gt}'
-    return f' from {bounds.ge}' + (f' to {bounds.le}' if bounds.le is not None else '')
+    told = []
+    for one in bounds:
+        told += [f'that matches `{one.pattern}`'] if one.pattern is not None else []
+        told += [f'above {one.gt}'] if one.gt is not None else []
+        told += [f'from {one.ge}'] if one.ge not in (None, -(2**63)) else []
+        told += [f'to {one.le}'] if one.le not in (None, 2**63 - 1) else []
+    return ''.join(f' {one}' for one in told)
 
 
 def describe_default(default: Any) -> str:

@@ -155,7 +155,7 @@ class TestErrors:
     def test_a_refusal_names_the_field(self, client: Client) -> None:
         with pytest.raises(ControlError) as caught:
             client.set_behavior('delay', sleep='x')
-        assert str(caught.value) == "sleep: expected float, got 'x'"
+        assert str(caught.value) == "sleep: expected a duration such as 200ms or 2s, got 'x'"
         assert not isinstance(caught.value, UnreachableError)
 
     def test_an_unknown_behavior_comes_with_the_nearest_name(self, client: Client) -> None:

@@ -277,7 +277,7 @@ class TestToxics:
         """A misspelled attribute, too, though the API would ignore it."""
         with pytest.raises(OptionError, match=r"^latnecy: latency has no such option, did you mean 'latency'\?$"):
             redis.add_toxic('latency', latnecy=200)
-        with pytest.raises(OptionError, match=r'^latency: expected int'):
+        with pytest.raises(OptionError, match=r'^latency: expected a duration'):
             redis.add_toxic('latency', latency='200')
         with pytest.raises(ControlError, match=r'^invalid toxic type$') as caught:
             redis.add_toxic('latecny')

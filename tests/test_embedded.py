@@ -180,6 +180,12 @@ print('done')
         with pytest.raises(PluginError), Proxy('localhost:1', 'htp'):
             pass
 
+    def test_times_may_have_units(self) -> None:
+        settings = Proxy('localhost:1', timeout='1m30s', keepalive='2m')._settings
+        assert (settings.timeout, settings.keepalive) == (90.0, 120)
+        with pytest.raises(ConfigError, match=r"^timeout: expected a duration such as 200ms or 2s, got '2 parsecs'$"):
+            Proxy('localhost:1', timeout='2 parsecs')
+
     def test_a_hanging_exchange_does_not_keep_it(self, echo_server: RawBackend) -> None:
         with Proxy(echo_server.address, behavior='hang') as proxy:
             client = connect(proxy)

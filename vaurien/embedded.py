@@ -18,6 +18,7 @@ from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.thread import ProxyThread
 from vaurien.errors import ConfigError, OptionError, ToxicNameError
 from vaurien.plugins.options import convert
+from vaurien.plugins.units import find_unit
 from vaurien.records.faults import Fault
 from vaurien.records.status import LinkStatus, ProxyStatus, ToxicStatus
 from vaurien.rules.behaviors import (
@@ -71,7 +72,7 @@ class Proxy:
             behaviors=complete_rules(rules, self._options),
             behavior_options=self._options,
             protocol_options={protocol: dict(protocol_options or {})},
-            **_check_tls(settings),
+            **_check_settings(settings),
         )
         self._thread = ProxyThread(self._settings)
         self._temporary_ca_file: str | None = None
@@ -266,11 +267,14 @@ class Proxy:
         self._thread.call(lambda server: server.arm(rules))
 
 
-def _check_tls(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return *settings*, those of TLS checked: one that is mistaken could leave a link plain. Raise `ConfigError`."""
+def _check_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return *settings*, checked: those of TLS, where a mistake could leave a link plain, and those with a unit.
+
+    Raise `ConfigError`.
+    """
     checked = dict(settings)
     for name, type_ in get_type_hints(Settings, include_extras=True).items():
-        if 'tls' in name and name in settings:
+        if name in settings and ('tls' in name or find_unit(type_)):
             value = settings[name]
             try:
                 checked[name] = convert(os.fspath(value) if isinstance(value, os.PathLike) else value, type_)

@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from vaurien.address import MAX_PORT, Address
+from vaurien.plugins.units import PositiveSeconds, WholeSeconds
 from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import ToxicRule
 
-Seconds = Annotated[float, msgspec.Meta(gt=0)]
 #: The most that Linux takes for TCP_KEEPIDLE and TCP_KEEPINTVL.
 MAX_KEEPALIVE = 32767
-KeepAlive = Annotated[int, msgspec.Meta(ge=0, le=MAX_KEEPALIVE)]
+KeepAlive = Annotated[WholeSeconds, msgspec.Meta(le=MAX_KEEPALIVE)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=MAX_PORT)]
 LogLevel = Literal['debug', 'info', 'warning', 'error', 'critical']
@@ -101,9 +101,9 @@ class ProxySettings(TLSSettings, kw_only=True, frozen=True):
     protocol_options: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
     toxics: tuple[ToxicRule, ...] = ()
     seed: int | None = None
-    timeout: Seconds = 30.0
-    resolve_interval: Seconds = 30.0
-    idle_timeout: Seconds | None = None
+    timeout: PositiveSeconds = 30.0
+    resolve_interval: PositiveSeconds = 30.0
+    idle_timeout: PositiveSeconds | None = None
     #: As clients and servers written in Go do it (https://pkg.go.dev/net#KeepAliveConfig).
     keepalive: KeepAlive = 15
     #: The kernel takes no more than net.core.somaxconn of them.

@@ -239,7 +239,7 @@ def test_classic_flags_and_keys_are_told_together(tmp_path: Path) -> None:
         ('--timeout -1', "--timeout: expected float > 0.0, got '-1'"),
         ('--max-links 0', "--max-links: expected int >= 1, got '0'"),
         ('--toxic latncy', "--toxic: unknown toxic 'latncy', did you mean 'latency'?"),
-        ('--toxic latency(latency=soon)', "--toxic: latency: expected int, got 'soon'"),
+        ('--toxic latency(latency=soon)', "--toxic: latency: expected a duration such as 200ms or 2s, got 'soon'"),
         ('--toxic latency(', "--toxic: expected option=value in '('"),
         ('--toxic noop(name=a/b)', "--toxic: name: 'a/b' does not fit into a URL"),
         ('--toxic noop@side', "--toxic: stream: expected upstream or downstream, got 'side'"),

@@ -39,7 +39,7 @@ def assert_refused(result: subprocess.CompletedProcess[str], said: str, status: 
         ('localhost:1', "unexpected argument 'localhost:1', see vaurien --help"),
         ('--behavior certificate', 'certificate.problem: it needs tls or proxy_tls: TLS is not spoken with clients'),
         ('--behavior 20:eror', "--behavior: unknown behavior 'eror', did you mean 'error'?"),
-        ('--behavior-delay-sleep soon', '--behavior-delay-sleep: expected float'),
+        ('--behavior-delay-sleep soon', '--behavior-delay-sleep: expected a duration'),
         ('--backend localhost', "--backend: 'localhost' is not an address"),
         ('--proxy-tls /nowhere', '--proxy-tls: cannot read /nowhere: No such file'),
         ('--protocol redis --tls-mode upgrade', '--tls-mode: redis has no requests for TLS'),

@@ -280,11 +280,15 @@ def test_options_of_a_behavior_that_is_not_armed_are_kept(tmp_path: Path) -> Non
         ('[vaurien]\nbehavior = 90:delay,20:error\n', '2: vaurien.behavior', "'90:delay,20:error' adds up to 110"),
         ('[behavior:dely]\nsleep = 1\n', '1: behavior.dely', "unknown behavior 'dely', did you mean 'delay'?"),
         ('[behavior:delay]\nslep = 1\n', '2: behavior.delay.slep', "delay has no such option, did you mean 'sleep'?"),
-        ('[behavior:delay]\nsleep = soon\n', '2: behavior.delay.sleep', 'expected float'),
+        ('[behavior:delay]\nsleep = soon\n', '2: behavior.delay.sleep', 'expected a duration such as '),
         ('[protocol:http]\noverwrite = 1\n', '2: protocol.http.overwrite', 'http has no such option'),
         ('[vaurien]\ntoxics = latncy\n', '2: vaurien.toxics', "unknown toxic 'latncy', did you mean 'latency'?"),
         ('[vaurien]\ntoxics = noop@side\n', '2: vaurien.toxics', "stream: expected upstream or downstream, got 'side'"),
-        ('[vaurien]\ntoxics = latency(latency=soon)\n', '2: vaurien.toxics', "latency: expected int, got 'soon'"),
+        (
+            '[vaurien]\ntoxics = latency(latency=soon)\n',
+            '2: vaurien.toxics',
+            "latency: expected a duration such as 200ms or 2s, got 'soon'",
+        ),
         ('[vaurien]\ntoxics = noop(toxicity=x)\n', '2: vaurien.toxics', "toxicity: expected float, got 'x'"),
         ('[vaurien]\ntoxics = noop, noop\n', '2: vaurien.toxics', "there are two toxics named 'noop_downstream'"),
         ('[vaurien]\napi-host = a, b:80\n', '2: vaurien.api-host', "'b:80' is not the name of a machine"),
@@ -316,14 +320,18 @@ def test_mistakes_in_ini(tmp_path: Path, content: str, place: str, said: str) ->
         ('[vaurien]\nbehavior = "20:dely"\n', 'vaurien.behavior', "unknown behavior 'dely', did you mean 'delay'?"),
         ('[vaurien]\ntoxics = ["noop", 7]\n', 'vaurien.toxics[1]', 'expected object, got 7'),
         ('[vaurien]\ntoxics = 7\n', 'vaurien.toxics', 'expected array, got 7'),
-        ('[vaurien]\ntoxics = [{type = "latency", latency = "1"}]\n', 'vaurien.toxics[0].latency', 'expected int'),
+        (
+            '[vaurien]\ntoxics = [{type = "latency", latency = "1"}]\n',
+            'vaurien.toxics[0].latency',
+            'expected a duration',
+        ),
         ('[vaurien]\ntoxics = [{type = "latency", stream = 7}]\n', 'vaurien.toxics[0]', 'expected str, got 7'),
         ('[vaurien]\ntoxics = [{latency = 1}]\n', 'vaurien.toxics[0]', "unknown toxic ''"),
         ('[vaurien]\napi-host = [7]\n', 'vaurien.api-host', 'expected str, got [7]'),
         ('[vaurien]\nbehavior = "101:delay"\n', 'vaurien.behavior', "101 in '101:delay' is not a percent"),
         ('[behavior.dely]\nsleep = 1\n', 'behavior.dely', "unknown behavior 'dely', did you mean 'delay'?"),
         ('[behavior.delay]\nslep = 1\n', 'behavior.delay.slep', "delay has no such option, did you mean 'sleep'?"),
-        ('[behavior.delay]\nsleep = "2"\n', 'behavior.delay.sleep', 'expected float'),
+        ('[behavior.delay]\nsleep = "2"\n', 'behavior.delay.sleep', 'expected a duration'),
         ('[behavior.delay]\nsleep = nan\n', 'behavior.delay.sleep', 'expected'),
     ],
 )
@@ -348,7 +356,7 @@ def test_mistakes_in_toml(tmp_path: Path, content: str, place: str, said: str) -
         ('vaurien:\n  toxics:\n  - type: latency\n    ltency: 1\n', ':4: vaurien.toxics[0].ltency', 'latency has no'),
         ('behavior:\n  dely:\n', ':2: behavior.dely', "unknown behavior 'dely', did you mean 'delay'?"),
         ('behavior:\n  delay:\n    slep: 1\n', ':3: behavior.delay.slep', 'delay has no such option'),
-        ('behavior:\n  delay:\n    sleep: soon\n', ':3: behavior.delay.sleep', 'expected float'),
+        ('behavior:\n  delay:\n    sleep: soon\n', ':3: behavior.delay.sleep', 'expected a duration'),
     ],
 )
 def test_mistakes_in_yaml(tmp_path: Path, content: str, place: str, said: str) -> None:
@@ -430,7 +438,7 @@ def mistake(tmp_path: Path, suffix: str, content: str) -> str:
 def test_a_mistake_in_a_flag_names_the_flag() -> None:
     with pytest.raises(ConfigError) as caught:
         build(flags(**{'behavior.delay': {'sleep': 'soon'}}))
-    assert str(caught.value).startswith('--behavior.delay.sleep: expected float')
+    assert str(caught.value).startswith('--behavior.delay.sleep: expected a duration')
 
 
 @pytest.mark.parametrize(

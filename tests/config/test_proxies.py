@@ -244,7 +244,11 @@ def test_a_name_may_be_nearly_anything(tmp_path: Path) -> None:
         ('ini', '[vaurien]\nproxy = a:1\n[proxy:a]\n', ':2: vaurien.proxy: each proxy needs an address of its own'),
         ('ini', '[vaurien]\nenabled = no\n', ':2: vaurien.enabled: no such setting'),
         ('toml', '[[proxy.a.toxics]]\ntype = "noop"\n' * 2, ": proxy.a.toxics: there are two toxics named 'noop_do"),
-        ('toml', '[[proxy.a.toxics]]\ntype = "latency"\nlatency = "1"\n', ': proxy.a.toxics[0].latency: expected int'),
+        (
+            'toml',
+            '[[proxy.a.toxics]]\ntype = "latency"\nlatency = "1"\n',
+            ': proxy.a.toxics[0].latency: expected a duration',
+        ),
         ('yaml', 'proxy:\n  a: 7\n', ':2: proxy.a: expected keys and values, got 7'),
         ('yaml', 'proxy:\n  a:\n    options: {dely: {}}\n', ":3: proxy.a.options: dely: unknown behavior 'dely'"),
         ('yaml', 'proxy:\n  a:\n    options: {delay: {slep: 1}}\n', ':3: proxy.a.options: delay.slep: delay has no'),

@@ -53,7 +53,7 @@ def test_numbers_of_a_command_line() -> None:
         ('client_delay_ns', -1, 'expected int >= 0, got -1'),
         ('client_delay_ns', 10**15, 'expected int <= 86400000000000'),
         ('server_delay_ns', 10**13, 'expected int <= 3600000000000'),
-        ('upstream_timeout_ns', 'soon', "expected int, got 'soon'"),
+        ('upstream_timeout_ns', 'soon', "expected a duration such as 200ms or 2s, got 'soon'"),
         ('upstream_endpoint', 'example.net', "'example.net' is not a URL: expected http://host:port"),
         ('upstream_endpoint', 'file:///etc/passwd', "'file:///etc/passwd' is not a URL: expected http://host:port"),
         ('upstream_endpoint', 'http://localhost:99999', "'http://localhost:99999' is not a URL: port out of range"),

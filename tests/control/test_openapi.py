@@ -140,9 +140,13 @@ class TestDocument:
                 assert set(Behavior.get(name).all_options()) <= set(properties)
         for name in Toxic.names():
             assert set(schemas[f'attributes_{name}']['properties']) == set(Toxic.get(name).all_options())
-        assert schemas['arm_delay']['properties']['sleep'] == {
-            'type': 'number',
-            'minimum': 0,
+        sleep = schemas['arm_delay']['properties']['sleep']
+        number, text = sleep.pop('anyOf')
+        assert number == {'type': 'number', 'minimum': 0}
+        assert text.keys() == {'type', 'pattern'}
+        assert re.search(text['pattern'], '200ms')
+        assert not re.search(text['pattern'], '2 parsecs')
+        assert sleep == {
             'description': 'Seconds to wait',
             'default': 1.0,
         }

@@ -73,7 +73,7 @@ def test_wrong_specs(spec: str, kind: type[ConfigError], said: str) -> None:
     ('options', 'said'),
     [
         ({'slep': 1}, "delay.slep: delay has no such option, did you mean 'sleep'?"),
-        ({'sleep': 'soon'}, 'delay.sleep: expected float'),
+        ({'sleep': 'soon'}, 'delay.sleep: expected a duration such as '),
     ],
 )
 def test_wrong_options(options: dict[str, Any], said: str) -> None:
@@ -148,7 +148,7 @@ def test_a_list() -> None:
         ([{'name': 'dealy'}], 'behaviors[0]', "did you mean 'delay'?"),
         ([{'name': 'delay', 'percent': 101}], 'behaviors[0].percent', 'expected 0 to 100'),
         ([{'name': 'delay', 'percent': 'x'}], 'behaviors[0].percent', 'expected float'),
-        ([{'name': 'delay', 'sleep': '1'}], 'behaviors[0].sleep', 'expected float'),
+        ([{'name': 'delay', 'sleep': '1'}], 'behaviors[0].sleep', 'expected a duration'),
         ([{'name': 'delay', 'slep': 1}], 'behaviors[0].slep', "did you mean 'sleep'?"),
         ([{'name': 'delay', 'nth': '0'}], 'behaviors[0].nth', 'expected 3, 1-2, 5+ or every 10'),
         ([{'name': 'delay', 'match': '/(/'}], 'behaviors[0].match', 'not a regular expression'),

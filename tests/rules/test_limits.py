@@ -192,7 +192,7 @@ class TestEach:
         ('cooldown', -1, 'expected float > 0'),
         ('max_active', 0, 'expected int >= 1'),
         ('for', 0, 'expected float > 0'),
-        ('for', 'ever', 'expected float'),
+        ('for', 'ever', 'expected a duration'),
     ],
 )
 def test_mistakes(option: str, wrong: Any, said: str) -> None:

@@ -241,6 +241,21 @@ def test_nor_those_that_let_nothing_pass(
     toxiproxy.done('DELETE', '/proxies/echo', status=204)
 
 
+def test_attributes_may_have_units(toxiproxy: Toxiproxy, redis: str) -> None:
+    added = toxiproxy.add_toxic('redis', 'latency', latency='1.5s')
+    assert added['attributes']['latency'] == 1500
+    path = f'{redis}/latency_downstream'
+    assert toxiproxy.done('PATCH', path, {'attributes': {'JITTER': '20ms'}})['attributes']['jitter'] == 20
+    for text, wrong in {
+        "expected a duration such as 200ms or 2s, got '2 parsecs'": '2 parsecs',
+        "expected a whole number of milliseconds, got '0.5ms'": '0.5ms',
+        "expected a duration such as 200ms or 2s, got '5'": '5',
+    }.items():
+        refused = toxiproxy.refused('PATCH', path, 400, {'attributes': {'latency': wrong}})
+        assert refused == f'bad request body: attributes.latency: {text}'
+    assert toxiproxy.done('GET', path)['attributes'] == {'latency': 1500, 'jitter': 20}
+
+
 @pytest.mark.parametrize(('attributes', 'got'), [({}, 0), ({'average_size': 0}, 0), ({'average_size': -5}, -5)])
 def test_a_slicer_needs_a_size(toxiproxy: Toxiproxy, redis: str, attributes: dict[str, int], got: int) -> None:
     text = f'bad request body: attributes.average_size: expected int >= 1, got {got}'

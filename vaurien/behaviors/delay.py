@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from msgspec import Meta
-
 from vaurien.behaviors.dummy import Dummy
 from vaurien.plugins.end import End
 from vaurien.plugins.handshake import Handshake
+from vaurien.plugins.units import Seconds
 from vaurien.protocols.base import BaseProtocol
 
 
@@ -17,7 +14,7 @@ class Delay(Dummy):
 
     name = 'delay'
     options = {
-        'sleep': ('Seconds to wait', Annotated[float, Meta(ge=0)], 1.0),
+        'sleep': ('Seconds to wait', Seconds, 1.0),
         'before': ('True: the request waits before it goes on. False: the reply is held back', bool, True),
     }
 

@@ -14,6 +14,7 @@ from vaurien.config.source import Sections, Source, make_source, read, register
 from vaurien.console.parser import Parser
 from vaurien.errors import ConfigError, PluginError
 from vaurien.plugins.options import Configurable
+from vaurien.plugins.units import find_unit
 from vaurien.settings import Settings
 
 USAGE = 'vaurien [--proxy HOST:PORT] [--backend HOST:PORT] [--protocol NAME] [--behavior PERCENT:NAME,...] [flags]'
@@ -46,6 +47,8 @@ SIGHUP reopens the file of --log-output, and takes over the faults of --config t
 
 Weights are percents, also fractions (0.5:error). All other exchanges pass untouched.
 
+Durations, sizes and rates may have units: 200ms, 2s, 1m30s; 4096B, 64KiB, 1MB; 50KB/s.
+
 The exit status is 0 after Ctrl-C or SIGTERM, 1 if it cannot start, 2 for a mistake in flags or files. A second Ctrl-C
 ends at once, with 130."""
 
@@ -65,10 +68,10 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ('seed', 'N', 'number that makes the same faults happen again'),
     ),
     'limits': (
-        ('timeout', 'SECONDS', 'most seconds to wait for a connection to the backend'),
-        ('resolve-interval', 'SECONDS', 'how often the name of the backend is looked up again, in seconds'),
-        ('idle-timeout', 'SECONDS', 'seconds after which a link is closed if nothing moves on it'),
-        ('keepalive', 'SECONDS', 'how often a silent peer is asked whether it is still there, in seconds; 0: never'),
+        ('timeout', '', 'most seconds to wait for a connection to the backend'),
+        ('resolve-interval', '', 'how often the name of the backend is looked up again, in seconds'),
+        ('idle-timeout', '', 'seconds after which a link is closed if nothing moves on it'),
+        ('keepalive', '', 'how often a silent peer is asked whether it is still there, in seconds; 0: never'),
         ('max-links', 'N', 'most clients at a time'),
         ('backlog', 'N', 'most clients that wait to be accepted'),
     ),
@@ -256,6 +259,8 @@ def _placeholder(type_: Any) -> str:
     origin, inner = get_origin(type_), get_args(type_)
     if origin is Literal:
         return '|'.join(map(str, inner))
+    if unit := find_unit(type_):
+        return unit.quantity.name.upper()
     if origin is Annotated:
         return _placeholder(inner[0])
     if NoneType in inner:

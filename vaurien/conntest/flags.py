@@ -14,7 +14,8 @@ from vaurien.conntest.plan import Plan
 from vaurien.console.files import read_file
 from vaurien.console.parser import Parser, value_of
 from vaurien.errors import ConfigError
-from vaurien.settings import Count, Port, Seconds
+from vaurien.plugins.units import MEBIBYTES, PositiveSeconds
+from vaurien.settings import Count, Port
 
 DESCRIPTION = 'Does what I send arrive, and how long does it take? Run requests from a client to a server of its own.'
 
@@ -30,6 +31,8 @@ examples:
   vaurien --backend conntest-server:8080 --protocol http --behavior 5:error,5:blackout
   conntest run -r http://localhost:8000 --run-count 1000
       see what a client gets from a backend that fails
+
+Durations and sizes may have units: --timeout 1m30s, --client-delay-ns 50ms, --max-memory 1GiB.
 
 The exit status is 0 if everything arrived and was answered, 1 if not, 2 if it could not be tried, because of a
 mistake in the command line or a server that does not answer. After Ctrl-C, conntest reports on the runs that were
@@ -48,6 +51,9 @@ RUN = 'Create a test group on the server and run it, as the command client does.
 PLOT = "Draw the round trips of a report, with percentiles and errors. It needs pip install 'vaurien[plot]'."
 
 SUMMARY = 'Print average, percentiles and errors of a report.'
+
+Memory = Annotated[Count, MEBIBYTES]
+Timeout = Annotated[PositiveSeconds, msgspec.Meta(le=86400)]
 
 #: The settings of a group that are flags of ``run``: name, placeholder, help.
 PLAN = (
@@ -117,7 +123,11 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
         '--max-groups', metavar='N', type=value_of(Count), default=1000, help='most test groups to keep (default 1000)'
     )
     parser.add_argument(
-        '--max-memory', metavar='MIB', type=value_of(Count), default=256, help='most MiB of runs to keep (default 256)'
+        '--max-memory',
+        metavar='MIB',
+        type=value_of(Memory),
+        default=256,
+        help='most MiB of runs to keep (default 256)',
     )
     parser.add_argument('--no-upstream', action='store_true', help='fetch no URL for any client')
     parser.add_argument('-v', '--verbose', action='store_true', help='log each run')
@@ -138,9 +148,7 @@ def _add_client(parser: argparse.ArgumentParser, is_given: bool) -> None:
     data.add_argument('-d', '--data', metavar='DATA', help='bytes to send (default: a new UUID for each run)')
     data.add_argument('--data-file', metavar='FILE', type=Path, help='file to send')
     text = 'seconds that a run may take, beside server_delay_ns (default 60)'
-    parser.add_argument(
-        '--timeout', metavar='SECONDS', type=value_of(Annotated[Seconds, msgspec.Meta(le=86400)]), help=text
-    )
+    parser.add_argument('--timeout', metavar='SECONDS', type=value_of(Timeout), help=text)
     parser.set_defaults(timeout=60.0)
     parser.add_argument('--delete', action='store_true', help='delete the test group at the end')
 

@@ -11,11 +11,13 @@ from vaurien.conntest.messages import Count
 from vaurien.conntest.urls import check_url
 from vaurien.errors import ConfigError, OptionError
 from vaurien.plugins.options import convert, did_you_mean
+from vaurien.plugins.units import NANOSECONDS
 
 #: Nanoseconds, up to a day.
-ClientDelay = Annotated[int, msgspec.Meta(ge=0, le=86_400_000_000_000)]
+ClientDelay = Annotated[int, msgspec.Meta(ge=0, le=86_400_000_000_000), NANOSECONDS]
 #: Nanoseconds, up to an hour: a response that waits occupies one of the server's connections.
-ServerDelay = Annotated[int, msgspec.Meta(ge=0, le=3_600_000_000_000)]
+ServerDelay = Annotated[int, msgspec.Meta(ge=0, le=3_600_000_000_000), NANOSECONDS]
+UpstreamTimeout = Annotated[Count, NANOSECONDS]
 
 #: Fields that are accepted and ignored, as by the original: those of a group that it returned, and ``data``, which its
 #: documentation lists among the settings although it is the client's.
@@ -31,7 +33,7 @@ class Plan(msgspec.Struct, kw_only=True, frozen=True):
     client_delay_ns: ClientDelay = 0
     server_delay_ns: ServerDelay = 0
     upstream_endpoint: str = ''
-    upstream_timeout_ns: Count = 0
+    upstream_timeout_ns: UpstreamTimeout = 0
 
     @classmethod
     def read(cls, given: Mapping[str, Any], *, text: bool = False) -> Plan:

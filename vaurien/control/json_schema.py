@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from vaurien.plugins.options import Option, Parsed
+from vaurien.plugins.units import find_unit
 
 Schema = dict[str, Any]
 
@@ -48,6 +49,10 @@ def describe_fields(type_: Any) -> dict[str, Schema]:
 def _describe(type_: Any) -> tuple[Schema, dict[str, Schema]]:
     """Return the schema of a type, and those of the structures that it refers to."""
     (schema,), named = msgspec.json.schema_components([type_], schema_hook=_describe_parsed, ref_template=_REFERENCE)
+    unit = find_unit(type_)
+    if unit is not None:
+        numbers = schema.get('anyOf', [schema])
+        schema = {'anyOf': [*numbers, unit.schema(whole=numbers[0]['type'] == 'integer')]}
     return schema, named
 
 

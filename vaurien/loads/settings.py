@@ -13,11 +13,11 @@ from vaurien.loads.cluster.heartbeats import TIMEOUT
 from vaurien.loads.plan import Cycle
 from vaurien.loads.vaurien_flag import split_words
 from vaurien.plugins.options import Parsed, convert
+from vaurien.plugins.units import SECONDS, PositiveSeconds
 
 Count = Annotated[int, Meta(ge=1)]
-Seconds = Annotated[float, Meta(gt=0)]
 #: Heartbeats come every second.
-HeartbeatTimeout = Annotated[float, Meta(ge=2)]
+HeartbeatTimeout = Annotated[float, Meta(ge=2), SECONDS]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
 
@@ -88,7 +88,9 @@ GROUPS: dict[str, dict[str, Setting]] = {
             None,
             'N[:N...]',
         ),
-        'duration': Setting('duration of each cycle in seconds, instead of --hits', Seconds, None, 'SECONDS', '-d'),
+        'duration': Setting(
+            'duration of each cycle in seconds, instead of --hits', PositiveSeconds, None, 'DURATION', '-d'
+        ),
     },
     'the test': {
         'server_url': Setting('URL of the server under test, in place of the server_url of the class', str, '', 'URL'),
@@ -126,7 +128,7 @@ GROUPS: dict[str, dict[str, Setting]] = {
             'seconds without a heartbeat after which an agent, broker or runner counts as lost',
             HeartbeatTimeout,
             TIMEOUT,
-            'SECONDS',
+            'DURATION',
         ),
         'detach': Setting('give the run to the broker and exit', bool, False),
         'attach': Setting('follow the run of the broker', bool, False),

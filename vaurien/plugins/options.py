@@ -2,8 +2,8 @@
 
 A behavior or protocol declares ``options = {'sleep': ('Seconds to wait', float, 1.0)}``: a help text that gives the
 unit, a type and a default. The type is anything that `msgspec` converts to, bounds included
-(``Annotated[float, msgspec.Meta(ge=0)]``), or a `Parsed`. A subclass has the options of the classes that it extends,
-too.
+(``Annotated[float, msgspec.Meta(ge=0)]``), or a `Parsed`. One of `vaurien.plugins.units` is also read from a text with
+a unit. A subclass has the options of the classes that it extends, too.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 import msgspec
 
 from vaurien.errors import OptionError
+from vaurien.plugins.units import find_unit
 
 #: A help text that gives the unit, a type, a default.
 Option = tuple[str, Any, Any]
@@ -77,6 +78,8 @@ def did_you_mean(word: str, known: list[str]) -> str:
 def convert(value: Any, type_: Any, *, text: bool = False) -> Any:
     """Return *value* as *type_*. With *text*, a string may be read as something else: ``'2'``, ``'yes'``.
 
+    A string such as ``'200ms'`` is always read for a type that has a unit.
+
     Raise `OptionError` if it is not of that type.
     """
     if text and type_ in (bool, bool | None) and isinstance(value, str):
@@ -85,10 +88,15 @@ def convert(value: Any, type_: Any, *, text: bool = False) -> Any:
     for one in (type_, *get_args(type_)):
         if get_origin(one) is Literal and value not in (*get_args(one), *([] if one is type_ else [None])):
             raise OptionError(f'expected one of {", ".join(map(str, get_args(one)))}, got {shorten(value)}')
+    unit = find_unit(type_) if isinstance(value, str) else None
+    quantity = None if unit is None else unit.read(value)
     try:
-        converted = msgspec.convert(value, type_, strict=not text, dec_hook=_parse)
+        converted = msgspec.convert(value if quantity is None else quantity, type_, strict=not text, dec_hook=_parse)
     except msgspec.ValidationError as error:
-        expected = str(error).partition(', got ')[0].replace('`', '').replace(' | null', '')
+        expected, _, got = str(error).partition(', got ')
+        if unit is not None and got:
+            expected = unit.expected if quantity is None else f'expected a whole number of {unit.name}'
+        expected = expected.replace('`', '').replace(' | null', '')
         raise OptionError(f'{expected[0].lower()}{expected[1:]}, got {shorten(value)}') from None
     if isinstance(converted, float) and not math.isfinite(converted):
         raise OptionError(f'expected a finite number, got {shorten(value)}')

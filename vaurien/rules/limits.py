@@ -7,13 +7,13 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from vaurien.plugins.options import Option, Parsed
+from vaurien.plugins.units import PositiveSeconds
 from vaurien.rules.match import Ordinals, Pattern
 
 #: The most characters of a sequence.
 MAX_SEQUENCE = 1000
 
 Count = Annotated[int, Meta(ge=1)]
-Seconds = Annotated[float, Meta(gt=0)]
 
 
 class Rhythm(Parsed):
@@ -44,7 +44,7 @@ LIMITS: dict[str, Option] = {
     'times': ('Number of faults after which it retires', Count | None, None),
     'once': ('It sleeps until a request like this was seen on any link: a pattern as for match', Pattern | None, None),
     'sequence': ('Which of these requests fail, over and over: fail,fail,pass', Rhythm | None, None),
-    'cooldown': ('Seconds after the beginning of a fault in which there is no other', Seconds | None, None),
+    'cooldown': ('Seconds after the beginning of a fault in which there is no other', PositiveSeconds | None, None),
     'max_active': ('Most exchanges in which it is at work at the same time, over all links', Count | None, None),
-    'for': ('Seconds after which it is armed no longer (for_ in Python)', Seconds | None, None),
+    'for': ('Seconds after which it is armed no longer (for_ in Python)', PositiveSeconds | None, None),
 }

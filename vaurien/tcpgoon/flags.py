@@ -102,6 +102,8 @@ Examples:
   tcpgoon -y --eureka http://localhost:8761/eureka ORDERS
       test every instance of an application
 
+Times may have units: --sleep 50ms, --hold 1m30s, --interval 2s.
+
 Exit status: 0 if all connections were established and, with --hold, stayed open; 2 if all were dialed and some failed;
 1 after a mistake, Ctrl-C, or a no at the prompt.""",
 )

@@ -7,11 +7,14 @@ from typing import Annotated
 import msgspec
 
 from vaurien.address import MAX_PORT
+from vaurien.plugins.units import MILLISECONDS, SECONDS, Seconds
 
 Connections = Annotated[int, msgspec.Meta(ge=1, le=2_000_000_000)]
 Whole = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
-Timeout = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
-Seconds = Annotated[float, msgspec.Meta(ge=0, le=1_000_000_000)]
+Timeout = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000), MILLISECONDS]
+Pause = Annotated[Whole, MILLISECONDS]
+WholeSeconds = Annotated[Whole, SECONDS]
+Hold = Annotated[Seconds, msgspec.Meta(le=1_000_000_000)]
 Rate = Annotated[float, msgspec.Meta(gt=0)]
 TargetPort = Annotated[int, msgspec.Meta(ge=1, le=MAX_PORT)]
 ListeningPort = Annotated[int, msgspec.Meta(ge=0, le=MAX_PORT)]
@@ -25,14 +28,14 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     #: Milliseconds that a whole handshake may take.
     dial_timeout: Timeout = 5000
     #: Seconds between two lines of status. 0: only one at the start and one at the end.
-    interval: Whole = 1
+    interval: WholeSeconds = 1
     #: Milliseconds between two dials.
-    sleep: Whole = 10
+    sleep: Pause = 10
     verbose: bool = False
     #: Connections per second, instead of `sleep`.
     rate: Rate | None = None
     #: Seconds to hold the connections after the last dial, in which the server must close none. None: do not hold them.
-    hold: Seconds | None = None
+    hold: Hold | None = None
     #: Addresses to dial from, separated by commas.
     source: str = ''
     tls: bool = False
@@ -59,5 +62,5 @@ class ServerSettings(msgspec.Struct, kw_only=True, frozen=True):
     #: Connections to accept in all. 0: no limit.
     maxconnections: Whole = 10
     #: Seconds to run. 0: until a signal ends it.
-    duration: Whole = 30
+    duration: WholeSeconds = 30
     host: str = '127.0.0.1'

@@ -7,18 +7,22 @@ received   ab  cd  ef
 from __future__ import annotations
 
 from math import inf
+from typing import Annotated
 
+from vaurien.plugins.units import KILOBYTES_PER_SECOND
 from vaurien.toxics.base import BaseToxic, Ending, Int64, Item
 
 #: Milliseconds between two pieces of a chunk, if the whole chunk takes longer.
 INTERVAL = 100
+
+Rate = Annotated[Int64, KILOBYTES_PER_SECOND]
 
 
 class Bandwidth(BaseToxic):
     """Limits the rate of the stream."""
 
     name = 'bandwidth'
-    options = {'rate': ('Limit in 1000 bytes per second; 0 stops all data, a negative value is no limit', Int64, 0)}
+    options = {'rate': ('Limit in 1000 bytes per second; 0 stops all data, a negative value is no limit', Rate, 0)}
     #: What one turn of the event loop reads has to last until the next turn.
     capacity = 8
     #: When the wire became free: the last piece had passed.

@@ -17,10 +17,14 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta
 
 from vaurien.plugins.options import Configurable
+from vaurien.plugins.units import BYTES, MICROSECONDS, MILLISECONDS
 from vaurien.records.histogram import Histogram
 
 #: A whole number as Toxiproxy's API has it: signed, of 64 bits.
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Bytes = Annotated[Int64, BYTES]
+Microseconds = Annotated[Int64, MICROSECONDS]
+Milliseconds = Annotated[Int64, MILLISECONDS]
 
 #: A chunk that stays for less, in seconds, does not count as held: the way from the stage before may take as long.
 BRIEF = 0.0005

@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import sqrt
 from typing import Literal
 
-from vaurien.toxics.base import BaseToxic, Ending, Int64, Item
+from vaurien.toxics.base import BaseToxic, Ending, Item, Milliseconds
 
 Distribution = Literal['uniform', 'normal', 'pareto']
 
@@ -22,10 +22,10 @@ class Latency(BaseToxic):
 
     name = 'latency'
     options = {
-        'latency': ('Delay in milliseconds', Int64, 0),
+        'latency': ('Delay in milliseconds', Milliseconds, 0),
         'jitter': (
             'Variation of the delay in milliseconds: its bound if uniform, its standard deviation otherwise',
-            Int64,
+            Milliseconds,
             0,
         ),
         'distribution': ('Distribution of the variation (none: uniform)', Distribution | None, None),

@@ -6,14 +6,14 @@ received   abc d close
 
 from __future__ import annotations
 
-from vaurien.toxics.base import BaseToxic, Ending, Int64, Item
+from vaurien.toxics.base import BaseToxic, Bytes, Ending, Item
 
 
 class LimitData(BaseToxic):
     """Closes the link after a number of bytes, counted from when the toxic was first on the link."""
 
     name = 'limit_data'
-    options = {'bytes': ('Number of bytes that pass', Int64, 0)}
+    options = {'bytes': ('Number of bytes that pass', Bytes, 0)}
     _passed = 0
     _closing = False
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from math import inf
 
-from vaurien.toxics.base import BaseToxic, Ending, Int64, Item
+from vaurien.toxics.base import BaseToxic, Ending, Item, Milliseconds
 
 
 class ResetPeer(BaseToxic):
     """Drops all data and, some time after the first, resets both connections. Links older than the toxic are closed."""
 
     name = 'reset_peer'
-    options = {'timeout': ('Milliseconds from the first data, or the end of the stream, to the reset', Int64, 0)}
+    options = {'timeout': ('Milliseconds from the first data, or the end of the stream, to the reset', Milliseconds, 0)}
     _deadline = inf
 
     @property

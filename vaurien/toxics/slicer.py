@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import inf
 
-from vaurien.toxics.base import BaseToxic, Ending, Int64, Item
+from vaurien.toxics.base import BaseToxic, Bytes, Ending, Item, Microseconds
 
 
 class Slicer(BaseToxic):
@@ -16,9 +16,9 @@ class Slicer(BaseToxic):
 
     name = 'slicer'
     options = {
-        'average_size': ('Average size of a piece in bytes; below 1, chunks stay whole', Int64, 0),
-        'size_variation': ('Variation of the size of a piece in bytes', Int64, 0),
-        'delay': ('Pause after each piece in microseconds', Int64, 0),
+        'average_size': ('Average size of a piece in bytes; below 1, chunks stay whole', Bytes, 0),
+        'size_variation': ('Variation of the size of a piece in bytes', Bytes, 0),
+        'delay': ('Pause after each piece in microseconds', Microseconds, 0),
     }
     _rushed = False
 

@@ -6,14 +6,14 @@ received   a b       end
 
 from __future__ import annotations
 
-from vaurien.toxics.base import BaseToxic, Ending, Int64, Item
+from vaurien.toxics.base import BaseToxic, Ending, Item, Milliseconds
 
 
 class SlowClose(BaseToxic):
     """Delays the end of the stream, and nothing else."""
 
     name = 'slow_close'
-    options = {'delay': ('Delay in milliseconds', Int64, 0)}
+    options = {'delay': ('Delay in milliseconds', Milliseconds, 0)}
 
     def release_time(self, arrived: float, item: Item, now: float) -> float:
         """Count the delay from when the end becomes the first. A reset is not delayed."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from math import inf
 
-from vaurien.toxics.base import BaseToxic, Ending, Int64, Item
+from vaurien.toxics.base import BaseToxic, Ending, Item, Milliseconds
 
 
 class Timeout(BaseToxic):
     """Drops all data, and closes the link when none has arrived for a while. The end of the stream passes."""
 
     name = 'timeout'
-    options = {'timeout': ('Milliseconds without data until the link is closed; 0: never', Int64, 0)}
+    options = {'timeout': ('Milliseconds without data until the link is closed; 0: never', Milliseconds, 0)}
     closes_when_removed = True
 
     def emit(self, now: float) -> Item | None:

@@ -139,7 +139,10 @@ def test_status_tells_of_toxics(host: str, command: Command) -> None:
     [
         (['set-behavior', 'dealy'], "name: unknown behavior 'dealy', did you mean 'delay'?"),
         (['set-behavior', '120:delay'], '120 in '),
-        (['set-behavior', 'delay', '--sleep', 'soon'], "behavior.delay.sleep: expected float, got 'soon'"),
+        (
+            ['set-behavior', 'delay', '--sleep', 'soon'],
+            "behavior.delay.sleep: expected a duration such as 200ms or 2s, got 'soon'",
+        ),
         (['set-behavior', 'delay', '--sleep', '-1'], 'behavior.delay.sleep: expected float >= 0.0'),
         (
             ['set-behavior', 'delay', '--slep', '1'],

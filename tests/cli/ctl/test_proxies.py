@@ -156,7 +156,7 @@ class TestToxics:
             (['add', 'redis', 'latecny'], "unknown toxic 'latecny', did you mean 'latency'?"),
             (['add', 'rdis', 'latency'], 'proxy not found'),
             (['add', 'redis', 'latency', '--latnecy', '5'], "no such option, did you mean 'latency'?"),
-            (['add', 'redis', 'latency(latency=soon)'], "latency: expected int, got 'soon'"),
+            (['add', 'redis', 'latency(latency=soon)'], "latency: expected a duration such as 200ms or 2s, got 'soon'"),
             (['add', 'redis', 'latency(latency=1'], 'no closing parenthesis'),
             (['add', 'redis', 'latency@sideways'], "stream: expected upstream or downstream, got 'sideways'"),
             (['add', 'redis', 'latency@upstream', '--stream', 'upstream'], '--stream is given, too'),

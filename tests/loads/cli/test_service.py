@@ -20,7 +20,11 @@ MAINS: dict[str, Callable[[list[str]], int]] = {'loads-agent': agent.main, 'load
         ('loads-agent', '--broker 192.0.2.1:5557', '--broker: 192.0.2.1:5557 is not a loopback address'),
         ('loads-agent', '--broker here', "'here' is not an address"),
         ('loads-agent', '--heartbeat-timeout 1', "--heartbeat-timeout: expected float >= 2.0, got '1'"),
-        ('loads-broker', '--heartbeat-timeout soon', "--heartbeat-timeout: expected float, got 'soon'"),
+        (
+            'loads-broker',
+            '--heartbeat-timeout soon',
+            "--heartbeat-timeout: expected a duration such as 200ms or 2s, got 'soon'",
+        ),
         ('loads-broker', '--bind 0.0.0.0:5557', '--bind: 0.0.0.0:5557 is not a loopback address'),
         ('loads-broker', '--port 1', 'unknown flag --port, see loads-broker --help'),
     ],

@@ -11,7 +11,7 @@ from vaurien.loads.config import Source, build, read
 from vaurien.loads.outputs import OUTPUTS
 from vaurien.loads.settings import GROUPS, Setting, Settings
 
-USAGE = 'loads-runner [TEST] [-u N] [--hits N | -d SECONDS] [--agents N] [flags]'
+USAGE = 'loads-runner [TEST] [-u N] [--hits N | -d DURATION] [--agents N] [flags]'
 
 DESCRIPTION = """\
 Run a functional test as load: with many users at the same time, on one machine or many. Locust is the engine.
@@ -37,6 +37,8 @@ examples:
       run it with faults on the way to the server
   loads-runner --config loads.ini
       read the settings from the section [loads] of an INI, TOML or YAML file; flags win over it
+
+Durations may have units: -d 1m30s. A bare number is in seconds.
 
 The exit status is 0 if all is well; 1 for errors, failures, lost agents or missing hits; 2 for a mistake in the flags
 or the file; 130 if it was interrupted, after the summary of the results until then."""

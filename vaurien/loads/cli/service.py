@@ -20,7 +20,7 @@ def make_service_parser(command: str, description: str, epilog: str) -> Parser:
     parser.add_argument('--secret', metavar='TEXT', default='', help=SETTINGS['secret'].help)
     parser.add_argument(
         '--heartbeat-timeout',
-        metavar='SECONDS',
+        metavar='DURATION',
         type=_read_timeout,
         default=TIMEOUT,
         help=f'{SETTINGS["heartbeat_timeout"].help} (%(default)g)',

@@ -20,6 +20,7 @@ from msgspec import Meta
 
 from vaurien.framing.error_reply import ErrorReply
 from vaurien.plugins.options import Line, Option
+from vaurien.plugins.units import WholeSeconds
 from vaurien.protocols.http import text
 from vaurien.protocols.http.headers import Headers
 from vaurien.protocols.http.quick import QuickHTTP
@@ -38,7 +39,7 @@ class HTTP(QuickHTTP):
         'reason': ('Text after the status (none: the usual one)', Line | None, None),
         'headers': ('More header fields: names and values, or lines of Name: value', Headers | None, None),
         'body': ('Body (none: a line of text)', str | None, None),
-        'retry_after': ('Seconds in the header field Retry-After', Annotated[int, Meta(ge=0)] | None, None),
+        'retry_after': ('Seconds in the header field Retry-After', WholeSeconds | None, None),
     }
     stateless = True
 
