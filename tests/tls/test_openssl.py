@@ -47,3 +47,15 @@ def test_it_comes_again_and_again(proxy: Proxy) -> None:
     assert said.count('New, TLSv1.2') == 1
     assert said.count('Reused, TLSv1.2') == 5
     assert proxy.status()['links']['total'] == 6
+
+
+def test_certificates_of_clients_on_both_legs(secure_redis: Server, files: Path) -> None:
+    ca, own = str(files / 'backend.pem'), str(files / 'own.pem')
+    legs = {'proxy_tls_client_ca': ca, 'backend_tls_ca': ca, 'backend_tls_cert': own}
+    with Proxy(f'localhost:{secure_redis.port}', 'redis', tls='auto', **legs) as proxy:
+        assert '+PONG' in s_client(proxy, '-ign_eof', '-cert', own, '-key', own)
+        assert 'alert certificate required' in s_client(proxy, '-ign_eof')
+        assert 'alert handshake failure' in s_client(proxy, '-ign_eof', '-tls1_2')
+    del legs['backend_tls_cert']
+    with Proxy(f'localhost:{secure_redis.port}', 'redis', tls='auto', **legs) as proxy:
+        assert '+PONG' not in s_client(proxy, '-ign_eof', '-cert', own, '-key', own)
