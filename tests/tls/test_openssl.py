@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ def test_it_comes_again_and_again(proxy: Proxy) -> None:
 
 def test_certificates_of_clients_on_both_legs(secure_redis: Server, files: Path) -> None:
     ca, own = str(files / 'backend.pem'), str(files / 'own.pem')
-    legs = {'proxy_tls_client_ca': ca, 'backend_tls_ca': ca, 'backend_tls_cert': own}
+    legs: dict[str, Any] = {'proxy_tls_client_ca': ca, 'backend_tls_ca': ca, 'backend_tls_cert': own}
     with Proxy(f'localhost:{secure_redis.port}', 'redis', tls='auto', **legs) as proxy:
         assert '+PONG' in s_client(proxy, '-ign_eof', '-cert', own, '-key', own)
         assert 'alert certificate required' in s_client(proxy, '-ign_eof')

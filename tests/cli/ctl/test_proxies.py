@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +15,8 @@ from tests.behaviors.waiting import eventually
 from tests.cli.asking import done, failed, rows, shown
 from tests.commands import StartCommand
 from tests.peers import Peer, RawBackend
-from tests.servers import HOST, free_port
+from tests.servers import HOST, TIMEOUT, free_port
+from tests.tls.serving import AUTHORITY, ping, pong, tls_backend
 from vaurien.client import Client
 
 
@@ -56,6 +60,24 @@ class TestProxies:
         created = told('proxy', 'create', 'db', '-l', listen, '-u', 'localhost:5432', '--disabled')
         assert created == process.proxies()['db']
         assert (created['listen'], created['enabled']) == (listen, False)
+
+    def test_creates_one_that_speaks_tls(self, process: Client, tmp_path: Path) -> None:
+        """Files are read by this command."""
+        identity = AUTHORITY.issue_cert('localhost')
+        files = {name: tmp_path / name for name in ('ca', 'cert', 'key')}
+        AUTHORITY.cert_pem.write_to_path(files['ca'])
+        identity.cert_chain_pems[0].write_to_path(files['cert'])
+        identity.private_key_pem.write_to_path(files['key'])
+        with tls_backend(pong) as backend:
+            words = ['-u', f'localhost:{backend.port}', '--backend-tls', '--backend-tls-ca', str(files['ca'])]
+            words += ['--proxy-tls', f'{files["cert"]}:{files["key"]}', '--tls-min', '1.3']
+            created = told('proxy', 'create', 'secure', *words)
+            host, _, port = created['listen'].rpartition(':')
+            with (
+                socket.create_connection((host, int(port)), TIMEOUT) as plain,
+                ssl.create_default_context(cafile=files['ca']).wrap_socket(plain, server_hostname='localhost') as sock,
+            ):
+                assert ping(sock) == b'+PONG\r\n'
 
     def test_sorted(self, redis: Client, process: Client) -> None:
         process.create_proxy('api', f'{HOST}:0', 'localhost:1')
@@ -107,6 +129,13 @@ class TestProxies:
             ('proxy create x -u localhost', "upstream: 'localhost' is not an address: expected host:port"),
             ('proxy create x -u localhost:1 -l localhost', 'missing port in address'),
             ('proxy create x -u localhost:1 --protocol rdis', "unknown protocol 'rdis', did you mean 'redis'?"),
+            (
+                'proxy create x -u localhost:1 --proxy-tls /a:/b',
+                '--proxy-tls: cannot read /a: No such file or directory',
+            ),
+            ('proxy create x -u localhost:1 --tls-min 1.1', "--tls-min: expected one of 1.2, 1.3, got '1.1'"),
+            ('proxy create x -u localhost:1 --backend-tls maybe', '--backend-tls: expected bool'),
+            ('proxy create x -u localhost:1 --tls-keylog keys', 'unknown flag --tls-keylog'),
             ('proxy create x', 'required: -u/--upstream, see vaurienctl proxy create --help'),
             ('proxy create a/b -u localhost:1', "name: 'a/b' does not fit into a URL"),
             ('proxy', 'the following arguments are required: COMMAND, see vaurienctl proxy --help'),

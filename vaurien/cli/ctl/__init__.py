@@ -8,6 +8,7 @@ status     the command about the status
 faults     the commands about faults
 links      the commands about links
 proxies    the commands about proxies and their backends
+tls        the settings of TLS of a proxy that is created
 toxics     the commands about toxics
 authority  the command about the certificate that clients have to trust
 """

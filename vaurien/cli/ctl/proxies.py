@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vaurien.cli.ctl.command import Command, argument
+from vaurien.cli.ctl.tls import declare_flags, read_flags
 from vaurien.cli.ctl.toxics import PROXY, show_toxics
 from vaurien.client import Client
 from vaurien.console.output import is_terminal, make_printable, print_line
@@ -48,7 +49,12 @@ def show_proxy(proxy: Mapping[str, Any]) -> None:
 def create(client: Client, arguments: Namespace) -> dict[str, Any]:
     """Create a proxy and return it."""
     bound = client.create_proxy(
-        arguments.owner, arguments.listen, arguments.upstream, arguments.protocol, enabled=not arguments.disabled
+        arguments.owner,
+        arguments.listen,
+        arguments.upstream,
+        arguments.protocol,
+        enabled=not arguments.disabled,
+        **read_flags(arguments),
     )
     return bound.inspect()
 
@@ -142,7 +148,9 @@ COMMANDS = (
   vaurienctl proxy create cache --upstream localhost:6379 --protocol redis
       on a free port of this machine
   vaurienctl proxy create db --listen localhost:15432 --upstream localhost:5432 --protocol postgres --disabled
-      a proxy that does not listen until it is enabled""",
+      a proxy that does not listen until it is enabled
+  vaurienctl proxy create api --upstream api.example.com:443 --protocol http --tls auto
+      a proxy that speaks TLS on both sides; vaurienctl ca prints whom its clients have to trust""",
         show_proxy,
         CREATE,
         arguments=(
@@ -157,6 +165,7 @@ COMMANDS = (
             argument('-u', '--upstream', metavar='HOST:PORT', required=True, help='the address of the backend'),
             argument('--protocol', metavar='NAME', default='tcp', help='the protocol (default tcp)'),
             argument('--disabled', action='store_true', help='do not listen yet'),
+            *declare_flags(),
         ),
     ),
     Command(
