@@ -17,7 +17,7 @@ help:
 	@echo 'make format      let ruff format and sort'
 	@echo 'make fuzz        feed the protocols arbitrary bytes, for longer than the tests do'
 	@echo 'make docs        write the reference tables of docs/ anew from the code'
-	@echo 'make fidelity    compare injected faults with real failures, and write the tables of docs/fidelity.md'
+	@echo 'make fidelity    compare injected faults with real failures, and write the tables of docs/fidelity.md and docs/tls.md'
 	@echo 'make bench       compare with HAProxy (ARGS="--quick", "--only idle")'
 	@echo 'make bench-loads measure loads-runner beside plain Locust (ARGS="speed")'
 	@echo 'make soak        load all protocols while faults come and go (ARGS="--minutes 30 --seed 1")'
@@ -30,7 +30,7 @@ demo: $(VENV)/.runtime
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.develop
 	@scripts/install-servers redis-server redis-benchmark redis-cli nginx curl openssl haproxy jq memcached mariadbd mariadb \
-	  postgres psql exim4 lmtp node npm
+	  postgres psql exim4 lmtp node npm javac
 	$(BIN)/python -m pytest -n logical --dist worksteal $(ARGS)
 
 lint: $(VENV)/.develop
@@ -52,7 +52,8 @@ docs: $(VENV)/.develop
 	$(BIN)/python docs/generate.py
 
 fidelity: $(VENV)/.develop
-	@scripts/install-servers redis-server nginx curl haproxy memcached mariadbd postgres exim4 lmtp node npm
+	@scripts/install-servers redis-server nginx curl openssl haproxy memcached mariadbd postgres exim4 lmtp node npm \
+	  javac
 	$(BIN)/python -m pytest tests/truth -n logical --dist worksteal -q --junitxml $(VENV)/truth.xml
 	$(BIN)/python -m docs.fidelity $(VENV)/truth.xml
 

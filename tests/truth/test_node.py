@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from tests.behaviors.waiting import eventually
-from tests.node import Node, running
+from tests.programs import Program, running
 from tests.servers import HOST, TIMEOUT, Server
 from tests.truth.conftest import Show
 from vaurien import Proxy
@@ -39,13 +39,15 @@ class Situation(NamedTuple):
 
 
 @pytest.fixture(scope='module')
-def drivers(node_modules: Path) -> Iterator[Node]:
+def drivers(node_modules: Path) -> Iterator[Program]:
     """Give a process that does what a test says on connections of all three drivers."""
-    with running(Path(__file__).parent / 'node' / 'drivers.js', node_modules) as node:
+    with running(['node', str(Path(__file__).parent / 'node' / 'drivers.js')], node_modules) as node:
         yield node
 
 
-def fate(drivers: Node, driver: str, port: int, program: Sequence[Step], failing: Any = None, **how: Any) -> list[Any]:
+def fate(
+    drivers: Program, driver: str, port: int, program: Sequence[Step], failing: Any = None, **how: Any
+) -> list[Any]:
     """Return the outcomes of a *program*: of connecting, and of each step.
 
     *failing* makes the real server fail; without it, it is left alone.
@@ -64,7 +66,7 @@ def fate(drivers: Node, driver: str, port: int, program: Sequence[Step], failing
 
 
 def compare(
-    drivers: Node, show: Show, driver: str, server: Server, failing: Any, situation: Situation, **how: Any
+    drivers: Program, show: Show, driver: str, server: Server, failing: Any, situation: Situation, **how: Any
 ) -> None:
     """Have the server fail, and Vaurien in its place: the client and the server must not notice the difference."""
     protocol = {'pg': 'postgres', 'mysql2': 'mysql', 'ioredis': 'redis'}[driver]
@@ -216,7 +218,7 @@ POSTGRES = [
 @pytest.mark.parametrize('prepared', [False, True])
 @pytest.mark.parametrize('situation', POSTGRES, ids=lambda situation: situation.name)
 def test_pg(
-    drivers: Node, show: Show, postgres: Server, failing_postgres: Postgres, situation: Situation, prepared: bool
+    drivers: Program, show: Show, postgres: Server, failing_postgres: Postgres, situation: Situation, prepared: bool
 ) -> None:
     compare(drivers, show, 'pg', postgres, failing_postgres, situation, prepared=prepared)
 
@@ -378,7 +380,7 @@ MYSQL = [
 @pytest.mark.parametrize('prepared', [False, True])
 @pytest.mark.parametrize('situation', MYSQL, ids=lambda situation: situation.name)
 def test_mysql2(
-    drivers: Node, show: Show, mariadb: Server, failing_mariadb: MariaDB, situation: Situation, prepared: bool
+    drivers: Program, show: Show, mariadb: Server, failing_mariadb: MariaDB, situation: Situation, prepared: bool
 ) -> None:
     compare(drivers, show, 'mysql2', mariadb, failing_mariadb, situation, prepared=prepared)
 
@@ -495,5 +497,7 @@ REDIS = [
 
 
 @pytest.mark.parametrize('situation', REDIS, ids=lambda situation: situation.name)
-def test_ioredis(drivers: Node, show: Show, redis_server: Server, failing_redis: Redis, situation: Situation) -> None:
+def test_ioredis(
+    drivers: Program, show: Show, redis_server: Server, failing_redis: Redis, situation: Situation
+) -> None:
     compare(drivers, show, 'ioredis', redis_server, failing_redis, situation)
