@@ -16,6 +16,7 @@ FLOORS = (
     ('vaurien.address', 'vaurien.clock', 'vaurien.errors'),
     ('vaurien.console', 'vaurien.framing', 'vaurien.plugins', 'vaurien.records', 'vaurien.web'),
     ('vaurien.behaviors', 'vaurien.protocols', 'vaurien.rules', 'vaurien.toxics'),
+    ('vaurien.schedule',),
     ('vaurien.settings',),
     ('vaurien.tls',),
     ('vaurien.engine',),

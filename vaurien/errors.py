@@ -15,6 +15,7 @@ VaurienError                   anything below
 │   └── UnreachableError       no control API answers at the address
 ├── UnknownProxyError          a path of the control API that names no proxy or link
 ├── AmbiguousProxyError        a path of the control API that could mean several proxies
+├── NoScheduleError            a path of the control API about a schedule, while none runs
 ├── ToxiproxyError             a request that Toxiproxy's API answers with an error
 ├── BrowserError               a request to Toxiproxy's API that comes from a browser
 ├── SetupError                 a load test that cannot begin or go on
@@ -111,6 +112,10 @@ class UnknownProxyError(VaurienError):
 
 class AmbiguousProxyError(VaurienError):
     """A path of the control API that names no proxy while there are several."""
+
+
+class NoScheduleError(VaurienError):
+    """A path of the control API that is about the schedule that runs, while none does."""
 
 
 class ToxiproxyError(VaurienError):

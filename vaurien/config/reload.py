@@ -89,15 +89,10 @@ def _apply(proxy: ProxyServer, before: ProxySettings, after: ProxySettings) -> I
 
 
 def _replace_toxics(toxics: Toxics, rules: Sequence[ToxicRule]) -> None:
-    """Have *rules* as the toxics. One that only has other attributes keeps its place, and the bytes in it."""
-    wanted = {rule.name: rule for rule in rules}
+    """Have *rules* as the toxics."""
+    wanted = {rule.name for rule in rules}
     for rule in list(toxics):
-        new = wanted.get(rule.name)
-        if new is None or (new.kind, new.stream) != (rule.kind, rule.stream):
+        if rule.name not in wanted:
             toxics.remove(rule.name)
-    present = {rule.name: rule for rule in toxics}
     for rule in rules:
-        if rule.name not in present:
-            toxics.add(rule)
-        elif rule != present[rule.name]:
-            toxics.update(rule)
+        toxics.put(rule)

@@ -70,6 +70,20 @@ class Toxics:
         self._rules[self.get(rule.name).name] = rule
         self._apply(rule)
 
+    def put(self, rule: ToxicRule) -> None:
+        """Have *rule* as the toxic of its name.
+
+        One that only has other attributes keeps its place, and the bytes in it.
+        """
+        known = self._rules.get(rule.name)
+        if known is not None and (known.kind, known.stream) != (rule.kind, rule.stream):
+            self.remove(rule.name)
+            known = None
+        if known is None:
+            self.add(rule)
+        elif known != rule:
+            self.update(rule)
+
     def _apply(self, rule: ToxicRule) -> None:
         """Put a toxic on the links that are open, or change it there: a few links in each turn of the event loop."""
         pause = self._turns.begin()

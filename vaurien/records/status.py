@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 
 class RuleStatus(TypedDict):
@@ -94,3 +94,28 @@ class ProxyStatus(TypedDict):
     bytes: BytesStatus
     #: How many exchanges each behavior was applied to, by its name.
     faults: dict[str, int]
+
+
+class NextStatus(TypedDict):
+    """What a step of a schedule does next: when, in seconds from the start, and what it changes."""
+
+    seconds: float
+    #: The index of the step, from 0.
+    step: int
+    change: str
+
+
+class ScheduleStatus(TypedDict):
+    """How far a schedule has come: the one that runs, or that has run last."""
+
+    status: Literal['none', 'running', 'stopped', 'ended']
+    #: Since its start.
+    seconds: float
+    #: The indices of the steps that are there.
+    active: list[int]
+    next: NextStatus | None
+    #: When each mark was last set, in seconds from the start.
+    marks: dict[str, float]
+    #: How many changes were made, and how many of them have failed.
+    changes: int
+    failures: int

@@ -98,16 +98,18 @@ def sort_options(spec: Spec, options: dict[str, Any]) -> dict[str, Any]:
     return {spec: options} if isinstance(spec, str) and NAME.fullmatch(spec) else options
 
 
-def format_rules(rules: Sequence[Rule], pause: Callable[[], object] = go_on) -> str:
+def format_rules(rules: Sequence[Rule], pause: Callable[[], object] = go_on, *, in_full: bool = False) -> str:
     """Return the text that `read_rules` reads as *rules*; ``dummy`` for none. *pause* is called after each of them.
 
-    A rule is written with its options if it has limits, or if another rule has the same name.
+    A rule is written with its options if all are to be *in_full*, if it has limits, or if another rule has the same
+    name.
     """
     rules = rules or (Rule(Dummy),)
     counts = Counter(rule.name for rule in rules)
     terms = []
     for rule in rules:
-        options = _list_chosen(rule) if _has_limits(rule) or counts[rule.name] > 1 else {}
+        is_full = in_full or _has_limits(rule) or counts[rule.name] > 1
+        options = _list_chosen(rule) if is_full else {}
         terms.append(format_term(Term(rule.name, rule.percent, options), alone=len(rules) == 1))
         pause()
     return ','.join(terms)

@@ -100,7 +100,7 @@ def read_toxics(given: Any) -> tuple[ToxicRule, ...]:
     rules: list[ToxicRule] = []
     for i, one in enumerate([given] if isinstance(given, str) else convert(given, list[Any])):
         try:
-            rules += parse_toxics(one) if isinstance(one, str) else [_read_toxic(one)]
+            rules += parse_toxics(one) if isinstance(one, str) else [read_toxic(one)]
         except ConfigError as error:
             raise error if isinstance(given, str) else error.within(f'toxics[{i}]') from None
     for name, count in Counter(rule.name for rule in rules).items():
@@ -133,7 +133,8 @@ def parse_toxics(spec: str) -> list[ToxicRule]:
         at += 1
 
 
-def _read_toxic(given: Any) -> ToxicRule:
+def read_toxic(given: Any) -> ToxicRule:
+    """Return the toxic in a mapping: ``type``, ``name``, ``stream``, ``toxicity``, attributes. Raise `ConfigError`."""
     attributes = dict(convert(given, dict[str, Any]))
     texts = {key: convert(attributes.pop(key, default), str) for key, default in _TEXTS.items()}
     toxicity = _read_toxicity(attributes.pop('toxicity', 1.0))

@@ -1,0 +1,132 @@
+"""One schedule that runs: a greenlet that waits for the next change, makes it, and logs it."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import gevent
+from gevent.event import Event
+from gevent.pool import Group
+
+from vaurien.errors import find_reason
+from vaurien.records.status import ScheduleStatus
+from vaurien.schedule.change import Change, Entry
+from vaurien.schedule.clock import ScheduleClock
+from vaurien.schedule.effects import Effects
+from vaurien.schedule.schedule import Schedule
+from vaurien.schedule.scheduled import Scheduled
+from vaurien.schedule.timeline import DIGITS, Timeline
+
+logger = logging.getLogger(__name__)
+
+
+class Run:
+    """Runs a schedule whose steps have their proxies, from its making to its end."""
+
+    def __init__(self, schedule: Schedule, seed: int, proxies: Mapping[str, Scheduled], clock: ScheduleClock) -> None:
+        """Begin. The changes of the start are made in the next turn of the event loop."""
+        self.schedule = schedule
+        self._timeline = Timeline(schedule, seed)
+        self._effects = Effects(proxies)
+        self._clock = clock
+        self._began = clock.now()
+        #: The marks that were set, with their seconds, and which of them the timeline does not know yet.
+        self._marks: dict[str, float] = {}
+        self._new_marks: deque[tuple[str | None, float]] = deque([(None, 0.0)])
+        self._changes = self._failures = 0
+        #: Why the last change of a proxy's behavior, toxic and so on failed: the same reason is logged once.
+        self._reasons: dict[tuple[str, str], str] = {}
+        self._status: Literal['running', 'stopped', 'ended'] = 'running'
+        self._is_stopping = False
+        self._woken = Event()
+        self._greenlets = Group()
+        self._greenlets.spawn(self._run)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it goes on, or still puts back what it has changed."""
+        return self._status == 'running'
+
+    @property
+    def seconds(self) -> float:
+        """The seconds since its start, with as many digits as those of the timeline have."""
+        return round(self._clock.now() - self._began, DIGITS)
+
+    def mark(self, name: str) -> None:
+        """Have the steps after that mark begin now."""
+        self._marks[name] = self.seconds
+        self._new_marks.append((name, self.seconds))
+        self._woken.set()
+
+    def stop(self) -> None:
+        """End it, and return when all that it has changed is put back. Blocks the calling greenlet."""
+        self._is_stopping = True
+        self._woken.set()
+        self._greenlets.join()
+
+    def abandon(self) -> None:
+        """End it, and leave everything as it is. Blocks the calling greenlet."""
+        self._greenlets.kill()
+        self._status = 'stopped'
+
+    def status(self) -> ScheduleStatus:
+        """Return how far it has come."""
+        coming = self._timeline.next if self.is_running else None
+        return {
+            'status': self._status,
+            'seconds': round(self.seconds, 3),
+            'active': self._timeline.active if self.is_running else [],
+            'next': coming and {'seconds': coming[0], 'step': coming[1], 'change': str(coming[2])},
+            'marks': {name: round(seconds, 3) for name, seconds in self._marks.items()},
+            'changes': self._changes,
+            'failures': self._failures,
+        }
+
+    def _run(self) -> None:
+        logger.info('schedule: started, steps: %d', len(self.schedule.steps))
+        while True:
+            self._catch_up()
+            if self._is_stopping or self._timeline.is_over:
+                break
+            due = self._timeline.due
+            self._clock.wait(self._woken, None if due is None else due - self.seconds)
+            self._woken.clear()
+        self._make(Entry(self.seconds, change) for change in self._effects.list_unfinished())
+        self._status = 'stopped' if self._is_stopping else 'ended'
+        logger.info('schedule: %s after %.3f s', self._status, self.seconds)
+
+    def _catch_up(self) -> None:
+        """Make the changes that are due."""
+        while self._new_marks and not self._is_stopping:
+            name, seconds = self._new_marks.popleft()
+            self._make(self._timeline.advance(seconds), is_final=False)
+            self._make(self._timeline.mark(name, seconds), is_final=False)
+        self._make(self._timeline.advance(self.seconds), is_final=False)
+
+    def _make(self, entries: Iterable[Entry], *, is_final: bool = True) -> None:
+        """Make changes one after the other; other greenlets go on between two of them."""
+        for seconds, change in entries:
+            if self._is_stopping and not is_final:
+                return
+            self._apply(seconds, change)
+            gevent.sleep(0)
+
+    def _apply(self, seconds: float, change: Change) -> None:
+        """Make a change, and log it. One that fails is a line in the log, and no more."""
+        place = (change.proxy, change.slot)
+        self._changes += 1
+        try:
+            is_done = self._effects.apply(change)
+        except Exception as error:  # a plug-in may raise anything
+            self._failures += 1
+            reason = find_reason(error)
+            if self._reasons.get(place) != reason:
+                logger.warning('schedule: %.3f s: %s: failed: %s', seconds, change, reason)
+            self._reasons[place] = reason
+        else:
+            self._reasons.pop(place, None)
+            told = '' if is_done else ': left alone, for it was changed meanwhile'
+            logger.info('schedule: %.3f s: %s%s', seconds, change, told)
