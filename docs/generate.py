@@ -23,8 +23,9 @@ from vaurien.cli.flags import GROUPS
 from vaurien.config.keys import REGISTRIES, SETTINGS
 from vaurien.control.metrics import FAMILIES, make_registry
 from vaurien.loads.outputs import OUTPUTS
-from vaurien.loads.settings import GROUPS as LOADS_GROUPS, Counts, Place, Words
+from vaurien.loads.settings import GROUPS as LOADS_GROUPS, Counts, Place as LoadsPlace, Words
 from vaurien.plugins.options import Line, Option
+from vaurien.plugins.place import Place
 from vaurien.plugins.units import find_unit
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.http.headers import Headers
@@ -58,13 +59,14 @@ NAMES = {
     Ordinals: '`3`, `1-2`, `5+` or `every 10`',
     Headers: 'names and values',
     Rhythm: '`fail` and `pass`, as in `fail,fail,pass`',
+    Place: '`4096 bytes` and the like, `client_hello`, `server_hello`, `certificate`',
     Line: 'text of one line',
     Finite: 'number',
     tuple[str, ...]: 'names',
     tuple[ToxicRule, ...]: 'toxics',
     NoneType: 'none',
     Counts: '`10`, or `10:20:30`',
-    Place: '`host:port`',
+    LoadsPlace: '`host:port`',
     Words: '`name=value`, and more',
     list[str]: 'texts',
 }

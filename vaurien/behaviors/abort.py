@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from vaurien.behaviors.dummy import Dummy
+from vaurien.framing.error_reply import ErrorReply
 from vaurien.plugins.end import Damage, End
-from vaurien.plugins.handshake import After, Ending, Handshake
+from vaurien.plugins.handshake import Ending, Handshake
+from vaurien.plugins.place import Place
 from vaurien.protocols.base import BaseProtocol
+from vaurien.protocols.partial_reply import pass_up_to
 
 
 class Abort(Dummy):
-    """Lets the request reach the backend, then cuts the client's connection before the reply.
+    """Lets the request reach the backend, then cuts the client's connection: before the reply, or in its middle.
 
     The cut comes when the backend has begun to reply: whatever the request does, has been done by then.
     """
@@ -18,21 +24,32 @@ class Abort(Dummy):
     of_handshakes = ('after',)
     inside_tls = ('tls',)
     options = {
-        'after': ('In a handshake of TLS, the last message before that', After | None, None),
+        'after': ('The place before the cut: in the reply, or in a handshake of TLS', Place | None, None),
         'tls': ('Inside TLS, in place of the cut: what is wrong with its end', Damage | None, None),
     }
 
+    @classmethod
+    def check_protocol(cls, values: Mapping[str, Any], protocol: type[BaseProtocol]) -> None:
+        """Raise `OptionError` for a place that replies of *protocol* do not have."""
+        protocol.check_place(values.get('after'))
+
     def on_handshake(self) -> Handshake:
         """Close the connection."""
-        return Handshake(ending=Ending.CLOSE, after=self.option('after') or 'client_hello')
+        place = self.option('after')
+        return Handshake(ending=Ending.CLOSE, after=(place and place.message) or 'client_hello')
 
     def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
-        """Wait for the reply to begin, then close the connection, or damage its session of TLS."""
-        damage, reply = self.option('tls'), dest.recv()
-        if damage is None or not source.is_secure:
-            source.close()
+        """Wait for the reply to begin, or pass it up to a place, then close the connection, or damage its TLS."""
+        place, damage = self.option('after'), self.option('tls') if source.is_secure else None
+        reply = pass_up_to(protocol.find(place), source, dest) if place else dest.recv()
+        if reply is None:
             return
-        while damage == 'truncate' and reply:
+        while damage == 'truncate' and reply and not place:
             source.sendall(reply)
             reply = dest.recv()
-        source.end_session(damage, reply)
+        if damage is not None:
+            source.end_session(damage, reply)
+        elif place:
+            source.answer(ErrorReply(reply, closes=True))
+        else:
+            source.close()

@@ -1,11 +1,16 @@
-"""An answer that never comes: the request is swallowed."""
+"""An answer that never comes, or not whole: the request, or the rest of the reply, is swallowed."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from vaurien.behaviors.dummy import Dummy
 from vaurien.plugins.end import End
-from vaurien.plugins.handshake import After, Ending, Handshake
+from vaurien.plugins.handshake import Ending, Handshake
+from vaurien.plugins.place import Place
 from vaurien.protocols.base import BaseProtocol
+from vaurien.protocols.partial_reply import pass_up_to
 
 
 class Hang(Dummy):
@@ -14,16 +19,36 @@ class Hang(Dummy):
     name = 'hang'
     of_handshakes = ('after',)
     options = {
-        'after': ('In a handshake of TLS, the last message before that', After | None, None),
+        'after': ('The place before the silence: in the reply, or in a handshake of TLS', Place | None, None),
     }
+
+    @classmethod
+    def check_protocol(cls, values: Mapping[str, Any], protocol: type[BaseProtocol]) -> None:
+        """Raise `OptionError` for a place that replies of *protocol* do not have."""
+        protocol.check_place(values.get('after'))
 
     def on_handshake(self) -> Handshake:
         """Say no more."""
-        return Handshake(ending=Ending.SILENCE, after=self.option('after') or 'client_hello')
+        place = self.option('after')
+        return Handshake(ending=Ending.SILENCE, after=(place and place.message) or 'client_hello')
 
     def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
-        """Read, and send nothing, for as long as the client stays."""
-        while source.recv():
-            pass
-        source.close()
+        """Swallow the request, unless a part of its reply is to pass."""
+        if self.option('after'):
+            return True
+        _stay_silent(source)
         return False
+
+    def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
+        """Let the reply pass up to a place, and swallow the rest."""
+        reply = pass_up_to(protocol.find(self.option('after')), source, dest)
+        if reply is not None:
+            source.sendall(reply)
+            _stay_silent(source)
+
+
+def _stay_silent(client: End) -> None:
+    """Read, and send nothing, for as long as the client stays."""
+    while client.recv():
+        pass
+    client.close()

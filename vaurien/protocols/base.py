@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from vaurien.errors import OptionError
 from vaurien.framing.effects import Effects as Effects, Unanswered as Unanswered
 from vaurien.framing.error_reply import INJECTED as INJECTED, ErrorReply as ErrorReply
+from vaurien.framing.finder import Bytes, Finder as Finder
 from vaurien.framing.head import MAX_HEAD as MAX_HEAD, TEXT_MAX as TEXT_MAX, escape as escape
 from vaurien.framing.marks import (
     END as END,
@@ -36,6 +37,7 @@ from vaurien.framing.marks import (
 from vaurien.framing.parts import Part as Part, Refusal as Refusal
 from vaurien.plugins.end import End
 from vaurien.plugins.options import Configurable, Option
+from vaurien.plugins.place import Place
 
 
 class BaseProtocol(Configurable):
@@ -70,6 +72,9 @@ class BaseProtocol(Configurable):
     #: What its errors are made of, declared as `options` are. The behavior ``error`` has these options, and gives those
     #: that are chosen to `error`, by name.
     error_options: ClassVar[Mapping[str, Option]] = {}
+
+    #: What places in its replies are counted by, beside bytes.
+    reply_units: ClassVar[Sequence[str]] = ()
 
     #: Why the framing ended, once an OPAQUE mark was given.
     opaque: Opaque | None = None
@@ -150,6 +155,17 @@ class BaseProtocol(Configurable):
             if name not in known:
                 options = f'no such option, only {", ".join(known)}' if known else 'no options'
                 raise OptionError(f'errors of {cls.name} have {options}', name)
+
+    @classmethod
+    def check_place(cls, place: Place | None) -> None:
+        """Raise `OptionError`, when it is armed, for a *place* that replies of this protocol do not have."""
+        units = ('bytes', *cls.reply_units)
+        if place is not None and place.unit and place.unit not in units:
+            raise OptionError(f'replies of {cls.name} are counted by {", ".join(units)}, not by {place.unit}', 'after')
+
+    def find(self, place: Place) -> Finder:
+        """Return what finds a *place*, counted by one of the `reply_units`, in the reply to `request`."""
+        return Bytes(place.number)
 
     def error(self, *args: Any, **choice: Any) -> ErrorReply:
         """Return an error in reply to `request`, which is empty where the backend speaks first.

@@ -13,6 +13,7 @@ from msgspec import to_builtins
 from vaurien.behaviors.dummy import Dummy
 from vaurien.errors import ConfigError, OptionError
 from vaurien.plugins.failures import warn_failed
+from vaurien.plugins.place import Place
 from vaurien.protocols.base import BaseProtocol
 from vaurien.records.status import RuleStatus
 from vaurien.rules.limits import LIMITS
@@ -97,7 +98,8 @@ class Rule:
     def is_for_handshakes(self) -> bool:
         """Whether it is for handshakes of TLS, and for no request."""
         is_aimed = self.match is not None and self.match.text.upper().startswith(HANDSHAKE)
-        return is_aimed or any(self.options[name] for name in self.kind.of_handshakes)
+        given = (self.options[name] for name in self.kind.of_handshakes)
+        return is_aimed or any(value and not (isinstance(value, Place) and value.unit) for value in given)
 
     def over(self, *defaults: Mapping[str, Any]) -> Rule:
         """Return the rule with checked options from *defaults* where none was given, the first of them first.

@@ -6,6 +6,7 @@ message ended, nor can it be told that a reply to HEAD has no body.
 - `framing`: the full way to find requests and replies
 - `heads`: where a head ends, and whether it is valid
 - `body`: how long a body is, and where it ends
+- `places`: where in a reply a chunk or an event ends
 - `quick`: the quick way, for whole small messages
 - `text`: what a request is called, and the response that is an error
 - `headers`: the option with header fields for it
@@ -19,11 +20,16 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from vaurien.framing.error_reply import ErrorReply
+from vaurien.framing.finder import Finder
 from vaurien.plugins.options import Line, Option
+from vaurien.plugins.place import Place
 from vaurien.plugins.units import WholeSeconds
 from vaurien.protocols.http import text
 from vaurien.protocols.http.headers import Headers
+from vaurien.protocols.http.places import Chunks, Events
 from vaurien.protocols.http.quick import QuickHTTP
+
+_FINDERS: dict[str, type[Finder]] = {'chunks': Chunks, 'events': Events}
 
 
 class HTTP(QuickHTTP):
@@ -41,6 +47,7 @@ class HTTP(QuickHTTP):
         'body': ('Body (none: a line of text)', str | None, None),
         'retry_after': ('Seconds in the header field Retry-After', WholeSeconds | None, None),
     }
+    reply_units = tuple(_FINDERS)
     stateless = True
 
     def set_backend(self, backend: str) -> None:
@@ -51,6 +58,11 @@ class HTTP(QuickHTTP):
     def describe(self, request: bytes) -> str:
         """Return method and target: ``GET /orders/7``."""
         return text.describe(request)
+
+    def find(self, place: Place) -> Finder:
+        """See `BaseProtocol.find`."""
+        finder = _FINDERS.get(place.unit)
+        return finder(place.number) if finder else super().find(place)
 
     def error(
         self,

@@ -61,15 +61,23 @@ class Body(Lines):
         """Go on at *i* until the body or *data* ends, and return where that is. Raise ValueError for a bad chunk."""
         end = len(data)
         while self.open and i < end:
-            if self.left:
-                i = self.stretch(data, i)
-                self.open = bool(self.left or self.chunk_line)
-                continue
             if self.chunk_line == 'size' and not self.kept:
                 i = self._walk_chunks(data, i)
-            line, i = self.line(data, i)
-            if line is not None:
-                self._take(line)
+            i = self.step(data, i)
+        return i
+
+    def step(self, data: bytes, i: int) -> int:
+        """Go on at *i* through one stretch or line, or to the end of *data*; return where that is.
+
+        Raise ValueError for a bad chunk.
+        """
+        if self.left:
+            i = self.stretch(data, i)
+            self.open = bool(self.left or self.chunk_line)
+            return i
+        line, i = self.line(data, i)
+        if line is not None:
+            self._take(line)
         return i
 
     def _walk_chunks(self, data: bytes, i: int) -> int:

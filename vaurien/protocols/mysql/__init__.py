@@ -11,6 +11,7 @@ https://mariadb.com/docs/server/reference/clientserver-protocol; where they are 
 - `text`: what a request is called, and what an error says
 - `sqlstates`: the SQLSTATE of each error number
 - `dialect`: where a statement ends
+- `places`: where in a reply a row ends
 - `transaction`: what a statement does to a transaction
 - `aftermath`: what an error leaves behind
 - `refusal`: how a server is made to refuse one statement of several
@@ -28,12 +29,15 @@ from msgspec import Meta
 
 from vaurien.framing.effects import Effects, Unanswered
 from vaurien.framing.error_reply import INJECTED, ErrorReply, SQLState
+from vaurien.framing.finder import Finder, Nothing
 from vaurien.framing.parts import Part, Refusal
 from vaurien.plugins.options import Line
+from vaurien.plugins.place import Place
 from vaurien.protocols.mysql import text
 from vaurien.protocols.mysql.aftermath import Aftermath
-from vaurien.protocols.mysql.commands import CLOSE, EXECUTING, EXPECTED, PREPARE, QUIT
+from vaurien.protocols.mysql.commands import CLOSE, EXECUTING, EXPECTED, PREPARE, QUIT, RESULTS, ROWS_ALONE
 from vaurien.protocols.mysql.packets import MAX_PACKET, peek
+from vaurien.protocols.mysql.places import Messages, Rows
 from vaurien.protocols.mysql.quick import QuickMySQL
 from vaurien.protocols.mysql.refusal import MySQLRefusal
 from vaurien.protocols.mysql.upgrade import MySQLUpgrade
@@ -56,6 +60,7 @@ class MySQL(QuickMySQL):
         'sqlstate': ('SQLSTATE (none: the usual one of the error number)', SQLState | None, None),
         'message': ('Text', Line, INJECTED),
     }
+    reply_units = ('rows', 'messages')
     greets = True
     to_be_readable = (
         'turn compression off in the client, and have Vaurien speak TLS (--tls auto), or turn that off as well, as '
@@ -95,6 +100,23 @@ class MySQL(QuickMySQL):
             number += self._up.continued
         closes = header > MAX_PACKET or errno in _FATAL
         return ErrorReply(text.make_error(number, errno, sqlstate, message), closes, whole=closes)
+
+    def find(self, place: Place) -> Finder:
+        """See `BaseProtocol.find`."""
+        if place.unit == 'messages':
+            return Messages(place.number)
+        if place.unit != 'rows':
+            return super().find(place)
+        is_command = self.request[3:4] == b'\0' and len(self.request) > 4  # not a login, nor the greeting
+        expected = EXPECTED[self.request[4]] if is_command else None
+        if expected not in (RESULTS, ROWS_ALONE):
+            return Nothing(place.number)
+        return Rows(
+            place.number,
+            alone=expected == ROWS_ALONE,
+            has_eof=self._has_eof,
+            has_metadata_flag=self._has_metadata_flag,
+        )
 
     def split(self, request: bytes) -> Sequence[Part]:
         """See `BaseProtocol.split`: the text of a QUERY may have several statements, if the login says so."""

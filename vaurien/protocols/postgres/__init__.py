@@ -8,6 +8,7 @@ where they are silent, ``postgres.c`` and ``copyfromparse.c`` of PostgreSQL 15.
 - `quick`: the quick way, for one whole request and its reply
 - `text`: what a request is called, and what an error says
 - `dialect`: where a statement ends
+- `places`: where in a reply a row ends
 - `transaction`: what an error leaves behind
 - `refusal`: how a server is made to refuse one statement of several
 - `upgrade`: TLS inside of it
@@ -19,16 +20,20 @@ from collections.abc import Sequence
 
 from vaurien.framing.effects import Effects
 from vaurien.framing.error_reply import INJECTED, ErrorReply, SQLState
+from vaurien.framing.finder import Finder
 from vaurien.framing.parts import Part, Refusal
 from vaurien.plugins.options import Line
+from vaurien.plugins.place import Place
 from vaurien.protocols.postgres import text, transaction
 from vaurien.protocols.postgres.messages import DENIED, FAILED, IDLE, READY
+from vaurien.protocols.postgres.places import Messages, Rows
 from vaurien.protocols.postgres.quick import QuickPostgres
 from vaurien.protocols.postgres.refusal import PostgresRefusal
 from vaurien.protocols.postgres.requests import EXTENDED, SIMPLE
 from vaurien.protocols.postgres.upgrade import PostgresUpgrade
 
 _ADMIN_SHUTDOWN = '57P01'
+_FINDERS: dict[str, type[Finder]] = {'rows': Rows, 'messages': Messages}
 
 
 class Postgres(QuickPostgres):
@@ -41,6 +46,8 @@ class Postgres(QuickPostgres):
     )
     alpn = ('postgresql',)
     error_options = {'sqlstate': ('SQLSTATE', SQLState, _ADMIN_SHUTDOWN), 'message': ('Text', Line, INJECTED)}
+
+    reply_units = tuple(_FINDERS)
 
     def on_reached(self, position: int) -> None:
         """See `BaseProtocol.on_reached`: names stand for what was prepared before that."""
@@ -67,6 +74,11 @@ class Postgres(QuickPostgres):
             # A client that sends whole messages and no Sync may wait for a reply to them.
             return ErrorReply(ready, early=response)
         return ErrorReply(response + ready)
+
+    def find(self, place: Place) -> Finder:
+        """See `BaseProtocol.find`."""
+        finder = _FINDERS.get(place.unit)
+        return finder(place.number) if finder else super().find(place)
 
     def would_fail(self, sqlstate: str = _ADMIN_SHUTDOWN, message: str = INJECTED) -> bool:
         """Return False in a transaction that has failed: the server itself refuses what would not leave it."""

@@ -10,6 +10,7 @@ Redis 7.
 - `quick`: the quick way, for small ordinary requests and replies
 - `small`: what these are made of
 - `text`: what a request is called, and what a server says of an error
+- `places`: where in a reply an element ends
 - `transaction`: what an error leaves behind
 """
 
@@ -20,9 +21,12 @@ from typing import Any
 
 from vaurien.framing.effects import Effects, Unanswered
 from vaurien.framing.error_reply import INJECTED, ErrorReply
+from vaurien.framing.finder import Finder
 from vaurien.plugins.options import Line
+from vaurien.plugins.place import Place
 from vaurien.protocols.redis import text, transaction
 from vaurien.protocols.redis.expectations import ORDINARY, SPECIAL, State
+from vaurien.protocols.redis.places import Elements
 from vaurien.protocols.redis.quick import QuickRedis
 
 #: Where the name of a command ends, whichever way the request is written.
@@ -36,6 +40,8 @@ class Redis(QuickRedis):
     # Whether a server says nothing of the error: because of CLIENT REPLY, or not before EXEC.
     _is_silent = False
     error_options = {'message': ('Text with its kind: MOVED 1 host:6379, or LOADING alone', Line, INJECTED)}
+
+    reply_units = ('elements',)
 
     def describe(self, request: bytes) -> str:
         """Return command and first argument: ``SET user:1``."""
@@ -54,6 +60,10 @@ class Redis(QuickRedis):
         # To look first is cheaper than to parse.
         is_execution = b'EXEC' in self.request[:_NAME_END].upper() and text.read_name(self.request) == b'EXEC'
         return ErrorReply(text.make_error(message, is_execution), unasked=True)
+
+    def find(self, place: Place) -> Finder:
+        """See `BaseProtocol.find`."""
+        return Elements(place.number) if place.unit == 'elements' else super().find(place)
 
     def effects(self, message: str = INJECTED) -> Effects:
         """Have the transaction fail, or end if the request is EXEC; what it would have changed has not changed."""

@@ -19,7 +19,9 @@ from msgspec import Meta
 
 from vaurien.framing.effects import Effects
 from vaurien.framing.error_reply import INJECTED, ErrorReply
+from vaurien.framing.finder import Finder, Lines
 from vaurien.plugins.options import Line
+from vaurien.plugins.place import Place
 from vaurien.protocols.smtp import text
 from vaurien.protocols.smtp.envelope import is_last_chunk
 from vaurien.protocols.smtp.framing import ORDINARY
@@ -46,6 +48,7 @@ class SMTP(QuickSMTP):
         'at_once': ('To DATA and AUTH: in place of 354 or 334, not behind the message or the password', bool, False),
         'recipient': ('In LMTP: whose reply behind the message it is (none: those of all)', Line | None, None),
     }
+    reply_units = ('lines',)
     greets = True
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
@@ -56,6 +59,10 @@ class SMTP(QuickSMTP):
     def describe(self, request: bytes) -> str:
         """Return the command line: ``RCPT TO:<a@example.com>``."""
         return text.describe(request) or super().describe(request)
+
+    def find(self, place: Place) -> Finder:
+        """See `BaseProtocol.find`."""
+        return Lines(place.number) if place.unit == 'lines' else super().find(place)
 
     def would_fail(self, at_once: bool = False, recipient: str | None = None, **choice: Any) -> bool:
         """Return whether the request has a reply to the *recipient*, if one is chosen."""

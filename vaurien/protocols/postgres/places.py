@@ -1,0 +1,52 @@
+"""Places in a reply of PostgreSQL: behind a number of messages, or of rows."""
+
+from __future__ import annotations
+
+from vaurien.framing.finder import Finder
+from vaurien.protocols.postgres.messages import unpack_header
+
+#: DataRow; and CopyData, of which COPY sends one for each row ("COPY Operations").
+_ROWS = frozenset(b'Dd')
+_HEADER = 5
+
+
+class Messages(Finder):
+    """Counts messages."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        # The beginning of a header; how much there is left of the message behind it, and whether that one counts.
+        self._head = b''
+        self._rest = 0
+        self._counts = False
+
+    def feed(self, data: bytes) -> int:
+        """See `Finder.feed`."""
+        i = 0
+        while self.left and i < len(data):
+            if not self._rest:
+                head = data[i : i + _HEADER - len(self._head)]
+                i += len(head)
+                self._head += head
+                if len(self._head) < _HEADER:
+                    break
+                kind, length = unpack_header(self._head)
+                self._head = b''
+                self._rest = length - 4
+                self._counts = self._is_counted(kind)
+            step = min(self._rest, len(data) - i)
+            i += step
+            self._rest -= step
+            if not self._rest:
+                self.left -= self._counts
+        return i
+
+    def _is_counted(self, kind: int) -> bool:
+        return True
+
+
+class Rows(Messages):
+    """Counts rows."""
+
+    def _is_counted(self, kind: int) -> bool:
+        return kind in _ROWS
