@@ -29,7 +29,7 @@ from vaurien.plugins.place import Place
 from vaurien.plugins.units import find_unit
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.http.headers import Headers
-from vaurien.rules.limits import Rhythm
+from vaurien.rules.limits import Network, Rhythm
 from vaurien.rules.match import Ordinals, Pattern
 from vaurien.rules.toxics import ToxicRule
 from vaurien.settings import Settings
@@ -58,6 +58,7 @@ NAMES = {
     Pattern: 'pattern, or `/regular expression/`',
     Ordinals: '`3`, `1-2`, `5+` or `every 10`',
     Headers: 'names and values',
+    Network: 'address or network',
     Rhythm: '`fail` and `pass`, as in `fail,fail,pass`',
     Place: '`4096 bytes` and the like, `client_hello`, `server_hello`, `certificate`',
     Line: 'text of one line',

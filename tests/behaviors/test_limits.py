@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import logging
+import socket
 from contextlib import ExitStack
 from itertools import pairwise
 from typing import Any
 
+import pymysql
 import pytest
 import redis
+from psycopg.errors import SerializationFailure
+from pymysql.constants import ER
 
 from tests.behaviors.clients import http_session, redis_client
+from tests.behaviors.test_mysql import ask, mysql_client
+from tests.behaviors.test_postgres import enter
 from tests.behaviors.waiting import eventually
-from tests.commands import StartCommand
+from tests.commands import StartCommand, run
 from tests.peers import Peer
 from tests.servers import HOST, TIMEOUT, Server
 from vaurien import Proxy
@@ -90,6 +96,69 @@ class TestMaxActive:
             eventually(lambda: len(proxy.links()) == 1)
             second.send(b'GET a\r\n')
             assert second.recv_until(b'\r\n').startswith(b'-ERR')
+
+
+class TestClient:
+    """One client is cut off, and the others are well."""
+
+    def test_by_its_address(self, proxy: Proxy) -> None:
+        with ExitStack() as stack:
+            peers = []
+            for host in ('127.0.0.1', '127.0.0.2'):
+                sock = socket.create_connection((HOST, proxy.address.port), TIMEOUT, (host, 0))
+                peers.append(stack.enter_context(Peer(sock)))
+            proxy.set_behavior('error', client='127.0.0.2/31')
+            for peer in peers:
+                peer.send(PING)
+            assert [peer.recv_until(b'\r\n')[:5] for peer in peers] == [b'+PONG', b'-ERR ']
+            (status,) = proxy.status()['behaviors']
+            assert (status['seen'], status['matched'], status['hits']) == (2, 1, 1)
+
+    def test_one_that_no_client_has_is_reported(self, proxy: Proxy, caplog: pytest.LogCaptureFixture) -> None:
+        proxy.set_behavior('error', client='10.0.0.0/8')
+        with redis_client(proxy.address.port):
+            proxy.set_behavior('dummy')
+        (report,) = [text for text in caplog.messages if 'matched 0 of' in text]
+        assert report.startswith("proxy vaurien: error(client='10.0.0.0/8'): matched 0 of ")
+
+    @pytest.mark.parametrize('protocol', [2, 3])
+    def test_redis_by_its_name(self, proxy: Proxy, protocol: int) -> None:
+        with ExitStack() as stack:
+            worker, web = (
+                stack.enter_context(redis_client(proxy.address.port, client_name=name, protocol=protocol))
+                for name in ('worker-1', 'web')
+            )
+            proxy.set_behavior("error(name='worker-*')")
+            assert [fails(worker, 'GET', 'a'), fails(web, 'GET', 'a')] == [True, False]
+
+    def test_http_by_its_user_agent(self, nginx: Server) -> None:
+        proxy = Proxy(nginx.address, 'http', behavior="error(name='worker-*', code=503)")
+        with proxy, http_session(proxy.address.port) as session:
+            agents = ('worker-1', 'web', 'Worker-2 (test)')
+            statuses = [session.get('/', headers={'User-Agent': agent}).status_code for agent in agents]
+            assert statuses == [503, 200, 503]
+
+    def test_postgres_by_its_application_name(self, postgres: Server) -> None:
+        with Proxy(postgres.address, 'postgres') as proxy, ExitStack() as stack:
+            worker, web = (stack.enter_context(enter(proxy, application_name=name)) for name in ('worker-1', 'web'))
+            proxy.set_behavior('error', client_name='worker-*', sqlstate='40001')
+            with pytest.raises(SerializationFailure):
+                worker.execute('SELECT 1')
+            assert web.execute('SELECT 1').fetchone() == (1,)
+
+    def test_mysql_by_its_program_name(self, mariadb: Server) -> None:
+        with Proxy(mariadb.address, 'mysql') as proxy, ExitStack() as stack:
+            worker, web = (stack.enter_context(mysql_client(proxy, program_name=name)) for name in ('worker-1', 'web'))
+            proxy.set_behavior('error', client_name='worker-*', errno=ER.LOCK_DEADLOCK)
+            with pytest.raises(pymysql.OperationalError, match='1213'):
+                ask(worker, 'SELECT 1')
+            assert ask(web, 'SELECT 1') == ((1,),)
+
+    def test_a_protocol_without_names_is_one_line(self, redis_server: Server) -> None:
+        flags = ('--backend', redis_server.address, '--behavior-error-client-name', 'a*', '--behavior', 'error')
+        done = run('vaurien', '--proxy', f'{HOST}:0', *flags)
+        assert (done.returncode, done.stderr.count('\n')) == (2, 1)
+        assert 'clients of tcp tell no name' in done.stderr
 
 
 class TestFor:

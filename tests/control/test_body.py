@@ -49,6 +49,10 @@ from tests.control.fake import ServedProxy
         ('/behavior', {'name': 'delay', 'match': '/(?=a)/'}, 'match', 'not a regular expression of RE2'),
         ('/behavior', {'name': 'delay', 'match': r'/(a)\1/'}, 'match', 'not a regular expression of RE2'),
         ('/behavior', {'name': 'delay', 'times': 0}, 'times', '>= 1'),
+        ('/behavior', {'name': 'delay', 'sequence': 'pass'}, 'sequence', 'expected fail and pass'),
+        ('/behavior', {'name': 'delay', 'client': '10.0.0.0/33'}, 'client', 'expected an address or a network'),
+        ('/behavior', {'name': 'delay', 'client_name': 'a*'}, 'client_name', 'clients of tcp tell no name'),
+        ('/behavior', {'name': 'delay', 'for': '0s'}, 'for', 'expected'),
         ('/behavior', {'name': 'error', 'warmup': 2, 'nth': 1}, 'warmup', 'contradicts nth=1'),
         ('/behavior', {'behavior': 'error(warmup=2, nth=1)'}, 'behavior.error.warmup', 'contradicts nth=1'),
         (

@@ -11,6 +11,7 @@ from tests.arming import rule
 from vaurien.behaviors.delay import Delay
 from vaurien.errors import ConfigError, OptionError
 from vaurien.protocols.redis import Redis
+from vaurien.protocols.tcp import TCP
 from vaurien.rules.behaviors import format_rules, make_rules
 from vaurien.rules.limits import MAX_SEQUENCE, Rhythm
 from vaurien.rules.rule import Rule
@@ -148,6 +149,69 @@ class TestMaxActive:
         assert caught.value.path == 'delay.max_active'
 
 
+class TestClient:
+    """Who the client is decides."""
+
+    @pytest.mark.parametrize(
+        ('text', 'inside', 'outside'),
+        [
+            ('10.1.2.3', ['10.1.2.3', '::ffff:10.1.2.3'], ['10.1.2.4', '::1']),
+            ('10.0.0.0/8', ['10.255.0.1', '::ffff:10.0.0.1'], ['11.0.0.1', '::a00:1']),
+            ('::ffff:10.1.2.3', ['10.1.2.3'], ['10.1.2.4']),
+            ('2001:db8::/32', ['2001:db8::1', '2001:db8::1%eth0'], ['2001:db9::1', '10.1.2.3']),
+            ('0.0.0.0/0', ['10.1.2.3', '::ffff:10.1.2.3'], ['::1']),
+        ],
+    )
+    def test_addresses(self, text: str, inside: list[str], outside: list[str]) -> None:
+        made = arm(client=text)
+        assert [made.serves(host) for host in inside + outside] == [True] * len(inside) + [False] * len(outside)
+        assert not made.serves(None), 'it has gone'
+
+    def test_what_is_for_others_costs_nothing(self) -> None:
+        assert Selector([arm(client='10.0.0.0/8')], 1).serve('127.0.0.1') is None
+
+    def test_others_count_the_same_on_every_link(self) -> None:
+        one, other = arm(client='10.0.0.0/8'), arm()
+        selector = Selector([one, other], 1)
+        for link, host in enumerate(('10.0.0.1', '127.0.0.1')):
+            serving = selector.serve(host)
+            assert serving is not None
+            for exchange in range(3):
+                serving.draws(link).draw(exchange)
+        assert (one.matched, other.matched) == (3, 6)
+
+    def test_draws_do_not_depend_on_who_else_there_is(self) -> None:
+        half = Selector([arm(client='10.0.0.0/8'), rule('error', 50.0).arm(Redis)], 1).serve('127.0.0.1')
+        alone = Selector([rule('error', 50.0).arm(Redis)], 1)
+        assert half is not None
+        drawn = [[one.draws(7).draw(exchange) is None for exchange in range(64)] for one in (half, alone)]
+        assert drawn[0] == drawn[1]
+
+
+class TestClientName:
+    """What the client calls itself decides."""
+
+    def test_it_is_a_pattern(self) -> None:
+        made = arm(client_name='worker-*', match='GET *')
+        assert [made.is_for('GET a', 0, name) for name in ('worker-1', 'WORKER-2', 'worker', '')] == [
+            True,
+            True,
+            False,
+            False,
+        ]
+        assert made.matched == 2
+
+    def test_in_parentheses_it_is_called_name_as_well(self) -> None:
+        (made,) = make_rules("delay(name='worker-*')")
+        assert made == rule('delay', client_name='worker-*')
+
+    @pytest.mark.parametrize('name', ['delay', 'error', 'hang'])
+    def test_protocols_without_names(self, name: str) -> None:
+        with pytest.raises(OptionError) as caught:
+            rule(name, client_name='a').arm(TCP)
+        assert str(caught.value) == f'{name}.client_name: clients of tcp tell no name'
+
+
 class TestFor:
     """It is armed for a while."""
 
@@ -166,7 +230,15 @@ class TestFor:
 
 @pytest.mark.parametrize(
     'limits',
-    [{'once': 'SET *'}, {'sequence': 'fail,pass'}, {'cooldown': 5.0}, {'max_active': 3}, {'for': 30.0}],
+    [
+        {'client': '10.0.0.0/8'},
+        {'client_name': 'a*'},
+        {'once': 'SET *'},
+        {'sequence': 'fail,pass'},
+        {'cooldown': 5.0},
+        {'max_active': 3},
+        {'for': 30.0},
+    ],
     ids=lambda limits: next(iter(limits)),
 )
 class TestEach:
@@ -188,6 +260,11 @@ class TestEach:
         ('once', '', 'expected a pattern'),
         ('once', '/(/', 'not a regular expression'),
         ('sequence', 'pass', 'expected fail and pass'),
+        ('client', '10.0.0.0/33', 'expected an address or a network, such as 10.0.0.0/8'),
+        ('client', '10.0.0.1/8', 'such as 10.0.0.0/8: 10.0.0.1/8 has host bits set'),
+        ('client', 'localhost', 'expected an address'),
+        ('client', 10, 'expected an address'),
+        ('client_name', '', 'expected a pattern'),
         ('cooldown', 0, 'expected float > 0'),
         ('cooldown', -1, 'expected float > 0'),
         ('max_active', 0, 'expected int >= 1'),

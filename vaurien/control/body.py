@@ -14,7 +14,7 @@ from vaurien.plugins.options import did_you_mean, shorten
 from vaurien.plugins.registry import NAME
 from vaurien.protocols.base import BaseProtocol
 from vaurien.rules.behaviors import Options, check_own_options, complete_rules, read_rules
-from vaurien.rules.rule import Rule
+from vaurien.rules.rule import Rule, check_protocol
 
 
 def read_backend(body: Mapping[str, Any]) -> Address:
@@ -58,7 +58,7 @@ def read_arming(
         if key == 'name' and NAME.fullmatch(text):
             kind = rules[0].kind
             given = kind.check(fields)
-            kind.check_protocol(given, protocol)
+            check_protocol(kind, given, protocol)
             rules = [Rule(kind, given=given)]
         else:
             rules = _take_options(fields, rules, protocol, pause)
@@ -95,7 +95,7 @@ def _take_options(
 
 def _check_protocol(kind: type[Dummy], values: Mapping[str, Any], protocol: type[BaseProtocol]) -> None:
     try:
-        kind.check_protocol(values, protocol)
+        check_protocol(kind, values, protocol)
     except OptionError as error:
         raise error.within(kind.name) from None
 

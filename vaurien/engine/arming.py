@@ -121,7 +121,8 @@ class Arming:
         if self._handshakes is None:
             return passing, None
         self._shaken += 1
-        rule = self._handshakes.draws(link.number).draw(0, text.encode(), lambda request: (text, False))
+        draws = _draws(self._handshakes, link)
+        rule = None if draws is None else draws.draw(0, text.encode(), lambda request: (text, False))
         if rule is None or not rule.is_due():
             return passing, None
         self._record(link, 0, rule.behavior, text)
@@ -133,7 +134,7 @@ class Arming:
 
     def draws(self, link: ObservedLink) -> Draws | ObservedDraws | None:
         """Return the draws for the exchanges of a link; None if all of them pass."""
-        draws = None if self.selector is None else self.selector.draws(link.number)
+        draws = None if self.selector is None else _draws(self.selector, link)
         return ObservedDraws(draws, link, self._observers.on_request) if self._observers.on_request else draws
 
     def begin_fault(
@@ -202,18 +203,24 @@ class ObservedDraws:
 
     def __init__(self, draws: Draws | None, link: ObservedLink, on_request: Sequence[Callable[..., None]]) -> None:
         self._draws = draws
+        self.names = draws is not None and draws.names
         self._link = link
         self._on_request = on_request
 
     def draw(
-        self, exchange: int, request: bytes = b'', describe: Describe | None = None, statement: int = 0
+        self,
+        exchange: int,
+        request: bytes = b'',
+        describe: Describe | None = None,
+        statement: int = 0,
+        client_name: str = '',
     ) -> Rule | None:
         """Show the request to the observers; return the rule that the exchange draws, as `Draws` does."""
         if describe is not None:
             text = partial(_describe, describe, request)
             for on_request in self._on_request:
                 on_request(self._link, exchange, text)
-        return None if self._draws is None else self._draws.draw(exchange, request, describe, statement)
+        return None if self._draws is None else self._draws.draw(exchange, request, describe, statement, client_name)
 
 
 def _show(rule: Rule, selector: Selector | None, exchanges: int) -> RuleStatus:
@@ -224,6 +231,14 @@ def _show(rule: Rule, selector: Selector | None, exchanges: int) -> RuleStatus:
 
 def _describe(describe: Describe, request: bytes) -> str:
     return describe(request)[0]
+
+
+def _draws(selector: Selector, link: ObservedLink) -> Draws | None:
+    if not selector.has_clients:  # to ask the kernel who that is takes time
+        return selector.draws(link.number)
+    client = link.client_address
+    serving = selector.serve(None if client is None else client.host)
+    return None if serving is None else serving.draws(link.number)
 
 
 def has(rules: Sequence[Rule], rule: Rule | None) -> bool:

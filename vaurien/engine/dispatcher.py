@@ -241,8 +241,9 @@ class Dispatcher(Traffic):
         """Draw for each statement of a message; return the first rule that is due, and for which of several it is."""
         parts = self.protocol.split(request)
         self._statements = len(parts)
+        name = self.protocol.client_name(request) if draws.names else ''
         for number, part in enumerate(parts):
-            rule = draws.draw(self.exchanges, part.request, self._describe, number)
+            rule = draws.draw(self.exchanges, part.request, self._describe, number, name)
             if rule is not None and rule.is_due():
                 return rule, part if len(parts) > 1 else None
         return None
@@ -250,8 +251,9 @@ class Dispatcher(Traffic):
     def _draw_inside(self, draws: Draws | ObservedDraws, data: bytes, position: int) -> Rule | None:
         """Draw for a statement that begins at *position*, in a request that the backend has the beginning of."""
         begin = position - self.link.up.held.position
-        describe = partial(self._describe_at, position)
-        rule = draws.draw(self.exchanges, data[begin : begin + _SHOWN], describe, self._statements)
+        request, describe = data[begin : begin + _SHOWN], partial(self._describe_at, position)
+        name = self.protocol.client_name(request) if draws.names else ''
+        rule = draws.draw(self.exchanges, request, describe, self._statements, name)
         self._statements += 1
         return rule if rule is not None and rule.is_due() else None
 

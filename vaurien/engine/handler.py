@@ -218,11 +218,13 @@ class Handler(Traffic):
         if self._draws is None:
             return None
         held, arming = link.up.held, link.arming
-        rule = self._draws.draw(self._exchanges, bytes(held.data), self._describe)
+        request = bytes(held.data)
+        name = self._protocol.client_name(request) if self._draws.names else ''
+        rule = self._draws.draw(self._exchanges, request, self._describe, client_name=name)
         if rule is None or not rule.is_due():
             return None
         self._stands_back = True
-        arming.begin_fault(link, self._exchanges, rule.behavior, self._protocol, held.position, bytes(held.data))
+        arming.begin_fault(link, self._exchanges, rule.behavior, self._protocol, held.position, request)
         return rule
 
     def _describe(self, request: bytes) -> tuple[str, bool]:

@@ -65,6 +65,9 @@ class BaseProtocol(Configurable):
     #: version first. None: it reads no messages, and any protocol will do.
     alpn: ClassVar[Sequence[str] | None] = ()
 
+    #: Whether clients tell it what they are called: then it has `client_name`.
+    names_clients: ClassVar[bool] = False
+
     #: What it has to be as well where TLS begins inside of it, at a request for that: an `Upgrading`. None: it has no
     #: such request.
     upgrading: ClassVar[type[BaseProtocol] | None] = None
@@ -146,6 +149,10 @@ class BaseProtocol(Configurable):
     def describe(self, request: bytes) -> str:
         """Return a request's head as a short text without secrets, for matching and logs: ``GET /orders/7``."""
         return f'{len(request)} bytes'
+
+    def client_name(self, request: bytes) -> str:
+        """Return what the client calls itself that sends *request*; nothing if it has not said so."""
+        return ''
 
     @classmethod
     def check_error(cls, choice: Mapping[str, Any]) -> None:

@@ -46,7 +46,8 @@ def read_rules(spec: Spec, pause: Callable[[], object] = go_on) -> list[Rule]:
     for i, term in enumerate(terms):
         try:
             kind = Behavior.get(term.name)
-            rules.append(Rule(kind, term.percent, kind.check(term.options, text=is_text)))
+            options = _find_client_name(kind, term.options) if is_text else term.options
+            rules.append(Rule(kind, term.percent, kind.check(options, text=is_text)))
         except ConfigError as error:
             where = term.name if is_text else f'behaviors[{i}]'
             raise error.within(where) if error.path or not is_text else error from None
@@ -138,6 +139,13 @@ def _read_term(number: int, given: Any) -> Term:
     except ConfigError as error:
         raise error.within('percent').within(f'behaviors[{number}]') from None
     return Term(name, percent, options)
+
+
+def _find_client_name(kind: type[Dummy], options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return *options* with ``client_name`` for ``name``: only in parentheses, that is not the name of the behavior."""
+    if 'name' not in options or 'name' in kind.all_options():
+        return options
+    return {'client_name' if name == 'name' else name: value for name, value in options.items()}
 
 
 def _check_reach(rules: Sequence[Rule]) -> None:

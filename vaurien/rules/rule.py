@@ -22,8 +22,9 @@ from vaurien.rules.match import Pattern
 #: How a pattern begins that is for handshakes of TLS.
 HANDSHAKE = 'TLS '
 
-#: The limits without which a rule has matched every exchange.
+#: The limits that are about the text of a request; and all without which a rule matches whatever there is.
 PATTERNS = ('match', 'once')
+AIMS = (*PATTERNS, 'client', 'client_name')
 
 
 @dataclass(slots=True)
@@ -91,8 +92,8 @@ class Rule:
 
     @property
     def is_unmatched(self) -> bool:
-        """Whether it is for requests that fit a pattern, and there was none."""
-        return self.is_harmful and not self.matched and not self.limits.keys().isdisjoint(PATTERNS)
+        """Whether it is for requests that fit a pattern, or for some clients, and there was none."""
+        return self.is_harmful and not self.matched and not self.limits.keys().isdisjoint(AIMS)
 
     @property
     def is_for_handshakes(self) -> bool:
@@ -120,7 +121,7 @@ class Rule:
         *now* tells the time. Raise `ConfigError` if the options make no sense for *protocol*.
         """
         try:
-            self.kind.check_protocol(self.options, protocol)
+            check_protocol(self.kind, self.options, protocol)
             if self.is_for_handshakes and 'max_active' in self.limits:
                 raise OptionError('it counts exchanges, and this rule is for handshakes of TLS', 'max_active')
         except ConfigError as error:
@@ -131,16 +132,23 @@ class Rule:
         rule.ends_at = now() + self.limits['for'] if 'for' in self.limits else None
         return rule
 
-    def is_for(self, request: str, statement: int = 0) -> bool:
+    def serves(self, host: str | None) -> bool:
+        """Return whether it is for clients at *host*; None: nobody knows any more where that is."""
+        return 'client' not in self.limits or host in self.limits['client']
+
+    def is_for(self, request: str, statement: int = 0, client_name: str = '') -> bool:
         """Count the exchange that begins now if it matches, and return whether the rule is for it.
 
-        Rules without a pattern are for the first *statement* of an exchange.
+        Rules without a pattern are for the first *statement* of an exchange. *client_name* is how the client calls
+        itself.
         """
         if self._awaited is not None:
             if self._awaited.matches(request):
                 self._awaited = None
             return False
         if not (not statement if self.match is None else self.match.matches(request)):
+            return False
+        if 'client_name' in self.limits and not self.limits['client_name'].matches(client_name):
             return False
         self.matched += 1
         return all(self.matched in pick for pick in self._picks) and self._is_ready()
@@ -190,3 +198,10 @@ class Rule:
             'matched': self.matched if matched is None else matched,
             'hits': self.hits,
         }
+
+
+def check_protocol(kind: type[Dummy], values: Mapping[str, Any], protocol: type[BaseProtocol]) -> None:
+    """Raise `OptionError` for an option of a behavior, or a limit, that makes no sense for *protocol*."""
+    kind.check_protocol(values, protocol)
+    if values.get('client_name') is not None and not protocol.names_clients:
+        raise OptionError(f'clients of {protocol.name} tell no name', 'client_name')

@@ -37,18 +37,30 @@ class Selector:
     percent in their order. What is missing to 100 percent passes untouched.
     """
 
-    def __init__(self, rules: Sequence[Rule], seed: int) -> None:
+    def __init__(self, rules: Sequence[Rule], seed: int, *, is_limited: bool = False) -> None:
+        """*is_limited*: exchanges are counted for each rule, whether a rule needs that or not."""
         self.rules = rules
         self.seed = seed
-        self.is_limited = any(rule.is_limited for rule in rules)
-        #: Whether it needs the texts of requests.
-        self.reads = any(not rule.limits.keys().isdisjoint(PATTERNS) for rule in rules)
+        self.is_limited = is_limited or any(rule.is_limited for rule in rules)
+        #: Whether it needs the names of clients; and whether it needs the requests, for that or for their texts.
+        self.names = any('client_name' in rule.limits for rule in rules)
+        self.reads = self.names or any(not rule.limits.keys().isdisjoint(PATTERNS) for rule in rules)
+        #: Whether it needs the addresses of clients.
+        self.has_clients = any('client' in rule.limits for rule in rules)
         #: How exchanges are shared out if no rule is limited.
         self.shares = _Shares(rules)
         #: Returns None for the text of a request, in lower case, that no rule is for. It is one regular expression made
         #: of all patterns. None: the patterns have to be tried one by one.
         self.screen = _make_screen(rules)
         self._key = blake2b(str(seed).encode(), digest_size=_BLOCK.size)
+
+    def serve(self, host: str | None) -> Selector | None:
+        """Return a selector with the rules for the client at *host*; None: there are none.
+
+        An exchange of such a link is counted for these rules as it would be among all of them.
+        """
+        rules = [rule for rule in self.rules if rule.serves(host)]
+        return Selector(rules, self.seed, is_limited=self.is_limited) if rules else None
 
     def draws(self, link: int) -> Draws:
         """Return the draws of one link."""
@@ -65,7 +77,7 @@ class Selector:
 class Draws:
     """The draws of one link. The last block of draws is kept, because exchanges mostly come one after the other."""
 
-    __slots__ = ('_block', '_drawn', '_link', '_passing', '_points', '_selector', 'quiet_until', 'reads')
+    __slots__ = ('_block', '_drawn', '_link', '_passing', '_points', '_selector', 'names', 'quiet_until', 'reads')
 
     def __init__(self, selector: Selector, link: int) -> None:
         self._selector = selector
@@ -75,22 +87,29 @@ class Draws:
         self._drawn: list[Rule | None] = []
         #: Requests that no rule is for: looking one up is faster than describing it and matching it again.
         self._passing: set[bytes] = set()
+        self.names = selector.names
         self.reads = selector.reads
         #: Exchanges before this one are known to pass, and need not draw.
         self.quiet_until = 0
 
     def draw(
-        self, exchange: int, request: bytes = b'', describe: Describe | None = None, statement: int = 0
+        self,
+        exchange: int,
+        request: bytes = b'',
+        describe: Describe | None = None,
+        statement: int = 0,
+        client_name: str = '',
     ) -> Rule | None:
         """Return the rule that the exchange of that number draws; None: it passes.
 
-        Selectors that `reads` need the *request*, and *describe* for its text. Of an exchange of several statements,
-        each is drawn for by its number, from 0; the request is that one. Rules without a pattern are for the first.
+        Those that `reads` need the *request*, and *describe* for its text; those that `names`, the *client_name*. Of
+        an exchange of several statements, each is drawn for by its number, from 0; the request is that one. Rules
+        without a pattern are for the first.
         """
         if request in self._passing:
             return None
         if self._selector.is_limited:
-            return self._draw_limited(exchange, request, describe, statement)
+            return self._draw_limited(exchange, request, describe, statement, client_name)
         if statement:
             return None
         block, place = divmod(exchange, DRAWS)
@@ -100,7 +119,9 @@ class Draws:
             self.quiet_until = 0 if any(self._drawn) else (block + 1) * DRAWS
         return self._drawn[place]
 
-    def _draw_limited(self, exchange: int, request: bytes, describe: Describe | None, statement: int) -> Rule | None:
+    def _draw_limited(
+        self, exchange: int, request: bytes, describe: Describe | None, statement: int, client_name: str
+    ) -> Rule | None:
         selector = self._selector
         text, lasts = describe(request) if self.reads and describe is not None else ('', True)
         if selector.screen is not None and selector.screen(text.lower()) is None:
@@ -109,7 +130,7 @@ class Draws:
                     self._passing.clear()
                 self._passing.add(request)
             return None
-        rules = [rule for rule in selector.rules if rule.is_for(text, statement)]
+        rules = [rule for rule in selector.rules if rule.is_for(text, statement, client_name)]
         if not rules:
             return None
         if statement:

@@ -49,6 +49,7 @@ class HTTP(QuickHTTP):
     }
     reply_units = tuple(_FINDERS)
     stateless = True
+    names_clients = True
 
     def set_backend(self, backend: str) -> None:
         """Write the backend in Host headers, if that is wanted."""
@@ -63,6 +64,10 @@ class HTTP(QuickHTTP):
         """See `BaseProtocol.find`."""
         finder = _FINDERS.get(place.unit)
         return finder(place.number) if finder else super().find(place)
+
+    def client_name(self, request: bytes) -> str:
+        """Return the field User-Agent (RFC 9110, 10.1.5)."""
+        return text.find_field(request, text.USER_AGENT)
 
     def error(
         self,

@@ -13,6 +13,7 @@ from vaurien.protocols.http.heads import HEAD_END
 _METHOD_AND_TARGET = re.compile(rb'[\r\n]*([^ \r\n]*(?: [^ \r\n]*)?)')
 _CONNECTION = re.compile(rb'\n(?i:connection):([^\r\n]*)')
 _CONTINUE = re.compile(rb'\n(?i:expect:[ \t]*100-continue)')
+USER_AGENT = re.compile(rb'\n(?i:user-agent):[ \t]*([^\r\n]*)')
 #: The server has decided to close the connection (RFC 9110, 15.5.9), or does not want the rest (15.5.14).
 _CLOSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -22,6 +23,12 @@ def describe(request: bytes) -> str:
     """Return method and target as sent (``GET /orders/7``), escaped."""
     words = _METHOD_AND_TARGET.match(request)
     return escape(words[1])[:TEXT_MAX] if words else ''
+
+
+def find_field(request: bytes, field: re.Pattern[bytes]) -> str:
+    """Return the value of the first *field* in the head of a request, escaped; nothing if there is none."""
+    found = field.search(_head(request))
+    return escape(found[1].rstrip())[:TEXT_MAX] if found else ''
 
 
 def make_error(
@@ -50,7 +57,7 @@ def make_error(
 
 def keeps_alive(request: bytes) -> bool:
     """Return whether the connection may stay open after *request* (RFC 9112, 9.3)."""
-    head = request.lstrip(b'\r\n').partition(HEAD_END)[0]  # a body, or another request, may come after it
+    head = _head(request)
     options = {option.strip().lower() for value in _CONNECTION.findall(head) for option in value.split(b',')}
     if b'close' in options:
         return False
@@ -59,6 +66,11 @@ def keeps_alive(request: bytes) -> bool:
     # Whoever expects 100-continue may send the body after an error or not (RFC 9110, 10.1.1): no telling where the next
     # request begins. HTTP/1.0 does not know it.
     return not _CONTINUE.search(head)
+
+
+def _head(request: bytes) -> bytes:
+    """Return the head of a request, which a body, or another request, may come after."""
+    return request.lstrip(b'\r\n').partition(HEAD_END)[0]
 
 
 def _is_old(request: bytes) -> bool:

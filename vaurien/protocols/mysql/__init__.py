@@ -54,6 +54,7 @@ class MySQL(QuickMySQL):
     """MySQL and MariaDB. An error is an ERR packet; it closes where a server does, after the greeting and a login."""
 
     name = 'mysql'
+    names_clients = True
     upgrading = MySQLUpgrade
     error_options = {
         'errno': ('Error number', Annotated[int, Meta(ge=1, le=65534)], _ERRNO),
@@ -87,6 +88,10 @@ class MySQL(QuickMySQL):
             return 'greeting'
         described = text.describe(request, self._statements, self._capabilities)
         return super().describe(request) if described is None else described
+
+    def client_name(self, request: bytes) -> str:
+        """Return the attribute ``program_name`` of the login."""
+        return self._client_name
 
     def error(self, errno: int = _ERRNO, sqlstate: str | None = None, message: str = INJECTED) -> ErrorReply:
         """Return an ERR packet ("ERR_Packet"); in place of a greeting, that of a server with too many connections."""

@@ -50,6 +50,8 @@ class FramedRequests(Framed[int]):
         self._has_eof = True
         self._has_metadata_flag = False
         self._statements = Statements(text.show)
+        # What the client has called itself in its login.
+        self._client_name = ''
         # Statements whose numbers the backend has not told yet, and where they were sent.
         self._preparing: list[tuple[int, bytes]] = []
 
@@ -127,6 +129,7 @@ class FramedRequests(Framed[int]):
             self.opaque = Opaque('TLS')
         self._logged_in = True
         self._of_client = flags
+        self._client_name = text.read_client_name(head, flags)
         self._agree()
         return LOGIN
 

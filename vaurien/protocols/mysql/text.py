@@ -9,6 +9,7 @@ from vaurien.framing.head import TEXT_MAX
 from vaurien.framing.parts import Part
 from vaurien.framing.sql import find_statements
 from vaurien.framing.statements import Statements
+from vaurien.protocols.mysql import login
 from vaurien.protocols.mysql.commands import (
     CHANGE_USER,
     COMMANDS,
@@ -64,6 +65,11 @@ def describe(request: bytes, statements: Statements, capabilities: int) -> str |
         text = statements.find(number) if command in EXECUTING else None
         return text or f'{name} {number}'
     return _line(name, packet[1:].partition(b'\0')[0]) if command in NAMED else name
+
+
+def read_client_name(packet: bytes, flags: int) -> str:
+    """Return what the client calls itself in its login, which has *flags*, escaped."""
+    return _line(login.read_client_name(packet, flags))
 
 
 def read_statement(request: bytes, statements: Statements, capabilities: int) -> str:

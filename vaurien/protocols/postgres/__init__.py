@@ -40,6 +40,7 @@ class Postgres(QuickPostgres):
     """PostgreSQL. An error is an ErrorResponse, 57P01 by default; the connection stays open unless that is fatal."""
 
     name = 'postgres'
+    names_clients = True
     upgrading = PostgresUpgrade
     to_be_readable = (
         'have Vaurien speak TLS (--tls auto), or the client connect with sslmode=disable and gssencmode=disable'
@@ -60,6 +61,10 @@ class Postgres(QuickPostgres):
     def describe(self, request: bytes) -> str:
         """Return a statement: ``SELECT * FROM orders``."""
         return text.describe(request, self._statements) or super().describe(request)
+
+    def client_name(self, request: bytes) -> str:
+        """Return the ``application_name`` that the client has begun with."""
+        return self._client_name
 
     def error(self, sqlstate: str = _ADMIN_SHUTDOWN, message: str = INJECTED) -> ErrorReply:
         """Return an ErrorResponse of *sqlstate*, and the ReadyForQuery that follows it unless the session ends."""

@@ -71,6 +71,8 @@ class FramedRequests(Framed[int]):
         self._loose = False
         # Of the transaction; what authentication last asked for.
         self._status = IDLE
+        # What the client has called itself as it began.
+        self._client_name = ''
         self._asking = 0
         self._statements = Statements(text.show)
         # Whether further statements of a batch are marked; the name that the last message, a Parse, has prepared.
@@ -131,6 +133,7 @@ class FramedRequests(Framed[int]):
         elif code >> 16 == VERSION:
             self._outstanding.append(STARTUP)
             self._starting = False
+            self._client_name = text.read_client_name(data[i : i + length])
         elif code != CANCEL:
             raise ValueError(f'a startup packet of version {code >> 16}.{code & 0xFFFF}')
         at = base + i + length

@@ -97,10 +97,19 @@ def _describe_packet(packet: bytes) -> str:
     length, code = unpack_number(packet)[0], unpack_number(packet, 4)[0]
     if code in _PACKETS:
         return _PACKETS[code]
-    fields = packet[8:length].split(b'\0')
-    given = dict(zip(fields[::2], fields[1::2], strict=False))
+    given = _read_fields(packet[8:length])
     user = given.get(b'user', b'')
     return f'startup {_until_zero(user)}@{_until_zero(given.get(b"database", user))}'
+
+
+def read_client_name(packet: bytes) -> str:
+    """Return the ``application_name`` of a startup packet; nothing if it has none."""
+    return _printable(_until_zero(_read_fields(packet[8:]).get(b'application_name', b'')))
+
+
+def _read_fields(fields: bytes) -> dict[bytes, bytes]:
+    names_and_values = fields.split(b'\0')
+    return dict(zip(names_and_values[::2], names_and_values[1::2], strict=False))
 
 
 def _printable(text: str) -> str:

@@ -22,6 +22,7 @@ from typing import Any
 from vaurien.framing.effects import Effects, Unanswered
 from vaurien.framing.error_reply import INJECTED, ErrorReply
 from vaurien.framing.finder import Finder
+from vaurien.framing.head import TEXT_MAX, escape
 from vaurien.plugins.options import Line
 from vaurien.plugins.place import Place
 from vaurien.protocols.redis import text, transaction
@@ -37,6 +38,7 @@ class Redis(QuickRedis):
     """RESP2 and RESP3. An error is ``-ERR``; the connection stays open."""
 
     name = 'redis'
+    names_clients = True
     # Whether a server says nothing of the error: because of CLIENT REPLY, or not before EXEC.
     _is_silent = False
     error_options = {'message': ('Text with its kind: MOVED 1 host:6379, or LOADING alone', Line, INJECTED)}
@@ -46,6 +48,10 @@ class Redis(QuickRedis):
     def describe(self, request: bytes) -> str:
         """Return command and first argument: ``SET user:1``."""
         return text.describe(request) or super().describe(request)
+
+    def client_name(self, request: bytes) -> str:
+        """Return what the client has told with CLIENT SETNAME or HELLO."""
+        return escape(self._expectations.client_name)[:TEXT_MAX]
 
     @classmethod
     def check_error(cls, choice: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from vaurien.protocols.redis.heads import Head
@@ -53,7 +54,7 @@ class Confirmations(NamedTuple):
 class Expectations:
     """What is known of a connection as far as it decides which replies come."""
 
-    __slots__ = ('_off', '_outstanding', '_skip', '_version', 'before', 'has_quit', 'in_transaction')
+    __slots__ = ('_off', '_outstanding', '_skip', '_version', 'before', 'client_name', 'has_quit', 'in_transaction')
 
     def __init__(self, outstanding: deque[int | Confirmations]) -> None:
         """Keep what the requests expect in *outstanding*, the oldest first."""
@@ -65,6 +66,8 @@ class Expectations:
         self._off = self._skip = False
         #: Whether QUIT was sent.
         self.has_quit = False
+        #: What the client has called itself last.
+        self.client_name = b''
         #: Where each request began that may have changed something and may still be refused, and the state before it.
         self.before: list[tuple[int, State]] = []
 
@@ -90,6 +93,7 @@ class Expectations:
             del self.before[:-_REMEMBERED]
         if name == b'RESET':
             self._off = False
+            self.client_name = b''
         # An empty request uses up CLIENT REPLY SKIP.
         silent = self._off or (self._skip and not head.empties)
         self._skip = False
@@ -100,7 +104,7 @@ class Expectations:
         elif silent:
             expected = None
         elif name == b'HELLO':
-            expected = _HELLO.get(head.words[1] if len(head.words) > 1 else b'', ORDINARY)
+            expected = self._expect_hello(head.words)
         elif name == b'RESET' or not self.in_transaction:
             expected = _EXPECTED.get(name, ORDINARY)
         else:
@@ -147,7 +151,19 @@ class Expectations:
                 self._off = silent = True
             elif words[1:] == [b'SKIP']:
                 self._skip = silent = True
+        elif head.length == 3 and words[:1] == [b'SETNAME']:
+            self.client_name = head.words[2]
         return None if silent else ORDINARY
+
+    def _expect_hello(self, words: Sequence[bytes]) -> int:
+        options = iter(words[2:])
+        for option in options:
+            if option.upper() == b'AUTH':
+                next(options, b'')
+                next(options, b'')
+            elif option.upper() == b'SETNAME':
+                self.client_name = next(options, b'')
+        return _HELLO.get(words[1] if len(words) > 1 else b'', ORDINARY)
 
     def _version_to_be(self) -> int:
         """Return the version once all that is outstanding has been answered as asked."""

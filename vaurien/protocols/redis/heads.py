@@ -14,6 +14,11 @@ _COUNT = re.compile(rb'\*[1-9][0-9]{0,17}')
 _EMPTIES = re.compile(rb'(?:[ \t\r\v\f]*\n|\*(?:0|-[1-9][0-9]{0,17})\r\n)*')
 
 
+#: Commands with more words in their heads than two. The mode of CLIENT REPLY decides whether there is a reply; CLIENT
+#: SETNAME and HELLO 3 AUTH default secret SETNAME say what the client is called.
+_SEVERAL = {b'CLIENT': 3, b'HELLO': 7}
+
+
 class Head(NamedTuple):
     """The head of a request: where it ends, its first words, and what follows."""
 
@@ -54,8 +59,7 @@ def _read_array(data: bytes, i: int, begin: int) -> Head | None:
         raise ValueError(f'a count of {escape(line[1:])!r}')
     length = int(line[1:])
     words: list[bytes] = []
-    # The mode of CLIENT REPLY is part of its head, because it decides whether there is a reply.
-    while len(words) < min(length, 3 if words and words[0].upper() == b'CLIENT' else 2):
+    while len(words) < min(length, _SEVERAL.get(words[0].upper(), 2) if words else 1):
         line, start = _read_length_line(data, at)
         if line is None:
             return None
