@@ -10,6 +10,7 @@ from vaurien.address import MAX_PORT, Address
 from vaurien.plugins.units import PositiveSeconds, WholeSeconds
 from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import ToxicRule
+from vaurien.schedule.schedule import Schedule
 
 #: The most that Linux takes for TCP_KEEPIDLE and TCP_KEEPINTVL.
 MAX_KEEPALIVE = 32767
@@ -117,6 +118,8 @@ class Settings(ProxySettings, kw_only=True, frozen=True):
 
     #: The proxies that have sections of their own; None: the process has the only proxy.
     proxies: tuple[ProxySettings, ...] | None = None
+    #: The schedule that runs from the start on.
+    schedule: Schedule | None = None
     http: bool = False
     http_host: str = 'localhost'
     http_port: Port = 8080

@@ -233,7 +233,7 @@ def test_a_name_may_be_nearly_anything(tmp_path: Path) -> None:
     ('suffix', 'content', 'said'),
     [
         ('ini', '[proxy]\nbackend = a:1\n', ":2: proxy.backend: expected keys and values, got 'a:1'"),
-        ('ini', '[proxi:a]\n', ':1: proxi: unknown section, known: behavior:NAME, protocol:NAME, proxy:NAME, vaurien'),
+        ('ini', '[proxi:a]\n', ':1: proxi: unknown section, known: behavior:NAME, protocol:NAME, proxy:NAME, schedule'),
         ('ini', '[proxy:a]\nbakend = a:1\n', ":2: proxy.a.bakend: no such setting, did you mean 'backend'?"),
         ('ini', '[proxy:a]\nhttp = yes\n', ':2: proxy.a.http: no such setting'),
         ('ini', '[proxy:a]\nbackend = a\n', ":2: proxy.a.backend: 'a' is not an address"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import gevent
 import msgspec
 import pytest
 
@@ -15,6 +16,7 @@ from vaurien.engine.proxies import Proxies
 from vaurien.errors import ConfigError
 from vaurien.rules.behaviors import format_rules, make_rules
 from vaurien.rules.toxics import parse_toxics
+from vaurien.schedule.scheduler import Scheduler
 from vaurien.settings import Settings
 
 TWO = """\
@@ -39,7 +41,7 @@ def start(path: Path, text: str) -> tuple[Proxies, Reloader]:
     """Return proxies as the text declares them, and what reloads them."""
     settings = settings_of(path, text)
     proxies = Proxies(settings.each_proxy, settings.defaults)
-    return proxies, Reloader(proxies, settings)
+    return proxies, Reloader(proxies, Scheduler(proxies), settings)
 
 
 def test_behaviors_of_one_of_several(path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -126,3 +128,38 @@ def test_every_setting_is_a_fault_or_needs_a_start() -> None:
         'http',
         'seed of vaurien',
     ]
+
+
+SCHEDULED = f'{TWO}schedule: {{steps: [{{at: 60, proxy: web, behavior: hang}}]}}\n'
+
+
+def test_the_schedule(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It begins anew if it is another one, and goes on if it is not."""
+    settings = settings_of(path, TWO)
+    proxies = Proxies(settings.each_proxy, settings.defaults)
+    scheduler = Scheduler(proxies)
+    reloader = Reloader(proxies, scheduler, settings)
+
+    def reload(text: str) -> str:
+        caplog.clear()
+        reloader.apply(settings_of(path, text))
+        gevent.sleep(0)
+        (message,) = [message for message in caplog.messages if message.startswith('reloaded')]
+        return message
+
+    def coming() -> str:
+        coming = scheduler.status()['next']
+        return '' if coming is None else coming['change']
+
+    with caplog.at_level(logging.INFO):
+        assert reload(SCHEDULED) == 'reloaded: the schedule'
+        assert coming() == 'web: behavior hang'
+        assert reload(SCHEDULED) == 'reloaded: no fault has changed'
+        assert reload(SCHEDULED.replace('hang', 'abort')) == 'reloaded: the schedule'
+        assert coming() == 'web: behavior abort'
+        wrong = SCHEDULED.replace('hang', 'error(code=503)').replace('20:delay', '30:delay').replace('web,', 'cache,')
+        with pytest.raises(ConfigError, match=r'^schedule\.steps\[0\]\.behavior\.error\.code: '):
+            reloader.apply(settings_of(path, wrong))
+        assert (coming(), format_rules(proxies['web'].rules)) == ('web: behavior abort', '20:delay')
+        assert reload(TWO) == 'reloaded: the schedule'
+        assert scheduler.status()['status'] == 'stopped'

@@ -312,7 +312,7 @@ def test_a_step_that_fails(caplog: pytest.LogCaptureFixture) -> None:
     ('step', 'names', 'text'),
     [
         ({}, '', 'steps[0].proxy: there is no proxy'),
-        ({}, 'pq', 'steps[0].proxy: missing, known: p, q'),
+        ({}, 'pq', 'steps[0].proxy: missing: there are p, q'),
         ({'proxy': 'cach'}, 'pq', "steps[0].proxy: there is no proxy 'cach', known: p, q"),
         ({'behavior': 'error(code=503)'}, 'p', 'steps[0].behavior.error.code: '),
     ],

@@ -52,6 +52,11 @@ Durations, sizes and rates may have units: 200ms, 2s, 1m30s; 4096B, 64KiB, 1MB; 
 The exit status is 0 after Ctrl-C or SIGTERM, 1 if it cannot start, 2 for a mistake in flags or files. A second Ctrl-C
 ends at once, with 130."""
 
+#: The key of the file of a schedule.
+SCHEDULE = 'schedule.file'
+#: The flags of keys that are called otherwise.
+NAMED = {'vaurien.toxics': '--toxic', SCHEDULE: '--schedule'}
+
 #: The variable of the environment that has the token of Toxiproxy's server.
 TOKEN_VARIABLE = 'TOXIPROXY_AUTH_TOKEN'
 
@@ -126,6 +131,8 @@ class Arguments(NamedTuple):
     read_again: Callable[[], Settings] | None
     #: Returns an error about a setting of a proxy, by its name, with the flag or the line of a file that has it.
     locate: Callable[[ConfigError, str], ConfigError]
+    #: Whether the schedule is to be printed, and nothing more.
+    dry_run: bool
 
 
 def parse(argv: Sequence[str]) -> Arguments:
@@ -142,13 +149,16 @@ def parse(argv: Sequence[str]) -> Arguments:
     def read_again() -> Settings:
         return build(*environment, *([] if path is None else [_read_aside(path)]), flags)
 
-    has_file = path is not None or 'toxiproxy-config' in flags.sections.get('vaurien', {})
+    has_file = (
+        path is not None or 'toxiproxy-config' in flags.sections.get('vaurien', {}) or 'schedule' in flags.sections
+    )
     return Arguments(
         build(*sources),
         ignored,
         given.demo,
         read_again if has_file else None,
         lambda error, proxy: locate(error, proxy, sources),
+        given.dry_run,
     )
 
 
@@ -182,6 +192,9 @@ def make_parser() -> Parser:
             field = name.replace('-', '_')
             default = 'dummy' if name == 'behavior' else getattr(defaults, field, None) or None
             _add_flag(group, f'vaurien.{name}', (text, SETTINGS[field], default), placeholder)
+    group = parser.add_argument_group('what goes wrong when')
+    _add_flag(group, SCHEDULE, ('schedule to run from the start on, in .toml or .yaml', str, None), 'FILE')
+    group.add_argument('--dry-run', action='store_true', help='print what the schedule will do, and exit')
     every = {_flag(f'behavior.NAME.{name}'): text for name, (text, _, _) in REGISTRIES['behavior'].base.options.items()}
     flags_of_every = [f'{flag:{max(map(len, every))}}  {text}' for flag, text in every.items()]
     parser.add_argument_group('which requests a behavior is for', '\n'.join(flags_of_every))
@@ -270,8 +283,8 @@ def _placeholder(type_: Any) -> str:
 
 def _flag(dotted: str) -> str:
     """Return the flag of a dotted path, such as ``--behavior-delay-sleep``."""
-    if dotted == 'vaurien.toxics':
-        return '--toxic'
+    if dotted in NAMED:
+        return NAMED[dotted]
     return '--' + dotted.removeprefix('vaurien.').replace('.', '-').replace('_', '-')
 
 

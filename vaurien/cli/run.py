@@ -16,6 +16,7 @@ from vaurien import __version__
 from vaurien.address import Address
 from vaurien.cli.flags import Arguments, parse
 from vaurien.config.reload import Reloader
+from vaurien.config.schedules import check_schedule
 from vaurien.console import log
 from vaurien.console.background import in_background
 from vaurien.console.limits import raise_descriptors
@@ -28,6 +29,8 @@ from vaurien.errors import ConfigError, StartError
 from vaurien.records.status import ProxyStatus
 from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import format_toxic
+from vaurien.schedule.preview import preview
+from vaurien.schedule.scheduler import Scheduler
 from vaurien.settings import AUTO, ONLY, REFUSE, ProxySettings, Settings
 from vaurien.tls.authority import write_ca_file
 
@@ -45,6 +48,8 @@ def run(argv: Sequence[str]) -> int:
     arguments = parse(argv)
     if arguments.demo:
         return show_demo()
+    if arguments.dry_run:
+        return show_schedule(arguments)
     with in_background():
         log.set_up(arguments.settings.log_level, arguments.settings.log_output)
         if arguments.ignored:
@@ -59,13 +64,29 @@ def show_demo() -> int:
     return demo.main()
 
 
+def show_schedule(arguments: Arguments) -> int:
+    """Print what the schedule will do, a line for each change, and return 0; raise `ConfigError`."""
+    settings = arguments.settings
+    if settings.schedule is None:
+        raise ConfigError('there is no schedule to show: give one with --schedule FILE', '--dry-run')
+    bound = check_schedule(Scheduler(make_proxies(arguments)), settings.schedule, is_early=True)
+    for line in preview(bound, settings.seed or 0):
+        if not print_line(line):
+            break
+    return 0
+
+
 def serve(arguments: Arguments) -> int:
     """Serve until SIGINT or SIGTERM, and return 0; raise `ConfigError`, `StartError`."""
     settings = arguments.settings
     proxies = make_proxies(arguments)
+    scheduler = Scheduler(proxies, settings.seed)
+    if settings.schedule is not None:
+        check_schedule(scheduler, settings.schedule, is_early=settings.http)
+    reloader = Reloader(proxies, scheduler, settings)
     raise_descriptors()  # a link takes two, and the usual limit is 1024
     ended = Event()
-    with on_signals_in_loop(ended.set), reloading(Reloader(proxies, settings), arguments.read_again, ended.set):
+    with on_signals_in_loop(ended.set), reloading(reloader, arguments.read_again, ended.set):
         if settings.tls_ca_file is not None:
             write_ca_file(settings.tls_ca_file)
         gc.freeze()  # a collection that walks all modules would keep every link waiting
@@ -73,7 +94,10 @@ def serve(arguments: Arguments) -> int:
         memory = MemoryWatch(gevent.get_hub().loop, proxies.values)
         control = start_control(proxies, settings) if settings.http else None
         print_line(announce(proxies, control))
+        if settings.schedule is not None:
+            scheduler.start(settings.schedule, is_early=True)
         ended.wait()
+        scheduler.abandon()
         proxies.shut_down(GRACE)
         memory.stop()
         if control:

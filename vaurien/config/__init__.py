@@ -4,6 +4,7 @@ files   a file as a tree of values: INI, TOML or YAML
 source  the values of a file, or of the flags, by section and key
 keys    the keys that each section may have, and their types
 values  the value of one key
+schedules  schedules, in files of their own or in a section
 build   the settings that sources make, one over the other
 reload  what has changed in them, for proxies that run
 """

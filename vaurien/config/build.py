@@ -9,10 +9,12 @@ import msgspec
 
 from vaurien.address import Address
 from vaurien.config.keys import PROXY_SETTINGS, SETTINGS, SPECS
+from vaurien.config.schedules import SECTION, read_section
 from vaurien.config.source import Sections, Source
 from vaurien.config.values import read_options, read_settings
 from vaurien.errors import ConfigError
 from vaurien.rules.behaviors import Options, complete_rules
+from vaurien.schedule.schedule import Schedule
 from vaurien.settings import ProxySettings, Settings
 from vaurien.toxiproxy.fields import read_config
 from vaurien.web.segment import check_name
@@ -28,11 +30,14 @@ def build(*sources: Source) -> Settings:
     """Return the settings that *sources* make, a later one over an earlier one; raise `ConfigError`."""
     sections: dict[str, _Section] = {'vaurien': _Section(SETTINGS)}
     options: dict[str, Sections] = {'behavior': {}, 'protocol': {}}
+    schedule: Schedule | None = None
     for source in sources:
         for section, given in source.sections.items():
             kind, _, name = section.partition('.')
             if kind in options:
                 options[kind].setdefault(name, {}).update(read_options(source, section, given))
+            elif section == SECTION:
+                schedule = read_section(source, given)
             else:
                 if section != 'vaurien':
                     _check_name(source, section)
@@ -42,7 +47,11 @@ def build(*sources: Source) -> Settings:
     is_server = common.values.pop('server', False) or config is not None
     if is_server:
         common.values = {'http': True, 'http_port': SERVER_PORT, **common.values}
-    shared: dict[str, Any] = {'behavior_options': options['behavior'], 'protocol_options': options['protocol']}
+    shared: dict[str, Any] = {
+        'behavior_options': options['behavior'],
+        'protocol_options': options['protocol'],
+        'schedule': schedule,
+    }
     process = Settings(**{**shared, **common.settings(options['behavior'])})
     if not (sections or is_server):
         return process

@@ -16,7 +16,7 @@ REGISTRIES: dict[str, Registry[Any]] = {'behavior': Behavior, 'protocol': Protoc
 SPECS = {'behavior': str, 'behaviors': list[dict[str, Any]]}
 
 #: The fields of the settings that are not keys of a section.
-_DERIVED = {'name', 'reset_if_unreachable', 'proxies', 'behavior_options', 'protocol_options'}
+_DERIVED = {'name', 'reset_if_unreachable', 'proxies', 'behavior_options', 'protocol_options', 'schedule'}
 
 #: The keys of ``[proxy:NAME]`` and their types.
 PROXY_SETTINGS: dict[str, Any] = {

@@ -6,11 +6,14 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from vaurien.config.schedules import check_schedule
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.toxicity import Toxics
 from vaurien.errors import ConfigError
 from vaurien.rules.toxics import ToxicRule
+from vaurien.schedule.schedule import Schedule
+from vaurien.schedule.scheduler import Scheduler
 from vaurien.settings import FAULTS, OPTIONS, ProxySettings, Settings
 
 logger = logging.getLogger(__name__)
@@ -22,9 +25,10 @@ class Reloader:
     What was armed over the control API stays, until the file says something else about the same proxy.
     """
 
-    def __init__(self, proxies: Proxies, settings: Settings) -> None:
-        """*settings* are those that *proxies* were made of."""
+    def __init__(self, proxies: Proxies, scheduler: Scheduler, settings: Settings) -> None:
+        """*settings* are those that *proxies* were made of, and whose schedule *scheduler* runs."""
         self._proxies = proxies
+        self._scheduler = scheduler
         self._settings = settings
 
     def apply(self, settings: Settings) -> None:
@@ -32,9 +36,16 @@ class Reloader:
         pairs = list(self._find_changed(settings))
         for proxy, _, after in pairs:
             _check(proxy, after)
-        before, self._settings = self._settings, settings
+        before = self._settings
+        reschedules = before.schedule != settings.schedule
+        if reschedules and settings.schedule is not None:
+            check_schedule(self._scheduler, settings.schedule, is_early=True)
+        self._settings = settings
         self._proxies.configure(settings.defaults)
         applied = [f'{what} of {proxy.name}' for proxy, *pair in pairs for what in _apply(proxy, *pair)]
+        if reschedules:
+            _replace_schedule(self._scheduler, settings.schedule)
+            applied.append('the schedule')
         logger.info('reloaded: %s', ', '.join(applied) or 'no fault has changed')
         unapplied = list(find_unapplied(before, settings))
         if unapplied:
@@ -52,7 +63,8 @@ class Reloader:
 def find_unapplied(before: Settings, after: Settings) -> Iterator[str]:
     """Yield the keys that differ, and take effect at a start only."""
     fields = [field for field in ProxySettings.__struct_fields__ if field not in (*FAULTS, 'name')]
-    own = [field for field in Settings.__struct_fields__ if field not in (*ProxySettings.__struct_fields__, 'proxies')]
+    applied = (*ProxySettings.__struct_fields__, 'proxies', 'schedule')
+    own = [field for field in Settings.__struct_fields__ if field not in applied]
     yield from _differences(before, after, own)
     known = {one.name: one for one in before.each_proxy}
     for one in after.each_proxy:
@@ -73,6 +85,13 @@ def _check(proxy: ProxyServer, settings: ProxySettings) -> None:
         proxy.check(settings)
     except ConfigError as error:
         raise error.within(f'proxy {proxy.name}') from None
+
+
+def _replace_schedule(scheduler: Scheduler, schedule: Schedule | None) -> None:
+    if schedule is None:
+        scheduler.stop()
+    else:
+        scheduler.start(schedule, is_early=True)
 
 
 def _apply(proxy: ProxyServer, before: ProxySettings, after: ProxySettings) -> Iterator[str]:

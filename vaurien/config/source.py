@@ -6,6 +6,7 @@ Sections are named ``vaurien``, ``proxy.redis``, ``behavior.delay``, ``protocol.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from vaurien.config.files import read_document
@@ -15,6 +16,9 @@ from vaurien.plugins.options import convert, did_you_mean, shorten
 from vaurien.plugins.registry import load_callable
 
 Sections = dict[str, dict[str, Any]]
+
+#: The sections of which there is one. Others have a name: ``proxy.redis``.
+SINGLE = ('vaurien', 'schedule')
 
 
 class Source(NamedTuple):
@@ -39,15 +43,12 @@ def read(path: str) -> Source:
     """Return the values in a file; raise `ConfigError`."""
     tree, lines, text = read_document(path)
 
-    def place(dotted: str) -> str:
-        line = f':{lines[dotted]}' if dotted in lines else ''
-        return f'{path}{line}: {dotted}' if dotted else path
-
+    place = partial(place_in, path, lines)
     separator = ':' if text else '.'
-    known = ['vaurien', *(f'{kind}{separator}NAME' for kind in (*REGISTRIES, 'proxy'))]
+    known = [*SINGLE, *(f'{kind}{separator}NAME' for kind in (*REGISTRIES, 'proxy'))]
     sections: Sections = {}
     for name, value in _read_mapping(tree, '', place).items():
-        if name == 'vaurien':
+        if name in SINGLE:
             sections[name] = _read_mapping(value, name, place)
         elif name in REGISTRIES or name == 'proxy':
             for plugin, given in _read_mapping(value, name, place).items():
@@ -55,6 +56,12 @@ def read(path: str) -> Source:
         else:
             raise ConfigError(f'unknown section, {did_you_mean(name, known)}', place(name))
     return make_source(sections, place, text=text)
+
+
+def place_in(path: str, lines: Mapping[str, int], dotted: str) -> str:
+    """Return the place of what is at a dotted path in a file: the file, the line if it is known, and that path."""
+    line = f':{lines[dotted]}' if dotted in lines else ''
+    return f'{path}{line}: {dotted}' if dotted else path
 
 
 def make_source(sections: Sections, place: Callable[[str], str], *, text: bool) -> Source:

@@ -12,7 +12,18 @@ from vaurien.settings import Settings
 
 #: Flags of ``vaurien`` that make no sense for a proxy inside another process.
 REFUSED = (
-    *('config', 'demo', 'help', 'version', 'log-level', 'log-output', 'server', 'toxiproxy-config'),
+    *(
+        'config',
+        'demo',
+        'dry-run',
+        'help',
+        'schedule',
+        'version',
+        'log-level',
+        'log-output',
+        'server',
+        'toxiproxy-config',
+    ),
     *('http', 'http-host', 'http-port', 'api-host', 'api-token'),
 )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -15,6 +16,8 @@ from vaurien.schedule.clock import LoopClock, ScheduleClock
 from vaurien.schedule.run import Run
 from vaurien.schedule.schedule import Schedule, Step
 from vaurien.schedule.scheduled import Scheduled
+
+logger = logging.getLogger(__name__)
 
 
 class Scheduler:
@@ -29,13 +32,21 @@ class Scheduler:
         self._clock = clock or LoopClock()
         self._run: Run | None = None
 
-    def start(self, schedule: Schedule, pause: Callable[[], object] = go_on) -> None:
+    def check(self, schedule: Schedule, pause: Callable[[], object] = go_on, *, is_early: bool = False) -> Schedule:
+        """Return the schedule as `start` would run it; raise `ConfigError` if the proxies cannot have what it says."""
+        return bind(schedule, self._proxies, pause, is_early=is_early)
+
+    def start(self, schedule: Schedule, pause: Callable[[], object] = go_on, *, is_early: bool = False) -> None:
         """Run a schedule from now on; raise `ConfigError` if the proxies cannot have what it says.
 
-        One that still runs is stopped first, and puts back what it has changed. *pause* is called after each step.
+        One that still runs is stopped first, and puts back what it has changed. *pause* is called after each step. If
+        it *is_early*, proxies may still come.
         """
-        bound = bind(schedule, self._proxies, pause)
+        bound = self.check(schedule, pause, is_early=is_early)
         self.stop()
+        missing = [name for step in bound.steps if (name := step.proxy) is not None and name not in self._proxies]
+        for name in dict.fromkeys(missing):
+            logger.warning('schedule: there is no proxy %r yet', name)
         self._run = Run(bound, self._seed, self._proxies, self._clock)
 
     def stop(self) -> None:
@@ -72,35 +83,46 @@ class Scheduler:
         }
 
 
-def bind(schedule: Schedule, proxies: Mapping[str, Scheduled], pause: Callable[[], object] = go_on) -> Schedule:
+def bind(
+    schedule: Schedule,
+    proxies: Mapping[str, Scheduled],
+    pause: Callable[[], object] = go_on,
+    *,
+    is_early: bool = False,
+) -> Schedule:
     """Return the schedule with the name of its proxy in each step, and with the options that are configured there.
 
-    Raise `ConfigError` for a step that its proxy cannot have. *pause* is called after each step.
+    Raise `ConfigError` for a step that its proxy cannot have, and, unless it *is_early*, for one without a proxy.
+    *pause* is called after each step.
     """
     steps = []
     for i, step in enumerate(schedule.steps):
         try:
-            steps.append(_bind(step, dict(proxies)))
+            name = step.proxy or _find_only(list(proxies))
+            if name in proxies:
+                step = _complete(step, proxies[name])
+            elif not is_early:
+                raise ConfigError(f'there is no proxy {name!r}, {did_you_mean(name, list(proxies))}', 'proxy')
         except ConfigError as error:
             raise error.within(f'steps[{i}]') from None
+        steps.append(msgspec.structs.replace(step, proxy=name))
         pause()
     return msgspec.structs.replace(schedule, steps=tuple(steps))
 
 
-def _bind(step: Step, proxies: Mapping[str, Scheduled]) -> Step:
-    names = list(proxies)
-    if step.proxy is None and len(names) > 1:
-        raise ConfigError(f'missing, {did_you_mean("", names)}', 'proxy')
-    name = step.proxy if step.proxy is not None or not names else names[0]
-    if name is None or name not in proxies:
-        near = '' if name is None else f' {name!r}, {did_you_mean(name, names)}'
-        raise ConfigError(f'there is no proxy{near}', 'proxy')
-    fault = step.fault
-    if isinstance(fault, tuple):
-        try:
-            fault = complete_rules(fault, proxies[name].settings.behavior_options)
-            for rule in fault:
-                rule.arm(proxies[name].protocol)
-        except ConfigError as error:
-            raise error.within('behavior') from None
-    return msgspec.structs.replace(step, proxy=name, fault=fault)
+def _find_only(names: Sequence[str]) -> str:
+    if len(names) != 1:
+        raise ConfigError(f'missing: there are {", ".join(names)}' if names else 'there is no proxy', 'proxy')
+    return names[0]
+
+
+def _complete(step: Step, proxy: Scheduled) -> Step:
+    if not isinstance(step.fault, tuple):
+        return step
+    try:
+        fault = complete_rules(step.fault, proxy.settings.behavior_options)
+        for rule in fault:
+            rule.arm(proxy.protocol)
+    except ConfigError as error:
+        raise error.within('behavior') from None
+    return msgspec.structs.replace(step, fault=fault)
