@@ -24,7 +24,8 @@ from vaurien.config.keys import REGISTRIES, SETTINGS
 from vaurien.control.metrics import FAMILIES, make_registry
 from vaurien.loads.outputs import OUTPUTS
 from vaurien.loads.settings import GROUPS as LOADS_GROUPS, Counts, Place as LoadsPlace, Words
-from vaurien.plugins.options import Line, Option
+from vaurien.plugins.distribution import DrawnMilliseconds, DrawnSeconds
+from vaurien.plugins.options import Line, Option, find_parsed
 from vaurien.plugins.place import Place
 from vaurien.plugins.units import find_unit
 from vaurien.protocols.base import BaseProtocol
@@ -66,6 +67,7 @@ NAMES = {
     tuple[str, ...]: 'names',
     tuple[ToxicRule, ...]: 'toxics',
     NoneType: 'none',
+    **dict.fromkeys((DrawnSeconds, DrawnMilliseconds), '[distribution](behaviors.md#distributions)'),
     Counts: '`10`, or `10:20:30`',
     LoadsPlace: '`host:port`',
     Words: '`name=value`, and more',
@@ -198,7 +200,8 @@ def describe_type(type_: Any) -> str:
         unit = find_unit(type_)
         bounds = describe_bounds([one for one in inner if isinstance(one, Meta)])
         kind = describe_type(inner[0]) if unit is None else f'{unit.quantity.name}, or {NAMES[inner[0]]} of {unit.name}'
-        return kind + bounds
+        parsed = find_parsed(type_)
+        return kind + bounds + ('' if parsed is None else f', or {NAMES[parsed]}')
     if get_origin(type_) is Literal:
         return ', '.join(f'`{value}`' for value in inner)
     if inner:

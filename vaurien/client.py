@@ -253,7 +253,9 @@ def _check_attributes(type_: str, attributes: dict[str, Any]) -> dict[str, Any]:
     """
     from vaurien.toxics import Toxic  # late: it looks for installed plug-ins
 
-    return Toxic.get(type_).check(attributes) if type_ in Toxic.names() else attributes
+    if type_ not in Toxic.names():
+        return attributes
+    return cast('dict[str, Any]', msgspec.to_builtins(Toxic.get(type_).check(attributes), enc_hook=str))
 
 
 def _check_tls(tls: Mapping[str, str | bool]) -> None:

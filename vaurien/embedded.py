@@ -17,6 +17,7 @@ from vaurien.engine.lookup import is_number
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.thread import ProxyThread
 from vaurien.errors import ConfigError, OptionError, ToxicNameError
+from vaurien.plugins.distribution import reading_files
 from vaurien.plugins.options import convert
 from vaurien.plugins.units import find_unit
 from vaurien.records.faults import Fault
@@ -63,8 +64,9 @@ class Proxy:
         fields of `Settings`: ``seed``, ``timeout``, ``idle_timeout``, ``keepalive``,
         ``backlog``, ``max_links``, and those that begin with ``tls``, ``backend_tls`` and ``proxy_tls``.
         """
-        rules = read_rules(behavior)
-        self._options = check_options(options or {}, rules)
+        with reading_files():
+            rules = read_rules(behavior)
+            self._options = check_options(options or {}, rules)
         self._settings = Settings(
             proxy=_address(proxy),
             backend=_address(backend),
@@ -161,8 +163,9 @@ class Proxy:
         ``set_behavior('delay', match='GET *', sleep=2)``; ``set_behavior('20:error,10:delay(match="GET *")')``;
         ``set_behavior([{'name': 'error', 'percent': 20}, {'name': 'delay', 'percent': 10, 'match': 'GET *'}])``.
         """
-        rules = read_rules(behavior)
-        given = check_own_options(sort_options(behavior, options), rules)
+        with reading_files():
+            rules = read_rules(behavior)
+            given = check_own_options(sort_options(behavior, options), rules)
         self._arm(complete_rules(rules, given, self._options))
 
     @contextmanager
@@ -188,7 +191,8 @@ class Proxy:
         *toxicity* is the probability that a link gets it. Without a *name* it is called ``latency_downstream``. Raise
         `ConfigError`.
         """
-        rule = make_toxic(type_, attributes, name=name, stream=stream, toxicity=toxicity)
+        with reading_files():
+            rule = make_toxic(type_, attributes, name=name, stream=stream, toxicity=toxicity)
         self._thread.call(lambda server: server.toxics.add(rule))
         return rule.status()
 
@@ -199,7 +203,8 @@ class Proxy:
         """
 
         def update(server: ProxyServer) -> ToxicRule:
-            rule = server.toxics.get(name).change(attributes, toxicity)
+            with reading_files():
+                rule = server.toxics.get(name).change(attributes, toxicity)
             server.toxics.update(rule)
             return rule
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from time import monotonic
+from unittest.mock import Mock
 
 import pytest
 import redis
@@ -16,6 +18,7 @@ from tests.servers import INDEX, LARGE, TIMEOUT, Server
 from vaurien import Proxy
 from vaurien.behaviors.delay import Delay
 from vaurien.errors import OptionError
+from vaurien.protocols.tcp import TCP
 
 #: Seconds; long against what a loopback takes.
 LATE = 0.15
@@ -154,6 +157,42 @@ def test_nothing_is_late_by_no_time(nginx: Server) -> None:
         with http_session(proxy.address.port) as session:
             assert session.get('/').content == INDEX
         assert proxy.status()['faults'] == {'delay': 1}
+
+
+def test_each_wait_is_drawn(raw_backend: RawBackend, tmp_path: Path) -> None:
+    table = tmp_path / 'delays.txt'
+    table.write_text(f'{LATE}s\n')
+    with make_proxy(raw_backend, 'tcp', f"delay(sleep='table({table})')") as proxy, connect(proxy) as client:
+        backend = raw_backend.accept()
+        began = monotonic()
+        client.send(b'hello')
+        assert backend.recv_exactly(5) == b'hello'
+        assert monotonic() - began > LATE - CLOCK
+        rules = proxy.status()['behaviors']
+        assert [rule['options']['sleep'] for rule in rules] == [f'table({table})']
+        proxy.set_behavior('delay', sleep='uniform(min=0, max=10ms)')
+        client.send(b'again')
+        assert backend.recv_exactly(5) == b'again'
+        assert proxy.faults()[-1].options['sleep'] == 'uniform(min=0, max=10ms)'
+
+
+@before_or_after
+def test_the_exchange_has_its_own_wait(before: bool) -> None:
+    """It depends on nothing but what the exchange is given as chance, which the seed repeats."""
+    delay, protocol = Delay(Delay.resolve({'sleep': 'lognormal(p50=1s, p99=9s)', 'before': before})), TCP()
+
+    def wait(chance: str) -> float:
+        end = Mock()
+        protocol.begin_fault(b'', chance)
+        assert delay.on_before_handle(protocol, end, end, True)
+        delay.on_between_handle(protocol, end, end, True)
+        (seconds,) = end.sleep.call_args.args
+        assert end.sleep.call_count == 1
+        return float(seconds)
+
+    waits = [wait(f'1/1/{exchange}') for exchange in range(20)]
+    assert waits == [wait(f'1/1/{exchange}') for exchange in range(20)]
+    assert len(set(waits)) == 20
 
 
 def test_options() -> None:

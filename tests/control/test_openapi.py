@@ -141,11 +141,14 @@ class TestDocument:
         for name in Toxic.names():
             assert set(schemas[f'attributes_{name}']['properties']) == set(Toxic.get(name).all_options())
         sleep = schemas['arm_delay']['properties']['sleep']
-        number, text = sleep.pop('anyOf')
+        number, text, distribution = sleep.pop('anyOf')
         assert number == {'type': 'number', 'minimum': 0}
         assert text.keys() == {'type', 'pattern'}
         assert re.search(text['pattern'], '200ms')
         assert not re.search(text['pattern'], '2 parsecs')
+        for example in distribution['examples']:
+            assert re.search(distribution['pattern'], example)
+        assert not re.search(distribution['pattern'], 'table(/etc/passwd)')
         assert sleep == {
             'description': 'Seconds to wait',
             'default': 1.0,

@@ -14,6 +14,10 @@ from vaurien.loads.vaurien_flag import proxied_url, read_words, split_words
         ('', ()),
         ('protocol=http  backend=a:1', ('protocol=http', 'backend=a:1')),
         ("behavior=5:error(code=503, nth='every 10') a=b", ("behavior=5:error(code=503, nth='every 10')", 'a=b')),
+        (
+            "behavior=5:delay(sleep='uniform(min=1ms, max=2ms)', nth=2) a=b",
+            ("behavior=5:delay(sleep='uniform(min=1ms, max=2ms)', nth=2)", 'a=b'),
+        ),
         ("backend='a b'", ('backend=a b',)),
     ],
 )

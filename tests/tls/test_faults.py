@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -89,6 +90,14 @@ def test_a_late_handshake(proxy: Proxy) -> None:
     with dial(proxy) as sock:
         assert ping(sock) == b'+PONG\r\n'
     assert [fault.behavior for fault in proxy.faults()] == ['delay']
+
+
+def test_how_late_a_handshake_is_may_be_drawn(proxy: Proxy) -> None:
+    proxy.set_behavior('delay', match='TLS *', sleep='uniform(min=50ms, max=60ms)')
+    began = monotonic()
+    with dial(proxy) as sock:
+        assert monotonic() - began > 0.048
+        assert ping(sock) == b'+PONG\r\n'
 
 
 def test_a_handshake_that_waits_goes_on_if_nothing_is_armed(proxy: Proxy) -> None:

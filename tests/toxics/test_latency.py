@@ -135,6 +135,20 @@ def test_a_seed_repeats_the_jitter() -> None:
         assert delays('7', **ask) != delays('8', **ask)
 
 
+def test_a_distribution_in_place_of_a_number() -> None:
+    drawn = delays(count=10_000, latency='pareto(min=20ms, p99=2s)')
+    assert min(drawn) >= 20
+    below = sum(one < 2000 for one in drawn) / len(drawn)
+    assert below == pytest.approx(0.99, abs=0.004)  # four standard deviations
+    assert drawn[:20] == delays(count=20, latency='pareto(min=20ms, p99=2s)')
+    assert drawn[:20] != delays('2', count=20, latency='pareto(min=20ms, p99=2s)')
+
+
+def test_a_distribution_with_a_jitter() -> None:
+    drawn = delays(count=100, latency='uniform(min=1s, max=1s)', jitter=50)
+    assert 950 <= min(drawn) < max(drawn) <= 1050
+
+
 def test_another_distribution_is_refused() -> None:
     with pytest.raises(OptionError, match=r'^distribution: expected one of uniform, normal, pareto, got'):
         Bench('latency', distribution='gauss')

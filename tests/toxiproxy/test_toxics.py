@@ -256,6 +256,20 @@ def test_attributes_may_have_units(toxiproxy: Toxiproxy, redis: str) -> None:
     assert toxiproxy.done('GET', path)['attributes'] == {'latency': 1500, 'jitter': 20}
 
 
+def test_latency_may_be_a_distribution(toxiproxy: Toxiproxy, redis: str) -> None:
+    text = 'lognormal(p50=50ms, p99=400ms)'
+    added = toxiproxy.add_toxic('redis', 'latency', latency=text)
+    assert added['attributes'] == {'latency': text, 'jitter': 0}
+    path = f'{redis}/latency_downstream'
+    for wrong, told in {
+        'table(/etc/hostname)': 'only flags, files and programs can name a file, not a request',
+        'lognormal(p50=1s)': f'expected a distribution such as {text}',
+    }.items():
+        refused = toxiproxy.refused('PATCH', path, 400, {'attributes': {'latency': wrong}})
+        assert refused == f'bad request body: attributes.latency: {told}'
+    assert toxiproxy.done('PATCH', path, {'attributes': {'jitter': 5}})['attributes'] == {'latency': text, 'jitter': 5}
+
+
 @pytest.mark.parametrize(('attributes', 'got'), [({}, 0), ({'average_size': 0}, 0), ({'average_size': -5}, -5)])
 def test_a_slicer_needs_a_size(toxiproxy: Toxiproxy, redis: str, attributes: dict[str, int], got: int) -> None:
     text = f'bad request body: attributes.average_size: expected int >= 1, got {got}'

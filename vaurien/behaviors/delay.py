@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from vaurien.behaviors.dummy import Dummy
+from vaurien.plugins.distribution import DrawnSeconds, draw
 from vaurien.plugins.end import End
 from vaurien.plugins.handshake import Handshake
 from vaurien.plugins.units import Seconds
@@ -14,7 +17,7 @@ class Delay(Dummy):
 
     name = 'delay'
     options = {
-        'sleep': ('Seconds to wait', Seconds, 1.0),
+        'sleep': ('Seconds to wait', Annotated[Seconds, DrawnSeconds], 1.0),
         'before': ('True: the request waits before it goes on. False: the reply is held back', bool, True),
     }
 
@@ -25,11 +28,11 @@ class Delay(Dummy):
     def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
         """Wait, if it is the request that is late."""
         if self.option('before'):
-            source.sleep(self.option('sleep'))
+            source.sleep(draw(self.option('sleep'), lambda: protocol.random))
         return True
 
     def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
         """Wait from when the reply begins, if it is the reply that is late."""
         if not self.option('before'):
             dest.await_data()
-            source.sleep(self.option('sleep'))
+            source.sleep(draw(self.option('sleep'), lambda: protocol.random))

@@ -13,6 +13,7 @@ from vaurien.config.schedules import SECTION, read_section
 from vaurien.config.source import Sections, Source
 from vaurien.config.values import read_options, read_settings
 from vaurien.errors import ConfigError
+from vaurien.plugins.distribution import reading_files
 from vaurien.rules.behaviors import Options, complete_rules
 from vaurien.schedule.schedule import Schedule
 from vaurien.settings import ProxySettings, Settings
@@ -26,6 +27,7 @@ SERVER_PORT = 8474
 ANYWHERE = Address('localhost', 0)
 
 
+@reading_files()
 def build(*sources: Source) -> Settings:
     """Return the settings that *sources* make, a later one over an earlier one; raise `ConfigError`."""
     sections: dict[str, _Section] = {'vaurien': _Section(SETTINGS)}

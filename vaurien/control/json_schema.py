@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from vaurien.plugins.options import Option, Parsed
+from vaurien.plugins.options import Option, Parsed, find_parsed
 from vaurien.plugins.units import find_unit
 
 Schema = dict[str, Any]
@@ -53,6 +53,8 @@ def _describe(type_: Any) -> tuple[Schema, dict[str, Schema]]:
     if unit is not None:
         numbers = schema.get('anyOf', [schema])
         schema = {'anyOf': [*numbers, unit.schema(whole=numbers[0]['type'] == 'integer')]}
+    if (parsed := find_parsed(type_)) is not None:
+        schema = {'anyOf': [*schema.get('anyOf', [schema]), _describe_parsed(parsed)]}
     return schema, named
 
 

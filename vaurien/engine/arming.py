@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
+from random import Random
 from time import monotonic, perf_counter, time
 from typing import Any
 
@@ -13,6 +14,7 @@ from msgspec import to_builtins
 from vaurien.behaviors.dummy import Dummy
 from vaurien.clock import go_on
 from vaurien.engine.turns import pausing
+from vaurien.plugins.distribution import draw
 from vaurien.plugins.end import End
 from vaurien.plugins.failures import warn_failed
 from vaurien.plugins.handshake import Handshake
@@ -127,10 +129,12 @@ class Arming:
             return passing, None
         self._record(link, 0, rule.behavior, text)
         try:
-            return rule.behavior.on_handshake(), rule
+            handshake = rule.behavior.on_handshake()
         except Exception as error:  # a plug-in may raise anything
             warn_failed(rule.behavior, error)
             return passing, None
+        delay = draw(handshake.delay, partial(Random, f'{self.seed}/{link.number}/0'))
+        return handshake._replace(delay=delay), rule
 
     def draws(self, link: ObservedLink) -> Draws | ObservedDraws | None:
         """Return the draws for the exchanges of a link; None if all of them pass."""

@@ -16,6 +16,7 @@ from vaurien.engine.tls_socket import READ, WRITE, Connection, TLSSocket
 from vaurien.errors import ConfigError, EndedError, HandshakeError
 from vaurien.framing.client_hello import ClientHello, begins_tls, read_client_hello
 from vaurien.framing.records import cut_flight
+from vaurien.plugins.distribution import Distribution
 from vaurien.plugins.handshake import Ending, Handshake, make_alert
 from vaurien.protocols.upgrade import Talk, Upgrading
 from vaurien.tls.contexts import BackendLeg, ClientLeg, Legs
@@ -193,6 +194,7 @@ class TLSOpening:
     def _begin_fault(self, client: socket, hello: ClientHello) -> Generator[Wait, None, Handshake]:
         """Draw a behavior for the handshake, and do what it does before the server's first message."""
         fault = self._link.draw_handshake(hello.text)
+        assert not isinstance(fault.delay, Distribution), 'it was drawn'
         if fault.delay:
             self._hold()
             yield fault.delay

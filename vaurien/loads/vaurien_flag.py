@@ -27,8 +27,9 @@ REFUSED = (
     *('http', 'http-host', 'http-port', 'api-host', 'api-token'),
 )
 
-#: Options in parentheses. One that is not closed goes on to the end: to look for each would take quadratic time.
-_OPTIONS = re.compile(r'\([^)]*\)?')
+#: Options in parentheses, in which there may be others. One that is not closed goes on to the end: to look for each
+#: would take quadratic time.
+_OPTIONS = re.compile(r'\((?:[^()]|\([^()]*\)?)*\)?')
 _WORD = re.compile(r'(?P<name>[a-z][\w-]*)=')
 
 

@@ -2,6 +2,7 @@
 
 - `options`: options as data, from which flags, checks and documentation are made
 - `units`: durations, sizes and rates with units
+- `distribution`: times that are drawn, from distributions
 - `registry`: plug-ins by their names
 - `merged`: options that plug-ins of one kind declare for another kind
 - `end`: the two ends of a link, as a plug-in sees them

@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Literal, NamedTuple
 
+from vaurien.plugins.distribution import Distribution
 from vaurien.plugins.options import Option
 
 #: Alerts with which servers refuse clients.
@@ -62,8 +63,8 @@ class Ending(Enum):
 class Handshake(NamedTuple):
     """What becomes of a handshake. The defaults are those of one that passes."""
 
-    #: Seconds for which the client's first message waits.
-    delay: float = 0.0
+    #: Seconds for which the client's first message waits, or their distribution, from which the engine draws.
+    delay: float | Distribution = 0.0
     #: What is wrong with the certificate.
     problem: Problem | None = None
     #: How it ends, and behind which message; None: it goes on.

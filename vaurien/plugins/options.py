@@ -42,6 +42,11 @@ class Parsed:
         self.text = text
 
     @classmethod
+    def is_meant(cls, value: Any) -> bool:
+        """Return whether *value* is to be parsed, where the type also takes plain values."""
+        return True
+
+    @classmethod
     def parse(cls, value: Any) -> Parsed:
         """Return *value*, as it was given for the option, in parts. Raise ValueError if it cannot be read."""
         raise NotImplementedError
@@ -78,7 +83,8 @@ def did_you_mean(word: str, known: list[str]) -> str:
 def convert(value: Any, type_: Any, *, text: bool = False) -> Any:
     """Return *value* as *type_*. With *text*, a string may be read as something else: ``'2'``, ``'yes'``.
 
-    A string such as ``'200ms'`` is always read for a type that has a unit.
+    A string such as ``'200ms'`` is always read for a type that has a unit. A type that is declared with a `Parsed`, as
+    ``Annotated[float, MyParsed]``, also takes what that one parses, and then is one.
 
     Raise `OptionError` if it is not of that type.
     """
@@ -88,6 +94,12 @@ def convert(value: Any, type_: Any, *, text: bool = False) -> Any:
     for one in (type_, *get_args(type_)):
         if get_origin(one) is Literal and value not in (*get_args(one), *([] if one is type_ else [None])):
             raise OptionError(f'expected one of {", ".join(map(str, get_args(one)))}, got {shorten(value)}')
+    parsed = find_parsed(type_)
+    if parsed is not None and parsed.is_meant(value):
+        try:
+            return parsed.parse(value)
+        except ValueError as error:
+            raise OptionError(str(error)) from None
     unit = find_unit(type_) if isinstance(value, str) else None
     quantity = None if unit is None else unit.read(value)
     try:
@@ -101,6 +113,12 @@ def convert(value: Any, type_: Any, *, text: bool = False) -> Any:
     if isinstance(converted, float) and not math.isfinite(converted):
         raise OptionError(f'expected a finite number, got {shorten(value)}')
     return converted
+
+
+def find_parsed(type_: Any) -> type[Parsed] | None:
+    """Return the `Parsed` that a type is declared with, beside what it takes itself."""
+    declared = [extra for one in (type_, *get_args(type_)) for extra in getattr(one, '__metadata__', ())]
+    return next((one for one in declared if isinstance(one, type) and issubclass(one, Parsed)), None)
 
 
 def _parse(type_: type[Parsed], value: Any) -> Parsed:

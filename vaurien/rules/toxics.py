@@ -57,7 +57,9 @@ class ToxicRule(msgspec.Struct, frozen=True, kw_only=True):
     def status(self) -> ToxicStatus:
         """Return what the control API shows. Attributes that are not set are left out."""
         return {
-            'attributes': {name: value for name, value in self.attributes.items() if value is not None},
+            'attributes': msgspec.to_builtins(
+                {name: value for name, value in self.attributes.items() if value is not None}, enc_hook=str
+            ),
             'name': self.name,
             'type': self.type,
             'stream': self.stream,

@@ -7,8 +7,9 @@ received         a  b     c
 from __future__ import annotations
 
 from math import sqrt
-from typing import Literal
+from typing import Annotated, Literal
 
+from vaurien.plugins.distribution import DrawnMilliseconds, draw
 from vaurien.toxics.base import BaseToxic, Ending, Item, Milliseconds
 
 Distribution = Literal['uniform', 'normal', 'pareto']
@@ -22,7 +23,7 @@ class Latency(BaseToxic):
 
     name = 'latency'
     options = {
-        'latency': ('Delay in milliseconds', Milliseconds, 0),
+        'latency': ('Delay in milliseconds', Annotated[Milliseconds, DrawnMilliseconds], 0),
         'jitter': (
             'Variation of the delay in milliseconds: its bound if uniform, its standard deviation otherwise',
             Milliseconds,
@@ -36,7 +37,7 @@ class Latency(BaseToxic):
         """Count the delay from the arrival of the chunk, not from when it became the first."""
         if isinstance(item, Ending):
             return now
-        delay: int = self.option('latency')
+        delay = draw(self.option('latency'), lambda: self.random)
         return arrived + (delay + self._vary(self.option('jitter'))) / 1000
 
     def _vary(self, jitter: int) -> float:
