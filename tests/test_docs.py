@@ -254,6 +254,7 @@ RUN_PAGES = {
     'extending.md': 8,
     'howto/a-503-with-retry-after.md': 2,
     'howto/deadlock-on-commit.md': 5,
+    'howto/parallel-tests-that-share-one-proxy.md': 5,
     'howto/redis-is-loading.md': 2,
     'howto/the-second-write-fails.md': 1,
     'howto/the-third-row-times-out.md': 2,

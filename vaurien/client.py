@@ -196,13 +196,22 @@ class Client:
         return self._call('GET', '/proxies')
 
     def create_proxy(
-        self, name: str, listen: str, upstream: str, protocol: str = 'tcp', enabled: bool = True, **tls: str | bool
+        self,
+        name: str,
+        listen: str,
+        upstream: str,
+        protocol: str = 'tcp',
+        enabled: bool = True,
+        *,
+        addressed: bool | None = None,
+        **tls: str | bool,
     ) -> Client:
         """Create a proxy that listens on *listen* in front of *upstream*, each ``host:port``; return a client of it.
 
         Port 0 takes a free port: ``client.inspect()['listen']`` says which. A proxy that is not *enabled* does not
-        listen yet. *tls* are its settings of TLS: ``tls='auto', backend_tls_ca=Path('ca.pem').read_text()``.
-        Certificates and keys are text in PEM, because the process reads no file for a request.
+        listen yet. If it is *addressed*, requests may ask for faults themselves. *tls* are its settings of TLS:
+        ``tls='auto', backend_tls_ca=Path('ca.pem').read_text()``. Certificates and keys are text in PEM, because the
+        process reads no file for a request.
         """
         quote_name(name)  # raises now, before there is a proxy that no path leads to
         if tls:
@@ -212,6 +221,8 @@ class Client:
         except AddressError as error:  # the API, like Toxiproxy, would only fail when a client connects
             raise error.within('upstream') from None
         body = {'name': name, 'listen': listen, 'upstream': upstream, 'protocol': protocol, 'enabled': enabled, **tls}
+        if addressed is not None:
+            body['addressed'] = addressed
         self._call('POST', '/proxies', body)
         return self.proxy(name)
 

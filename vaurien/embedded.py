@@ -62,7 +62,7 @@ class Proxy:
         *behavior* is a name, a text such as ``20:error,10:delay(sleep=2)``, or a list of mappings with ``name``,
         ``percent`` and options. *options* are those of behaviors, by the name of the behavior. *settings* are more
         fields of `Settings`: ``seed``, ``timeout``, ``idle_timeout``, ``keepalive``,
-        ``backlog``, ``max_links``, and those that begin with ``tls``, ``backend_tls`` and ``proxy_tls``.
+        ``backlog``, ``max_links``, ``addressed``, and those that begin with ``tls``, ``backend_tls`` and ``proxy_tls``.
         """
         with reading_files():
             rules = read_rules(behavior)

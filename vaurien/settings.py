@@ -101,6 +101,8 @@ class ProxySettings(TLSSettings, kw_only=True, frozen=True):
     #: The options that were configured for protocols, likewise.
     protocol_options: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
     toxics: tuple[ToxicRule, ...] = ()
+    #: Whether requests may ask for faults themselves.
+    addressed: bool = False
     seed: int | None = None
     timeout: PositiveSeconds = 30.0
     resolve_interval: PositiveSeconds = 30.0

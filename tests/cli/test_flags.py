@@ -77,7 +77,7 @@ def test_every_setting() -> None:
         ' --tls auto --tls-mode upgrade --proxy-tls cert.pem:key.pem --proxy-tls-client-ca clients.pem --backend-tls'
         ' --backend-tls-verify no --backend-tls-ca ca.pem --backend-tls-name db.example.com'
         ' --backend-tls-cert client.pem --backend-tls-key client.key --tls-min 1.2 --tls-max 1.3'
-        ' --tls-keylog keys.log --tls-ca-file authority.pem'
+        ' --tls-keylog keys.log --tls-ca-file authority.pem --addressed'
     )
     elsewhere = {'behaviors', 'server', 'toxiproxy_config'}
     flags = {flag[2:].replace('-', '_') for flag in re.findall(r'--[\w-]+', line)}
@@ -116,6 +116,7 @@ def test_every_setting() -> None:
         tls_max='1.3',
         tls_keylog='keys.log',
         tls_ca_file='authority.pem',
+        addressed=True,
     )
 
 

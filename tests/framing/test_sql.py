@@ -7,7 +7,7 @@ import time
 import pytest
 from hypothesis import given, strategies as st
 
-from vaurien.framing.sql import MAX_TEXT, Dialect, find_statements
+from vaurien.framing.sql import MAX_ASKING, MAX_TEXT, Dialect, find_asked, find_statements
 from vaurien.protocols.mysql.dialect import DIALECT as MYSQL
 from vaurien.protocols.postgres.dialect import DIALECT as POSTGRES
 
@@ -103,3 +103,35 @@ def test_mysql(statement: str) -> None:
 )
 def test_what_only_mysql_can_tell(statement: str) -> None:
     assert split(f'a; {statement}', MYSQL) == ['a', statement]
+
+
+@pytest.mark.parametrize('dialect', BOTH, ids=['postgres', 'mysql'])
+class TestAsking:
+    """A comment in which a statement asks for faults."""
+
+    @pytest.mark.parametrize(
+        ('text', 'asked'),
+        [
+            ('/* vaurien: error */ SELECT 1', 'error'),
+            ("SELECT 1 /*vaurien:error(match='SELECT*', nth=1)*/", "error(match='SELECT*', nth=1)"),
+            ('SELECT /* a */ /* vaurien:\n error,\n 5:delay */ 1 /* vaurien: delay */', 'error,\n 5:delay'),
+            ('SELECT 1', ''),
+            ("SELECT '/* vaurien: error */'", ''),
+            ('SELECT 1 -- /* vaurien: error */', ''),
+            ('SELECT 1 /* no vaurien: error */', ''),
+            ('SELECT 1 /* vaurien: error', ''),
+            ("SELECT 'a /* vaurien: error */", ''),
+            ('/* vaurien: */ SELECT 1', ''),
+        ],
+    )
+    def test_texts(self, dialect: Dialect, text: str, asked: str) -> None:
+        assert find_asked(text.encode(), dialect) == asked
+
+    def test_it_has_to_be_at_the_beginning(self, dialect: Dialect) -> None:
+        wish = '/* vaurien: error */'
+        room = MAX_ASKING - len(wish)
+        assert [find_asked((' ' * size + wish).encode(), dialect) for size in (room, room + 1)] == ['error', '']
+
+
+def test_comments_that_are_executed_ask_for_nothing() -> None:
+    assert find_asked(b'/*! vaurien: error */ SELECT 1', MYSQL) == ''

@@ -36,6 +36,14 @@ def test_a_text_is_made_once_and_only_if_somebody_asks() -> None:
     assert made == [b'two', b'three']
 
 
+def test_the_bytes_are_kept_though_the_text_is_made() -> None:
+    statements = Statements(lambda statement: statement.decode()[:1])
+    statements.put('a', b'one')
+    assert [statements.find('a'), statements.find_bytes('a')] == ['o', b'one']
+    statements.put('a', None)
+    assert [statements.find('a'), statements.find_bytes('a')] == [None, b'']
+
+
 def test_forgets_the_oldest() -> None:
     statements = Statements(bytes.decode)
     for number in range(KEPT):

@@ -70,6 +70,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
     'what goes wrong': (
         ('behavior', 'PERCENT:NAME,...', 'behaviors, each with its share of the exchanges'),
         ('toxics', 'TYPE(...)@STREAM,...', 'toxics, which change the bytes of a stream, whatever they mean'),
+        ('addressed', 'BOOL', 'let requests ask for faults: X-Vaurien-Fault: error(code=503), /* vaurien: error */'),
         ('seed', 'N', 'number that makes the same faults happen again'),
     ),
     'limits': (

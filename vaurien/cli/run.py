@@ -184,6 +184,8 @@ def announce_proxy(proxy: ProxyServer) -> list[str]:
     ]
     if proxy.legs is not None:
         lines.insert(1, describe_tls(proxy.settings))
+    if proxy.settings.addressed:
+        lines.insert(-1, describe_addressed(proxy.settings, takes=proxy.protocol.takes_addressed))
     if proxy.toxics:
         lines.insert(-1, f'toxics: {", ".join(map(format_toxic, proxy.toxics))}')
     return lines
@@ -197,6 +199,11 @@ def describe_tls(settings: ProxySettings) -> str:
     spoken = ', '.join(filter(None, [f'TLS with {peers}' if peers else '', refused]))
     trust = '; clients have to trust --tls-ca-file FILE, or vaurienctl ca' if settings.client_leg == AUTO else ''
     return spoken + trust
+
+
+def describe_addressed(settings: ProxySettings, *, takes: bool) -> str:
+    """Return whether requests may ask for faults."""
+    return f'addressed: requests {"may" if takes else f"of {settings.protocol} cannot"} ask for faults'
 
 
 def describe_armed(rules: Sequence[Rule]) -> str:

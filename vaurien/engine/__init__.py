@@ -22,6 +22,7 @@ splice      long transfers inside the kernel
 chain       the toxics on one stream
 stream      one direction of a link
 slices      large chunks, fed to a protocol bit by bit
+addressed   faults that requests ask for themselves
 arming      what is armed, at work: draws, faults
 expiry      the time of the rules that are armed for a while
 traffic     what a link does with its bytes, and `PLAIN`, which is nothing

@@ -13,6 +13,7 @@ from msgspec import to_builtins
 
 from vaurien.behaviors.dummy import Dummy
 from vaurien.clock import go_on
+from vaurien.engine.addressed import Addressed, AddressedDraws
 from vaurien.engine.turns import pausing
 from vaurien.plugins.distribution import draw
 from vaurien.plugins.end import End
@@ -22,6 +23,7 @@ from vaurien.protocols.base import BaseProtocol
 from vaurien.records.faults import Fault
 from vaurien.records.observer import ObservedLink, Observers
 from vaurien.records.status import RuleStatus
+from vaurien.rules.behaviors import Options
 from vaurien.rules.rule import Rule
 from vaurien.rules.selector import Describe, Draws, Selector
 from vaurien.tls.contexts import Legs
@@ -59,6 +61,8 @@ class Arming:
         self._observers = observers
         #: What is armed.
         self.rules: tuple[Rule, ...] = ()
+        #: Reads what requests ask for themselves; None if they may not.
+        self._addressed: Addressed | None = None
         #: None while nothing but ``dummy`` is armed.
         self.selector: Selector | None = None
         #: The same for handshakes of TLS.
@@ -78,10 +82,17 @@ class Arming:
         self._shaken = 0
         return armed
 
-    def prepare(self, rule: Rule) -> Rule:
-        """Return *rule* as it will be at work; raise `ConfigError` if it cannot be applied here."""
+    def prepare(self, rule: Rule, *, is_addressed: bool = False) -> Rule:
+        """Return *rule* as it will be at work; raise `ConfigError` if it cannot be applied here.
+
+        *is_addressed*: a request has asked for it.
+        """
         check_needs(rule, self._legs)
-        return rule.arm(self._protocol, self._now)
+        return rule.arm(self._protocol, self._now, is_addressed=is_addressed)
+
+    def take_addressed(self, configured: Callable[[], Options]) -> None:
+        """Give requests the faults that they ask for, over the *configured* options of behaviors."""
+        self._addressed = Addressed(partial(self.prepare, is_addressed=True), self.seed, configured)
 
     def find_over(self) -> list[Rule]:
         """Return the rules whose time is over."""
@@ -94,8 +105,8 @@ class Arming:
         return self.rules
 
     def has(self, rule: Rule | None) -> bool:
-        """Return whether *rule* is armed, and not just one that declares the same."""
-        return has(self.rules, rule)
+        """Return whether *rule* is armed, and not just one that declares the same; or a request has asked for it."""
+        return has(self.rules, rule) or (rule is not None and rule.is_addressed)
 
     def _hold(self, rules: tuple[Rule, ...]) -> None:
         self.rules = rules
@@ -136,9 +147,16 @@ class Arming:
         delay = draw(handshake.delay, partial(Random, f'{self.seed}/{link.number}/0'))
         return handshake._replace(delay=delay), rule
 
-    def draws(self, link: ObservedLink) -> Draws | ObservedDraws | None:
-        """Return the draws for the exchanges of a link; None if all of them pass."""
-        draws = None if self.selector is None else _draws(self.selector, link)
+    def draws(self, link: ObservedLink, protocol: BaseProtocol | None = None) -> LinkDraws | None:
+        """Return the draws for the exchanges of a link; None if all of them pass.
+
+        *protocol* is what finds its messages; None: they are opaque.
+        """
+        armed = _draws(self.selector, link)
+        draws: Draws | AddressedDraws | None = armed
+        if self._addressed is not None and protocol is not None and protocol.takes_addressed:
+            find = self._addressed.find
+            draws = AddressedDraws(armed, lambda text: _draws(find(text), link), protocol)
         return ObservedDraws(draws, link, self._observers.on_request) if self._observers.on_request else draws
 
     def begin_fault(
@@ -205,7 +223,9 @@ class ObservedDraws:
     reads = True
     quiet_until = 0
 
-    def __init__(self, draws: Draws | None, link: ObservedLink, on_request: Sequence[Callable[..., None]]) -> None:
+    def __init__(
+        self, draws: Draws | AddressedDraws | None, link: ObservedLink, on_request: Sequence[Callable[..., None]]
+    ) -> None:
         self._draws = draws
         self.names = draws is not None and draws.names
         self._link = link
@@ -237,7 +257,13 @@ def _describe(describe: Describe, request: bytes) -> str:
     return describe(request)[0]
 
 
-def _draws(selector: Selector, link: ObservedLink) -> Draws | None:
+#: What draws for the exchanges of a link.
+LinkDraws = Draws | AddressedDraws | ObservedDraws
+
+
+def _draws(selector: Selector | None, link: ObservedLink) -> Draws | None:
+    if selector is None:
+        return None
     if not selector.has_clients:  # to ask the kernel who that is takes time
         return selector.draws(link.number)
     client = link.client_address

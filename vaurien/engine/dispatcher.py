@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from vaurien.engine.arming import ObservedDraws
+from vaurien.engine.arming import LinkDraws
 from vaurien.engine.exchange import Exchange
 from vaurien.engine.slices import SLICE, feed_downstream, feed_upstream
 from vaurien.engine.stream import Stream
@@ -32,7 +32,6 @@ from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.tcp import TCP
 from vaurien.protocols.upgrade import Upgrading
 from vaurien.rules.rule import Rule
-from vaurien.rules.selector import Draws
 
 #: How TLS begins: a record of type handshake, of version 3.x (RFC 8446, 5.1).
 _CLIENT_HELLO = re.compile(rb'\x16\x03[\x01-\x04]')
@@ -93,7 +92,7 @@ class Dispatcher(Traffic):
         self.is_broken = False
         #: How many statements of the open request there were.
         self._statements = 0
-        self._draws: Draws | ObservedDraws | None = None
+        self._draws: LinkDraws | None = None
         self._arm()
         link.up.watch(self._on_first_request)
         link.down.watch(self._on_edited_replies if isinstance(protocol, Upgrading) else self._on_replies)
@@ -146,7 +145,7 @@ class Dispatcher(Traffic):
         return self._exchange is None and self._draws is None and self.is_opaque
 
     def _arm(self) -> None:
-        draws = self._draws = self.link.arming.draws(self.link)
+        draws = self._draws = self.link.arming.draws(self.link, self.protocol)
         self.protocol.mark_statements(draws is not None and draws.reads)
 
     def rearm(self) -> None:
@@ -237,7 +236,7 @@ class Dispatcher(Traffic):
         begin = self.link.up.held.position
         return data[max(0, self._boundary - begin) : end - begin]
 
-    def _draw_each(self, draws: Draws | ObservedDraws, request: bytes) -> tuple[Rule, Part | None] | None:
+    def _draw_each(self, draws: LinkDraws, request: bytes) -> tuple[Rule, Part | None] | None:
         """Draw for each statement of a message; return the first rule that is due, and for which of several it is."""
         parts = self.protocol.split(request)
         self._statements = len(parts)
@@ -248,7 +247,7 @@ class Dispatcher(Traffic):
                 return rule, part if len(parts) > 1 else None
         return None
 
-    def _draw_inside(self, draws: Draws | ObservedDraws, data: bytes, position: int) -> Rule | None:
+    def _draw_inside(self, draws: LinkDraws, data: bytes, position: int) -> Rule | None:
         """Draw for a statement that begins at *position*, in a request that the backend has the beginning of."""
         begin = position - self.link.up.held.position
         request, describe = data[begin : begin + _SHOWN], partial(self._describe_at, position)

@@ -47,7 +47,7 @@ class Handler(Traffic):
         self._exchanges = 0
         #: For each call of ``_handle`` that has not returned, its *to_backend*.
         self._calling: set[bool] = set()
-        self._draws = link.arming.draws(link)
+        self._draws = link.arming.draws(link, protocol)
         self._in_behavior = False
         #: The rule at work.
         self._rule: Rule | None = None
@@ -84,7 +84,7 @@ class Handler(Traffic):
         self._protocol.set_backend(backend)
 
     def rearm(self) -> None:
-        self._draws = self._link.arming.draws(self._link)
+        self._draws = self._link.arming.draws(self._link, self._protocol)
         if self._in_behavior and not self._link.arming.has(self._rule) and self._greenlets[0] is not getcurrent():
             self._link.runtime.loop.run_callback(self._release)
 

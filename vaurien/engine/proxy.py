@@ -73,6 +73,8 @@ class ProxyServer:
         self.faults = FaultLog()
         self._observers = Observers([self.counters, self.faults, *([] if observer is None else [observer])])
         self.arming = Arming(self.protocol, self.legs, self.seed, self.loop, self._observers)
+        if settings.addressed:
+            self.arming.take_addressed(lambda: self.settings.behavior_options)
         self.toxics = Toxics(self.links, self.seed, lambda: self.links_total, self.counters, self.runtime.turns)
         #: Why messages of links could not be read while rules were armed; each reason was logged.
         self._unreadable: set[str] = set()

@@ -30,6 +30,12 @@ MAX_TEXT = 64 * 1024
 _WORDS = 12
 _COMMENT = re.compile(rb'/\*|\*/')
 
+#: A comment in which the statement asks for faults, from behind its beginning, and what it has to have; and in how many
+#: bytes at the beginning of a statement it has to stand: so much of a statement is always there to be looked at.
+_ASKING = re.compile(rb'\s*vaurien:(.*)\*/', re.DOTALL)
+_SIGN = b'vaurien:'
+MAX_ASKING = 1000
+
 
 def find_statements(text: bytes, dialect: Dialect) -> list[tuple[int, int]]:
     """Return where each statement of *text* begins and ends, without its semicolon; none if there are only blanks.
@@ -40,6 +46,25 @@ def find_statements(text: bytes, dialect: Dialect) -> list[tuple[int, int]]:
     understood: only the server knows more.
     """
     return list(_find(text[:MAX_TEXT], dialect))
+
+
+def find_asked(text: bytes, dialect: Dialect) -> str:
+    """Return what *text* asks for in the first ``/* vaurien: … */`` that is no part of a string or the like."""
+    text = text[:MAX_ASKING]
+    if _SIGN not in text:
+        return ''
+    asking = filter(None, map(_ASKING.fullmatch, _comments(text, dialect)))
+    return next((one[1].decode(errors='backslashreplace').strip() for one in asking), '')
+
+
+def _comments(text: bytes, dialect: Dialect) -> Iterator[bytes]:
+    """Yield each comment from behind its beginning."""
+    i = 0
+    while token := dialect.token.match(text, i):
+        i = token.end()
+        if token.lastgroup == 'comment':
+            begin, i = i, _skip_comment(text, i, nests=dialect.nests)
+            yield text[begin:i]
 
 
 def _find(text: bytes, dialect: Dialect) -> Iterator[tuple[int, int]]:

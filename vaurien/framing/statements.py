@@ -15,29 +15,36 @@ class Statements:
     that mean the one before are still to be described.
     """
 
-    __slots__ = ('_coming', '_known', '_show')
+    __slots__ = ('_coming', '_known', '_show', '_shown')
 
     def __init__(self, show: Callable[[bytes], str]) -> None:
         """Call *show* for the text of a statement, but only of one that somebody asks for."""
         self._show = show
-        self._known: dict[Hashable, bytes | str] = {}
+        self._known: dict[Hashable, bytes] = {}
+        self._shown: dict[Hashable, str] = {}
         self._coming: list[tuple[int, Hashable, bytes | None]] = []
 
     def find(self, name: Hashable) -> str | None:
         """Return the text of the statement that *name* stands for; None if that is not known."""
-        statement = self._known.get(name)
-        if isinstance(statement, bytes):
-            statement = self._known[name] = self._show(statement)
-        return statement
+        if name in self._known and name not in self._shown:
+            self._shown[name] = self._show(self._known[name])
+        return self._shown.get(name)
+
+    def find_bytes(self, name: Hashable) -> bytes:
+        """Return the beginning of the statement that *name* stands for, as it was sent; nothing if it is not known."""
+        return self._known.get(name, b'')
 
     def put(self, name: Hashable, statement: bytes | None) -> None:
         """Have *name* stand for *statement* from now on; None: for nothing."""
-        known = self._known
-        known.pop(name, None)
+        self._forget(name)
         if statement is not None:
-            known[name] = statement
-            if len(known) > KEPT:
-                del known[next(iter(known))]
+            self._known[name] = statement
+            if len(self._known) > KEPT:
+                self._forget(next(iter(self._known)))
+
+    def _forget(self, name: Hashable) -> None:
+        self._known.pop(name, None)
+        self._shown.pop(name, None)
 
     def put_behind(self, position: int, name: Hashable, statement: bytes | None) -> None:
         """Have *name* stand for *statement* in requests that begin behind *position*; None: for nothing."""

@@ -65,6 +65,9 @@ class BaseProtocol(Configurable):
     #: version first. None: it reads no messages, and any protocol will do.
     alpn: ClassVar[Sequence[str] | None] = ()
 
+    #: Whether requests have a place in which they may ask for faults: then it has `find_asked`.
+    takes_addressed: ClassVar[bool] = False
+
     #: Whether clients tell it what they are called: then it has `client_name`.
     names_clients: ClassVar[bool] = False
 
@@ -149,6 +152,13 @@ class BaseProtocol(Configurable):
     def describe(self, request: bytes) -> str:
         """Return a request's head as a short text without secrets, for matching and logs: ``GET /orders/7``."""
         return f'{len(request)} bytes'
+
+    def find_asked(self, request: bytes) -> str:
+        """Return the text of the faults that *request* itself asks for, ``error(code=503)``; nothing if of none.
+
+        It is called behind `describe` for what does not describe itself.
+        """
+        return ''
 
     def client_name(self, request: bytes) -> str:
         """Return what the client calls itself that sends *request*; nothing if it has not said so."""

@@ -59,6 +59,8 @@ class Rule:
     _now: Callable[[], float] = field(default=monotonic, init=False, repr=False, compare=False)
     _rests_until: float = field(default=0.0, init=False, repr=False, compare=False)
     ends_at: float | None = field(default=None, init=False, repr=False, compare=False)
+    #: Whether a request has asked for it: then it is not among those that are armed.
+    is_addressed: bool = field(default=False, init=False, repr=False, compare=False)
     #: The behavior at work. Only what `arm` returns has it.
     behavior: Dummy = field(init=False, repr=False, compare=False)
 
@@ -115,10 +117,13 @@ class Rule:
         except OptionError as error:
             raise error.within(self.name) from None
 
-    def arm(self, protocol: type[BaseProtocol], now: Callable[[], float] = monotonic) -> Rule:
+    def arm(
+        self, protocol: type[BaseProtocol], now: Callable[[], float] = monotonic, *, is_addressed: bool = False
+    ) -> Rule:
         """Return the rule at work: with a behavior object of its own, and counters that begin at 0.
 
-        *now* tells the time. Raise `ConfigError` if the options make no sense for *protocol*.
+        *now* tells the time; *is_addressed*: a request has asked for it. Raise `ConfigError` if the options make no
+        sense for *protocol*.
         """
         try:
             check_protocol(self.kind, self.options, protocol)
@@ -129,6 +134,7 @@ class Rule:
         rule = Rule(self.kind, self.percent, self.given)
         rule.behavior = self.kind(rule.options)
         rule._now = now
+        rule.is_addressed = is_addressed
         rule.ends_at = now() + self.limits['for'] if 'for' in self.limits else None
         return rule
 

@@ -67,13 +67,14 @@ class TLSFields(msgspec.Struct, kw_only=True):
 
 
 class ProxyFields(TLSFields, kw_only=True):
-    """A proxy of a ``-config`` file or of a request. Toxiproxy has neither the protocol nor TLS."""
+    """A proxy of a ``-config`` file or of a request. Toxiproxy has only names, addresses and toxics."""
 
     name: str = ''
     listen: str = ''
     upstream: str = ''
     enabled: bool = True
     protocol: str | None = None
+    addressed: bool | None = None
     #: Read by `read_rules` where they count: whoever creates one proxy may send anything, as in Toxiproxy.
     toxics: Any = None
 
@@ -172,6 +173,7 @@ def make_settings(fields: ProxyFields, defaults: ProxySettings, toxics: tuple[To
         protocol=protocol,
         enabled=fields.enabled,
         toxics=toxics or defaults.toxics,
+        addressed=defaults.addressed if fields.addressed is None else fields.addressed,
         **fields.given_tls(),
     )
 

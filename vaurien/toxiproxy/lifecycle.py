@@ -48,6 +48,7 @@ class ProxyChange(TLSFields, kw_only=True):
     upstream: str | None = None
     enabled: bool | None = None
     protocol: str | None = None
+    addressed: bool | None = None
 
 
 class Lifecycle:
@@ -117,7 +118,7 @@ class Lifecycle:
         proxy = self.find(name)
         if change.protocol not in (None, proxy.settings.protocol):
             _refuse_change('protocol', f'it is {proxy.settings.protocol}, and stays so')
-        for field in _find_other_tls(proxy, change):
+        for field in _find_other(proxy, change):
             _refuse_change(field, 'it stays as it is')
         listen = proxy.address.written if change.listen is None else change.listen
         addresses: Addresses = ()
@@ -208,15 +209,16 @@ def _differs(proxy: ProxyServer, fields: ProxyFields, addresses: Addresses) -> b
     if (
         fields.upstream != proxy.backend.written
         or (fields.protocol or proxy.settings.protocol) != proxy.settings.protocol
-        or _find_other_tls(proxy, fields)
+        or _find_other(proxy, fields)
     ):
         return True
     return not _is_at(proxy, fields.listen, addresses)
 
 
-def _find_other_tls(proxy: ProxyServer, fields: TLSFields) -> list[str]:
-    """Return the settings of TLS in *fields* that the proxy does not have."""
-    return [name for name, value in fields.given_tls().items() if value != getattr(proxy.settings, name)]
+def _find_other(proxy: ProxyServer, fields: ProxyFields | ProxyChange) -> list[str]:
+    """Return the settings in *fields* that stay as they are, and that the proxy does not have."""
+    given = fields.given_tls() | ({} if fields.addressed is None else {'addressed': fields.addressed})
+    return [name for name, value in given.items() if value != getattr(proxy.settings, name)]
 
 
 def _refuse_change(field: str, text: str) -> NoReturn:

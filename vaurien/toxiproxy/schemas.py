@@ -48,7 +48,7 @@ def _describe_proxy_fields() -> dict[str, Schema]:
 def describe_change(schemas: Schemas) -> Schema:
     """Describe what to change of a proxy."""
     fields = describe_fields(ProxyChange)
-    for name in ('protocol', *TLSFields.__struct_fields__):
+    for name in ('protocol', 'addressed', *TLSFields.__struct_fields__):
         del fields[name]  # it may be sent back, but not changed, and differs between proxies
     return _or_null(_lenient(fields))
 

@@ -54,6 +54,7 @@ def create(client: Client, arguments: Namespace) -> dict[str, Any]:
         arguments.upstream,
         arguments.protocol,
         enabled=not arguments.disabled,
+        addressed=arguments.addressed or None,
         **read_flags(arguments),
     )
     return bound.inspect()
@@ -165,6 +166,7 @@ COMMANDS = (
             argument('-u', '--upstream', metavar='HOST:PORT', required=True, help='the address of the backend'),
             argument('--protocol', metavar='NAME', default='tcp', help='the protocol (default tcp)'),
             argument('--disabled', action='store_true', help='do not listen yet'),
+            argument('--addressed', action='store_true', help='let requests ask for faults themselves'),
             *declare_flags(),
         ),
     ),

@@ -21,6 +21,7 @@ from msgspec import Meta
 
 from vaurien.framing.error_reply import ErrorReply
 from vaurien.framing.finder import Finder
+from vaurien.framing.head import TEXT_MAX, escape
 from vaurien.plugins.options import Line, Option
 from vaurien.plugins.place import Place
 from vaurien.plugins.units import WholeSeconds
@@ -50,6 +51,7 @@ class HTTP(QuickHTTP):
     reply_units = tuple(_FINDERS)
     stateless = True
     names_clients = True
+    takes_addressed = True
 
     def set_backend(self, backend: str) -> None:
         """Write the backend in Host headers, if that is wanted."""
@@ -67,7 +69,11 @@ class HTTP(QuickHTTP):
 
     def client_name(self, request: bytes) -> str:
         """Return the field User-Agent (RFC 9110, 10.1.5)."""
-        return text.find_field(request, text.USER_AGENT)
+        return escape(text.find_field(request, text.USER_AGENT))[:TEXT_MAX]
+
+    def find_asked(self, request: bytes) -> str:
+        """Return the field X-Vaurien-Fault."""
+        return text.find_field(request, text.FAULT).decode(errors='backslashreplace')
 
     def error(
         self,

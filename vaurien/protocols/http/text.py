@@ -13,6 +13,7 @@ from vaurien.protocols.http.heads import HEAD_END
 _METHOD_AND_TARGET = re.compile(rb'[\r\n]*([^ \r\n]*(?: [^ \r\n]*)?)')
 _CONNECTION = re.compile(rb'\n(?i:connection):([^\r\n]*)')
 _CONTINUE = re.compile(rb'\n(?i:expect:[ \t]*100-continue)')
+FAULT = re.compile(rb'\n(?i:x-vaurien-fault):[ \t]*([^\r\n]*)')
 USER_AGENT = re.compile(rb'\n(?i:user-agent):[ \t]*([^\r\n]*)')
 #: The server has decided to close the connection (RFC 9110, 15.5.9), or does not want the rest (15.5.14).
 _CLOSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
@@ -25,10 +26,10 @@ def describe(request: bytes) -> str:
     return escape(words[1])[:TEXT_MAX] if words else ''
 
 
-def find_field(request: bytes, field: re.Pattern[bytes]) -> str:
-    """Return the value of the first *field* in the head of a request, escaped; nothing if there is none."""
+def find_field(request: bytes, field: re.Pattern[bytes]) -> bytes:
+    """Return the value of the first *field* in the head of a request; nothing if there is none."""
     found = field.search(_head(request))
-    return escape(found[1].rstrip())[:TEXT_MAX] if found else ''
+    return found[1].rstrip() if found else b''
 
 
 def make_error(

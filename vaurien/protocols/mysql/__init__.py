@@ -55,6 +55,7 @@ class MySQL(QuickMySQL):
 
     name = 'mysql'
     names_clients = True
+    takes_addressed = True
     upgrading = MySQLUpgrade
     error_options = {
         'errno': ('Error number', Annotated[int, Meta(ge=1, le=65534)], _ERRNO),
@@ -92,6 +93,10 @@ class MySQL(QuickMySQL):
     def client_name(self, request: bytes) -> str:
         """Return the attribute ``program_name`` of the login."""
         return self._client_name
+
+    def find_asked(self, request: bytes) -> str:
+        """Return what a comment of the statement asks for that is executed."""
+        return text.find_asked(request, self._statements, self._capabilities)
 
     def error(self, errno: int = _ERRNO, sqlstate: str | None = None, message: str = INJECTED) -> ErrorReply:
         """Return an ERR packet ("ERR_Packet"); in place of a greeting, that of a server with too many connections."""

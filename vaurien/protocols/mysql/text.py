@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from vaurien.framing.head import TEXT_MAX
 from vaurien.framing.parts import Part
-from vaurien.framing.sql import find_statements
+from vaurien.framing.sql import find_asked as find_in_comment, find_statements
 from vaurien.framing.statements import Statements
 from vaurien.protocols.mysql import login
 from vaurien.protocols.mysql.commands import (
@@ -65,6 +65,18 @@ def describe(request: bytes, statements: Statements, capabilities: int) -> str |
         text = statements.find(number) if command in EXECUTING else None
         return text or f'{name} {number}'
     return _line(name, packet[1:].partition(b'\0')[0]) if command in NAMED else name
+
+
+def find_asked(request: bytes, statements: Statements, capabilities: int) -> str:
+    """Return what a comment of the statement asks for that *request* executes; nothing if it asks for nothing."""
+    packet = request[4 : 4 + _READ_MAX]
+    if request[3:4] != b'\0' or not packet:  # a login
+        return ''
+    if packet[0] == QUERY:
+        return find_in_comment(_statement(packet, capabilities), DIALECT)
+    if packet[0] in EXECUTING:
+        return find_in_comment(statements.find_bytes(int.from_bytes(packet[1:5], 'little')), DIALECT)
+    return ''
 
 
 def read_client_name(packet: bytes, flags: int) -> str:

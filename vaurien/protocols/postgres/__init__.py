@@ -41,6 +41,7 @@ class Postgres(QuickPostgres):
 
     name = 'postgres'
     names_clients = True
+    takes_addressed = True
     upgrading = PostgresUpgrade
     to_be_readable = (
         'have Vaurien speak TLS (--tls auto), or the client connect with sslmode=disable and gssencmode=disable'
@@ -65,6 +66,10 @@ class Postgres(QuickPostgres):
     def client_name(self, request: bytes) -> str:
         """Return the ``application_name`` that the client has begun with."""
         return self._client_name
+
+    def find_asked(self, request: bytes) -> str:
+        """Return what a comment of the statement asks for."""
+        return text.find_asked(request, self._statements)
 
     def error(self, sqlstate: str = _ADMIN_SHUTDOWN, message: str = INJECTED) -> ErrorReply:
         """Return an ErrorResponse of *sqlstate*, and the ReadyForQuery that follows it unless the session ends."""

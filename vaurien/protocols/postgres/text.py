@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from vaurien.framing.head import TEXT_MAX
 from vaurien.framing.parts import Part
-from vaurien.framing.sql import find_statements
+from vaurien.framing.sql import find_asked as find_in_comment, find_statements
 from vaurien.framing.statements import Statements
 from vaurien.protocols.postgres.dialect import DIALECT
 from vaurien.protocols.postgres.messages import CANCEL, GSSENC, SSL, make_message, unpack_number
@@ -79,6 +79,16 @@ def read_statement(request: bytes, statements: Statements) -> str:
     if request[:1] == b'P':
         return _until_zero(name_or_statement)
     return statements.find(name_or_statement.partition(b'\0')[0]) or '' if request[:1] == b'B' else ''
+
+
+def find_asked(request: bytes, statements: Statements) -> str:
+    """Return what a comment of the statement of a Query, a Parse or a Bind asks for; nothing if it asks for nothing."""
+    kind, body = request[:1], request[5:]
+    if kind == b'B':
+        statement = statements.find_bytes(body.partition(b'\0')[2].partition(b'\0')[0])
+    else:
+        statement = body.partition(b'\0')[2] if kind == b'P' else body
+    return find_in_comment(statement.partition(b'\0')[0], DIALECT) if kind in (b'Q', b'P', b'B') else ''
 
 
 def show(statement: bytes) -> str:
