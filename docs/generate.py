@@ -124,7 +124,7 @@ def make_options(kind: str, name: str, options: Mapping[str, Option]) -> str:
     """Return a table of *options*, which a behavior or protocol has in addition to those of its base class."""
     if not options:
         return 'No options of its own.\n'
-    flag = f'--{kind}-{name}-'
+    flag = f'--{kind}-{name}-'.replace('_', '-')
     rows = [
         f'| `{option}` | {describe_type(type_)} | {describe_default(default)} | {text} '
         f'| `{flag}{option.replace("_", "-")}` |'

@@ -13,6 +13,7 @@ import pytest
 
 import vaurien
 from tests.arming import UNAIMED
+from tests.behaviors.doors import lively, try_to_connect, try_to_take
 from tests.behaviors.waiting import eventually
 from tests.descriptors import descriptors, wait_until_none_is_left
 from tests.engine.talk import MB, checksum, connect, inside, join, make_proxy, receive_exactly
@@ -161,6 +162,31 @@ print('done')
         with pytest.raises(RuntimeError, match='running'):
             proxy.start()
         assert ask(proxy) == b'hello'
+
+    def test_down_and_up_on_the_same_port(self, echo_server: RawBackend) -> None:
+        with Proxy(echo_server.address, behavior='dummy') as proxy, lively(proxy) as client:
+            port = proxy.address.port
+            for _ in range(2):
+                with proxy.down():
+                    assert try_to_connect(port) == 'refused'
+                    assert try_to_take(port) == 'Address already in use'
+                    assert (proxy.status()['enabled'], proxy.address.port, proxy.links()) == (False, port, [])
+                with lively(proxy):
+                    assert (proxy.status()['enabled'], proxy.address.port) == (True, port)
+            assert client.recv() == b''
+
+    def test_what_is_changed_while_it_is_down(self, echo_server: RawBackend, raw_backend: RawBackend) -> None:
+        with Proxy(raw_backend.address) as proxy:
+            proxy.disable()
+            proxy.disable()
+            proxy.set_backend(echo_server.address)
+            proxy.set_behavior('refuse')
+            proxy.enable()
+            proxy.enable()
+            assert try_to_connect(proxy.address.port) == 'refused'
+            proxy.set_behavior('dummy')
+            with lively(proxy):
+                proxy.disable()
 
     def test_a_port_in_use(self, raw_backend: RawBackend) -> None:
         before = descriptors()

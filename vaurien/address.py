@@ -41,6 +41,22 @@ class Address(NamedTuple):
         return cls(host, int(port))
 
 
+class _Nowhere(Address):
+    """Stands for a backend that there is none of."""
+
+    def __str__(self) -> str:
+        return self.host
+
+
+#: What ``none`` stands for, where a backend is expected. Nothing connects to port 0.
+NOWHERE: Address = _Nowhere('none', 0)
+
+
+def parse_backend(text: str) -> Address:
+    """Return the address of a backend, or `NOWHERE` for ``none``; raise `AddressError`."""
+    return NOWHERE if text == NOWHERE.host else Address.parse(text)
+
+
 def is_host(text: str) -> bool:
     """Return whether *text* may be a host name or an IP address.
 

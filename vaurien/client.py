@@ -181,6 +181,15 @@ class Client:
         """Make the proxy close its links and its listening socket. It keeps its toxics and what is armed."""
         self._call('PATCH', self._path, {'enabled': False})
 
+    @contextmanager
+    def down(self) -> Iterator[Client]:
+        """Disable the proxy for the length of a block."""
+        self.disable()
+        try:
+            yield self
+        finally:
+            self.enable()
+
     def delete(self) -> None:
         """Stop the proxy and forget it."""
         self._call('DELETE', self._path)

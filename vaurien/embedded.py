@@ -12,7 +12,7 @@ from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, get_type_hints
 
-from vaurien.address import Address
+from vaurien.address import Address, parse_backend
 from vaurien.engine.lookup import is_number
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.thread import ProxyThread
@@ -69,7 +69,7 @@ class Proxy:
             self._options = check_options(options or {}, rules)
         self._settings = Settings(
             proxy=_address(proxy),
-            backend=_address(backend),
+            backend=_backend(backend),
             protocol=protocol,
             behaviors=complete_rules(rules, self._options),
             behavior_options=self._options,
@@ -146,9 +146,27 @@ class Proxy:
         """Return a context for clients, which believes that authority and nobody else. Raise `ConfigError`."""
         return ssl.create_default_context(cadata=self.ca_pem)
 
+    def disable(self) -> None:
+        """Refuse clients, and close all links. The port stays with the proxy; so do toxics and what is armed."""
+        self._thread.call(lambda server: server.shut_down(keeps_port=True))
+
+    def enable(self) -> None:
+        """Serve clients again, on the same port."""
+        self._thread.call(lambda server: None if server.enabled else server.start(wait=False))
+
+    @contextmanager
+    def down(self) -> Iterator[Proxy]:
+        """Disable the proxy for the length of a block."""
+        self.disable()
+        try:
+            yield self
+        finally:
+            if self._thread.is_running:
+                self.enable()
+
     def set_backend(self, backend: str | Address) -> None:
         """Change the backend, from the next exchange on. Raise `ConfigError` if it is the proxy itself."""
-        address = _address(backend)
+        address = _backend(backend)
 
         def change(server: ProxyServer) -> None:
             if is_number(address.host):  # a name could not be looked up here without keeping links waiting
@@ -286,6 +304,10 @@ def _check_settings(settings: dict[str, Any]) -> dict[str, Any]:
             except OptionError as error:
                 raise error.within(name) from None
     return checked
+
+
+def _backend(value: str | Address) -> Address:
+    return value if isinstance(value, Address) else parse_backend(value)
 
 
 def _address(value: str | Address) -> Address:

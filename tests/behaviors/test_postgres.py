@@ -310,8 +310,8 @@ class TestError:
     @pytest.mark.parametrize(
         ('mode', 'said'),
         [
-            ('disable', 'FATAL:  injected by vaurien'),
-            ('prefer', 'FATAL:  injected by vaurien'),
+            ('disable', 'FATAL:  sorry, too many clients already'),
+            ('prefer', 'FATAL:  sorry, too many clients already'),
             ('require', 'server does not support SSL'),
         ],
     )
@@ -356,7 +356,7 @@ def test_tls_is_opaque(raw_backend: RawBackend, caplog: pytest.LogCaptureFixture
         ('delay', {'sleep': 0.01}, 0, ''),
         ('error', {'warmup': 1, **FAILURE}, 1, 'ERROR:  injected by vaurien'),
         ('error', {'warmup': 1}, 2, 'FATAL:  injected by vaurien\nserver closed the connection unexpectedly'),
-        ('error', {}, 2, 'FATAL:  injected by vaurien'),
+        ('error', {}, 2, 'FATAL:  sorry, too many clients already'),
         ('blackout', {}, 2, 'server closed the connection unexpectedly'),
         ('abort', {}, 2, 'server closed the connection unexpectedly'),
     ],

@@ -157,7 +157,7 @@ def test_every_option_has_a_flag_that_takes_its_default() -> None:
     for kind, registry in REGISTRIES.items():
         for name in registry.names():
             for option, (text, _, default) in registry.get(name).own_options().items():
-                flag = f'--{kind}-{name}-{option.replace("_", "-")}'
+                flag = f'--{kind}-{name}-{option}'.replace('_', '-')
                 assert flag.replace('-dummy-', '-NAME-') in shown
                 assert text.split()[0] in shown
                 if default is not None:

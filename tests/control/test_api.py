@@ -11,6 +11,7 @@ import pytest
 from tests.arming import UNAIMED, rule
 from tests.control.api import Api
 from tests.control.fake import ServedProxy
+from vaurien.behaviors import Behavior
 from vaurien.control.controlled import Controlled
 from vaurien.engine.proxy import ProxyServer
 from vaurien.records.faults import Fault
@@ -78,7 +79,7 @@ def test_tells_and_forgets_faults(api: Api, served: ServedProxy) -> None:
 
 def test_lists_behaviors_and_their_options(api: Api) -> None:
     answer = api('GET', '/behaviors').json()
-    assert answer['behaviors'] == ['abort', 'blackout', 'certificate', 'delay', 'dummy', 'error', 'hang', 'transient']
+    assert answer['behaviors'] == Behavior.names()
     sleep = answer['options']['delay']['sleep']
     assert sleep == {'help': 'Seconds to wait', 'type': 'float', 'default': 1.0}
     assert answer['armed'] == {}

@@ -22,7 +22,10 @@ from vaurien.plugins.registry import Registry, load_callable
 from vaurien.protocols import Protocol
 from vaurien.protocols.base import BaseProtocol
 
-BEHAVIORS = ['abort', 'blackout', 'certificate', 'delay', 'dummy', 'error', 'hang', 'transient']
+BEHAVIORS = [
+    *('abort', 'blackout', 'certificate', 'connect_timeout', 'delay', 'dummy', 'error', 'hang'),
+    *('refuse', 'slow_accept', 'transient', 'unplug'),
+]
 PROTOCOLS = ['http', 'memcache', 'mysql', 'postgres', 'redis', 'smtp', 'tcp']
 BUILT_IN = [*((Behavior, name) for name in BEHAVIORS), *((Protocol, name) for name in PROTOCOLS)]
 
@@ -88,7 +91,7 @@ class TestEveryBuiltIn:
 def test_unknown(behaviors: Registry[Dummy]) -> None:
     with pytest.raises(PluginError, match=r"^unknown behavior 'dely', did you mean 'delay'\?$"):
         behaviors.get('dely')
-    with pytest.raises(PluginError, match='known: abort, blackout, certificate, delay'):
+    with pytest.raises(PluginError, match='known: abort, blackout, certificate, connect_timeout'):
         behaviors.get('xyzzy')
 
 

@@ -1,4 +1,4 @@
-"""What can be done to an exchange. One file for each behavior.
+"""What can be done to an exchange, or to a connection. One file for each behavior.
 
 - `dummy`: nothing; the base class of all others
 - `delay`: an answer that comes late
@@ -8,6 +8,10 @@
 - `blackout`: a connection that is gone
 - `abort`: work that is done without an answer
 - `certificate`: a certificate that something is wrong with
+- `refuse`: a connection that is refused
+- `connect_timeout`: a connection that is never established
+- `slow_accept`: a connection that nobody looks after at first
+- `unplug`: a cable that is pulled
 """
 
 from vaurien.behaviors.dummy import Dummy

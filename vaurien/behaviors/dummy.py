@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from vaurien.plugins.end import End
-from vaurien.plugins.handshake import Handshake
 from vaurien.plugins.options import Configurable, Option
+from vaurien.plugins.stage import Staged
 from vaurien.protocols.base import BaseProtocol
 from vaurien.rules.limits import LIMITS
 
 
-class Dummy(Configurable):
+class Dummy(Staged, Configurable):
     """Lets the exchange pass.
 
     A behavior overrides one or more of the three steps. Each is called once for an exchange that drew it, in a greenlet
@@ -21,10 +21,6 @@ class Dummy(Configurable):
     """
 
     name = 'dummy'
-    #: Its options for handshakes of TLS, with which a rule is for no request; and those for what follows, inside TLS.
-    of_handshakes: ClassVar[Sequence[str]] = ()
-    inside_tls: ClassVar[Sequence[str]] = ()
-    needs_authority: ClassVar[bool] = False  # whether clients are shown certificates that are made for it
     #: For which exchanges it is, counted over all links from when it was armed.
     options: ClassVar[Mapping[str, Option]] = LIMITS
 
@@ -43,10 +39,6 @@ class Dummy(Configurable):
     def is_due(self) -> bool:
         """Return whether it is applied to an exchange that drew it. ``False``: the exchange passes, and is no fault."""
         return True
-
-    def on_handshake(self) -> Handshake:
-        """Return what becomes of a handshake of TLS that drew it."""
-        return Handshake()
 
     def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool | None:
         """Act when the request has arrived and nothing of it went on; return ``False`` to keep it from going on."""

@@ -64,7 +64,7 @@ TOKEN_VARIABLE = 'TOXIPROXY_AUTH_TOKEN'
 GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
     'what to proxy': (
         ('proxy', 'HOST:PORT', 'address that clients connect to; port 0 takes a free one'),
-        ('backend', 'HOST:PORT', 'address of the backend'),
+        ('backend', 'HOST:PORT', 'address of the backend, or none'),
         ('protocol', 'NAME', 'protocol between clients and backend'),
     ),
     'what goes wrong': (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vaurien.config.files import read_document
 from vaurien.config.source import Source, place_in
@@ -10,7 +10,9 @@ from vaurien.errors import ConfigError
 from vaurien.plugins.options import convert
 from vaurien.schedule.reading import read_schedule
 from vaurien.schedule.schedule import Schedule
-from vaurien.schedule.scheduler import Scheduler
+
+if TYPE_CHECKING:  # `vaurienctl` reads settings, and needs no event loop
+    from vaurien.schedule.scheduler import Scheduler
 
 #: The section, and the key of it that names a file.
 SECTION, FILE = 'schedule', 'file'

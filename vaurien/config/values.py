@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from vaurien.address import Address
+from vaurien.address import Address, parse_backend
 from vaurien.config.keys import REGISTRIES, SPECS
 from vaurien.config.source import Source
 from vaurien.errors import ConfigError
@@ -51,7 +51,8 @@ def _read_setting(name: str, value: Any, types: Mapping[str, Any], text: bool) -
         known = [setting.replace('_', '-') for setting in types]
         raise ConfigError(f'no such setting, {did_you_mean(name.replace("_", "-"), known)}')
     if type_ is Address:
-        return Address.parse(convert(value, str))
+        parse = parse_backend if name == 'backend' else Address.parse
+        return parse(convert(value, str))
     if name == 'toxics':
         return read_toxics(value)
     if name == 'api_host':

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from vaurien.address import Address
+from vaurien.address import NOWHERE, Address, parse_backend
 from vaurien.behaviors.dummy import Dummy
 from vaurien.clock import go_on
 from vaurien.engine.turns import pausing
@@ -23,10 +23,10 @@ def read_backend(body: Mapping[str, Any]) -> Address:
     text = _take_text(fields, 'backend')
     _refuse_rest(fields, 'backend')
     try:
-        address = Address.parse(text)
+        address = parse_backend(text)
     except AddressError as error:
         raise error.within('backend') from None
-    if not address.port:
+    if not address.port and address is not NOWHERE:
         raise AddressError(f'{text!r} has no port to connect to', 'backend')
     return address
 

@@ -18,6 +18,9 @@ runtime     the event loop, the buffer, greenlets and the clock
 held        bytes that are kept back, with their marks
 reserve     the file descriptors that links leave to others
 tls_socket  TLS over a socket, which looks like a socket
+cable       a cable that is pulled
+absent      what stands in the place of a backend that cannot be reached
+admission   a client that waits before anything is done for it
 splice      long transfers inside the kernel
 chain       the toxics on one stream
 stream      one direction of a link

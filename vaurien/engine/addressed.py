@@ -8,6 +8,7 @@ from typing import Any
 
 from vaurien.errors import ConfigError, OptionError
 from vaurien.framing.head import TEXT_MAX
+from vaurien.plugins.stage import Stage
 from vaurien.protocols.base import BaseProtocol
 from vaurien.rules.behaviors import Options, complete_rules, read_rules
 from vaurien.rules.limits import LIMITS
@@ -117,5 +118,5 @@ def _check(rule: Rule) -> None:
     for name in _REFUSED:
         if name in rule.limits:
             raise OptionError('a request cannot ask for that', f'{rule.name}.{name}')
-    if rule.is_for_handshakes:
+    if rule.stage is not Stage.EXCHANGE:
         raise OptionError('it is for handshakes of TLS, and for no request', rule.name)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from random import Random
 from time import monotonic, perf_counter, time
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import to_builtins
 
@@ -15,10 +15,11 @@ from vaurien.behaviors.dummy import Dummy
 from vaurien.clock import go_on
 from vaurien.engine.addressed import Addressed, AddressedDraws
 from vaurien.engine.turns import pausing
-from vaurien.plugins.distribution import draw
+from vaurien.plugins.distribution import Distribution, draw
 from vaurien.plugins.end import End
 from vaurien.plugins.failures import warn_failed
 from vaurien.plugins.handshake import Handshake
+from vaurien.plugins.stage import Door, Stage
 from vaurien.protocols.base import BaseProtocol
 from vaurien.records.faults import Fault
 from vaurien.records.observer import ObservedLink, Observers
@@ -31,6 +32,11 @@ from vaurien.tls.needs import check_needs
 
 #: Seconds for which a behavior may keep the event loop from running before a warning names it.
 BLOCKED = 0.1
+
+#: The stages that a link passes before its first exchange.
+_EARLY: tuple[Stage, ...] = tuple(stage for stage in Stage if stage is not Stage.EXCHANGE)
+
+Plan = TypeVar('Plan')
 
 logger = logging.getLogger(__name__)
 
@@ -65,10 +71,11 @@ class Arming:
         self._addressed: Addressed | None = None
         #: None while nothing but ``dummy`` is armed.
         self.selector: Selector | None = None
-        #: The same for handshakes of TLS.
-        self._handshakes: Selector | None = None
-        #: How many handshakes there were since then.
-        self._shaken = 0
+        #: The same for what comes before exchanges, by stage; and how many of it there were since then.
+        self._early: dict[Stage, Selector | None] = dict.fromkeys(_EARLY)
+        self._counts: dict[Stage, int] = dict.fromkeys(_EARLY, 0)
+        #: How the port answers clients that connect.
+        self.door = Door.OPEN
         #: Behaviors that were named in a warning.
         self._blamed: set[str] = set()
 
@@ -79,7 +86,7 @@ class Arming:
         """
         armed = tuple(self.prepare(rule) for rule in pausing(rules, pause))
         self._hold(armed)
-        self._shaken = 0
+        self._counts = dict.fromkeys(_EARLY, 0)
         return armed
 
     def prepare(self, rule: Rule, *, is_addressed: bool = False) -> Rule:
@@ -110,42 +117,64 @@ class Arming:
 
     def _hold(self, rules: tuple[Rule, ...]) -> None:
         self.rules = rules
-        self.selector = self._select([rule for rule in rules if not rule.is_for_handshakes])
-        self._handshakes = self._select([rule for rule in rules if rule.is_for_handshakes])
+        self.selector = self._select(rules, Stage.EXCHANGE)
+        self._early = {stage: self._select(rules, stage) for stage in _EARLY}
+        self.door = next((rule.door for rule in rules if rule.door is not Door.OPEN), Door.OPEN)
 
     def list_rules(self, exchanges: int, pause: Callable[[], object] = go_on) -> list[RuleStatus]:
         """Return the status of each rule, after so many *exchanges* since they were armed."""
-        return [
-            _show(rule, self._handshakes, self._shaken)
-            if rule.is_for_handshakes
-            else _show(rule, self.selector, exchanges)
-            for rule in pausing(self.rules, pause)
-        ]
+        selectors = self._early | {Stage.EXCHANGE: self.selector}
+        counts = self._counts | {Stage.EXCHANGE: exchanges}
+        return [_show(rule, selectors[rule.stage], counts[rule.stage]) for rule in pausing(self.rules, pause)]
 
-    def _select(self, rules: Sequence[Rule]) -> Selector | None:
+    def _select(self, armed: Sequence[Rule], stage: Stage) -> Selector | None:
+        rules = [rule for rule in armed if rule.stage is stage]
         return Selector(rules, self.seed) if any(rule.is_harmful for rule in rules) else None
 
-    def draw_handshake(self, link: ObservedLink, text: str) -> tuple[Handshake, Rule | None]:
-        """Return what becomes of the handshake of a link, which has that *text*, and the rule that says so.
+    def draw_delay(self, link: ObservedLink) -> tuple[float, Rule | None]:
+        """Return for how many seconds the client of a link waits that has connected, and the rule that says so."""
+        nothing: float | Distribution = 0.0
+        seconds, rule = self._draw_early(
+            Stage.CONNECTION, link, 'connection', lambda behavior: behavior.on_connection(), nothing
+        )
+        return self._draw_seconds(link, seconds), rule
 
-        It is the exchange of number 0.
+    def draw_cable(self, link: ObservedLink) -> Rule | None:
+        """Return the rule by which the cable of a link is pulled, if there is one."""
+        return self._draw_early(Stage.CABLE, link, 'connection', lambda behavior: None, None)[1]
+
+    def draw_handshake(self, link: ObservedLink, text: str) -> tuple[Handshake, Rule | None]:
+        """Return what becomes of the handshake of a link, which has that *text*, and the rule that says so."""
+        handshake, rule = self._draw_early(
+            Stage.HANDSHAKE, link, text, lambda behavior: behavior.on_handshake(), Handshake()
+        )
+        return handshake._replace(delay=self._draw_seconds(link, handshake.delay)), rule
+
+    def _draw_early(
+        self, stage: Stage, link: ObservedLink, text: str, ask: Callable[[Dummy], Plan], passing: Plan
+    ) -> tuple[Plan, Rule | None]:
+        """Return what a link is to do before its exchanges, and the rule that says so.
+
+        It is recorded as the exchange of number 0, with that *text*. *ask* returns what a behavior says; *passing* is
+        to do nothing.
         """
-        passing = Handshake()
-        if self._handshakes is None:
+        selector = self._early[stage]
+        if selector is None:
             return passing, None
-        self._shaken += 1
-        draws = _draws(self._handshakes, link)
+        self._counts[stage] += 1
+        draws = _draws(selector, link)
         rule = None if draws is None else draws.draw(0, text.encode(), lambda request: (text, False))
         if rule is None or not rule.is_due():
             return passing, None
         self._record(link, 0, rule.behavior, text)
         try:
-            handshake = rule.behavior.on_handshake()
+            return ask(rule.behavior), rule
         except Exception as error:  # a plug-in may raise anything
             warn_failed(rule.behavior, error)
             return passing, None
-        delay = draw(handshake.delay, partial(Random, f'{self.seed}/{link.number}/0'))
-        return handshake._replace(delay=delay), rule
+
+    def _draw_seconds(self, link: ObservedLink, seconds: float | Distribution) -> float:
+        return draw(seconds, partial(Random, f'{self.seed}/{link.number}/0'))
 
     def draws(self, link: ObservedLink, protocol: BaseProtocol | None = None) -> LinkDraws | None:
         """Return the draws for the exchanges of a link; None if all of them pass.

@@ -360,6 +360,12 @@ class Dispatcher(Traffic):
         """Return what the protocol has not given back of what the backend sent."""
         return self.protocol.take_unread() if isinstance(self.protocol, Upgrading) else b''
 
+    def greet_alone(self) -> None:
+        """Draw for the greeting of a backend that cannot be reached; close the link if nothing is drawn."""
+        self._greet()
+        if self._exchange is None:
+            self.link.reset()
+
     def _greet(self) -> None:
         self.exchanges += 1
         self._asked += not self.protocol.greets

@@ -12,8 +12,11 @@ from typing import Any, Protocol
 
 from gevent.hub import Waiter
 
-from vaurien.address import Address
+from vaurien.address import NOWHERE, Address
+from vaurien.engine.absent import AbsentBackend
+from vaurien.engine.admission import Admission
 from vaurien.engine.arming import Arming
+from vaurien.engine.cable import Cable
 from vaurien.engine.dialer import Dialer, begin_connecting
 from vaurien.engine.dispatcher import Dispatcher, make_opaque_protocol
 from vaurien.engine.handler import Handler
@@ -81,6 +84,10 @@ class LinkOwner(Protocol):
     def new_protocol(self) -> BaseProtocol:
         """Return a protocol object for one link."""
 
+    @property
+    def may_go_without(self) -> bool:
+        """Whether something is armed that may need no backend."""
+
     def equip(self, link: Link) -> None:
         """Put the proxy's toxics on the streams of a link that opens."""
 
@@ -105,11 +112,14 @@ class Link:
     """
 
     __slots__ = (
+        '_absent',
         '_began',
+        '_cable_rule',
+        '_cables',
         '_dialer',
         '_final_counts',
         '_handshake',
-        '_handshake_rule',
+        '_opening_rule',
         '_owner',
         '_unreadable',
         'arming',
@@ -147,20 +157,47 @@ class Link:
         self.joined = False
         #: What wakes the greenlets that wait for `changed`.
         self.waiters: list[Callable[[], Any]] = []
-        #: What connects it, or makes its connections secure.
-        self._dialer: Dialer | TLSOpening | None = None
+        #: What admits the client, connects it, or makes its connections secure.
+        self._dialer: Admission | Dialer | TLSOpening | None = None
+        #: The rule by which its cables are pulled, or will be once it is open, if any; and the pulled ones.
+        self._cable_rule: Rule | None = None
+        self._cables: tuple[Cable, ...] = ()
         #: The handshake that is made while the link is at work.
         self._handshake: TLSUpgrade | None = None
-        #: The rule that says what becomes of the handshake with the client.
-        self._handshake_rule: Rule | None = None
+        #: The rule that says what becomes of the opening: of the client's wait, and then of the handshake with it.
+        self._opening_rule: Rule | None = None
+        #: What stands in the place of a backend that cannot be reached.
+        self._absent: AbsentBackend | None = None
         #: What had gone over it when it was closed.
         self._final_counts: Counts | None = None
 
     # Opening
 
+    def admit(self) -> None:
+        """Open, once no behavior has the client wait."""
+        seconds, self._opening_rule = self.arming.draw_delay(self)
+        self._cable_rule = self.arming.draw_cable(self)
+        if self._cable_rule is not None:
+            self._opening_rule = self._cable_rule
+            self._cables = (Cable(self.client),)
+            self._dialer = Admission(self._let_in)
+        elif seconds > 0:
+            self._dialer = admission = Admission(self._let_in)
+            admission.limit(seconds, self.client, self.runtime.loop, self.close)
+        else:
+            self.open()
+
+    def _let_in(self) -> None:
+        self._dialer = self._cable_rule = None
+        self._plug_in()
+        self.open()
+
     def open(self) -> None:
         """Connect to the backend. The proxy may have got another one since the last time."""
         owner = self._owner
+        if owner.backend == NOWHERE:
+            self.on_unreachable('there is none')
+            return
         addresses = owner.resolver.addresses
         if addresses:
             sock, error = begin_connecting(*addresses[0], owner.keepalive)
@@ -176,17 +213,20 @@ class Link:
 
     def on_connected(self, backend: socket) -> None:
         """Move bytes, for the backend has accepted; or first shake hands, where TLS is to be spoken."""
+        self._open_between(backend, self._owner.legs)
+
+    def _open_between(self, backend: socket, legs: Legs | None) -> None:
         owner = self._owner
-        if owner.legs is None:
+        if legs is None:
             self.on_secure(self.client, backend)
             return
-        self._dialer = TLSOpening(self, self.runtime.loop, owner.legs, self.runtime.cipher, self.client, backend)
+        self._dialer = TLSOpening(self, self.runtime.loop, legs, self.runtime.cipher, self.client, backend)
         deadline = monotonic() + owner.connect_timeout
         self._dialer.begin(owner.backend.host, owner.protocol.alpn, deadline, owner.upgrading)
 
     def draw_handshake(self, text: str) -> Handshake:
         """Return what becomes of the handshake with the client, which has that *text*."""
-        handshake, self._handshake_rule = self.arming.draw_handshake(self, text)
+        handshake, self._opening_rule = self.arming.draw_handshake(self, text)
         return handshake
 
     def make_error(self) -> bytes:
@@ -209,7 +249,16 @@ class Link:
         else:
             self.joined = True
             self._attempt(self._begin_traffic)
-        if not self.closed:
+        if self.closed:
+            return
+        if self._absent is not None and isinstance(self.traffic, Dispatcher) and self.traffic.protocol.greets:
+            self._absent.close()  # a behavior that waits for its greeting waits no longer
+            self._attempt(self.traffic.greet_alone)
+            if self.closed:
+                return
+        if self._cable_rule is not None:
+            self._pull_cable()
+        else:
             up.start()
             down.start()
 
@@ -268,8 +317,18 @@ class Link:
         down.move(self.backend, self.client)
 
     def on_unreachable(self, reason: str) -> None:
-        """Close: no address of the backend accepts. A reset is the nearest to a refused connection still possible."""
-        if self._owner.on_unreachable(self, reason):
+        """Close: no address of the backend accepts. A reset is the nearest to a refused connection still possible.
+
+        If a fault may be drawn, first see whether it can do without the backend.
+        """
+        owner = self._owner
+        has_reset = owner.on_unreachable(self, reason)
+        if owner.may_go_without and not self.joined:
+            self._absent = AbsentBackend()
+            legs = owner.legs
+            self._open_between(self._absent.connection, legs and legs.without_backend())
+            return
+        if has_reset:
             _set_reset(self.client)
         self.close()
 
@@ -285,10 +344,33 @@ class Link:
             self.traffic.rearm()
             self.simplify()
             self._look_if_armed()
-        elif isinstance(self._dialer, TLSOpening) and not self.arming.has(self._handshake_rule):
+        elif isinstance(self._dialer, TLSOpening | Admission) and not self.arming.has(self._opening_rule):
             self._dialer.let_go()
+        if self._cable_rule is None or not self.arming.has(self._cable_rule):
+            self._set_cable(self.arming.draw_cable(self))
         if self._unreadable:
             self._owner.on_unreadable(self._unreadable)
+
+    def _set_cable(self, rule: Rule | None) -> None:
+        before, self._cable_rule = self._cable_rule, rule
+        if (before is None) is (rule is None) or not self.connected:
+            return
+        if rule is not None:
+            self._pull_cable()
+        else:
+            self._plug_in()
+            self.up.plug_in()
+            self.down.plug_in()
+
+    def _pull_cable(self) -> None:
+        self.up.pull_cable()
+        self.down.pull_cable()
+        self._cables = (Cable(self.client), Cable(self.backend))
+
+    def _plug_in(self) -> None:
+        for cable in self._cables:
+            cable.plug_in()
+        self._cables = ()
 
     def on_opaque(self, reason: str) -> None:
         """Handle that the framing has ended."""
@@ -371,12 +453,15 @@ class Link:
         if self.closed:
             return
         self.closed = True
+        self._plug_in()  # the peers are told of the end
         if self._dialer is not None:
             self._dialer.close()
-        else:
+        elif self.joined:
             self._part()
         if self._handshake is not None:
             self._handshake.stop()
+        if self._absent is not None:
+            self._absent.close()
         self.client.close()
         self.traffic.stop()
         self.changed()
@@ -391,6 +476,8 @@ class Link:
     def retire(self) -> None:
         """Go to the proxy's new backend once no exchange is open, or close if the client would notice."""
         if self.closed:
+            return
+        if isinstance(self._dialer, Admission):
             return
         if self._dialer is not None:  # on its way to the old one
             self._dialer.close()
@@ -413,6 +500,8 @@ class Link:
     def leave_to_parent(self) -> None:
         """Close this process's copies of the descriptors, for it is a child of a fork. No peer notices."""
         self.client.close()
+        if self._absent is not None:
+            self._absent.close()
         if self._dialer is not None:
             self._dialer.leave_to_parent()
         elif self.joined:
@@ -440,7 +529,7 @@ class Link:
     @property
     def is_at_work(self) -> bool:
         """Whether it connects, a behavior is applied, or bytes are on their way: only the proxy, or a peer, is slow."""
-        if not self.connected:
+        if self._cable_rule is not None or not self.connected:
             return True
         return self.traffic.doing is not None or self.up.is_under_way or self.down.is_under_way
 
@@ -456,7 +545,7 @@ class Link:
             'age': round(monotonic() - self._began, 3),
             'bytes': {'upstream': counts.upstream_received, 'downstream': counts.downstream_received},
             'exchanges': counts.exchanges,
-            'behavior': self.traffic.doing,
+            'behavior': self.traffic.doing if self._cable_rule is None else self._cable_rule.name,
             'toxics': self._list_toxics(),
         }
 
@@ -501,6 +590,7 @@ def _set_reset(sock: Connection) -> None:
 
 def _peer_of(sock: Connection) -> Address | None:
     try:
-        return Address(*sock.getpeername()[:2])
+        name = sock.getpeername()
     except OSError:  # it has gone
         return None
+    return Address(*name[:2]) if name else None  # what stands in for a backend has no name

@@ -15,9 +15,12 @@ from socket import (
     IPPROTO_IPV6,
     IPPROTO_TCP,
     IPV6_V6ONLY,
+    SHUT_RD,
     SHUT_RDWR,
     SO_LINGER,
     SO_REUSEADDR,
+    SOCK_NONBLOCK,
+    SOCK_STREAM,
     SOL_SOCKET,
     TCP_INFO,
     TCP_NODELAY,
@@ -32,6 +35,7 @@ from vaurien.address import Address
 from vaurien.engine import loops
 from vaurien.engine.dialer import EXHAUSTED_PAUSE, set_keepalive
 from vaurien.engine.reserve import DESCRIPTORS
+from vaurien.plugins.stage import Door
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +47,9 @@ RESET = struct.pack('ii', 1, 0)
 
 #: Where ``struct tcp_info`` of linux/tcp.h has ``tcpi_last_ack_recv``, the milliseconds since the client was heard.
 _UNHEARD = struct.Struct('=56xI')
+
+#: Where those who listen on all addresses of the machine are reached from inside.
+_ANY = {'0.0.0.0': '127.0.0.1', '::': '::1'}
 
 #: How many free ports are tried until one is free at every address.
 _ATTEMPTS = 20
@@ -77,7 +84,7 @@ class Listener:
                 sock.setblocking(False)
             #: Where it listens.
             self.addresses = tuple(Address(*sock.getsockname()[:2]) for sock in sockets)
-            self._acceptors = [_Acceptor(sock, timeout, on_client, is_full, self.rest) for sock in sockets]
+            self._acceptors = [_Acceptor(sock, backlog, timeout, on_client, is_full, self.rest) for sock in sockets]
         except BaseException:  # such as the port being in use by who has not listened before
             _close(sockets)
             raise
@@ -93,6 +100,11 @@ class Listener:
         for acceptor in self._acceptors:
             acceptor.start()
 
+    def set_door(self, door: Door) -> None:
+        """Answer clients that connect in another way, from now on. Raise `OSError` if the port was lost meanwhile."""
+        for acceptor in self._acceptors:
+            acceptor.set_door(door)
+
     def close(self) -> None:
         """Listen no more."""
         loops.discard(self)
@@ -103,7 +115,7 @@ class Listener:
         """Close this process's copies of the sockets, for it is a child of a fork. Their event loop does not run."""
         loops.discard(self)
         for acceptor in self._acceptors:
-            acceptor.socket.close()
+            acceptor.leave_to_parent()
 
     def rest(self, reason: str) -> None:
         """Leave the backlog alone for a moment, because the descriptors are used up."""
@@ -127,12 +139,17 @@ class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
     def __init__(
         self,
         listener: GeventSocket,
+        backlog: int,
         timeout: float,
         on_client: Callable[[socket], None],
         is_full: Callable[[], bool],
         on_exhausted: Callable[[str], None],
     ) -> None:
         """Accept from *listener*. No client waits for longer than *timeout* seconds."""
+        self._backlog = backlog
+        self._door = Door.OPEN
+        #: A connection of its own, which fills the backlog.
+        self._stopper: socket | None = None
         self._on_client = on_client
         self._is_full = is_full
         self._on_exhausted = on_exhausted
@@ -165,6 +182,10 @@ class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
         client.setblocking(False)
         DESCRIPTORS.note(descriptor)
         self._exhausted_since = None
+        if self._stopper is not None and _joins(client, self._stopper):
+            client.close()
+            self._remove_stopper()
+            return None
         if not self._is_full():
             return (client,)
         self._keep(client)
@@ -210,6 +231,45 @@ class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
             self._reset(client)
         self._start_accepting_if_started()
 
+    def set_door(self, door: Door) -> None:
+        """Answer clients in another way. Raise `OSError` if the port was lost while the door was closed."""
+        if door is self._door:
+            return
+        sock = self.socket
+        if self._door is Door.CLOSED:
+            sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)  # as the connections have that were accepted before
+        if self._door is not Door.OPEN:
+            sock.listen(self._backlog)
+        self._door = door
+        if door is Door.OPEN:
+            self.resume()
+            return
+        self.stop_accepting()
+        if door is Door.SILENT:
+            # The kernel drops a SYN while the backlog is full, and one connection fills the smallest.
+            sock.listen(0)
+            self._stopper = self._stopper or _connect_to(sock)
+        else:
+            self._remove_stopper()
+            sock.shutdown(SHUT_RD)
+            # Else somebody else who sets it could listen on the port, too.
+            sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 0)
+
+    def _remove_stopper(self) -> None:
+        stopper, self._stopper = self._stopper, None
+        if stopper is not None:
+            stopper.close()
+
+    def start_accepting(self) -> None:
+        """Accept, if the door is open."""
+        if self._door is Door.OPEN:
+            super().start_accepting()
+
+    def leave_to_parent(self) -> None:
+        """Close this process's copies of the sockets, for it is a child of a fork."""
+        self.socket.close()
+        self._remove_stopper()
+
     def rest(self) -> None:
         """Accept nobody for a moment."""
         self.stop_accepting()
@@ -233,6 +293,7 @@ class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
         client = self._take()
         if client is not None:
             client.close()
+        self._remove_stopper()
         with suppress(OSError, AttributeError):  # it does not listen, or is closed
             self.socket.shutdown(SHUT_RDWR)
         super().close()
@@ -270,7 +331,34 @@ def _bind_once(addresses: Sequence[Address]) -> list[GeventSocket]:
     return bound
 
 
+def _joins(accepted: socket, connecting: socket) -> bool:
+    """Return whether these are the two ends of one connection."""
+    try:
+        return bool(accepted.getpeername() == connecting.getsockname())
+    except OSError:  # it has gone
+        return False
+
+
+def _connect_to(listener: GeventSocket) -> socket:
+    """Return a socket that has begun to connect to *listener*."""
+    host, port = listener.getsockname()[:2]
+    sock = socket(listener.family, SOCK_STREAM | SOCK_NONBLOCK)
+    sock.connect_ex((_ANY.get(host, host), port))
+    return sock
+
+
 def _bind_socket(host: str, port: int) -> GeventSocket:
+    """Return a socket that is bound to *port* by its number: only such a one keeps it while it does not listen."""
+    if port:
+        return _bind_to(host, port)
+    holder = _bind_to(host, port)
+    try:
+        return _bind_to(host, holder.getsockname()[1])
+    finally:
+        holder.close()
+
+
+def _bind_to(host: str, port: int) -> GeventSocket:
     family = AF_INET6 if ':' in host else AF_INET
     sock = GeventSocket(family)
     try:

@@ -15,7 +15,7 @@ import gevent
 import msgspec
 
 from vaurien import __version__
-from vaurien.address import Address
+from vaurien.address import NOWHERE, Address
 from vaurien.clock import go_on
 from vaurien.engine import loops
 from vaurien.engine.arming import Arming, has
@@ -28,6 +28,7 @@ from vaurien.engine.resolver import Resolver
 from vaurien.engine.runtime import Runtime
 from vaurien.engine.toxicity import Toxics
 from vaurien.engine.turns import pausing
+from vaurien.plugins.stage import Door
 from vaurien.protocols import Protocol
 from vaurien.protocols.base import BaseProtocol
 from vaurien.records.counters import Counters
@@ -82,6 +83,8 @@ class ProxyServer:
         self._exchanges_before = 0
         self._began = monotonic()
         self._listener: Listener | None = None
+        #: The one that keeps the port while the proxy is disabled, and refuses clients.
+        self._kept: Listener | None = None
         self._idle_watch: IdleWatch | None = None
         self._expiry = Expiry(self.runtime, self._end_rules)
         self.arm(settings.behaviors)
@@ -155,12 +158,27 @@ class ProxyServer:
         if self._resolver is not None:
             self._resolver.stop()
 
-    def _stop_listening(self) -> None:
-        if self._listener is not None:
+    def _stop_listening(self, *, keeps_port: bool = False) -> None:
+        if self._listener is not None and keeps_port:
+            self._kept = self._listener
+            self._kept.set_door(Door.CLOSED)
+        elif self._listener is not None:
             self._listener.close()
-            self._listener = None
+        self._listener = None
+        if not keeps_port:
+            self._release_port()
+
+    def _release_port(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
     def _listen(self, addresses: Sequence[Address]) -> Listener:
+        if self._kept is not None and self._kept.addresses == tuple(addresses):
+            kept, self._kept = self._kept, None
+            kept.set_door(self.arming.door)
+            return kept
+        self._release_port()
         settings = self.settings
         listener = Listener(
             addresses,
@@ -171,6 +189,7 @@ class ProxyServer:
             self._is_full,
             self._find_targets,
         )
+        listener.set_door(self.arming.door)
         listener.start()
         self.addresses = listener.addresses
         return listener
@@ -215,12 +234,12 @@ class ProxyServer:
             link.close()
             pause()
 
-    def shut_down(self, grace: float = 0.0) -> None:
+    def shut_down(self, grace: float = 0.0, *, keeps_port: bool = False) -> None:
         """Stop accepting, let open exchanges finish for *grace* seconds, close all. Blocks the calling greenlet.
 
-        It may be started again meanwhile.
+        It may be started again meanwhile. If it *keeps_port*, nobody else can listen there until then.
         """
-        self._stop_listening()
+        self._stop_listening(keeps_port=keeps_port)
         if self._idle_watch is not None:
             self._idle_watch.stop()
             self._idle_watch = None
@@ -243,8 +262,9 @@ class ProxyServer:
 
     def leave_to_parent(self) -> None:
         """Close this process's copies of all descriptors, for it is a child of a fork. No peer notices."""
-        if self._listener is not None:
-            self._listener.leave_to_parent()
+        for listener in (self._listener, self._kept):
+            if listener is not None:
+                listener.leave_to_parent()
         for link in list(self.links.values()):
             link.leave_to_parent()
         self.runtime.leave_to_parent()
@@ -260,7 +280,7 @@ class ProxyServer:
         self.links[self.links_total] = link = Link(self, self.links_total, client)
         for on_link in self._observers.on_link:
             on_link(link)
-        link.open()
+        link.admit()
 
     def rest(self, reason: str) -> None:
         """Accept nobody for a moment."""
@@ -291,6 +311,11 @@ class ProxyServer:
         protocol.set_backend(str(self.backend))
         return protocol
 
+    @property
+    def may_go_without(self) -> bool:
+        """Whether something is armed that may need no backend."""
+        return self.arming.selector is not None or any(rule.kind.needs_no_backend for rule in self.toxics)
+
     def equip(self, link: Link) -> None:
         """Put the toxics on the streams of a link that opens."""
         if self.toxics:
@@ -311,7 +336,8 @@ class ProxyServer:
     def on_unreachable(self, link: Link, reason: str) -> bool:
         """Note that no address of the backend accepts; return whether the client is to see a reset."""
         self.counters.on_unreachable()
-        logger.warning('link %d: cannot connect to %s: %s', link.number, self.backend, reason)
+        log = logger.debug if self.backend == NOWHERE else logger.warning
+        log('link %d: cannot connect to %s: %s', link.number, self.backend, reason)
         return self.settings.reset_if_unreachable
 
     # What can be changed
@@ -321,7 +347,7 @@ class ProxyServer:
         pause = self.runtime.turns.begin()
         unmatched = self._report_unmatched(pause)
         armed = self.arming.arm(rules, pause)
-        self._expiry.watch(armed)
+        self._on_armed(armed)
         _warn(self.name, unmatched)
         self.faults.renew()
         self._exchanges_before = self.counters.closed_exchanges
@@ -333,12 +359,17 @@ class ProxyServer:
                 link.rearm()
             pause()
 
+    def _on_armed(self, armed: Sequence[Rule]) -> None:
+        self._expiry.watch(armed)
+        if self._listener is not None:
+            self._listener.set_door(self.arming.door)
+
     def _end_rules(self) -> None:
         """Disarm the rules whose time is over, and end what runs of them."""
         over = self.arming.find_over()
         reports = [_report(rule, status) for rule, status in self._list_rules() if has(over, rule)]
         armed = self.arming.disarm(over)
-        self._expiry.watch(armed)
+        self._on_armed(armed)
         for report in reports:
             logger.info('proxy %s: its time is over: %s', self.name, report)
         pause = self.runtime.turns.begin()

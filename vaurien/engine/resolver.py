@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from vaurien.address import Address, is_host
+from vaurien.address import NOWHERE, Address, is_host
 from vaurien.engine.lookup import is_number, look_up
 
 logger = logging.getLogger(__name__)
@@ -64,6 +64,8 @@ class Resolver:
 
     def resolve(self) -> str:
         """Look the name up now, in a greenlet; return what went wrong, if anything. The old addresses stay then."""
+        if self._backend == NOWHERE:
+            return 'there is no backend'
         host, port = self._backend
         problem = f'cannot resolve {host}'
         if not is_host(host):

@@ -15,6 +15,7 @@ from socket import MSG_MORE, MSG_PEEK, SHUT_WR
 from termios import TIOCOUTQ
 from typing import Any, Protocol
 
+from vaurien.engine.cable import PulledSink
 from vaurien.engine.chain import Chain
 from vaurien.engine.held import Held
 from vaurien.engine.runtime import CHUNK, Runtime
@@ -281,6 +282,28 @@ class Stream:
         self.source, self.sink = source, sink
         self.reader = self._make_reader()
         self.settle()
+
+    def pull_cable(self) -> None:
+        """Read and send nothing until `plug_in`, and keep what is to be sent."""
+        self.suspend()
+        if self.splice is not None:
+            inside, self.splice = self.splice.empty(), None
+            self.unsent = bytearray(inside) + (self.unsent or b'') or None
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        self.sink = PulledSink(self.sink)  # type: ignore[assignment]  # it stands in for one
+
+    def plug_in(self) -> None:
+        """Go on where the cable was pulled."""
+        pulled = self.sink
+        assert isinstance(pulled, PulledSink)
+        self.sink = pulled.connection
+        if self.unsent is not None:
+            self.await_writable(self._on_writable)
+        elif pulled.is_ended:
+            self._tell_end()
+        self.move(self.source, self.sink)
 
     def _make_reader(self) -> Any:
         source = self.source
@@ -574,6 +597,8 @@ class Stream:
 
     def await_writable(self, callback: Callable[[], None]) -> None:
         """Call back whenever the sink is writable, until `stop_writing`."""
+        if isinstance(self.sink, PulledSink):
+            return
         if self._writer is None:
             self._writer = self._runtime.loop.io(self.sink.fileno(), WRITE)
         self._writer.start(callback)
@@ -629,8 +654,10 @@ class Stream:
     def _finish(self) -> None:
         """Tell the sink that no more will come, unless that closes the link."""
         self.finished = True
-        if not self._link.on_finished(self):
-            return
+        if self._link.on_finished(self):
+            self._tell_end()
+
+    def _tell_end(self) -> None:
         try:
             self.sink.shutdown(SHUT_WR)
         except OSError:

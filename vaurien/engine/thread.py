@@ -109,6 +109,9 @@ class ProxyThread:
     def _serve(self, started: Any, failure: list[BaseException]) -> None:
         self._ident = _get_ident()
         hub = gevent.get_hub()
+        # gevent ends a loop that watches nothing, as it may be while no client can connect.
+        watcher = hub.loop.async_()
+        watcher.start(lambda: None)
         try:
             self._stop = Event()
             server = ProxyServer(self._settings)
@@ -123,6 +126,7 @@ class ProxyThread:
             server.warn_unmatched()
             server.shut_down()
         finally:
+            watcher.close()
             hub.destroy(destroy_loop=True)
             # It leaves the hub's greenlet suspended at the end of `Hub.run`. One whose thread has ended is never freed,
             # and with it all that its frames refer to.

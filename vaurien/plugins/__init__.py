@@ -6,6 +6,7 @@
 - `registry`: plug-ins by their names
 - `merged`: options that plug-ins of one kind declare for another kind
 - `end`: the two ends of a link, as a plug-in sees them
+- `stage`: what a behavior is for
 - `handshake`: what becomes of a handshake of TLS
 - `place`: where something breaks off in the middle
 - `failures`: what becomes of an exception that a plug-in raises

@@ -13,6 +13,7 @@ from vaurien.clock import go_on
 from vaurien.errors import ConfigError, OptionError
 from vaurien.plugins.options import convert, did_you_mean
 from vaurien.plugins.registry import NAME
+from vaurien.plugins.stage import Stage
 from vaurien.rules.grammar import Term, check_percent, format_term, iterate_spec, shortest
 from vaurien.rules.rule import Rule
 
@@ -64,8 +65,8 @@ def complete_rules(rules: Sequence[Rule], *defaults: Options, pause: Callable[[]
     for rule in rules:
         complete.append(rule.over(*(options.get(rule.name, {}) for options in defaults)))
         pause()
-    for are_for_handshakes in (False, True):
-        _check_reach([rule for rule in complete if rule.is_for_handshakes is are_for_handshakes])
+    for stage in Stage:
+        _check_reach([rule for rule in complete if rule.stage is stage])
     return tuple(complete)
 
 

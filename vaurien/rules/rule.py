@@ -14,6 +14,7 @@ from vaurien.behaviors.dummy import Dummy
 from vaurien.errors import ConfigError, OptionError
 from vaurien.plugins.failures import warn_failed
 from vaurien.plugins.place import Place
+from vaurien.plugins.stage import Door, Stage
 from vaurien.protocols.base import BaseProtocol
 from vaurien.records.status import RuleStatus
 from vaurien.rules.limits import LIMITS
@@ -98,11 +99,19 @@ class Rule:
         return self.is_harmful and not self.matched and not self.limits.keys().isdisjoint(AIMS)
 
     @property
-    def is_for_handshakes(self) -> bool:
-        """Whether it is for handshakes of TLS, and for no request."""
+    def stage(self) -> Stage:
+        """What it is for: its options may say that it is for handshakes of TLS."""
+        if self.kind.stage is not Stage.EXCHANGE:
+            return self.kind.stage
         is_aimed = self.match is not None and self.match.text.upper().startswith(HANDSHAKE)
         given = (self.options[name] for name in self.kind.of_handshakes)
-        return is_aimed or any(value and not (isinstance(value, Place) and value.unit) for value in given)
+        is_for_handshakes = is_aimed or any(value and not (isinstance(value, Place) and value.unit) for value in given)
+        return Stage.HANDSHAKE if is_for_handshakes else Stage.EXCHANGE
+
+    @property
+    def door(self) -> Door:
+        """How the port answers while it is armed."""
+        return self.kind.door if self.percent == 100 and not self.is_limited else Door.OPEN
 
     def over(self, *defaults: Mapping[str, Any]) -> Rule:
         """Return the rule with checked options from *defaults* where none was given, the first of them first.
@@ -126,9 +135,8 @@ class Rule:
         sense for *protocol*.
         """
         try:
+            self._check_stage()
             check_protocol(self.kind, self.options, protocol)
-            if self.is_for_handshakes and 'max_active' in self.limits:
-                raise OptionError('it counts exchanges, and this rule is for handshakes of TLS', 'max_active')
         except ConfigError as error:
             raise error.within(self.name) from None
         rule = Rule(self.kind, self.percent, self.given)
@@ -137,6 +145,20 @@ class Rule:
         rule.is_addressed = is_addressed
         rule.ends_at = now() + self.limits['for'] if 'for' in self.limits else None
         return rule
+
+    def _check_stage(self) -> None:
+        """Raise `ConfigError` for a limit that has no meaning before a request."""
+        stage = self.stage
+        if stage is not Stage.EXCHANGE and 'max_active' in self.limits:
+            raise OptionError('it counts exchanges, and this rule is for what comes before them', 'max_active')
+        if self.kind.stage is Stage.EXCHANGE:
+            return
+        for name in (*PATTERNS, 'client_name'):
+            if name in self.limits:
+                raise OptionError('it is for connections, which say nothing', name)
+        is_for_all = stage is Stage.CONNECTION and self.kind.door is not Door.OPEN
+        if is_for_all and (self.percent not in (0, 100) or self.is_limited):
+            raise ConfigError('it is for all clients or none: what answers them is the port, not a program')
 
     def serves(self, host: str | None) -> bool:
         """Return whether it is for clients at *host*; None: nobody knows any more where that is."""

@@ -194,6 +194,10 @@ class Legs(NamedTuple):
     client: ClientLeg | None
     backend: BackendLeg | None
 
+    def without_backend(self) -> Legs | None:
+        """Return what is left if nobody speaks with the backend."""
+        return None if self.client is None else Legs(self.client, None)
+
     @classmethod
     def of(cls, settings: TLSSettings) -> Legs | None:
         """Return what *settings* ask for; None: nothing, bytes of TLS pass as any others.

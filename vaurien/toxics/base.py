@@ -55,6 +55,8 @@ class BaseToxic(Configurable):
     capacity: ClassVar[int] = 1
     #: Whether the links that it was on are closed when it is removed.
     closes_when_removed: ClassVar[bool] = False
+    #: Whether it may act on links whose backend cannot be reached.
+    needs_no_backend: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ class Timeout(BaseToxic):
     name = 'timeout'
     options = {'timeout': ('Milliseconds without data until the link is closed; 0: never', Milliseconds, 0)}
     closes_when_removed = True
+    needs_no_backend = True
 
     def emit(self, now: float) -> Item | None:
         """Drop data. Return an end that arrived, or the end that the timeout brings."""

@@ -16,6 +16,7 @@ from tests.cli.asking import done, failed
 from tests.commands import MEMORY, Command, call, run, run_within
 from tests.peers import Peer, RawBackend, pour
 from tests.servers import HOST, TIMEOUT, free_port
+from vaurien.behaviors import Behavior
 from vaurien.cli import ctl
 from vaurien.cli.ctl.behaviors import show_names
 from vaurien.cli.ctl.faults import show_faults
@@ -49,16 +50,7 @@ def armed(host: str) -> dict[str, dict[str, object]]:
 
 
 def test_lists_behaviors(host: str) -> None:
-    assert done('--host', host, 'list-behaviors').split() == [
-        'abort',
-        'blackout',
-        'certificate',
-        'delay',
-        'dummy',
-        'error',
-        'hang',
-        'transient',
-    ]
+    assert done('--host', host, 'list-behaviors').split() == Behavior.names()
 
 
 def test_sets_and_gets_a_behavior(host: str) -> None:

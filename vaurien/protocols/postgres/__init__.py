@@ -34,10 +34,12 @@ from vaurien.protocols.postgres.upgrade import PostgresUpgrade
 
 _ADMIN_SHUTDOWN = '57P01'
 _FINDERS: dict[str, type[Finder]] = {'rows': Rows, 'messages': Messages}
+#: What a server says that has as many clients as it takes.
+_TOO_MANY = '53300', 'sorry, too many clients already'
 
 
 class Postgres(QuickPostgres):
-    """PostgreSQL. An error is an ErrorResponse, 57P01 by default; the connection stays open unless that is fatal."""
+    """PostgreSQL. An error is an ErrorResponse, 57P01 or 53300 by default; only a fatal one ends the connection."""
 
     name = 'postgres'
     names_clients = True
@@ -72,9 +74,15 @@ class Postgres(QuickPostgres):
         return text.find_asked(request, self._statements)
 
     def error(self, sqlstate: str = _ADMIN_SHUTDOWN, message: str = INJECTED) -> ErrorReply:
-        """Return an ErrorResponse of *sqlstate*, and the ReadyForQuery that follows it unless the session ends."""
+        """Return an ErrorResponse of *sqlstate*, and the ReadyForQuery that follows it unless the session ends.
+
+        To a start-up, the usual answer is that of a server with too many clients.
+        """
         if sqlstate == _ADMIN_SHUTDOWN and text.asks_for_encryption(self.request):
             return ErrorReply(DENIED)
+        if sqlstate == _ADMIN_SHUTDOWN and text.begins_session(self.request):
+            usual_state, usual_message = _TOO_MANY
+            sqlstate, message = usual_state, usual_message if message == INJECTED else message
         fatal = text.is_fatal(self.request, sqlstate)
         response = text.make_error(sqlstate, message, fatal=fatal)
         if fatal:

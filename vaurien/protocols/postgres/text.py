@@ -143,6 +143,11 @@ def asks_for_encryption(request: bytes) -> bool:
     return len(request) == 8 and unpack_number(request, 4)[0] in (SSL, GSSENC)
 
 
+def begins_session(request: bytes) -> bool:
+    """Return whether *request* is a StartupMessage."""
+    return request[:1] == b'\0' and unpack_number(request, 4)[0] not in _PACKETS
+
+
 def is_fatal(request: bytes, sqlstate: str) -> bool:
     """Return whether a server ends the session with an error of that *sqlstate*.
 
