@@ -101,14 +101,24 @@ class Client:
         return cast('list[dict[str, Any]]', self.inspect()['toxics'])
 
     def add_toxic(
-        self, type_: str, *, stream: str = 'downstream', toxicity: float = 1.0, name: str = '', **attributes: Any
+        self,
+        type_: str,
+        *,
+        stream: str = 'downstream',
+        toxicity: float = 1.0,
+        name: str = '',
+        client: str | None = None,
+        **attributes: Any,
     ) -> dict[str, Any]:
         """Add a toxic to a stream, behind the others: ``add_toxic('latency', latency=200)``. Return it as it is now.
 
-        *toxicity* is the probability that a link gets it. Without a *name* it is called ``latency_downstream``.
+        *stream* is ``upstream``, ``downstream`` or ``both``. *toxicity* is the probability that a link gets it, if it
+        is one of that *client*: an address or a network. Without a *name* it is called ``latency_downstream``.
         """
         checked = _check_attributes(type_, attributes)
         body = {'type': type_, 'name': name, 'stream': stream, 'toxicity': toxicity, 'attributes': checked}
+        if client is not None:
+            body['client'] = client
         return self._call('POST', f'{self._path}/toxics', body)
 
     def update_toxic(self, name: str, *, toxicity: float | None = None, **attributes: Any) -> dict[str, Any]:
@@ -123,11 +133,18 @@ class Client:
 
     @contextmanager
     def toxic(
-        self, type_: str, *, stream: str = 'downstream', toxicity: float = 1.0, name: str = '', **attributes: Any
+        self,
+        type_: str,
+        *,
+        stream: str = 'downstream',
+        toxicity: float = 1.0,
+        name: str = '',
+        client: str | None = None,
+        **attributes: Any,
     ) -> Iterator[None]:
         """Add a toxic as `add_toxic` does for the length of a block; then remove it if it is still there."""
         proxy = self.proxy(self._find_name())
-        added = proxy.add_toxic(type_, stream=stream, toxicity=toxicity, name=name, **attributes)
+        added = proxy.add_toxic(type_, stream=stream, toxicity=toxicity, name=name, client=client, **attributes)
         try:
             yield
         finally:

@@ -202,15 +202,23 @@ class Proxy:
         return self._thread.call(lambda server: [rule.status() for rule in server.toxics])
 
     def add_toxic(
-        self, type_: str, *, stream: str = 'downstream', toxicity: float = 1.0, name: str = '', **attributes: Any
+        self,
+        type_: str,
+        *,
+        stream: str = 'downstream',
+        toxicity: float = 1.0,
+        name: str = '',
+        client: str | None = None,
+        **attributes: Any,
     ) -> ToxicStatus:
         """Add a toxic to a stream, behind the others: ``add_toxic('latency', latency=200)``. Return it as it is now.
 
-        *toxicity* is the probability that a link gets it. Without a *name* it is called ``latency_downstream``. Raise
+        *stream* is ``upstream``, ``downstream`` or ``both``. *toxicity* is the probability that a link gets it, if it
+        is one of that *client*: an address or a network. Without a *name* it is called ``latency_downstream``. Raise
         `ConfigError`.
         """
         with reading_files():
-            rule = make_toxic(type_, attributes, name=name, stream=stream, toxicity=toxicity)
+            rule = make_toxic(type_, attributes, name=name, stream=stream, toxicity=toxicity, client=client)
         self._thread.call(lambda server: server.toxics.add(rule))
         return rule.status()
 
@@ -234,10 +242,17 @@ class Proxy:
 
     @contextmanager
     def toxic(
-        self, type_: str, *, stream: str = 'downstream', toxicity: float = 1.0, name: str = '', **attributes: Any
+        self,
+        type_: str,
+        *,
+        stream: str = 'downstream',
+        toxicity: float = 1.0,
+        name: str = '',
+        client: str | None = None,
+        **attributes: Any,
     ) -> Iterator[Proxy]:
         """Add a toxic as `add_toxic` does for the length of a block; then remove it if it is still there."""
-        added = self.add_toxic(type_, stream=stream, toxicity=toxicity, name=name, **attributes)
+        added = self.add_toxic(type_, stream=stream, toxicity=toxicity, name=name, client=client, **attributes)
         try:
             yield self
         finally:

@@ -243,8 +243,8 @@ def test_classic_flags_and_keys_are_told_together(tmp_path: Path) -> None:
         ('--toxic latency(latency=soon)', "--toxic: latency: expected a duration such as 200ms or 2s, got 'soon'"),
         ('--toxic latency(', "--toxic: expected option=value in '('"),
         ('--toxic noop(name=a/b)', "--toxic: name: 'a/b' does not fit into a URL"),
-        ('--toxic noop@side', "--toxic: stream: expected upstream or downstream, got 'side'"),
-        ('--toxic noop@', "--toxic: unexpected '@' in 'noop@': expected @upstream or @downstream"),
+        ('--toxic noop@side', "--toxic: stream: expected upstream, downstream or both, got 'side'"),
+        ('--toxic noop@', "--toxic: unexpected '@' in 'noop@': expected @upstream, @downstream or @both"),
         ('--toxic noop,noop', "--toxic: there are two toxics named 'noop_downstream': give one of them another name"),
         (
             '--api-host toxiproxy:8474',

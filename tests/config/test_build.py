@@ -62,6 +62,7 @@ tls_min = 1.2
 tls_max = 1.3
 tls_keylog = keys.log
 tls_ca_file = authority.pem
+addressed = yes
 http = yes
 http_host = 0.0.0.0
 http-port = 8081
@@ -105,6 +106,7 @@ tls_min = "1.2"
 tls_max = "1.3"
 tls_keylog = "keys.log"
 tls_ca_file = "authority.pem"
+addressed = true
 http = true
 http_host = '0.0.0.0'
 http-port = 8081
@@ -148,6 +150,7 @@ vaurien:
   tls_max: "1.3"
   tls_keylog: "keys.log"
   tls_ca_file: "authority.pem"
+  addressed: true
   http: yes
   http_host: 0.0.0.0
   http-port: 8081
@@ -231,6 +234,7 @@ def test_every_setting_in_every_format(tmp_path: Path, suffix: str) -> None:
         tls_max='1.3',
         tls_keylog='keys.log',
         tls_ca_file='authority.pem',
+        addressed=True,
         http=True,
         http_host='0.0.0.0',
         http_port=8081,
@@ -283,7 +287,11 @@ def test_options_of_a_behavior_that_is_not_armed_are_kept(tmp_path: Path) -> Non
         ('[behavior:delay]\nsleep = soon\n', '2: behavior.delay.sleep', 'expected a duration such as '),
         ('[protocol:http]\noverwrite = 1\n', '2: protocol.http.overwrite', 'http has no such option'),
         ('[vaurien]\ntoxics = latncy\n', '2: vaurien.toxics', "unknown toxic 'latncy', did you mean 'latency'?"),
-        ('[vaurien]\ntoxics = noop@side\n', '2: vaurien.toxics', "stream: expected upstream or downstream, got 'side'"),
+        (
+            '[vaurien]\ntoxics = noop@side\n',
+            '2: vaurien.toxics',
+            "stream: expected upstream, downstream or both, got 'side'",
+        ),
         (
             '[vaurien]\ntoxics = latency(latency=soon)\n',
             '2: vaurien.toxics',

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from vaurien.address import Address
 from vaurien.clock import Alarm
 from vaurien.engine.chain import Chain
 from vaurien.engine.toxicity import Toxics
@@ -67,8 +68,9 @@ class Unpaused(Turns):
 class FakeLink:
     """A link; *connected* says whether it has a backend."""
 
-    def __init__(self, number: int, *, connected: bool = True) -> None:
+    def __init__(self, number: int, *, connected: bool = True, host: str = '127.0.0.1') -> None:
         self.number = number
+        self.client_address = Address(host, 1)
         self.connected = connected
         self.up, self.down = FakeStream(), FakeStream()
 
@@ -82,18 +84,24 @@ class Played:
         self.total = 0
         self.toxics = Toxics(self.links, seed, lambda: self.total, self.counters, Unpaused(None))
 
-    def open(self, *, connected: bool = True) -> FakeLink:
+    def open(self, *, connected: bool = True, host: str = '127.0.0.1') -> FakeLink:
         self.total += 1
-        self.links[self.total] = link = FakeLink(self.total, connected=connected)
+        self.links[self.total] = link = FakeLink(self.total, connected=connected, host=host)
         if connected:
             self.toxics.equip(link)  # type: ignore[arg-type]  # played
         return link
 
 
 def toxic(
-    kind: str, stream: str = 'downstream', *, toxicity: float = 1.0, name: str = '', **attributes: Any
+    kind: str,
+    stream: str = 'downstream',
+    *,
+    toxicity: float = 1.0,
+    name: str = '',
+    client: str | None = None,
+    **attributes: Any,
 ) -> ToxicRule:
-    return make_toxic(kind, attributes, name=name, stream=stream, toxicity=toxicity)
+    return make_toxic(kind, attributes, name=name, stream=stream, toxicity=toxicity, client=client)
 
 
 def stage_of(stream: FakeStream) -> BaseToxic:
@@ -187,6 +195,73 @@ class TestStages:
         for _ in range(2):
             played.open().down.enchain().send(b'ab')
         assert played.counters.histograms['toxic', 'twice'].hits == 2
+
+
+class TestBoth:
+    """A toxic on both streams of a link."""
+
+    @pytest.mark.parametrize('before', [True, False], ids=['open', 'opens'])
+    def test_it_is_on_each(self, before: bool) -> None:
+        played = Played()
+        link = played.open() if before else None
+        played.toxics.add(toxic('latency', 'both', latency=7))
+        link = link or played.open()
+        assert [link.up.stages, link.down.stages] == [['latency_both'], ['latency_both']]
+        assert [one.name for one in played.toxics] == ['latency_both']
+        played.toxics.update(played.toxics.get('latency_both').change({'latency': 8}))
+        assert [stage_of(stream).option('latency') for stream in (link.up, link.down)] == [8, 8]
+        played.toxics.remove('latency_both')
+        assert [link.up.stages, link.down.stages] == [[], []]
+
+    def test_it_is_listed_between_those_of_one(self) -> None:
+        played = Played()
+        for stream in ('downstream', 'both', 'upstream'):
+            played.toxics.add(toxic('noop', stream))
+        assert [one.name for one in played.toxics] == ['noop_upstream', 'noop_both', 'noop_downstream']
+
+    def test_it_applies_to_both_or_to_none(self) -> None:
+        played = Played()
+        played.toxics.add(toxic('latency', 'both', toxicity=0.5))
+        links = [played.open() for _ in range(100)]
+
+        def applied() -> list[tuple[bool, bool]]:
+            return [(stage_of(link.up).applied, stage_of(link.down).applied) for link in links]
+
+        first = applied()
+        assert all(up == down for up, down in first)
+        assert 25 < sum(up for up, _ in first) < 75
+        played.toxics.update(played.toxics.get('latency_both').change({}, 0.4))
+        assert all(up == down for up, down in applied())
+        for link in links:
+            stage_of(link.up).draw(0.0)
+        assert all(up == down for up, down in applied())
+
+    def test_the_streams_have_chance_of_their_own(self) -> None:
+        played = Played()
+        played.toxics.add(toxic('latency', 'both'))
+        link = played.open()
+        assert stage_of(link.up).random.random() != stage_of(link.down).random.random()
+
+
+class TestClient:
+    """A toxic for some clients."""
+
+    def test_links_of_others_do_not_have_it(self) -> None:
+        played = Played()
+        hosts = ['10.0.0.1', '127.0.0.1', '::ffff:10.9.9.9']
+        links = [played.open(host=host) for host in hosts]
+        played.toxics.add(toxic('noop', client='10.0.0.0/8'))
+        links += [played.open(host=host) for host in hosts]
+        assert [link.down.stages for link in links] == [['noop_downstream'], [], ['noop_downstream']] * 2
+        played.toxics.update(played.toxics.get('noop_downstream').change({}, 0.5))
+        assert [link.down.stages for link in links] == [['noop_downstream'], [], ['noop_downstream']] * 2
+
+    def test_one_for_other_clients_takes_its_place(self) -> None:
+        played = Played()
+        links = [played.open(host=host) for host in ('10.0.0.1', '127.0.0.1')]
+        for client in ('10.0.0.0/8', '127.0.0.1'):
+            played.toxics.put(toxic('noop', client=client))
+        assert [link.down.stages for link in links] == [[], ['noop_downstream']]
 
 
 class TestChanges:

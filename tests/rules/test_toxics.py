@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from vaurien.errors import ConfigError, OptionError, PluginError
+from vaurien.rules.limits import Network
 from vaurien.rules.toxics import ToxicRule, format_toxic, make_toxic, parse_toxics, read_toxics
 from vaurien.toxics import Toxic
 
@@ -15,9 +16,16 @@ SLOW = {'latency': 200, 'jitter': 50, 'distribution': None}
 
 
 def rule(
-    type_: str, name: str, attributes: dict[str, Any], stream: str = 'downstream', share: float = 1.0
+    type_: str,
+    name: str,
+    attributes: dict[str, Any],
+    stream: str = 'downstream',
+    share: float = 1.0,
+    client: str | None = None,
 ) -> ToxicRule:
-    return ToxicRule(kind=Toxic.get(type_), name=name, stream=stream, toxicity=share, attributes=attributes)
+    network = None if client is None else Network.parse(client)
+    kind = Toxic.get(type_)
+    return ToxicRule(kind=kind, name=name, stream=stream, toxicity=share, attributes=attributes, client=network)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +48,9 @@ def rule(
             [rule('slicer', 'slicer_downstream', {'average_size': 1, 'size_variation': 0, 'delay': 0})],
         ),
         ('noop(toxicity=7)', [rule('noop', 'noop_downstream', {}, share=7.0)]),
+        ('noop@both', [rule('noop', 'noop_both', {}, 'both')]),
+        ('noop(client=10.0.0.0/8)', [rule('noop', 'noop_downstream', {}, client='10.0.0.0/8')]),
+        ("noop(client='::1')@Both", [rule('noop', 'noop_Both', {}, 'Both', client='::1')]),
     ],
 )
 def test_texts(text: str, rules: list[ToxicRule]) -> None:
@@ -85,9 +96,9 @@ def test_lists() -> None:
         ('latency(', "expected option=value in '('"),
         ('latency(latency=1', "no closing parenthesis or quote in '(latency=1'"),
         ('latency(latency=1,latency=2)', "'latency' is given twice in '(latency=1,latency=2)'"),
-        ('noop@', "unexpected '@' in 'noop@': expected @upstream or @downstream"),
-        ('noop noop', "unexpected 'noop' in 'noop noop': expected @upstream or @downstream"),
-        ('noop@sideways', "stream: expected upstream or downstream, got 'sideways'"),
+        ('noop@', "unexpected '@' in 'noop@': expected @upstream, @downstream or @both"),
+        ('noop noop', "unexpected 'noop' in 'noop noop': expected @upstream, @downstream or @both"),
+        ('noop@sideways', "stream: expected upstream, downstream or both, got 'sideways'"),
         ('latncy', "unknown toxic 'latncy', did you mean 'latency'?"),
         ('latency(ltency=1)', "ltency: latency has no such option, did you mean 'latency'?"),
         ('latency(latency=1.5)', "latency: expected a duration such as 200ms or 2s, got '1.5'"),
@@ -99,7 +110,7 @@ def test_lists() -> None:
         ([{'type': 'noop', 'toxicity': '1'}], "toxics[0].toxicity: expected float, got '1'"),
         ([{'type': 'latency', 'latency': '1'}], "toxics[0].latency: expected a duration such as 200ms or 2s, got '1'"),
         ([{'type': 'latency', 'attributes': 1}], 'toxics[0]: expected object, got 1'),
-        ([{'type': 'noop', 'stream': ''}], "toxics[0].stream: expected upstream or downstream, got ''"),
+        ([{'type': 'noop', 'stream': ''}], "toxics[0].stream: expected upstream, downstream or both, got ''"),
         (['noop', {'type': 'noop'}], "there are two toxics named 'noop_downstream': give one of them another name"),
     ],
 )

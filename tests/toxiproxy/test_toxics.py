@@ -280,3 +280,17 @@ def test_a_slicer_needs_a_size(toxiproxy: Toxiproxy, redis: str, attributes: dic
     change = {'attributes': {'average_size': got}}
     assert toxiproxy.refused('PATCH', f'{redis}/slicer_downstream', 400, change) == text
     assert [toxic['attributes']['average_size'] for toxic in toxiproxy.done('GET', redis)] == [1]
+
+
+def test_what_vaurien_adds(toxiproxy: Toxiproxy, redis: str) -> None:
+    """Both streams, and the clients that it is for. Whoever asks for neither sees nothing of it."""
+    body = {'type': 'latency', 'stream': 'both', 'client': '10.0.0.0/8', 'attributes': {'latency': 5}}
+    added = toxiproxy('POST', redis, json=body).json()
+    shown = {'name': 'latency_both', 'type': 'latency', 'stream': 'both', 'toxicity': 1, 'client': '10.0.0.0/8'}
+    assert added == {**shown, 'attributes': {'latency': 5, 'jitter': 0}}
+    assert toxiproxy('GET', f'{redis}/latency_both').json() == added
+    changed = toxiproxy('POST', f'{redis}/latency_both', json={**added, 'attributes': {'latency': 6}}).json()
+    assert changed == {**added, 'attributes': {'latency': 6, 'jitter': 0}}
+    answer = toxiproxy('POST', redis, json={**body, 'name': 'other', 'client': '10.0.0.0/33'})
+    assert answer.status_code == 400
+    assert answer.json()['error'].startswith('bad request body: client: expected an address or a network')

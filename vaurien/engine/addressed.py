@@ -119,4 +119,4 @@ def _check(rule: Rule) -> None:
         if name in rule.limits:
             raise OptionError('a request cannot ask for that', f'{rule.name}.{name}')
     if rule.stage is not Stage.EXCHANGE:
-        raise OptionError('it is for handshakes of TLS, and for no request', rule.name)
+        raise OptionError('it is for what comes before any request', rule.name)

@@ -553,7 +553,8 @@ class Link:
         if not self.joined:
             return []
         chains = [stream.chain for stream in (self.up, self.down) if stream.chain is not None]
-        return [stage.label for chain in chains for stage in chain.stages if stage.applied]
+        # One that is on both streams has a stage on each.
+        return list(dict.fromkeys(stage.label for chain in chains for stage in chain.stages if stage.applied))
 
     def counts(self) -> Counts:
         """Return the numbers that it has counted until now, or until it was closed."""

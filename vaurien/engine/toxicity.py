@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import monotonic
 
 from vaurien.engine.chain import Chain
@@ -11,10 +11,8 @@ from vaurien.engine.stream import Stream
 from vaurien.engine.turns import Turns
 from vaurien.errors import ToxicNameError
 from vaurien.records.counters import Counters
-from vaurien.rules.toxics import ToxicRule
+from vaurien.rules.toxics import BOTH, DOWNSTREAM, STREAMS, UPSTREAM, ToxicRule
 from vaurien.toxics.base import BaseToxic
-
-UPSTREAM, DOWNSTREAM = 'upstream', 'downstream'
 
 
 class Toxics:
@@ -47,8 +45,8 @@ class Toxics:
         return bool(self._rules)
 
     def __iter__(self) -> Iterator[ToxicRule]:
-        """Return those of the upstream first, each stream's in order of their creation."""
-        for direction in (UPSTREAM, DOWNSTREAM):
+        """Return those of the upstream first, and of the downstream last, each in order of their creation."""
+        for direction in STREAMS:
             yield from (rule for rule in self._rules.values() if rule.direction == direction)
 
     def get(self, name: str) -> ToxicRule:
@@ -76,7 +74,7 @@ class Toxics:
         One that only has other attributes keeps its place, and the bytes in it.
         """
         known = self._rules.get(rule.name)
-        if known is not None and (known.kind, known.stream) != (rule.kind, rule.stream):
+        if known is not None and _find_place(known) != _find_place(rule):
             self.remove(rule.name)
             known = None
         if known is None:
@@ -96,13 +94,14 @@ class Toxics:
 
     def _apply_to(self, link: Link, rule: ToxicRule) -> None:
         found = _find_stages(rule, link)
+        stages = [stage for _, stage in found]
         if not found:
-            self._add_stage(rule, link)
-        for chain, stage in found:
-            if stage.values is not rule.attributes:  # else the link was opened meanwhile
-                now = monotonic()
-                stage.update(rule.attributes, now)
-                stage.set_toxicity(rule.toxicity, now)
+            self._add_stages(rule, link)
+        elif stages[0].values is not rule.attributes:  # else the link was opened meanwhile
+            for stage in stages:
+                stage.update(rule.attributes, monotonic())
+            _draw(stages, rule)
+            for chain, _ in found:
                 chain.advance()
 
     def remove(self, name: str) -> None:
@@ -127,31 +126,59 @@ class Toxics:
     def equip(self, link: Link) -> None:
         """Put the toxics on the streams of a link that opens."""
         for rule in self._rules.values():
-            self._add_stage(rule, link)
+            self._add_stages(rule, link)
 
-    def _add_stage(self, rule: ToxicRule, link: Link) -> None:
-        now = monotonic()
-        stage = rule.kind(
-            rule.attributes,
-            name=rule.name,
-            seed=f'{self._seed}/{link.number}/{rule.name}',
-            now=now,
-            fresh=link.number > self._born[rule.name],
-            histogram=self._counters.find_toxic(rule.name),
-        )
-        stage.set_toxicity(rule.toxicity, now)
-        _find_stream(rule, link).enchain().append(stage)
+    def _add_stages(self, rule: ToxicRule, link: Link) -> None:
+        """Put a toxic on its streams of a link, if it is for the client of that link."""
+        client = None if rule.client is None else link.client_address  # to ask the kernel takes time
+        if not rule.serves(None if client is None else client.host):
+            return
+        streams = _find_streams(rule, link)
+        stages = [
+            rule.kind(
+                rule.attributes,
+                name=rule.name,
+                seed='/'.join([str(self._seed), str(link.number), rule.name, *['downstream'] * number]),
+                now=monotonic(),
+                fresh=link.number > self._born[rule.name],
+                histogram=self._counters.find_toxic(rule.name),
+            )
+            for number in range(len(streams))
+        ]
+        _draw(stages, rule)
+        for stream, stage in zip(streams, stages, strict=True):
+            stream.enchain().append(stage)
 
     def _connected(self) -> list[Link]:
         return [link for link in self._links.values() if link.connected]
 
 
+def _draw(stages: Sequence[BaseToxic], rule: ToxicRule) -> None:
+    """Decide by its toxicity whether a toxic applies to a link, on all of its streams or on none."""
+    now, first = monotonic(), stages[0]
+    first.set_toxicity(rule.toxicity, now)
+    if len(stages) > 1:
+        applied = float(first.applied)
+        for stage in stages:  # whatever makes one of them draw again, it stays so
+            stage.set_toxicity(applied, now)
+
+
 def _find_stages(rule: ToxicRule, link: Link) -> list[tuple[Chain, BaseToxic]]:
-    """Return the stages of a toxic on a link that has not been removed: one at most, and the chain that it is in."""
-    chain = _find_stream(rule, link).chain
-    stages = [] if chain is None else chain.stages
-    return [(chain, stage) for stage in stages if stage.label == rule.name and not stage.retired and chain is not None]
+    """Return the stages of a toxic on a link that has not been removed, and the chain that each is in.
+
+    There is one at most for each of its streams.
+    """
+    chains = [stream.chain for stream in _find_streams(rule, link) if stream.chain is not None]
+    return [
+        (chain, stage) for chain in chains for stage in chain.stages if stage.label == rule.name and not stage.retired
+    ]
 
 
-def _find_stream(rule: ToxicRule, link: Link) -> Stream:
-    return link.up if rule.direction == UPSTREAM else link.down
+def _find_streams(rule: ToxicRule, link: Link) -> list[Stream]:
+    up = [link.up] if rule.direction in (UPSTREAM, BOTH) else []
+    return [*up, link.down] if rule.direction in (DOWNSTREAM, BOTH) else up
+
+
+def _find_place(rule: ToxicRule) -> tuple[object, ...]:
+    """Return what of a toxic does not change while it is there."""
+    return rule.kind, rule.stream, rule.client

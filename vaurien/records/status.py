@@ -20,16 +20,21 @@ class RuleStatus(TypedDict):
     hits: int
 
 
-class ToxicStatus(TypedDict):
-    """A toxic on a stream of a proxy. Attributes that are not set are left out."""
-
+class _ToxicStatus(TypedDict):
     attributes: dict[str, Any]
     name: str
     type: str
-    #: ``upstream`` or ``downstream``, in the upper and lower case in which it was given.
+    #: ``upstream``, ``downstream`` or ``both``, in the upper and lower case in which it was given.
     stream: str
     #: The probability that it applies to a link.
     toxicity: float
+
+
+class ToxicStatus(_ToxicStatus, total=False):
+    """A toxic on a stream of a proxy, or on both. What is not set is left out, of the attributes, too."""
+
+    #: The address or network of the clients whose links it applies to.
+    client: str
 
 
 class BytesStatus(TypedDict):

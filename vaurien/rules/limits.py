@@ -38,8 +38,20 @@ class Rhythm(Parsed):
         return self._fails[(number - 1) % len(self._fails)]
 
 
+_OCTET = '(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])'
+
+
 class Network(Parsed):
     """The clients of an address, or of a network: ``10.1.2.3``, ``10.0.0.0/8``, ``2001:db8::/32``."""
+
+    # A pattern cannot tell which addresses are those of networks: the other form has all the others.
+    schema = {
+        'anyOf': [
+            {'type': 'string', 'pattern': rf'^({_OCTET}\.){{3}}{_OCTET}(/32)?$'},
+            {'type': 'string', 'format': 'ipv6'},
+        ],
+        'examples': ['10.0.0.0/8', '2001:db8::/32'],
+    }
 
     def __init__(self, text: str, addresses: IPv4Network | IPv6Network) -> None:
         super().__init__(text)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from vaurien.control.json_schema import Schema, Schemas, describe_fields
 from vaurien.protocols import Protocol
+from vaurien.rules.limits import Network
 from vaurien.rules.toxics import STREAMS
 from vaurien.settings import AUTO
 from vaurien.toxics import Toxic
@@ -67,6 +68,7 @@ def describe_toxic(schemas: Schemas) -> Schema:
     own_name = {'anyOf': [_NAME, {'const': ''}], 'default': ''}
     toxicity = {**_TOXICITY, 'default': 1}
     fields = {**describe_fields(ToxicFields), 'name': own_name, 'stream': stream, 'toxicity': toxicity}
+    fields['client'] = dict(Network.schema)
     kinds = []
     for name, toxic in Toxic.usable().items():
         own = {'type': {'const': name}, 'attributes': _describe_attributes(schemas, toxic)}

@@ -9,7 +9,8 @@ import msgspec
 
 from vaurien.clock import go_on
 from vaurien.errors import ConfigError, OptionError, ToxiproxyError
-from vaurien.rules.toxics import STREAMS, ToxicRule
+from vaurien.rules.limits import Network
+from vaurien.rules.toxics import STREAMS, ToxicRule, read_client
 from vaurien.toxics import Toxic
 from vaurien.toxics.base import BaseToxic
 from vaurien.toxiproxy import gojson
@@ -33,6 +34,8 @@ class ToxicFields(ToxicChange, kw_only=True):
     name: str = ''
     type: str = ''
     stream: str | None = None
+    #: The address or network of the clients that it is for. Toxiproxy has no such field.
+    client: str | None = None
 
 
 def make_rule(fields: ToxicFields, taken: Collection[str] = ()) -> ToxicRule:
@@ -56,7 +59,15 @@ def make_rule(fields: ToxicFields, taken: Collection[str] = ()) -> ToxicRule:
         stream=stream,
         toxicity=read_toxicity(fields, 1.0),
         attributes=read_attributes(kind, kind.resolve({}), fields.attributes),
+        client=_read_client(fields.client),
     )
+
+
+def _read_client(value: str | None) -> Network | None:
+    try:
+        return read_client(value)
+    except ConfigError as error:
+        raise ToxiproxyError(400, f'bad request body: {error}') from None
 
 
 def read_rules(given: Any, where: str = '', pause: Callable[[], object] = go_on) -> tuple[ToxicRule, ...]:

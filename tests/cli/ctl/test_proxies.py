@@ -187,7 +187,7 @@ class TestToxics:
             (['add', 'redis', 'latency', '--latnecy', '5'], "no such option, did you mean 'latency'?"),
             (['add', 'redis', 'latency(latency=soon)'], "latency: expected a duration such as 200ms or 2s, got 'soon'"),
             (['add', 'redis', 'latency(latency=1'], 'no closing parenthesis'),
-            (['add', 'redis', 'latency@sideways'], "stream: expected upstream or downstream, got 'sideways'"),
+            (['add', 'redis', 'latency@sideways'], "stream: expected upstream, downstream or both, got 'sideways'"),
             (['add', 'redis', 'latency@upstream', '--stream', 'upstream'], '--stream is given, too'),
             (['add', 'redis', 'latency,noop'], 'several toxics'),
             (['add', 'redis', 'noop', '--name', 'there'], 'toxic already exists'),

@@ -42,7 +42,12 @@ def add(client: Client, arguments: Namespace) -> dict[str, Any]:
     if more:
         raise OptionError(f'{arguments.toxic!r} has several toxics: add them one by one')
     return client.proxy(arguments.owner).add_toxic(
-        rule.type, stream=rule.stream, toxicity=rule.toxicity, name=rule.name, **rule.attributes
+        rule.type,
+        stream=rule.stream,
+        toxicity=rule.toxicity,
+        name=rule.name,
+        client=None if rule.client is None else str(rule.client),
+        **rule.attributes,
     )
 
 
@@ -90,7 +95,7 @@ COMMANDS = (
         arguments=(
             PROXY,
             argument('toxic', metavar='TOXIC', help='the type of the toxic, with or without attributes and a stream'),
-            argument('--stream', metavar='upstream|downstream', help='the stream (default downstream)'),
+            argument('--stream', metavar='upstream|downstream|both', help='the stream (default downstream)'),
             argument('--name', metavar='NAME', help='the name of the toxic (default TYPE_STREAM)'),
             TOXICITY,
         ),
