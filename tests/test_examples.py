@@ -7,18 +7,21 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from time import monotonic
 
+import gevent.socket
 import pytest
 
-from tests.commands import PYTEST, SCRIPTS, StartCommand
-from tests.peers import Peer, RawBackend
+from tests.commands import PYTEST, SCRIPTS, StartCommand, run
+from tests.peers import Peer, RawBackend, echo
+from tests.schedule.stage import Stage, make, play
 from tests.servers import TIMEOUT, Server, free_port
 from vaurien.address import Address
 from vaurien.cli.flags import parse
+from vaurien.config.schedules import load_schedule
 from vaurien.rules.behaviors import make_rules
 from vaurien.settings import Settings
 
@@ -37,6 +40,8 @@ RUN_BY = {
     'test_connections.py': 'test_connections',
     'unittest_client.py': 'test_unittest_client',
     'conntest.sh': 'test_conntest',
+    'failover.toml': 'test_failover',
+    'friday.toml': 'test_friday',
 }
 
 
@@ -168,3 +173,90 @@ def test_conntest(tmp_path: Path) -> None:
     assert all(error.endswith('; server run not found') for error in errors)
     assert done.stdout.count(f'errors    {len(errors)} (') == 2
     assert (tmp_path / 'roundtrip.png').exists()
+
+
+def list_changes(name: str) -> list[tuple[float, str]]:
+    """Return what a dry run of a schedule prints: the seconds of each change, and the change."""
+    done = run('vaurien', '--schedule', str(EXAMPLES / name), '--dry-run')
+    assert (done.returncode, done.stderr) == (0, '')
+    return [(float(line[:10]), line[12:].removeprefix('vaurien: ')) for line in done.stdout.splitlines()]
+
+
+def play_schedule(name: str, scene: Callable[[Stage], None]) -> None:
+    """Play a scene on a stage where a schedule has begun, in front of an echo server. Its time is the test's."""
+
+    def begin(stage: Stage) -> None:
+        stage.scheduler.start(load_schedule(str(EXAMPLES / name)))
+        stage.settle()
+        scene(stage)
+        assert stage.scheduler.status()['status'] == 'ended'
+        assert (stage.armed, stage.toxics, stage.proxy.enabled) == ('dummy', [], True)
+        assert echoes(stage)
+
+    backend = RawBackend().serve(echo)
+    play(begin, make('p', backend=Address.parse(backend.address)))
+    backend.close()
+
+
+def echoes(stage: Stage) -> bool:
+    """Return whether a client gets back what it sends."""
+    try:
+        with closing(gevent.socket.create_connection(stage.proxy.address, TIMEOUT)) as client:
+            client.sendall(b'x')
+            return bool(client.recv(1) == b'x')
+    except ConnectionError:
+        return False
+
+
+def test_failover() -> None:
+    changes = list_changes('failover.toml')
+    assert [change for change in changes if not change[1].startswith('toxic latency(')] == [
+        (0.0, 'behavior 10:hang'),
+        (15.0, 'behavior as before'),
+        (15.0, 'enabled false'),
+        *(
+            (up + wait, f'enabled {text}')
+            for up in (41.0, 46.0, 51.0)
+            for wait, text in ((0, 'as before'), (4, 'false'))
+        ),
+        (56.0, 'enabled as before'),
+        (90.0, 'toxic latency_downstream as before'),
+    ]
+
+    def scene(stage: Stage) -> None:
+        stage.pass_time(12.5)
+        seen = []
+        for _ in range(16):
+            is_calm = stage.armed == 'dummy' and not stage.toxics
+            seen.append(echoes(stage) if is_calm else f'{stage.armed}, {len(stage.toxics)} toxic')
+            stage.pass_time(5)
+        assert seen == ['10:hang, 0 toxic', *[False] * 5, *[True] * 4, *['dummy, 1 toxic'] * 6]
+
+    play_schedule('failover.toml', scene)
+
+
+def test_friday() -> None:
+    changes = list_changes('friday.toml')
+    hour = 3600.0
+    assert changes[0] == (0.0, 'toxic latency(jitter=5)@downstream')
+    assert changes[-1] == (5 * hour, 'toxic latency_downstream as before')
+    assert (3 * hour, 'toxic latency(latency=800, jitter=100)@downstream') in changes
+    assert (4 * hour, 'toxic bandwidth_downstream as before') in changes
+    jobs = [seconds for seconds, text in changes if text.startswith('behavior 5:error')]
+    assert [round((second - 1.5 * hour) // 1200) for second in jobs] == list(range(11))
+    assert changes == list_changes('friday.toml')
+
+    def scene(stage: Stage) -> None:
+        seen = []
+        for _ in range(5):
+            stage.pass_time(hour - 60)
+            seen.append((round(find(stage, 'latency', 'latency'), -2), find(stage, 'bandwidth', 'rate')))
+            stage.pass_time(60)
+        assert seen == [(300, 0), (500, 6832), (800, 3467), (800, 200), (800, 0)]
+
+    play_schedule('friday.toml', scene)
+
+
+def find(stage: Stage, toxic: str, attribute: str) -> int:
+    """Return an attribute of a toxic on the downstream, 0 without the toxic."""
+    return next((values[attribute] for name, values in stage.toxics if name == f'{toxic}_downstream'), 0)

@@ -21,6 +21,7 @@ from vaurien.web.ask import Answer, ask
 from vaurien.web.segment import quote_name
 
 if TYPE_CHECKING:
+    from vaurien.config.schedules import Plan
     from vaurien.rules.behaviors import Spec
 
 #: How long one call may take, in seconds.
@@ -263,6 +264,38 @@ class Client:
     def reset(self) -> None:
         """Reset every proxy: remove its toxics, arm the rules of its configuration, and enable it."""
         self._call('POST', '/reset')
+
+    # The schedule of the process
+
+    def set_schedule(self, schedule: Plan) -> None:
+        """Run a schedule from now on: that in a file, by its path, or a mapping as it would be there, or its steps.
+
+        One that still runs is stopped first, and puts back what it has changed.
+        """
+        from vaurien.config.schedules import read_plan  # late: it looks for installed plug-ins
+
+        self._call('PUT', '/schedule', read_plan(schedule))
+
+    def get_schedule(self) -> dict[str, Any]:
+        """Return how far the schedule has come: status, seconds, active steps, next change, marks, counts."""
+        return self._call('GET', '/schedule')
+
+    def stop_schedule(self) -> None:
+        """Stop the schedule, and return when it has put back what it has changed. Without a schedule do nothing."""
+        self._call('DELETE', '/schedule')
+
+    def mark(self, name: str) -> None:
+        """Set a mark: the steps of the schedule that are after it begin."""
+        self._call('POST', '/schedule/mark', {'name': name})
+
+    @contextmanager
+    def schedule(self, schedule: Plan) -> Iterator[None]:
+        """Run a schedule as `set_schedule` does, for the length of a block at most; then stop it."""
+        self.set_schedule(schedule)
+        try:
+            yield
+        finally:
+            self.stop_schedule()
 
     # Requests
 

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, get_type_hints
 
 from vaurien.address import Address, parse_backend
+from vaurien.config.schedules import Plan, open_schedule
 from vaurien.engine.lookup import is_number
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.thread import ProxyThread
@@ -21,7 +22,7 @@ from vaurien.plugins.distribution import reading_files
 from vaurien.plugins.options import convert
 from vaurien.plugins.units import find_unit
 from vaurien.records.faults import Fault
-from vaurien.records.status import LinkStatus, ProxyStatus, ToxicStatus
+from vaurien.records.status import LinkStatus, ProxyStatus, ScheduleStatus, ToxicStatus
 from vaurien.rules.behaviors import (
     Spec,
     check_options,
@@ -32,6 +33,7 @@ from vaurien.rules.behaviors import (
 )
 from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import ToxicRule, make_toxic
+from vaurien.schedule.scheduler import Scheduler
 from vaurien.settings import Settings
 from vaurien.tls.authority import get_authority, write_ca_file
 
@@ -78,6 +80,8 @@ class Proxy:
         )
         self._thread = ProxyThread(self._settings)
         self._temporary_ca_file: str | None = None
+        #: Exists from the first schedule on.
+        self._scheduler: Scheduler | None = None
 
     def start(self) -> Proxy:
         """Listen, and return once clients can connect. Raise `OSError` if the address cannot be listened on."""
@@ -93,6 +97,9 @@ class Proxy:
         is a warning in the log.
         """
         is_here = self._thread.is_running
+        if is_here and self._scheduler is not None:
+            self._thread.call(lambda server: self._find_scheduler(server).abandon())
+            self._scheduler = None
         self._thread.stop()
         if is_here and self._temporary_ca_file is not None:
             Path(self._temporary_ca_file).unlink(missing_ok=True)
@@ -196,6 +203,43 @@ class Proxy:
         finally:
             if self._thread.is_running:
                 self._arm(before)
+
+    @contextmanager
+    def schedule(self, schedule: Plan) -> Iterator[Proxy]:
+        """Run a schedule for the length of a block at most; then stop it, and have it put back what it has changed.
+
+        *schedule* is the path of a file, a mapping as it would be there, or its steps. One that still runs is stopped
+        first. Raise `ConfigError`.
+        """
+        opened = open_schedule(schedule)
+        self._stop_schedule()
+        self._thread.call(lambda server: self._find_scheduler(server).start(opened))
+        try:
+            yield self
+        finally:
+            if self._thread.is_running:
+                self._stop_schedule()
+
+    def get_schedule(self) -> ScheduleStatus:
+        """Return how far the schedule has come, as ``GET /schedule`` does."""
+        return self._thread.call(lambda server: self._find_scheduler(server).status())
+
+    def mark(self, name: str) -> None:
+        """Set a mark: the steps of the schedule that are after it begin.
+
+        Raise `NoScheduleError` if no schedule runs, and `ConfigError` if no step of it is after that mark.
+        """
+        self._thread.call(lambda server: self._find_scheduler(server).mark(name))
+
+    def _find_scheduler(self, server: ProxyServer) -> Scheduler:
+        if self._scheduler is None:
+            self._scheduler = Scheduler({server.name: server}, server.settings.seed)
+        return self._scheduler
+
+    def _stop_schedule(self) -> None:
+        """Return when no schedule runs, and everything is put back."""
+        while self._thread.call(lambda server: self._find_scheduler(server).request_stop()):
+            sleep(PAUSE)
 
     def toxics(self) -> list[ToxicStatus]:
         """Return its toxics, those of the upstream first: type, name, stream, toxicity and attributes of each."""

@@ -81,7 +81,7 @@ def test_the_flag_comes_first(tmp_path: Path) -> None:
         ('x.yaml', f'{YAML}  - {{behavior: delay,\n    at: soon}}\n', ':5: steps[1].at: expected a duration such as '),
         ('x.yaml', f'{YAML}  - {{behavior: delai}}\n', ":4: steps[1].behavior: unknown behavior 'delai', did you mean"),
         ('x.toml', 'steps = [', ':1: Invalid value'),
-        ('x.yaml', '', ': expected object, got None'),
+        ('x.yaml', '', ': expected a schedule, got None'),
         ('x.ini', '[steps]\n', ': a schedule has lists: expected a file named .toml, or .yaml (or .yml)'),
         ('x', TOML, ': expected a file named .ini'),
     ],

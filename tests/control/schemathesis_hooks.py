@@ -23,6 +23,9 @@ PROXY = 'vaurien'
 #: Its backend, which stays the same, and the URL of the control API: variables of the environment.
 BACKEND, API = 'VAURIEN_TEST_BACKEND', 'VAURIEN_TEST_API'
 
+#: Seconds that are longer than all of this takes.
+HOUR = 3600
+
 #: Of proxies that are there to be changed.
 numbers = itertools.count(1)
 #: Their links are there to be cut.
@@ -57,6 +60,9 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any],
     for body in case.body if isinstance(case.body, list) else [case.body]:
         if isinstance(body, dict):
             restrain(body, creates=case.method == 'POST' and case.path in ('/proxies', '/populate'))
+            put_off(body.get('steps'))
+    if case.path == '/schedule/mark' and isinstance(case.body, dict) and isinstance(case.body.get('name'), str):
+        ask('PUT', 'schedule', steps=[{'at': HOUR, 'after': case.body['name'], 'proxy': PROXY, 'behavior': 'delay'}])
     given = case.path_parameters
     if case.method != 'GET' and case.path == '/proxies/{name}' and given.get('name') == PROXY:
         given['name'] = f'spare-{next(numbers)}'  # never one that was deleted before
@@ -89,6 +95,18 @@ def is_tls(key: str, value: Any) -> bool:
         msgspec.convert({field: value}, TLSFields).refuse_files()
         return True
     return False
+
+
+def put_off(steps: Any) -> None:
+    """Let what is scheduled be on the proxy, and happen when all is over."""
+    for step in steps if isinstance(steps, list) else []:
+        if isinstance(step, dict):
+            if isinstance(step.get('at', 0), int | float) and 0 <= step.get('at', 0) < HOUR:
+                step['at'] = HOUR
+            if step.get('enabled') is False:
+                step['enabled'] = True
+            if isinstance(step.get('proxy'), str | None) and step.get('proxy') != '':
+                step['proxy'] = PROXY
 
 
 def open_link() -> int:

@@ -14,6 +14,7 @@ from vaurien.errors import (
     AddressError,
     AmbiguousProxyError,
     ConfigError,
+    NoScheduleError,
     OptionError,
     PluginError,
     UnknownProxyError,
@@ -64,6 +65,7 @@ def test_an_error_of_its_own_is_logged_and_not_shown(
         (OptionError('x'), '400 Bad Request', 'body'),
         (PluginError('x'), '400 Bad Request', 'body'),
         (UnknownProxyError('x'), '404 Not Found', 'path'),
+        (NoScheduleError('x'), '404 Not Found', 'path'),
         (AmbiguousProxyError('x'), '409 Conflict', 'path'),
         (falcon.HTTPBadRequest(), '400 Bad Request', 'method'),
         (falcon.HTTPUnauthorized(), '401 Unauthorized', 'header'),
@@ -83,4 +85,4 @@ def test_every_error_has_its_row(error: Exception, status: str, location: str) -
 
 
 def test_no_row_goes_untested() -> None:
-    assert len(ANSWERS) == 10
+    assert len(ANSWERS) == 11

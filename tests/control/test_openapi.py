@@ -30,6 +30,7 @@ from vaurien.control.app import make_app
 from vaurien.control.openapi import OPERATIONS
 from vaurien.control.routes import make_routes
 from vaurien.engine.proxies import Proxies
+from vaurien.schedule.scheduler import Scheduler
 from vaurien.toxics import Toxic
 from vaurien.web.guard import Guard
 
@@ -88,7 +89,22 @@ def operations(document: Any) -> Iterator[Any]:
 
 
 #: What a summary may begin with.
-VERBS = {'Add', 'Arm', 'Change', 'Close', 'Create', 'Delete', 'Forget', 'Get', 'List', 'Remove', 'Reset'}
+VERBS = {
+    'Add',
+    'Arm',
+    'Change',
+    'Close',
+    'Create',
+    'Delete',
+    'Forget',
+    'Get',
+    'List',
+    'Remove',
+    'Reset',
+    'Run',
+    'Set',
+    'Stop',
+}
 PRONOUNS = {'it', 'its', 'one', 'ones', 'them', 'they', 'these', 'this', 'those', 'what', 'whoever'}
 
 
@@ -98,7 +114,7 @@ class TestDocument:
         assert document['info']['version'] == __version__
 
     def test_it_has_every_path_and_method_that_there_is(self, document: Any) -> None:
-        app = make_app(make_routes(Proxies([])), Guard(HOST, HOST))
+        app = make_app(make_routes(Proxies([]), Scheduler({})), Guard(HOST, HOST))
         served = {
             (re.sub(r':\w+}', '}', route.path), method.method.lower())
             for route in falcon.inspect.inspect_routes(app)
@@ -115,7 +131,7 @@ class TestDocument:
 
     def test_nothing_is_described_that_is_not_there(self) -> None:
         used: set[Any] = set()
-        for route in make_routes(Proxies([])):
+        for route in make_routes(Proxies([]), Scheduler({})):
             responders: Any = map_http_methods(route.resource, suffix=route.suffix).values()
             used.update(responder.__func__ for responder in responders)
         assert set(OPERATIONS) == used
@@ -201,7 +217,7 @@ class TestDocument:
 
         monkeypatch.setattr(Behavior, '_registered', {**Behavior._registered, 'slow': Slow})
         monkeypatch.setattr(Behavior, '_references', {**Behavior._installed(), 'broken': 'no_such:Thing'})
-        routes = make_routes(Proxies([]))
+        routes = make_routes(Proxies([]), Scheduler({}))
         response = falcon.Response()
         cast(Any, routes[-1].resource).on_get(None, response)
         schemas = msgspec.json.decode(response.data or b'')['components']['schemas']

@@ -193,6 +193,18 @@ def test_what_somebody_else_has_changed_is_there_again_after_the_next_step() -> 
     play(scene)
 
 
+def test_a_rule_that_ends_before_its_step() -> None:
+    def scene(stage: Stage) -> None:
+        stage.proxy.arm(make_rules('50:delay'))
+        stage.start({'for': 20, 'behavior': '20:error(for=0.01),10:hang'})
+        while stage.armed != '10:hang':
+            gevent.sleep(0.001)
+        stage.pass_time(20)
+        assert stage.armed == '50:delay'
+
+    play(scene)
+
+
 def test_a_mark() -> None:
     def scene(stage: Stage) -> None:
         stage.start({'at': 5, 'for': 10, 'after': 'deploy', 'behavior': 'error'})
@@ -295,6 +307,7 @@ def test_a_step_that_fails(caplog: pytest.LogCaptureFixture) -> None:
     def scene(stage: Stage) -> None:
         port = stage.proxy.address.port
         stage.start({'for': 10, 'enabled': False}, ERROR)
+        stage.proxy.shut_down()  # as over Toxiproxy's API: the port is free
         with socket.create_server((HOST, port)):
             stage.pass_time(10)
         assert (stage.armed, stage.proxy.enabled) == ('20:error', False)

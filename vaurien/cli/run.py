@@ -92,7 +92,7 @@ def serve(arguments: Arguments) -> int:
         gc.freeze()  # a collection that walks all modules would keep every link waiting
         proxies.start()
         memory = MemoryWatch(gevent.get_hub().loop, proxies.values)
-        control = start_control(proxies, settings) if settings.http else None
+        control = start_control(proxies, scheduler, settings) if settings.http else None
         print_line(announce(proxies, control))
         if settings.schedule is not None:
             scheduler.start(settings.schedule, is_early=True)
@@ -152,12 +152,12 @@ def apply_again(reloader: Reloader, read_again: Callable[[], Settings]) -> None:
         logger.error('not reloaded: %s', error)
 
 
-def start_control(proxies: Proxies, settings: Settings) -> ControlServer:
+def start_control(proxies: Proxies, scheduler: Scheduler, settings: Settings) -> ControlServer:
     """Start the control API of *proxies*; raise `StartError`."""
     from vaurien.control.server import ControlServer
 
     address = Address(settings.http_host, settings.http_port)
-    control = ControlServer(proxies, address, hosts=settings.api_host, token=settings.api_token)
+    control = ControlServer(proxies, address, scheduler, hosts=settings.api_host, token=settings.api_token)
     try:
         control.start()
     except (OSError, UnicodeError) as error:  # UnicodeError: a host name that cannot be encoded

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from vaurien.config.files import read_document
 from vaurien.config.source import Source, place_in
 from vaurien.errors import ConfigError
-from vaurien.plugins.options import convert
+from vaurien.plugins.options import convert, shorten
 from vaurien.schedule.reading import read_schedule
 from vaurien.schedule.schedule import Schedule
 
 if TYPE_CHECKING:  # `vaurienctl` reads settings, and needs no event loop
     from vaurien.schedule.scheduler import Scheduler
+
+#: A schedule as a program has it: the path of a file, what could be in it, or its steps.
+Plan = str | os.PathLike[str] | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 #: The section, and the key of it that names a file.
 SECTION, FILE = 'schedule', 'file'
@@ -20,13 +27,26 @@ SECTION, FILE = 'schedule', 'file'
 
 def load_schedule(path: str) -> Schedule:
     """Return the schedule in a file; raise `ConfigError` with the file and the line as the path, if it is known."""
-    tree, lines, is_text = read_document(path)
-    if is_text:
-        raise ConfigError('a schedule has lists: expected a file named .toml, or .yaml (or .yml)', path)
+    tree, lines = _read_file(path)
     try:
         return read_schedule(tree)
     except ConfigError as error:
         raise type(error)(error.description, place_in(path, lines, error.path)) from None
+
+
+def open_schedule(plan: Plan) -> Schedule:
+    """Return the schedule that *plan* is; raise `ConfigError`."""
+    return load_schedule(os.fspath(plan)) if isinstance(plan, str | os.PathLike) else read_schedule(plan)
+
+
+def read_plan(plan: Plan) -> dict[str, Any]:
+    """Return the body of a request to run *plan*; raise `ConfigError` for a file that cannot have a schedule.
+
+    The process that gets it checks the rest: it may have other plug-ins.
+    """
+    tree = _read_file(os.fspath(plan))[0] if isinstance(plan, str | os.PathLike) else plan
+    body: dict[str, Any] = msgspec.to_builtins({'steps': tree} if isinstance(tree, Sequence) else tree)
+    return body
 
 
 def read_section(source: Source, given: dict[str, Any]) -> Schedule:
@@ -51,6 +71,16 @@ def check_schedule(scheduler: Scheduler, schedule: Schedule, *, is_early: bool) 
         return scheduler.check(schedule, is_early=is_early)
     except ConfigError as error:
         raise error.within('schedule') from None
+
+
+def _read_file(path: str) -> tuple[Any, Mapping[str, int]]:
+    """Return what is in a file, and the lines of it; raise `ConfigError` for what cannot be a schedule."""
+    tree, lines, is_text = read_document(path)
+    if is_text:
+        raise ConfigError('a schedule has lists: expected a file named .toml, or .yaml (or .yml)', path)
+    if not isinstance(tree, list | dict):
+        raise ConfigError(f'expected a schedule, got {shorten(tree)}', path)
+    return tree, lines
 
 
 def _read_path(given: Any) -> str:

@@ -12,6 +12,7 @@ option_list      the options of behaviors, as one of these answers lists them
 error_responses  the table of errors, and the answer to each
 metrics          the responder of /metrics, and every metric of it
 metric_family    what a metric is
+schedule         the responders of /schedule
 authority        the responder of /tls/ca.pem
 openapi          the responder of /openapi.json
 operation        what a responder takes and gives, for that description

@@ -31,6 +31,14 @@ def read_backend(body: Mapping[str, Any]) -> Address:
     return address
 
 
+def read_mark(body: Mapping[str, Any]) -> str:
+    """Return the name in ``{"name": "deploy"}``; raise `ConfigError`."""
+    fields = dict(body)
+    name = _take_text(fields, 'name')
+    _refuse_rest(fields, 'name')
+    return name
+
+
 def read_arming(
     body: Mapping[str, Any],
     configured: Options,

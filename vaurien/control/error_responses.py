@@ -10,7 +10,7 @@ import msgspec
 
 from vaurien.control.answers import ErrorAnswer, Location
 from vaurien.control.api import ROUTES
-from vaurien.errors import AmbiguousProxyError, ConfigError, UnknownProxyError
+from vaurien.errors import AmbiguousProxyError, ConfigError, NoScheduleError, UnknownProxyError
 from vaurien.toxiproxy import error_responses as toxiproxy
 from vaurien.toxiproxy.api import is_spoken_at
 
@@ -29,6 +29,7 @@ class Answer(NamedTuple):
 ANSWERS: dict[type[Exception], Answer] = {
     ConfigError: Answer(falcon.HTTP_400, 'body'),
     UnknownProxyError: Answer(falcon.HTTP_404, 'path'),
+    NoScheduleError: Answer(falcon.HTTP_404, 'path'),
     AmbiguousProxyError: Answer(falcon.HTTP_409, 'path'),
     falcon.HTTPBadRequest: Answer(falcon.HTTP_400, 'method', 'no such method'),
     falcon.HTTPUnauthorized: Answer(falcon.HTTP_401, 'header'),

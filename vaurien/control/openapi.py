@@ -34,8 +34,9 @@ from vaurien.control.authority import CONTENT_TYPE as AUTHORITY_TYPE, AuthorityR
 from vaurien.control.json_schema import Schema, Schemas
 from vaurien.control.metrics import CONTENT_TYPE, MetricsResource
 from vaurien.control.operation import JSON, VAURIEN, Content, Dialect, JsonText, Operation
+from vaurien.control.schedule import ScheduleResource
 from vaurien.engine.turns import get_turns, pausing
-from vaurien.records.status import ProxyStatus
+from vaurien.records.status import ProxyStatus, ScheduleStatus
 from vaurien.toxiproxy import operations as toxiproxy
 from vaurien.toxiproxy.api import LEVEL
 
@@ -63,6 +64,10 @@ OPERATIONS: dict[Callable[..., None], Operation] = {
     ControlApi.on_delete_faults: _OfProxy(Done),
     ControlApi.on_get_links: _OfProxy(LinksAnswer),
     ControlApi.on_delete_link: _OfProxy(Done),
+    ScheduleResource.on_get: Operation(ScheduleStatus),
+    ScheduleResource.on_put: Operation(Done, takes=schemas.describe_schedule),
+    ScheduleResource.on_delete: Operation(Done),
+    ScheduleResource.on_post_mark: Operation(Done, takes=schemas.describe_mark, errors=(404,)),
     AuthorityResource.on_get: Operation(str, content=AUTHORITY_TYPE),
     MetricsResource.on_get: Operation(str, content=CONTENT_TYPE, dialect=METRICS),
     **toxiproxy.OPERATIONS,

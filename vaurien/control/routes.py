@@ -7,18 +7,22 @@ from vaurien.control.app import Route
 from vaurien.control.authority import AuthorityResource
 from vaurien.control.metrics import MetricsResource
 from vaurien.control.openapi import OpenApiResource
+from vaurien.control.schedule import ScheduleResource
 from vaurien.engine.proxies import Proxies
+from vaurien.schedule.scheduler import Scheduler
 from vaurien.toxiproxy import api as toxiproxy
 
 
-def make_routes(proxies: Proxies) -> list[Route]:
-    """Return the routes to control *proxies*."""
+def make_routes(proxies: Proxies, scheduler: Scheduler) -> list[Route]:
+    """Return the routes to control *proxies*, and the *scheduler* of them."""
     own, others = ControlApi(proxies), toxiproxy.ToxiproxyApi(proxies)
     routes = [Route('/behaviors', own, 'behaviors')]
     for prefix in ('', '/proxies/{name}'):
         routes += [Route(f'{prefix}/{name}', own, name) for name in ROUTES]
         routes.append(Route(f'{prefix}/links/{{number:int}}', own, 'link'))
     routes += [Route(path, others, suffix) for path, suffix in toxiproxy.ROUTES.items()]
+    schedule = ScheduleResource(scheduler)
+    routes += [Route('/schedule', schedule), Route('/schedule/mark', schedule, 'mark')]
     routes.append(Route('/tls/ca.pem', AuthorityResource()))
     routes.append(Route('/metrics', MetricsResource(proxies)))
     routes.append(Route('/openapi.json', OpenApiResource(routes)))

@@ -9,6 +9,7 @@ from vaurien.control.app import make_app
 from vaurien.control.error_responses import encode_error
 from vaurien.control.routes import make_routes
 from vaurien.engine.proxies import Proxies
+from vaurien.schedule.scheduler import Scheduler
 from vaurien.web.guard import Guard
 from vaurien.web.server import App, Malformed, WebServer
 
@@ -23,14 +24,25 @@ class ControlServer(WebServer):
     malformed = Malformed('application/json', encode_error('header', '', 'malformed HTTP'))
 
     def __init__(
-        self, proxies: Proxies, address: Address, *, hosts: Sequence[str] = (), token: str | None = None
+        self,
+        proxies: Proxies,
+        address: Address,
+        scheduler: Scheduler | None = None,
+        *,
+        hosts: Sequence[str] = (),
+        token: str | None = None,
     ) -> None:
-        """Serve at *address*. *hosts* are more names of this machine; every request must carry the *token*."""
+        """Serve at *address*. *hosts* are more names of this machine; every request must carry the *token*.
+
+        Without a *scheduler* of the proxies, there is one of its own.
+        """
         super().__init__(address)
         self._proxies = proxies
+        self._scheduler = scheduler or Scheduler(proxies)
         self._hosts = hosts
         self._token = token
 
     def make_app(self, bound: str) -> App:
         """Return the application, for a server that listens on the IP address *bound*."""
-        return make_app(make_routes(self._proxies), Guard(self.wanted.host, bound, self._hosts, self._token))
+        guard = Guard(self.wanted.host, bound, self._hosts, self._token)
+        return make_app(make_routes(self._proxies, self._scheduler), guard)

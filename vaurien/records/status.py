@@ -102,7 +102,7 @@ class ProxyStatus(TypedDict):
 
 
 class NextStatus(TypedDict):
-    """What a step of a schedule does next: when, in seconds from the start, and what it changes."""
+    """The next change of a step of a schedule, and when, in seconds from the start."""
 
     seconds: float
     #: The index of the step, from 0.
@@ -111,7 +111,7 @@ class NextStatus(TypedDict):
 
 
 class ScheduleStatus(TypedDict):
-    """How far a schedule has come: the one that runs, or that has run last."""
+    """The schedule that runs, or that has run last, and how far it has come."""
 
     status: Literal['none', 'running', 'stopped', 'ended']
     #: Since its start.

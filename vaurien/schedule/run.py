@@ -61,15 +61,19 @@ class Run:
         self._new_marks.append((name, self.seconds))
         self._woken.set()
 
-    def stop(self) -> None:
-        """End it, and return when all that it has changed is put back. Blocks the calling greenlet."""
+    def request_stop(self) -> None:
+        """Have it put back all that it has changed, and end then."""
         self._is_stopping = True
         self._woken.set()
+
+    def stop(self) -> None:
+        """End it, and return when all that it has changed is put back. Blocks the calling greenlet."""
+        self.request_stop()
         self._greenlets.join()
 
     def abandon(self) -> None:
-        """End it, and leave everything as it is. Blocks the calling greenlet."""
-        self._greenlets.kill()
+        """End it, and leave everything as it is."""
+        self._greenlets.kill(block=False)
         self._status = 'stopped'
 
     def status(self) -> ScheduleStatus:

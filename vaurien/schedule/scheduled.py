@@ -61,5 +61,5 @@ class Scheduled(Protocol):
     def start(self, *, wait: bool) -> None:
         """Listen where it did before; raise `OSError`. *wait* until the name of the backend was looked up."""
 
-    def shut_down(self) -> None:
-        """Close the listening socket and all links. Blocks the calling greenlet."""
+    def shut_down(self, *, keeps_port: bool) -> None:
+        """Refuse clients, and close all links; nobody else can listen there if it *keeps_port*. Blocks the greenlet."""

@@ -49,8 +49,15 @@ class Scheduler:
             logger.warning('schedule: there is no proxy %r yet', name)
         self._run = Run(bound, self._seed, self._proxies, self._clock)
 
+    def request_stop(self) -> bool:
+        """Have the schedule put back what it has changed, and end then; return whether it still has to."""
+        if self._run is None or not self._run.is_running:
+            return False
+        self._run.request_stop()
+        return True
+
     def stop(self) -> None:
-        """Stop the schedule if one runs; return when it has put back what it has changed."""
+        """Stop the schedule if one runs; return when it has put back what it has changed. Blocks the greenlet."""
         while self._run is not None and self._run.is_running:  # and the one that was started meanwhile
             self._run.stop()
 

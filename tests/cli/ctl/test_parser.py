@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,15 +19,18 @@ from vaurien.cli.ctl.toxics import ADD
 from vaurien.client import Client
 from vaurien.toxics import Toxic
 
+EXAMPLES = Path(__file__).parents[3] / 'examples'
 EXAMPLE = re.compile(r'^  vaurienctl (.*)$', re.MULTILINE)
 
 
 @pytest.fixture
-def redis(process: Client, echo_server: RawBackend) -> Client:
+def redis(process: Client, echo_server: RawBackend, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     """The proxy that the examples expect, with what they act on."""
     redis = process.create_proxy('redis', f'{HOST}:0', echo_server.address)
     redis.add_toxic('latency')
-    return redis
+    monkeypatch.chdir(EXAMPLES)
+    with process.schedule([{'after': 'deploy', 'proxy': 'redis', 'behavior': 'dummy'}]):
+        yield redis
 
 
 def examples(text: str) -> list[list[str]]:

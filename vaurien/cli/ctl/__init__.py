@@ -10,6 +10,7 @@ links      the commands about links
 proxies    the commands about proxies and their backends
 tls        the settings of TLS of a proxy that is created
 toxics     the commands about toxics
+schedule   the commands about the schedule
 authority  the command about the certificate that clients have to trust
 """
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vaurien.address import Address
-from vaurien.cli.ctl import authority, behaviors, faults, links, proxies, status, toxics
+from vaurien.cli.ctl import authority, behaviors, faults, links, proxies, schedule, status, toxics
 from vaurien.cli.ctl.command import Command
 from vaurien.console.parser import Parser
 from vaurien.errors import AddressError, ConfigError
@@ -44,6 +44,7 @@ The exit status is 0 if all is done, 1 if no control API answers, 2 for a mistak
 #: The first words of commands with two words: a line for the list of commands, and the description in their help.
 GROUPS = {
     'proxy': ('list, create, delete, enable, disable or inspect proxies', 'Manage the proxies of the process.'),
+    'schedule': ('run, stop or show a schedule, or mark a moment', 'Run faults that come and go over time.'),
     'toxic': ('add, update or remove toxics', 'Manage the toxics on the streams of a proxy. proxy inspect lists them.'),
 }
 
@@ -55,6 +56,7 @@ COMMANDS: tuple[Command, ...] = (
     *links.COMMANDS,
     *proxies.COMMANDS,
     *toxics.COMMANDS,
+    *schedule.COMMANDS,
     *authority.COMMANDS,
 )
 
