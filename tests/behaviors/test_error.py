@@ -16,10 +16,11 @@ from tests.behaviors.talk import HEAD_END, LANGUAGES, connect, make_proxy, talki
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, INDEX, LARGE, TIMEOUT, Server
 from vaurien import Proxy
-from vaurien.behaviors.error import OPTIONS, Error
+from vaurien.behaviors.error import Error
 from vaurien.errors import OptionError
 from vaurien.protocols import Protocol
 from vaurien.protocols.error_answer import NOISE_BYTES
+from vaurien.protocols.error_options import OPTIONS
 
 CODES = {500, 501, 502, 503}
 #: What errors of any protocol are made of.

@@ -15,16 +15,21 @@ import pymysql
 import pytest
 import redis
 import requests
-from pymysql.cursors import SSCursor
+from psycopg.pq import DiagnosticField, ExecStatus
+from pymysql.constants import CLIENT
+from pymysql.cursors import Cursor, SSCursor
 
 from tests.behaviors.clients import curl, http_session, redis_client
 from tests.behaviors.talk import connect
-from tests.behaviors.test_mysql import mysql_client
-from tests.behaviors.test_postgres import DATABASE, enter
+from tests.behaviors.test_mysql import ask, mysql_client
+from tests.behaviors.test_postgres import DATABASE, enter, next_result
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, INDEX, LARGE, TIMEOUT, Server
 from vaurien import Proxy
+from vaurien.behaviors.error import Error
 from vaurien.errors import OptionError
+from vaurien.plugins.place import Place
+from vaurien.protocols import Protocol
 
 #: Seconds after which a client gives up that waits in vain.
 PATIENCE = 0.3
@@ -221,6 +226,34 @@ class TestPostgres:
                 rows.extend(copy.rows())
             assert rows == [('1',), ('2',), ('3',)]
 
+    def test_one_statement_of_a_batch(self, postgres: Server) -> None:
+        """What the server says of those before it does not count."""
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
+            proxy.set_behavior('error', match='SELECT * 2', after='2 rows', sqlstate='22012', times=1)
+            pgconn = connection.pgconn
+            pgconn.enter_pipeline_mode()
+            pgconn.send_query_params(SERIES.encode(), [])
+            pgconn.send_query_params(f'{SERIES} AS i OFFSET 2'.encode(), [])
+            pgconn.pipeline_sync()
+            assert [next_result(connection).ntuples, next_result(connection)] == [10, None]
+            assert next_result(connection).error_field(DiagnosticField.SQLSTATE) == b'22012'
+            assert next_result(connection) is None
+            assert next_result(connection).status == ExecStatus.PIPELINE_SYNC
+            pgconn.exit_pipeline_mode()
+            assert connection.execute('SELECT 2').fetchone() == (2,)
+
+    def test_one_statement_of_a_text(self, postgres: Server) -> None:
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
+            proxy.set_behavior('abort', match='SELECT 2*', after='1 row')
+            pgconn = connection.pgconn
+            pgconn.send_query(b'SELECT 1 UNION ALL SELECT 1; SELECT 2 UNION ALL SELECT 2')
+            pgconn.set_single_row_mode()
+            results = iter(lambda: next_result(connection), None)
+            values: list[object] = []
+            with pytest.raises(psycopg.OperationalError):
+                values.extend(result.get_value(0, 0) for result in results if result.ntuples)
+            assert values == [b'1', b'1', b'2']
+
     def test_asyncpg(self, postgres: Server) -> None:
         async def ask(port: int, timeout: float) -> None:
             options = {**DATABASE, 'database': DATABASE['dbname'], 'port': port, 'ssl': False}
@@ -304,6 +337,39 @@ class TestMySQL:
                 assert caught.value.errno == 2013
                 assert rows == [(1,), (2,)]  # it reads one row ahead
 
+    def test_one_statement_of_a_text(self, mariadb: Server) -> None:
+        text = 'SELECT 1; SELECT 2 UNION ALL SELECT 2; SELECT 3'
+        flags = CLIENT.MULTI_STATEMENTS
+        with Proxy(mariadb.address, 'mysql') as proxy, mysql_client(proxy, client_flag=flags) as client:
+            proxy.set_behavior('error', match='SELECT 2*', after='1 row', errno=1213)
+            client.query(text)
+            with pytest.raises(pymysql.err.OperationalError, match='1213'):
+                client.next_result()
+            proxy.set_behavior('error', match='SELECT 2*', after='4 rows', errno=1213)
+            client.query(text)
+            assert [client.next_result(), client.next_result()] == [2, 1]
+
+    @pytest.mark.parametrize('cursorclass', [SSCursor, Cursor])
+    def test_error(self, mariadb: Server, cursorclass: type[Cursor]) -> None:
+        with Proxy(mariadb.address, 'mysql') as proxy, mysql_client(proxy, cursorclass=cursorclass) as client:
+            proxy.set_behavior('error', match='SELECT seq*', after='3 rows', errno=1317)
+            rows: list[object] = []
+
+            def read() -> None:
+                cursor = client.cursor()
+                cursor.execute(SEQUENCE)
+                rows.extend(iter(cursor.fetchone, None))
+
+            with pytest.raises(pymysql.err.OperationalError, match='1317'):
+                read()
+            assert rows == ([(1,), (2,), (3,)] if cursorclass is SSCursor else [])
+            assert ask(client, 'SELECT 7') in ([(7,)], ((7,),))
+            proxy.set_behavior('error', match='SELECT seq*', after='3 rows', errno=1053)  # with which the server closes
+            with pytest.raises(pymysql.err.OperationalError, match='1053'):
+                read()
+            with pytest.raises(pymysql.err.Error):
+                client.query('SELECT 7')
+
     def test_hang(self, mariadb: Server) -> None:
         with Proxy(mariadb.address, 'mysql') as proxy, mysql_client(proxy, read_timeout=PATIENCE) as client:
             proxy.set_behavior('hang', match='SELECT *', after='3 rows')
@@ -339,6 +405,16 @@ class TestOthers:
             with pytest.raises(OptionError) as caught:
                 proxy.set_behavior('abort', after='3 rows')
             assert str(caught.value).endswith('after: replies of redis are counted by bytes, elements, not by rows')
+            for protocol in ('http', 'memcache', 'redis', 'smtp', 'tcp'):
+                with pytest.raises(OptionError) as caught:
+                    Error.check_protocol({'after': Place.parse('3 bytes')}, Protocol.get(protocol))
+                assert str(caught.value) == f'after: {protocol} has no error in the middle of a reply'
+            for place in ('3 bytes', 'server_hello'):
+                with pytest.raises(OptionError, match='after: an error of mysql comes behind rows, or messages'):
+                    Error.check_protocol({'after': Place.parse(place)}, Protocol.get('mysql'))
+            for option in ({'after': Place.parse('3 rows')}, {'close': True}):
+                with pytest.raises(OptionError, match='with inject, there is no error'):
+                    Error.check_protocol({'inject': True, **option}, Protocol.get('mysql'))
             for wrong in ('3', '-1 bytes', '0 bytes', 'rows', 7):
                 with pytest.raises(OptionError, match='expected a place such as 4096 bytes, 3 rows or server_hello'):
                     proxy.set_behavior('hang', after=wrong)

@@ -41,9 +41,10 @@ class Abort(Dummy):
     def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
         """Wait for the reply to begin, or pass it up to a place, then close the connection, or damage its TLS."""
         place, damage = self.option('after'), self.option('tls') if source.is_secure else None
-        reply = pass_up_to(protocol.find(place), source, dest) if place else dest.recv()
-        if reply is None:
+        found = pass_up_to(protocol.find(place), source, dest) if place else (dest.recv(), b'')
+        if found is None:
             return
+        reply, _ = found
         while damage == 'truncate' and reply and not place:
             source.sendall(reply)
             reply = dest.recv()

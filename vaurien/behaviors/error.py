@@ -9,19 +9,10 @@ from typing import Any, ClassVar
 from vaurien.behaviors.dummy import Dummy
 from vaurien.plugins.end import End
 from vaurien.plugins.handshake import REFUSALS, Handshake, refuse
-from vaurien.plugins.merged import MergedOptions
-from vaurien.plugins.options import Natural, write_out
-from vaurien.protocols import Protocol
 from vaurien.protocols.base import BaseProtocol
+from vaurien.protocols.broken_reply import break_off_with_error, prepare_to_break_off
 from vaurien.protocols.error_answer import amend_reply, answer_with_error, spoil_reply
-from vaurien.rules.match import Ordinals
-
-OWN = {
-    'inject': ('True: the real reply, with 100 random bytes in the middle of it', bool, False),
-    **REFUSALS,
-    'warmup': ('Number of exchanges that pass first: 12 is the same as nth=13+', Natural, 0),
-}
-OPTIONS = MergedOptions(Protocol, 'error_options', OWN, taken=Dummy.options)  # of any protocol
+from vaurien.protocols.error_options import OPTIONS, Wanted, check_options, read_wanted, write_out_warmup
 
 
 class Error(Dummy):
@@ -34,26 +25,32 @@ class Error(Dummy):
     @classmethod
     def check_protocol(cls, values: Mapping[str, Any], protocol: type[BaseProtocol]) -> None:
         """Raise `OptionError` for what errors of *protocol* are not made of."""
-        protocol.check_error(OPTIONS.choose(values))
+        check_options(values, protocol)
 
     @classmethod
     def translate(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Write ``warmup=12`` out as ``nth='13+'``."""
-        warmup = values['warmup']
-        return write_out(values, 'warmup', 'nth', Ordinals.parse(f'{warmup + 1}+')) if warmup else values
+        return write_out_warmup(values)
 
     @cached_property
-    def _choice(self) -> Mapping[str, Any]:
-        return OPTIONS.choose(self.values)
+    def _wanted(self) -> Wanted:
+        return read_wanted(self.values)
 
     def on_handshake(self) -> Handshake:
         """Answer with an alert, or in the clear."""
         return refuse(**{name: self.option(name) for name in REFUSALS})
 
     def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
-        """Answer in the backend's place, and have the backend be as if it had answered."""
-        return self.option('inject') or not answer_with_error(protocol, source, dest, self._choice)
+        """Answer in the backend's place, unless a part of the reply is to pass; have the backend be as if it had."""
+        if self._wanted.place:
+            prepare_to_break_off(protocol, source, dest)
+        elif not self.option('inject'):
+            return not answer_with_error(protocol, source, dest, self._wanted)
+        return True
 
     def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
-        """Put noise into the first part of the reply, or the error into its part of it."""
-        (spoil_reply if self.option('inject') else amend_reply)(protocol, source, dest)
+        """Put noise into the first part of the reply, or the error into its place in it."""
+        if self.option('inject'):
+            spoil_reply(protocol, source, dest)
+        else:
+            (break_off_with_error if self._wanted.place else amend_reply)(protocol, source, dest, self._wanted)

@@ -41,9 +41,9 @@ class Hang(Dummy):
 
     def on_between_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> None:
         """Let the reply pass up to a place, and swallow the rest."""
-        reply = pass_up_to(protocol.find(self.option('after')), source, dest)
-        if reply is not None:
-            source.sendall(reply)
+        found = pass_up_to(protocol.find(self.option('after')), source, dest)
+        if found is not None:
+            source.sendall(found[0])
             _stay_silent(source)
 
 

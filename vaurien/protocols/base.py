@@ -82,6 +82,9 @@ class BaseProtocol(Configurable):
     #: What places in its replies are counted by, beside bytes.
     reply_units: ClassVar[Sequence[str]] = ()
 
+    #: Whether it has an error that may come in the middle of a reply, behind one of its own units.
+    breaks_off: ClassVar[bool] = False
+
     #: Why the framing ended, once an OPAQUE mark was given.
     opaque: Opaque | None = None
     #: How many of the next bytes of a stream belong to a body. A chunk of fewer bytes need not be fed: the link calls
@@ -99,6 +102,8 @@ class BaseProtocol(Configurable):
     #: Whether what was fed behind `request` was taken for something else than it is after the error: the link calls
     #: `rewind`, and feeds it again.
     misread = False
+    #: Whether the backend can take back what it does for `request`. The reply is then kept until it has ended.
+    is_guarding = False
     #: Whether the error is only a part of the reply: the request goes on, and `amend` is called with its reply.
     amends = False
 
@@ -180,6 +185,16 @@ class BaseProtocol(Configurable):
         if place is not None and place.unit and place.unit not in units:
             raise OptionError(f'replies of {cls.name} are counted by {", ".join(units)}, not by {place.unit}', 'after')
 
+    @classmethod
+    def check_break(cls, place: Place | None) -> None:
+        """Raise `OptionError`, when it is armed, for a *place* behind which this protocol has no error."""
+        if place is None:
+            return
+        if not cls.breaks_off:
+            raise OptionError(f'{cls.name} has no error in the middle of a reply', 'after')
+        if place.unit not in cls.reply_units:
+            raise OptionError(f'an error of {cls.name} comes behind {", or ".join(cls.reply_units)}', 'after')
+
     def find(self, place: Place) -> Finder:
         """Return what finds a *place*, counted by one of the `reply_units`, in the reply to `request`."""
         return Bytes(place.number)
@@ -191,6 +206,10 @@ class BaseProtocol(Configurable):
         chance.
         """
         return ErrorReply(self.random.randbytes(1000))
+
+    def close_behind(self, reply: ErrorReply) -> ErrorReply:
+        """Return an error *reply* behind which the connection closes."""
+        return reply if reply.closes else reply._replace(closes=True, whole=reply.waits)
 
     def would_fail(self, *args: Any, **choice: Any) -> bool:
         """Return whether a server could answer `request` with the error of that *choice*, as things stand.
@@ -224,6 +243,33 @@ class BaseProtocol(Configurable):
 
         The protocol has to expect the reply to that as the next one.
         """
+        raise NotImplementedError
+
+    # What protocols need that have an error in the middle of a reply.
+
+    def guard(self) -> Effects:
+        """Have the backend be ready to take back what `request` is about to do; set `is_guarding` if that is needed.
+
+        Yield requests for it, as `effects` does.
+        """
+        yield from ()
+        return b''
+
+    def keep(self, reply: bytes) -> Effects:
+        """Have the backend keep what it has done, for no error came; return what the client gets for the *reply*."""
+        yield from ()
+        return reply
+
+    def take_back(self, *args: Any, **choice: Any) -> Effects:
+        """Bring the backend to where it would be, had `request` failed with that *choice* in the middle of its reply.
+
+        It has carried out the request. Return what the client is to see before the error.
+        """
+        yield from ()
+        return b''
+
+    def break_off(self, finder: Finder, *args: Any, **choice: Any) -> ErrorReply:
+        """Return an error in the place of what comes behind the place that *finder* has found in the reply."""
         raise NotImplementedError
 
     # What few protocols need. Each hook is here for one or two of them, because bytes and marks do not tell everything

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from vaurien.framing.effects import Effects, Unanswered
 from vaurien.framing.error_reply import ErrorReply
 from vaurien.plugins.end import End
 from vaurien.protocols.base import BaseProtocol
+from vaurien.protocols.error_options import Wanted
 
 #: So much noise is put into a reply.
 NOISE_BYTES = 100
 
 
-def answer_with_error(protocol: BaseProtocol, client: End, backend: End, choice: Mapping[str, Any]) -> bool:
-    """Answer the request with the error of that *choice*, and have the backend be as if it had answered.
+def answer_with_error(protocol: BaseProtocol, client: End, backend: End, wanted: Wanted) -> bool:
+    """Answer the request with the error that is *wanted*, and have the backend be as if it had answered.
 
     Return whether it was answered: a request passes if the backend is bound to answer it with an error of its own, or
     if the error is only a part of the reply.
     """
+    choice = wanted.choice
     if protocol.lead is not None:
         rest = _pass_lead(protocol, client, backend)
         if rest is not None:
@@ -29,7 +28,7 @@ def answer_with_error(protocol: BaseProtocol, client: End, backend: End, choice:
         return False
     reply = protocol.error(**choice)
     if reply.whole or not reply.closes:
-        shown = _carry_out(protocol.effects(**choice), backend)
+        shown = carry_out(protocol.effects(**choice), backend)
         if shown:
             client.sendall(shown)
     if protocol.amends:
@@ -38,17 +37,17 @@ def answer_with_error(protocol: BaseProtocol, client: End, backend: End, choice:
         if not reply.early:
             client.skip_message()
         reply = protocol.error(**choice)  # now the protocol may know more: the number of the next packet
-    client.answer(reply)
+    client.answer(protocol.close_behind(reply) if wanted.closes else reply)
     return True
 
 
-def amend_reply(protocol: BaseProtocol, client: End, backend: End) -> None:
+def amend_reply(protocol: BaseProtocol, client: End, backend: End, wanted: Wanted) -> None:
     """Put the error into the reply to a request that was let pass, if that is where it belongs."""
     if protocol.amends:
         reply = b''
         while data := backend.recv():
             reply += data
-        client.sendall(protocol.amend(reply))
+        client.answer(ErrorReply(protocol.amend(reply), wanted.closes))
 
 
 def spoil_reply(protocol: BaseProtocol, client: End, backend: End) -> None:
@@ -71,7 +70,7 @@ def _pass_lead(protocol: BaseProtocol, client: End, backend: End) -> bytes | Non
     return None if refusal.is_met else refusal.rest
 
 
-def _carry_out(effects: Effects, backend: End) -> bytes:
+def carry_out(effects: Effects, backend: End) -> bytes:
     """Ask the backend whatever *effects* yields; return what the client is to see."""
     try:
         request = next(effects)

@@ -62,6 +62,10 @@ class HTTP(QuickHTTP):
         """Return method and target: ``GET /orders/7``."""
         return text.describe(request)
 
+    def close_behind(self, reply: ErrorReply) -> ErrorReply:
+        """See `BaseProtocol.close_behind`: the response says so."""
+        return reply if reply.closes else super().close_behind(reply._replace(data=text.announce_close(reply.data)))
+
     def find(self, place: Place) -> Finder:
         """See `BaseProtocol.find`."""
         finder = _FINDERS.get(place.unit)

@@ -17,6 +17,8 @@ FAULT = re.compile(rb'\n(?i:x-vaurien-fault):[ \t]*([^\r\n]*)')
 USER_AGENT = re.compile(rb'\n(?i:user-agent):[ \t]*([^\r\n]*)')
 #: The server has decided to close the connection (RFC 9110, 15.5.9), or does not want the rest (15.5.14).
 _CLOSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
+#: What a response of HTTP/1.0 ends with.
+_KEEP_ALIVE = b'\r\nConnection: keep-alive'
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -50,10 +52,16 @@ def make_error(
     if closes:
         head.append('Connection: close')
     elif _is_old(request):
-        head.append('Connection: keep-alive')
+        head.append(_KEEP_ALIVE.decode().strip())
     if _request_line(request).startswith(b'HEAD '):
         content = b''
     return ErrorReply('\r\n'.join([*head, '', '']).encode() + content, closes, at_once=True)
+
+
+def announce_close(response: bytes) -> bytes:
+    """Return a *response* that says that the connection closes behind it."""
+    head, end, body = response.partition(HEAD_END)
+    return head.removesuffix(_KEEP_ALIVE) + b'\r\nConnection: close' + end + body
 
 
 def keeps_alive(request: bytes) -> bool:

@@ -14,6 +14,7 @@ https://mariadb.com/docs/server/reference/clientserver-protocol; where they are 
 - `places`: where in a reply a row ends
 - `transaction`: what a statement does to a transaction
 - `aftermath`: what an error leaves behind
+- `guard`: how what a statement has done is taken back
 - `refusal`: how a server is made to refuse one statement of several
 - `upgrade`: TLS inside of it
 """
@@ -34,8 +35,10 @@ from vaurien.framing.parts import Part, Refusal
 from vaurien.plugins.options import Line
 from vaurien.plugins.place import Place
 from vaurien.protocols.mysql import text
-from vaurien.protocols.mysql.aftermath import Aftermath
+from vaurien.protocols.mysql.aftermath import Aftermath, Commands
 from vaurien.protocols.mysql.commands import CLOSE, EXECUTING, EXPECTED, PREPARE, QUIT, RESULTS, ROWS_ALONE
+from vaurien.protocols.mysql.guard import Guard
+from vaurien.protocols.mysql.login import CLIENT_QUERY_ATTRIBUTES
 from vaurien.protocols.mysql.packets import MAX_PACKET, peek
 from vaurien.protocols.mysql.places import Messages, Rows
 from vaurien.protocols.mysql.quick import QuickMySQL
@@ -63,6 +66,7 @@ class MySQL(QuickMySQL):
         'message': ('Text', Line, INJECTED),
     }
     reply_units = ('rows', 'messages')
+    breaks_off = True
     greets = True
     to_be_readable = (
         'turn compression off in the client, and have Vaurien speak TLS (--tls auto), or turn that off as well, as '
@@ -70,6 +74,7 @@ class MySQL(QuickMySQL):
     )
 
     _refusal: MySQLRefusal | None = None
+    _guard: Guard
 
     @cached_property
     def _aftermath(self) -> Aftermath:
@@ -117,13 +122,13 @@ class MySQL(QuickMySQL):
             return Messages(place.number)
         if place.unit != 'rows':
             return super().find(place)
-        is_command = self.request[3:4] == b'\0' and len(self.request) > 4  # not a login, nor the greeting
-        expected = EXPECTED[self.request[4]] if is_command else None
+        expected = EXPECTED[self.request[4]] if self._is_command else None
         if expected not in (RESULTS, ROWS_ALONE):
             return Nothing(place.number)
         return Rows(
             place.number,
             alone=expected == ROWS_ALONE,
+            skipped=len(self.split(self.lead)) if self.lead else 0,
             has_eof=self._has_eof,
             has_metadata_flag=self._has_metadata_flag,
         )
@@ -145,13 +150,48 @@ class MySQL(QuickMySQL):
 
     def effects(self, errno: int = _ERRNO, *args: Any, **choice: Any) -> Effects:
         """Have transactions, statements and the session be what they are in a server behind such an error."""
-        request = self.request
-        if request[3:4] != b'\0' or len(request) == 4:  # a login is refused: nothing was there before
+        if not self._is_command:  # a login is refused: nothing was there before
             return b''
-        statement = text.read_statement(request, self._statements, self._capabilities)
         self._aftermath.agree(self._of_backend, self._capabilities)
         go_on = self._aftermath.end if errno in _FATAL else self._aftermath.follow
-        commands = go_on(errno, request, statement)
+        return (yield from self._have_done(go_on(errno, self.request, self._statement)))
+
+    def guard(self) -> Effects:
+        """See `BaseProtocol.guard`."""
+        self._guard = Guard(has_parameters=bool(self._capabilities & CLIENT_QUERY_ATTRIBUTES))
+        if self._is_command:
+            yield from self._have_done(self._guard.put(self._statement))
+        self.is_guarding = self._guard.stands
+        return b''
+
+    def keep(self, reply: bytes) -> Effects:
+        """See `BaseProtocol.keep`."""
+        yield from self._have_done(self._guard.keep())
+        return self._guard.hide(reply)
+
+    def take_back(self, *args: Any, **choice: Any) -> Effects:
+        """See `BaseProtocol.take_back`."""
+        yield from self._have_done(self._guard.undo())
+        return (yield from self.effects(*args, **choice))
+
+    def break_off(
+        self, finder: Finder, errno: int = _ERRNO, sqlstate: str | None = None, message: str = INJECTED
+    ) -> ErrorReply:
+        """See `BaseProtocol.break_off`: the packet has the number of the one in whose place it is."""
+        assert isinstance(finder, Messages)
+        return ErrorReply(text.make_error(finder.next_packet, errno, sqlstate, message), errno in _FATAL)
+
+    @property
+    def _is_command(self) -> bool:
+        """Whether `request` is a command, and not a login or a greeting."""
+        return self.request[3:4] == b'\0' and len(self.request) > 4
+
+    @property
+    def _statement(self) -> str:
+        return text.read_statement(self.request, self._statements, self._capabilities)
+
+    def _have_done(self, commands: Commands) -> Effects:
+        """Have the backend carry out *commands*."""
         with suppress(StopIteration):
             command = next(commands)
             while True:

@@ -120,9 +120,13 @@ class Aftermath:
             yield self._query('KILL CONNECTION_ID()')
 
     def _query(self, statement: str) -> bytes:
-        """Return a QUERY, with no parameters where it may have some ("COM_QUERY")."""
-        parameters = b'\0\1' if self._has_parameters else b''
-        return make_command(QUERY, parameters + statement.encode(errors='surrogateescape'))
+        return make_query(statement, has_parameters=self._has_parameters)
+
+
+def make_query(statement: str, *, has_parameters: bool) -> bytes:
+    """Return a QUERY, with no parameters where it may have some ("COM_QUERY")."""
+    parameters = b'\0\1' if has_parameters else b''
+    return make_command(QUERY, parameters + statement.encode(errors='surrogateescape'))
 
 
 def make_command(command: int, argument: bytes = b'') -> bytes:

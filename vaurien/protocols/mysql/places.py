@@ -68,11 +68,15 @@ class Messages(Finder):
 
 
 class Rows(Messages):
-    """Counts rows, of all results that the reply has."""
+    """Counts rows, of all results from one on."""
 
-    def __init__(self, number: int, *, alone: bool, has_eof: bool, has_metadata_flag: bool) -> None:
-        """*alone*: the reply is nothing but rows, as a FETCH has them. The capabilities are those of the link."""
+    def __init__(self, number: int, *, alone: bool, skipped: int, has_eof: bool, has_metadata_flag: bool) -> None:
+        """*alone*: the reply is nothing but rows, as a FETCH has them. The capabilities are those of the link.
+
+        *skipped* is how many results come before the one that it counts in.
+        """
         super().__init__(number)
+        self._skipped = skipped
         self._state = _ROW if alone else _FIRST
         self._definitions = 0
         self._has_eof = has_eof
@@ -89,10 +93,13 @@ class Rows(Messages):
         elif self._state == _FIRST:
             if first not in (OK, LOCAL_INFILE, ERR):
                 self._begin_result(head)
+            else:
+                self._skipped -= bool(self._skipped)
         elif first != ERR:
             if first != EOF or length >= (EOF_MAX if self._has_eof else MAX_PACKET):
-                return True
+                return not self._skipped
             self._state = _FIRST
+            self._skipped -= bool(self._skipped)
         return False
 
     def _begin_result(self, head: bytes) -> None:

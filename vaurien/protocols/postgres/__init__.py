@@ -17,6 +17,7 @@ where they are silent, ``postgres.c`` and ``copyfromparse.c`` of PostgreSQL 15.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from vaurien.framing.effects import Effects
 from vaurien.framing.error_reply import INJECTED, ErrorReply, SQLState
@@ -33,7 +34,7 @@ from vaurien.protocols.postgres.requests import EXTENDED, SIMPLE
 from vaurien.protocols.postgres.upgrade import PostgresUpgrade
 
 _ADMIN_SHUTDOWN = '57P01'
-_FINDERS: dict[str, type[Finder]] = {'rows': Rows, 'messages': Messages}
+_FINDERS: dict[str, type[Messages]] = {'rows': Rows, 'messages': Messages}
 #: What a server says that has as many clients as it takes.
 _TOO_MANY = '53300', 'sorry, too many clients already'
 
@@ -52,6 +53,7 @@ class Postgres(QuickPostgres):
     error_options = {'sqlstate': ('SQLSTATE', SQLState, _ADMIN_SHUTDOWN), 'message': ('Text', Line, INJECTED)}
 
     reply_units = tuple(_FINDERS)
+    breaks_off = True
 
     def on_reached(self, position: int) -> None:
         """See `BaseProtocol.on_reached`: names stand for what was prepared before that."""
@@ -96,7 +98,10 @@ class Postgres(QuickPostgres):
     def find(self, place: Place) -> Finder:
         """See `BaseProtocol.find`."""
         finder = _FINDERS.get(place.unit)
-        return finder(place.number) if finder else super().find(place)
+        if finder is None:
+            return super().find(place)
+        skipped = len(self.split(self.lead)) if self.lead else self._executed_before.get(self.request_at, 0)
+        return finder(place.number, skipped)
 
     def would_fail(self, sqlstate: str = _ADMIN_SHUTDOWN, message: str = INJECTED) -> bool:
         """Return False in a transaction that has failed: the server itself refuses what would not leave it."""
@@ -112,6 +117,36 @@ class Postgres(QuickPostgres):
             return b''
         self._outstanding.appendleft(SIMPLE)
         return transaction.pick_for_client((yield query))
+
+    def guard(self) -> Effects:
+        """See `BaseProtocol.guard`: what no transaction of the client's is around gets one."""
+        whole = self.lead + self.request[5:] if self.lead else self.request
+        statements = [text.read_statement(part.request, self._statements) for part in self.split(whole)]
+        is_inside = self.lead == b''  # the server has the beginning of the batch
+        self.is_guarding = self._status == IDLE and not is_inside and transaction.needs_guard(statements)
+        if self.is_guarding:
+            self._outstanding.appendleft(SIMPLE)
+            return transaction.pick_for_client((yield transaction.BEGIN))
+        return b''
+
+    def keep(self, reply: bytes) -> Effects:
+        """See `BaseProtocol.keep`: the reply ends with the outcome of the COMMIT."""
+        if not reply.endswith(READY, 0, -1):  # the session is over
+            return reply
+        self._outstanding.appendleft(SIMPLE)
+        return reply[: -len(READY) - 1] + transaction.pick_for_client((yield transaction.COMMIT), transaction.OUTCOME)
+
+    def take_back(self, *args: Any, **choice: Any) -> Effects:
+        """See `BaseProtocol.take_back`: what was carried out is rolled back, or will be."""
+        query = transaction.ROLLBACK if self.is_guarding else transaction.choose_effect('', self._status)
+        if not query:
+            return b''
+        self._outstanding.appendleft(SIMPLE)
+        return transaction.pick_for_client((yield query))
+
+    def break_off(self, finder: Finder, *args: Any, **choice: Any) -> ErrorReply:
+        """See `BaseProtocol.break_off`."""
+        return self.error(**choice)
 
     def split(self, request: bytes) -> Sequence[Part]:
         """See `BaseProtocol.split`: the text of a Query may have several statements."""

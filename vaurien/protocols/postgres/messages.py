@@ -23,7 +23,7 @@ VERSION = 3
 DENIED = b'N'
 
 # What the client sends.
-QUERY, PARSE, BIND, CLOSE, SYNC, FLUSH, TERMINATE, COPY_DATA, PASSWORD = b'QPBCSHXdp'
+QUERY, PARSE, BIND, EXECUTE, CLOSE, SYNC, FLUSH, TERMINATE, COPY_DATA, PASSWORD = b'QPBECSHXdp'
 #: Query and FunctionCall: a request each.
 SIMPLE_REQUESTS = frozenset(b'QF')
 #: What a batch of the extended query protocol is made of, Flush and Sync aside.

@@ -7,14 +7,18 @@ from vaurien.protocols.postgres.messages import unpack_header
 
 #: DataRow; and CopyData, of which COPY sends one for each row ("COPY Operations").
 _ROWS = frozenset(b'Dd')
+#: What ends the part of a reply that is for one statement: CommandComplete, EmptyQueryResponse, PortalSuspended.
+_ENDS = frozenset(b'CIs')
 _HEADER = 5
 
 
 class Messages(Finder):
     """Counts messages."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, skipped: int) -> None:
+        """*skipped* is for how many statements there are parts of the reply before the one that it counts in."""
         super().__init__(number)
+        self._skipped = skipped
         # The beginning of a header; how much there is left of the message behind it, and whether that one counts.
         self._head = b''
         self._rest = 0
@@ -33,7 +37,9 @@ class Messages(Finder):
                 kind, length = unpack_header(self._head)
                 self._head = b''
                 self._rest = length - 4
-                self._counts = self._is_counted(kind)
+                self._counts = not self._skipped and self._is_counted(kind)
+                if self._skipped and kind in _ENDS:
+                    self._skipped -= 1
             step = min(self._rest, len(data) - i)
             i += step
             self._rest -= step

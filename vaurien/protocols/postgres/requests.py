@@ -16,6 +16,7 @@ from vaurien.protocols.postgres.messages import (
     CLOSE,
     COPY_DATA,
     EMPTY,
+    EXECUTE,
     FLUSH,
     FRONTEND,
     GSSENC,
@@ -39,6 +40,9 @@ from vaurien.protocols.postgres.messages import (
 
 #: So much of a large message is its head: enough for any text that is shown.
 _HEAD_MAX = 1024
+
+#: The most statements of batches of which it is remembered what came before them: few are drawn.
+_REMEMBERED = 1024
 
 #: What begins a statement of a batch.
 _BEGINNING = {PARSE, BIND}
@@ -78,6 +82,9 @@ class FramedRequests(Framed[int]):
         # Whether further statements of a batch are marked; the name that the last message, a Parse, has prepared.
         self._marking = False
         self._parsed: bytes | None = None
+        # How many Executes there were in the open batch; and for each statement that was marked, before it.
+        self._executed = 0
+        self._executed_before: dict[int, int] = {}
 
     def feed_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
         """See `BaseProtocol.feed_upstream`; "Message Flow"."""
@@ -209,6 +216,7 @@ class FramedRequests(Framed[int]):
         if opens:
             self._open(kind, base + i, marks)
             marks.append((HEAD, base + i + head))
+        self._executed += kind == EXECUTE
         end = i + 1 + length
         if end > len(data):
             self._up_type = kind
@@ -235,6 +243,9 @@ class FramedRequests(Framed[int]):
             return
         if at is not None and self._batch == OPEN:
             marks.append((STATEMENT, at))
+            if len(self._executed_before) >= _REMEMBERED:
+                self._executed_before.clear()
+            self._executed_before[at] = self._executed
 
     def _open(self, kind: int, at: int, marks: list[Mark]) -> None:
         if self._loose:  # a COPY that the backend gave up, and so did the client
@@ -245,6 +256,7 @@ class FramedRequests(Framed[int]):
         else:
             self._outstanding.append(EXTENDED)
             self._batch = OPEN
+            self._executed = 0
 
     def _end_message(self, kind: int, at: int, marks: list[Mark]) -> None:
         if kind in SIMPLE_REQUESTS or (kind == SYNC and self._batch != COPYING):

@@ -7,6 +7,7 @@ Sources: https://www.postgresql.org/docs/current/protocol-flow.html ("Simple Que
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence, Set as AbstractSet
 
 from vaurien.protocols.postgres.messages import FAILED, IDLE, make_message, unpack_header
 
@@ -19,12 +20,20 @@ _ENDS = re.compile(
 )
 _GOES_BACK = re.compile(rf'{_BLANKS}ROLLBACK\b', re.IGNORECASE | re.DOTALL)
 
+#: What begins or ends a transaction inside of a text, and what changes rows and returns them.
+_CONTROLS = re.compile(
+    rf'{_BLANKS}(?:BEGIN|START|COMMIT|END|ROLLBACK|ABORT|PREPARE\s+TRANSACTION)\b', re.IGNORECASE | re.DOTALL
+)
+_RETURNS = re.compile(rf'{_BLANKS}(?:INSERT|UPDATE|DELETE|MERGE|WITH)\b.*\bRETURNING\b', re.IGNORECASE | re.DOTALL)
+
 #: What no server understands. It makes a transaction fail, and nothing else; the backend's log has it.
 _NONSENSE = 'injected by vaurien'
-_ROLLBACK = 'ROLLBACK'
+_BEGIN, _COMMIT, _ROLLBACK = 'BEGIN', 'COMMIT', 'ROLLBACK'
 
 #: Messages that clients rely on, whoever made the backend send them: notifications, and settings that went back.
 _FOR_CLIENTS = frozenset(b'AS')
+#: What else there is in the reply to a COMMIT: an error, and the end.
+OUTCOME = frozenset(b'ASEZ')
 
 
 def is_over_with(statement: str) -> bool:
@@ -37,6 +46,16 @@ def may_leave(statement: str) -> bool:
     return is_over_with(statement) or _GOES_BACK.match(statement) is not None
 
 
+def needs_guard(statements: Sequence[str]) -> bool:
+    """Return whether *statements* that are one transaction may have changed something when they return rows.
+
+    What they have begun or ended by themselves cannot be taken back.
+    """
+    if any(_CONTROLS.match(statement) for statement in statements):
+        return False
+    return len(statements) > 1 or any(_RETURNS.match(statement) for statement in statements)
+
+
 def make_query(statement: str) -> bytes:
     """Return a Query."""
     return make_message(b'Q', statement.encode() + b'\0')
@@ -44,6 +63,7 @@ def make_query(statement: str) -> bytes:
 
 #: Does nothing.
 EMPTY = make_query('')
+BEGIN, COMMIT, ROLLBACK = map(make_query, (_BEGIN, _COMMIT, _ROLLBACK))
 
 
 def choose_effect(statement: str, status: int) -> bytes:
@@ -55,14 +75,17 @@ def choose_effect(statement: str, status: int) -> bytes:
     return b'' if status == FAILED else make_query(_NONSENSE)
 
 
-def pick_for_client(reply: bytes) -> bytes:
-    """Return the messages of *reply*, of whole messages, that the client needs although it has asked for nothing."""
+def pick_for_client(reply: bytes, kinds: AbstractSet[int] = _FOR_CLIENTS) -> bytes:
+    """Return the messages of *reply*, of whole messages, that the client needs although it has asked for nothing.
+
+    These are of certain *kinds*.
+    """
     picked = b''
     i = 0
     while i < len(reply):
         kind, length = unpack_header(reply, i)
         end = i + 1 + length
-        if kind in _FOR_CLIENTS:
+        if kind in kinds:
             picked += reply[i:end]
         i = end
     return picked

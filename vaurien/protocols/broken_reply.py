@@ -1,0 +1,57 @@
+"""Putting an error of the protocol in the place of the rest of a reply that has begun well."""
+
+from __future__ import annotations
+
+from vaurien.plugins.end import End
+from vaurien.protocols.base import BaseProtocol
+from vaurien.protocols.error_answer import carry_out
+from vaurien.protocols.error_options import Wanted
+from vaurien.protocols.partial_reply import pass_up_to
+
+
+def prepare_to_break_off(protocol: BaseProtocol, client: End, backend: End) -> None:
+    """Have the backend be ready to take back what the request is about to do."""
+    shown = carry_out(protocol.guard(), backend)
+    if shown:
+        client.sendall(shown)
+
+
+def break_off_with_error(protocol: BaseProtocol, client: End, backend: End, wanted: Wanted) -> None:
+    """Let the reply pass up to a place; put the error that is *wanted* in the place of the rest, if there is any.
+
+    Have the backend be as if it had come no further.
+    """
+    assert wanted.place is not None
+    finder = protocol.find(wanted.place)
+    if protocol.is_guarding:
+        reply = _read(backend)
+        end = finder.feed(reply)
+        if finder.left or end == len(reply):
+            client.sendall(carry_out(protocol.keep(reply), backend))
+            return
+        client.sendall(reply[:end])
+    else:
+        found = pass_up_to(finder, client, backend)
+        if found is None:
+            return
+        client.sendall(found[0])
+        if not (_drop(backend) or found[1]):
+            return
+    shown = carry_out(protocol.take_back(**wanted.choice), backend)
+    error = protocol.break_off(finder, **wanted.choice)
+    client.answer((protocol.close_behind(error) if wanted.closes else error)._replace(early=shown))
+
+
+def _read(backend: End) -> bytes:
+    pieces = []
+    while piece := backend.recv():
+        pieces.append(piece)
+    return b''.join(pieces)
+
+
+def _drop(backend: End) -> int:
+    """Drop the rest of the reply; return how much of it there was."""
+    dropped = 0
+    while piece := backend.recv():
+        dropped += len(piece)
+    return dropped
