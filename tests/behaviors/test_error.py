@@ -319,7 +319,8 @@ class TestOptions:
     """Tests the values of the options."""
 
     def test_defaults(self) -> None:
-        defaults = {**dict.fromkeys(PARTS), **UNAIMED, 'inject': False, 'alert': None, 'plain': None, 'warmup': 0}
+        own = {'inject': False, 'after': None, 'close': None, 'alert': None, 'plain': None, 'warmup': 0}
+        defaults = {**dict.fromkeys(PARTS), **UNAIMED, **own}
         assert Error.resolve({}) == defaults
 
     @pytest.mark.parametrize('code', [400, 599, None])

@@ -111,7 +111,9 @@ class TestBytes:
     """What was sent is what has arrived, whatever is done to it on the way."""
 
     @every_language
-    @pytest.mark.parametrize('behavior', ['abort', 'blackout', 'delay', 'dummy', 'error', 'hang', 'transient'])
+    @pytest.mark.parametrize(
+        'behavior', ['abort', 'blackout', 'delay', 'dribble', 'dummy', 'error', 'hang', 'transient']
+    )
     def test_behaviors(self, backend: Backend, language: Language, behavior: str) -> None:
         with make_proxy(backend.raw, language.protocol, behavior, options={'delay': {'sleep': 0}}) as proxy:
             client = connect(proxy)

@@ -2,11 +2,13 @@
 
 - `dummy`: nothing; the base class of all others
 - `delay`: an answer that comes late
+- `dribble`: an answer that comes slowly
 - `error`: an error of the protocol in place of the answer
 - `transient`: errors for a while
 - `hang`: an answer that never comes
 - `blackout`: a connection that is gone
 - `abort`: work that is done without an answer
+- `malformed`: an answer whose form is wrong
 - `certificate`: a certificate that something is wrong with
 - `refuse`: a connection that is refused
 - `connect_timeout`: a connection that is never established

@@ -6,6 +6,7 @@
 - `statements`: prepared statements by their names
 - `error_reply`: an error, as the bytes that a server would send
 - `finder`: where in a reply the third of something ends
+- `malformation`: a reply whose form is made wrong
 - `parts`: the statements of one request, and how the backend is made to refuse one of them
 - `sql`: where the statements of a text end
 - `client_hello`: how a client begins TLS, and what it asks for

@@ -17,6 +17,7 @@ from vaurien.framing.effects import Effects as Effects, Unanswered as Unanswered
 from vaurien.framing.error_reply import INJECTED as INJECTED, ErrorReply as ErrorReply
 from vaurien.framing.finder import Bytes, Finder as Finder
 from vaurien.framing.head import MAX_HEAD as MAX_HEAD, TEXT_MAX as TEXT_MAX, escape as escape
+from vaurien.framing.malformation import Malformation as Malformation
 from vaurien.framing.marks import (
     END as END,
     GREETING as GREETING,
@@ -84,6 +85,9 @@ class BaseProtocol(Configurable):
 
     #: Whether it has an error that may come in the middle of a reply, behind one of its own units.
     breaks_off: ClassVar[bool] = False
+
+    #: What may be wrong with the form of its replies, for the behavior ``malformed``.
+    malformations: ClassVar[Mapping[str, type[Malformation]]] = {}
 
     #: Why the framing ended, once an OPAQUE mark was given.
     opaque: Opaque | None = None

@@ -18,7 +18,7 @@ from vaurien.rules.match import Ordinals
 _OWN: dict[str, Option] = {
     'inject': ('True: the real reply, with 100 random bytes in the middle of it', bool, False),
     'after': ('The place in the reply behind which it comes (none: in place of the reply)', Place | None, None),
-    'close': ('True: the connection ends behind the error', bool, False),
+    'close': ('True: the connection ends behind the error', bool | None, None),
     **REFUSALS,
     'warmup': ('Number of exchanges that pass first: 12 is the same as nth=13+', Natural, 0),
 }
@@ -38,7 +38,7 @@ class Wanted(NamedTuple):
 
 def read_wanted(values: Mapping[str, Any]) -> Wanted:
     """Return what the *values* of all options want."""
-    return Wanted(OPTIONS.choose(values), values['close'], values['after'])
+    return Wanted(OPTIONS.choose(values), bool(values['close']), values['after'])
 
 
 def write_out_warmup(values: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ message ended, nor can it be told that a reply to HEAD has no body.
 - `heads`: where a head ends, and whether it is valid
 - `body`: how long a body is, and where it ends
 - `places`: where in a reply a chunk or an event ends
+- `malformed`: what is wrong with a malformed reply
 - `quick`: the quick way, for whole small messages
 - `text`: what a request is called, and the response that is an error
 - `headers`: the option with header fields for it
@@ -27,6 +28,7 @@ from vaurien.plugins.place import Place
 from vaurien.plugins.units import WholeSeconds
 from vaurien.protocols.http import text
 from vaurien.protocols.http.headers import Headers
+from vaurien.protocols.http.malformed import ChunkSize, ContentLength
 from vaurien.protocols.http.places import Chunks, Events
 from vaurien.protocols.http.quick import QuickHTTP
 
@@ -49,6 +51,7 @@ class HTTP(QuickHTTP):
         'retry_after': ('Seconds in the header field Retry-After', WholeSeconds | None, None),
     }
     reply_units = tuple(_FINDERS)
+    malformations = {'chunk-size': ChunkSize, 'content-length': ContentLength}
     stateless = True
     names_clients = True
     takes_addressed = True
