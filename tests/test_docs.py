@@ -25,9 +25,11 @@ from tests.servers import TIMEOUT, Server, free_port
 from vaurien.behaviors import Behavior
 from vaurien.cli import ctl
 from vaurien.cli.flags import parse
+from vaurien.config.schedules import load_schedule
 from vaurien.conntest.flags import parse as parse_conntest
 from vaurien.loads.cli import agent, broker, flags
 from vaurien.protocols import Protocol
+from vaurien.schedule.preview import preview
 from vaurien.tcpgoon import flags as tcpgoon
 from vaurien.tcpgoon.plan import unescape
 
@@ -49,7 +51,7 @@ DOTTED = re.compile(r'(?<![\w./-])vaurien(?:\.[a-zA-Z_]\w*)+(?![\w/-])')
 SUFFIXES = ('.ini', '.toml', '.yaml', '.json', '.cfg', '.md', '.py')
 
 #: What `GET /status` says otherwise on every run.
-VARYING = {'pid', 'uptime', 'proxy', 'seed', 'version'}
+VARYING = {'pid', 'seconds', 'uptime', 'proxy', 'seed', 'version'}
 
 
 class Block(NamedTuple):
@@ -249,6 +251,7 @@ def test_config_files_are_right(page: str, tmp_path: Path) -> None:
 RUN_PAGES = {
     'README.md': 2,
     'howto.md': 7,
+    'schedules.md': 1,
     'tls.md': 1,
     'toxics.md': 1,
     'extending.md': 8,
@@ -286,6 +289,15 @@ def test_code_does_what_it_says(page: str, count: int, tmp_path: Path, request: 
     )
     assert done.returncode == 0, done.stdout
     assert f'{count} passed' in done.stdout
+
+
+def test_the_timeline_of_a_schedule(tmp_path: Path) -> None:
+    write_files('schedules.md', tmp_path, {'failover.toml': str(ROOT / 'examples' / 'failover.toml')})
+    shown = re.findall(r'^ +(\d+\.\d{3}  .+)$', PAGES['schedules.md'], re.MULTILINE)
+    lines = list(map(str.strip, preview(load_schedule(str(tmp_path / 'course.toml')), 0)))
+    assert len(shown) > 20
+    assert [line for line in lines if line in shown or 'latency(' not in line] == shown
+    assert parse(['--config', str(tmp_path / 'scheduled.ini')]).settings.schedule is not None
 
 
 def test_a_behavior_by_callable(extension: Path, redis_server: Server, vaurien_command: StartCommand) -> None:

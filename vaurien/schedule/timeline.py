@@ -24,7 +24,7 @@ from vaurien.schedule.schedule import Fault, Schedule, Step
 RAMP_STEPS = 100
 RAMP_INTERVAL = 0.1
 
-#: Digits behind the point of seconds: 0.1 + 0.2 is the same moment as 0.3.
+#: Digits behind the point of seconds, and of values on a ramp: 0.1 + 0.2 is the same moment as 0.3.
 DIGITS = 6
 
 
@@ -183,4 +183,4 @@ def _climb(step: Step, begin: float) -> Iterator[tuple[float, Phase]]:
 def _interpolate(first: float, last: float, share: float) -> float:
     """Return the value at that *share* of the way, whole between whole numbers."""
     value = first + (last - first) * share
-    return round(value) if isinstance(first, int) and isinstance(last, int) else value
+    return round(value) if isinstance(first, int) and isinstance(last, int) else round(value, DIGITS)
