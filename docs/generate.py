@@ -106,6 +106,7 @@ def make(what: str) -> str:
     summary = ' '.join((plugin.__doc__ or '').partition('\n\n')[0].split()).replace('``', '`')
     own = {} if plugin is KINDS[kind].base else plugin.own_options()
     errors = make_errors(plugin) if kind == 'protocol' else ''
+    errors += make_units(plugin) if kind == 'protocol' else ''
     return f'\n{summary}\n\n{make_attributes(own) if kind == "toxic" else make_options(kind, name, own)}{errors}\n'
 
 
@@ -138,6 +139,12 @@ def make_errors(protocol: type[BaseProtocol]) -> str:
     options = protocol.all_options('error_options')
     table = make_options('behavior', 'error', options)
     return f'\nThe behavior [`error`](behaviors.md#error) takes:\n\n{table}' if options else ''
+
+
+def make_units(protocol: type[BaseProtocol]) -> str:
+    """Return a line that says what places in replies of *protocol* are counted by."""
+    units = ', '.join(f'`{unit}`' for unit in ('bytes', *protocol.reply_units))
+    return f'\n[Places in a reply](behaviors.md#in-the-middle-of-a-reply) are counted by {units}.\n'
 
 
 def make_driver(protocol: str) -> str:

@@ -40,6 +40,8 @@ FAULTS: tuple[Arm, ...] = (
     behavior('50:delay(sleep=0.02,before=false)'),
     behavior('30:blackout'),
     behavior('30:abort'),
+    behavior("30:abort(after='20 bytes')"),
+    behavior('20:dribble(rate=5)'),
     behavior('20:hang'),
     behavior('20:delay(sleep=0.01),20:abort,20:blackout'),
     toxic('latency', 'downstream', latency=5, jitter=5),

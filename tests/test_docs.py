@@ -259,6 +259,7 @@ RUN_PAGES = {
     'howto/deadlock-on-commit.md': 5,
     'howto/parallel-tests-that-share-one-proxy.md': 5,
     'howto/redis-is-loading.md': 2,
+    'howto/the-report-breaks-off.md': 2,
     'howto/the-second-write-fails.md': 1,
     'howto/the-third-row-times-out.md': 2,
 }

@@ -140,6 +140,24 @@ class TestHTTP:
                     assert proxy.status()['faults'][behavior] >= 2
             assert proxy.status()['links']['total'] == 1
 
+    @pytest.mark.parametrize('behavior', ['abort', 'hang'])
+    def test_what_does_not_parse_passes(
+        self, raw_backend: RawBackend, behavior: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        chunk = b'5\r\nhello\r\n'
+        with Proxy(raw_backend.address, 'http') as proxy, connect(proxy) as client:
+            proxy.set_behavior(behavior, after='3 chunks')
+            backend = raw_backend.accept()
+            client.send(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+            backend.recv_until(b'\r\n\r\n')
+            backend.send(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n' + chunk)
+            client.recv_until(chunk)
+            backend.send(b'nonsense\r\n' + 3 * chunk)
+            assert client.recv_until(3 * chunk) == b'nonsense\r\n' + 3 * chunk
+            backend.send(chunk)
+            assert client.recv_until(chunk) == chunk
+        assert [record.levelname for record in caplog.records] == ['WARNING']
+
     def test_a_pipeline(self, nginx: Server) -> None:
         """What is asked behind it gets nothing, and what was asked before it gets its reply."""
         request = b'GET /%b HTTP/1.1\r\nHost: a\r\n\r\n'

@@ -289,6 +289,26 @@ def test_events(
     check(HTTP().find, 'events', Reply(pieces), places)
 
 
+# What does not parse
+
+
+@few
+@given(
+    st.sampled_from([(name, unit) for name in Protocol.names() for unit in Protocol.get(name).reply_units]), st.data()
+)
+def test_in_noise_the_place_never_comes_or_stays(protocol_and_unit: tuple[str, str], data: st.DataObject) -> None:
+    protocol, unit = protocol_and_unit
+    beginning = {'http': TO_BE_CHUNKED, 'redis': b'*3\r\n'}.get(protocol, b'')
+    noise = beginning + data.draw(st.binary(max_size=200))
+    language = Protocol.get(protocol)()
+    language.begin_fault(QUERY if protocol == 'mysql' else b'', '')
+    places = {
+        find(language.find(Place.parse(f'2 {unit}')), pieces)
+        for pieces in ([noise], list(single(noise)), cut(noise, data.draw(cuts)))
+    }
+    assert len(places) == 1
+
+
 # The others
 
 

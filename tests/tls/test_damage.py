@@ -83,6 +83,17 @@ def test_a_reply_of_many_records(nginx: Server, damage: str) -> None:
     assert got.endswith(LARGE) if damage == 'truncate' else not got
 
 
+@each_damage
+def test_in_the_middle_of_a_reply(nginx: Server, damage: str) -> None:
+    """The reply goes up to a place in it, and is the last of the session."""
+    with Proxy(nginx.address, 'http', proxy_tls='auto') as proxy, dial(proxy) as sock:
+        proxy.set_behavior('abort', tls=damage, after='2000000 bytes')
+        sock.sendall(b'GET /large HTTP/1.1\r\nHost: a\r\n\r\n')
+        got = read_to_failure(sock, damage)
+    assert len(got) == 2_000_000 if damage == 'truncate' else 0 < len(got) < 2_000_000
+    assert got.partition(b'\r\n\r\n')[2] == LARGE[: len(got.partition(b'\r\n\r\n')[2])]
+
+
 def test_half_of_a_record() -> None:
     """The connection ends in order behind it, and the proxy reads on: a reset might have the client lose the half."""
     with tls_proxy() as proxy, Peer.connect(proxy.address.port) as peer:

@@ -139,6 +139,17 @@ def test_requests_and_handshakes_have_rules_of_their_own(proxy: Proxy) -> None:
         assert [ping(sock) for _ in range(3)] == [b'+PONG\r\n', b'-ERR injected\r\n', b'+PONG\r\n']
 
 
+def test_a_place_in_a_reply_is_none_in_a_handshake(proxy: Proxy) -> None:
+    with pytest.raises(ConfigError) as caught:
+        proxy.set_behavior('hang', match='TLS *', after='3 bytes')
+    assert str(caught.value) == 'hang.after: it is a place in a reply, and this rule is for handshakes of TLS'
+    proxy.set_behavior('abort', after='3 bytes')
+    with dial(proxy) as sock:
+        sock.sendall(b'PING\r\n')
+        assert sock.recv(100) == b'+PO'
+        assert sock.recv(100) == b''
+
+
 @pytest.mark.parametrize(
     ('behavior', 'options'),
     [('certificate', {'problem': 'old'}), ('error', {'alert': 'oops'}), ('hang', {'after': 'lunch'})],

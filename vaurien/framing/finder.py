@@ -12,20 +12,30 @@ class Finder(ABC):
         """Look for the place behind *number* of the things that are counted."""
         #: How many of them are still to come.
         self.left = number
+        self._is_lost = False
 
-    @abstractmethod
     def feed(self, data: bytes) -> int:
         """Take the next bytes; return how many of them come before the place. Feed nothing behind it.
 
-        Raise ValueError if they are no such reply.
+        In what does not parse, the place never comes.
         """
+        if not self._is_lost:
+            try:
+                return self._look(data)
+            except ValueError:
+                self._is_lost = True
+        return len(data)
+
+    @abstractmethod
+    def _look(self, data: bytes) -> int:
+        """Do as `feed`. Raise ValueError for what does not parse."""
 
 
 class Bytes(Finder):
     """Counts bytes."""
 
-    def feed(self, data: bytes) -> int:
-        """See `Finder.feed`."""
+    def _look(self, data: bytes) -> int:
+        """See `Finder._look`."""
         step = min(self.left, len(data))
         self.left -= step
         return step
@@ -34,8 +44,8 @@ class Bytes(Finder):
 class Lines(Finder):
     """Counts lines."""
 
-    def feed(self, data: bytes) -> int:
-        """See `Finder.feed`."""
+    def _look(self, data: bytes) -> int:
+        """See `Finder._look`."""
         i = 0
         while self.left and (end := data.find(b'\n', i) + 1):
             i = end
@@ -46,6 +56,6 @@ class Lines(Finder):
 class Nothing(Finder):
     """Counts what there is none of: the place never comes."""
 
-    def feed(self, data: bytes) -> int:
-        """See `Finder.feed`."""
+    def _look(self, data: bytes) -> int:
+        """See `Finder._look`."""
         return len(data)

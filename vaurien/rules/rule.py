@@ -152,6 +152,9 @@ class Rule:
         if stage is not Stage.EXCHANGE and 'max_active' in self.limits:
             raise OptionError('it counts exchanges, and this rule is for what comes before them', 'max_active')
         if self.kind.stage is Stage.EXCHANGE:
+            for name in self.kind.of_handshakes if stage is Stage.HANDSHAKE else ():
+                if isinstance(place := self.options[name], Place) and place.unit:
+                    raise OptionError('it is a place in a reply, and this rule is for handshakes of TLS', name)
             return
         for name in (*PATTERNS, 'client_name'):
             if name in self.limits:

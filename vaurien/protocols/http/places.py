@@ -27,8 +27,8 @@ class _InBody(Finder):
         self._has_begun = False
         self._body = Body()
 
-    def feed(self, data: bytes) -> int:
-        """See `Finder.feed`."""
+    def _look(self, data: bytes) -> int:
+        """See `Finder._look`."""
         i = 0
         if not self._has_begun:
             known = len(self._head)

@@ -39,8 +39,8 @@ class Messages(Finder):
         self._goes_on = False
         self._counts = False
 
-    def feed(self, data: bytes) -> int:
-        """See `Finder.feed`."""
+    def _look(self, data: bytes) -> int:
+        """See `Finder._look`."""
         packets, known = self._packets, len(self._kept)
         data, self._kept = self._kept + data, b''
         i = 0

@@ -24,8 +24,8 @@ class Messages(Finder):
         self._rest = 0
         self._counts = False
 
-    def feed(self, data: bytes) -> int:
-        """See `Finder.feed`."""
+    def _look(self, data: bytes) -> int:
+        """See `Finder._look`."""
         i = 0
         while self.left and i < len(data):
             if not self._rest:
@@ -35,6 +35,8 @@ class Messages(Finder):
                 if len(self._head) < _HEADER:
                     break
                 kind, length = unpack_header(self._head)
+                if length < 4:
+                    raise ValueError('a message of fewer bytes than its length has')
                 self._head = b''
                 self._rest = length - 4
                 self._counts = not self._skipped and self._is_counted(kind)

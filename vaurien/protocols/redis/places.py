@@ -21,8 +21,8 @@ class Elements(Finder):
         self._elements = 0
         self._parts = 0
 
-    def feed(self, data: bytes) -> int:
-        """See `Finder.feed`."""
+    def _look(self, data: bytes) -> int:
+        """See `Finder._look`."""
         values = self._values
         i = 0
         while self.left and i < len(data):
