@@ -23,8 +23,8 @@ from vaurien.protocols import Protocol
 from vaurien.protocols.base import BaseProtocol
 
 BEHAVIORS = [
-    *('abort', 'blackout', 'certificate', 'connect_timeout', 'delay', 'dummy', 'error', 'hang'),
-    *('refuse', 'slow_accept', 'transient', 'unplug'),
+    *('abort', 'blackout', 'certificate', 'connect_timeout', 'delay', 'dribble', 'dummy', 'error', 'hang'),
+    *('malformed', 'refuse', 'slow_accept', 'transient', 'unplug'),
 ]
 PROTOCOLS = ['http', 'memcache', 'mysql', 'postgres', 'redis', 'smtp', 'tcp']
 BUILT_IN = [*((Behavior, name) for name in BEHAVIORS), *((Protocol, name) for name in PROTOCOLS)]

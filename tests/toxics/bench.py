@@ -16,9 +16,11 @@ END, CLOSE, RESET = Ending.END, Ending.CLOSE, Ending.RESET
 class Bench:
     """Drives a stage as a chain does. Its sink takes everything, unless it is `blocked`; its time begins at 0 s."""
 
-    def __init__(self, kind: str, *, seed: str = '1', fresh: bool = True, **attributes: Any) -> None:
+    def __init__(
+        self, kind: str, *, seed: str = '1', fresh: bool = True, commons: Any = None, **attributes: Any
+    ) -> None:
         toxic = Toxic.get(kind)
-        self.toxic = toxic(toxic.resolve(attributes), name=kind, seed=seed, now=0.0, fresh=fresh)
+        self.toxic = toxic(toxic.resolve(attributes), name=kind, seed=seed, now=0.0, fresh=fresh, shared=commons)
         self.now = 0.0
         self.blocked = False
         #: What has left, and when.

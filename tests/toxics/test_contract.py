@@ -29,7 +29,7 @@ PROBABILITY = st.floats(0, 1)
 
 #: The attributes of each, and their values.
 ATTRIBUTES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
-    'bandwidth': {'rate': INT64},
+    'bandwidth': {'rate': INT64, 'shared': st.sampled_from([None, 'link', 'proxy', 'process'])},
     'corrupt': {'probability': PROBABILITY},
     'duplicate': {'probability': PROBABILITY},
     'latency': {
@@ -143,7 +143,7 @@ def test_nothing_is_lost_repeated_or_reordered(kind: str, data: st.DataObject) -
 @given(data=st.data())
 def test_with_sensible_attributes_all_of_it_arrives_in_time(kind: str, data: st.DataObject) -> None:
     attributes: dict[str, Any] = {
-        name: data.draw(st.integers(1, 100)) for name in ATTRIBUTES[kind] if name != 'distribution'
+        name: data.draw(st.integers(1, 100)) for name in ATTRIBUTES[kind] if name not in ('distribution', 'shared')
     }
     bench, source = Bench(kind, **attributes), bytearray()
     for size, pause in data.draw(st.lists(st.tuples(st.integers(1, 500), st.floats(0, 0.1)), max_size=20)):

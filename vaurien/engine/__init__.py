@@ -41,6 +41,7 @@ tls_opening the handshakes of a link, before its streams begin
 tls_upgrade the handshake of one connection while the link is at work
 link        one client joined to the backend
 idle        closes links on which nothing moves
+commons     what stages of toxics share
 toxicity    the toxics of a proxy
 listener    accepts clients
 proxy       one address, its backend, and all links between them

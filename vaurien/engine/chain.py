@@ -145,6 +145,9 @@ class Chain:
     def stop(self) -> None:
         """Never call back again."""
         self._ending = True
+        now = monotonic()
+        for stage in self.stages:
+            stage.abandon(now)
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import monotonic
+from typing import Any
 
 from vaurien.engine.chain import Chain
+from vaurien.engine.commons import OF_PROCESS, Commons
 from vaurien.engine.link import Link
 from vaurien.engine.stream import Stream
 from vaurien.engine.turns import Turns
@@ -40,6 +42,7 @@ class Toxics:
         self._rules: dict[str, ToxicRule] = {}
         #: How many links there had been when each was added.
         self._born: dict[str, int] = {}
+        self._commons = Commons()
 
     def __bool__(self) -> bool:
         return bool(self._rules)
@@ -98,8 +101,8 @@ class Toxics:
         if not found:
             self._add_stages(rule, link)
         elif stages[0].values is not rule.attributes:  # else the link was opened meanwhile
-            for stage in stages:
-                stage.update(rule.attributes, monotonic())
+            for chain, stage in found:
+                stage.update(rule.attributes, monotonic(), self._find_shared(rule, chain is link.up.chain))
             _draw(stages, rule)
             for chain, _ in found:
                 chain.advance()
@@ -142,12 +145,18 @@ class Toxics:
                 now=monotonic(),
                 fresh=link.number > self._born[rule.name],
                 histogram=self._counters.find_toxic(rule.name),
+                shared=self._find_shared(rule, stream is link.up),
             )
-            for number in range(len(streams))
+            for number, stream in enumerate(streams)
         ]
         _draw(stages, rule)
         for stream, stage in zip(streams, stages, strict=True):
             stream.enchain().append(stage)
+
+    def _find_shared(self, rule: ToxicRule, is_upstream: bool) -> Any:
+        """Return what the stages of a toxic share on a stream of all links of the proxy, or of the process, if any."""
+        commons = {'proxy': self._commons, 'process': OF_PROCESS}.get(rule.attributes.get('shared', ''))
+        return None if commons is None else commons.find(rule, is_upstream)
 
     def _connected(self) -> list[Link]:
         return [link for link in self._links.values() if link.connected]

@@ -7,6 +7,7 @@
 - `merged`: options that plug-ins of one kind declare for another kind
 - `end`: the two ends of a link, as a plug-in sees them
 - `stage`: what a behavior is for
+- `wire`: a wire with a limited rate, which several may share
 - `handshake`: what becomes of a handshake of TLS
 - `place`: where something breaks off in the middle
 - `failures`: what becomes of an exception that a plug-in raises

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from math import inf
 from random import Random
-from typing import Annotated, Any, ClassVar
+from types import SimpleNamespace
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
 from vaurien.plugins.options import Configurable
-from vaurien.plugins.units import BYTES, MICROSECONDS, MILLISECONDS
+from vaurien.plugins.units import BYTES, KILOBYTES_PER_SECOND, MICROSECONDS, MILLISECONDS
 from vaurien.records.histogram import Histogram
 
 #: A whole number as Toxiproxy's API has it: signed, of 64 bits.
@@ -25,6 +26,10 @@ Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Bytes = Annotated[Int64, BYTES]
 Microseconds = Annotated[Int64, MICROSECONDS]
 Milliseconds = Annotated[Int64, MILLISECONDS]
+Rate = Annotated[Int64, KILOBYTES_PER_SECOND]
+
+#: Whose stages share something, if a toxic has the option ``shared``.
+Scope = Literal['link', 'proxy', 'process']
 
 #: A chunk that stays for less, in seconds, does not count as held: the way from the stage before may take as long.
 BRIEF = 0.0005
@@ -53,6 +58,8 @@ class BaseToxic(Configurable):
 
     #: How many chunks may wait in it. Beyond that the sender has to wait.
     capacity: ClassVar[int] = 1
+    #: Makes what its stages share if its option ``shared``, a `Scope`, says with whom. Several threads may use it.
+    make_shared: ClassVar[Callable[[], Any]] = SimpleNamespace
     #: Whether the links that it was on are closed when it is removed.
     closes_when_removed: ClassVar[bool] = False
     #: Whether it may act on links whose backend cannot be reached.
@@ -67,14 +74,17 @@ class BaseToxic(Configurable):
         now: float = 0.0,
         fresh: bool = True,
         histogram: Histogram | None = None,
+        shared: Any = None,
     ) -> None:
         """Create a stage of the toxic *name* of a proxy.
 
         *seed* seeds its random numbers. *fresh* means that the link was opened after the toxic was added. *histogram*
-        counts the chunks that are held, changed or dropped.
+        counts the chunks that are held, changed or dropped. *shared* is what `make_shared` has made for this stage and
+        others of the same toxic.
         """
         super().__init__(values)
         self.label = name
+        self.shared = shared
         self.fresh = fresh
         #: The time since which it is on this link.
         self.since = now
@@ -186,10 +196,10 @@ class BaseToxic(Configurable):
         if self.queue:
             self._head_release = -inf
 
-    def update(self, values: Mapping[str, Any], now: float) -> None:
-        """Take other attributes."""
-        self.values = values
+    def update(self, values: Mapping[str, Any], now: float, shared: Any = None) -> None:
+        """Take other attributes, and what is shared under these."""
         self.interrupt(now)
+        self.values, self.shared = values, shared
 
     def retire(self, now: float) -> None:
         """Stop applying to the link, for good: what waits leaves at once."""
@@ -200,6 +210,9 @@ class BaseToxic(Configurable):
         """Set the probability that it applies to a link, and decide anew for this one."""
         self.toxicity = toxicity
         self.draw(now)
+
+    def abandon(self, now: float) -> None:
+        """Handle that the link is closed: what waits goes nowhere."""
 
     def leave(self, now: float) -> list[Item]:
         """Return everything that is still to pass on, because it no longer applies to the link."""
