@@ -18,6 +18,7 @@ from tests.peers import Peer, RawBackend
 from tests.servers import TIMEOUT, Server
 from vaurien.embedded import Proxy
 from vaurien.engine.proxy import ProxyServer
+from vaurien.rules.behaviors import make_rules
 
 HTTP = LANGUAGES['http']
 
@@ -407,6 +408,40 @@ class TestWhatRulesSee:
             report = "50:error(match='SETT *'): matched 0 of 2 exchanges, applied to 0"
             assert str(caught.value) == f'no fault within 0.01 s; {report}'
         assert caplog.messages == [f'proxy vaurien: {report}']
+
+    def test_though_the_time_of_others_ends_while_they_are_armed(
+        self, raw_backend: RawBackend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """With many links, arming takes turns, and anything may happen in between."""
+        with Proxy(raw_backend.address, 'redis') as proxy:
+            for peers in (join(proxy, raw_backend), join(proxy, raw_backend)):
+                self.ask(peers, *[b'PING\r\n'] * 5)
+
+            def arm(server: ProxyServer) -> None:
+                def pause() -> None:
+                    monkeypatch.undo()
+                    server._end_rules()
+
+                monkeypatch.setattr(server.runtime.turns, 'begin', lambda: pause)
+                server.arm(make_rules('delay(sleep=0)'))
+
+            inside(proxy, arm)
+            assert self.counts(proxy) == [(0, 0, 0)]
+            self.ask(join(proxy, raw_backend), b'PING\r\n')
+            assert self.counts(proxy) == [(1, 1, 1)]
+
+    def test_of_one_whose_time_is_over_without_a_match(
+        self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with Proxy(raw_backend.address, 'redis', behavior="error(match='SETT *', for=5ms)") as proxy:
+            eventually(lambda: proxy.status()['behavior'] == 'dummy')
+            assert not caplog.messages, 'there were no requests'
+            peers = join(proxy, raw_backend)
+            proxy.set_behavior("error(match='SETT *', for=300ms)")
+            self.ask(peers, b'PING\r\n')
+            eventually(lambda: proxy.status()['behavior'] == 'dummy')
+        report = "error(match='SETT *', for=0.3): matched 0 of 1 exchanges, applied to 0"
+        assert caplog.messages == [f'proxy vaurien: its time is over: {report}']
 
 
 class TestUnreadable:

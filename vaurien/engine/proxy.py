@@ -79,6 +79,8 @@ class ProxyServer:
         self.toxics = Toxics(self.links, self.seed, lambda: self.links_total, self.counters, self.runtime.turns)
         #: Why messages of links could not be read while rules were armed; each reason was logged.
         self._unreadable: set[str] = set()
+        #: The rules that were armed last: those whose time is over are among them.
+        self._armed: Sequence[Rule] = ()
         #: How many exchanges there were when the rules were armed.
         self._exchanges_before = 0
         self._began = monotonic()
@@ -346,13 +348,13 @@ class ProxyServer:
         """Replace what is armed, from the next exchange on, and end what runs. Raise `ConfigError`."""
         pause = self.runtime.turns.begin()
         unmatched = self._report_unmatched(pause)
-        armed = self.arming.arm(rules, pause)
+        armed = self._armed = self.arming.arm(rules, pause)
         self._on_armed(armed)
         _warn(self.name, unmatched)
         self.faults.renew()
         self._exchanges_before = self.counters.closed_exchanges
         for link in list(self.links.values()):
-            if armed is not self.rules:  # who has armed others meanwhile goes on
+            if armed is not self._armed:  # who has armed others meanwhile goes on
                 return
             self._exchanges_before += link.counts().exchanges
             if not link.closed:
@@ -367,14 +369,15 @@ class ProxyServer:
     def _end_rules(self) -> None:
         """Disarm the rules whose time is over, and end what runs of them."""
         over = self.arming.find_over()
-        reports = [_report(rule, status) for rule, status in self._list_rules() if has(over, rule)]
-        armed = self.arming.disarm(over)
-        self._on_armed(armed)
-        for report in reports:
-            logger.info('proxy %s: its time is over: %s', self.name, report)
+        ended = [(rule, status) for rule, status in self._list_rules() if has(over, rule)]
+        left = self.arming.disarm(over)
+        self._on_armed(left)
+        for rule, status in ended:
+            level = logging.WARNING if rule.is_unmatched and status['seen'] else logging.INFO
+            logger.log(level, 'proxy %s: its time is over: %s', self.name, _report(rule, status))
         pause = self.runtime.turns.begin()
         for link in list(self.links.values()):
-            if armed is not self.rules:
+            if left is not self.rules:  # as above
                 return
             if not link.closed:
                 link.rearm()
