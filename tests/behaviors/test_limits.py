@@ -19,6 +19,7 @@ from tests.behaviors.test_mysql import ask, mysql_client
 from tests.behaviors.test_postgres import enter
 from tests.behaviors.waiting import eventually
 from tests.commands import StartCommand, run
+from tests.engine.talk import end_time
 from tests.peers import Peer
 from tests.servers import HOST, TIMEOUT, Server
 from vaurien import Proxy
@@ -166,20 +167,22 @@ class TestFor:
 
     def test_nothing_is_armed_in_its_place(self, proxy: Proxy, caplog: pytest.LogCaptureFixture) -> None:
         with redis_client(proxy.address.port) as client, caplog.at_level(logging.INFO):
-            proxy.set_behavior("error(for=0.4, match='GET *')")
+            proxy.set_behavior("error(for=10m, match='GET *')")
             assert fails(client, 'GET', 'a')
-            eventually(lambda: proxy.status()['behavior'] == 'dummy')
+            end_time(proxy)
+            assert proxy.status()['behavior'] == 'dummy'
             assert not fails(client, 'GET', 'a')
             assert proxy.status()['behaviors'] == []
         (report,) = [text for text in caplog.messages if 'its time is over' in text]
-        assert report.startswith("proxy vaurien: its time is over: error(match='GET *', for=0.4): matched ")
+        assert report.startswith("proxy vaurien: its time is over: error(match='GET *', for=600.0): matched ")
 
     def test_what_hangs_is_let_go_and_what_others_do_goes_on(self, proxy: Proxy) -> None:
         with Peer.connect(proxy.address.port) as one, Peer.connect(proxy.address.port) as other:
-            proxy.set_behavior("hang(match='GET *', for=0.4),hang(match='PING')")
+            proxy.set_behavior("hang(match='GET *', for=10m),hang(match='PING')")
             for peer, request in ((one, b'GET a\r\n'), (other, PING)):
                 peer.send(request)
                 proxy.wait_for_fault()
+            end_time(proxy)
             assert one.recv() == b''
             (left,) = proxy.status()['behaviors']
             assert (left['options']['match'], left['hits']) == ('PING', 1)

@@ -91,6 +91,7 @@ def every_other(proxy: Proxy, name: str, *, period: int = 2, **options: Any) -> 
 
     class Selecting:
         is_limited = False
+        has_clients = False
 
         def __init__(self, behavior: Any) -> None:
             self.behavior = behavior

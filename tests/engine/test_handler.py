@@ -427,3 +427,30 @@ class TestOddities:
             else:
                 backend.reset()
         eventually(lambda: inside(proxy, lambda server: not server.links and not len(server.runtime._greenlets)))
+
+
+class TestLimits:
+    """Limits of rules, which are the same for protocols of this kind."""
+
+    def test_what_hangs_goes_on_though_the_time_of_another_rule_is_over(
+        self, make: Make, raw_backend: RawBackend
+    ) -> None:
+        proxy = make(forward)
+        client, _ = join(proxy, raw_backend)
+        proxy.set_behavior('hang(nth=1),delay(for=10ms)')
+        client.send(b'ping\n')
+        proxy.wait_for_fault()
+        eventually(lambda: len(proxy.status()['behaviors']) == 1)
+        assert [link['behavior'] for link in proxy.links()] == ['hang']
+
+    def test_so_many_at_the_same_time(self, make: Make, raw_backend: RawBackend) -> None:
+        proxy = make(forward)
+        pairs = [join(proxy, raw_backend) for _ in range(2)]
+        proxy.set_behavior('hang', max_active=1)
+        pairs[0][0].send(b'ping\n')
+        proxy.wait_for_fault()
+        exchange(*pairs[1])
+        pairs[0][0].reset()
+        eventually(lambda: len(proxy.links()) == 1)
+        pairs[1][0].send(b'ping\n')
+        proxy.wait_for_fault()

@@ -13,7 +13,18 @@ import pytest
 from tests.behaviors.waiting import eventually
 from tests.commands import StartCommand
 from tests.engine import talk
-from tests.engine.talk import LANGUAGES, MB, Language, connect, every_language, inside, join, make_proxy, only_link
+from tests.engine.talk import (
+    LANGUAGES,
+    MB,
+    Language,
+    connect,
+    end_time,
+    every_language,
+    inside,
+    join,
+    make_proxy,
+    only_link,
+)
 from tests.peers import Peer, RawBackend
 from tests.servers import TIMEOUT, Server
 from vaurien.embedded import Proxy
@@ -437,10 +448,10 @@ class TestWhatRulesSee:
             eventually(lambda: proxy.status()['behavior'] == 'dummy')
             assert not caplog.messages, 'there were no requests'
             peers = join(proxy, raw_backend)
-            proxy.set_behavior("error(match='SETT *', for=300ms)")
+            proxy.set_behavior("error(match='SETT *', for=1h)")
             self.ask(peers, b'PING\r\n')
-            eventually(lambda: proxy.status()['behavior'] == 'dummy')
-        report = "error(match='SETT *', for=0.3): matched 0 of 1 exchanges, applied to 0"
+            end_time(proxy)
+        report = "error(match='SETT *', for=3600.0): matched 0 of 1 exchanges, applied to 0"
         assert caplog.messages == [f'proxy vaurien: its time is over: {report}']
 
 

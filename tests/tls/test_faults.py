@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.behaviors.waiting import eventually
 from tests.peers import Peer
 from tests.servers import HOST, TIMEOUT
 from tests.tls.serving import dial, ping, tls_proxy
@@ -112,6 +113,22 @@ def test_a_handshake_that_waits_goes_on_if_nothing_is_armed(proxy: Proxy) -> Non
         secure.settimeout(TIMEOUT)
         secure.do_handshake()
         assert ping(secure) == b'+PONG\r\n'
+
+
+def test_a_handshake_still_waits_when_the_time_of_another_rule_is_over(proxy: Proxy) -> None:
+    proxy.set_behavior("delay(match='TLS *', sleep=600),delay(match='GET *', for=10ms)")
+    sock = socket.create_connection((HOST, proxy.address.port), TIMEOUT)
+    with proxy.ssl_context().wrap_socket(sock, server_hostname='localhost', do_handshake_on_connect=False) as secure:
+        secure.setblocking(False)
+        with pytest.raises(ssl.SSLWantReadError):
+            secure.do_handshake()
+        proxy.wait_for_fault()
+        eventually(lambda: len(proxy.status()['behaviors']) == 1)
+        with pytest.raises(ssl.SSLWantReadError):
+            secure.do_handshake()
+        proxy.set_behavior('dummy')
+        secure.settimeout(TIMEOUT)
+        secure.do_handshake()
 
 
 def test_a_closed_handshake(proxy: Proxy) -> None:
