@@ -13,12 +13,12 @@ from tests.servers import TIMEOUT
 Result = TypeVar('Result')
 
 
-def in_loop(function: Callable[[], Result]) -> Result:
-    """What *function* returns, called in a thread whose event loop ends with it."""
+def in_loop(function: Callable[[], Result], seconds: float = 2 * TIMEOUT) -> Result:
+    """What *function* returns, called in a thread whose event loop ends with it, and in so many *seconds*."""
 
     def call() -> Result:
         try:
-            with gevent.Timeout(2 * TIMEOUT):
+            with gevent.Timeout(seconds):
                 return function()
         finally:
             gevent.get_hub().destroy(destroy_loop=True)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from vaurien.behaviors import Behavior
 from vaurien.control.answers import BackendAnswer
 from vaurien.control.json_schema import Schema, Schemas, describe_fields
+from vaurien.rules.toxics import STREAMS
 from vaurien.schedule.reading import FAULTS, FLAP, Name
 from vaurien.schedule.schedule import MAX_STEPS, Length, Moment
 from vaurien.toxics import Toxic
@@ -82,7 +83,7 @@ def describe_schedule(schemas: Schemas) -> Schema:
 def _describe_toxic() -> Schema:
     """Describe a toxic, as a text or with its attributes beside its type."""
     types = list(Toxic.names())
-    pattern = rf'^\s*({"|".join(types)})\s*(\(.*\)\s*)?(@\s*(upstream|downstream)\s*)?$'
+    pattern = rf'^\s*({"|".join(types)})\s*(\(.*\)\s*)?(@\s*({"|".join(STREAMS)})\s*)?$'
     text = {'type': 'string', 'pattern': pattern, 'examples': ['latency(latency=200)@downstream']}
     return {'anyOf': [text, {'type': 'object', 'properties': {'type': {'enum': types}}, 'required': ['type']}]}
 
