@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import select
+
 import psycopg
 import pymysql
 import pytest
 import redis
 import requests
+from psycopg.pq import DiagnosticField, ExecStatus
 
 from tests.behaviors.clients import http_session, redis_client
 from tests.behaviors.talk import LANGUAGES, connect, make_proxy
 from tests.behaviors.test_mysql import mysql_client
-from tests.behaviors.test_postgres import enter
+from tests.behaviors.test_postgres import enter, next_result
 from tests.behaviors.waiting import eventually
 from tests.peers import RawBackend
-from tests.servers import LARGE, Server
+from tests.servers import LARGE, TIMEOUT, Server
 from vaurien import Proxy
 
 CLOSING = {'error': {'close': True}}
@@ -79,6 +82,24 @@ def test_postgres(postgres: Server) -> None:
             proxy.set_behavior('dummy')
             assert watcher.execute('SELECT count(*) FROM closing').fetchone() == (0,)
         watcher.execute('DROP TABLE closing')
+
+
+def test_postgres_before_a_sync(postgres: Server) -> None:
+    """The client has asked for the reply with a Flush; the end comes behind the ReadyForQuery, behind the Sync."""
+    with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
+        proxy.set_behavior('error', match='SELECT 7', sqlstate='40001', close=True)
+        pgconn = connection.pgconn
+        pgconn.enter_pipeline_mode()
+        pgconn.send_query_params(b'SELECT 7', [])
+        pgconn.send_flush_request()
+        assert next_result(connection).error_field(DiagnosticField.SQLSTATE) == b'40001'
+        assert next_result(connection) is None
+        assert not select.select([pgconn.socket], [], [], 0.05)[0]
+        pgconn.pipeline_sync()
+        assert next_result(connection).status == ExecStatus.PIPELINE_SYNC
+        assert select.select([pgconn.socket], [], [], TIMEOUT)[0]
+        with pytest.raises(psycopg.OperationalError, match='server closed the connection'):
+            pgconn.consume_input()
 
 
 def test_mysql(mariadb: Server) -> None:

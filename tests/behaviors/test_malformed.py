@@ -19,6 +19,7 @@ from vaurien.protocols import Protocol
 from vaurien.protocols.http.malformed import MISSING, NO_SIZE, ChunkSize, ContentLength
 
 WITH_LENGTH = b'HTTP/1.1 200 OK\r\nX: 3\r\ncontent-length: 5\r\n\r\nhello'
+UNCHANGED = b'HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n'
 CHUNKED = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5;a=b\r\nworld\r\n0\r\n\r\n'
 
 
@@ -74,6 +75,7 @@ def test_it_is_the_same_in_any_pieces(places: Sequence[int]) -> None:
         (CHUNKED, ContentLength, CHUNKED),
         (CHUNKED, ChunkSize, CHUNKED[: CHUNKED.index(b'5;a=b')] + NO_SIZE),
         (WITH_LENGTH, ChunkSize, WITH_LENGTH),
+        (UNCHANGED, ContentLength, UNCHANGED),
     ):
         for pieces in (cut(reply, places), list(single(reply))):
             malformation = kind(b'GET / HTTP/1.1\r\n\r\n')

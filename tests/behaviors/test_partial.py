@@ -272,6 +272,18 @@ class TestPostgres:
                 values.extend(result.get_value(0, 0) for result in results if result.ntuples)
             assert values == [b'1', b'1', b'2']
 
+    def test_the_end_of_a_reply_is_no_place_for_an_error(self, postgres: Server) -> None:
+        """RowDescription, DataRow, CommandComplete, ReadyForQuery: behind the last of these, all is well."""
+        with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
+            cursor = psycopg.ClientCursor(connection)
+            for after in ('4 messages', '5 messages'):
+                proxy.set_behavior('error', match='SELECT 7', after=after, sqlstate='40001')
+                assert cursor.execute('SELECT 7').fetchone() == (7,)
+                assert cursor.execute('SELECT 8').fetchone() == (8,)
+            proxy.set_behavior('error', match='SELECT 7', after='3 messages', sqlstate='40001')
+            with pytest.raises(psycopg.errors.SerializationFailure):
+                cursor.execute('SELECT 7')
+
     def test_asyncpg(self, postgres: Server) -> None:
         async def ask(port: int, timeout: float) -> None:
             options = {**DATABASE, 'database': DATABASE['dbname'], 'port': port, 'ssl': False}
@@ -366,6 +378,23 @@ class TestMySQL:
             proxy.set_behavior('error', match='SELECT 2*', after='4 rows', errno=1213)
             client.query(text)
             assert [client.next_result(), client.next_result()] == [2, 1]
+
+    def test_what_makes_it_undone_is_not_seen(self, mariadb: Server) -> None:
+        """The statement was in a transaction, of which the client has not asked."""
+        with Proxy(mariadb.address, 'mysql') as proxy:
+            options: dict[str, Any] = {'user': 'tester', 'password': 'secret', 'database': 'test', 'ssl_disabled': True}
+            connection: Any = mysql.connector.connect(
+                host=HOST, port=proxy.address.port, use_pure=True, autocommit=True, **options
+            )
+            with closing(connection):
+                cursor = connection.cursor()
+                cursor.execute('CREATE TEMPORARY TABLE seen (number int PRIMARY KEY) ENGINE = InnoDB')
+                proxy.set_behavior('error', match='INSERT *', after='2 rows', errno=1062)
+                cursor.execute('INSERT INTO seen VALUES (1) RETURNING number')
+                assert cursor.fetchall() == [(1,)]
+                assert not connection.in_transaction
+                cursor.execute('SELECT number FROM seen')
+                assert cursor.fetchall() == [(1,)]
 
     @pytest.mark.parametrize('cursorclass', [SSCursor, Cursor])
     def test_error(self, mariadb: Server, cursorclass: type[Cursor]) -> None:
