@@ -258,6 +258,7 @@ def test_classic_flags_and_keys_are_told_together(tmp_path: Path) -> None:
         ('--server --http no', '--http: without the control API there will never be a proxy'),
         ('--server maybe', "--server: expected bool, got 'maybe'"),
         ('--toxiproxy-config no.json', 'no.json: cannot read it: No such file or directory'),
+        ('--behavior-delay-sleep table(no)', '--behavior-delay-sleep: cannot read no: No such file or directory'),
         ('--config no.ini', 'no.ini: cannot read it: No such file or directory'),
     ],
 )

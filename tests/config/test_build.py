@@ -443,6 +443,44 @@ def mistake(tmp_path: Path, suffix: str, content: str) -> str:
     return str(caught.value).removeprefix(str(tmp_path / f'vaurien.{suffix}'))
 
 
+@pytest.mark.parametrize(
+    ('suffix', 'content'),
+    [
+        (
+            'ini',
+            '[vaurien]\ntimeout = 1m30s\nkeepalive = 2m\ntoxics = bandwidth(rate=1MB/s)\n'
+            '[behavior:delay]\nsleep = 200ms\n',
+        ),
+        (
+            'toml',
+            '[vaurien]\ntimeout = "1m30s"\nkeepalive = "2m"\ntoxics = [{type = "bandwidth", rate = "1MB/s"}]\n'
+            '[behavior.delay]\nsleep = "200ms"\n',
+        ),
+        (
+            'yaml',
+            'vaurien: {timeout: 1m30s, keepalive: 2m, toxics: [{type: bandwidth, rate: 1MB/s}]}\n'
+            'behavior: {delay: {sleep: 200ms}}\n',
+        ),
+    ],
+)
+def test_units(tmp_path: Path, suffix: str, content: str) -> None:
+    settings = build(source_of(tmp_path, suffix, content))
+    assert (settings.timeout, settings.keepalive) == (90.0, 120)
+    assert settings.behavior_options == {'delay': {'sleep': 0.2}}
+    assert [rule.attributes['rate'] for rule in settings.toxics] == [1000]
+
+
+def test_a_table_in_a_file(tmp_path: Path) -> None:
+    table = tmp_path / 'delays.txt'
+    table.write_text('2s')
+    text = f'table({table})'
+    settings = build(source_of(tmp_path, 'toml', f'[vaurien]\ntoxics = [{{type = "latency", latency = "{text}"}}]\n'))
+    assert [str(rule.attributes['latency']) for rule in settings.toxics] == [text]
+    assert mistake(tmp_path, 'ini', '[behavior:delay]\nsleep = table(no)\n') == (
+        ':2: behavior.delay.sleep: cannot read no: No such file or directory'
+    )
+
+
 def test_a_mistake_in_a_flag_names_the_flag() -> None:
     with pytest.raises(ConfigError) as caught:
         build(flags(**{'behavior.delay': {'sleep': 'soon'}}))

@@ -31,6 +31,7 @@ protocol = redis
 behavior = 20:error
 toxics = latency(latency=200), slicer(name=cut, toxicity=0.5)@upstream
 enabled = no
+addressed = yes
 idle-timeout = 60
 resolve-interval = 5
 keepalive = 7
@@ -68,6 +69,7 @@ backend = 'localhost:6379'
 protocol = 'redis'
 behavior = '20:error'
 enabled = false
+addressed = true
 idle-timeout = 60
 resolve-interval = 5
 keepalive = 7
@@ -114,6 +116,7 @@ proxy:
     - latency(latency=200)
     - {type: slicer, name: cut, stream: upstream, toxicity: 0.5}
     enabled: no
+    addressed: yes
     idle-timeout: 60
     resolve-interval: 5
     keepalive: 7
@@ -160,6 +163,7 @@ def test_every_setting_in_every_format(tmp_path: Path, suffix: str) -> None:
                 behavior_options=options,
                 toxics=read_toxics('latency(latency=200), slicer(name=cut, toxicity=0.5)@upstream'),
                 enabled=False,
+                addressed=True,
                 idle_timeout=60.0,
                 resolve_interval=5.0,
                 keepalive=7,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from random import Random
 
 import gevent
 import msgspec
@@ -52,6 +53,19 @@ def test_behaviors_of_one_of_several(path: Path, caplog: pytest.LogCaptureFixtur
     assert caplog.messages == ['reloaded: behaviors of web']
     assert format_rules(proxies['web'].rules) == '30:error'
     assert format_rules(proxies['cache'].rules) == '50:abort'
+
+
+def test_a_table_whose_file_has_changed(path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    table = tmp_path / 'delays.txt'
+    table.write_text('10ms')
+    text = f'vaurien: {{behavior: "delay(sleep=\'table({table})\')"}}'
+    proxies, reloader = start(path, text)
+    with caplog.at_level(logging.INFO):
+        reloader.apply(settings_of(path, text))
+        table.write_text('20ms')
+        reloader.apply(settings_of(path, text))
+    assert caplog.messages == ['reloaded: no fault has changed', 'reloaded: behaviors of vaurien']
+    assert proxies['vaurien'].rules[0].options['sleep'].draw(Random()) == 0.02
 
 
 def test_what_was_armed_meanwhile_stays_until_the_file_changes(path: Path) -> None:

@@ -161,6 +161,16 @@ def test_what_a_schedule_may_be(client: Client, echo_server: RawBackend, tmp_pat
         eventually(lambda: proxy.status()['behavior'] == '20:delay')
 
 
+def test_only_a_program_may_name_a_file_in_it(client: Client, echo_server: RawBackend, tmp_path: Path) -> None:
+    table = tmp_path / 'delays.txt'
+    table.write_text('10ms')
+    steps = [{'behavior': f"delay(sleep='table({table})')", 'for': '1m'}]
+    with pytest.raises(ControlError, match='only flags, files and programs can name a file, not a request'):
+        client.set_schedule(steps)
+    with Proxy(echo_server.address) as proxy, proxy.schedule(steps):
+        eventually(lambda: proxy.status()['behaviors'][0]['name'] == 'delay')
+
+
 @pytest.mark.parametrize(
     ('name', 'text', 'words'),
     [

@@ -11,6 +11,7 @@ import msgspec
 from vaurien.config.files import read_document
 from vaurien.config.source import Source, place_in
 from vaurien.errors import ConfigError
+from vaurien.plugins.distribution import reading_files
 from vaurien.plugins.options import convert, shorten
 from vaurien.schedule.reading import read_schedule
 from vaurien.schedule.schedule import Schedule
@@ -34,6 +35,7 @@ def load_schedule(path: str) -> Schedule:
         raise type(error)(error.description, place_in(path, lines, error.path)) from None
 
 
+@reading_files()
 def open_schedule(plan: Plan) -> Schedule:
     """Return the schedule that *plan* is; raise `ConfigError`."""
     return load_schedule(os.fspath(plan)) if isinstance(plan, str | os.PathLike) else read_schedule(plan)

@@ -7,7 +7,7 @@ A type with a unit takes them, too, if it is declared with one of the subclasses
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from math import exp, log, log1p
@@ -65,9 +65,16 @@ class Distribution(Parsed):
         'examples': [example for name, example in EXAMPLES.items() if name != 'table'],
     }
 
-    def __init__(self, text: str, quantile: Quantile) -> None:
+    def __init__(self, text: str, quantile: Quantile, numbers: Sequence[float] = ()) -> None:
+        """Take the *numbers* of a table, too: the same text may stand for others when the file has changed."""
         super().__init__(text)
         self._quantile = quantile
+        self._numbers = numbers
+
+    def __eq__(self, other: object) -> bool:
+        return super().__eq__(other) and isinstance(other, Distribution) and other._numbers == self._numbers
+
+    __hash__ = Parsed.__hash__
 
     @classmethod
     def is_meant(cls, value: Any) -> bool:
@@ -86,7 +93,8 @@ class Distribution(Parsed):
         if not inside.endswith(')'):
             raise _refuse(name)
         if name == 'table':
-            return cls(value, _make_table(cls._read_table(inside[:-1].strip())))
+            numbers = sorted(cls._read_table(inside[:-1].strip()))
+            return cls(value, lambda share: numbers[int(share * len(numbers))], numbers)
         return cls(value, _MAKERS[name](cls._read_arguments(name, inside[:-1])))
 
     def draw(self, random: Random) -> float:
@@ -169,11 +177,6 @@ def _make_lognormal(numbers: Mapping[str, float]) -> Quantile:
 
 def _make_pareto(numbers: Mapping[str, float]) -> Quantile:
     return _fit('pareto', numbers, lambda share: -log1p(-share))
-
-
-def _make_table(numbers: list[float]) -> Quantile:
-    ordered = sorted(numbers)
-    return lambda share: ordered[int(share * len(ordered))]
 
 
 _MAKERS: dict[str, Callable[[Mapping[str, float]], Quantile]] = {
