@@ -42,6 +42,10 @@ class OwnClock:
         """Whether somebody waits who is not to be woken yet."""
         return any(not event.is_set() for event in self.waiting)
 
+    def skip(self, seconds: float) -> None:
+        """Let time pass, and wake nobody."""
+        self._now += seconds
+
     def step(self, until: float) -> bool:
         """Let time pass until somebody is to be woken, but no longer than *until*; return whether somebody was."""
         due = [deadline for deadline in self.waiting.values() if deadline is not None and deadline <= until]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -279,8 +281,11 @@ def test_mistakes_in_this_process(proxy: Proxy, tmp_path: Path) -> None:
 
 def test_a_proxy_that_is_stopped_within_the_block(echo_server: RawBackend) -> None:
     proxy = Proxy(echo_server.address).start()
+    server = weakref.ref(proxy._thread.server)
     with proxy.schedule(STEPS):
         proxy.stop()
+    gc.collect()
+    assert server() is None, 'no greenlet keeps it'
     proxy.start()
     assert proxy.get_schedule()['status'] == 'none'
     with proxy.schedule(STEPS):

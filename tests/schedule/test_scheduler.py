@@ -14,8 +14,9 @@ from tests.peers import RawBackend
 from tests.schedule.stage import Stage, make, play
 from tests.servers import HOST
 from vaurien.address import Address
+from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import ConfigError, NoScheduleError
-from vaurien.rules.behaviors import make_rules
+from vaurien.rules.behaviors import format_rules, make_rules
 from vaurien.rules.toxics import make_toxic
 from vaurien.schedule.reading import read_schedule
 from vaurien.schedule.scheduler import Scheduler
@@ -65,6 +66,18 @@ def test_a_toxic_that_was_there_before_is_there_again(written: str) -> None:
     play(scene)
 
 
+def test_a_toxic_keeps_its_place() -> None:
+    def scene(stage: Stage) -> None:
+        for type_ in ('latency', 'slicer'):
+            stage.proxy.toxics.add(make_toxic(type_, {}))
+        stage.start({'for': 1, 'toxic': 'latency(latency=7)'})
+        assert [name for name, _ in stage.toxics] == ['latency_downstream', 'slicer_downstream']
+        stage.pass_time(1)
+        assert [name for name, _ in stage.toxics] == ['latency_downstream', 'slicer_downstream']
+
+    play(scene)
+
+
 def test_the_proxy_goes_and_comes_back_on_the_same_port(raw_backend: RawBackend) -> None:
     def scene(stage: Stage) -> None:
         port = stage.proxy.address.port
@@ -73,6 +86,9 @@ def test_the_proxy_goes_and_comes_back_on_the_same_port(raw_backend: RawBackend)
         for _ in range(2):
             stage.pass_time(1)
             seen.append(stage.proxy.enabled)
+            if not stage.proxy.enabled:
+                with pytest.raises(OSError, match='in use'):
+                    socket.create_server((HOST, port))
         assert seen == [True, False, True]
         assert stage.proxy.address.port == port
 
@@ -113,6 +129,19 @@ def with_proxies(stage: Stage, scene: Any) -> None:
         *({'proxy': 'p', **step} for step in steps), **fields
     )
     scene(stage)
+
+
+def test_stopping_among_changes_that_are_due() -> None:
+    def scene(stage: Stage) -> None:
+        toxics = [{'toxic': f"noop(name='{number}')"} for number in range(100)]
+        stage.scheduler.start(read_schedule(toxics))
+        while not stage.toxics:
+            gevent.sleep(0)
+        stage.scheduler.stop()
+        assert stage.toxics == []
+        assert stage.scheduler.status()['changes'] == 2
+
+    play(scene)
 
 
 def test_abandoning_leaves_everything_as_it_is() -> None:
@@ -226,6 +255,20 @@ def test_a_mark() -> None:
     play(scene)
 
 
+def test_what_was_due_before_a_mark_comes_before_it(caplog: pytest.LogCaptureFixture) -> None:
+    def scene(stage: Stage) -> None:
+        stage.start({'at': 5, 'enabled': False}, {'after': 'deploy', 'behavior': 'error'})
+        stage.clock.skip(10)  # and the schedule is not woken in time
+        stage.mark('deploy')
+
+    with caplog.at_level(logging.INFO):
+        play(scene)
+    assert caplog.messages[1:] == [
+        'schedule: 5.000 s: p: enabled false',
+        'schedule: 10.000 s: p: behavior error',
+    ]
+
+
 def test_a_mark_that_nobody_waits_for() -> None:
     def scene(stage: Stage) -> None:
         with pytest.raises(NoScheduleError, match='no schedule runs'):
@@ -303,6 +346,26 @@ def test_a_proxy_that_is_removed_meanwhile(caplog: pytest.LogCaptureFixture) -> 
     ]
 
 
+def test_a_proxy_that_comes_later_and_goes_again(caplog: pytest.LogCaptureFixture) -> None:
+    def scene(stage: Stage) -> None:
+        steps = read_schedule([{'for': 1, 'every': 2, 'proxy': 'q', 'behavior': '20:error'}])
+        stage.scheduler.start(steps, is_early=True)
+        stage.settle()
+        stage.pass_time(1.5)
+        stage.proxies.add(ProxyServer(make('q')))
+        stage.pass_time(1)
+        assert format_rules(stage.proxies['q'].rules) == '20:error'
+        stage.proxies.remove('q')
+        stage.pass_time(2)
+
+    play(scene)
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
+        "schedule: there is no proxy 'q' yet",
+        "schedule: 0.000 s: q: behavior 20:error: failed: there is no proxy 'q'",
+        "schedule: 3.000 s: q: behavior as before: failed: there is no proxy 'q'",
+    ]
+
+
 def test_a_step_that_fails(caplog: pytest.LogCaptureFixture) -> None:
     def scene(stage: Stage) -> None:
         port = stage.proxy.address.port
@@ -340,6 +403,15 @@ def test_what_the_proxies_cannot_have(step: dict[str, Any], names: str, text: st
         assert stage.scheduler.status()['status'] == 'none'
 
     play(scene, make('p'), make('q'))
+
+
+def test_a_check_makes_pauses() -> None:
+    def scene(stage: Stage) -> None:
+        pauses: list[None] = []
+        stage.scheduler.check(read_schedule([{'behavior': 'delay'}] * 3), lambda: pauses.append(None))
+        assert len(pauses) == 3
+
+    play(scene)
 
 
 def test_options_that_are_configured() -> None:

@@ -162,6 +162,11 @@ def test_of_steps_that_begin_at_once_the_later_in_the_file_lies_above() -> None:
     assert run({'behavior': 'error'}, {'behavior': 'delay'}) == [(0.0, 'behavior delay')]
 
 
+def test_what_is_over_goes_before_what_begins() -> None:
+    lines = run({'at': 10, 'enabled': False}, {'for': 10, 'behavior': 'delay'})
+    assert lines[1:] == [(10.0, 'behavior as before'), (10.0, 'enabled false')]
+
+
 def test_a_ramp_and_a_flap_go_on_below() -> None:
     """A small step of a ramp, or the next time that a flap is down, does not lift the step above the others."""
     lines = run(
@@ -262,6 +267,18 @@ def test_a_mark_begins_what_is_there_at_once() -> None:
     assert tell(timeline.mark('deploy', 3.0)) == [(3.0, 'behavior error')]
     assert timeline.mark('deploy', 4.0) == [], 'it was there before, too'
     assert tell(timeline.advance(inf)) == [(14.0, 'behavior as before')]
+
+
+def test_chance_is_another_one_each_time_a_mark_is_set() -> None:
+    timelines = [Timeline(read({'after': 'x', 'jitter': 100, 'behavior': 'delay'}), 1) for _ in range(2)]
+    late = []
+    for timeline in timelines:
+        for begin in (0.0, 1000.0):
+            timeline.mark('x', begin)
+            assert timeline.due is not None
+            late.append(timeline.due - begin)
+    assert late[:2] == late[2:]
+    assert abs(late[0] - late[1]) > 1
 
 
 def test_a_mark_leaves_other_steps_alone() -> None:

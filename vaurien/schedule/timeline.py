@@ -70,7 +70,7 @@ class Timeline:
     @property
     def next(self) -> tuple[float, int, Change] | None:
         """What a step does next: when, the index of the step, and the change."""
-        if self._is_cut or not self._events:
+        if not self._events:
             return None
         seconds, _, index, _, phase, _ = self._events[0]
         return seconds, index, Change(*self._slots[index], _see(phase))
@@ -114,7 +114,8 @@ class Timeline:
             before = {slot: self._top(slot) for slot in self._layers} | before
             self._is_cut = True
             self._layers.clear()
-        while not self._is_cut and self._events and self._events[0][0] <= seconds:
+            self._events.clear()
+        while self._events and self._events[0][0] <= seconds:
             _, _, index, _, phase, rest = heappop(self._events)
             slot = self._slots[index]
             before.setdefault(slot, self._top(slot))
