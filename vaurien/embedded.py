@@ -88,6 +88,7 @@ class Proxy:
         if self._settings.tls_ca_file is not None:
             write_ca_file(self._settings.tls_ca_file)
         self._thread.start()
+        self._scheduler = None  # if there is one, it is that of the process that this one is a fork of
         return self
 
     def stop(self) -> None:

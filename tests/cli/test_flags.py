@@ -19,6 +19,8 @@ from vaurien.rules.behaviors import make_rules
 from vaurien.rules.toxics import read_toxics
 from vaurien.settings import Settings
 
+EXAMPLES = Path(__file__).parents[2] / 'examples'
+
 
 @pytest.fixture(autouse=True)
 def _registries(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,9 +61,10 @@ def test_the_second_example() -> None:
     assert settings.behaviors == make_rules('5:error,10:delay', {'delay': {'sleep': 2.0}})
 
 
-def test_every_example_of_the_help_is_one() -> None:
+def test_every_example_of_the_help_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     examples = re.findall(r'^  vaurien (.*)$', EPILOG.replace('\\\n', ''), re.MULTILINE)
-    assert len(examples) == 6
+    assert len(examples) == 7
+    monkeypatch.chdir(EXAMPLES)
     for example in examples:
         if '--config' not in example:
             parse(shlex.split(example))

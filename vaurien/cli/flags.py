@@ -37,13 +37,15 @@ examples:
       the first two orders get an error 503, and one other request in five is late
   vaurien --config vaurien.ini
       settings from a file, with [vaurien] and [behavior:delay], in INI, TOML or YAML; flags take precedence
+  vaurien --backend localhost:5432 --schedule failover.toml --dry-run
+      faults that come and go over time: print when, or without --dry-run let them
   vaurien --http --http-host localhost --http-port 8080
       with the control API: change the faults while it runs, from tests or with vaurienctl
 
 environment:
   TOXIPROXY_AUTH_TOKEN   the token of the control API, unless --api-token is given, as for Toxiproxy
 
-SIGHUP reopens the file of --log-output, and takes over the faults of --config that have changed.
+SIGHUP reopens the file of --log-output, and takes over the faults of --config and --schedule that have changed.
 
 Weights are percents, also fractions (0.5:error). All other exchanges pass untouched.
 
