@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -44,6 +46,16 @@ def test_a_turn_is_for_what_waits_too() -> None:
     assert sender.send(wire, 5, 0, 1, 0.08) == 0
 
 
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads are interrupted as often as can be."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures('restless')
 def test_threads_never_have_the_same_time() -> None:
     wire = Wire()
 
