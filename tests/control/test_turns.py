@@ -197,7 +197,7 @@ def test_toxics_are_put_on_many_links_bit_by_bit(monkeypatch: pytest.MonkeyPatch
         links = [SlowLink(number) for number in range(20)]
         proxy.links.update((link.number, cast(Link, link)) for link in links)
         monkeypatch.setattr('vaurien.engine.toxicity._find_stages', lambda rule, link: [])
-        monkeypatch.setattr(proxy.toxics, '_add_stage', lambda rule, link: link.work())
+        monkeypatch.setattr(proxy.toxics, '_add_stages', lambda rule, link: link.work())
         for change in (proxy.toxics.add, proxy.toxics.update):
             with others_are_served():
                 change(make_toxic('latency', {'latency': 1}))
