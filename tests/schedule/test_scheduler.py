@@ -144,6 +144,24 @@ def test_stopping_among_changes_that_are_due() -> None:
     play(scene)
 
 
+def test_what_was_missed_keeps_nobody_waiting() -> None:
+    """As after a process was suspended for an hour, with a schedule that has nothing to change in it."""
+
+    def scene(stage: Stage) -> None:
+        stage.start({'for': 0.01, 'every': 0.01, 'behavior': 'delay'})
+        stage.clock.skip(3600)
+        stage.clock.step(stage.clock.now())
+        for _ in range(10):
+            gevent.sleep(0)
+        coming = stage.scheduler.status()['next']
+        assert coming is not None
+        assert coming['seconds'] < 1, 'others have their turns in between'
+        stage.scheduler.stop()
+        assert stage.armed == 'dummy'
+
+    play(scene)
+
+
 def test_abandoning_leaves_everything_as_it_is() -> None:
     def scene(stage: Stage) -> None:
         stage.start({'behavior': 'error'})
@@ -352,7 +370,7 @@ def test_a_proxy_that_comes_later_and_goes_again(caplog: pytest.LogCaptureFixtur
         stage.scheduler.start(steps, is_early=True)
         stage.settle()
         stage.pass_time(1.5)
-        stage.proxies.add(ProxyServer(make('q')))
+        stage.proxies.add(ProxyServer(make('q', protocol='redis')))
         stage.pass_time(1)
         assert format_rules(stage.proxies['q'].rules) == '20:error'
         stage.proxies.remove('q')
@@ -364,6 +382,19 @@ def test_a_proxy_that_comes_later_and_goes_again(caplog: pytest.LogCaptureFixtur
         "schedule: 0.000 s: q: behavior 20:error: failed: there is no proxy 'q'",
         "schedule: 3.000 s: q: behavior as before: failed: there is no proxy 'q'",
     ]
+
+
+def test_a_step_that_a_proxy_cannot_have_that_comes_later(caplog: pytest.LogCaptureFixture) -> None:
+    def scene(stage: Stage) -> None:
+        steps = read_schedule([{'at': 1, 'proxy': 'q', 'behavior': 'error(code=503)'}])
+        stage.scheduler.start(steps, is_early=True)
+        stage.settle()
+        stage.proxies.add(ProxyServer(make('q')))
+        stage.pass_time(1)
+
+    play(scene)
+    told = 'schedule: 1.000 s: q: behavior error(code=503): failed: error.code: errors of tcp have no options'
+    assert caplog.messages[-1] == told
 
 
 def test_a_step_that_fails(caplog: pytest.LogCaptureFixture) -> None:
@@ -391,6 +422,7 @@ def test_a_step_that_fails(caplog: pytest.LogCaptureFixture) -> None:
         ({}, 'pq', 'steps[0].proxy: missing: there are p, q'),
         ({'proxy': 'cach'}, 'pq', "steps[0].proxy: there is no proxy 'cach', known: p, q"),
         ({'behavior': 'error(code=503)'}, 'p', 'steps[0].behavior.error.code: '),
+        ({'behavior': 'certificate'}, 'p', 'steps[0].behavior.certificate.problem: it needs tls'),
     ],
 )
 def test_what_the_proxies_cannot_have(step: dict[str, Any], names: str, text: str) -> None:

@@ -396,7 +396,11 @@ class ProxyServer:
     def check(self, settings: ProxySettings) -> None:
         """Raise `ConfigError` if `configure` or `arm` would not take what *settings* have."""
         self._resolve_options(settings)
-        for rule in settings.behaviors:
+        self.check_rules(settings.behaviors)
+
+    def check_rules(self, rules: Sequence[Rule]) -> None:
+        """Raise `ConfigError` if `arm` would not take *rules*."""
+        for rule in rules:
             self.arming.prepare(rule)
 
     def configure(self, settings: ProxySettings) -> None:

@@ -11,7 +11,7 @@ import gevent
 from gevent.event import Event
 from gevent.pool import Group
 
-from vaurien.errors import find_reason
+from vaurien.errors import VaurienError, find_reason
 from vaurien.records.status import ScheduleStatus
 from vaurien.schedule.change import Change, Entry
 from vaurien.schedule.clock import ScheduleClock
@@ -98,7 +98,8 @@ class Run:
             due = self._timeline.due
             self._clock.wait(self._woken, None if due is None else due - self.seconds)
             self._woken.clear()
-        self._make(Entry(self.seconds, change) for change in self._effects.list_unfinished())
+        for change in self._effects.list_unfinished():
+            self._apply(self.seconds, change)
         self._status = 'stopped' if self._is_stopping else 'ended'
         logger.info('schedule: %s after %.3f s', self._status, self.seconds)
 
@@ -106,16 +107,22 @@ class Run:
         """Make the changes that are due."""
         while self._new_marks and not self._is_stopping:
             name, seconds = self._new_marks.popleft()
-            self._make(self._timeline.advance(seconds), is_final=False)
-            self._make(self._timeline.mark(name, seconds), is_final=False)
-        self._make(self._timeline.advance(self.seconds), is_final=False)
+            self._advance(seconds)
+            self._make(self._timeline.mark(name, seconds))
+        self._advance(self.seconds)
 
-    def _make(self, entries: Iterable[Entry], *, is_final: bool = True) -> None:
-        """Make changes one after the other; other greenlets go on between two of them."""
-        for seconds, change in entries:
-            if self._is_stopping and not is_final:
+    def _advance(self, seconds: float) -> None:
+        """Make the changes up to that time, one moment after the other, as long as nobody stops it."""
+        while not self._is_stopping and (due := self._timeline.due) is not None and due <= seconds:
+            self._make(self._timeline.advance(due))
+            gevent.sleep(0)  # a moment without a change takes time, too
+
+    def _make(self, entries: Iterable[Entry]) -> None:
+        """Make changes one after the other, as long as nobody stops it; other greenlets go on between two of them."""
+        for entry in entries:
+            if self._is_stopping:
                 return
-            self._apply(seconds, change)
+            self._apply(*entry)
             gevent.sleep(0)
 
     def _apply(self, seconds: float, change: Change) -> None:
@@ -126,7 +133,7 @@ class Run:
             is_done = self._effects.apply(change)
         except Exception as error:  # a plug-in may raise anything
             self._failures += 1
-            reason = find_reason(error)
+            reason = str(error) if isinstance(error, VaurienError) else find_reason(error)
             if self._reasons.get(place) != reason:
                 logger.warning('schedule: %.3f s: %s: failed: %s', seconds, change, reason)
             self._reasons[place] = reason

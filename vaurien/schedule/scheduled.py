@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from vaurien.protocols.base import BaseProtocol
 from vaurien.rules.behaviors import Options
 from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import ToxicRule
@@ -40,10 +39,6 @@ class Scheduled(Protocol):
         """The settings that it was started with."""
 
     @property
-    def protocol(self) -> type[BaseProtocol]:
-        """The protocol of its links."""
-
-    @property
     def rules(self) -> Sequence[Rule]:
         """The rules that are armed."""
 
@@ -54,6 +49,9 @@ class Scheduled(Protocol):
     @property
     def enabled(self) -> bool:
         """Whether it listens."""
+
+    def check_rules(self, rules: Sequence[Rule]) -> None:
+        """Raise `ConfigError` if `arm` would not take *rules*."""
 
     def arm(self, rules: Sequence[Rule]) -> None:
         """Arm *rules* from the next exchange on; raise `ConfigError`."""

@@ -128,8 +128,7 @@ def _complete(step: Step, proxy: Scheduled) -> Step:
         return step
     try:
         fault = complete_rules(step.fault, proxy.settings.behavior_options)
-        for rule in fault:
-            rule.arm(proxy.protocol)
+        proxy.check_rules(fault)
     except ConfigError as error:
         raise error.within('behavior') from None
     return msgspec.structs.replace(step, fault=fault)
