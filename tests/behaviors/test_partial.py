@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from typing import Any
@@ -259,6 +260,41 @@ class TestPostgres:
             assert next_result(connection).status == ExecStatus.PIPELINE_SYNC
             pgconn.exit_pipeline_mode()
             assert connection.execute('SELECT 2').fetchone() == (2,)
+
+    @pytest.mark.parametrize('behavior', ['abort', 'error', 'hang'])
+    def test_rows_before_a_sync(self, postgres: Server, behavior: str) -> None:
+        """The client asks for them with a Flush, and goes on when it has got them."""
+        with Proxy(postgres.address, 'postgres') as proxy, closing(enter(proxy)) as connection:
+            options = {'sqlstate': '40001'} if behavior == 'error' else {}
+            proxy.set_behavior(behavior, match='SELECT *', after='3 rows', **options)
+            pgconn = connection.pgconn
+            pgconn.enter_pipeline_mode()
+            pgconn.send_query_params(SERIES.encode(), [])
+            pgconn.set_single_row_mode()
+            pgconn.send_flush_request()
+            rows = [next_result(connection).get_value(0, 0) for _ in range(3)]
+            assert rows == [b'1', b'2', b'3']
+            if behavior == 'hang':
+                assert not select.select([pgconn.socket], [], [], 0.05)[0]
+            elif behavior == 'abort':
+                with pytest.raises(psycopg.OperationalError):
+                    next_result(connection)
+            else:
+                assert next_result(connection).error_field(DiagnosticField.SQLSTATE) == b'40001'
+                assert next_result(connection) is None
+                assert not select.select([pgconn.socket], [], [], 0.05)[0]
+                pgconn.pipeline_sync()
+                assert next_result(connection).status == ExecStatus.PIPELINE_SYNC
+                pgconn.exit_pipeline_mode()
+                proxy.set_behavior('dummy')
+                assert connection.execute('SELECT 7').fetchone() == (7,)
+
+    def test_a_fatal_error_before_a_sync(self, postgres: Server) -> None:
+        with Proxy(postgres.address, 'postgres') as proxy, closing(enter(proxy)) as connection:
+            proxy.set_behavior('error', match='SELECT *', after='3 rows', sqlstate='57P01')
+            with pytest.raises(psycopg.errors.AdminShutdown), connection.pipeline():
+                connection.execute(SERIES).fetchall()
+            assert connection.closed
 
     def test_one_statement_of_a_text(self, postgres: Server) -> None:
         with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:

@@ -18,6 +18,7 @@ from vaurien.protocols.base import (
     HEAD,
     INTERIM,
     OPAQUE,
+    PART,
     PROMPT,
     REPLY,
     REQUEST,
@@ -250,21 +251,21 @@ class TestCopy:
         protocol = asked(STEPS + FLUSH)
         assert feeding.downstream(protocol, [COPY_IN]) == [(PROMPT, len(COPY_IN))]
         assert feeding.upstream(protocol, [SYNC + COPY_DATA + COPY_DONE])[1] == []
-        assert [kind for kind, _ in protocol.feed_downstream(COMPLETE)] == [INTERIM]
+        assert [kind for kind, _ in protocol.feed_downstream(COMPLETE)] == [PART]
         assert [kind for kind, _ in protocol.feed_upstream(SYNC)[1]] == [END]
         assert [kind for kind, _ in protocol.feed_downstream(READY)] == [REPLY]
 
     def test_in_by_a_batch_fails(self) -> None:
         protocol = asked(STEPS + SYNC)
         protocol.feed_downstream(COPY_IN)
-        assert [kind for kind, _ in protocol.feed_downstream(FAILURE)] == [INTERIM]
+        assert [kind for kind, _ in protocol.feed_downstream(FAILURE)] == [PART]
         assert [kind for kind, _ in protocol.feed_upstream(COPY_DATA + COPY_DONE + SYNC + QUERY)[1]] == [END, REQUEST]
         assert [kind for kind, _ in protocol.feed_downstream(READY + READY)] == [REPLY, REPLY]
 
     def test_in_by_a_batch_fails_before_its_sync_was_read(self) -> None:
         protocol = asked(STEPS + SYNC)
         protocol.feed_downstream(COPY_IN)
-        assert [kind for kind, _ in protocol.feed_downstream(FAILURE + READY)] == [INTERIM, REPLY]
+        assert [kind for kind, _ in protocol.feed_downstream(FAILURE + READY)] == [PART, REPLY]
         assert [kind for kind, _ in protocol.feed_upstream(QUERY)[1]] == [REQUEST]
         assert [kind for kind, _ in protocol.feed_downstream(READY)] == [REPLY]
 
@@ -303,8 +304,8 @@ class TestUnasked:
         ends = list(accumulate(map(len, [READY, *replies[:2]])))
         for pieces in ways(READY + b''.join(replies[:2])):
             protocol = asked(QUERY, STEPS + FLUSH)
-            assert feeding.downstream(protocol, pieces) == [(REPLY, ends[0]), (INTERIM, ends[1]), (INTERIM, ends[2])]
-            assert list(protocol.feed_downstream(READY)) == [(INTERIM, ends[2] + len(READY))]
+            assert feeding.downstream(protocol, pieces) == [(REPLY, ends[0]), (PART, ends[1]), (PART, ends[2])]
+            assert list(protocol.feed_downstream(READY)) == [(PART, ends[2] + len(READY))]
             protocol.feed_upstream(SYNC)
             assert [kind for kind, _ in protocol.feed_downstream(ROWS + COMPLETE + READY)] == [REPLY]
 

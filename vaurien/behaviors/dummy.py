@@ -36,6 +36,11 @@ class Dummy(Staged, Configurable):
         """
         return values
 
+    def __init__(self, options: Mapping[str, Any] | None = None) -> None:
+        super().__init__(options)
+        #: Whether it takes every part of a reply, also those that come before the request has ended.
+        self.takes_parts = self.values.get('after') is not None
+
     def is_due(self) -> bool:
         """Return whether it is applied to an exchange that drew it. ``False``: the exchange passes, and is no fault."""
         return True

@@ -73,6 +73,8 @@ class Exchange:
         self._is_torn = False
         #: Whether the behavior has read or written: then the exchange can no longer pass as if nothing had been done.
         self._touched = False
+        #: Whether the behavior gets those parts of the reply, too, that come before the request has ended.
+        self._takes_parts = False
         #: Whether the client has its answer, and what else it sends is dropped for a while.
         self._is_lingering = False
         #: Whether the dispatcher has counted the request among those that go on, or were answered.
@@ -139,7 +141,7 @@ class Exchange:
         """Handle that more of the backend's bytes have arrived."""
         down = self._link.down
         if down.holding:
-            down.release_interim()
+            down.release_interim(parts=not self._takes_parts)
             if self.sending and down.held.data and self._held_since is None:
                 self._held_since = monotonic()
         if not (self.sending or self.greeting):
@@ -256,6 +258,7 @@ class Exchange:
         link, owner, behavior, kind = self._link, self._owner, self.behavior, type(self.behavior)
         between = kind.on_between_handle is not Dummy.on_between_handle
         after = kind.on_after_handle is not Dummy.on_after_handle
+        self._takes_parts = behavior.takes_parts and not owner.protocol.is_guarding
         if between:
             link.down.begin_holding()
         self.sending = True
@@ -296,7 +299,7 @@ class Exchange:
     def _is_sent(self) -> bool:
         """Return whether the request was sent, or is not waited for: a peer has left off, or the reply has begun."""
         up, down = self._link.up, self._link.down
-        if self._link.closed or self._owner.is_broken:
+        if self._link.closed or self._owner.is_broken or self._takes_parts:
             return True
         if up.unsent is None and (self.request_ended or up.ended):
             return True

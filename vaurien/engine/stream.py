@@ -21,7 +21,7 @@ from vaurien.engine.held import Held
 from vaurien.engine.runtime import CHUNK, Runtime
 from vaurien.engine.splice import Splice
 from vaurien.engine.tls_socket import READ, WRITE, Connection
-from vaurien.framing.marks import INTERIM, NOTHING, PROMPT, Mark
+from vaurien.framing.marks import INTERIM, NOTHING, PART, PROMPT, Mark
 from vaurien.toxics.base import BaseToxic, Ending, Item
 
 #: Bytes that are read at once at most where there are toxics: many of them deal with one chunk at a time.
@@ -697,10 +697,10 @@ class Stream:
             self.settle()
         return kinds
 
-    def release_interim(self) -> None:
-        """Send on what is held before the reply: 1xx, pushes, and what asks for more of the request."""
+    def release_interim(self, *, parts: bool) -> None:
+        """Send on what is held before the reply: 1xx, pushes, what asks for more of the request; or *parts* of it."""
         marks = self.held.marks
-        while marks and marks[0][0] in (INTERIM, PROMPT):
+        while marks and (marks[0][0] in (INTERIM, PROMPT) or (parts and marks[0][0] == PART)):
             self.release_to(marks[0][1])
 
     def release(self) -> None:

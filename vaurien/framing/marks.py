@@ -34,6 +34,9 @@ OPAQUE = 9
 #: Upstream: a further statement of the open request begins here. Only if `BaseProtocol.mark_statements` asked for it.
 STATEMENT = 10
 
+#: Downstream: a part of a reply ends here for which the client may wait, for it has not sent all of the request yet.
+PART = 11
+
 #: No mark at all, shared.
 NOTHING: Sequence[Mark] = ()
 

@@ -26,6 +26,7 @@ from vaurien.framing.marks import (
     LAST_OPENING as LAST_OPENING,
     NOTHING as NOTHING,
     OPAQUE as OPAQUE,
+    PART as PART,
     PROMPT as PROMPT,
     REPLY as REPLY,
     REQUEST as REQUEST,
@@ -106,7 +107,8 @@ class BaseProtocol(Configurable):
     #: Whether what was fed behind `request` was taken for something else than it is after the error: the link calls
     #: `rewind`, and feeds it again.
     misread = False
-    #: Whether the backend can take back what it does for `request`. The reply is then kept until it has ended.
+    #: Whether the backend can take back what it does for `request`. The reply is then kept until it has ended, but for
+    #: parts for which the client may wait.
     is_guarding = False
     #: Whether the error is only a part of the reply: the request goes on, and `amend` is called with its reply.
     amends = False
@@ -129,6 +131,7 @@ class BaseProtocol(Configurable):
         self.request = request
         self.lead = lead
         self.request_at = position
+        self.is_guarding = False
         self._chance = chance
         vars(self).pop('random', None)
 

@@ -23,6 +23,7 @@ def break_off_with_error(protocol: BaseProtocol, client: End, backend: End, want
     """
     assert wanted.place is not None
     finder = protocol.find(wanted.place)
+    early = b''
     if protocol.is_guarding:
         reply = _read(backend)
         end = finder.feed(reply)
@@ -34,12 +35,23 @@ def break_off_with_error(protocol: BaseProtocol, client: End, backend: End, want
         found = pass_up_to(finder, client, backend)
         if found is None:
             return
-        client.sendall(found[0])
-        if not (_drop(backend) or found[1]):
+        passed, rest = found
+        client.sendall(passed)
+        if not (rest or backend.recv()):
             return
+        error = protocol.break_off(finder, **wanted.choice)
+        if error.closes:
+            client.answer(error)
+            return
+        early = error.early  # the client may wait for it before it sends the end of the request
+        if early:
+            client.sendall(early)
+        while backend.recv():
+            pass
     shown = carry_out(protocol.take_back(**wanted.choice), backend)
     error = protocol.break_off(finder, **wanted.choice)
-    client.answer((protocol.close_behind(error) if wanted.closes else error)._replace(early=shown))
+    error = error._replace(early=shown, data=error.data.removeprefix(early))
+    client.answer(protocol.close_behind(error) if wanted.closes else error)
 
 
 def _read(backend: End) -> bytes:
@@ -47,11 +59,3 @@ def _read(backend: End) -> bytes:
     while piece := backend.recv():
         pieces.append(piece)
     return b''.join(pieces)
-
-
-def _drop(backend: End) -> int:
-    """Drop the rest of the reply; return how much of it there was."""
-    dropped = 0
-    while piece := backend.recv():
-        dropped += len(piece)
-    return dropped

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vaurien.framing.marks import INTERIM, NOTHING, PROMPT, REPLY, Mark
+from vaurien.framing.marks import INTERIM, NOTHING, PART, PROMPT, REPLY, Mark
 from vaurien.protocols.postgres.messages import (
     ASKING,
     AUTHENTICATION,
@@ -147,7 +147,7 @@ class FramedPostgres(FramedRequests):
         elif batch:
             if kind == ERROR_RESPONSE and batch == COPYING:
                 self._batch = COPIED
-            marks.append((INTERIM, at))
+            marks.append((PART, at))
 
     def _ends_reply(self, kind: int, expected: int, batch: int) -> bool:
         if kind == READY_FOR_QUERY:
