@@ -15,6 +15,7 @@ from tests.commands import Command
 from tests.peers import Peer, RawBackend, pour
 from tests.servers import HOST, TIMEOUT, free_port
 from vaurien import Client
+from vaurien.behaviors import Behavior
 from vaurien.errors import ControlError, UnreachableError
 
 
@@ -53,16 +54,7 @@ def test_sets_several_by_weight(client: Client) -> None:
 
 
 def test_lists_behaviors(client: Client) -> None:
-    assert client.list_behaviors() == [
-        'abort',
-        'blackout',
-        'certificate',
-        'delay',
-        'dummy',
-        'error',
-        'hang',
-        'transient',
-    ]
+    assert client.list_behaviors() == Behavior.names()
 
 
 def test_changes_the_backend(client: Client) -> None:

@@ -45,8 +45,9 @@ class Rule:
     options: dict[str, Any] = field(init=False)
     #: Those of them that are given of `LIMITS`.
     limits: dict[str, Any] = field(init=False, repr=False)
-    #: The pattern for requests among these, and what picks some of those that match.
+    #: The pattern for requests among these; whether it is for some only of those that match, and what picks them.
     match: Pattern | None = field(init=False, repr=False)
+    _chooses: bool = field(init=False, repr=False, compare=False)
     _picks: tuple[Container[int], ...] = field(init=False, repr=False, compare=False)
     #: The number of exchanges that matched, and of those that it was applied to. The first is counted only if a rule
     #: of the proxy has limits: otherwise every exchange matches, and none needs to be looked at for that.
@@ -72,6 +73,7 @@ class Rule:
         self.limits = {name: written_out[name] for name in LIMITS if written_out[name] is not None}
         self.match, self._awaited = self.limits.get('match'), self.limits.get('once')
         self._picks = tuple(self.limits[name] for name in ('nth', 'sequence') if name in self.limits)
+        self._chooses = not self.limits.keys() <= {*AIMS, 'for'}
 
     @property
     def name(self) -> str:
@@ -182,13 +184,14 @@ class Rule:
         if 'client_name' in self.limits and not self.limits['client_name'].matches(client_name):
             return False
         self.matched += 1
-        return all(self.matched in pick for pick in self._picks) and self._is_ready()
+        return not self._chooses or self._is_chosen()
 
-    def _is_ready(self) -> bool:
-        """Return whether it may be applied now to an exchange that it matches."""
+    def _is_chosen(self) -> bool:
+        """Return whether it is for the exchange that has matched last, whatever others have matched before it."""
         limits = self.limits
         return (
-            self.hits < limits.get('times', inf)
+            all(self.matched in pick for pick in self._picks)
+            and self.hits < limits.get('times', inf)
             and self.active < limits.get('max_active', inf)
             and ('cooldown' not in limits or self._now() >= self._rests_until)
         )
