@@ -200,10 +200,12 @@ class TestClosing:
             client = connect(proxy)
             eventually(proxy.links)
             link = inside(proxy, only_link)
+            assert link._opening is not None
+            dialer = link._opening._step
+            assert isinstance(dialer, Dialer)
             inside(proxy, lambda server: link.close())
             assert client.recv() == b''
-            assert isinstance(link._dialer, Dialer)
-            assert link._dialer._racing == {}
+            assert dialer._racing == {}
             assert link.counts() == Counts()
 
     @every_language

@@ -38,6 +38,7 @@ loops       backends that are the proxy itself
 resolver    the addresses of the backend
 dialer      the connection to the backend
 tls_opening the handshakes of a link, before its streams begin
+opening     the steps until a link has both its connections
 tls_upgrade the handshake of one connection while the link is at work
 link        one client joined to the backend
 idle        closes links on which nothing moves

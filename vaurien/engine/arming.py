@@ -74,6 +74,8 @@ class Arming:
         #: The same for what comes before exchanges, by stage; and how many of it there were since then.
         self._early: dict[Stage, Selector | None] = dict.fromkeys(_EARLY)
         self._counts: dict[Stage, int] = dict.fromkeys(_EARLY, 0)
+        #: Whether a link that opens may draw anything before its first request.
+        self.looks_at_connections = False
         #: How the port answers clients that connect.
         self.door = Door.OPEN
         #: Behaviors that were named in a warning.
@@ -119,6 +121,7 @@ class Arming:
         self.rules = rules
         self.selector = self._select(rules, Stage.EXCHANGE)
         self._early = {stage: self._select(rules, stage) for stage in _EARLY}
+        self.looks_at_connections = any(self._early[stage] for stage in (Stage.CONNECTION, Stage.CABLE))
         self.door = next((rule.door for rule in rules if rule.door is not Door.OPEN), Door.OPEN)
 
     def list_rules(self, exchanges: int, pause: Callable[[], object] = go_on) -> list[RuleStatus]:

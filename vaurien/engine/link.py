@@ -12,87 +12,34 @@ from typing import Any, Protocol
 
 from gevent.hub import Waiter
 
-from vaurien.address import NOWHERE, Address
+from vaurien.address import Address
 from vaurien.engine.absent import AbsentBackend
-from vaurien.engine.admission import Admission
-from vaurien.engine.arming import Arming
 from vaurien.engine.cable import Cable
-from vaurien.engine.dialer import Dialer, begin_connecting
 from vaurien.engine.dispatcher import Dispatcher, make_opaque_protocol
 from vaurien.engine.handler import Handler
 from vaurien.engine.listener import RESET
-from vaurien.engine.resolver import Resolver
-from vaurien.engine.runtime import Runtime
+from vaurien.engine.opening import Opening, OpeningOwner
 from vaurien.engine.stream import Stream
 from vaurien.engine.tls_exchange import TLSExchange
-from vaurien.engine.tls_opening import TLSOpening
 from vaurien.engine.tls_socket import Connection, TLSSocket
 from vaurien.engine.tls_upgrade import TLSUpgrade
 from vaurien.engine.traffic import PLAIN, Traffic
 from vaurien.framing.marks import UNREADABLE
 from vaurien.plugins.failures import warn_failed
-from vaurien.plugins.handshake import Handshake
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.upgrade import TLSLegs, Upgrading
 from vaurien.records.counts import Counts
 from vaurien.records.status import LinkStatus
 from vaurien.rules.rule import Rule
-from vaurien.tls.contexts import Legs
 
 logger = logging.getLogger(__name__)
 
 
-class LinkOwner(Protocol):
+class LinkOwner(OpeningOwner, Protocol):
     """The part of a proxy that its links need."""
-
-    @property
-    def runtime(self) -> Runtime:
-        """The event loop, greenlets and clock."""
-
-    @property
-    def arming(self) -> Arming:
-        """The rules at work."""
-
-    @property
-    def resolver(self) -> Resolver:
-        """The addresses of the backend."""
-
-    @property
-    def backend(self) -> Address:
-        """The backend, as it was configured."""
-
-    @property
-    def connect_timeout(self) -> float:
-        """The seconds in which the backend has to accept."""
-
-    @property
-    def keepalive(self) -> int:
-        """The seconds between two questions whether a silent peer is still there."""
-
-    @property
-    def legs(self) -> Legs | None:
-        """The legs of its links that are TLS; None: neither."""
-
-    @property
-    def protocol(self) -> type[BaseProtocol]:
-        """The class of the links' protocol objects."""
-
-    @property
-    def upgrading(self) -> type[Upgrading[Any]] | None:
-        """What this class is where TLS begins inside the protocol; None: it does not."""
-
-    def new_protocol(self) -> BaseProtocol:
-        """Return a protocol object for one link."""
-
-    @property
-    def may_go_without(self) -> bool:
-        """Whether something is armed that may need no backend."""
 
     def equip(self, link: Link) -> None:
         """Put the proxy's toxics on the streams of a link that opens."""
-
-    def rest(self, reason: str) -> None:
-        """Accept nobody for a moment."""
 
     def on_unreadable(self, reason: str) -> None:
         """Note that a link has messages that nobody can read, and why, whenever rules may be armed for them."""
@@ -116,10 +63,9 @@ class Link:
         '_began',
         '_cable_rule',
         '_cables',
-        '_dialer',
         '_final_counts',
         '_handshake',
-        '_opening_rule',
+        '_opening',
         '_owner',
         '_unreadable',
         'arming',
@@ -157,15 +103,13 @@ class Link:
         self.joined = False
         #: What wakes the greenlets that wait for `changed`.
         self.waiters: list[Callable[[], Any]] = []
-        #: What admits the client, connects it, or makes its connections secure.
-        self._dialer: Admission | Dialer | TLSOpening | None = None
+        #: The steps until both connections are there, while they are taken.
+        self._opening: Opening | None = None
         #: The rule by which its cables are pulled, or will be once it is open, if any; and the pulled ones.
         self._cable_rule: Rule | None = None
         self._cables: tuple[Cable, ...] = ()
         #: The handshake that is made while the link is at work.
         self._handshake: TLSUpgrade | None = None
-        #: The rule that says what becomes of the opening: of the client's wait, and then of the handshake with it.
-        self._opening_rule: Rule | None = None
         #: What stands in the place of a backend that cannot be reached.
         self._absent: AbsentBackend | None = None
         #: What had gone over it when it was closed.
@@ -173,69 +117,20 @@ class Link:
 
     # Opening
 
-    def admit(self) -> None:
-        """Open, once no behavior has the client wait."""
-        seconds, self._opening_rule = self.arming.draw_delay(self)
+    def open(self) -> None:
+        """Admit the client, and connect to the backend."""
+        self._opening = opening = Opening(self, self._owner)
+        if not self.arming.looks_at_connections:
+            opening.connect()
+            return
         self._cable_rule = self.arming.draw_cable(self)
         if self._cable_rule is not None:
-            self._opening_rule = self._cable_rule
             self._cables = (Cable(self.client),)
-            self._dialer = Admission(self._let_in)
-        elif seconds > 0:
-            self._dialer = admission = Admission(self._let_in)
-            admission.limit(seconds, self.client, self.runtime.loop, self.close)
-        else:
-            self.open()
+        opening.admit(self._cable_rule)
 
-    def _let_in(self) -> None:
-        self._dialer = self._cable_rule = None
-        self._plug_in()
-        self.open()
-
-    def open(self) -> None:
-        """Connect to the backend. The proxy may have got another one since the last time."""
-        owner = self._owner
-        if owner.backend == NOWHERE:
-            self.on_unreachable('there is none')
-            return
-        addresses = owner.resolver.addresses
-        if addresses:
-            sock, error = begin_connecting(*addresses[0], owner.keepalive)
-            if sock is not None and not error:
-                self.on_connected(sock)
-                return
-        deadline = monotonic() + owner.connect_timeout
-        self._dialer = dialer = Dialer(self, self.runtime.loop, owner.resolver, deadline, owner.keepalive)
-        if addresses:
-            dialer.go_on(sock, error)
-        else:
-            dialer.dial()
-
-    def on_connected(self, backend: socket) -> None:
-        """Move bytes, for the backend has accepted; or first shake hands, where TLS is to be spoken."""
-        self._open_between(backend, self._owner.legs)
-
-    def _open_between(self, backend: socket, legs: Legs | None) -> None:
-        owner = self._owner
-        if legs is None:
-            self.on_secure(self.client, backend)
-            return
-        self._dialer = TLSOpening(self, self.runtime.loop, legs, self.runtime.cipher, self.client, backend)
-        deadline = monotonic() + owner.connect_timeout
-        self._dialer.begin(owner.backend.host, owner.protocol.alpn, deadline, owner.upgrading)
-
-    def draw_handshake(self, text: str) -> Handshake:
-        """Return what becomes of the handshake with the client, which has that *text*."""
-        handshake, self._opening_rule = self.arming.draw_handshake(self, text)
-        return handshake
-
-    def make_error(self) -> bytes:
-        """Return an error of the protocol."""
-        return self._owner.new_protocol().error().data
-
-    def on_secure(self, client: Connection, backend: Connection) -> None:
-        """Move bytes."""
-        self._dialer = None
+    def on_open(self, client: Connection, backend: Connection, absent: AbsentBackend | None) -> None:
+        """Move bytes. *absent* is what stands in the place of a backend that cannot be reached."""
+        self._opening, self._absent = None, absent
         self.client, self.backend = client, backend
         up = Stream(self, self.runtime, self.client, backend)
         down = Stream(self, self.runtime, backend, self.client, from_backend=True)
@@ -251,8 +146,8 @@ class Link:
             self._attempt(self._begin_traffic)
         if self.closed:
             return
-        if self._absent is not None and isinstance(self.traffic, Dispatcher) and self.traffic.protocol.greets:
-            self._absent.close()  # a behavior that waits for its greeting waits no longer
+        if absent is not None and isinstance(self.traffic, Dispatcher) and self.traffic.protocol.greets:
+            absent.close()  # a behavior that waits for its greeting waits no longer
             self._attempt(self.traffic.greet_alone)
             if self.closed:
                 return
@@ -308,7 +203,8 @@ class Link:
         while not (stream.is_clear or self.closed):
             self.wait()
         client, backend = self.client, self.backend
-        upgrade = TLSUpgrade(self, self.runtime.loop, owner.legs, self.runtime.cipher, client, backend)
+        opening = Opening(self, owner)
+        upgrade = TLSUpgrade(opening, self.runtime.loop, owner.legs, self.runtime.cipher, client, backend)
         self._handshake = upgrade
         yield upgrade
         self._handshake = None
@@ -316,25 +212,17 @@ class Link:
         up.move(self.client, self.backend)
         down.move(self.backend, self.client)
 
-    def on_unreachable(self, reason: str) -> None:
-        """Close: no address of the backend accepts. A reset is the nearest to a refused connection still possible.
+    def on_unreachable(self, reason: str, *, goes_on: bool) -> None:
+        """Close, unless the link *goes_on* without a backend: no address accepts.
 
-        If a fault may be drawn, first see whether it can do without the backend.
+        A reset is the nearest to a refused connection that is still possible.
         """
-        owner = self._owner
-        has_reset = owner.on_unreachable(self, reason)
-        if owner.may_go_without and not self.joined:
-            self._absent = AbsentBackend()
-            legs = owner.legs
-            self._open_between(self._absent.connection, legs and legs.without_backend())
+        has_reset = self._owner.on_unreachable(self, reason)
+        if goes_on:
             return
         if has_reset:
             _set_reset(self.client)
         self.close()
-
-    def on_exhausted(self, reason: str) -> None:
-        """Have other clients wait, as this one does, because the process has run out of descriptors."""
-        self._owner.rest(reason)
 
     # What looks at the bytes
 
@@ -344,25 +232,25 @@ class Link:
             self.traffic.rearm()
             self.simplify()
             self._look_if_armed()
-        elif isinstance(self._dialer, TLSOpening | Admission) and not self.arming.has(self._opening_rule):
-            self._dialer.let_go()
         if self._cable_rule is None or not self.arming.has(self._cable_rule):
             self._set_cable(self.arming.draw_cable(self))
+        if self._opening is not None:
+            self._opening.rearm()
         if self._unreadable:
             self._owner.on_unreadable(self._unreadable)
 
     def _set_cable(self, rule: Rule | None) -> None:
         before, self._cable_rule = self._cable_rule, rule
-        if (before is None) is (rule is None) or not self.connected:
-            return
-        if rule is not None:
-            self._pull_cable()
-        else:
+        if rule is None and before is not None:
             self._plug_in()
-            self.up.plug_in()
-            self.down.plug_in()
+            if self.connected:
+                self.up.plug_in()
+                self.down.plug_in()
+        elif rule is not None and before is None and self.connected:
+            self._pull_cable()
 
     def _pull_cable(self) -> None:
+        self._plug_in()
         self.up.pull_cable()
         self.down.pull_cable()
         self._cables = (Cable(self.client), Cable(self.backend))
@@ -454,8 +342,9 @@ class Link:
             return
         self.closed = True
         self._plug_in()  # the peers are told of the end
-        if self._dialer is not None:
-            self._dialer.close()
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            opening.stop()
         elif self.joined:
             self._part()
         if self._handshake is not None:
@@ -477,11 +366,8 @@ class Link:
         """Go to the proxy's new backend once no exchange is open, or close if the client would notice."""
         if self.closed:
             return
-        if isinstance(self._dialer, Admission):
-            return
-        if self._dialer is not None:  # on its way to the old one
-            self._dialer.close()
-            self.open()
+        if self._opening is not None:
+            self._opening.begin_again()
             return
         self.stale = True
         traffic = self.traffic
@@ -490,7 +376,8 @@ class Link:
         elif traffic.is_idle:
             self.stale = False
             self._part()
-            self.open()
+            self._opening = Opening(self, self._owner)
+            self._opening.connect()
 
     def _part(self) -> None:
         self.up.stop()
@@ -502,8 +389,8 @@ class Link:
         self.client.close()
         if self._absent is not None:
             self._absent.close()
-        if self._dialer is not None:
-            self._dialer.leave_to_parent()
+        if self._opening is not None:
+            self._opening.leave_to_parent()
         elif self.joined:
             self.backend.close()
             for stream in (self.up, self.down):
@@ -515,7 +402,7 @@ class Link:
     @property
     def connected(self) -> bool:
         """Whether it has a backend now, and streams that live."""
-        return self.joined and self._dialer is None and not self.closed
+        return self.joined and self._opening is None and not self.closed
 
     @property
     def client_address(self) -> Address | None:
@@ -524,7 +411,7 @@ class Link:
 
     def has_open_exchange(self) -> bool:
         """Return whether a peer waits for something."""
-        return self._dialer is not None or self.traffic.has_open_exchange(self.up, self.down)
+        return self._opening is not None or self.traffic.has_open_exchange(self.up, self.down)
 
     @property
     def is_at_work(self) -> bool:
@@ -536,7 +423,7 @@ class Link:
     def status(self) -> LinkStatus:
         """Return everything about it."""
         counts = self.counts()
-        backend = _peer_of(self.backend) if self._dialer is None else None
+        backend = _peer_of(self.backend) if self._opening is None else None
         client = self.client_address
         return {
             'id': self.number,

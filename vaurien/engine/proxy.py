@@ -282,7 +282,7 @@ class ProxyServer:
         self.links[self.links_total] = link = Link(self, self.links_total, client)
         for on_link in self._observers.on_link:
             on_link(link)
-        link.admit()
+        link.open()
 
     def rest(self, reason: str) -> None:
         """Accept nobody for a moment."""
