@@ -168,6 +168,12 @@ def test_abandoning_leaves_everything_as_it_is() -> None:
         stage.scheduler.abandon()
         assert stage.armed == 'error'
         assert stage.scheduler.status()['status'] == 'stopped'
+        while stage.clock.waiting:
+            gevent.sleep(0)
+        stage.start({'for': 1, 'behavior': 'error'})
+        stage.pass_time(1)
+        stage.scheduler.abandon()
+        assert stage.scheduler.status()['status'] == 'ended'
 
     play(scene)
 

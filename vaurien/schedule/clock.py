@@ -27,4 +27,4 @@ class LoopClock:
 
     def wait(self, event: Event, seconds: float | None) -> None:
         """Suspend the calling greenlet until *event* is set, or for so many *seconds*."""
-        event.wait(seconds)
+        event.wait(None if seconds is None else max(0.0, seconds))

@@ -72,9 +72,10 @@ class Run:
         self._greenlets.join()
 
     def abandon(self) -> None:
-        """End it, and leave everything as it is."""
-        self._greenlets.kill(block=False)
-        self._status = 'stopped'
+        """End it, and leave everything as it is; do nothing if it is over."""
+        if self.is_running:
+            self._greenlets.kill(block=False)
+            self._status = 'stopped'
 
     def status(self) -> ScheduleStatus:
         """Return how far it has come."""
