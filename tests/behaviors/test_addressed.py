@@ -12,6 +12,7 @@ import mysql.connector
 import pymysql
 import pytest
 import requests
+from psycopg import Connection
 from psycopg.errors import DeadlockDetected, SerializationFailure
 
 from tests.behaviors.clients import http_session
@@ -157,6 +158,19 @@ class TestPostgres:
         with enter(pg) as connection, pytest.raises(DeadlockDetected):
             connection.execute('SELECT 1; /* vaurien: error(sqlstate=40P01) */ SELECT 2; SELECT 3')
         assert pg.faults()[-1].request.endswith('SELECT 2')
+
+    def test_one_of_a_batch(self, pg: Proxy) -> None:
+        replies = []
+
+        def ask(connection: Connection[Any]) -> None:
+            with connection.pipeline():
+                replies.append(connection.execute('SELECT %s::int', (1,)))
+                connection.execute(f'SELECT %s::int {ASKING}', (2,))
+
+        with enter(pg) as connection:
+            with pytest.raises(SerializationFailure):
+                ask(connection)
+            assert replies[0].fetchone() == (1,)
 
     def test_what_stands_in_a_string_asks_for_nothing(self, pg: Proxy) -> None:
         with enter(pg) as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, strategies as st
 
 from tests.protocols import feeding
 from vaurien.framing.head import TEXT_MAX
@@ -143,3 +144,18 @@ def test_mysql(flags: int, rest: bytes, name: str) -> None:
 )
 def test_http_tells_it_with_each_request(request_: bytes, name: str) -> None:
     assert HTTP().client_name(request_) == name
+
+
+@given(st.integers(0, 2**32 - 1), st.binary(max_size=200))
+def test_any_login_of_mysql(flags: int, rest: bytes) -> None:
+    first, second = tell(MySQL(), login(flags, rest))
+    assert first == second
+
+
+@given(st.sampled_from([Redis, Postgres, MySQL, HTTP]), st.binary(max_size=100))
+def test_any_request(kind: type[BaseProtocol], data: bytes) -> None:
+    """Whatever it is: a client has a name or none, and a request asks for faults or does not."""
+    protocol = kind()
+    for request in (data, b'\n'.join([b'GET / HTTP/1.1', data]), b'Q\0\0\0\x7f/* vaurien:' + data + b'*/'):
+        assert isinstance(protocol.client_name(request), str)
+        assert isinstance(protocol.find_asked(request), str)
