@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,19 @@ def test_what_is_of_no_use(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError) as error:
         read_certificate(str(cert_file), None if key is None else str(key_file), 'proxy_tls')
     assert str(error.value) == problem.format(cert=cert_file, key=key_file)
+
+
+@pytest.mark.parametrize(
+    ('begins', 'ends', 'problem'),
+    [(-20, -10, 'the certificate has expired'), (10, 20, 'the certificate is not valid yet')],
+)
+def test_its_time_is_another(tmp_path: Path, begins: int, ends: int, problem: str) -> None:
+    now = datetime.now(timezone.utc)
+    leaf = trustme.CA().issue_cert('localhost', not_before=now + timedelta(begins), not_after=now + timedelta(ends))
+    file = write(tmp_path / 'both', leaf.private_key_and_cert_chain_pem.bytes())
+    with pytest.raises(ConfigError) as error:
+        read_certificate(file, None, 'proxy_tls')
+    assert str(error.value) == f'proxy_tls: {file}: {problem}'
 
 
 def test_an_encrypted_key_asks_nobody(tmp_path: Path) -> None:

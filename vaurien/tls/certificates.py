@@ -9,9 +9,15 @@ from dataclasses import dataclass
 from vaurien.console.files import read_file
 from vaurien.errors import ConfigError
 from vaurien.settings import is_pem
+from vaurien.tls.session import Session
 
 #: No chain of certificates is longer, and no list of authorities.
 _FILE_MAX = 4 << 20
+
+_END = b'-----END CERTIFICATE-----'
+
+#: What OpenSSL says of a certificate whose time has not come, or is over (verify_code in openssl/x509_vfy.h).
+_OUT_OF_DATE = {9: 'the certificate is not valid yet', 10: 'the certificate has expired'}
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,12 @@ class Certificate:
 
     chain: bytes
     key: bytes
+
+    @property
+    def first(self) -> str:
+        """The server's or client's own certificate, in PEM."""
+        begin = self.chain.index(b'-----BEGIN CERTIFICATE')
+        return self.chain[begin : self.chain.index(_END, begin) + len(_END)].decode('ascii')
 
     def load_into(self, context: ssl.SSLContext) -> None:
         """Have *context* show the chain. Raise `ssl.SSLError` if the key does not belong to it.
@@ -44,7 +56,32 @@ def read_certificate(cert: str, key: str | None, field: str) -> Certificate:
         is_foreign = error.reason == 'KEY_VALUES_MISMATCH'
         problem = 'the key is not that of the certificate' if is_foreign else 'no certificate and key in PEM'
         raise _refuse(problem, field, cert, key) from None
+    if late := _OUT_OF_DATE.get(_verify(certificate)):
+        raise _refuse(late, field, cert, key)
     return certificate
+
+
+def _verify(certificate: Certificate) -> int:
+    """Return what OpenSSL finds wrong with a certificate that is its own authority; 0 for nothing.
+
+    The standard library does not read certificates. But the two sides of a handshake in memory do.
+    """
+    shown, believes = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    certificate.load_into(shown)
+    believes.check_hostname = False
+    believes.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    believes.load_verify_locations(cadata=certificate.first)
+    server, client = Session.for_client(shown), Session.for_backend(believes, 'localhost')
+    try:
+        while not client.shake_hands():
+            server.incoming.write(client.outgoing.read())
+            server.shake_hands()
+            client.incoming.write(server.outgoing.read())
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_code
+    except ssl.SSLError:  # it is for something else
+        return 0
+    return 0
 
 
 def read_pem(source: str, field: str) -> bytes:

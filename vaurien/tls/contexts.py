@@ -68,7 +68,7 @@ class ClientLeg:
         """Return whether every client is shown this *certificate*, in DER."""
         if self._certificate is None:
             return False
-        return ssl.PEM_cert_to_DER_cert(_first_certificate(self._certificate.chain)) == certificate
+        return ssl.PEM_cert_to_DER_cert(self._certificate.first) == certificate
 
     def _choose(self, name: str, local: str, problem: Problem | None) -> tuple[Certificate, str]:
         """Return the certificate to show, and what tells it from others."""
@@ -149,12 +149,6 @@ class BackendLeg:
         if self._certificate is not None:
             self._certificate.load_into(context)
         return context
-
-
-def _first_certificate(chain: bytes) -> str:
-    """Return the first certificate of a *chain* in PEM, which has one."""
-    begin = chain.index(b'-----BEGIN CERTIFICATE')
-    return chain[begin : chain.index(b'-----END CERTIFICATE-----', begin) + 25].decode('ascii')
 
 
 def _refuse_useless(settings: TLSSettings) -> None:
