@@ -16,7 +16,7 @@ help:
 	@echo 'make types       mypy --strict'
 	@echo 'make format      let ruff format and sort'
 	@echo 'make fuzz        feed the protocols arbitrary bytes, for longer than the tests do'
-	@echo 'make docs        write the reference tables of docs/ anew from the code'
+	@echo 'make docs        write the reference tables and pictures of docs/ anew from the code'
 	@echo 'make fidelity    compare injected faults with real failures, and write the tables of docs/fidelity.md and docs/tls.md'
 	@echo 'make bench       compare with HAProxy (ARGS="--quick", "--only idle")'
 	@echo 'make bench-loads measure loads-runner beside plain Locust (ARGS="speed")'
@@ -49,7 +49,7 @@ fuzz: $(VENV)/.develop
 	$(BIN)/python -m pytest fuzz $(ARGS)
 
 docs: $(VENV)/.develop
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m docs.generate
 
 fidelity: $(VENV)/.develop
 	@scripts/install-servers redis-server nginx curl openssl haproxy memcached mariadbd postgres exim4 lmtp node npm \

@@ -1,23 +1,26 @@
-"""Write the reference tables of the pages from what the code declares.
+"""Write the reference tables of the pages from what the code declares, and the pictures of behaviors.
 
 A table stands between ``<!-- generated: … -->`` and ``<!-- end -->``.
 
-python docs/generate.py            write the tables
-python docs/generate.py --check    exit with 1 if a page is out of date
+python -m docs.generate            write the tables and the pictures
+python -m docs.generate --check    exit with 1 if a page or a picture is out of date
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from textwrap import fill
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from msgspec import Meta
 
+from docs.drawing import draw
+from docs.sequences import PICTURES
 from vaurien.address import Address
 from vaurien.cli.flags import GROUPS
 from vaurien.config.keys import REGISTRIES, SETTINGS
@@ -38,7 +41,6 @@ from vaurien.toxics import Toxic
 from vaurien.toxics.packet_loss import Finite
 
 DOCS = Path(__file__).parent
-sys.path.insert(0, str(DOCS.parent))  # the tests know what drivers raise
 REGION = re.compile(r'(<!-- generated: (.+?) -->\n).*?(<!-- end -->)', re.DOTALL)
 #: For each protocol, the driver in its table, and the test module that knows what the driver raises.
 DRIVERS = {
@@ -50,7 +52,7 @@ DRIVERS = {
     'smtp': ('smtplib', 'test_smtp'),
 }
 KINDS: dict[str, Any] = {**REGISTRIES, 'toxic': Toxic}
-NAMES = {
+NAMES: dict[Any, str] = {
     float: 'number',
     int: 'whole number',
     bool: '`true` or `false`',
@@ -76,17 +78,28 @@ NAMES = {
 
 
 def main(argv: Sequence[str]) -> int:
-    """Bring every page up to date, or only check whether it is. Return the exit status."""
+    """Bring every page and picture up to date, or only check whether it is. Return the exit status."""
     outdated = 0
-    for page in sorted(DOCS.glob('*.md')):
-        text = page.read_text()
-        wanted = REGION.sub(lambda match: match[1] + make(match[2]) + match[3], text)
-        if text != wanted:
+    for path, wanted in make_files():
+        if not path.exists() or path.read_text() != wanted:
             outdated += 1
-            print(f'{page.name}: {"out of date" if "--check" in argv else "written"}')
+            print(f'{path.name}: {"out of date" if "--check" in argv else "written"}')
             if '--check' not in argv:
-                page.write_text(wanted)
+                path.write_text(wanted)
     return int(bool(outdated) and '--check' in argv)
+
+
+def make_files() -> Iterator[tuple[Path, str]]:
+    """Yield each page and picture with what it is to contain."""
+    for page in sorted(DOCS.glob('*.md')):
+        yield page, REGION.sub(lambda match: match[1] + make(match[2]) + match[3], page.read_text())
+    for name, picture in PICTURES.items():
+        yield DOCS / picture_path(name), draw(name, picture)
+
+
+def picture_path(behavior: str) -> str:
+    """Return where the picture of a behavior is, from the pages."""
+    return f'images/behaviors/{behavior}.svg'
 
 
 def make(what: str) -> str:
@@ -107,7 +120,14 @@ def make(what: str) -> str:
     own = {} if plugin is KINDS[kind].base else plugin.own_options()
     errors = make_errors(plugin) if kind == 'protocol' else ''
     errors += make_units(plugin) if kind == 'protocol' else ''
-    return f'\n{summary}\n\n{make_attributes(own) if kind == "toxic" else make_options(kind, name, own)}{errors}\n'
+    image = make_image(name) if kind == 'behavior' else ''
+    options = make_attributes(own) if kind == 'toxic' else make_options(kind, name, own)
+    return f'\n{summary}\n\n{image}{options}{errors}\n'
+
+
+def make_image(behavior: str) -> str:
+    """Return the picture of a behavior, for those who cannot see it in words."""
+    return fill(f'![{PICTURES[behavior].summary}]({picture_path(behavior)})', 120, break_on_hyphens=False) + '\n\n'
 
 
 def make_attributes(options: Mapping[str, Option]) -> str:

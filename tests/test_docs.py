@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
+from xml.etree import ElementTree
 
 import pytest
 import tomli
@@ -25,11 +26,13 @@ from tests.servers import TIMEOUT, Server, free_port
 from vaurien.behaviors import Behavior
 from vaurien.cli import ctl
 from vaurien.cli.flags import parse
-from vaurien.config.schedules import load_schedule
+from vaurien.cli.run import make_proxies
+from vaurien.config.schedules import check_schedule, load_schedule
 from vaurien.conntest.flags import parse as parse_conntest
 from vaurien.loads.cli import agent, broker, flags
 from vaurien.protocols import Protocol
 from vaurien.schedule.preview import preview
+from vaurien.schedule.scheduler import Scheduler
 from vaurien.tcpgoon import flags as tcpgoon
 from vaurien.tcpgoon.plan import unescape
 
@@ -114,16 +117,32 @@ def extension(tmp_path: Path, redis_server: Server, monkeypatch: pytest.MonkeyPa
 
 
 def test_generated_parts_are_up_to_date() -> None:
-    command = [sys.executable, str(DOCS / 'generate.py'), '--check']
-    done = subprocess.run(command, capture_output=True, text=True, timeout=6 * TIMEOUT)
-    assert (done.returncode, done.stdout, done.stderr) == (0, '', ''), 'run python docs/generate.py'
+    command = [sys.executable, '-m', 'docs.generate', '--check']
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=6 * TIMEOUT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, '', ''), 'run make docs'
 
 
 @pytest.mark.parametrize(('kind', 'registry'), [('behavior', Behavior), ('protocol', Protocol)])
 def test_every_built_in_is_described(kind: str, registry: Any) -> None:
-    built_in = {name for name in registry.names() if registry.get(name).__module__.startswith(f'vaurien.{kind}s.')}
-    page = PAGES[f'{kind}s.md']
-    assert set(re.findall(rf'^## (.+)\n<!-- generated: {kind} \1 -->$', page, re.MULTILINE)) == built_in
+    described = re.findall(rf'^## (.+)\n<!-- generated: {kind} \1 -->$', PAGES[f'{kind}s.md'], re.MULTILINE)
+    assert set(described) == find_built_in(kind, registry)
+
+
+def find_built_in(kind: str, registry: Any) -> set[str]:
+    """Return the names of the behaviors or protocols that come with Vaurien."""
+    return {name for name in registry.names() if registry.get(name).__module__.startswith(f'vaurien.{kind}s.')}
+
+
+def test_every_behavior_has_a_picture_and_the_same_in_words() -> None:
+    folder = DOCS / 'images' / 'behaviors'
+    names = find_built_in('behavior', Behavior)
+    assert {path.name for path in folder.iterdir()} == {f'{name}.svg' for name in names}
+    for name in names:
+        picture = ElementTree.parse(folder / f'{name}.svg').getroot()
+        title, summary = (picture.findtext(f'{{http://www.w3.org/2000/svg}}{child}') for child in ('title', 'desc'))
+        section = PAGES['behaviors.md'].partition(f'\n## {name}\n')[2].partition('\n## ')[0]
+        assert title == name
+        assert f'![{summary}](images/behaviors/{name}.svg)' in section.replace('\n', ' ')
 
 
 @pytest.mark.parametrize('page', PAGES | TEXTS)
@@ -195,6 +214,16 @@ def test_command_lines_are_right(words: list[str], monkeypatch: pytest.MonkeyPat
     else:
         monkeypatch.chdir(ROOT / 'examples')
     parse(words)
+
+
+@pytest.mark.usefixtures('_registries')
+@pytest.mark.parametrize('flags', re.findall(r'`(--.+?)`', PAGES['behavior-or-toxic.md']))
+def test_what_is_to_be_armed_can_be(flags: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT / 'examples')
+    arguments = parse(['--proxy', '127.0.0.1:0', *shlex.split(flags)])
+    proxies = make_proxies(arguments)
+    if arguments.settings.schedule is not None:
+        check_schedule(Scheduler(proxies), arguments.settings.schedule, is_early=False)
 
 
 @pytest.mark.parametrize('words', shell_lines('conntest'), ids=as_ids(shell_lines('conntest')))
