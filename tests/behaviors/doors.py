@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.peers import Peer
-from tests.servers import HOST
+from tests.servers import HOST, TIMEOUT, command_path
 from vaurien import Proxy
+
+#: Prints what becomes of a connection that Node.js makes: ``connect``, ``timeout``, or the code of an error.
+_NODE = """
+const [port, patience] = process.argv.slice(1).map(Number);
+const socket = require('net').connect({host: '127.0.0.1', port});
+socket.setTimeout(patience * 1000);
+const tell = what => { console.log(what); socket.destroy(); };
+socket.once('connect', () => tell('connect'));
+socket.once('timeout', () => tell('timeout'));
+socket.once('error', error => tell(error.code));
+"""
 
 #: Seconds after which a client gives up that gets no answer.
 PATIENCE = 0.3
@@ -23,6 +35,13 @@ def try_to_connect(port: int) -> str:
     except TimeoutError:
         return 'no answer'
     return 'connected'
+
+
+def connect_with_node(port: int) -> str:
+    """Return what becomes of a connection that the module ``net`` of Node.js makes."""
+    command = [command_path('node'), '-e', _NODE, '--', str(port), str(PATIENCE)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=3 * TIMEOUT)
+    return done.stdout.strip()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.behaviors.clients import curl, http_session
-from tests.behaviors.doors import PATIENCE, lively, try_to_connect
+from tests.behaviors.doors import PATIENCE, connect_with_node, lively, try_to_connect
 from tests.commands import StartCommand
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT, Server
@@ -74,6 +74,7 @@ def test_drivers_give_up(redis_server: Server) -> None:
             httpx.get(f'http://{HOST}:{port}/', timeout=PATIENCE, trust_env=False)
         with pytest.raises(TimeoutError):
             asyncio.run(asyncpg.connect(host=HOST, port=port, timeout=PATIENCE))
+        assert connect_with_node(port) == 'timeout'
         assert curl(port, '/', '--connect-timeout', str(PATIENCE)).returncode == 28  # CURLE_OPERATION_TIMEDOUT
 
 

@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.behaviors.clients import curl, http_session
-from tests.behaviors.doors import lively, try_to_connect, try_to_take
+from tests.behaviors.doors import connect_with_node, lively, try_to_connect, try_to_take
 from tests.behaviors.talk import connect
 from tests.commands import StartCommand
 from tests.peers import Peer, RawBackend
@@ -70,6 +70,7 @@ def test_drivers_are_refused(redis_server: Server) -> None:
             psycopg.connect(host=HOST, port=port)
         with pytest.raises(ConnectionRefusedError):
             asyncio.run(asyncpg.connect(host=HOST, port=port))
+        assert connect_with_node(port) == 'ECONNREFUSED'
         assert curl(port, '/').returncode == 7  # CURLE_COULDNT_CONNECT
 
 
