@@ -16,6 +16,7 @@ from io import StringIO
 from pathlib import Path
 from typing import IO
 
+from tests.logs import own_root_logger
 from tests.servers import HOST, TIMEOUT
 
 SCRIPTS = Path(sysconfig.get_path('scripts'))
@@ -59,7 +60,7 @@ def run_within(memory: int, command: str, *arguments: str) -> subprocess.Complet
 def call(main: Callable[[Sequence[str]], int], *arguments: str) -> subprocess.CompletedProcess[str]:
     """Do as `run` does in this process, with the function behind a command: starting Python takes longer."""
     out, err = StringIO(), StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
+    with redirect_stdout(out), redirect_stderr(err), own_root_logger():
         try:
             status = main(arguments)
         except SystemExit as end:

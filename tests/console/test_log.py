@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.logs import own_root_logger
 from vaurien.console import log
 from vaurien.errors import ConfigError
 
@@ -18,13 +19,8 @@ from vaurien.errors import ConfigError
 @pytest.fixture(autouse=True)
 def root() -> Iterator[logging.Logger]:
     """Return the root logger, which is as before after the test."""
-    root = logging.getLogger()
-    before = (root.level, root.handlers[:])
-    root.handlers[:] = []
-    yield root
-    for handler in root.handlers:
-        handler.close()
-    root.level, root.handlers[:] = before
+    with own_root_logger() as root:
+        yield root
 
 
 def test_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
