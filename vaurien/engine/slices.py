@@ -12,7 +12,7 @@ from vaurien.protocols.base import BaseProtocol
 
 #: Bytes that are fed at once, not counting those of a body that goes on. The smallest requests have three or four, and
 #: to frame one, describe it and match it takes some microseconds.
-SLICE = 4 * 1024
+SLICE = 2 * 1024
 
 #: A chunk with fewer ends of lines and fewer zeros than this is fed as a whole.
 FEW = 16
