@@ -10,9 +10,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
-from typing import Any, get_type_hints
+from typing import Any
 
 from vaurien.address import Address, parse_backend
+from vaurien.config.keys import SETTINGS
 from vaurien.config.schedules import Plan, open_schedule
 from vaurien.engine.lookup import is_number
 from vaurien.engine.proxy import ProxyServer
@@ -356,9 +357,9 @@ def _check_settings(settings: dict[str, Any]) -> dict[str, Any]:
     Raise `ConfigError`.
     """
     checked = dict(settings)
-    for name, type_ in get_type_hints(Settings, include_extras=True).items():
-        if name in settings and ('tls' in name or find_unit(type_)):
-            value = settings[name]
+    for name, value in settings.items():
+        type_ = SETTINGS.get(name)
+        if type_ is not None and ('tls' in name or find_unit(type_)):
             try:
                 checked[name] = convert(os.fspath(value) if isinstance(value, os.PathLike) else value, type_)
             except OptionError as error:
