@@ -177,7 +177,7 @@ class Arming:
             return passing, None
 
     def _draw_seconds(self, link: ObservedLink, seconds: float | Distribution) -> float:
-        return draw(seconds, partial(Random, f'{self.seed}/{link.number}/0'))
+        return draw(seconds, lambda: Random(f'{self.seed}/{link.number}/0'))
 
     def draws(self, link: ObservedLink, protocol: BaseProtocol | None = None) -> LinkDraws | None:
         """Return the draws for the exchanges of a link; None if all of them pass.

@@ -114,13 +114,15 @@ class Opening:
     def admit(self, held_by: Rule | None) -> None:
         """Connect, once no behavior has the client wait. *held_by* is a rule by which it waits until that is over."""
         owner, link = self._owner, self._link
-        seconds, self._rule = (0.0, held_by) if held_by is not None else owner.arming.draw_delay(link)
-        if held_by is None and not seconds:
+        if held_by is not None:
+            self._rule, self._step = held_by, Admission(self.connect)
+            return
+        seconds, self._rule = owner.arming.draw_delay(link)
+        if not seconds:
             self.connect()
             return
         self._step = admission = Admission(self.connect)
-        if held_by is None:
-            admission.limit(seconds, link.client, owner.runtime.loop, link.close)
+        admission.limit(seconds, link.client, owner.runtime.loop, link.close)
 
     def connect(self) -> None:
         """Connect to the backend. The proxy may have got another one since the last time."""
