@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.behaviors.talk import LANGUAGES, SEED, Language, TalkingBackend, connect, make_proxy, talking
 from tests.behaviors.waiting import eventually
+from tests.descriptors import descriptors
 from tests.peers import Peer
 from tests.servers import TIMEOUT, Server
 from vaurien import Proxy
@@ -60,13 +60,9 @@ def backend(protocol: str) -> Iterator[TalkingBackend]:
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
     """Check that a test leaves no file descriptor open."""
-    before = count_descriptors()
+    before = len(descriptors())
     yield
-    eventually(lambda: count_descriptors() <= before)
-
-
-def count_descriptors() -> int:
-    return len(list(Path('/proc/self/fd').iterdir()))
+    eventually(lambda: len(descriptors()) <= before)
 
 
 def server_of(proxy: Proxy) -> ProxyServer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ import pytest
 
 from tests.behaviors.clients import http_session, redis_client
 from tests.behaviors.waiting import eventually
+from tests.descriptors import descriptors
 from tests.engine.talk import LANGUAGES, PATTERN, Language, connect, inside, join, make_proxy, only_link
 from tests.engine.test_splice import Transfer
 from tests.engine.test_stream import Flow
@@ -863,7 +863,7 @@ class TestWithBehaviors:
 
 class TestStops:
     def test_with_alarms_that_are_pending(self, raw_backend: RawBackend, capfd: pytest.CaptureFixture[str]) -> None:
-        descriptors = len(os.listdir('/proc/self/fd'))  # noqa: PTH208  # no objects are needed
+        before = len(descriptors())
         with make_proxy(raw_backend) as proxy:
             for stream in BOTH:
                 add(proxy, 'latency', stream, latency=FOR_EVER)
@@ -877,7 +877,7 @@ class TestStops:
         for pair in peers:
             for peer in pair:
                 peer.close()
-        eventually(lambda: len(os.listdir('/proc/self/fd')) <= descriptors)  # noqa: PTH208
+        eventually(lambda: len(descriptors()) <= before)
         assert capfd.readouterr().err == ''
 
     def test_links_that_close_leave_no_alarm(self, proxy: Proxy, raw_backend: RawBackend) -> None:

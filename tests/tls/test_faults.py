@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
@@ -101,14 +102,21 @@ def test_how_late_a_handshake_is_may_be_drawn(proxy: Proxy) -> None:
         assert ping(sock) == b'+PONG\r\n'
 
 
-def test_a_handshake_that_waits_goes_on_if_nothing_is_armed(proxy: Proxy) -> None:
-    proxy.set_behavior('delay', match='TLS *', sleep=600)
+@contextmanager
+def shaking_hands(proxy: Proxy) -> Iterator[ssl.SSLSocket]:
+    """Return a client that does not block, and whose handshake has met a fault."""
     sock = socket.create_connection((HOST, proxy.address.port), TIMEOUT)
     with proxy.ssl_context().wrap_socket(sock, server_hostname='localhost', do_handshake_on_connect=False) as secure:
         secure.setblocking(False)
         with pytest.raises(ssl.SSLWantReadError):
             secure.do_handshake()
         proxy.wait_for_fault()
+        yield secure
+
+
+def test_a_handshake_that_waits_goes_on_if_nothing_is_armed(proxy: Proxy) -> None:
+    proxy.set_behavior('delay', match='TLS *', sleep=600)
+    with shaking_hands(proxy) as secure:
         proxy.set_behavior('dummy')
         secure.settimeout(TIMEOUT)
         secure.do_handshake()
@@ -117,12 +125,7 @@ def test_a_handshake_that_waits_goes_on_if_nothing_is_armed(proxy: Proxy) -> Non
 
 def test_a_handshake_still_waits_when_the_time_of_another_rule_is_over(proxy: Proxy) -> None:
     proxy.set_behavior("delay(match='TLS *', sleep=600),delay(match='GET *', for=10ms)")
-    sock = socket.create_connection((HOST, proxy.address.port), TIMEOUT)
-    with proxy.ssl_context().wrap_socket(sock, server_hostname='localhost', do_handshake_on_connect=False) as secure:
-        secure.setblocking(False)
-        with pytest.raises(ssl.SSLWantReadError):
-            secure.do_handshake()
-        proxy.wait_for_fault()
+    with shaking_hands(proxy) as secure:
         eventually(lambda: len(proxy.status()['behaviors']) == 1)
         with pytest.raises(ssl.SSLWantReadError):
             secure.do_handshake()
