@@ -21,7 +21,7 @@ FLOORS = (
     ('vaurien.tls',),
     ('vaurien.engine',),
     ('vaurien.config', 'vaurien.control', 'vaurien.toxiproxy'),
-    ('vaurien.client', 'vaurien.embedded', 'vaurien.process', 'vaurien.pytest_plugin'),
+    ('vaurien.client', 'vaurien.embedded', 'vaurien.explore', 'vaurien.process', 'vaurien.pytest_plugin'),
     ('vaurien.cli', 'vaurien.conntest', 'vaurien.loads', 'vaurien.tcpgoon'),
     ('loads', 'vaurien', 'vaurien.__main__'),
 )

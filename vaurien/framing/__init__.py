@@ -11,5 +11,7 @@
 - `sql`: where the statements of a text end
 - `client_hello`: how a client begins TLS, and what it asks for
 - `records`: the records of TLS
+- `meaning`: what a request does to the backend, and what a reply says of it
+- `trials`: the faults that are worth trying on a request
 - `effects`: what an error that was made up has to change in the backend
 """

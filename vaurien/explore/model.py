@@ -1,0 +1,213 @@
+"""What exploring speaks of: a point is a request that a test makes, a cell is a fault tried there, and its outcome."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from enum import Enum
+from typing import Protocol
+
+import msgspec
+
+from vaurien.errors import ConfigError
+from vaurien.framing.meaning import Effect
+from vaurien.framing.trials import Kind
+from vaurien.records.entry import Entry
+
+#: What stands in the place of a request where a fault is for the connection.
+CONNECTION = '(connect)'
+
+_INJECTION = re.compile(
+    r'(?P<proxy>[^\s:]+):\s*(?P<request>.+?)\s+#(?P<nth>[1-9]\d*)(?P<open>\+?)\s+(?P<kind>[a-z]+)(?:\((?P<detail>[^()]+)\))?'
+)
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """A request of the application that comes in each clean run: ``redis · SET user:* · 1``."""
+
+    proxy: str
+    #: Its text, in which ``*`` stands for what differs from run to run.
+    request: str
+    #: Its number among those of the application at the proxy with this text, from 1.
+    nth: int
+    effect: Effect
+    #: The line of the application that asked, ``app/orders.py:41``; empty if nobody knows.
+    where: str = ''
+
+    def __str__(self) -> str:
+        return f'{self.proxy} · {self.request} · {self.nth}'
+
+
+class Injection(msgspec.Struct, frozen=True, kw_only=True):
+    """A fault at a point. As a text, it is what ``--vaurien-fault`` takes: ``http: POST /charge #1 lost``."""
+
+    proxy: str
+    request: str
+    nth: int
+    kind: Kind
+    #: Which of several of that kind: ``503`` of ``no(503)``; how late, ``1.2s`` of ``late(1.2s)``.
+    detail: str = ''
+    #: Whether it is for all requests with that text from the nth on: ``#1+``.
+    for_ever: bool = False
+
+    def __str__(self) -> str:
+        detail = f'({self.detail})' if self.detail else ''
+        return f'{self.proxy}: {self.request} #{self.nth}{"+" * self.for_ever} {self.kind.value}{detail}'
+
+    @classmethod
+    def parse(cls, text: str) -> Injection:
+        """Return what *text* says; raise `ConfigError`."""
+        match = _INJECTION.fullmatch(text.strip())
+        kinds = [kind.value for kind in Kind]
+        if match is None or match['kind'] not in kinds:
+            raise ConfigError(f'{text!r} is no fault such as {"http: POST /charge #1 lost"!r}: {", ".join(kinds)}')
+        return cls(
+            proxy=match['proxy'],
+            request=match['request'],
+            nth=int(match['nth']),
+            kind=Kind(match['kind']),
+            detail=match['detail'] or '',
+            for_ever=bool(match['open']),
+        )
+
+
+class Outcome(str, Enum):
+    """What became of a test under a fault. They are in the order of how bad they are, the worst first."""
+
+    WRONG = 'wrong'
+    TWICE = 'twice'
+    HUNG = 'hung'
+    LEAK = 'leak'
+    STORM = 'storm'
+    LEAKED = 'leaked'
+    DECLARED = 'declared'
+    RETRIED = 'retried'
+    ABSORBED = 'absorbed'
+    NOT_HIT = 'not hit'
+
+    @property
+    def letter(self) -> str:
+        """The letter of it in a matrix: capital if something is to be mended."""
+        return LETTERS[self]
+
+    @property
+    def is_finding(self) -> bool:
+        """Whether something is to be mended."""
+        return LETTERS[self].isupper()
+
+
+LETTERS = {
+    Outcome.WRONG: 'W',
+    Outcome.TWICE: 'T',
+    Outcome.HUNG: 'H',
+    Outcome.LEAK: 'K',
+    Outcome.STORM: 'S',
+    Outcome.LEAKED: 'L',
+    Outcome.DECLARED: 'd',
+    Outcome.RETRIED: 'r',
+    Outcome.ABSORBED: '.',
+    Outcome.NOT_HIT: '-',
+}
+
+#: From the worst to the best.
+SEVERITY = tuple(Outcome)
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a run did not pass."""
+
+    #: ``setup``, ``call`` or ``teardown``.
+    phase: str
+    #: The names of the exception's class and of those that it extends, with their modules; empty if it was a command.
+    kinds: tuple[str, ...] = ()
+    message: str = ''
+    is_assertion: bool = False
+    #: The status of HTTP that was asserted on, if it was one.
+    status: int | None = None
+
+
+class Run(msgspec.Struct, kw_only=True):
+    """One run of a test, as far as it can be seen from outside."""
+
+    seconds: float
+    failure: Failure | None = None
+    #: Whether it was ended because it had taken too long. What came behind that is not in it.
+    hung: bool = False
+    #: Whether the faults have met their requests.
+    hit: bool = True
+    #: The exchanges of the application, in the order of their requests; and how many there were of the test itself.
+    entries: Sequence[Entry] = ()
+    own: int = 0
+    #: The proxies at which a connection of the application was left open behind the test, more than in a clean run.
+    left_open: Sequence[str] = ()
+
+
+class Runner(Protocol):
+    """Runs one test, or one command, as often as it is told."""
+
+    @property
+    def test(self) -> str:
+        """The name of the test."""
+
+    @property
+    def proxies(self) -> Sequence[ExploredProxy]:
+        """The proxies that the last run has used, in the order in which they were made."""
+
+    def run(self, injections: Sequence[Injection] = (), limit: float | None = None) -> Run:
+        """Run it with those faults, for up to *limit* seconds."""
+
+
+class ExploredProxy(msgspec.Struct, frozen=True, kw_only=True):
+    """What exploring has to know of a proxy."""
+
+    name: str
+    protocol: str
+    #: Whether it speaks TLS with its clients.
+    is_tls: bool = False
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a test under one fault, or under several together."""
+
+    test: str
+    injections: tuple[Injection, ...]
+    effect: Effect
+    where: str
+    outcomes: frozenset[Outcome]
+    #: What is to be said of it, in a sentence: the assertion, the write that came twice.
+    message: str = ''
+    seconds: float = 0.0
+    #: The exchanges of this run.
+    entries: Sequence[Entry] = ()
+
+    @property
+    def worst(self) -> Outcome:
+        """The worst of the outcomes."""
+        return min(self.outcomes, key=SEVERITY.index)
+
+
+class Untried(msgspec.Struct, frozen=True, kw_only=True):
+    """A fault that was possible, and was not tried."""
+
+    injection: Injection
+    #: Why: ``budget``, ``silent once at redis is enough``.
+    reason: str
+
+
+class Explored(msgspec.Struct, kw_only=True):
+    """What was found out about one test."""
+
+    test: str
+    proxies: Sequence[ExploredProxy] = ()
+    points: Sequence[Point] = ()
+    cells: list[Cell] = []
+    untried: list[Untried] = []
+    #: The exchanges of a clean run, and how many there were of the test itself.
+    clean: Sequence[Entry] = ()
+    own: int = 0
+    #: Whether clean runs were alike.
+    is_stable: bool = True
+    #: Why the test could not be explored at all; empty if it could.
+    problem: str = ''
+    runs: int = 0
+    seconds: float = 0.0

@@ -1,0 +1,52 @@
+"""Which faults are worth trying on a request, to find out whether an application survives them."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from vaurien.framing.meaning import Effect
+
+
+class Kind(str, Enum):
+    """The kinds of faults, by what the client and the backend know afterwards."""
+
+    #: The request is not carried out, and the connection is cut.
+    REFUSED = 'refused'
+    #: The request is carried out, and its reply is lost.
+    LOST = 'lost'
+    #: There is no reply.
+    SILENT = 'silent'
+    #: The reply is late: just before the client gives up, or just behind.
+    LATE = 'late'
+    #: The reply breaks off.
+    HALF = 'half'
+    #: The backend says no.
+    NO = 'no'
+
+
+#: The effects on which the client cannot know whether something was done.
+CHANGING = frozenset({Effect.WRITE, Effect.COMMIT})
+
+
+class Trial(NamedTuple):
+    """One fault to try."""
+
+    kind: Kind
+    #: What is armed for it, as ``--behavior`` has it: ``error(code=503)``. ``{seconds}`` and ``{bytes}`` stand for how
+    #: late a reply is, and for where its middle is.
+    behavior: str
+    #: Tells trials of one kind apart: ``503``. Empty where a protocol has one of that kind.
+    detail: str = ''
+    #: The effects of the requests that it is for; None: all but CONNECT.
+    effects: frozenset[Effect] | None = None
+
+
+#: What any protocol has. A protocol adds what it says no with.
+USUAL_TRIALS = (
+    Trial(Kind.REFUSED, 'abort(before=true)'),
+    Trial(Kind.LOST, 'abort'),
+    Trial(Kind.SILENT, 'hang'),
+    Trial(Kind.LATE, 'delay(before=false,sleep={seconds})'),
+    Trial(Kind.HALF, 'abort(after={bytes} bytes)'),
+)
