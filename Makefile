@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 METADATA := setup.cfg pyproject.toml
 
+# One more than there are processors: tests wait for servers, clients and alarms for a third of their time.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+
 .PHONY: help demo test lint types format fuzz docs fidelity bench bench-loads soak clean
 
 help:
@@ -31,7 +34,7 @@ test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.develop
 	@scripts/install-servers redis-server redis-benchmark redis-cli nginx curl openssl haproxy jq memcached mariadbd mariadb \
 	  postgres psql exim4 lmtp node npm javac
-	$(BIN)/python -m pytest -n logical --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 lint: $(VENV)/.develop
 	$(BIN)/ruff check .
@@ -54,7 +57,7 @@ docs: $(VENV)/.develop
 fidelity: $(VENV)/.develop
 	@scripts/install-servers redis-server nginx curl openssl haproxy memcached mariadbd postgres exim4 lmtp node npm \
 	  javac
-	$(BIN)/python -m pytest tests/truth -n logical --dist worksteal -q --junitxml $(VENV)/truth.xml
+	$(BIN)/python -m pytest tests/truth -n $(WORKERS) --dist worksteal -q --junitxml $(VENV)/truth.xml
 	$(BIN)/python -m docs.fidelity $(VENV)/truth.xml
 
 bench: $(VENV)/.develop
