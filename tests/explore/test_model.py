@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from vaurien.errors import ConfigError
-from vaurien.explore.model import LETTERS, Injection, Outcome
+from vaurien.explore.model import LETTERS, Explored, Injection, Outcome, Replay
 from vaurien.framing.trials import Kind
 
 REQUESTS = st.from_regex(r'[!-~]([ -~]{0,40}[!-~])?', fullmatch=True)
@@ -33,3 +33,16 @@ def test_what_is_no_fault_is_refused_by_its_text(text: str) -> None:
 def test_each_outcome_has_a_letter_of_its_own() -> None:
     assert len(set(LETTERS.values())) == len(Outcome) == len(LETTERS)
     assert [outcome for outcome in Outcome if outcome.is_finding] == list(Outcome)[:6]
+
+
+def test_the_line_that_tries_a_cell_again_is_one_for_a_shell() -> None:
+    injection = Injection(proxy='http', request='POST /charge', nth=1, kind=Kind.LOST)
+    explored = Explored(test='tests/test_orders.py::test_place[a b]')
+    assert explored.format_replay([injection]) == (
+        "pytest 'tests/test_orders.py::test_place[a b]' --vaurien-fault 'http: POST /charge #1 lost'"
+    )
+    replay = Replay(before=('vaurien', 'explore'), flag='--fault', after=('--', 'npm', 'test'))
+    explored = Explored(test='npm test', replay=replay)
+    assert explored.format_replay([injection] * 2) == (
+        "vaurien explore --fault 'http: POST /charge #1 lost' --fault 'http: POST /charge #1 lost' -- npm test"
+    )

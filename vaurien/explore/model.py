@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -194,10 +195,26 @@ class Untried(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Replay(msgspec.Struct, frozen=True, kw_only=True):
+    """How to try one cell again: a command, with a flag for each fault."""
+
+    #: The words before the flags, and behind them.
+    before: Sequence[str]
+    after: Sequence[str] = ()
+    flag: str = '--vaurien-fault'
+
+    def format(self, injections: Iterable[Injection]) -> str:
+        """Return the line that a shell takes."""
+        flags = [word for injection in injections for word in (self.flag, str(injection))]
+        return shlex.join([*self.before, *flags, *self.after])
+
+
 class Explored(msgspec.Struct, kw_only=True):
     """What was found out about one test."""
 
     test: str
+    #: How to try one of its cells again; None if it is a test of pytest, of that name.
+    replay: Replay | None = None
     proxies: Sequence[ExploredProxy] = ()
     points: Sequence[Point] = ()
     cells: list[Cell] = []
@@ -211,3 +228,7 @@ class Explored(msgspec.Struct, kw_only=True):
     problem: str = ''
     runs: int = 0
     seconds: float = 0.0
+
+    def format_replay(self, injections: Iterable[Injection]) -> str:
+        """Return the line for a shell that tries those faults again."""
+        return (self.replay or Replay(before=('pytest', self.test))).format(injections)
