@@ -8,6 +8,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+#: So many bytes of a reply's beginning, and of its end, tell what it means.
+SHOWN_OF_REPLY = 1024
+
 
 class Effect(str, Enum):
     """What a request does to the backend if it succeeds."""

@@ -27,6 +27,8 @@ class Kind(str, Enum):
 
 #: The effects on which the client cannot know whether something was done.
 CHANGING = frozenset({Effect.WRITE, Effect.COMMIT})
+#: The effects that a database refuses because of what others do at the same time.
+DECIDING = CHANGING | {Effect.READ}
 
 
 class Trial(NamedTuple):

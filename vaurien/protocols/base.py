@@ -36,7 +36,14 @@ from vaurien.framing.marks import (
     Mark as Mark,
     Opaque as Opaque,
 )
+from vaurien.framing.meaning import (
+    Effect as Effect,
+    Meaning as Meaning,
+    ReplyClass as ReplyClass,
+    ReplyMeaning as ReplyMeaning,
+)
 from vaurien.framing.parts import Part as Part, Refusal as Refusal
+from vaurien.framing.trials import USUAL_TRIALS, Trial as Trial
 from vaurien.plugins.end import End
 from vaurien.plugins.options import Configurable, Option
 from vaurien.plugins.place import Place
@@ -89,6 +96,9 @@ class BaseProtocol(Configurable):
 
     #: What may be wrong with the form of its replies, for the behavior ``malformed``.
     malformations: ClassVar[Mapping[str, type[Malformation]]] = {}
+
+    #: Which faults are worth trying on its requests, to find out whether an application survives them.
+    trials: ClassVar[Sequence[Trial]] = USUAL_TRIALS
 
     #: Why the framing ended, once an OPAQUE mark was given.
     opaque: Opaque | None = None
@@ -175,6 +185,28 @@ class BaseProtocol(Configurable):
     def client_name(self, request: bytes) -> str:
         """Return what the client calls itself that sends *request*; nothing if it has not said so."""
         return ''
+
+    def meaning(self, request: bytes, text: str) -> Meaning:
+        """Return what *request*, of which there is at least the head, does to the backend. Its *text* is known.
+
+        It is called once for each request, in their order, behind `describe`. The default claims nothing: the request
+        may change something, and nobody can tell whether twice is worse than once.
+        """
+        return Meaning(Effect.WRITE if request else Effect.CONNECT)
+
+    def reply_meaning(self, head: bytes, tail: bytes, meaning: Meaning) -> ReplyMeaning:
+        """Return what a whole reply says of its request, which has that *meaning*.
+
+        *head* and *tail* are its first and its last `SHOWN_OF_REPLY` bytes; a shorter reply is all there in both.
+        """
+        return ReplyMeaning(ReplyClass.OK)
+
+    def find_middle(self, head: bytes, size: int) -> int:
+        """Return after how many bytes a reply of that *size* is to break off for its client to notice; 0: it has none.
+
+        *head* is its first `SHOWN_OF_REPLY` bytes.
+        """
+        return size // 2
 
     @classmethod
     def check_error(cls, choice: Mapping[str, Any]) -> None:

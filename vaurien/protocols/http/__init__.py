@@ -23,6 +23,7 @@ from msgspec import Meta
 from vaurien.framing.error_reply import ErrorReply
 from vaurien.framing.finder import Finder
 from vaurien.framing.head import TEXT_MAX, escape
+from vaurien.framing.trials import CHANGING, USUAL_TRIALS, Kind, Trial
 from vaurien.plugins.options import Line, Option
 from vaurien.plugins.place import Place
 from vaurien.plugins.units import WholeSeconds
@@ -52,6 +53,11 @@ class HTTP(QuickHTTP):
     }
     reply_units = tuple(_FINDERS)
     malformations = {'chunk-size': ChunkSize, 'content-length': ContentLength}
+    trials = (
+        *USUAL_TRIALS,
+        Trial(Kind.NO, 'error(code=503)', '503'),
+        Trial(Kind.NO, 'error(code=500)', '500', CHANGING),
+    )
     stateless = True
     names_clients = True
     takes_addressed = True

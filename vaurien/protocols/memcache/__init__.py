@@ -18,6 +18,7 @@ from typing import Any
 
 from vaurien.framing.effects import Effects
 from vaurien.framing.error_reply import INJECTED, ErrorReply
+from vaurien.framing.trials import CHANGING, USUAL_TRIALS, Kind, Trial
 from vaurien.plugins.options import Line
 from vaurien.protocols.memcache import binary, commands, text
 from vaurien.protocols.memcache.commands import Run
@@ -34,6 +35,11 @@ class Memcache(QuickMemcache):
 
     name = 'memcache'
     error_options = {'message': ('Text, with its kind unless that is SERVER_ERROR', Line, INJECTED)}
+    trials = (
+        *USUAL_TRIALS,
+        Trial(Kind.NO, "error(message='out of memory')", 'memory'),
+        Trial(Kind.NO, "error(message='object too large for cache')", 'too large', CHANGING),
+    )
 
     def describe(self, request: bytes) -> str:
         """Return command and first key: ``get user:1``."""

@@ -31,7 +31,9 @@ from msgspec import Meta
 from vaurien.framing.effects import Effects, Unanswered
 from vaurien.framing.error_reply import INJECTED, ErrorReply, SQLState
 from vaurien.framing.finder import Finder, Nothing
+from vaurien.framing.meaning import Effect
 from vaurien.framing.parts import Part, Refusal
+from vaurien.framing.trials import DECIDING, USUAL_TRIALS, Kind, Trial
 from vaurien.plugins.options import Line
 from vaurien.plugins.place import Place
 from vaurien.protocols.mysql import text
@@ -68,6 +70,17 @@ class MySQL(QuickMySQL):
     reply_units = ('rows', 'messages')
     breaks_off = True
     greets = True
+    # MySQL checks what is unique with each statement, and never at the end of a transaction.
+    trials = (
+        *USUAL_TRIALS,
+        Trial(
+            Kind.NO,
+            "error(errno=1213, message='Deadlock found when trying to get lock; try restarting transaction')",
+            '1213',
+            DECIDING,
+        ),
+        Trial(Kind.NO, "error(errno=1062, message='Duplicate entry')", '1062', frozenset({Effect.WRITE})),
+    )
     to_be_readable = (
         'turn compression off in the client, and have Vaurien speak TLS (--tls auto), or turn that off as well, as '
         '--skip-ssl or ssl_disabled=True do'

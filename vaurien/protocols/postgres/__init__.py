@@ -23,6 +23,7 @@ from vaurien.framing.effects import Effects
 from vaurien.framing.error_reply import INJECTED, ErrorReply, SQLState
 from vaurien.framing.finder import Finder
 from vaurien.framing.parts import Part, Refusal
+from vaurien.framing.trials import CHANGING, DECIDING, USUAL_TRIALS, Kind, Trial
 from vaurien.plugins.options import Line
 from vaurien.plugins.place import Place
 from vaurien.protocols.postgres import text, transaction
@@ -54,6 +55,21 @@ class Postgres(QuickPostgres):
 
     reply_units = tuple(_FINDERS)
     breaks_off = True
+    trials = (
+        *USUAL_TRIALS,
+        Trial(
+            Kind.NO,
+            "error(sqlstate=40001, message='could not serialize access due to concurrent update')",
+            '40001',
+            DECIDING,
+        ),
+        Trial(
+            Kind.NO,
+            "error(sqlstate=23505, message='duplicate key value violates unique constraint')",
+            '23505',
+            CHANGING,
+        ),
+    )
 
     def on_reached(self, position: int) -> None:
         """See `BaseProtocol.on_reached`: names stand for what was prepared before that."""

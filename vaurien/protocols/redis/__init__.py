@@ -23,6 +23,7 @@ from vaurien.framing.effects import Effects, Unanswered
 from vaurien.framing.error_reply import INJECTED, ErrorReply
 from vaurien.framing.finder import Finder
 from vaurien.framing.head import TEXT_MAX, escape
+from vaurien.framing.trials import CHANGING, USUAL_TRIALS, Kind, Trial
 from vaurien.plugins.options import Line
 from vaurien.plugins.place import Place
 from vaurien.protocols.redis import text, transaction
@@ -44,6 +45,11 @@ class Redis(QuickRedis):
     error_options = {'message': ('Text with its kind: MOVED 1 host:6379, or LOADING alone', Line, INJECTED)}
 
     reply_units = ('elements',)
+    trials = (
+        *USUAL_TRIALS,
+        Trial(Kind.NO, 'error(message=LOADING)', 'LOADING'),
+        Trial(Kind.NO, 'error(message=OOM)', 'OOM', CHANGING),
+    )
 
     def describe(self, request: bytes) -> str:
         """Return command and first argument: ``SET user:1``."""

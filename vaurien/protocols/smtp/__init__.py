@@ -20,6 +20,8 @@ from msgspec import Meta
 from vaurien.framing.effects import Effects
 from vaurien.framing.error_reply import INJECTED, ErrorReply
 from vaurien.framing.finder import Finder, Lines
+from vaurien.framing.meaning import Effect
+from vaurien.framing.trials import USUAL_TRIALS, Kind, Trial
 from vaurien.plugins.options import Line
 from vaurien.plugins.place import Place
 from vaurien.protocols.smtp import text
@@ -50,6 +52,12 @@ class SMTP(QuickSMTP):
     }
     reply_units = ('lines',)
     greets = True
+    # It is more often a sender or a recipient that is refused for good than a message.
+    trials = (
+        *USUAL_TRIALS,
+        Trial(Kind.NO, 'error(code=451)', '451'),
+        Trial(Kind.NO, 'error(code=550)', '550', frozenset({Effect.STEP, Effect.WRITE})),
+    )
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(options)
