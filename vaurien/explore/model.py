@@ -18,9 +18,8 @@ from vaurien.records.entry import Entry
 #: What stands in the place of a request where a fault is for the connection.
 CONNECTION = '(connect)'
 
-_INJECTION = re.compile(
-    r'(?P<proxy>[^\s:]+):\s*(?P<request>.+?)\s+#(?P<nth>[1-9]\d*)(?P<open>\+?)\s+(?P<kind>[a-z]+)(?:\((?P<detail>[^()]+)\))?'
-)
+#: What is behind the last ``#``: a request may have others.
+_FAULT = re.compile(r'(?P<nth>[1-9]\d*)(?P<open>\+?) +(?P<kind>[a-z]+)(?:\((?P<detail>[^()]+)\))?')
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,13 +57,15 @@ class Injection(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def parse(cls, text: str) -> Injection:
         """Return what *text* says; raise `ConfigError`."""
-        match = _INJECTION.fullmatch(text.strip())
+        point, _, fault = text.strip().rpartition(' #')
+        proxy, _, request = point.partition(':')
+        match = _FAULT.fullmatch(fault)
         kinds = [kind.value for kind in Kind]
-        if match is None or match['kind'] not in kinds:
+        if match is None or match['kind'] not in kinds or not proxy or ' ' in proxy or not request.strip():
             raise ConfigError(f'{text!r} is no fault such as {"http: POST /charge #1 lost"!r}: {", ".join(kinds)}')
         return cls(
-            proxy=match['proxy'],
-            request=match['request'],
+            proxy=proxy,
+            request=request.strip(),
             nth=int(match['nth']),
             kind=Kind(match['kind']),
             detail=match['detail'] or '',
