@@ -200,8 +200,8 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     """How to try one cell again: a command, with a flag for each fault."""
 
     #: The words before the flags, and behind them.
-    before: Sequence[str]
-    after: Sequence[str] = ()
+    before: tuple[str, ...]
+    after: tuple[str, ...] = ()
     flag: str = '--vaurien-fault'
 
     def format(self, injections: Iterable[Injection]) -> str:

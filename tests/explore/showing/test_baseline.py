@@ -1,0 +1,105 @@
+"""Findings that are accepted: what counts as the same one, and files that cannot be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.explore.showing.sample import POINTS, make_cell, make_explored
+from vaurien.errors import ConfigError
+from vaurien.explore.model import Outcome, Point
+from vaurien.explore.showing.baseline import NOTHING, Baseline, format_baseline, load_baseline
+from vaurien.explore.showing.findings import find_findings
+from vaurien.framing.meaning import Effect
+from vaurien.framing.trials import Kind
+
+CHARGE = POINTS[4]
+LATER = Point(proxy='payments', request='POST /charge', nth=7, effect=Effect.WRITE)
+
+FILE = """\
+[[accepted]]
+faults = ["payments: POST /charge #1 lost"]
+outcomes = ["twice", "storm"]
+reason = "The provider knows the order."
+
+[[accepted]]
+faults = ["payments: POST /charge #1 late(1.2s)"]
+outcomes = ["wrong"]
+test = "test_one"
+reason = "It is mended next week."
+"""
+
+
+@pytest.fixture
+def baseline(tmp_path: Path) -> Baseline:
+    path = tmp_path / 'baseline.toml'
+    path.write_text(FILE)
+    return load_baseline(path)
+
+
+def test_the_fault_and_the_outcome_are_what_is_accepted(baseline: Baseline) -> None:
+    accepted = make_cell(CHARGE, Kind.LOST, Outcome.TWICE, Outcome.RETRIED)
+    assert baseline.find(accepted) == 'The provider knows the order.'
+    assert baseline.find(make_cell(LATER, Kind.LOST, Outcome.TWICE)) == 'The provider knows the order.'
+    assert baseline.find(make_cell(CHARGE, Kind.LOST, Outcome.TWICE, Outcome.STORM)) != ''
+
+
+def test_what_is_worse_or_elsewhere_is_new(baseline: Baseline) -> None:
+    assert baseline.find(make_cell(CHARGE, Kind.LOST, Outcome.TWICE, Outcome.WRONG)) == ''
+    assert baseline.find(make_cell(CHARGE, Kind.HALF, Outcome.TWICE)) == ''
+    assert baseline.find(make_cell(CHARGE, Kind.LOST, Outcome.TWICE, for_ever=True)) == ''
+    assert baseline.find(make_cell(CHARGE, Kind.LOST, Outcome.TWICE, detail='x')) == ''
+    assert baseline.find(make_cell(POINTS[5], Kind.LOST, Outcome.TWICE)) == ''
+
+
+def test_how_late_a_reply_was_does_not_matter_and_a_test_does_if_it_is_named(baseline: Baseline) -> None:
+    late = make_cell(CHARGE, Kind.LATE, Outcome.WRONG, detail='2.9s', test='test_one')
+    assert baseline.find(late) == 'It is mended next week.'
+    assert baseline.find(make_cell(CHARGE, Kind.LATE, Outcome.WRONG, detail='1.2s', test='test_two')) == ''
+
+
+def test_an_accepted_cell_is_no_part_of_a_new_finding(baseline: Baseline) -> None:
+    found = [one for one in find_findings(make_explored(), baseline) if one.cause is Outcome.TWICE]
+    assert [(one.reason, [str(cell.injections[0]) for _, cell in one.cells]) for one in found] == [
+        ('', ['payments: POST /charge #1 half']),
+        ('The provider knows the order.', ['payments: POST /charge #1 lost']),
+    ]
+
+
+def test_a_file_of_all_findings_is_read_once_each_has_a_reason(tmp_path: Path, baseline: Baseline) -> None:
+    path = tmp_path / 'baseline.toml'
+    path.write_text(format_baseline(make_explored(), baseline))
+    text = path.read_text()
+    assert text.count('[[accepted]]') == 7
+    assert text.count('reason = "The provider knows the order."') == 1
+    with pytest.raises(ConfigError, match=r'baseline\.toml: accepted\[0\]\.reason: say why it is accepted$'):
+        load_baseline(path)
+    path.write_text(text.replace('reason = ""', 'reason = "so it is"'))
+    assert all(one.reason for one in find_findings(make_explored(), load_baseline(path)))
+    assert not any(one.reason for one in find_findings(make_explored(), NOTHING))
+
+
+@pytest.mark.parametrize(
+    ('text', 'said'),
+    [
+        ('[[accepted', 'end of an array declaration'),
+        ('accept = []', 'unknown field `accept`'),
+        (FILE.replace('twice', 'thrice'), r"Invalid enum value 'thrice' - at `\$\.accepted\[0\]\.outcomes"),
+        (FILE.replace('#1 lost', 'lost'), r'accepted\[0\]\.faults: .* is no fault such as'),
+        (FILE.replace('["twice", "storm"]', '[]'), r'outcomes'),
+        ('\udcff', 'utf-8'),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_with_the_reason(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / 'baseline.toml'
+    path.write_bytes(text.encode(errors='surrogateescape'))
+    with pytest.raises(ConfigError, match=said) as caught:
+        load_baseline(path)
+    assert str(caught.value).startswith(f'{path}: ')
+    assert '\n' not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r'none\.toml: no such file or directory$'):
+        load_baseline(tmp_path / 'none.toml')

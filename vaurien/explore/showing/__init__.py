@@ -1,0 +1,11 @@
+"""Shows what exploring has found: in a terminal, on a page, to programs.
+
+score      how many faults were survived, tried and possible
+findings   what is to be mended: cells that belong together
+words      the same in sentences, and what helps
+baseline   findings that are accepted, and why
+matrix     requests down, faults across, a letter in each cell
+terminal   a matrix for each test and the findings, as text
+records    explore.json, written and read
+report     the directory of a report
+"""

@@ -1,0 +1,95 @@
+"""Findings in words: what happened to a request, what the application made of it, and what helps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from vaurien.explore.model import CONNECTION, Injection, Outcome
+from vaurien.explore.showing.findings import ANY, Finding
+from vaurien.framing.trials import Kind
+
+#: What each fault is, as the end of a sentence.
+FAULTS = {
+    Kind.REFUSED: 'it is not carried out and the connection is cut',
+    Kind.LOST: 'it is carried out and its reply is lost',
+    Kind.SILENT: 'there is no reply',
+    Kind.LATE: 'the reply is late',
+    Kind.HALF: 'the reply breaks off',
+    Kind.NO: 'the backend says no',
+}
+
+#: What each outcome is.
+OUTCOMES = {
+    Outcome.WRONG: 'the test fails: something false was kept, or said',
+    Outcome.TWICE: 'the backend carried out the same write twice',
+    Outcome.HUNG: 'the application did not come back in time',
+    Outcome.LEAK: 'a transaction or a connection was left open',
+    Outcome.STORM: 'the backend got many more requests than in a clean run',
+    Outcome.LEAKED: 'an exception of the driver came through',
+    Outcome.DECLARED: 'the application said no in a way that is allowed',
+    Outcome.RETRIED: 'the application asked again, and the test passed',
+    Outcome.ABSORBED: 'the test passed',
+    Outcome.NOT_HIT: 'the request did not come again',
+}
+
+#: What helps, where there is something general to say.
+REMEDIES = {
+    Outcome.TWICE: 'Make the write repeatable, for example by an idempotency key, or do not try it again.',
+    Outcome.HUNG: 'Give the client a timeout.',
+    Outcome.LEAK: 'Roll back and close on the way out of an error, too: with a context manager, or in a finally.',
+    Outcome.STORM: 'Wait longer before each new try, and give up after a few.',
+    Outcome.LEAKED: 'Catch the exception where the request is made, and answer with an error of your own.',
+}
+
+#: What gives a client a timeout, by protocol.
+TIMEOUTS = {
+    'http': 'Give each request a timeout: `timeout=` of requests and httpx.',
+    'memcache': 'Give the client a timeout: `timeout=` of pymemcache.',
+    'mysql': 'Give the connection a timeout: `read_timeout` and `write_timeout` of PyMySQL.',
+    'postgres': (
+        'libpq waits for a reply without end, and neither statement_timeout nor tcp_user_timeout changes that: '
+        'use `command_timeout` of asyncpg, or asyncio.timeout() around psycopg.'
+    ),
+    'redis': 'Give the client a timeout: `socket_timeout` of redis-py.',
+    'smtp': 'Give the client a timeout: `timeout=` of smtplib and aiosmtplib.',
+}
+
+
+def describe_place(finding: Finding) -> str:
+    """Return where it is: ``http: POST /charge``."""
+    if finding.request == ANY:
+        return f'{finding.proxy}: any request'
+    return f'{finding.proxy}: {finding.request}'
+
+
+def describe_faults(finding: Finding) -> str:
+    """Return when it happens: ``if it is carried out and its reply is lost, or the reply breaks off``."""
+    said = dict.fromkeys(_describe(cell.injections) for _, cell in finding.cells)
+    return f'if {", or ".join(said)}'
+
+
+def find_remedy(finding: Finding) -> str:
+    """Return what helps; empty if that is a matter of the application alone."""
+    if finding.cause is Outcome.HUNG:
+        return TIMEOUTS.get(finding.protocol, REMEDIES[Outcome.HUNG])
+    return REMEDIES.get(finding.cause, '')
+
+
+def join(parts: Sequence[str]) -> str:
+    """Return ``a, b and c``."""
+    return ' and '.join(filter(None, [', '.join(parts[:-1]), *parts[-1:]]))
+
+
+def count(number: int, noun: str) -> str:
+    """Return ``1 test`` or ``2 tests``."""
+    return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
+
+
+def _describe(injections: Iterable[Injection]) -> str:
+    return ' while '.join(map(_describe_one, injections))
+
+
+def _describe_one(injection: Injection) -> str:
+    detail = f' ({injection.detail})' if injection.detail else ''
+    connecting = 'connecting fails: ' if injection.request == CONNECTION else ''
+    return f'{connecting}{FAULTS[injection.kind]}{detail}{", each time" if injection.for_ever else ""}'
