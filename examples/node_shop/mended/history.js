@@ -1,0 +1,10 @@
+/** What happened to gift cards, in Redis. */
+const key = (id) => `history:${id}`;
+
+/** Write a line down. */
+export async function note(redis, id, line) {
+  await redis.rpush(key(id), line);
+}
+
+/** Return all lines. */
+export const notes = (redis, id) => redis.lrange(key(id), 0, -1);

@@ -1,0 +1,4 @@
+/** How the client of Redis connects again. */
+export const OPTIONS = {
+  retryStrategy: () => 20,
+};

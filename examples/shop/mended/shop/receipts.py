@@ -1,0 +1,21 @@
+"""Receipts, which the payment API writes and Redis keeps."""
+
+from urllib.request import urlopen
+from uuid import UUID
+
+from redis import Redis
+
+from shop.clients import PaymentAPI
+from shop.settings import TIMEOUT
+
+SECONDS = 24 * 60 * 60
+
+
+def receipt(redis: Redis, api: PaymentAPI, order: UUID) -> str:
+    """Return the receipt for an order."""
+    if cached := redis.get(f'receipt:{order}'):
+        return cached
+    with urlopen(f'{api.url}/receipts/{order}', timeout=TIMEOUT) as reply:
+        text = reply.read().decode()
+    redis.set(f'receipt:{order}', text, ex=SECONDS)
+    return text
