@@ -23,6 +23,7 @@ from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT
 from tests.tls.serving import AUTHORITY, LEAF, dial, echo, server_context, tls_backend
 from vaurien import Proxy
+from vaurien.tls.session import Session
 
 
 @pytest.fixture(scope='module')
@@ -142,6 +143,30 @@ def test_the_ends_of_a_session_pass(ca_file: str) -> None:
             assert exchange(tls.read, 100) == b'HELLO'
             with pytest.raises(ssl.SSLZeroReturnError):
                 exchange(tls.read, 100)
+
+
+def test_the_tickets_come_with_the_first_reply(ca_file: str) -> None:
+    """Sent by themselves they would be one more packet for each new connection."""
+
+    def answer(sock: ssl.SSLSocket) -> None:
+        sock.sendall(sock.recv(100).upper())
+        sock.recv(1)
+
+    with (
+        tls_backend(answer) as backend,
+        Proxy(f'localhost:{backend.port}', tls='auto', backend_tls_ca=ca_file) as proxy,
+        socket.create_connection((HOST, proxy.address.port), TIMEOUT) as sock,
+    ):
+        session = Session.for_backend(proxy.ssl_context(), 'localhost')
+        while not session.shake_hands():
+            sock.sendall(session.outgoing.read())
+            session.incoming.write(sock.recv(65536))
+        session.tls.write(b'hello')
+        sock.sendall(session.outgoing.read())
+        session.incoming.write(sock.recv(65536))
+        assert session.tls.read(100) == b'HELLO'
+        assert session.tls.session is not None
+        assert session.tls.session.has_ticket
 
 
 def test_a_session_that_is_cut_short_is_cut_short(ca_file: str) -> None:

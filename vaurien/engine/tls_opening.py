@@ -272,6 +272,8 @@ class TLSOpening:
                 with suppress(OSError):
                     sock.send(session.outgoing.read())
                 raise HandshakeError(explain(error)) from None
+            if is_done and session.leaves_tickets:
+                return
             yield from self._send(sock, session.outgoing.read())
             if is_done:
                 return

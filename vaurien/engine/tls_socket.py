@@ -11,7 +11,7 @@ import ssl
 from _socket import socket
 from collections.abc import Callable
 from contextlib import suppress
-from socket import MSG_PEEK, SO_LINGER
+from socket import MSG_MORE, MSG_PEEK, SO_LINGER
 from typing import Any
 
 from vaurien.plugins.end import Damage
@@ -40,6 +40,7 @@ class TLSSocket:
         '_again',
         '_cipher',
         '_closing',
+        '_deferred',
         '_early',
         '_ends',
         '_incoming',
@@ -73,6 +74,8 @@ class TLSSocket:
         self._sock = sock
         self._session, self._incoming = session.tls, session.incoming
         self._outgoing: ssl.MemoryBIO | DamagedRecords = session.outgoing
+        #: So many bytes that the handshake has left, tickets for the client, are sent with what is sent first.
+        self._deferred = session.outgoing.pending
         self._loop = loop
         self._cipher = cipher
         self._label = label
@@ -126,8 +129,8 @@ class TLSSocket:
         else:
             self._incoming.write_eof()
         count = self._decipher(buffer)
-        if self._outgoing.pending:  # tickets, or a reply to an update of keys
-            self._push(self._outgoing.read())
+        if self._outgoing.pending > self._deferred:  # a reply to an update of keys
+            self._push(self._take_cipher())
         if self._on_received is not None:
             self._on_received(self._session)
             self._on_received = None
@@ -175,8 +178,10 @@ class TLSSocket:
             self._reader.read_again()
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        """Return what has arrived."""
+        """Return what has arrived. With MSG_PEEK, it is only told whether the end has."""
         if flags & MSG_PEEK:
+            if self._ends:
+                return b''
             raise BlockingIOError
         buffer = memoryview(bytearray(size + RECORD_MAX))
         return buffer[: self.recv_into(buffer)].tobytes()
@@ -190,14 +195,14 @@ class TLSSocket:
 
     def send(self, data: bytes | bytearray | memoryview, flags: int = 0) -> int:
         """Send *data*, and return how much of it was taken. What was not taken has to come first the next time."""
-        if self._waiting and not self._push(b''):
+        if not self._push(b''):
             raise BlockingIOError
         sent, self._again = self._again, 0
         view = memoryview(data)
         while sent < len(view):
             piece = view[sent : sent + _PIECE]
             count = self._session.write(piece)
-            if not self._push(self._outgoing.read()):
+            if not self._push(self._take_cipher(), flags):
                 self._again = count
                 break
             sent += count
@@ -205,11 +210,17 @@ class TLSSocket:
             raise BlockingIOError
         return sent
 
-    def _push(self, cipher: bytes) -> bool:
+    def _take_cipher(self) -> bytes:
+        self._deferred = 0
+        return self._outgoing.read()
+
+    def _push(self, cipher: bytes, flags: int = 0) -> bool:
         """Send what waits and then *cipher*; return whether the socket has taken all of it."""
         cipher = self._waiting + cipher
+        if not cipher:
+            return True
         try:
-            sent = self._sock.send(cipher)
+            sent = self._sock.send(cipher, flags)
         except BlockingIOError:
             sent = 0
         self._waiting = cipher[sent:]
@@ -224,6 +235,8 @@ class TLSSocket:
     def damage(self, damage: Damage) -> None:
         """Have the session end with that *damage*: to what is sent next, or, if nothing is, to its end alone."""
         self.cut()
+        if self._deferred:  # tickets are not what is to be damaged
+            self._push(self._take_cipher())
         if damage != 'truncate' and isinstance(self._outgoing, ssl.MemoryBIO):
             self._outgoing = DamagedRecords(self._outgoing, damage)
 
@@ -255,7 +268,7 @@ class TLSSocket:
             return
         with suppress(ssl.SSLError):  # it wants to read the peer's, which is not waited for
             self._session.unwrap()
-        self._push(self._outgoing.read())
+        self._push(self._take_cipher(), MSG_MORE)  # the end of the connection comes in the same packet
 
     def close(self) -> None:
         """End the session and close the connection, unless the peer is to see a reset."""

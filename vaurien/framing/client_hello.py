@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from vaurien.framing.head import TEXT_MAX, escape
 
 _HANDSHAKE, _CLIENT_HELLO = 22, 1
-_SERVER_NAME, _ALPN, _SUPPORTED_VERSIONS = 0, 16, 43
+_VERSION_AND_RANDOM = 2 + 32
+_SERVER_NAME, _ALPN = b'\x00\x00', b'\x00\x10'
 _HOST_NAME = 0
 _RECORD_HEADER, _MESSAGE_HEADER = 5, 4
 
@@ -19,8 +20,6 @@ _RECORD_HEADER, _MESSAGE_HEADER = 5, 4
 _RECORD_MAX = 1 << 14
 #: No client known says more: the longest keys of today take about 1,200 bytes.
 _HELLO_MAX = 1 << 16
-
-_VERSIONS = {0x0300: 'SSLv3', 0x0301: 'TLSv1', 0x0302: 'TLSv1.1', 0x0303: 'TLSv1.2', 0x0304: 'TLSv1.3'}
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,6 @@ class ClientHello:
     name: str = ''
     #: The protocols that it offers (ALPN), the one it likes best first.
     protocols: tuple[str, ...] = ()
-    #: The versions that it speaks, the one it likes best first: ``TLSv1.3``. Unknown ones are left out.
-    versions: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -77,78 +74,48 @@ def read_client_hello(data: bytes) -> ClientHello | None:
 
 
 def _read_body(body: bytes) -> ClientHello:
-    try:
-        reader = _Reader(body)
-        version = reader.number(2)
-        reader.take(32)  # random
-        reader.vector(1)  # legacy_session_id
-        reader.vector(2)  # cipher_suites
-        reader.vector(1)  # legacy_compression_methods
-        extensions = dict(_read_extensions(reader.vector(2))) if reader.left else {}
-        return ClientHello(
-            _read_name(extensions.get(_SERVER_NAME, b'')),
-            tuple(_read_protocols(extensions.get(_ALPN, b''))),
-            tuple(_read_versions(extensions.get(_SUPPORTED_VERSIONS, b''), version)),
-        )
-    except EOFError:
-        raise ValueError('a ClientHello that does not parse') from None
-
-
-def _read_extensions(data: bytes) -> Iterator[tuple[int, bytes]]:
-    reader = _Reader(data)
-    while reader.left:
-        yield reader.number(2), reader.vector(2)
+    """Look for the two extensions that matter, and step over everything else: each link waits for this."""
+    at = _VERSION_AND_RANDOM
+    for size in (1, 2, 1):  # legacy_session_id, cipher_suites, legacy_compression_methods
+        _, at = _take_vector(body, at, size)
+    name = ''
+    protocols: tuple[str, ...] = ()
+    extensions, _ = _take_vector(body, at, 2) if at < len(body) else (b'', at)
+    at = 0
+    while at < len(extensions):
+        kind = extensions[at : at + 2]
+        data, at = _take_vector(extensions, at + 2, 2)
+        if kind == _SERVER_NAME:
+            name = _read_name(data)
+        elif kind == _ALPN:
+            protocols = tuple(_read_protocols(data))
+    return ClientHello(name, protocols)
 
 
 def _read_name(data: bytes) -> str:
-    if not data:
-        return ''
-    names = _Reader(_Reader(data).vector(2))
-    while names.left:
-        kind, name = names.number(1), names.vector(2)
+    names, at = _take_vector(data, 0, 2)[0], 0
+    while at < len(names):
+        kind = names[at]
+        name, at = _take_vector(names, at + 1, 2)
         if kind == _HOST_NAME:
             return escape(name)
     return ''
 
 
 def _read_protocols(data: bytes) -> Iterator[str]:
-    names = _Reader(_Reader(data).vector(2)) if data else _Reader(b'')
-    while names.left:
-        yield escape(names.vector(1))
+    names, at = _take_vector(data, 0, 2)[0], 0
+    while at < len(names):
+        name, at = _take_vector(names, at, 1)
+        yield escape(name)
 
 
-def _read_versions(data: bytes, legacy: int) -> Iterator[str]:
-    """Yield the versions. Without the extension, a client speaks any up to the *legacy* one (4.2.1)."""
-    if not data:
-        yield from (name for number, name in sorted(_VERSIONS.items(), reverse=True) if number <= legacy)
-        return
-    versions = _Reader(_Reader(data).vector(1))
-    while versions.left:
-        number = versions.number(2)
-        if number in _VERSIONS:  # others are reserved, to keep servers tolerant (RFC 8701)
-            yield _VERSIONS[number]
+def _take_vector(data: bytes, at: int, size: int) -> tuple[bytes, int]:
+    """Return the bytes at a place that follow their own length, a number of *size* bytes, and the place behind them.
 
-
-class _Reader:
-    """Reads numbers and vectors; raises `EOFError` where bytes are missing."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    @property
-    def left(self) -> int:
-        return len(self._data) - self._at
-
-    def take(self, count: int) -> bytes:
-        if count > self.left:
-            raise EOFError
-        self._at += count
-        return self._data[self._at - count : self._at]
-
-    def number(self, size: int) -> int:
-        return int.from_bytes(self.take(size), 'big')
-
-    def vector(self, size: int) -> bytes:
-        """Return the bytes that follow their own length, a number of *size* bytes (RFC 8446, 3.4)."""
-        return self.take(self.number(size))
+    Raise `ValueError` where bytes are missing. Source: RFC 8446, 3.4.
+    """
+    begin = at + size
+    end = begin + int.from_bytes(data[at:begin], 'big')
+    if not begin <= end <= len(data):
+        raise ValueError('a ClientHello that does not parse')
+    return data[begin:end], end

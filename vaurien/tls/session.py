@@ -27,6 +27,14 @@ class Session(NamedTuple):
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         return cls(context.wrap_bio(incoming, outgoing, server_hostname=name, session=resumed), incoming, outgoing)
 
+    @property
+    def leaves_tickets(self) -> bool:
+        """Whether all that is left to be sent, once hands are shaken, is tickets, for which the client does not wait.
+
+        Source: RFC 8446, 4.6.1.
+        """
+        return self.tls.server_side and self.tls.version() == 'TLSv1.3'
+
     def shake_hands(self) -> bool:
         """Go on with the handshake; return whether it is done. Raise `ssl.SSLError` if it fails."""
         try:
