@@ -1,9 +1,21 @@
 """Finds the failures that nobody has tested: runs a test once for each request and each fault that matter.
 
 model              points, faults at them, outcomes: what all of the room speaks of
+settings           what is tried and how it is judged, from files, flags and markers
+explorer           the exploration of one test
+
+masking            requests without what differs from run to run
+learning           the points that clean runs have in common
+trying             what is armed for a fault
+aiming             which request a fault meets
+planning           which faults are possible, in their order
+pruning            which of them need not be tried
+following          which become worth trying by what others do
+oracles            what only a proxy sees: twice, storm, leak
+judging            what became of a test under a fault
+
 environment        proxies in the way of backends that an application finds in the environment
 connection_string  where a text, such as a URL, says where backends are
 locality           whether a backend is on this machine
-model      points, faults at them, outcomes: what all of the room speaks of
-showing    what was found out: in a terminal, on a page, to programs
+showing            what was found out: in a terminal, on a page, to programs
 """

@@ -33,6 +33,8 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     effect: Effect
     #: The line of the application that asked, ``app/orders.py:41``; empty if nobody knows.
     where: str = ''
+    #: After how many bytes its reply would break off in its middle; 0: it has none.
+    middle: int = 0
 
     def __str__(self) -> str:
         return f'{self.proxy} · {self.request} · {self.nth}'
@@ -158,6 +160,9 @@ class Runner(Protocol):
     def run(self, injections: Sequence[Injection] = (), limit: float | None = None) -> Run:
         """Run it with those faults, for up to *limit* seconds."""
 
+    def renew(self) -> bool:
+        """Have later runs begin in a fresh process, for this one is spoilt; return whether they will."""
+
 
 class ExploredProxy(msgspec.Struct, frozen=True, kw_only=True):
     """What exploring has to know of a proxy."""
@@ -189,11 +194,16 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Untried(msgspec.Struct, frozen=True, kw_only=True):
-    """A fault that was possible, and was not tried."""
+    """A fault that was possible, or several together, and was not tried."""
 
-    injection: Injection
-    #: Why: ``budget``, ``silent once at redis is enough``.
+    injections: tuple[Injection, ...]
+    #: Why, in words that fit others, too: ``out of budget``, ``silent once at redis is enough``.
     reason: str
+
+    @property
+    def injection(self) -> Injection:
+        """The fault, or the first of several."""
+        return self.injections[0]
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):

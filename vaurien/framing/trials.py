@@ -52,3 +52,14 @@ USUAL_TRIALS = (
     Trial(Kind.LATE, 'delay(before=false,sleep={seconds})'),
     Trial(Kind.HALF, 'abort(after={bytes} bytes)'),
 )
+
+#: What is tried on connections that the application opens, in place of a request.
+CONNECTION_TRIALS = (
+    Trial(Kind.REFUSED, 'refuse'),
+    Trial(Kind.SILENT, 'connect_timeout'),
+)
+#: What is tried beside that on those that begin with TLS.
+TLS_TRIALS = (
+    Trial(Kind.REFUSED, 'abort(after=client_hello)', 'in the handshake'),
+    Trial(Kind.NO, 'certificate(problem=expired)', 'expired certificate'),
+)
