@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from vaurien.explore.following import follow, pair
 from vaurien.explore.judging import describe_failure, judge
 from vaurien.explore.learning import MOST_RUNS, Learned, are_alike, learn
-from vaurien.explore.model import Cell, Explored, Injection, Outcome, Run, Runner, Untried
+from vaurien.explore.model import Cell, Explored, Injection, Outcome, Run, Runner
 from vaurien.explore.planning import Candidate, plan
 from vaurien.explore.pruning import Known, Pruning
 from vaurien.explore.settings import ExploreSettings
@@ -38,9 +38,7 @@ def explore(
         yield from exploration.try_all(queue, learned)
         reason = 'out of budget'
     finally:
-        explored.untried += [
-            Untried(injections=candidate.injections, reason=candidate.objection or reason) for candidate in queue
-        ]
+        explored.untried += [candidate.leave(candidate.objection or reason) for candidate in queue]
 
 
 class _Exploration:
@@ -74,7 +72,7 @@ class _Exploration:
         while queue and not self._is_spent():
             candidate = queue.popleft()
             if objection := self._pruning.object(candidate):
-                self._explored.untried.append(Untried(injections=candidate.injections, reason=objection))
+                self._explored.untried.append(candidate.leave(objection))
             else:
                 run = self._run(candidate.injections, limit)
                 cell = judge(self._runner.test, candidate, run, learned, self._settings)

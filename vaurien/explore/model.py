@@ -194,16 +194,13 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Untried(msgspec.Struct, frozen=True, kw_only=True):
-    """A fault that was possible, or several together, and was not tried."""
+    """A fault that was possible, and was not tried."""
 
-    injections: tuple[Injection, ...]
+    injection: Injection
+    #: What would have been tried together with it.
+    also: tuple[Injection, ...] = ()
     #: Why, in words that fit others, too: ``out of budget``, ``silent once at redis is enough``.
     reason: str
-
-    @property
-    def injection(self) -> Injection:
-        """The fault, or the first of several."""
-        return self.injections[0]
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):

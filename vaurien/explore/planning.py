@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from vaurien.explore.learning import Learned
-from vaurien.explore.model import CONNECTION, ExploredProxy, Injection, Point
+from vaurien.explore.model import CONNECTION, ExploredProxy, Injection, Point, Untried
 from vaurien.explore.settings import ExploreSettings
 from vaurien.explore.trying import list_trials
 from vaurien.framing.meaning import Effect
@@ -28,6 +28,10 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     def first(self) -> Injection:
         """The fault, or the first of several."""
         return self.injections[0]
+
+    def leave(self, reason: str) -> Untried:
+        """Return that it is not tried, for that *reason*."""
+        return Untried(injection=self.first, also=self.injections[1:], reason=reason)
 
     @property
     def rank(self) -> int:
