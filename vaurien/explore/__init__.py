@@ -17,5 +17,10 @@ judging            what became of a test under a fault
 environment        proxies in the way of backends that an application finds in the environment
 connection_string  where a text, such as a URL, says where backends are
 locality           whether a backend is on this machine
+
+process_group      a command with all the processes that it starts
+peers              which of them has connected to a proxy
+command_failure    what its output says about why it failed
+
 showing            what was found out: in a terminal, on a page, to programs
 """

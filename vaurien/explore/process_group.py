@@ -1,0 +1,158 @@
+"""A command that is run with all the processes that it starts, none of which is left behind."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic, sleep
+from typing import NamedTuple
+
+from vaurien.console.output import print_line
+from vaurien.errors import StartError, find_reason
+
+#: How much of the end of its output is kept.
+OUTPUT_MAX = 64 * 1024
+#: Seconds that processes may take to end when they are asked to; and between two looks at whether they have.
+GRACE = 2.0
+PAUSE = 0.005
+
+
+class ProcessGroup:
+    """Runs a command, with nothing to read, in a session of its own. A terminal's Ctrl-C does not reach it."""
+
+    def __init__(self, command: Sequence[str], environ: Mapping[str, str], *, echoes: bool = False) -> None:
+        """Start it; raise `StartError`. With *echoes*, its output is printed as it comes."""
+        try:
+            self._process = subprocess.Popen(
+                command,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:  # ValueError: a word with a NUL
+            raise StartError(f'cannot run {command[0]!r}: {find_reason(error)}') from error
+        assert self._process.stdout is not None
+        self._pipe = self._process.stdout.fileno()
+        os.set_blocking(self._pipe, False)
+        self._interruption = os.eventfd(0)
+        self._output = bytearray()
+        self._echoes = echoes
+
+    @property
+    def number(self) -> int:
+        """The number of the process, of its group, and of its session."""
+        return self._process.pid
+
+    @property
+    def output(self) -> str:
+        """The end of what it has printed, standard error included."""
+        return self._output.decode(errors='replace')
+
+    def wait(self, limit: float | None) -> int | None:
+        """Return the exit status, which is negative for a signal; or None if it runs for longer than *limit* seconds.
+
+        Then, and if it has left any behind, end its processes. Call this once.
+        """
+        descriptor = os.pidfd_open(self.number)
+        try:
+            has_ended = self._read_until(descriptor, limit)
+            self._end_all()
+        finally:
+            os.close(descriptor)
+            interruption, self._interruption = self._interruption, -1  # in this order: the number may be taken again
+            os.close(interruption)
+            assert self._process.stdout is not None
+            self._process.stdout.close()
+        return self._process.returncode if has_ended else None
+
+    def interrupt(self) -> None:
+        """Have `wait` return as if the time were over. A signal handler may call this."""
+        if self._interruption >= 0:
+            os.eventfd_write(self._interruption, 1)
+
+    def _read_until(self, descriptor: int, limit: float | None) -> bool:
+        """Read its output until it ends, and return True; or until the time is over, or somebody interrupts."""
+        deadline = None if limit is None else monotonic() + limit
+        events = select.poll()
+        for one in (descriptor, self._pipe, self._interruption):
+            events.register(one, select.POLLIN)
+        while deadline is None or monotonic() < deadline:
+            left = None if deadline is None else 1000 * max(0.0, deadline - monotonic())
+            ready = {one for one, _ in events.poll(left)}
+            if self._pipe in ready and not self._read():
+                events.unregister(self._pipe)
+            if descriptor in ready:
+                return True
+            if self._interruption in ready:
+                return False
+        return False
+
+    def _read(self) -> bool:
+        """Read what it has printed meanwhile; return whether more may come."""
+        while True:
+            try:
+                data = os.read(self._pipe, OUTPUT_MAX)
+            except BlockingIOError:
+                return True
+            if not data:
+                return False
+            self._output += data
+            del self._output[:-OUTPUT_MAX]
+            if self._echoes:
+                print_line(data.decode(errors='replace'), end='')
+
+    def _end_all(self) -> None:
+        """End all of its processes: those that do not obey are killed."""
+        deadline = monotonic() + GRACE
+        if self._is_alive():
+            _send(self.number, signal.SIGTERM)
+        while self._is_alive():
+            if monotonic() > deadline:
+                _send(self.number, signal.SIGKILL)
+                break
+            self._read()  # who waits for room in the pipe does not end
+            sleep(PAUSE)
+        self._process.wait()
+        self._read()
+
+    def _is_alive(self) -> bool:
+        """Return whether a process of the group runs. Those that nobody has waited for do not count."""
+        self._process.poll()
+        try:
+            os.killpg(self.number, 0)
+        except ProcessLookupError:
+            return False
+        return any(not process.has_ended for process in find_session(self.number))
+
+
+class SessionProcess(NamedTuple):
+    """A process of a session."""
+
+    number: int
+    parent: int
+    #: Whether it has ended, and nobody has waited for it.
+    has_ended: bool
+
+
+def find_session(number: int) -> list[SessionProcess]:
+    """Return the processes of a session."""
+    found = []
+    for path in Path('/proc').glob('[1-9]*/stat'):
+        with suppress(OSError):  # it has ended meanwhile
+            # The name, in parentheses, may be anything; behind it are state, parent, group and session (proc(5)).
+            state, parent, _, session = path.read_bytes().rpartition(b')')[2].split()[:4]
+            if int(session) == number:
+                found.append(SessionProcess(int(path.parent.name), int(parent), state == b'Z'))
+    return found
+
+
+def _send(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, number)
