@@ -9,6 +9,7 @@
 - `malformation`: a reply whose form is made wrong
 - `parts`: the statements of one request, and how the backend is made to refuse one of them
 - `sql`: where the statements of a text end
+- `sql_meaning`: what statements do to a database
 - `client_hello`: how a client begins TLS, and what it asks for
 - `records`: the records of TLS
 - `meaning`: what a request does to the backend, and what a reply says of it

@@ -71,7 +71,7 @@ def _find(text: bytes, dialect: Dialect) -> Iterator[tuple[int, int]]:
     begin = depth = 0
     words: list[bytes] = []
     is_empty = True
-    for kind, token, i in _tokens(text, dialect):
+    for kind, token, i in tokens(text, dialect):
         if kind == 'end' and depth <= 0:
             if not is_empty:
                 yield begin, i - 1
@@ -90,7 +90,7 @@ def _find(text: bytes, dialect: Dialect) -> Iterator[tuple[int, int]]:
         yield begin, len(text)
 
 
-def _tokens(text: bytes, dialect: Dialect) -> Iterator[tuple[str | None, bytes, int]]:
+def tokens(text: bytes, dialect: Dialect) -> Iterator[tuple[str | None, bytes, int]]:
     """Yield the kind, the bytes and the end of each token that is neither blank nor a comment."""
     i = 0
     while i < len(text):

@@ -12,6 +12,7 @@ https://mariadb.com/docs/server/reference/clientserver-protocol; where they are 
 - `sqlstates`: the SQLSTATE of each error number
 - `dialect`: where a statement ends
 - `places`: where in a reply a row ends
+- `meaning`: what a request does, and what a reply says of that
 - `transaction`: what a statement does to a transaction
 - `aftermath`: what an error leaves behind
 - `guard`: how what a statement has done is taken back
@@ -31,7 +32,7 @@ from msgspec import Meta
 from vaurien.framing.effects import Effects, Unanswered
 from vaurien.framing.error_reply import INJECTED, ErrorReply, SQLState
 from vaurien.framing.finder import Finder, Nothing
-from vaurien.framing.meaning import Effect
+from vaurien.framing.meaning import Effect, Meaning, ReplyMeaning
 from vaurien.framing.parts import Part, Refusal
 from vaurien.framing.trials import DECIDING, USUAL_TRIALS, Kind, Trial
 from vaurien.plugins.options import Line
@@ -41,6 +42,7 @@ from vaurien.protocols.mysql.aftermath import Aftermath, Commands
 from vaurien.protocols.mysql.commands import CLOSE, EXECUTING, EXPECTED, PREPARE, QUIT, RESULTS, ROWS_ALONE
 from vaurien.protocols.mysql.guard import Guard
 from vaurien.protocols.mysql.login import CLIENT_QUERY_ATTRIBUTES
+from vaurien.protocols.mysql.meaning import read_meaning, read_reply
 from vaurien.protocols.mysql.packets import MAX_PACKET, peek
 from vaurien.protocols.mysql.places import Messages, Rows
 from vaurien.protocols.mysql.quick import QuickMySQL
@@ -115,6 +117,14 @@ class MySQL(QuickMySQL):
     def find_asked(self, request: bytes) -> str:
         """Return what a comment of the statement asks for that is executed."""
         return text.find_asked(request, self._statements, self._capabilities)
+
+    def meaning(self, request: bytes, text: str) -> Meaning:
+        """See `BaseProtocol.meaning`."""
+        return read_meaning(request, self._statements, self._capabilities)
+
+    def reply_meaning(self, head: bytes, tail: bytes, meaning: Meaning) -> ReplyMeaning:
+        """See `BaseProtocol.reply_meaning`."""
+        return read_reply(head, tail, meaning)
 
     def error(self, errno: int = _ERRNO, sqlstate: str | None = None, message: str = INJECTED) -> ErrorReply:
         """Return an ERR packet ("ERR_Packet"); in place of a greeting, that of a server with too many connections."""

@@ -21,7 +21,7 @@ from vaurien.protocols.mysql.login import (
 from vaurien.protocols.mysql.packets import Packets
 
 #: The most of a request that is its head. A login fits in; of a statement, more than is ever shown.
-_HEAD_MAX = 1024
+HEAD_MAX = 1024
 
 #: Either adds to the number of columns whether their definitions follow.
 _METADATA_FLAG = CLIENT_OPTIONAL_METADATA | MARIADB_CLIENT_CACHE_METADATA
@@ -92,7 +92,7 @@ class FramedRequests(Framed[int]):
         # The first packet of a command has the number 0; the login's follows on the greeting's.
         if len(data) - i >= 4 and data[i + 3] != (0 if self._logged_in else 1):
             raise ValueError(f'a packet of number {data[i + 3]}')
-        head = up.enter(data, i, _HEAD_MAX)
+        head = up.enter(data, i, HEAD_MAX)
         if head is None:
             return False
         is_whole = not up.goes_on and up.left <= len(data) - i

@@ -55,7 +55,7 @@ def describe(request: bytes, statements: Statements, capabilities: int) -> str |
         return _line('login', _account(packet, LOGIN_HEAD, flags))
     name = COMMANDS.get(command, (f'command {command}', 0))[0]
     if command == QUERY:
-        return show(_statement(packet, capabilities))
+        return show(read_query(packet, capabilities))
     if command == PREPARE:
         return show(name, packet[1:])
     if command == CHANGE_USER:
@@ -73,7 +73,7 @@ def find_asked(request: bytes, statements: Statements, capabilities: int) -> str
     if request[3:4] != b'\0' or not packet:  # a login
         return ''
     if packet[0] == QUERY:
-        return find_in_comment(_statement(packet, capabilities), DIALECT)
+        return find_in_comment(read_query(packet, capabilities), DIALECT)
     if packet[0] in EXECUTING:
         return find_in_comment(statements.find_bytes(int.from_bytes(packet[1:5], 'little')), DIALECT)
     return ''
@@ -88,7 +88,7 @@ def read_statement(request: bytes, statements: Statements, capabilities: int) ->
     """Return the beginning of the statement that *request* executes, if that is known; else an empty text."""
     packet = request[4 : 4 + _READ_MAX]
     if packet[:1] == bytes([QUERY]):
-        return _statement(packet, capabilities).decode(errors='surrogateescape')
+        return read_query(packet, capabilities).decode(errors='surrogateescape')
     if packet[:1] and packet[0] in EXECUTING:
         return statements.find(int.from_bytes(packet[1:5], 'little')) or ''
     return ''
@@ -100,7 +100,7 @@ def split(request: bytes, capabilities: int) -> Sequence[Part]:
     if not capabilities & CLIENT_MULTI_STATEMENTS or request[4:5] != bytes([QUERY]):
         return whole
     packet = request[4 : 4 + int.from_bytes(request[:3], 'little')]
-    text = _statement(packet, capabilities)
+    text = read_query(packet, capabilities)
     if b';' not in text.rstrip(b'; \n'):
         return whole
     spans = find_statements(text, DIALECT)
@@ -117,7 +117,8 @@ def split(request: bytes, capabilities: int) -> Sequence[Part]:
     ]
 
 
-def _statement(packet: bytes, capabilities: int) -> bytes:
+def read_query(packet: bytes, capabilities: int) -> bytes:
+    """Return the text of a QUERY, of which there is the beginning of its *packet*."""
     if not capabilities & CLIENT_QUERY_ATTRIBUTES:
         return packet[1:]
     # "COM_QUERY": parameters come first, and how many sets of them, which is 1. With any, it is not looked for.

@@ -9,6 +9,7 @@ where they are silent, ``postgres.c`` and ``copyfromparse.c`` of PostgreSQL 15.
 - `text`: what a request is called, and what an error says
 - `dialect`: where a statement ends
 - `places`: where in a reply a row ends
+- `meaning`: what a request does, and what a reply says of that
 - `transaction`: what an error leaves behind
 - `refusal`: how a server is made to refuse one statement of several
 - `upgrade`: TLS inside of it
@@ -22,11 +23,13 @@ from typing import Any
 from vaurien.framing.effects import Effects
 from vaurien.framing.error_reply import INJECTED, ErrorReply, SQLState
 from vaurien.framing.finder import Finder
+from vaurien.framing.meaning import Meaning, ReplyMeaning
 from vaurien.framing.parts import Part, Refusal
 from vaurien.framing.trials import CHANGING, DECIDING, USUAL_TRIALS, Kind, Trial
 from vaurien.plugins.options import Line
 from vaurien.plugins.place import Place
 from vaurien.protocols.postgres import text, transaction
+from vaurien.protocols.postgres.meaning import read_meaning, read_reply
 from vaurien.protocols.postgres.messages import DENIED, FAILED, IDLE, READY
 from vaurien.protocols.postgres.places import Messages, Rows
 from vaurien.protocols.postgres.quick import QuickPostgres
@@ -90,6 +93,14 @@ class Postgres(QuickPostgres):
     def find_asked(self, request: bytes) -> str:
         """Return what a comment of the statement asks for."""
         return text.find_asked(request, self._statements)
+
+    def meaning(self, request: bytes, text: str) -> Meaning:
+        """See `BaseProtocol.meaning`."""
+        return read_meaning(request, self._statements)
+
+    def reply_meaning(self, head: bytes, tail: bytes, meaning: Meaning) -> ReplyMeaning:
+        """See `BaseProtocol.reply_meaning`."""
+        return read_reply(head, tail, meaning)
 
     def error(self, sqlstate: str = _ADMIN_SHUTDOWN, message: str = INJECTED) -> ErrorReply:
         """Return an ErrorResponse of *sqlstate*, and the ReadyForQuery that follows it unless the session ends.
