@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
@@ -15,14 +15,17 @@ from typing import Any
 from vaurien.address import Address, parse_backend
 from vaurien.config.keys import SETTINGS
 from vaurien.config.schedules import Plan, open_schedule
+from vaurien.engine.chooser import Chooser
 from vaurien.engine.lookup import is_number
 from vaurien.engine.proxy import ProxyServer
+from vaurien.engine.record import Hasher
 from vaurien.engine.thread import ProxyThread
 from vaurien.errors import ConfigError, OptionError, ToxicNameError
 from vaurien.plugins.distribution import reading_files
 from vaurien.plugins.options import convert
 from vaurien.plugins.units import find_unit
 from vaurien.records.faults import Fault
+from vaurien.records.observer import Observer
 from vaurien.records.status import LinkStatus, ProxyStatus, ScheduleStatus, ToxicStatus
 from vaurien.rules.behaviors import (
     Spec,
@@ -58,6 +61,9 @@ class Proxy:
         options: Mapping[str, Mapping[str, Any]] | None = None,
         protocol_options: Mapping[str, Any] | None = None,
         proxy: str | Address = '127.0.0.1:0',
+        observer: Observer | None = None,
+        chooser: Chooser | None = None,
+        digest: Callable[[], Hasher] | None = None,
         **settings: Any,
     ) -> None:
         """Check all that is given; raise `ConfigError`.
@@ -66,6 +72,9 @@ class Proxy:
         ``percent`` and options. *options* are those of behaviors, by the name of the behavior. *settings* are more
         fields of `Settings`: ``seed``, ``timeout``, ``idle_timeout``, ``keepalive``,
         ``backlog``, ``max_links``, ``addressed``, and those that begin with ``tls``, ``backend_tls`` and ``proxy_tls``.
+
+        *observer* is told of links, requests, faults and exchanges, and *chooser* is asked for each request, in the
+        thread of the proxy. *digest* returns a new hash, such as `hashlib.blake2b`, for the digests of requests.
         """
         with reading_files():
             rules = read_rules(behavior)
@@ -79,7 +88,7 @@ class Proxy:
             protocol_options={protocol: dict(protocol_options or {})},
             **_check_settings(settings),
         )
-        self._thread = ProxyThread(self._settings)
+        self._thread = ProxyThread(self._settings, observer, chooser, digest)
         self._temporary_ca_file: str | None = None
         #: Exists from the first schedule on.
         self._scheduler: Scheduler | None = None

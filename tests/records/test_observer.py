@@ -19,7 +19,7 @@ from vaurien.records.observer import ObservedLink, Observer, Observers
 from vaurien.rules.behaviors import make_rules
 from vaurien.settings import ProxySettings
 
-EVENTS = ('on_link', 'on_request', 'on_fault', 'on_fault_over', 'on_closed')
+EVENTS = ('on_link', 'on_request', 'on_fault', 'on_fault_over', 'on_exchange', 'on_closed')
 
 REQUESTS = {'tcp': b'ping', 'redis': b'*1\r\n$4\r\nPING\r\n'}
 

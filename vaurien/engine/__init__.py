@@ -30,6 +30,10 @@ arming      what is armed, at work: draws, faults
 expiry      the time of the rules that are armed for a while
 traffic     what a link does with its bytes, and `PLAIN`, which is nothing
 end         the two ends of a link, as behaviors see them
+chooser     who chooses faults in place of the draw
+unrecorded  what is told of exchanges where nobody wants to know
+record      an exchange while it lasts
+recorder    the exchanges of a link, for observers
 exchange    one request that drew a behavior
 tls_exchange one request for TLS inside the protocol
 dispatcher  messages and exchanges

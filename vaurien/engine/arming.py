@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from random import Random
 from time import monotonic, perf_counter, time
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from msgspec import to_builtins
 
@@ -39,6 +39,24 @@ _EARLY: tuple[Stage, ...] = tuple(stage for stage in Stage if stage is not Stage
 Plan = TypeVar('Plan')
 
 logger = logging.getLogger(__name__)
+
+
+class LinkDraws(Protocol):
+    """What draws for the exchanges of a link, as `Draws` does."""
+
+    reads: bool
+    names: bool
+    quiet_until: int
+
+    def draw(
+        self,
+        exchange: int,
+        request: bytes = b'',
+        describe: Describe | None = None,
+        statement: int = 0,
+        client_name: str = '',
+    ) -> Rule | None:
+        """Return the rule that the exchange draws; None: it passes."""
 
 
 class Arming:
@@ -94,10 +112,14 @@ class Arming:
     def prepare(self, rule: Rule, *, is_addressed: bool = False) -> Rule:
         """Return *rule* as it will be at work; raise `ConfigError` if it cannot be applied here.
 
-        *is_addressed*: a request has asked for it.
+        *is_addressed*: it is for a request that has asked for it, or was chosen for.
         """
         check_needs(rule, self._legs)
         return rule.arm(self._protocol, self._now, is_addressed=is_addressed)
+
+    def prepare_chosen(self, rule: Rule) -> Rule:
+        """Return *rule* as it will be at work for one request, which was chosen for; likewise."""
+        return self.prepare(rule, is_addressed=True)
 
     def take_addressed(self, configured: Callable[[], Options]) -> None:
         """Give requests the faults that they ask for, over the *configured* options of behaviors."""
@@ -287,10 +309,6 @@ def _show(rule: Rule, selector: Selector | None, exchanges: int) -> RuleStatus:
 
 def _describe(describe: Describe, request: bytes) -> str:
     return describe(request)[0]
-
-
-#: What draws for the exchanges of a link.
-LinkDraws = Draws | AddressedDraws | ObservedDraws
 
 
 def _draws(selector: Selector | None, link: ObservedLink) -> Draws | None:

@@ -12,6 +12,7 @@ from vaurien.engine.exchange import Exchange
 from vaurien.engine.slices import SLICE, feed_downstream, feed_upstream
 from vaurien.engine.stream import Stream
 from vaurien.engine.traffic import Traffic, TrafficLink
+from vaurien.engine.unrecorded import UNRECORDED, Unrecorded
 from vaurien.framing.marks import (
     END,
     GREETING,
@@ -66,6 +67,7 @@ class Dispatcher(Traffic):
         'is_broken',
         'link',
         'protocol',
+        'recorder',
     )
 
     def __init__(
@@ -75,9 +77,12 @@ class Dispatcher(Traffic):
         *,
         exchanges: int = 0,
         make_upgrade: Callable[..., Exchange] = Exchange,
+        recorder: Unrecorded = UNRECORDED,
     ) -> None:
-        """*make_upgrade* makes the exchanges at which TLS may begin."""
+        """*make_upgrade* makes the exchanges at which TLS may begin; *recorder* records all of them."""
         self.link = link
+        #: What is told of all exchanges.
+        self.recorder = recorder
         self._make_upgrade = make_upgrade
         self.protocol = protocol
         #: How many exchanges were opened.
@@ -145,8 +150,9 @@ class Dispatcher(Traffic):
         return self._exchange is None and self._draws is None and self.is_opaque
 
     def _arm(self) -> None:
-        draws = self._draws = self.link.arming.draws(self.link, self.protocol)
+        draws = self.link.arming.draws(self.link, self.protocol)
         self.protocol.mark_statements(draws is not None and draws.reads)
+        self._draws = self.recorder.watch(draws, self.protocol, self.exchanges)
 
     def rearm(self) -> None:
         self._arm()
@@ -157,6 +163,7 @@ class Dispatcher(Traffic):
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.stop()
+        self.recorder.on_closed()
 
     # Upstream
 
@@ -166,6 +173,7 @@ class Dispatcher(Traffic):
         if not self.is_opaque and _CLIENT_HELLO.match(data):
             self.link.on_opaque('TLS')
             self.protocol = make_opaque_protocol(up, self.link.down)
+            self._arm()  # requests have other texts from here
         data = self._on_requests(data)
         if self.is_superfluous:
             up.forward(data)
@@ -183,6 +191,8 @@ class Dispatcher(Traffic):
                 data, marks = protocol.feed_upstream(data)
             else:
                 data, marks = feed_upstream(protocol, data, up)
+        if self.recorder is not UNRECORDED:
+            self.recorder.on_upstream(data, marks)
         if exchange is None or (exchange.sending and not protocol.ordered and not up.held.data):
             return self._forward(data, marks)
         up.hold(data, marks)
@@ -214,6 +224,7 @@ class Dispatcher(Traffic):
                 self._boundary = position
             elif kind == UNANSWERED:
                 self._asked -= 1
+                self.recorder.on_unanswered()
             elif kind == OPAQUE:
                 is_opaque = True
             elif kind == STATEMENT and draws is not None:
@@ -276,6 +287,7 @@ class Dispatcher(Traffic):
             self._exchange = self._make_upgrade(self, rule, expects_reply=expects_reply)
         else:
             self._exchange = Exchange(self, rule, expects_reply=expects_reply, part=part)
+        self.recorder.on_fault(self._exchange)
         own = [] if kind == HEAD else [(END, position)]
         up.hold(data, own + (rest if expects_reply else rest[1:]))
         self._take_turn()
@@ -286,6 +298,7 @@ class Dispatcher(Traffic):
         passing = position - up.held.position
         up.forward(data[:passing])
         self._exchange = Exchange(self, rule, is_inside=True)
+        self.recorder.on_fault(self._exchange)
         up.hold(data[passing:], rest)
         self._take_turn()
 
@@ -324,7 +337,7 @@ class Dispatcher(Traffic):
             self.link.down.watch(self._on_replies)
         return self._on_replies(data) if data else b''
 
-    def _on_replies(self, data: bytes) -> bytes:
+    def _on_replies(self, data: bytes) -> bytes:  # noqa: C901  # likewise
         protocol, down = self.protocol, self.link.down
         marks: Sequence[Mark] = NOTHING
         if len(data) < protocol.downstream_body:
@@ -340,6 +353,8 @@ class Dispatcher(Traffic):
                         self._answered += 1
                 elif kind == GREETING:
                     self._greet()
+        if self.recorder is not UNRECORDED:
+            self.recorder.on_downstream(data, marks)
         is_opaque = bool(marks) and marks[-1][0] == OPAQUE
         if not (is_opaque or down.holding or self._exchange is not None or self.link.stale):
             return data
@@ -374,6 +389,7 @@ class Dispatcher(Traffic):
         rule = self._draws.draw(self.exchanges, b'', self._describe)
         if rule is not None and rule.is_due():
             self._exchange = Exchange(self, rule, greeting=True)
+            self.recorder.on_fault(self._exchange)
             self.link.down.begin_holding()
             self._exchange.begin()
 
@@ -390,11 +406,13 @@ class Dispatcher(Traffic):
     def count_own_request(self) -> None:
         """Count a request of the proxy's own, whose reply comes before any other."""
         self._asked += 1
+        self.recorder.on_own_request()
 
     def on_request_swallowed(self) -> None:
         """Count a request that a behavior has read, though it was applied to the one before."""
         self.exchanges += 1
         self.protocol.withdraw()
+        self.recorder.on_swallowed(self.exchanges)
 
     def on_exchange_over(self, exchange: Exchange) -> None:
         """Go on with whatever is held: the behavior has done all it does."""
@@ -404,6 +422,7 @@ class Dispatcher(Traffic):
         if not exchange.is_counted:
             self.count_request(exchange)
         link.down.release()  # what it left held comes before whatever the next exchange brings
+        self.recorder.on_fault_over(exchange)
         if self.is_broken:
             link.reset()
             return
@@ -431,7 +450,10 @@ class Dispatcher(Traffic):
         kept = protocol.end_upstream()
         data, _ = held.replay()
         protocol.rewind(held.position)
-        held.append(*protocol.feed_upstream(data + kept))
+        data, marks = protocol.feed_upstream(data + kept)
+        self.recorder.rewind(self.exchanges)
+        self.recorder.on_upstream(data, marks)
+        held.append(data, marks)
 
     # Ends
 
@@ -471,6 +493,7 @@ class Dispatcher(Traffic):
         marks = self.protocol.end_downstream()
         if marks and self._answered < self._asked:
             self._answered += 1
+        self.recorder.on_downstream(b'', marks)
         exchange = self._exchange
         if exchange is not None:
             exchange.on_downstream(marks)

@@ -50,8 +50,8 @@ class EndUser(Protocol):
     def on_taken(self, stream: Stream, kinds: Sequence[int]) -> None:
         """Handle that bytes were read, and marks of these kinds were passed."""
 
-    def on_writing(self, stream: Stream) -> None:
-        """Handle that something is about to be written into a stream."""
+    def on_writing(self, stream: Stream, data: bytes) -> None:
+        """Handle that *data* is about to be written into a stream."""
 
     def on_prompted(self) -> None:
         """Handle that the client was asked for the rest of its request, and not by the backend."""
@@ -115,7 +115,7 @@ class LinkEnd(End):
             raise _make_closed_error()
         if stream.is_ending:
             raise BrokenPipeError('this end was shut down')
-        self._user.on_writing(stream)
+        self._user.on_writing(stream, data)
         stream.inject(data)
         if not stream.takes_more:
             with self._limit():

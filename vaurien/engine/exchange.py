@@ -66,6 +66,8 @@ class Exchange:
         self._greenlet: Greenlet | None = None
         #: Whether the request goes on to the backend.
         self.sending = False
+        #: Whether the behavior has kept the request from going on.
+        self.is_dropped = False
         #: Whether the end of the request was passed on or dropped, and the same of the reply.
         self.request_ended = greeting
         self.reply_ended = not expects_reply
@@ -183,16 +185,18 @@ class Exchange:
             elif kind <= LAST_OPENING:  # it reads on into the next request, which the backend will not see
                 self._owner.on_request_swallowed()
 
-    def on_writing(self, stream: Stream) -> None:
+    def on_writing(self, stream: Stream, data: bytes) -> None:
         """Note that the behavior writes; to the client, it does so in the place of what was held."""
         self._touched = True
         if stream is self._link.down:
             self._note_passing()
+            self._owner.recorder.on_answer(data)
 
     def on_prompted(self) -> None:
         """Note that the client was asked for more of the request."""
         self.request_ended = False
         self._owner.protocol.on_prompted()
+        self._owner.recorder.on_prompted()
 
     def on_lingering(self, begins: bool) -> None:
         """Note that the behavior has done what it was armed for, but for what the client still sends."""
@@ -239,6 +243,7 @@ class Exchange:
             self._link.close()
 
     def _drop_request(self, client: LinkEnd) -> None:
+        self.is_dropped = True
         if self.greeting:
             self._await_reply()
             self._link.down.drop()

@@ -126,7 +126,7 @@ class Handler(Traffic):
         """Wake the other greenlet: what its ``_handle`` waited for may have been this."""
         self._link.changed()
 
-    def on_writing(self, stream: Stream) -> None:
+    def on_writing(self, stream: Stream, data: bytes) -> None:
         """Do nothing: nothing is undone."""
 
     def on_prompted(self) -> None:

@@ -19,11 +19,13 @@ from vaurien.engine.dispatcher import Dispatcher, make_opaque_protocol
 from vaurien.engine.handler import Handler
 from vaurien.engine.listener import RESET
 from vaurien.engine.opening import Opening, OpeningOwner
+from vaurien.engine.recorder import Recorder, Recording
 from vaurien.engine.stream import Stream
 from vaurien.engine.tls_exchange import TLSExchange
 from vaurien.engine.tls_socket import Connection, TLSSocket
 from vaurien.engine.tls_upgrade import TLSUpgrade
 from vaurien.engine.traffic import PLAIN, Traffic
+from vaurien.engine.unrecorded import UNRECORDED, Unrecorded
 from vaurien.framing.marks import UNREADABLE
 from vaurien.plugins.failures import warn_failed
 from vaurien.protocols.base import BaseProtocol
@@ -37,6 +39,10 @@ logger = logging.getLogger(__name__)
 
 class LinkOwner(OpeningOwner, Protocol):
     """The part of a proxy that its links need."""
+
+    @property
+    def recording(self) -> Recording | None:
+        """What records exchanges; None: nobody wants that."""
 
     def equip(self, link: Link) -> None:
         """Put the proxy's toxics on the streams of a link that opens."""
@@ -163,7 +169,7 @@ class Link:
             self.traffic = Handler(self, self._owner.new_protocol())
         elif not protocol.is_opaque:
             told = self._tell_legs(self._owner.new_protocol())
-            self.traffic = Dispatcher(self, told, make_upgrade=TLSExchange)
+            self.traffic = Dispatcher(self, told, make_upgrade=TLSExchange, recorder=self._make_recorder())
         else:
             self._look_if_armed()
 
@@ -268,9 +274,13 @@ class Link:
             self._owner.on_unreadable(reason)
 
     def _look_if_armed(self) -> None:
-        if self.traffic is PLAIN and self.arming.draws(self) is not None:
-            up = self.up
-            self.traffic = Dispatcher(self, make_opaque_protocol(up, self.down), exchanges=up.chunks)
+        if self.traffic is PLAIN and (self._owner.recording is not None or self.arming.draws(self) is not None):
+            protocol, exchanges = make_opaque_protocol(self.up, self.down), self.up.chunks
+            self.traffic = Dispatcher(self, protocol, exchanges=exchanges, recorder=self._make_recorder())
+
+    def _make_recorder(self) -> Unrecorded:
+        recording = self._owner.recording
+        return UNRECORDED if recording is None else Recorder(recording, self)
 
     def simplify(self) -> None:
         """Look at the bytes no more if they are opaque and nothing is armed."""

@@ -19,11 +19,14 @@ from vaurien.address import NOWHERE, Address
 from vaurien.clock import go_on
 from vaurien.engine import loops
 from vaurien.engine.arming import Arming, has
+from vaurien.engine.chooser import Chooser
 from vaurien.engine.expiry import Expiry
 from vaurien.engine.idle import IdleWatch
 from vaurien.engine.link import Link
 from vaurien.engine.listener import Listener
 from vaurien.engine.lookup import look_up_listening
+from vaurien.engine.record import Hasher
+from vaurien.engine.recorder import Recording
 from vaurien.engine.resolver import Resolver
 from vaurien.engine.runtime import Runtime
 from vaurien.engine.toxicity import Toxics
@@ -50,10 +53,17 @@ DRAIN_INTERVAL = 0.05
 class ProxyServer:
     """Serves one `ProxySettings`, in the thread and on the event loop where it was made."""
 
-    def __init__(self, settings: ProxySettings, observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        settings: ProxySettings,
+        observer: Observer | None = None,
+        chooser: Chooser | None = None,
+        digest: Callable[[], Hasher] | None = None,
+    ) -> None:
         """Look plug-ins up and check options; raise `ConfigError`. No I/O happens before `start`.
 
-        *observer* is told of links, requests and faults.
+        *observer* is told of links, requests, faults and exchanges. *chooser* is asked for each request, before it
+        draws. *digest* returns what makes the digest of a request, for the observer.
         """
         self.settings = settings
         self.runtime = Runtime()
@@ -74,6 +84,13 @@ class ProxyServer:
         self.faults = FaultLog()
         self._observers = Observers([self.counters, self.faults, *([] if observer is None else [observer])])
         self.arming = Arming(self.protocol, self.legs, self.seed, self.loop, self._observers)
+        on_exchange = self._observers.on_exchange
+        #: What records exchanges; None: nobody wants that.
+        self.recording = (
+            Recording(settings.name, on_exchange, chooser, digest, self.arming.prepare_chosen)
+            if on_exchange or chooser is not None
+            else None
+        )
         if settings.addressed:
             self.arming.take_addressed(lambda: self.settings.behavior_options)
         self.toxics = Toxics(self.links, self.seed, lambda: self.links_total, self.counters, self.runtime.turns)

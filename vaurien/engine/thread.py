@@ -13,7 +13,10 @@ from gevent.event import Event
 from gevent.monkey import get_original
 
 from vaurien.engine import forks
+from vaurien.engine.chooser import Chooser
 from vaurien.engine.proxy import ProxyServer
+from vaurien.engine.record import Hasher
+from vaurien.records.observer import Observer
 from vaurien.settings import Settings
 
 Result = TypeVar('Result')
@@ -29,8 +32,16 @@ _start_thread = get_original('_thread', 'start_new_thread')
 class ProxyThread:
     """Runs a `ProxyServer` from `start` to `stop`, and calls functions where it runs. Any thread may use it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        observer: Observer | None = None,
+        chooser: Chooser | None = None,
+        digest: Callable[[], Hasher] | None = None,
+    ) -> None:
+        """*observer*, *chooser* and *digest* are those of the `ProxyServer`, which calls them in its thread."""
         self._settings = settings
+        self._watchers = observer, chooser, digest
         self._server: ProxyServer | None = None
         self._problem = NOT_RUNNING
         self._stop: Event | None = None
@@ -114,7 +125,7 @@ class ProxyThread:
         watcher.start(lambda: None)
         try:
             self._stop = Event()
-            server = ProxyServer(self._settings)
+            server = ProxyServer(self._settings, *self._watchers)
             server.start()
             self._server = server
         except BaseException as error:  # raised again in the thread of the caller

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from vaurien.address import Address
 from vaurien.records.counts import Counts
+from vaurien.records.entry import Entry
 from vaurien.records.faults import Fault
 
 
@@ -47,6 +48,13 @@ class Observer:
     def on_fault_over(self, behavior: str, seconds: float) -> None:
         """Note that a behavior is done, and for how many seconds it has held the exchange."""
 
+    def on_exchange(self, entry: Entry) -> None:
+        """Note that an exchange is over: its reply has ended, or it gets none, or the link is closed.
+
+        Every message is looked at for the sake of this, which costs time. It is told in the order in which exchanges
+        end, and before the end of the link.
+        """
+
     def on_closed(self, link: ObservedLink) -> None:
         """Note that both connections of a link are closed."""
 
@@ -62,4 +70,5 @@ class Observers:
         self.on_fault_over = [
             one.on_fault_over for one in observers if type(one).on_fault_over is not Observer.on_fault_over
         ]
+        self.on_exchange = [one.on_exchange for one in observers if type(one).on_exchange is not Observer.on_exchange]
         self.on_closed = [one.on_closed for one in observers if type(one).on_closed is not Observer.on_closed]

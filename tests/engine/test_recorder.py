@@ -1,0 +1,158 @@
+"""What observers are told of exchanges, and what a chooser may have done to them. All servers and clients are real."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import pytest
+import redis
+
+from tests.behaviors.clients import redis_client
+from tests.behaviors.waiting import eventually
+from tests.servers import Server
+from vaurien import Proxy
+from vaurien.engine.chooser import Choice
+from vaurien.framing.meaning import ReplyClass
+from vaurien.records.entry import Entry
+from vaurien.records.observer import ObservedLink, Observer
+from vaurien.rules.behaviors import make_rules
+
+
+class Journal(Observer):
+    """Keeps every entry."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def on_exchange(self, entry: Entry) -> None:
+        self.entries.append(entry)
+
+    def find(self, request: str) -> list[Entry]:
+        return [entry for entry in self.entries if entry.request == request]
+
+    def await_one(self, request: str) -> Entry:
+        """Return the only entry of a request, as soon as it is there."""
+        eventually(lambda: self.find(request))
+        (entry,) = self.find(request)
+        return entry
+
+
+class Choosing:
+    """Chooses a behavior for requests with one text, and remembers what it was asked."""
+
+    def __init__(self, wanted: str, spec: str) -> None:
+        self.asked: list[tuple[int, int, str, int, bytes]] = []
+        self._wanted, self._rule = wanted, make_rules(spec)[0]
+
+    def choose(self, link: ObservedLink, exchange: int, text: str, nth: int, request: bytes) -> Choice | None:
+        self.asked.append((link.number, exchange, text, nth, request))
+        return Choice(self._rule, 'app/orders.py:41') if text == self._wanted else None
+
+
+class TestEntries:
+    def test_a_request_and_its_reply(self, redis_server: Server) -> None:
+        journal = Journal()
+        with (
+            Proxy(redis_server.address, 'redis', observer=journal, digest=sha256) as proxy,
+            redis_client(proxy.address.port) as client,
+        ):
+            client.set('recorded', b'x' * 5000)
+            client.get('recorded')
+            get = journal.await_one('GET recorded')
+        asked = b'*2\r\n$3\r\nGET\r\n$8\r\nrecorded\r\n'
+        assert (get.proxy, get.link, get.nth) == ('vaurien', 1, 1)
+        assert get.exchange == journal.find('SET recorded')[0].exchange + 1
+        assert (get.sent, get.received, get.digest) == (len(asked), 5009, sha256(asked).hexdigest())
+        assert (get.reply, get.executed, get.behavior, get.options, get.where) == (ReplyClass.OK, True, None, {}, '')
+        assert get.first is not None
+        assert get.seconds is not None
+        assert 0 < get.first <= get.seconds
+
+    def test_requests_with_the_same_text_are_counted_over_all_links(self, redis_server: Server) -> None:
+        journal = Journal()
+        with Proxy(redis_server.address, 'redis', observer=journal) as proxy:
+            for _ in range(2):
+                with redis_client(proxy.address.port) as client:
+                    client.get('counted')
+                    client.get('counted')
+            eventually(lambda: len(journal.find('GET counted')) == 4)
+        assert [entry.nth for entry in journal.find('GET counted')] == [1, 2, 3, 4]
+        assert {entry.digest for entry in journal.entries} == {''}, 'nobody asked for digests'
+
+    def test_a_pipeline(self, redis_server: Server) -> None:
+        journal = Journal()
+        with (
+            Proxy(redis_server.address, 'redis', observer=journal) as proxy,
+            redis_client(proxy.address.port) as client,
+        ):
+            pipeline = client.pipeline(transaction=False)
+            for number in range(5):
+                pipeline.set(f'pipelined-{number}', 'x' * number)
+                pipeline.get(f'pipelined-{number}')
+            pipeline.execute()
+            journal.await_one('GET pipelined-4')
+        last = journal.entries[-10:]
+        assert [entry.request for entry in last] == [f'{c} pipelined-{n}' for n in range(5) for c in ('SET', 'GET')]
+        assert [entry.received for entry in last[1::2]] == [6, 7, 8, 9, 10]
+
+
+class TestFaults:
+    @pytest.mark.parametrize(
+        ('spec', 'executed', 'is_whole', 'received'),
+        [
+            ('error', False, True, len('-ERR injected by vaurien\r\n')),
+            ('abort', True, False, 0),
+            ('hang', False, False, 0),
+            ('abort(after=3 bytes)', True, False, 3),
+            ('delay(sleep=0)', True, True, 7),
+            ('delay(sleep=0,before=false)', True, True, 7),
+            ('dribble(rate=1000)', True, True, 7),
+        ],
+    )
+    def test_what_becomes_of_the_request_and_the_reply(
+        self, redis_server: Server, spec: str, executed: bool, is_whole: bool, received: int
+    ) -> None:
+        journal = Journal()
+        with (
+            Proxy(redis_server.address, 'redis', observer=journal) as proxy,
+            redis_client(proxy.address.port, socket_timeout=0.05 if spec == 'hang' else None) as client,
+        ):
+            client.set('faulty', 'x')
+            proxy.set_behavior(spec.replace('(', '(match="GET faulty",').rstrip(')') + ')' if '(' in spec else spec)
+            try:
+                client.get('faulty')
+            except redis.RedisError:
+                proxy.set_behavior('dummy')
+            client.ping()
+            entry = journal.await_one('GET faulty')
+        assert (entry.executed, entry.reply is not None, entry.received) == (executed, is_whole, received)
+        assert (entry.first is not None, entry.seconds is not None) == (received > 0, is_whole)
+        assert entry.behavior == spec.partition('(')[0]
+        assert entry.options.get('sleep', 0) == 0
+
+
+class TestChoosing:
+    def test_what_is_chosen_takes_the_place_of_the_draw(self, redis_server: Server) -> None:
+        journal, chooser = Journal(), Choosing('GET chosen', 'error(message="MINE chosen")')
+        with (
+            Proxy(redis_server.address, 'redis', behavior='1:abort', observer=journal, chooser=chooser) as proxy,
+            redis_client(proxy.address.port) as client,
+        ):
+            for _ in range(2):
+                with pytest.raises(redis.ResponseError, match='MINE chosen'):
+                    client.get('chosen')
+            faults = proxy.faults()
+        assert [(fault.request, fault.behavior) for fault in faults] == [('GET chosen', 'error')] * 2
+        assert [entry.where for entry in journal.find('GET chosen')] == ['app/orders.py:41'] * 2
+        link, _, _, _, request = chooser.asked[-1]
+        assert (link, request) == (1, b'*2\r\n$3\r\nGET\r\n$6\r\nchosen\r\n')
+        assert [nth for _, _, text, nth, _ in chooser.asked if text == 'GET chosen'] == [1, 2]
+
+    def test_it_stays_when_something_else_is_armed(self, redis_server: Server) -> None:
+        chooser = Choosing('GET waiting', 'delay(sleep=0.05)')
+        with Proxy(redis_server.address, 'redis', chooser=chooser) as proxy, redis_client(proxy.address.port) as client:
+            client.ping()
+            proxy.set_behavior('dummy')
+            client.get('waiting')
+            (fault,) = proxy.faults()
+            assert fault.behavior == 'delay'

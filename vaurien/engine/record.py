@@ -1,0 +1,164 @@
+"""An exchange while it lasts: what is known so far of its request, its reply and its fault."""
+
+from __future__ import annotations
+
+from time import monotonic, time
+from typing import Any, Protocol
+
+from msgspec import to_builtins
+
+from vaurien.engine.unrecorded import FaultyExchange
+from vaurien.framing.meaning import SHOWN_OF_REPLY, Effect, Meaning, ReplyMeaning
+from vaurien.records.entry import Entry
+from vaurien.rules.rule import Rule
+
+
+class Hasher(Protocol):
+    """Makes a digest of a request, piece by piece, as the hashes of `hashlib` do."""
+
+    def update(self, data: bytes) -> None:
+        """Add the next bytes."""
+
+    def hexdigest(self) -> str:
+        """Return the digest of all bytes until now."""
+
+
+class Record:
+    """One exchange of a link. Its recorder makes it when the request has come, and an `Entry` of it when it is over."""
+
+    #: What most records never need to change.
+    text = ''
+    nth = 0
+    meaning = Meaning(Effect.WRITE)
+    where = ''
+    exchange: FaultyExchange | None = None
+    rule: Rule | None = None
+    #: Whether the reply of the backend has ended; and whether a behavior has written something in its place.
+    is_replied = False
+    is_answered = False
+    #: The first and the last bytes of the reply, its size, and when it began.
+    head = b''
+    tail = b''
+    size = 0
+    first: float | None = None
+
+    def __init__(self, number: int, request: bytes, begin: int, end: int | None, hasher: Hasher | None) -> None:
+        """*request* has the head, at least. It begins at *begin* and ends at *end*; None: nobody knows yet."""
+        self.number = number
+        self.request = request
+        self.begin = begin
+        self.end = end
+        self.hasher = hasher
+        self.time = time()
+        self.came = monotonic()
+        if hasher is not None:
+            hasher.update(request)
+
+    # The request
+
+    def name(self, text: str, nth: int, meaning: Meaning) -> None:
+        """Note what it is called, and what it means."""
+        self.text = text
+        self.nth = nth
+        self.meaning = meaning
+
+    def add_request(self, data: bytes) -> None:
+        """Add more of the request."""
+        if self.hasher is not None:
+            self.hasher.update(data)
+
+    def end_request(self, end: int | None) -> None:
+        """Note where the request ends; None: it goes on."""
+        self.end = end
+
+    def place(self, where: str) -> None:
+        """Note where it comes from."""
+        self.where = where
+
+    # The fault
+
+    def meet(self, exchange: FaultyExchange) -> None:
+        """Note that a behavior is going to be applied to it."""
+        self.exchange = exchange
+        self.rule = exchange.rule
+
+    def part(self) -> None:
+        """Note that the behavior is done, or was never begun, and that what it has held goes on."""
+        if self.exchange is not None and not self.exchange.has_begun:
+            self.rule = None
+        self.exchange = None
+        if self.size and self.first is None:
+            self.first = monotonic()
+
+    # The reply
+
+    def add_reply(self, data: bytes, now: float | None) -> None:
+        """Add more of the reply; *now* is when the client gets it, None: later."""
+        if not self.size:
+            self.head = data[:SHOWN_OF_REPLY]
+        elif len(self.head) < SHOWN_OF_REPLY:
+            self.head += data[: SHOWN_OF_REPLY - len(self.head)]
+        if len(data) >= SHOWN_OF_REPLY or not self.size:
+            self.tail = data[-SHOWN_OF_REPLY:]
+        else:
+            self.tail = (self.tail + data)[-SHOWN_OF_REPLY:]
+        self.size += len(data)
+        if self.first is None:
+            self.first = now
+
+    def forget_reply(self) -> None:
+        """Forget what came until now: that was no part of the reply."""
+        self.head = self.tail = b''
+        self.size = 0
+        self.first = None
+
+    def add_answer(self, data: bytes) -> None:
+        """Add more of what a behavior writes in the place of the reply."""
+        if not self.is_answered:
+            self.forget_reply()
+            self.is_answered = True
+        self.add_reply(data, monotonic())
+
+    def end_reply(self) -> None:
+        """Note that the backend's reply has ended."""
+        self.is_replied = True
+
+    # The end
+
+    @property
+    def passes(self) -> bool:
+        """Whether the request goes on to the backend, or has gone."""
+        return self.exchange is None or (self.exchange.sending and not self.exchange.is_dropped)
+
+    def make_entry(self, proxy: str, link: int, *, executed: bool, reply: ReplyMeaning | None, middle: int) -> Entry:
+        """Return what is kept of it. *reply* is what the whole reply means; None: not all of it came."""
+        rule = self.rule
+        kind, transaction = (None, None) if reply is None else reply
+        return Entry(
+            time=self.time,
+            proxy=proxy,
+            link=link,
+            exchange=self.number,
+            request=self.text,
+            nth=self.nth,
+            effect=self.meaning.effect,
+            repeatable=self.meaning.repeatable,
+            key=self.meaning.key,
+            reply=kind,
+            transaction=transaction,
+            executed=executed,
+            first=None if self.first is None else self.first - self.came,
+            seconds=None if reply is None else monotonic() - self.came,
+            sent=len(self.request) if self.end is None else self.end - self.begin,
+            received=self.size,
+            middle=middle,
+            digest='' if self.hasher is None else self.hasher.hexdigest(),
+            where=self.where,
+            behavior=None if rule is None else rule.name,
+            options={} if rule is None else _list_options(rule),
+        )
+
+
+def _list_options(rule: Rule) -> dict[str, Any]:
+    """Return the options of *rule* that have a value, ready for JSON."""
+    return {name: to_builtins(value, enc_hook=str) for name, value in rule.options.items() if value is not None}

@@ -1,0 +1,315 @@
+"""Records the exchanges of links, for observers that want them, and asks a chooser for faults.
+
+A record waits in one of two queues. *Come* are the requests whose marks were seen: behind a fault, they are held for a
+while. *Asked* are those for which the dispatcher has drawn, and which expect a reply.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+from vaurien.engine.arming import LinkDraws
+from vaurien.engine.chooser import Chooser
+from vaurien.engine.record import Hasher, Record
+from vaurien.engine.traffic import TrafficLink
+from vaurien.engine.unrecorded import FaultyExchange, Unrecorded
+from vaurien.errors import ConfigError
+from vaurien.framing.marks import END, HEAD, INTERIM, LAST_OPENING, PROMPT, REPLY, Mark
+from vaurien.plugins.failures import warn_failed
+from vaurien.protocols.base import BaseProtocol
+from vaurien.records.entry import Entry
+from vaurien.records.observer import ObservedLink
+from vaurien.rules.rule import Rule
+from vaurien.rules.selector import Describe
+
+#: So many texts of requests are counted by a proxy; of more, the oldest begin with 1 again.
+MAX_TEXTS = 100_000
+
+logger = logging.getLogger(__name__)
+
+
+class Recording:
+    """What the recorders of one proxy share: who is told, who chooses, and how often each text came."""
+
+    def __init__(
+        self,
+        proxy: str,
+        on_exchange: Sequence[Callable[[Entry], None]],
+        chooser: Chooser | None,
+        new_hasher: Callable[[], Hasher] | None,
+        prepare: Callable[[Rule], Rule],
+    ) -> None:
+        """*proxy* is its name. *new_hasher* makes the digests; None: there are none. *prepare* puts a rule to work."""
+        self.proxy = proxy
+        self.on_exchange = on_exchange
+        self.chooser = chooser
+        self.new_hasher = new_hasher
+        self._prepare = prepare
+        self._counts: dict[str, int] = {}
+
+    def count(self, text: str) -> int:
+        """Count one more request of that *text*; return how many there were."""
+        counts = self._counts
+        nth = counts.get(text, 0) + 1
+        if nth == 1 and len(counts) >= MAX_TEXTS:
+            del counts[next(iter(counts))]
+        counts[text] = nth
+        return nth
+
+    def choose(self, chooser: Chooser, link: ObservedLink, record: Record) -> Rule | None:
+        """Return the rule, at work, that *chooser* wants for a request; None: it draws."""
+        choice = chooser.choose(link, record.number, record.text, record.nth, record.request)
+        if choice is None:
+            return None
+        record.place(choice.where)
+        try:
+            return None if choice.rule is None else self._prepare(choice.rule)
+        except ConfigError as error:
+            logger.warning(
+                'proxy %s: %s was chosen for %s, which passes: %s', self.proxy, choice.rule, record.text, error
+            )
+            return None
+
+
+class Recorder(Unrecorded):
+    """Records the exchanges of one link. The dispatcher draws from it, and it from what is armed."""
+
+    #: As of `Draws`: every request is drawn for.
+    quiet_until = 0
+
+    def __init__(self, recording: Recording, link: TrafficLink) -> None:
+        self._recording = recording
+        self._link = link
+        self._protocol = BaseProtocol()
+        self._draws: LinkDraws | None = None
+        self.reads = self.names = False
+        self._come: deque[Record] = deque()
+        self._asked: deque[Record] = deque()
+        #: The record that was opened last, the one whose request goes on, and the one that meets a behavior.
+        self._last: Record | None = None
+        self._unended: Record | None = None
+        self._faulty: Record | None = None
+        #: The number of the last exchange that has come, and of the last that has drawn.
+        self._number = 0
+        self._drawn = 0
+        #: Where, upstream, the last whole request has ended.
+        self._boundary = 0
+        #: How many replies to requests of the proxy's own are expected, before all others.
+        self._own = 0
+
+    def watch(self, draws: LinkDraws | None, protocol: BaseProtocol, exchanges: int) -> Recorder:
+        """Go on with what is armed now, and with the protocol of the link; it may be another one. Return itself."""
+        self._draws = draws
+        self.reads, self.names = (False, False) if draws is None else (draws.reads, draws.names)
+        if protocol is not self._protocol:
+            self._protocol = protocol
+            self.rewind(exchanges)
+        return self
+
+    def rewind(self, exchanges: int) -> None:
+        self._come.clear()
+        self._number = exchanges
+        self._boundary = self._link.up.held.end
+
+    # Upstream
+
+    def on_upstream(self, data: bytes, marks: Sequence[Mark]) -> None:
+        offset, start = self._link.up.held.end, 0
+        for kind, position in marks:
+            stop = position - offset
+            if kind <= LAST_OPENING:
+                self._add(data[max(0, self._boundary - offset) : stop], position, is_whole=kind != HEAD)
+                start = stop
+            elif kind == END and self._unended is not None:
+                self._unended.add_request(data[start:stop])
+                self._end_request(self._unended, position)
+                start = stop
+        if self._unended is not None and start < len(data):
+            self._unended.add_request(data[start:])
+
+    def _add(self, request: bytes, position: int, *, is_whole: bool) -> None:
+        self._number += 1
+        new_hasher = self._recording.new_hasher
+        hasher = None if new_hasher is None else new_hasher()
+        record = Record(self._number, request, self._boundary, position if is_whole else None, hasher)
+        if is_whole:
+            self._boundary = position
+        else:
+            self._unended = record
+        self._come.append(record)
+
+    def _end_request(self, record: Record, position: int) -> None:
+        self._boundary = position
+        self._unended = None
+        record.end_request(position)
+        if record.is_replied and record is not self._faulty:
+            self._finish(record)
+
+    # The draw
+
+    def draw(
+        self,
+        exchange: int,
+        request: bytes = b'',
+        describe: Describe | None = None,
+        statement: int = 0,
+        client_name: str = '',
+    ) -> Rule | None:
+        """Return the rule that is chosen for the exchange, or that it draws; record it at the first of its draws."""
+        if exchange != self._drawn:
+            rule = self._open(exchange)
+            if rule is not None:
+                return rule
+        draws = self._draws
+        if draws is None or exchange < draws.quiet_until:
+            return None
+        return draws.draw(exchange, request, describe, statement, client_name)
+
+    def _open(self, exchange: int) -> Rule | None:
+        recording, protocol = self._recording, self._protocol
+        self._drawn = exchange
+        record = self._take(exchange)
+        self._name(record)
+        if protocol.is_opaque and self._asked:
+            self._give_up_replies()
+        self._last = record
+        self._asked.append(record)
+        return None if recording.chooser is None else recording.choose(recording.chooser, self._link, record)
+
+    def _name(self, record: Record) -> None:
+        protocol, request = self._protocol, record.request
+        text = self._link.arming.describe(protocol, record.begin, request)
+        try:
+            meaning = protocol.meaning(request, text)
+        except Exception as error:  # whatever somebody's protocol raises
+            warn_failed(protocol, error)
+            meaning = record.meaning
+        record.name(text, self._recording.count(text), meaning)
+
+    def _take(self, exchange: int) -> Record:
+        """Return the record of an exchange that has come; a new one if it is that of a greeting."""
+        come = self._come
+        while come and come[0].number < exchange:  # it has passed without a draw: opaque bytes behind others
+            come.popleft()
+        if come and come[0].number == exchange:
+            return come.popleft()
+        self._number = exchange
+        return Record(exchange, b'', self._boundary, self._boundary, None)
+
+    def _give_up_replies(self) -> None:
+        """Expect no reply to opaque chunks any more, for there is another one."""
+        for record in list(self._asked):
+            if record is not self._faulty:
+                self._asked.remove(record)
+                self._finish(record, is_replied=False)
+
+    def on_unanswered(self) -> None:
+        if self._last is not None and self._asked:
+            self._finish(self._asked.pop(), is_replied=False)
+
+    # The fault
+
+    def on_fault(self, exchange: FaultyExchange) -> None:
+        if self._last is not None:
+            self._faulty = self._last
+            self._last.meet(exchange)
+
+    def on_answer(self, data: bytes) -> None:
+        if self._faulty is not None:
+            self._faulty.add_answer(data)
+
+    def on_prompted(self) -> None:
+        if self._faulty is not None:
+            self._faulty.forget_reply()
+            self._go_on(self._faulty)
+
+    def on_own_request(self) -> None:
+        self._own += 1
+
+    def on_fault_over(self, exchange: FaultyExchange) -> None:
+        record, self._faulty = self._faulty, None
+        if record is None:
+            return
+        record.part()
+        if exchange.is_dropped or record.is_replied or not exchange.expects_reply:
+            if record in self._asked:
+                self._asked.remove(record)
+            self._finish(record, executed=not exchange.is_dropped, is_replied=record.is_answered or record.is_replied)
+
+    def on_swallowed(self, exchange: int) -> None:
+        self._drawn = exchange
+        record = self._take(exchange)
+        self._name(record)
+        self._finish(record, executed=False, is_replied=False)
+
+    # Downstream
+
+    def on_downstream(self, data: bytes, marks: Sequence[Mark]) -> None:
+        offset, start = self._link.down.held.end, 0
+        for kind, position in marks:
+            stop = position - offset
+            if kind == REPLY:
+                self._add_reply(data[start:stop])
+                self._end_reply()
+                start = stop
+            elif kind in (INTERIM, PROMPT):
+                if self._asked and not self._own:
+                    self._asked[0].forget_reply()
+                    if kind == PROMPT:
+                        self._go_on(self._asked[0])
+                start = stop
+        if start < len(data):
+            self._add_reply(data[start:])
+
+    def _add_reply(self, data: bytes) -> None:
+        if self._asked and not (self._own or self._asked[0].is_answered):
+            self._asked[0].add_reply(data, None if self._link.down.holding else monotonic())
+
+    def _end_reply(self) -> None:
+        if self._own:
+            self._own -= 1
+        elif self._asked:
+            record = self._asked.popleft()
+            record.end_reply()
+            if record is not self._faulty and record.end is not None:
+                self._finish(record)
+
+    def _go_on(self, record: Record) -> None:
+        record.end_request(None)
+        self._unended = record
+
+    # The end
+
+    def on_closed(self) -> None:
+        up, faulty = self._link.up, self._faulty
+        sent = up.held.position - (0 if up.unsent is None else len(up.unsent))
+        records = [*self._asked] if self._unended is None else [*self._asked, self._unended]
+        if faulty is not None:
+            records.insert(0, faulty)
+            if self._link.down.holding and not faulty.is_answered:  # the client has got nothing of it
+                faulty.forget_reply()
+        for record in dict.fromkeys(records):
+            is_executed = record.passes and record.end is not None and record.end <= sent
+            is_whole = (
+                record.is_answered
+                if not record.passes
+                else record.is_replied and bool(record.size) and not record.is_answered
+            )
+            self._finish(record, executed=is_executed, is_replied=is_whole)
+        self._asked.clear()
+
+    def _finish(self, record: Record, *, executed: bool = True, is_replied: bool = True) -> None:
+        """Tell the observers of an exchange that is over."""
+        protocol, recording = self._protocol, self._recording
+        try:
+            reply = protocol.reply_meaning(record.head, record.tail, record.meaning) if is_replied else None
+            middle = protocol.find_middle(record.head, record.size) if record.size else 0
+        except Exception as error:  # whatever somebody's protocol raises
+            warn_failed(protocol, error)
+            reply, middle = None, 0
+        entry = record.make_entry(recording.proxy, self._link.number, executed=executed, reply=reply, middle=middle)
+        for on_exchange in recording.on_exchange:
+            on_exchange(entry)
