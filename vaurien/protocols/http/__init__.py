@@ -9,6 +9,7 @@ message ended, nor can it be told that a reply to HEAD has no body.
 - `places`: where in a reply a chunk or an event ends
 - `malformed`: what is wrong with a malformed reply
 - `quick`: the quick way, for whole small messages
+- `meaning`: what a request does, and what a response says of that
 - `text`: what a request is called, and the response that is an error
 - `headers`: the option with header fields for it
 """
@@ -23,6 +24,7 @@ from msgspec import Meta
 from vaurien.framing.error_reply import ErrorReply
 from vaurien.framing.finder import Finder
 from vaurien.framing.head import TEXT_MAX, escape
+from vaurien.framing.meaning import Meaning, ReplyMeaning
 from vaurien.framing.trials import CHANGING, USUAL_TRIALS, Kind, Trial
 from vaurien.plugins.options import Line, Option
 from vaurien.plugins.place import Place
@@ -30,6 +32,7 @@ from vaurien.plugins.units import WholeSeconds
 from vaurien.protocols.http import text
 from vaurien.protocols.http.headers import Headers
 from vaurien.protocols.http.malformed import ChunkSize, ContentLength
+from vaurien.protocols.http.meaning import find_middle, read_meaning, read_reply
 from vaurien.protocols.http.places import Chunks, Events
 from vaurien.protocols.http.quick import QuickHTTP
 
@@ -83,6 +86,18 @@ class HTTP(QuickHTTP):
     def client_name(self, request: bytes) -> str:
         """Return the field User-Agent (RFC 9110, 10.1.5)."""
         return escape(text.find_field(request, text.USER_AGENT))[:TEXT_MAX]
+
+    def meaning(self, request: bytes, text: str) -> Meaning:
+        """See `BaseProtocol.meaning`."""
+        return read_meaning(request, text.partition(' ')[0])
+
+    def reply_meaning(self, head: bytes, tail: bytes, meaning: Meaning) -> ReplyMeaning:
+        """See `BaseProtocol.reply_meaning`."""
+        return read_reply(head)
+
+    def find_middle(self, head: bytes, size: int) -> int:
+        """See `BaseProtocol.find_middle`: half of a head may pass for all of it."""
+        return find_middle(head, size)
 
     def find_asked(self, request: bytes) -> str:
         """Return the field X-Vaurien-Fault."""

@@ -11,6 +11,7 @@ Redis 7.
 - `small`: what these are made of
 - `text`: what a request is called, and what a server says of an error
 - `places`: where in a reply an element ends
+- `meaning`: what a command does, and what a reply says of that
 - `transaction`: what an error leaves behind
 """
 
@@ -23,11 +24,13 @@ from vaurien.framing.effects import Effects, Unanswered
 from vaurien.framing.error_reply import INJECTED, ErrorReply
 from vaurien.framing.finder import Finder
 from vaurien.framing.head import TEXT_MAX, escape
+from vaurien.framing.meaning import Effect, Meaning, ReplyMeaning
 from vaurien.framing.trials import CHANGING, USUAL_TRIALS, Kind, Trial
 from vaurien.plugins.options import Line
 from vaurien.plugins.place import Place
 from vaurien.protocols.redis import text, transaction
 from vaurien.protocols.redis.expectations import ORDINARY, SPECIAL, State
+from vaurien.protocols.redis.meaning import queue, read_meaning, read_reply
 from vaurien.protocols.redis.places import Elements
 from vaurien.protocols.redis.quick import QuickRedis
 
@@ -42,6 +45,8 @@ class Redis(QuickRedis):
     names_clients = True
     # Whether a server says nothing of the error: because of CLIENT REPLY, or not before EXEC.
     _is_silent = False
+    # Whether the commands whose meaning is asked for come behind a MULTI.
+    _is_queueing = False
     error_options = {'message': ('Text with its kind: MOVED 1 host:6379, or LOADING alone', Line, INJECTED)}
 
     reply_units = ('elements',)
@@ -72,6 +77,20 @@ class Redis(QuickRedis):
         # To look first is cheaper than to parse.
         is_execution = b'EXEC' in self.request[:_NAME_END].upper() and text.read_name(self.request) == b'EXEC'
         return ErrorReply(text.make_error(message, is_execution), unasked=True)
+
+    def meaning(self, request: bytes, text: str) -> Meaning:
+        """See `BaseProtocol.meaning`."""
+        name = text.partition(' ')[0]
+        meaning = read_meaning(request, name)
+        if meaning.effect is Effect.BEGIN:
+            self._is_queueing = True
+        elif meaning.effect in (Effect.COMMIT, Effect.ROLLBACK) or name == 'RESET':
+            self._is_queueing = False
+        return queue(meaning) if self._is_queueing else meaning
+
+    def reply_meaning(self, head: bytes, tail: bytes, meaning: Meaning) -> ReplyMeaning:
+        """See `BaseProtocol.reply_meaning`."""
+        return read_reply(head, meaning)
 
     def find(self, place: Place) -> Finder:
         """See `BaseProtocol.find`."""
