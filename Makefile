@@ -33,7 +33,7 @@ demo: $(VENV)/.runtime
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.develop
 	@scripts/install-servers redis-server redis-benchmark redis-cli nginx curl openssl haproxy jq memcached mariadbd mariadb \
-	  postgres psql exim4 lmtp node npm javac
+	  postgres psql exim4 lmtp node npm javac chromium chromedriver
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 lint: $(VENV)/.develop

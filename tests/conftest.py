@@ -6,6 +6,7 @@ import os
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -21,6 +22,9 @@ from vaurien.behaviors.dummy import Dummy
 from vaurien.plugins.registry import Registry
 from vaurien.protocols import Protocol
 from vaurien.protocols.base import BaseProtocol
+
+if TYPE_CHECKING:
+    from tests.browser import Browser
 
 # How long an example takes is a matter of what else the machine does.
 settings.register_profile('tests', deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -140,6 +144,15 @@ def vaurien_command() -> Iterator[StartCommand]:
             return command
 
         yield start
+
+
+@pytest.fixture(scope='session')
+def browser() -> Iterator[Browser]:
+    """A browser, in which each test opens a page of its own."""
+    from tests.browser import Browser  # late: it takes a while, and few tests need it
+
+    with Browser() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from tests.explore.showing.sample import PLACE, POINTS, inject, make_cell, make_
 from vaurien.errors import ConfigError
 from vaurien.explore.model import Cell, Explored, Outcome, Replay
 from vaurien.explore.showing.records import read_records, write_records
-from vaurien.explore.showing.report import write_report
 from vaurien.framing.meaning import Effect
 from vaurien.framing.trials import Kind
 
@@ -23,8 +22,8 @@ TEXTS = st.text(st.characters(exclude_categories=['Cs']), max_size=20)
 def test_all_is_read_back(tmp_path: Path) -> None:
     explored = make_explored()
     explored[0].replay = Replay(before=('vaurien', 'explore'), flag='--fault', after=('--', 'npm', 'test'))
-    write_report(tmp_path / 'new' / 'report', explored)
-    assert read_records(tmp_path / 'new' / 'report' / 'explore.json') == explored
+    write_records(tmp_path / 'explore.json', explored)
+    assert read_records(tmp_path / 'explore.json') == explored
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -88,9 +87,3 @@ def test_a_file_that_cannot_be_used_is_named_with_the_reason(tmp_path: Path, old
     with pytest.raises(ConfigError, match=said) as caught:
         read_records(path)
     assert str(caught.value).startswith(f'{path}: ')
-
-
-def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    (tmp_path / 'file').touch()
-    with pytest.raises(ConfigError, match=r'^cannot write .*file/report: Not a directory$'):
-        write_report(tmp_path / 'file' / 'report', [])

@@ -7,5 +7,8 @@ baseline   findings that are accepted, and why
 matrix     requests down, faults across, a letter in each cell
 terminal   a matrix for each test and the findings, as text
 records    explore.json, written and read
+sequences  the exchanges of a clean and of a faulty run side by side
+document   one file of HTML that loads nothing
+page       the page of a report
 report     the directory of a report
 """

@@ -5,20 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from vaurien.console.files import writing
 from vaurien.explore.model import Explored
 from vaurien.explore.showing.baseline import NOTHING, Baseline, format_baseline
+from vaurien.explore.showing.page import make_page
 from vaurien.explore.showing.records import write_records
 
 #: What is in the directory.
 RECORDS = 'explore.json'
 BASELINE = 'baseline.toml'
+PAGE = 'index.html'
 
 
 def write_report(directory: Path, explored: Sequence[Explored], baseline: Baseline = NOTHING) -> None:
     """Write all files, also over older ones; raise `ConfigError`."""
+    explored = list(map(_make_encodable, explored))
     with writing(directory):
         directory.mkdir(parents=True, exist_ok=True)
     write_records(directory / RECORDS, explored)
-    with writing(directory / BASELINE):
-        (directory / BASELINE).write_text(format_baseline(explored, baseline))
+    texts = {PAGE: make_page(explored, baseline), BASELINE: format_baseline(explored, baseline)}
+    for name, text in texts.items():
+        with writing(directory / name):
+            (directory / name).write_text(text)
+
+
+def _make_encodable(test: Explored) -> Explored:
+    """Return *test* with an escape for what no encoding has: half characters, which Python makes of odd bytes."""
+    cells = [msgspec.structs.replace(cell, message=_escape(cell.message)) for cell in test.cells]
+    return msgspec.structs.replace(test, cells=cells, problem=_escape(test.problem))
+
+
+def _escape(text: str) -> str:
+    return text.encode(errors='backslashreplace').decode()

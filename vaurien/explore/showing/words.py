@@ -43,15 +43,15 @@ REMEDIES = {
 
 #: What gives a client a timeout, by protocol.
 TIMEOUTS = {
-    'http': 'Give each request a timeout: `timeout=` of requests and httpx.',
-    'memcache': 'Give the client a timeout: `timeout=` of pymemcache.',
-    'mysql': 'Give the connection a timeout: `read_timeout` and `write_timeout` of PyMySQL.',
+    'http': 'Give each request a timeout: timeout= of requests and httpx.',
+    'memcache': 'Give the client a timeout: timeout= of pymemcache.',
+    'mysql': 'Give the connection a timeout: read_timeout and write_timeout of PyMySQL.',
     'postgres': (
         'libpq waits for a reply without end, and neither statement_timeout nor tcp_user_timeout changes that: '
-        'use `command_timeout` of asyncpg, or asyncio.timeout() around psycopg.'
+        'use command_timeout of asyncpg, or asyncio.timeout() around psycopg.'
     ),
-    'redis': 'Give the client a timeout: `socket_timeout` of redis-py.',
-    'smtp': 'Give the client a timeout: `timeout=` of smtplib and aiosmtplib.',
+    'redis': 'Give the client a timeout: socket_timeout of redis-py.',
+    'smtp': 'Give the client a timeout: timeout= of smtplib and aiosmtplib.',
 }
 
 
@@ -62,9 +62,14 @@ def describe_place(finding: Finding) -> str:
     return f'{finding.proxy}: {finding.request}'
 
 
+def describe_fault(injections: Iterable[Injection]) -> str:
+    """Return what happens to the requests of a cell: ``it is carried out and its reply is lost``."""
+    return ' while '.join(map(_describe_one, injections))
+
+
 def describe_faults(finding: Finding) -> str:
     """Return when it happens: ``if it is carried out and its reply is lost, or the reply breaks off``."""
-    said = dict.fromkeys(_describe(cell.injections) for _, cell in finding.cells)
+    said = dict.fromkeys(describe_fault(cell.injections) for _, cell in finding.cells)
     return f'if {", or ".join(said)}'
 
 
@@ -83,10 +88,6 @@ def join(parts: Sequence[str]) -> str:
 def count(number: int, noun: str) -> str:
     """Return ``1 test`` or ``2 tests``."""
     return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
-
-
-def _describe(injections: Iterable[Injection]) -> str:
-    return ' while '.join(map(_describe_one, injections))
 
 
 def _describe_one(injection: Injection) -> str:

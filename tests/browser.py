@@ -1,0 +1,101 @@
+"""A real browser that shows files to the tests: Chromium without a window."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+from tests.servers import TIMEOUT
+
+TEXTS = """
+const isSeen = (element) => element.checkVisibility({ visibilityProperty: true });
+return [...document.querySelectorAll(arguments[0])].filter(isSeen).map((element) => element.innerText.trim());
+"""
+
+
+class Browser:
+    """A browser with one page, as large as the test wants it."""
+
+    def __init__(self) -> None:
+        """Start it; raise `FileNotFoundError` if there is none on this machine."""
+        options = ChromeOptions()
+        options.binary_location = _find('chromium')
+        options.add_argument('--headless=new')
+        options.add_argument('--disable-gpu')
+        # Its own files are in /tmp: /dev/shm is small in a container.
+        options.add_argument('--disable-dev-shm-usage')
+        if os.getuid() == 0:  # the sandbox does not work for root
+            options.add_argument('--no-sandbox')
+        options.set_capability('goog:loggingPrefs', {'browser': 'ALL', 'performance': 'ALL'})
+        self.driver = Chrome(options, ChromeService(_find('chromedriver')))
+        self.driver.set_page_load_timeout(2 * TIMEOUT)
+        self.driver.set_script_timeout(2 * TIMEOUT)
+
+    def __enter__(self) -> Browser:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.driver.quit()
+
+    def show(
+        self, page: Path, *, width: int = 1280, height: int = 900, is_dark: bool = False, anchor: str = ''
+    ) -> None:
+        """Open a file, which becomes the only page, in a window of that size."""
+        size = {'width': width, 'height': height, 'deviceScaleFactor': 1, 'mobile': False}
+        scheme = {'name': 'prefers-color-scheme', 'value': 'dark' if is_dark else 'light'}
+        self.command('Emulation.setDeviceMetricsOverride', size)
+        self.command('Emulation.setEmulatedMedia', {'features': [scheme]})
+        self.driver.get('about:blank')
+        for kind in ('browser', 'performance'):
+            self.driver.get_log(kind)  # what was before
+        self.driver.get(page.as_uri() + anchor)
+
+    def command(self, name: str, parameters: dict[str, Any]) -> Any:
+        """Give it a command of the DevTools protocol."""
+        return self.driver.execute_cdp_cmd(name, parameters)
+
+    def run(self, script: str) -> Any:
+        """Return what a script returns that runs in the page."""
+        return self.driver.execute_script(script)
+
+    def find(self, selector: str) -> list[WebElement]:
+        """Return the elements of a CSS selector that can be seen."""
+        return [element for element in self.driver.find_elements(By.CSS_SELECTOR, selector) if element.is_displayed()]
+
+    def click(self, selector: str) -> None:
+        """Click on the only element of a CSS selector."""
+        [element] = self.find(selector)
+        element.click()
+
+    def texts(self, selector: str) -> list[str]:
+        """Return the texts of what can be seen of a CSS selector."""
+        found: list[str] = self.driver.execute_script(TEXTS, selector)
+        return found
+
+    def photograph(self) -> bytes:
+        """Return the window as PNG."""
+        picture: bytes = self.driver.get_screenshot_as_png()
+        return picture
+
+    def messages(self) -> list[str]:
+        """Return what the page has had to say in the console: errors, and what its policy forbids."""
+        return [entry['message'] for entry in self.driver.get_log('browser')]
+
+    def requests(self) -> list[str]:
+        """Return the URLs that were asked for since the page was opened."""
+        events = [json.loads(entry['message'])['message'] for entry in self.driver.get_log('performance')]
+        return [one['params']['request']['url'] for one in events if one['method'] == 'Network.requestWillBeSent']
+
+
+def _find(command: str) -> str:
+    path = shutil.which(command)
+    if path is None:
+        raise FileNotFoundError(f'there is no {command}: make test installs it')
+    return path

@@ -1,0 +1,148 @@
+"""The page of a report: matrices, findings beside them, and behind each cell the clean and the faulty run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from vaurien import __version__
+from vaurien.explore.model import SEVERITY, Cell, Explored
+from vaurien.explore.showing.baseline import Baseline
+from vaurien.explore.showing.document import make_document
+from vaurien.explore.showing.findings import Finding, find_findings
+from vaurien.explore.showing.matrix import KINDS, Row, Square, make_rows
+from vaurien.explore.showing.score import Score, count_untried
+from vaurien.explore.showing.sequences import SHOWN, align
+from vaurien.explore.showing.words import (
+    FAULTS,
+    OUTCOMES,
+    count,
+    describe_fault,
+    describe_faults,
+    describe_place,
+    find_remedy,
+)
+from vaurien.framing.meaning import ReplyClass
+from vaurien.records.entry import Entry
+
+
+def make_page(explored: Sequence[Explored], baseline: Baseline) -> str:
+    """Return the document."""
+    page = _Page(explored, baseline)
+    return make_document('What survives · Vaurien', page.data, styles=['page.css'], scripts=['page.js'])
+
+
+class _Page:
+    """The data of one page. Cells are known by their numbers, which are those of ``explore.json``, from 0."""
+
+    def __init__(self, explored: Sequence[Explored], baseline: Baseline) -> None:
+        self._baseline = baseline
+        self._numbers: dict[int, int] = {}
+        for cell in (cell for test in explored for cell in test.cells):
+            self._numbers[id(cell)] = len(self._numbers)
+        worst = Counter(cell.worst for test in explored for cell in test.cells)
+        self.data = {
+            'version': __version__,
+            'score': Score.count(explored),
+            'tests': count(len(explored), 'test'),
+            'untried': [f'{number} ({reason})' for reason, number in count_untried(explored).most_common()],
+            'kinds': [{'name': kind.value, 'words': FAULTS[kind]} for kind in KINDS],
+            'outcomes': [
+                {
+                    'name': outcome.value,
+                    'letter': outcome.letter,
+                    'isFinding': outcome.is_finding,
+                    'words': OUTCOMES[outcome],
+                    'count': worst[outcome],
+                }
+                for outcome in SEVERITY
+                if worst[outcome]
+            ],
+            'findings': [self._make_finding(finding) for finding in find_findings(explored, baseline)],
+            'explored': [self._make_test(test) for test in explored],
+            'cells': [self._make_cell(i, test, cell) for i, test in enumerate(explored) for cell in test.cells],
+        }
+
+    def _make_finding(self, finding: Finding) -> dict[str, Any]:
+        return {
+            'outcomes': [outcome.value for outcome in finding.outcomes],
+            'place': describe_place(finding),
+            'where': finding.where,
+            'faults': describe_faults(finding),
+            'messages': finding.messages,
+            'remedy': find_remedy(finding),
+            'tests': finding.tests,
+            'reason': finding.reason,
+            'cells': [self._numbers[id(cell)] for _, cell in finding.cells],
+        }
+
+    def _make_test(self, test: Explored) -> dict[str, Any]:
+        return {
+            'name': test.test,
+            'score': Score.count([test]),
+            'own': test.own,
+            'isStable': test.is_stable,
+            'problem': test.problem,
+            'rows': [self._make_row(row) for row in make_rows(test)],
+            'clean': _make_exchanges(test.clean),
+        }
+
+    def _make_row(self, row: Row) -> dict[str, Any]:
+        return {
+            'proxy': row.proxy,
+            'request': row.request,
+            'number': row.number,
+            'where': row.where,
+            'squares': [self._make_square(square) for square in row.squares],
+        }
+
+    def _make_square(self, square: Square) -> dict[str, Any]:
+        return {
+            'letter': square.letter,
+            'outcome': square.worst.value if square.worst else '',
+            'cells': [self._numbers[id(cell)] for cell in square.cells],
+            'untried': list(square.untried),
+        }
+
+    def _make_cell(self, number: int, test: Explored, cell: Cell) -> dict[str, Any]:
+        return {
+            'test': number,
+            'fault': ', '.join(map(str, cell.injections)),
+            'words': describe_fault(cell.injections),
+            'outcomes': [outcome.value for outcome in SEVERITY if outcome in cell.outcomes],
+            'worst': cell.worst.value,
+            'where': cell.where,
+            'message': cell.message,
+            'replay': test.format_replay(cell.injections),
+            'reason': self._baseline.find(cell) if cell.worst.is_finding else '',
+            'faulty': _make_exchanges(cell.entries),
+            'rows': align(test.clean, cell.entries),
+        }
+
+
+def _make_exchanges(entries: Sequence[Entry]) -> dict[str, Any]:
+    """Return the first exchanges of a run, and how many more there are."""
+    begin = entries[0].time if entries else 0.0
+    return {'shown': [_make_exchange(entry, begin) for entry in entries[:SHOWN]], 'more': len(entries[SHOWN:])}
+
+
+def _make_exchange(entry: Entry, begin: float) -> dict[str, Any]:
+    reply = entry.reply.value if entry.reply else 'no reply'
+    return {
+        'proxy': entry.proxy,
+        'request': entry.request,
+        'where': entry.where,
+        'effect': entry.effect.value,
+        'reply': reply if entry.executed else f'{reply}, not carried out',
+        'isGood': entry.reply in (ReplyClass.OK, ReplyClass.NOTHING),
+        'fault': entry.behavior or '',
+        'at': _format_time(entry.time - begin),
+        'took': '' if entry.seconds is None else _format_time(entry.seconds),
+    }
+
+
+def _format_time(seconds: float) -> str:
+    if seconds < 0.0995:
+        return f'{1000 * seconds:.1f} ms'
+    return f'{1000 * seconds:.0f} ms' if seconds < 0.9995 else f'{seconds:.2f} s'
