@@ -177,7 +177,7 @@ def make_explored() -> list[Explored]:
         untried=[
             Untried(injection=inject(begin, Kind.SILENT), reason='silent once at postgres is enough'),
             Untried(injection=inject(commit, Kind.SILENT), reason='silent once at postgres is enough'),
-            Untried(injection=inject(forget, half), reason='budget'),
+            Untried(injection=inject(forget, half), also=(inject(cart, Kind.LOST),), reason='budget'),
         ],
     )
     prices = tuple(

@@ -8,9 +8,9 @@ import pytest
 
 from tests.explore.showing.sample import POINTS, make_cell, make_explored
 from vaurien.errors import ConfigError
-from vaurien.explore.model import Outcome, Point
+from vaurien.explore.model import Explored, Outcome, Point
 from vaurien.explore.showing.baseline import NOTHING, Baseline, format_baseline, load_baseline
-from vaurien.explore.showing.findings import find_findings
+from vaurien.explore.showing.findings import find_findings, should_fail
 from vaurien.framing.meaning import Effect
 from vaurien.framing.trials import Kind
 
@@ -67,6 +67,19 @@ def test_an_accepted_cell_is_no_part_of_a_new_finding(baseline: Baseline) -> Non
     ]
 
 
+def test_only_what_is_new_fails_and_only_for_outcomes_that_are_asked_for(baseline: Baseline) -> None:
+    def fails(outcome: Outcome, kind: Kind = Kind.LOST) -> bool:
+        cells = [make_cell(CHARGE, kind, outcome), make_cell(CHARGE, Kind.REFUSED, Outcome.DECLARED)]
+        findings = find_findings([Explored(test='test_one', cells=cells)], baseline)
+        return should_fail(findings, {Outcome.TWICE, Outcome.WRONG})
+
+    assert fails(Outcome.WRONG)
+    assert fails(Outcome.TWICE, Kind.HALF)
+    assert not fails(Outcome.TWICE)  # accepted
+    assert not fails(Outcome.HUNG)
+    assert not fails(Outcome.ABSORBED)
+
+
 def test_a_file_of_all_findings_is_read_once_each_has_a_reason(tmp_path: Path, baseline: Baseline) -> None:
     path = tmp_path / 'baseline.toml'
     path.write_text(format_baseline(make_explored(), baseline))
@@ -83,12 +96,12 @@ def test_a_file_of_all_findings_is_read_once_each_has_a_reason(tmp_path: Path, b
 @pytest.mark.parametrize(
     ('text', 'said'),
     [
-        ('[[accepted', 'end of an array declaration'),
+        ('[[accepted', r'\.toml:1: .* end of an array declaration'),
         ('accept = []', 'unknown field `accept`'),
         (FILE.replace('twice', 'thrice'), r"Invalid enum value 'thrice' - at `\$\.accepted\[0\]\.outcomes"),
         (FILE.replace('#1 lost', 'lost'), r'accepted\[0\]\.faults: .* is no fault such as'),
         (FILE.replace('["twice", "storm"]', '[]'), r'outcomes'),
-        ('\udcff', 'utf-8'),
+        ('\udcff', 'not UTF-8: byte 0xff'),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_with_the_reason(tmp_path: Path, text: str, said: str) -> None:
@@ -96,10 +109,10 @@ def test_a_file_that_cannot_be_used_is_named_with_the_reason(tmp_path: Path, tex
     path.write_bytes(text.encode(errors='surrogateescape'))
     with pytest.raises(ConfigError, match=said) as caught:
         load_baseline(path)
-    assert str(caught.value).startswith(f'{path}: ')
+    assert str(caught.value).startswith(f'{path}:')
     assert '\n' not in str(caught.value)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r'none\.toml: no such file or directory$'):
+    with pytest.raises(ConfigError, match=r'none\.toml: cannot read it: No such file or directory$'):
         load_baseline(tmp_path / 'none.toml')

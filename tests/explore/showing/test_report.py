@@ -13,6 +13,8 @@ from vaurien.explore.showing.records import read_records
 from vaurien.explore.showing.report import write_report
 from vaurien.framing.trials import Kind
 
+FILES = ('explore.json', 'index.html', 'baseline.toml', 'explore.sarif', 'junit.xml')
+
 
 def test_a_report_is_written_over_an_older_one(tmp_path: Path) -> None:
     directory = tmp_path / 'new' / 'report'
@@ -20,7 +22,7 @@ def test_a_report_is_written_over_an_older_one(tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in directory.iterdir()}
     write_report(directory, make_explored())
     after = {path.name: path.read_bytes() for path in directory.iterdir()}
-    assert after.keys() == before.keys() == {'explore.json', 'index.html', 'baseline.toml'}
+    assert after.keys() == before.keys() == set(FILES)
     assert read_records(directory / 'explore.json') == make_explored()
     assert all(after[name] != before[name] for name in after)
 

@@ -10,5 +10,7 @@ records    explore.json, written and read
 sequences  the exchanges of a clean and of a faulty run side by side
 document   one file of HTML that loads nothing
 page       the page of a report
+sarif      findings beside lines of code, for editors and code hosts
+junit      findings beside tests, for what reads reports of tests
 report     the directory of a report
 """

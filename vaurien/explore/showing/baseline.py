@@ -17,15 +17,12 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
-import tomli
 
-from vaurien.console.files import read_file
-from vaurien.errors import ConfigError, find_reason
+from vaurien.config.files import read_document
+from vaurien.config.source import place_in
+from vaurien.errors import ConfigError
 from vaurien.explore.model import SEVERITY, Cell, Explored, Injection, Outcome
 from vaurien.framing.trials import Kind
-
-#: The most bytes of a file.
-MAX_SIZE = 4 << 20
 
 HEADER = """\
 # Findings that are accepted. A reason has to be given for each: without one, the file is not read.
@@ -74,11 +71,13 @@ NOTHING = Baseline()
 
 def load_baseline(path: Path | str) -> Baseline:
     """Return what is in a file; raise `ConfigError`, which begins with its path."""
+    document = read_document(str(path))
     try:
-        found = tomli.loads(read_file(path, MAX_SIZE).decode())
-        return Baseline(msgspec.convert(found, _File).accepted)
-    except (ConfigError, OSError, ValueError) as error:  # msgspec, tomli and the decoder raise kinds of ValueError
-        raise ConfigError(find_reason(error) if isinstance(error, OSError) else str(error), str(path)) from None
+        return Baseline(msgspec.convert(document.tree, _File).accepted)
+    except msgspec.ValidationError as error:
+        raise ConfigError(str(error), str(path)) from None
+    except ConfigError as error:
+        raise ConfigError(error.description, place_in(str(path), document.lines, error.path)) from None
 
 
 def format_baseline(explored: Sequence[Explored], baseline: Baseline) -> str:

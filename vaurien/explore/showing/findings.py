@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from vaurien.explore.model import SEVERITY, Cell, Explored, Outcome
@@ -69,6 +69,11 @@ def find_findings(explored: Sequence[Explored], baseline: Baseline) -> list[Find
         groups.setdefault((*_find_place(cell), _find_cause(cell), reason), []).append((test, cell))
     found = [_make(cells, baseline) for cells in groups.values()]
     return sorted(found, key=lambda finding: (bool(finding.reason), SEVERITY.index(finding.worst)))
+
+
+def should_fail(findings: Iterable[Finding], outcomes: Collection[Outcome]) -> bool:
+    """Return whether one of the *findings* is new and has one of the *outcomes*."""
+    return any(not finding.reason and not set(outcomes).isdisjoint(finding.outcomes) for finding in findings)
 
 
 def _iterate_cells(explored: Sequence[Explored]) -> Iterator[tuple[Explored, Cell]]:

@@ -65,6 +65,7 @@ class _CellRecord(_Fault, frozen=True, kw_only=True):
 class _UntriedRecord(_Fault, frozen=True, kw_only=True):
     test: str
     reason: str
+    also: tuple[_Fault, ...] = ()
 
 
 class _TestRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +113,8 @@ def read_records(path: Path) -> list[Explored]:
         for record in file.cells:
             _find_test(tests, record.test).cells.append(_read_cell(record))
         for one in file.untried:
-            _find_test(tests, one.test).untried.append(Untried(injection=one.injection, reason=one.reason))
+            also = tuple(other.injection for other in one.also)
+            _find_test(tests, one.test).untried.append(Untried(injection=one.injection, also=also, reason=one.reason))
     except (ConfigError, OSError, msgspec.DecodeError) as error:
         raise ConfigError(find_reason(error) if isinstance(error, OSError) else str(error), str(path)) from None
     return list(tests.values())
@@ -130,6 +132,10 @@ def _record_fault(injection: Injection) -> dict[str, Any]:
     }
 
 
+def _record_also(injections: Sequence[Injection]) -> tuple[_Fault, ...]:
+    return tuple(_Fault(**_record_fault(one)) for one in injections)
+
+
 def _record_cell(test: Explored, cell: Cell) -> _CellRecord:
     first, *others = cell.injections
     return _CellRecord(
@@ -141,13 +147,18 @@ def _record_cell(test: Explored, cell: Cell) -> _CellRecord:
         message=cell.message,
         replay=test.format_replay(cell.injections),
         seconds=cell.seconds,
-        also=tuple(_Fault(**_record_fault(other)) for other in others),
+        also=_record_also(others),
         entries=tuple(cell.entries),
     )
 
 
 def _record_untried(test: Explored, untried: Untried) -> _UntriedRecord:
-    return _UntriedRecord(**_record_fault(untried.injection), test=test.test, reason=untried.reason)
+    return _UntriedRecord(
+        **_record_fault(untried.injection),
+        test=test.test,
+        reason=untried.reason,
+        also=_record_also(untried.also),
+    )
 
 
 def _record_test(test: Explored) -> _TestRecord:

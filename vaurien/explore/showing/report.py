@@ -10,13 +10,18 @@ import msgspec
 from vaurien.console.files import writing
 from vaurien.explore.model import Explored
 from vaurien.explore.showing.baseline import NOTHING, Baseline, format_baseline
+from vaurien.explore.showing.findings import find_findings
+from vaurien.explore.showing.junit import format_junit
 from vaurien.explore.showing.page import make_page
 from vaurien.explore.showing.records import write_records
+from vaurien.explore.showing.sarif import format_sarif
 
 #: What is in the directory.
 RECORDS = 'explore.json'
 BASELINE = 'baseline.toml'
 PAGE = 'index.html'
+SARIF = 'explore.sarif'
+JUNIT = 'junit.xml'
 
 
 def write_report(directory: Path, explored: Sequence[Explored], baseline: Baseline = NOTHING) -> None:
@@ -25,10 +30,15 @@ def write_report(directory: Path, explored: Sequence[Explored], baseline: Baseli
     with writing(directory):
         directory.mkdir(parents=True, exist_ok=True)
     write_records(directory / RECORDS, explored)
-    texts = {PAGE: make_page(explored, baseline), BASELINE: format_baseline(explored, baseline)}
-    for name, text in texts.items():
+    files = {
+        PAGE: make_page(explored, baseline).encode(),
+        BASELINE: format_baseline(explored, baseline).encode(),
+        SARIF: format_sarif(find_findings(explored, baseline)),
+        JUNIT: format_junit(explored, baseline),
+    }
+    for name, content in files.items():
         with writing(directory / name):
-            (directory / name).write_text(text)
+            (directory / name).write_bytes(content)
 
 
 def _make_encodable(test: Explored) -> Explored:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
+from vaurien.explore.masking import mask
 from vaurien.records.entry import Entry
 
 #: The most exchanges that are shown of a run. A storm has thousands, all alike.
 SHOWN = 120
-
-#: What is different in each run, and says nothing: numbers and the like.
-_VARYING = re.compile(r'[0-9a-fA-F-]*[0-9][0-9a-fA-F-]*')
 
 
 def align(clean: Sequence[Entry], faulty: Sequence[Entry]) -> list[tuple[int | None, int | None]]:
@@ -31,4 +28,4 @@ def _align(clean: Sequence[Entry], faulty: Sequence[Entry]) -> Iterator[tuple[in
 
 
 def _identify(entry: Entry) -> tuple[str, str]:
-    return entry.proxy, _VARYING.sub('*', entry.request)
+    return entry.proxy, mask(entry.request)

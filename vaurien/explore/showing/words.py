@@ -73,6 +73,13 @@ def describe_faults(finding: Finding) -> str:
     return f'if {", or ".join(said)}'
 
 
+def summarize(finding: Finding) -> str:
+    """Return in one text when it happens, what happens then, and what helps."""
+    what = finding.messages or [OUTCOMES[finding.cause]]
+    more = f' (and {count(len(what) - 1, "other message")})' if what[1:] else ''
+    return ' '.join(filter(None, [f'{describe_faults(finding)}: {what[0].rstrip(".")}{more}.', find_remedy(finding)]))
+
+
 def find_remedy(finding: Finding) -> str:
     """Return what helps; empty if that is a matter of the application alone."""
     if finding.cause is Outcome.HUNG:
