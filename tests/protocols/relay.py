@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from tests.servers import HOST, TIMEOUT, Server
 from vaurien.framing.meaning import SHOWN_OF_REPLY, Effect, Meaning, ReplyMeaning
-from vaurien.protocols.base import END, GREETING, HEAD, REPLY, REQUEST, UNANSWERED, BaseProtocol
+from vaurien.protocols.base import END, GREETING, HEAD, INTERIM, PROMPT, REPLY, REQUEST, UNANSWERED, BaseProtocol
 
 
 @dataclass
@@ -66,6 +66,7 @@ class Reader:
                 self._begin(b'', 0)
             elif kind == REPLY:
                 self._end(bytes(self._down[self._down_boundary : position]))
+            if kind in (REPLY, INTERIM, PROMPT):
                 self._down_boundary = position
 
     def _begin(self, request: bytes, position: int) -> None:

@@ -8,6 +8,7 @@ memcached 1.6.18.
 - `commands`: the text protocol
 - `binary`: the binary protocol
 - `quick`: the quick way, for the two usual commands and their replies
+- `meaning`: what a command does, and what a reply says of that
 - `text`: what a request is called, and what an error says
 """
 
@@ -18,11 +19,13 @@ from typing import Any
 
 from vaurien.framing.effects import Effects
 from vaurien.framing.error_reply import INJECTED, ErrorReply
+from vaurien.framing.meaning import Meaning, ReplyMeaning
 from vaurien.framing.trials import CHANGING, USUAL_TRIALS, Kind, Trial
 from vaurien.plugins.options import Line
 from vaurien.protocols.memcache import binary, commands, text
 from vaurien.protocols.memcache.commands import Run
 from vaurien.protocols.memcache.heads import ANSWERED, QUIET
+from vaurien.protocols.memcache.meaning import read_meaning, read_reply
 from vaurien.protocols.memcache.quick import QuickMemcache
 
 #: What memcached says when it has no memory for a value, after which it has deleted the old one.
@@ -44,6 +47,14 @@ class Memcache(QuickMemcache):
     def describe(self, request: bytes) -> str:
         """Return command and first key: ``get user:1``."""
         return text.describe(request) or super().describe(request)
+
+    def meaning(self, request: bytes, text: str) -> Meaning:
+        """See `BaseProtocol.meaning`."""
+        return read_meaning(request, text.partition(' ')[0])
+
+    def reply_meaning(self, head: bytes, tail: bytes, meaning: Meaning) -> ReplyMeaning:
+        """See `BaseProtocol.reply_meaning`."""
+        return read_reply(head)
 
     def would_fail(self, *args: Any, **choice: Any) -> bool:
         """Return whether it can fail: what ends a run of quiet commands cannot, and clients read up to its reply."""

@@ -70,6 +70,11 @@ def read_reply(data: bytes, i: int) -> Part | None:
     return Part(end, body, INTERIM if opcode in _QUIET else REPLY)
 
 
+def read_status(reply: bytes) -> int | None:
+    """Return the status of a *reply*; None if it is none of this protocol."""
+    return int.from_bytes(reply[6:8], 'big') if reply[:1] == bytes([_REPLY_MAGIC]) else None
+
+
 def describe(request: bytes) -> str:
     """Return the command and key of a request's head; an empty text if it is none. Secrets may follow on the key."""
     try:

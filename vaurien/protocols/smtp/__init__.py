@@ -6,6 +6,7 @@ Sources: RFC 5321 and 2033 (LMTP), and for extensions RFC 2034 (enhanced codes),
 - `framing`: the full way to find requests and replies
 - `envelope`: whom a message of LMTP goes to, each of whom gets a reply
 - `quick`: the quick way, for whole lines of the usual commands and replies
+- `meaning`: what a command does, and what a reply says of that
 - `text`: what a request is called, and what an error says
 - `upgrade`: TLS inside of it
 """
@@ -20,13 +21,14 @@ from msgspec import Meta
 from vaurien.framing.effects import Effects
 from vaurien.framing.error_reply import INJECTED, ErrorReply
 from vaurien.framing.finder import Finder, Lines
-from vaurien.framing.meaning import Effect
+from vaurien.framing.meaning import Effect, Meaning, ReplyMeaning
 from vaurien.framing.trials import USUAL_TRIALS, Kind, Trial
 from vaurien.plugins.options import Line
 from vaurien.plugins.place import Place
 from vaurien.protocols.smtp import text
 from vaurien.protocols.smtp.envelope import is_last_chunk
 from vaurien.protocols.smtp.framing import ORDINARY
+from vaurien.protocols.smtp.meaning import find_middle, read_meaning, read_reply
 from vaurien.protocols.smtp.quick import QuickSMTP
 from vaurien.protocols.smtp.upgrade import SMTPUpgrade
 
@@ -67,6 +69,18 @@ class SMTP(QuickSMTP):
     def describe(self, request: bytes) -> str:
         """Return the command line: ``RCPT TO:<a@example.com>``."""
         return text.describe(request) or super().describe(request)
+
+    def meaning(self, request: bytes, text: str) -> Meaning:
+        """See `BaseProtocol.meaning`."""
+        return read_meaning(request)
+
+    def reply_meaning(self, head: bytes, tail: bytes, meaning: Meaning) -> ReplyMeaning:
+        """See `BaseProtocol.reply_meaning`."""
+        return read_reply(tail)
+
+    def find_middle(self, head: bytes, size: int) -> int:
+        """See `BaseProtocol.find_middle`: half of a line may pass for all of it."""
+        return find_middle(size)
 
     def find(self, place: Place) -> Finder:
         """See `BaseProtocol.find`."""
