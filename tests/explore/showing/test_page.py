@@ -241,3 +241,14 @@ def test_a_storm_does_not_make_the_page_large(browser: Browser, tmp_path: Path) 
     assert page.stat().st_size < 100_000
     browser.show(page, anchor='#cell-0')
     assert browser.texts('.runs > .facts') == ['0 more', '29880 more']
+
+
+def test_an_exchange_takes_few_bytes_in_each_cell(tmp_path: Path) -> None:
+    """An application of some size has thousands of cells, with dozens of exchanges each."""
+    [explored, *_] = make_explored()
+    cell = msgspec.structs.replace(explored.cells[0], entries=tuple(explored.cells[0].entries) * 10)
+    sizes = []
+    for number in (0, 100):
+        explored.cells = [cell] * number
+        sizes.append(write(tmp_path, [explored]).stat().st_size)
+    assert (sizes[1] - sizes[0]) / 100 / len(cell.entries) < 60

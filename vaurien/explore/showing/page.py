@@ -39,10 +39,11 @@ class _Page:
     def __init__(self, explored: Sequence[Explored], baseline: Baseline) -> None:
         self._baseline = baseline
         self._numbers: dict[int, int] = {}
+        self._texts: dict[str, int] = {}
         for cell in (cell for test in explored for cell in test.cells):
             self._numbers[id(cell)] = len(self._numbers)
         worst = Counter(cell.worst for test in explored for cell in test.cells)
-        self.data = {
+        self.data: dict[str, Any] = {
             'version': __version__,
             'score': Score.count(explored),
             'tests': count(len(explored), 'test'),
@@ -63,6 +64,7 @@ class _Page:
             'explored': [self._make_test(test) for test in explored],
             'cells': [self._make_cell(i, test, cell) for i, test in enumerate(explored) for cell in test.cells],
         }
+        self.data['texts'] = list(self._texts)
 
     def _make_finding(self, finding: Finding) -> dict[str, Any]:
         return {
@@ -85,7 +87,7 @@ class _Page:
             'isStable': test.is_stable,
             'problem': test.problem,
             'rows': [self._make_row(row) for row in make_rows(test)],
-            'clean': _make_exchanges(test.clean),
+            'clean': self._make_exchanges(test.clean),
         }
 
     def _make_row(self, row: Row) -> dict[str, Any]:
@@ -116,33 +118,35 @@ class _Page:
             'message': cell.message,
             'replay': test.format_replay(cell.injections),
             'reason': self._baseline.find(cell) if cell.worst.is_finding else '',
-            'faulty': _make_exchanges(cell.entries),
+            'faulty': self._make_exchanges(cell.entries),
             'rows': align(test.clean, cell.entries),
         }
 
+    def _make_exchanges(self, entries: Sequence[Entry]) -> dict[str, Any]:
+        """Return the first exchanges of a run, and how many more there are."""
+        begin = entries[0].time if entries else 0.0
+        shown = [self._make_exchange(entry, begin) for entry in entries[:SHOWN]]
+        return {'shown': shown, 'more': len(entries[SHOWN:])}
 
-def _make_exchanges(entries: Sequence[Entry]) -> dict[str, Any]:
-    """Return the first exchanges of a run, and how many more there are."""
-    begin = entries[0].time if entries else 0.0
-    return {'shown': [_make_exchange(entry, begin) for entry in entries[:SHOWN]], 'more': len(entries[SHOWN:])}
+    def _make_exchange(self, entry: Entry, begin: float) -> list[Any]:
+        """Return an exchange in the order in which the script takes it apart, since a page may have 100,000 of them."""
+        reply = entry.reply.value if entry.reply else 'no reply'
+        return [
+            self._number(entry.request),
+            self._number(entry.proxy),
+            self._number(entry.where),
+            self._number(reply if entry.executed else f'{reply}, not carried out'),
+            self._number(entry.behavior or ''),
+            int(entry.reply in (ReplyClass.OK, ReplyClass.NOTHING)),
+            _round(entry.time - begin),
+            None if entry.seconds is None else _round(entry.seconds),
+        ]
+
+    def _number(self, text: str) -> int:
+        """Return the number of a text, of which the page has one copy."""
+        return self._texts.setdefault(text, len(self._texts))
 
 
-def _make_exchange(entry: Entry, begin: float) -> dict[str, Any]:
-    reply = entry.reply.value if entry.reply else 'no reply'
-    return {
-        'proxy': entry.proxy,
-        'request': entry.request,
-        'where': entry.where,
-        'effect': entry.effect.value,
-        'reply': reply if entry.executed else f'{reply}, not carried out',
-        'isGood': entry.reply in (ReplyClass.OK, ReplyClass.NOTHING),
-        'fault': entry.behavior or '',
-        'at': _format_time(entry.time - begin),
-        'took': '' if entry.seconds is None else _format_time(entry.seconds),
-    }
-
-
-def _format_time(seconds: float) -> str:
-    if seconds < 0.0995:
-        return f'{1000 * seconds:.1f} ms'
-    return f'{1000 * seconds:.0f} ms' if seconds < 0.9995 else f'{seconds:.2f} s'
+def _round(seconds: float) -> float:
+    """Return milliseconds."""
+    return round(1000 * seconds, 1)

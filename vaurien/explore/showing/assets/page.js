@@ -17,7 +17,6 @@ function make(tag, attributes = {}, ...children) {
 
 const classOf = (outcome) => outcome.replaceAll(' ', '-');
 const badge = (outcome) => make('span', { class: `badge ${classOf(outcome)}` }, outcome);
-const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
 
 function makeHeader() {
   const { survived, tried, possible } = data.score;
@@ -169,12 +168,20 @@ function makeRuns(clean, cell) {
 
 function makeExchange(exchange, kind) {
   if (!exchange) return make('div', { class: 'exchange' });
-  return make('div', { class: `exchange ${exchange.fault ? 'is-faulty' : kind}` },
-    make('div', { class: 'request code' }, make('span', { class: 'at' }, exchange.at), make('span', { class: 'what' }, exchange.request)),
-    make('div', { class: 'facts' }, make('span', {}, exchange.proxy),
-      exchange.fault ? make('span', { class: 'fault' }, exchange.fault) : '',
-      make('span', { class: exchange.isGood ? '' : 'poor' }, exchange.reply),
-      exchange.took ? make('span', {}, exchange.took) : '', make('span', {}, exchange.where)));
+  const [request, proxy, where, reply, fault] = exchange.slice(0, 5).map((number) => data.texts[number]);
+  const [isGood, at, took] = exchange.slice(5);
+  return make('div', { class: `exchange ${fault ? 'is-faulty' : kind}` },
+    make('div', { class: 'request code' }, make('span', { class: 'at' }, formatTime(at)), make('span', { class: 'what' }, request)),
+    make('div', { class: 'facts' }, make('span', {}, proxy),
+      fault ? make('span', { class: 'fault' }, fault) : '',
+      make('span', { class: isGood ? '' : 'poor' }, reply),
+      took === null ? '' : make('span', {}, formatTime(took)), make('span', {}, where)));
+}
+
+/** Return milliseconds with three digits or so. */
+function formatTime(milliseconds) {
+  if (milliseconds < 99.95) return `${milliseconds.toFixed(1)} ms`;
+  return milliseconds < 999.5 ? `${milliseconds.toFixed(0)} ms` : `${(milliseconds / 1000).toFixed(2)} s`;
 }
 
 document.body.append(make('div', { class: 'page' }, makeHeader(), make('div', { class: 'columns' },
