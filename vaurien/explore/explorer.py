@@ -6,18 +6,16 @@ from collections import deque
 from collections.abc import Iterator
 
 from vaurien.explore.following import follow, pair
-from vaurien.explore.judging import describe_failure, judge
+from vaurien.explore.judging import add_leak, describe, judge
 from vaurien.explore.learning import MOST_RUNS, Learned, are_alike, learn
-from vaurien.explore.model import Cell, Explored, Injection, Outcome, Run, Runner
+from vaurien.explore.model import Cell, Explored, Injection, Run, Runner
 from vaurien.explore.planning import Candidate, plan
 from vaurien.explore.pruning import Known, Pruning
 from vaurien.explore.settings import ExploreSettings
+from vaurien.explore.spoiling import is_suspicious, is_void
 
 #: How long a run may take where the settings do not say so: so many times what a clean run takes, and seconds more.
 LIMIT_FACTOR, LIMIT_MORE = 10, 5.0
-
-#: Behind which outcomes a clean run shows whether the test is as it was before.
-_SUSPICIOUS = frozenset({Outcome.WRONG, Outcome.HUNG, Outcome.STORM})
 
 
 def explore(
@@ -25,80 +23,121 @@ def explore(
 ) -> Iterator[Cell]:
     """Try the faults that a test may meet, and yield what becomes of each.
 
-    All that is found out is in *explored*, also if this ends early: it is up to date whenever a cell is yielded, and
-    has what was not tried in the end. *known* is what explorations of other tests have found out, and learns more.
+    A cell comes a second time if it shows later that the fault has spoilt the test.
+
+    All that is found out is in *explored*, which is up to date whenever a cell is yielded; what was not tried is there
+    in the end, also if that comes early. *known* is what explorations of other tests have found out, and learns more.
     """
-    exploration = _Exploration(runner, settings, explored, Pruning(known or Known()))
-    learned = exploration.learn()
+    learned = _learn(runner, settings, explored)
     if learned is None:
         return
-    queue = deque(plan(learned, runner.proxies, settings))
-    reason = 'interrupted'
+    exploration = _Exploration(runner, settings, explored, learned, Pruning(known or Known()))
     try:
-        yield from exploration.try_all(queue, learned)
-        reason = 'out of budget'
+        yield from exploration.run()
     finally:
-        explored.untried += [candidate.leave(candidate.objection or reason) for candidate in queue]
+        reason = exploration.find_end() or 'interrupted'
+        explored.untried += [candidate.leave(candidate.objection or reason) for candidate in exploration.queue]
+
+
+def _learn(runner: Runner, settings: ExploreSettings, explored: Explored) -> Learned | None:
+    """Run the test clean until two runs in a row are alike; return None if it does not pass."""
+    runs: list[Run] = []
+    while len(runs) < MOST_RUNS and not (len(runs) > 1 and are_alike(*runs[-2:])):
+        run = _run(runner, explored, limit=settings.limit)
+        if not run.has_passed:
+            explored.problem = f'it fails without a fault: {describe(run)}'
+            return None
+        runs.append(run)
+    learned = learn(runs)
+    explored.proxies = runner.proxies
+    explored.points, explored.is_stable = learned.points, learned.is_stable
+    explored.clean, explored.own = learned.clean.entries, learned.clean.own
+    return learned
+
+
+def _run(runner: Runner, explored: Explored, *injections: Injection, limit: float | None) -> Run:
+    run = runner.run(injections, limit)
+    explored.runs += 1
+    explored.seconds += run.seconds
+    return run
 
 
 class _Exploration:
-    def __init__(self, runner: Runner, settings: ExploreSettings, explored: Explored, pruning: Pruning) -> None:
+    """What is left to try, and what the run before has left behind."""
+
+    def __init__(
+        self, runner: Runner, settings: ExploreSettings, explored: Explored, learned: Learned, pruning: Pruning
+    ) -> None:
         self._runner = runner
         self._settings = settings
         self._explored = explored
+        self._learned = learned
         self._pruning = pruning
+        self._limit = settings.limit or LIMIT_FACTOR * learned.seconds + LIMIT_MORE
         self._tried: list[tuple[Candidate, Cell]] = []
+        #: The run before; None if it was a clean one.
+        self._before: Run | None = None
+        self._is_spoilt = False
+        self.queue = deque(plan(learned, runner.proxies, settings))
 
-    def learn(self) -> Learned | None:
-        """Run the test clean until two runs in a row are alike; return None if it does not pass."""
-        runs: list[Run] = []
-        while len(runs) < MOST_RUNS and not (len(runs) > 1 and are_alike(*runs[-2:])):
-            run = self._run((), self._settings.limit)
-            if run.failure is not None or run.hung:
-                self._explored.problem = f'it fails without a fault: {_describe(run)}'
-                return None
-            runs.append(run)
-        learned = learn(runs)
-        explored = self._explored
-        explored.proxies = self._runner.proxies
-        explored.points, explored.is_stable = learned.points, learned.is_stable
-        explored.clean, explored.own = learned.clean.entries, learned.clean.own
-        return learned
+    def run(self) -> Iterator[Cell]:
+        """Try what is in the queue, and what comes of it, as long as that makes sense."""
+        yield from self._try_all()
+        if self._settings.depth > 1:
+            self.queue.extend(pair(self._tried))
+            yield from self._try_all()
+        if self._before is not None and not (clean := self._run()).has_passed:
+            yield self._blame(clean)
 
-    def try_all(self, queue: deque[Candidate], learned: Learned) -> Iterator[Cell]:
-        """Try what is in *queue*, and what comes of it, until the budget is spent; leave there what is not tried."""
-        limit = self._settings.limit or LIMIT_FACTOR * learned.seconds + LIMIT_MORE
-        deepens = self._settings.depth > 1
-        while queue and not self._is_spent():
-            candidate = queue.popleft()
+    def find_end(self) -> str:
+        """Return why nothing more is tried; nothing if there is no reason."""
+        settings, explored = self._settings, self._explored
+        if self._is_spoilt:
+            return 'the test fails without a fault by now'
+        is_spent = settings.max is not None and len(explored.cells) >= settings.max
+        is_late = settings.seconds is not None and explored.seconds >= settings.seconds
+        return 'out of budget' if is_spent or is_late else ''
+
+    def _try_all(self) -> Iterator[Cell]:
+        while self.queue and not self.find_end():
+            candidate = self.queue.popleft()
             if objection := self._pruning.object(candidate):
                 self._explored.untried.append(candidate.leave(objection))
             else:
-                run = self._run(candidate.injections, limit)
-                cell = judge(self._runner.test, candidate, run, learned, self._settings)
-                if cell.outcomes & _SUSPICIOUS:
-                    self._run((), limit)
-                self._explored.cells.append(cell)
-                self._pruning.note(candidate, cell)
-                self._tried.append((candidate, cell))
-                queue.extendleft(reversed(list(follow(candidate, cell, learned))))
-                yield cell
-            if not queue and deepens:
-                deepens = False
-                queue.extend(pair(self._tried))
+                yield from self._try(candidate)
 
-    def _run(self, injections: tuple[Injection, ...], limit: float | None) -> Run:
-        run = self._runner.run(injections, limit)
-        self._explored.runs += 1
-        self._explored.seconds += run.seconds
+    def _try(self, candidate: Candidate) -> Iterator[Cell]:
+        """Try a fault, have a clean run behind it if need be, and note what becomes of it."""
+        before = self._before
+        run = self._run(*candidate.injections)
+        cell = judge(self._runner.test, candidate, run, self._learned, self._settings)
+        self._explored.cells.append(cell)
+        if is_suspicious(run, cell) and not (clean := self._run()).has_passed:
+            if is_void(run, clean, before):
+                self._explored.cells.pop()
+                yield self._blame(clean)
+                self.queue.appendleft(candidate)
+                self._recover()
+                return
+            if not run.hung:  # to end it has broken what a run needs
+                cell = self._blame(clean)
+            self._recover()
+        self._tried.append((candidate, cell))
+        self._pruning.note(candidate, cell)
+        self.queue.extendleft(reversed(list(follow(candidate, cell, self._learned, self._runner.proxies))))
+        yield cell
+
+    def _run(self, *injections: Injection) -> Run:
+        run = _run(self._runner, self._explored, *injections, limit=self._limit)
+        self._before = run if injections else None
         return run
 
-    def _is_spent(self) -> bool:
-        settings, explored = self._settings, self._explored
-        return (settings.max is not None and len(explored.cells) >= settings.max) or (
-            settings.seconds is not None and explored.seconds >= settings.seconds
-        )
+    def _blame(self, clean: Run) -> Cell:
+        """Note, and return, that the fault tried last has the *clean* run behind it fail."""
+        cells = self._explored.cells
+        cells[-1] = add_leak(cells[-1], clean)
+        return cells[-1]
 
-
-def _describe(run: Run) -> str:
-    return describe_failure(run.failure) if run.failure else f'it is not over within {run.seconds:.1f} s'
+    def _recover(self) -> None:
+        """Find out whether the test passes once more, perhaps in a fresh process."""
+        self._is_spoilt = not (self._run().has_passed or (self._runner.renew() and self._run().has_passed))

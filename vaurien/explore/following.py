@@ -8,8 +8,9 @@ from itertools import combinations
 import msgspec
 
 from vaurien.explore.learning import Learned, find_points
-from vaurien.explore.model import CONNECTION, Cell, Injection, Outcome, Point
-from vaurien.explore.planning import Candidate, make_lasting
+from vaurien.explore.model import CONNECTION, Cell, ExploredProxy, Injection, Outcome, Point
+from vaurien.explore.planning import SLOW, Candidate, is_possible, make_candidate, make_lasting
+from vaurien.explore.trying import list_trials
 from vaurien.framing.meaning import Effect
 from vaurien.framing.trials import Kind
 
@@ -18,24 +19,16 @@ BELOW, ABOVE = 0.8, 1.2
 #: The shortest timeout at which that makes a difference, in seconds.
 SHORTEST = 0.02
 
-#: The kinds for which a run takes as long as a client waits.
-_SLOW = (Kind.SILENT, Kind.LATE)
 
-
-def follow(candidate: Candidate, cell: Cell, learned: Learned) -> Iterator[Candidate]:
+def follow(candidate: Candidate, cell: Cell, learned: Learned, proxies: Sequence[ExploredProxy]) -> Iterator[Candidate]:
     """Yield what *cell*, in which *candidate* was tried, makes worth trying."""
+    first = candidate.first
     if Outcome.NOT_HIT in cell.outcomes or len(candidate.injections) > 1:
         return
-    if candidate.first.kind is Kind.SILENT and candidate.first.request != CONNECTION:
+    if first.kind is Kind.SILENT and first.request != CONNECTION:
         yield from _try_late(candidate, cell, learned)
-    elif not candidate.first.for_ever and candidate.first.kind not in _SLOW and learned.is_stable:
-        for point in _find_new(cell, learned):
-            yield msgspec.structs.replace(candidate, injections=(candidate.first, _aim(candidate.first, point)))
-            if point.request != candidate.first.request:
-                lasting = msgspec.structs.replace(_aim(candidate.first, point), for_ever=True)
-                yield msgspec.structs.replace(candidate, injections=(candidate.first, lasting))
-        if Outcome.RETRIED in cell.outcomes:
-            yield make_lasting(candidate)
+    elif first.kind not in SLOW and not first.for_ever and (point := _find_new(cell, learned)):
+        yield from _try_again(candidate, point, proxies)
 
 
 def pair(tried: Sequence[tuple[Candidate, Cell]]) -> Iterator[Candidate]:
@@ -43,18 +36,18 @@ def pair(tried: Sequence[tuple[Candidate, Cell]]) -> Iterator[Candidate]:
     of_impact = [
         candidate
         for candidate, cell in tried
-        if len(cell.injections) == 1
-        and cell.worst in (Outcome.DECLARED, Outcome.RETRIED)
+        if cell.worst in (Outcome.DECLARED, Outcome.RETRIED)
+        and len(candidate.injections) == 1
+        and candidate.first.kind not in SLOW
         and not candidate.first.for_ever
-        and candidate.first.kind not in _SLOW
     ]
     for one, other in combinations(of_impact, 2):
-        if _place(one.first) != _place(other.first):
-            yield msgspec.structs.replace(one, injections=(one.first, other.first))
+        if _find_place(one.first) != _find_place(other.first):
+            yield _join(one, other.first)
 
 
 def find_timeout(cell: Cell, clean_seconds: float) -> float | None:
-    """Return how long the application waited for the reply that never came; None if it did not give up."""
+    """Return how long the application waited for the reply that never came; None if it did not give up, or at once."""
     if Outcome.HUNG in cell.outcomes:
         return None
     entries = iter(cell.entries)
@@ -65,30 +58,53 @@ def find_timeout(cell: Cell, clean_seconds: float) -> float | None:
 
 
 def _try_late(candidate: Candidate, cell: Cell, learned: Learned) -> Iterator[Candidate]:
+    """Yield replies that come just before the client gives up, and just behind."""
     timeout = find_timeout(cell, learned.clean.seconds)
-    details = ['', ''] if timeout is None else [f'{part * timeout:.2g}s' for part in (BELOW, ABOVE)]
     objection = 'no timeout was seen' if timeout is None else ''
-    for detail in dict.fromkeys(details):
+    for part in (BELOW, ABOVE):
+        detail = '' if timeout is None else f'{part * timeout:.2g}s'
         late = msgspec.structs.replace(candidate.first, kind=Kind.LATE, detail=detail)
         yield msgspec.structs.replace(candidate, injections=(late,), objection=objection)
 
 
-def _find_new(cell: Cell, learned: Learned) -> Iterator[Point]:
-    """Yield the first of each request that came under the fault only: a retry, or a fallback."""
+def _try_again(candidate: Candidate, point: Point, proxies: Sequence[ExploredProxy]) -> Iterator[Candidate]:
+    """Yield the same fault once more, at a *point* that came because of it, and for ever."""
+    again = _find_same(candidate.first, point, proxies)
+    if again is not None:
+        twice = _join(candidate, again)
+        yield twice
+        yield make_lasting(candidate if _is_retry(point, candidate.first) else twice)
+
+
+def _find_new(cell: Cell, learned: Learned) -> Point | None:
+    """Return the first request that came under the fault only: a retry if there is one, or else a fallback."""
+    if not learned.is_stable:
+        return None
     usual = {(point.proxy, point.request, point.nth) for point in learned.points}
-    seen: set[tuple[str, str]] = set()
-    for point in find_points(cell.entries):
-        name = point.proxy, point.request
-        is_setup = point.effect in (Effect.CONNECT, Effect.ROLLBACK)
-        if not is_setup and name not in seen and (*name, point.nth) not in usual:
-            seen.add(name)
-            yield point
+    new = [
+        point
+        for point in find_points(cell.entries)
+        if (point.proxy, point.request, point.nth) not in usual
+        and point.effect is not Effect.ROLLBACK  # which is no more than to clean up
+    ]
+    return min(new, key=lambda point: not _is_retry(point, cell.injections[0]), default=None)
 
 
-def _aim(injection: Injection, point: Point) -> Injection:
-    """Return the same fault at another *point*."""
-    return msgspec.structs.replace(injection, proxy=point.proxy, request=point.request, nth=point.nth)
+def _find_same(injection: Injection, point: Point, proxies: Sequence[ExploredProxy]) -> Injection | None:
+    """Return the fault at *point* that is most like *injection*; None if there is none of its kind."""
+    proxy = next(proxy for proxy in proxies if proxy.name == point.proxy)
+    trials = [trial for trial in list_trials(proxy, point.request) if trial.kind is injection.kind]
+    possible = [make_candidate(point, trial).first for trial in trials if is_possible(trial, point)]
+    return min(possible, key=lambda one: one.detail != injection.detail, default=None)
 
 
-def _place(injection: Injection) -> tuple[str, str, int]:
+def _is_retry(point: Point, injection: Injection) -> bool:
+    return (point.proxy, point.request) == (injection.proxy, injection.request)
+
+
+def _join(candidate: Candidate, other: Injection) -> Candidate:
+    return msgspec.structs.replace(candidate, injections=(candidate.first, other))
+
+
+def _find_place(injection: Injection) -> tuple[str, str, int]:
     return injection.proxy, injection.request, injection.nth

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from vaurien.explore.masking import mask
@@ -29,15 +29,20 @@ class Learned(NamedTuple):
     #: The last of the runs.
     clean: Run
     #: How often each request came, in the run in which it came most often.
-    counts: Mapping[Name, int]
+    counts: Counter[Name]
     #: How long the slowest run took.
     seconds: float
     is_stable: bool
 
 
+def find_name(entry: Entry) -> Name:
+    """Return where *entry* was, and what was asked for."""
+    return entry.proxy, mask(entry.request)
+
+
 def count(entries: Sequence[Entry]) -> Counter[Name]:
-    """Return how often each request comes."""
-    return Counter((entry.proxy, mask(entry.request)) for entry in entries)
+    """Return how often each request comes, but for those that set a connection up, which is done now and then."""
+    return Counter(find_name(entry) for entry in entries if entry.effect is not Effect.CONNECT)
 
 
 def are_alike(one: Run, other: Run) -> bool:
@@ -64,13 +69,18 @@ def learn(runs: Sequence[Run]) -> Learned:
 
 
 def find_points(entries: Sequence[Entry]) -> Iterator[Point]:
-    """Yield a point for each of the *entries*. Its number is that among the requests that its pattern matches."""
+    """Yield a point for each of the *entries* that does not set a connection up.
+
+    Its number is that among all the requests that its pattern matches.
+    """
     patterns = {name: Pattern.parse(name[1]) for name in count(entries)}
-    counts: Counter[Name] = Counter()
+    numbers: Counter[Name] = Counter()
     for entry in entries:
-        counts.update(name for name in patterns if name[0] == entry.proxy and patterns[name].matches(entry.request))
-        request = mask(entry.request)
-        yield _make_point(entry, request, counts[entry.proxy, request])
+        fitting = [name for name in patterns if name[0] == entry.proxy and patterns[name].matches(entry.request)]
+        numbers.update(fitting)
+        if entry.effect is not Effect.CONNECT:
+            name = find_name(entry)
+            yield _make_point(entry, name[1], numbers[name])
 
 
 def _find_connections(entries: Sequence[Entry]) -> Iterator[Point]:
@@ -87,7 +97,8 @@ def _find_classes(runs: Sequence[Sequence[Entry]]) -> Iterator[Point]:
     """
     found = [{_classify(entry): entry for entry in sorted(entries, key=_find_risk)} for entries in runs]
     for (proxy, request), entry in found[-1].items():
-        if all((proxy, request) in classes for classes in found):
+        is_in_all = all((proxy, request) in classes for classes in found)
+        if is_in_all and entry.effect is not Effect.CONNECT:
             yield _make_point(entry, request, 1)
 
 

@@ -145,6 +145,11 @@ class Run(msgspec.Struct, kw_only=True):
     #: The proxies at which a connection of the application was left open behind the test, more than in a clean run.
     left_open: Sequence[str] = ()
 
+    @property
+    def has_passed(self) -> bool:
+        """Whether the test has ended in time, and well."""
+        return self.failure is None and not self.hung
+
 
 class Runner(Protocol):
     """Runs one test, or one command, as often as it is told."""

@@ -6,100 +6,103 @@ None of these needs an assertion in the test.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from vaurien.explore.learning import Learned, Name, count
-from vaurien.explore.masking import mask
+from vaurien.explore.learning import Learned, Name, count, find_name
 from vaurien.framing.meaning import Effect, ReplyClass, TransactionState
 from vaurien.records.entry import Entry
 
-#: More than this many times the requests of a clean run are a storm.
+#: More than this many times the requests of a clean run are a storm, if more than a few of them are retries.
 STORM = 3
 #: So many retries in a row are one, too, if there is a shorter pause than this before each, in seconds.
 HASTY, PAUSE = 3, 0.02
 
-#: What of a request says that it is another one again: the proxy, and the hash of its bytes.
-_Digest = tuple[str, str]
+_IN_TRANSACTION = (TransactionState.OPEN, TransactionState.FAILED)
 
 
 def find_twice(entries: Sequence[Entry], learned: Learned) -> dict[Name, int]:
-    """Return the writes that backends have carried out more often than in a clean run, and how often."""
-    usual = Counter(_identify(entry) for entry in find_carried_out(learned.clean.entries))
-    carried_out: defaultdict[_Digest, list[Entry]] = defaultdict(list)
-    for entry in find_carried_out(entries):
-        carried_out[_identify(entry)].append(entry)
-    counts = count(entries)
+    """Return the writes that backends have carried out more often than in a clean run, and how often.
+
+    They have the same bytes, but for numbers and identifiers. In a clean run, too, there may be several of those.
+    """
+    usual: Counter[tuple[Name, str]] = Counter()
+    most: Counter[Name] = Counter()
+    for (name, digest), same in _group(find_carried_out(learned.clean.entries, learned)).items():
+        usual[name, digest] = len(same)
+        most |= Counter({name: len(same)})
+    retried = find_retries(entries, learned)
     twice: dict[Name, int] = {}
-    for digest, same in carried_out.items():
-        name = same[0].proxy, mask(same[0].request)
-        times = len([entry for entry in same if not entry.key]) + len({entry.key for entry in same if entry.key})
-        if times > max(1, usual[digest]) and counts[name] > learned.counts.get(name, 0) > 0:
+    for (name, digest), same in _group(find_carried_out(entries, learned)).items():
+        times = len({entry.key or number for number, entry in enumerate(same)})  # those with one key are one
+        if name in retried and times > max(1, usual.get((name, digest), most[name])):
             twice[name] = times
     return twice
 
 
-def find_carried_out(entries: Sequence[Entry]) -> Iterator[Entry]:
-    """Yield the writes that backends have carried out for good, unless carrying them out again would change nothing."""
+def find_carried_out(entries: Sequence[Entry], learned: Learned) -> Iterator[Entry]:
+    """Yield the writes that backends have carried out for good, but for those that may be carried out again."""
+    implicit = {find_name(entry) for entry in learned.clean.entries if entry.transaction in _IN_TRANSACTION}
     pending: defaultdict[tuple[str, int], list[Entry]] = defaultdict(list)
-    within: set[tuple[str, int]] = set()
+    open_links: set[tuple[str, int]] = set()
     for entry in entries:
         link = entry.proxy, entry.link
-        has_effect = entry.executed and entry.reply not in (ReplyClass.ERROR, ReplyClass.ROLLED_BACK)
-        if entry.effect is Effect.BEGIN or entry.transaction in (TransactionState.OPEN, TransactionState.FAILED):
-            within.add(link)
-        if entry.effect is Effect.COMMIT:
-            if has_effect:
-                yield from pending[link]
-            if has_effect and not entry.repeatable:
-                yield entry
-        elif has_effect and entry.reply is not ReplyClass.NOTHING and not entry.repeatable:
-            if link in within:
+        is_done = entry.executed and entry.reply in (ReplyClass.OK, None)
+        begins = entry.effect is Effect.BEGIN or entry.transaction in _IN_TRANSACTION
+        if begins or (entry.transaction is None and find_name(entry) in implicit):  # what would have said so is lost
+            open_links.add(link)
+        if entry.effect is Effect.COMMIT and is_done:
+            yield from pending.pop(link, ())
+        if is_done and not entry.repeatable:
+            if link in open_links and entry.effect is not Effect.COMMIT:
                 pending[link].append(entry)
-            elif entry.effect is Effect.WRITE:
+            elif entry.effect in (Effect.WRITE, Effect.COMMIT):
                 yield entry
         if entry.effect in (Effect.COMMIT, Effect.ROLLBACK) or entry.transaction is TransactionState.NONE:
             pending.pop(link, None)
-            within.discard(link)
+            open_links.discard(link)
 
 
-def find_retries(entries: Sequence[Entry], counts: Mapping[Name, int]) -> dict[Name, int]:
-    """Return the requests that came more often than in clean runs, with their *counts* there, and how much more."""
-    return {name: number - counts[name] for name, number in count(entries).items() if 0 < counts.get(name, 0) < number}
+def find_retries(entries: Sequence[Entry], learned: Learned) -> dict[Name, int]:
+    """Return the requests that came more often than in clean runs, and how much more; those that are new are none."""
+    usual = learned.counts
+    return {name: number - usual[name] for name, number in count(entries).items() if 0 < usual[name] < number}
 
 
 def find_storm(entries: Sequence[Entry], learned: Learned) -> str:
     """Return what makes *entries* a storm, in words; nothing if they are none."""
-    usual = sum(learned.counts.values())
-    retries = find_retries(entries, learned.counts)
+    retries = find_retries(entries, learned)
+    usual = len(learned.clean.entries)
     if len(entries) > STORM * usual and sum(retries.values()) > HASTY:
         return f'{len(entries)} requests in place of {usual}'
-    for name, number in retries.items():
-        if (
-            number >= HASTY
-            and _count_hasty([one for one in entries if (one.proxy, mask(one.request)) == name]) >= HASTY
-        ):
-            return f'{number} retries of {name[1]} at {name[0]} without a pause'
+    for (proxy, request), number in retries.items():
+        attempts = [entry for entry in entries if find_name(entry) == (proxy, request)]
+        if min(number, _count_hasty(attempts)) >= HASTY:
+            return f'{number} retries of {request} at {proxy} without a pause'
     return ''
-
-
-def _count_hasty(attempts: Sequence[Entry]) -> int:
-    """Return how many attempts in a row, at most, have come at once behind one that had failed."""
-    most = row = 0
-    for before, after in pairwise(attempts):
-        ended = before.time + (before.seconds or before.first or 0.0)
-        row = row + 1 if before.behavior is not None and after.time - ended < PAUSE else 0
-        most = max(most, row)
-    return most
 
 
 def find_open(proxies: Sequence[str], entries: Sequence[Entry]) -> Iterator[str]:
     """Yield what was left open at each of *proxies*, in words."""
     for proxy in proxies:
         states = {entry.link: entry.transaction for entry in entries if entry.proxy == proxy}
-        is_within = {TransactionState.OPEN, TransactionState.FAILED} & set(states.values())
-        yield f'a {"transaction" if is_within else "connection"} is left open at {proxy}'
+        what = 'transaction' if set(_IN_TRANSACTION) & set(states.values()) else 'connection'
+        yield f'a {what} is left open at {proxy}'
 
 
-def _identify(entry: Entry) -> _Digest:
-    return entry.proxy, entry.digest
+def _group(entries: Iterator[Entry]) -> dict[tuple[Name, str], list[Entry]]:
+    """Return the *entries* by their text and the hash of their bytes."""
+    groups: defaultdict[tuple[Name, str], list[Entry]] = defaultdict(list)
+    for entry in entries:
+        groups[find_name(entry), entry.digest].append(entry)
+    return groups
+
+
+def _count_hasty(attempts: Sequence[Entry]) -> int:
+    """Return how many attempts in a row, at most, have come at once behind one that a fault had met."""
+    most = row = 0
+    for before, after in pairwise(attempts):
+        ended = before.time + (before.seconds or 0.0)
+        row = row + 1 if before.behavior is not None and after.time - ended < PAUSE else 0
+        most = max(most, row)
+    return most

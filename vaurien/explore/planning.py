@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -13,6 +13,11 @@ from vaurien.explore.settings import ExploreSettings
 from vaurien.explore.trying import list_trials
 from vaurien.framing.meaning import Effect
 from vaurien.framing.trials import CHANGING, Kind, Trial
+
+#: The kinds for which a run takes as long as a client waits.
+SLOW = frozenset({Kind.SILENT, Kind.LATE})
+
+_IN_A_LOOP = 'the first, the last and all of a loop are enough'
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,36 +34,41 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         """The fault, or the first of several."""
         return self.injections[0]
 
-    def leave(self, reason: str) -> Untried:
-        """Return that it is not tried, for that *reason*."""
-        return Untried(injection=self.first, also=self.injections[1:], reason=reason)
-
     @property
     def rank(self) -> int:
         """How early it is tried, from 0: what may do the most harm comes first, and what takes long comes last."""
-        if self.first.kind in (Kind.SILENT, Kind.LATE):
+        if self.first.kind in SLOW:
             return 4
         if self.effect not in CHANGING:
             return 3
         return {Kind.LOST: 0, Kind.HALF: 1}.get(self.first.kind, 2)
 
+    def leave(self, reason: str) -> Untried:
+        """Return that it is not tried, for that *reason*."""
+        return Untried(injection=self.first, also=self.injections[1:], reason=reason)
+
 
 def plan(learned: Learned, proxies: Sequence[ExploredProxy], settings: ExploreSettings) -> list[Candidate]:
     """Return all faults that are possible, in the order in which they are tried."""
-    protocols = {proxy.name: proxy for proxy in proxies}
-    loops = _find_loops(learned.points)
-    candidates = [
-        candidate
-        for point in learned.points
-        for trial in list_trials(protocols[point.proxy], point.request)
-        if _suits(trial, point)
-        for candidate in _vary(make_candidate(point, trial, _object(trial, point, settings)), point, loops[point])
-    ]
+    by_name = {proxy.name: proxy for proxy in proxies}
+    loops = find_loops(learned.points)
+    middles = {point for loop in loops for point in loop[1:-1]}
+    #: Where a fault for ever is another one: one that hits all of a loop, or of a class.
+    repeated = {loop[0] for loop in loops if len(loop) > 1 or not learned.is_stable}
+    candidates: list[Candidate] = []
+    for point in learned.points:
+        for trial in list_trials(by_name[point.proxy], point.request):
+            if is_possible(trial, point):
+                objection = _object(trial, point, settings) or (_IN_A_LOOP if point in middles else '')
+                candidate = make_candidate(point, trial, objection)
+                candidates.append(candidate)
+                if point in repeated and trial.kind not in SLOW and not candidate.first.for_ever:
+                    candidates.append(make_lasting(candidate))
     return sorted(candidates, key=lambda candidate: candidate.rank)
 
 
 def make_candidate(point: Point, trial: Trial, objection: str = '') -> Candidate:
-    """Return *trial* at *point*. On connections, it is for all of them: that a backend is down does not pass."""
+    """Return *trial* at *point*. On connections it is for ever: a backend that is down is not up a moment later."""
     injection = Injection(
         proxy=point.proxy,
         request=point.request,
@@ -71,12 +81,27 @@ def make_candidate(point: Point, trial: Trial, objection: str = '') -> Candidate
 
 
 def make_lasting(candidate: Candidate) -> Candidate:
-    """Return *candidate* with its fault for ever."""
-    lasting = msgspec.structs.replace(candidate.first, for_ever=True)
-    return msgspec.structs.replace(candidate, injections=(lasting,))
+    """Return *candidate* with its last fault for ever."""
+    *others, last = candidate.injections
+    lasting = msgspec.structs.replace(last, for_ever=True)
+    return msgspec.structs.replace(candidate, injections=(*others, lasting))
 
 
-def _suits(trial: Trial, point: Point) -> bool:
+def find_loops(points: Sequence[Point]) -> list[list[Point]]:
+    """Return the *points* in groups: what one line of the application asks for again and again is one.
+
+    Which COMMITs are the same is told by the requests before them, too: not everybody knows the line.
+    """
+    loops: defaultdict[tuple[str, ...], list[Point]] = defaultdict(list)
+    before: dict[str, str] = {}
+    for point in points:
+        committed = before.get(point.proxy, '') if point.effect is Effect.COMMIT else ''
+        loops[point.proxy, point.request, point.where, committed].append(point)
+        before[point.proxy] = point.request
+    return list(loops.values())
+
+
+def is_possible(trial: Trial, point: Point) -> bool:
     """Return whether *trial* is possible at *point*. A late reply is not before the client's timeout is known."""
     if point.request == CONNECTION:
         return True
@@ -86,25 +111,9 @@ def _suits(trial: Trial, point: Point) -> bool:
 
 
 def _object(trial: Trial, point: Point, settings: ExploreSettings) -> str:
+    """Return why *trial* need not be tried at *point* whatever happens; nothing if there is no reason."""
     if settings.skips(point) or (settings.faults and trial.kind not in settings.faults):
         return 'left out by the settings'
     if trial.kind is Kind.LOST and point.effect not in CHANGING:
         return 'refused is the same where nothing is changed'
     return ''
-
-
-def _find_loops(points: Sequence[Point]) -> dict[Point, list[Point]]:
-    """Return, for each point, those that one line of the application makes with the same request: a loop."""
-    loops: defaultdict[tuple[str, str, str], list[Point]] = defaultdict(list)
-    for point in points:
-        loops[point.proxy, point.request, point.where].append(point)
-    return {point: loop for loop in loops.values() for point in loop}
-
-
-def _vary(candidate: Candidate, point: Point, loop: Sequence[Point]) -> Iterator[Candidate]:
-    """Yield *candidate*, with an objection in the middle of a loop, and behind the first of a loop all from there."""
-    if point in loop[1:-1] and not candidate.objection:
-        candidate = msgspec.structs.replace(candidate, objection='the first, the last and all of a loop are enough')
-    yield candidate
-    if len(loop) > 1 and point == loop[0] and candidate.first.kind is not Kind.SILENT:
-        yield make_lasting(candidate)
