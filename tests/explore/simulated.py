@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from vaurien.explore.aiming import Aim
-from vaurien.explore.masking import MaskingHash, mask
-from vaurien.explore.model import ExploredProxy, Failure, Injection, Run
+from vaurien.explore.masking import MaskingHash
+from vaurien.explore.model import CONNECTION, ExploredProxy, Failure, Injection, Run
 from vaurien.framing.meaning import Effect, ReplyClass, TransactionState
 from vaurien.framing.trials import Kind
 from vaurien.records.entry import Entry
 
 #: How long an exchange takes, and how long a client waits that never gives up, in seconds.
 TICK, FOR_EVER = 0.001, float('inf')
+
+
+def make_entry(request: str, **fields: Any) -> Entry:
+    """Return an exchange of an application, as it usually is."""
+    usual = {'time': 0.0, 'proxy': 'api', 'link': 1, 'exchange': 2, 'nth': 1, 'effect': Effect.READ}
+    return Entry(request=request, **{**usual, 'reply': ReplyClass.OK, 'digest': request, **fields})
+
+
+def run_of(*entries: Entry, **fields: Any) -> Run:
+    """Return a run in which those exchanges have come."""
+    return Run(seconds=0.1, entries=entries, **fields)
+
 
 _EFFECTS = {'POST': Effect.WRITE, 'INSERT': Effect.WRITE, 'INCR': Effect.WRITE, 'SET': Effect.WRITE}
 _EFFECTS |= {'BEGIN': Effect.BEGIN, 'COMMIT': Effect.COMMIT, 'ROLLBACK': Effect.ROLLBACK, 'PING': Effect.CONNECT}
@@ -74,10 +87,14 @@ class Wire:
         transaction: TransactionState | None = None,
         key: str = '',
         repeatable: bool = False,
+        middle: int = 50,
+        exchange: int = 2,
     ) -> None:
         """Make a request, and wait for its reply; raise what a driver would."""
+        if exchange == 1 and self.aim.meet(proxy, CONNECTION):
+            raise Broken('no connection')
         self._counts[proxy, request] += 1
-        begun = self.now
+        begun, link = self.now, self.link
         met = self.aim.meet(proxy, request)
         digest = MaskingHash()
         digest.update(f'{request}\n{body}'.encode())
@@ -87,8 +104,8 @@ class Wire:
                 Entry(
                     time=begun,
                     proxy=proxy,
-                    link=self.link,
-                    exchange=len(self.entries) + 2,
+                    link=link,
+                    exchange=exchange,
                     request=request,
                     nth=self._counts[proxy, request],
                     effect=_EFFECTS.get(request.split()[0], Effect.READ),
@@ -98,7 +115,7 @@ class Wire:
                     transaction=transaction if answer else None,
                     executed=executed,
                     seconds=self.now - begun if answer else None,
-                    middle=50,
+                    middle=middle,
                     digest=digest.hexdigest(),
                     where=where,
                     behavior=met.kind.value if met else None,
@@ -130,10 +147,13 @@ class Wire:
 
 
 class SimulatedRunner:
-    """Runs the test of a simulated application."""
+    """Runs the test of a simulated application, which *renew* begins anew if it can."""
 
-    def __init__(self, test: Callable[[Wire], None], *proxies: ExploredProxy) -> None:
+    def __init__(
+        self, test: Callable[[Wire], None], *proxies: ExploredProxy, renew: Callable[[], bool] = lambda: False
+    ) -> None:
         self._test = test
+        self._renew = renew
         self.test = 'test_simulated'
         self.proxies: Sequence[ExploredProxy] = proxies or (
             ExploredProxy(name='api', protocol='tcp'),
@@ -141,7 +161,6 @@ class SimulatedRunner:
         )
         #: The faults of each run so far.
         self.runs: list[tuple[str, ...]] = []
-        self.renewals = 0
 
     def run(self, injections: Sequence[Injection] = (), limit: float | None = None) -> Run:
         """See `Runner.run`."""
@@ -171,10 +190,4 @@ class SimulatedRunner:
 
     def renew(self) -> bool:
         """See `Runner.renew`."""
-        self.renewals += 1
-        return False
-
-
-def names(entries: Sequence[Entry]) -> list[str]:
-    """Return the masked texts of what was asked for."""
-    return [mask(entry.request) for entry in entries]
+        return self._renew()

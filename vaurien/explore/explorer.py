@@ -31,7 +31,7 @@ def explore(
     learned = _learn(runner, settings, explored)
     if learned is None:
         return
-    exploration = _Exploration(runner, settings, explored, learned, Pruning(known or Known()))
+    exploration = _Exploration(runner, settings, explored, learned, Pruning(known or Known(), settings))
     try:
         yield from exploration.run()
     finally:
@@ -78,7 +78,7 @@ class _Exploration:
         #: The run before; None if it was a clean one.
         self._before: Run | None = None
         self._is_spoilt = False
-        self.queue = deque(plan(learned, runner.proxies, settings))
+        self.queue = deque(plan(learned, runner.proxies))
 
     def run(self) -> Iterator[Cell]:
         """Try what is in the queue, and what comes of it, as long as that makes sense."""

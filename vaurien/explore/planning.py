@@ -9,7 +9,6 @@ import msgspec
 
 from vaurien.explore.learning import Learned
 from vaurien.explore.model import CONNECTION, ExploredProxy, Injection, Point, Untried
-from vaurien.explore.settings import ExploreSettings
 from vaurien.explore.trying import list_trials
 from vaurien.framing.meaning import Effect
 from vaurien.framing.trials import CHANGING, Kind, Trial
@@ -48,7 +47,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         return Untried(injection=self.first, also=self.injections[1:], reason=reason)
 
 
-def plan(learned: Learned, proxies: Sequence[ExploredProxy], settings: ExploreSettings) -> list[Candidate]:
+def plan(learned: Learned, proxies: Sequence[ExploredProxy]) -> list[Candidate]:
     """Return all faults that are possible, in the order in which they are tried."""
     by_name = {proxy.name: proxy for proxy in proxies}
     loops = find_loops(learned.points)
@@ -59,8 +58,7 @@ def plan(learned: Learned, proxies: Sequence[ExploredProxy], settings: ExploreSe
     for point in learned.points:
         for trial in list_trials(by_name[point.proxy], point.request):
             if is_possible(trial, point):
-                objection = _object(trial, point, settings) or (_IN_A_LOOP if point in middles else '')
-                candidate = make_candidate(point, trial, objection)
+                candidate = make_candidate(point, trial, _IN_A_LOOP if point in middles else '')
                 candidates.append(candidate)
                 if point in repeated and trial.kind not in SLOW and not candidate.first.for_ever:
                     candidates.append(make_lasting(candidate))
@@ -69,6 +67,8 @@ def plan(learned: Learned, proxies: Sequence[ExploredProxy], settings: ExploreSe
 
 def make_candidate(point: Point, trial: Trial, objection: str = '') -> Candidate:
     """Return *trial* at *point*. On connections it is for ever: a backend that is down is not up a moment later."""
+    if trial.kind is Kind.LOST and point.effect not in CHANGING:
+        objection = 'refused is the same where nothing is changed'
     injection = Injection(
         proxy=point.proxy,
         request=point.request,
@@ -108,12 +108,3 @@ def is_possible(trial: Trial, point: Point) -> bool:
     if trial.kind is Kind.LATE or (trial.kind is Kind.HALF and not point.middle):
         return False
     return point.effect is not Effect.CONNECT if trial.effects is None else point.effect in trial.effects
-
-
-def _object(trial: Trial, point: Point, settings: ExploreSettings) -> str:
-    """Return why *trial* need not be tried at *point* whatever happens; nothing if there is no reason."""
-    if settings.skips(point) or (settings.faults and trial.kind not in settings.faults):
-        return 'left out by the settings'
-    if trial.kind is Kind.LOST and point.effect not in CHANGING:
-        return 'refused is the same where nothing is changed'
-    return ''

@@ -8,6 +8,7 @@ import msgspec
 
 from vaurien.explore.model import CONNECTION, Cell, Injection, Outcome
 from vaurien.explore.planning import Candidate
+from vaurien.explore.settings import ExploreSettings
 from vaurien.framing.meaning import Effect
 from vaurien.framing.trials import Kind
 
@@ -56,15 +57,18 @@ class Known:
 
 
 class Pruning:
-    """What makes faults pointless in one test, beside what is *known* from others."""
+    """What makes faults pointless in one test, beside what is *known* from others, and what *settings* leave out."""
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: Known, settings: ExploreSettings) -> None:
         self._known = known
+        self._settings = settings
         self._silent: set[tuple[str, Effect]] = set()
         self._failing: list[Cell] = []
 
     def object(self, candidate: Candidate) -> str:
         """Return why *candidate* need not be tried; nothing if it has to be."""
+        if any(map(self._settings.leave_out, candidate.injections)):
+            return 'left out by the settings'
         if objection := candidate.objection or self._known.object(candidate):
             return objection
         first = candidate.first

@@ -12,7 +12,7 @@ import msgspec
 from vaurien.config.files import read_document
 from vaurien.config.source import place_in
 from vaurien.errors import ConfigError, OptionError
-from vaurien.explore.model import Outcome, Point
+from vaurien.explore.model import Injection, Outcome
 from vaurien.framing.trials import Kind
 from vaurien.plugins.options import convert, did_you_mean, shorten
 from vaurien.plugins.units import PositiveSeconds
@@ -61,11 +61,13 @@ class ExploreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         """The names of exceptions, with or without their modules, that a test may meet under a fault."""
         return tuple(one for one in self.allow if isinstance(one, str))
 
-    def skips(self, point: Point) -> bool:
-        """Return whether no fault is to be tried at *point*."""
+    def leave_out(self, injection: Injection) -> bool:
+        """Return whether *injection* is not to be tried."""
+        if self.faults and injection.kind not in self.faults:
+            return True
         return any(
-            proxy.strip() == point.proxy and (not pattern or Pattern.parse(pattern.strip()).matches(point.request))
-            for proxy, _, pattern in (text.partition(':') for text in self.skip)
+            proxy == injection.proxy and pattern.matches(injection.request)
+            for proxy, pattern in map(_parse_skipped, self.skip)
         )
 
     def change(self, given: Mapping[str, Any]) -> ExploreSettings:
@@ -125,7 +127,19 @@ def _read_allowed(value: Any) -> tuple[int | str, ...]:
 
 
 def _read_skipped(value: Any) -> tuple[str, ...]:
-    return tuple(convert(one, str) for one in _split(value))
+    texts = [convert(one, str) for one in _split(value)]
+    for text in texts:
+        try:
+            _parse_skipped(text)
+        except ValueError as error:
+            raise OptionError(f'{shorten(text)}: {error}') from None
+    return tuple(texts)
+
+
+def _parse_skipped(text: str) -> tuple[str, Pattern]:
+    """Return the name of the proxy in *text*, and the pattern of requests there; raise ValueError."""
+    proxy, _, pattern = text.partition(':')
+    return proxy.strip(), Pattern.parse(pattern.strip() or '*')
 
 
 def _choose(choices: type[Enum]) -> Callable[[Any], tuple[Enum, ...]]:
