@@ -46,7 +46,7 @@ class Trial(NamedTuple):
 
 #: What any protocol has. A protocol adds what it says no with.
 USUAL_TRIALS = (
-    Trial(Kind.REFUSED, 'abort(before=true)'),
+    Trial(Kind.REFUSED, 'blackout'),
     Trial(Kind.LOST, 'abort'),
     Trial(Kind.SILENT, 'hang'),
     Trial(Kind.LATE, 'delay(before=false,sleep={seconds})'),
