@@ -18,7 +18,7 @@ HTTP = ExploredProxy(name='api', protocol='http')
 @pytest.mark.parametrize(
     ('fault', 'behavior'),
     [
-        ('api: GET a #1 refused', 'abort(before=true)'),
+        ('api: GET a #1 refused', 'blackout'),
         ('api: GET a #1 late(1.2s)', 'delay(before=false,sleep=1.2)'),
         ('api: GET a #1 late', 'delay(before=false,sleep=1)'),
         ('api: GET a #1 half(57 bytes)', 'abort(after=57 bytes)'),
