@@ -25,6 +25,9 @@ from vaurien.address import Address
 from vaurien.cli.flags import GROUPS
 from vaurien.config.keys import REGISTRIES, SETTINGS
 from vaurien.control.metrics import FAMILIES, make_registry
+from vaurien.explore.model import Outcome
+from vaurien.explore.showing.words import FAULTS, OUTCOMES
+from vaurien.framing.trials import Kind
 from vaurien.loads.outputs import OUTPUTS
 from vaurien.loads.settings import GROUPS as LOADS_GROUPS, Counts, Place as LoadsPlace, Words
 from vaurien.plugins.distribution import DrawnMilliseconds, DrawnSeconds
@@ -110,6 +113,10 @@ def make(what: str) -> str:
         return make_loads()
     if what == 'metrics':
         return make_metrics()
+    if what == 'outcomes':
+        return make_outcomes()
+    if what == 'faults':
+        return make_faults()
     if what == 'aim':
         return f'\n{make_options("behavior", "NAME", REGISTRIES["behavior"].base.options)}\n'
     kind, _, name = what.partition(' ')
@@ -216,6 +223,19 @@ def make_metrics() -> str:
             f'| `{name}` | {metric.type} | {", ".join(f"`{label}`" for label in named)} | {metric.documentation} |'
         )
     return '\n'.join(['', '| metric | type | labels | meaning |', '|---|---|---|---|', *rows, '', ''])
+
+
+def make_outcomes() -> str:
+    """Return a table of what becomes of a test under a fault."""
+    rows = [f'| `{outcome.letter}` | {outcome.value} | {OUTCOMES[outcome]} |' for outcome in Outcome]
+    rows.append('| `?` | not tried | it was possible, and was left out for a reason that is printed |')
+    return '\n'.join(['', '| letter | outcome | what it means |', '|---|---|---|', *rows, '', ''])
+
+
+def make_faults() -> str:
+    """Return a table of the kinds of faults that exploring tries."""
+    rows = [f'| *{kind.value}* | {FAULTS[kind]} |' for kind in Kind]
+    return '\n'.join(['', '| fault | what happens to the request |', '|---|---|', *rows, '', ''])
 
 
 def describe_type(type_: Any) -> str:

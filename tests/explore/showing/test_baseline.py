@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.explore.showing.page_of_docs import read_block
 from tests.explore.showing.sample import POINTS, make_cell, make_explored
 from vaurien.errors import ConfigError
 from vaurien.explore.model import Explored, Outcome, Point
@@ -65,6 +66,14 @@ def test_an_accepted_cell_is_no_part_of_a_new_finding(baseline: Baseline) -> Non
         ('', ['payments: POST /charge #1 half']),
         ('The provider knows the order.', ['payments: POST /charge #1 lost']),
     ]
+
+
+def test_the_file_that_the_docs_show_accepts_what_they_say(tmp_path: Path) -> None:
+    path = tmp_path / 'vaurien-baseline.toml'
+    path.write_text(read_block(path.name))
+    assert load_baseline(path).find(make_cell(CHARGE, Kind.LOST, Outcome.TWICE)) == (
+        'The provider knows an order again by its number.'
+    )
 
 
 def test_only_what_is_new_fails_and_only_for_outcomes_that_are_asked_for(baseline: Baseline) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from tests.explore.showing.page_of_docs import read_block
 from tests.explore.showing.sample import PLACE, POINTS, inject, make_cell, make_explored
 from vaurien.errors import ConfigError
 from vaurien.explore.model import Cell, Explored, Outcome, Replay
@@ -65,6 +66,13 @@ def test_a_record_says_all_of_its_cell(tmp_path: Path) -> None:
         'also': [],
     }
     assert [one['reason'] for one in file['untried']].count('in a loop') == 4
+
+
+def test_the_record_that_the_docs_show_is_one_of_the_file(tmp_path: Path) -> None:
+    write_records(tmp_path / 'explore.json', make_explored())
+    cells = json.loads((tmp_path / 'explore.json').read_text())['cells']
+    shown = json.loads(read_block('cell.json'))
+    assert shown in [{name: cell[name] for name in shown} for cell in cells]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ OUTCOMES = {
     Outcome.STORM: 'the backend got many more requests than in a clean run',
     Outcome.LEAKED: 'an exception of the driver came through',
     Outcome.DECLARED: 'the application said no in a way that is allowed',
-    Outcome.RETRIED: 'the application asked again, and the test passed',
+    Outcome.RETRIED: 'the application asked again, and got what it wanted',
     Outcome.ABSORBED: 'the test passed',
     Outcome.NOT_HIT: 'the request did not come again',
 }
