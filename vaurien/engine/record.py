@@ -6,6 +6,7 @@ from time import monotonic, time
 from typing import Any, Protocol
 
 from msgspec import to_builtins
+from msgspec.structs import replace
 
 from vaurien.engine.unrecorded import FaultyExchange
 from vaurien.framing.meaning import SHOWN_OF_REPLY, Effect, Meaning, ReplyMeaning
@@ -16,7 +17,7 @@ from vaurien.rules.rule import Rule
 class Hasher(Protocol):
     """Makes a digest of a request, piece by piece, as the hashes of `hashlib` do."""
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes, /) -> None:
         """Add the next bytes."""
 
     def hexdigest(self) -> str:
@@ -26,11 +27,12 @@ class Hasher(Protocol):
 class Record:
     """One exchange of a link. Its recorder makes it when the request has come, and an `Entry` of it when it is over."""
 
-    #: What most records never need to change.
+    # Defaults of the class, because most records change few of them, and there is a record for each request.
     text = ''
     nth = 0
     meaning = Meaning(Effect.WRITE)
     where = ''
+    #: The exchange that applies a behavior to it, and the rule.
     exchange: FaultyExchange | None = None
     rule: Rule | None = None
     #: Whether the reply of the backend has ended; and whether a behavior has written something in its place.
@@ -62,6 +64,10 @@ class Record:
         self.nth = nth
         self.meaning = meaning
 
+    def place(self, where: str) -> None:
+        """Note where it comes from."""
+        self.where = where
+
     def add_request(self, data: bytes) -> None:
         """Add more of the request."""
         if self.hasher is not None:
@@ -70,10 +76,6 @@ class Record:
     def end_request(self, end: int | None) -> None:
         """Note where the request ends; None: it goes on."""
         self.end = end
-
-    def place(self, where: str) -> None:
-        """Note where it comes from."""
-        self.where = where
 
     # The fault
 
@@ -90,18 +92,22 @@ class Record:
         if self.size and self.first is None:
             self.first = monotonic()
 
+    @property
+    def passes(self) -> bool:
+        """Whether the request goes on to the backend, or has gone."""
+        return self.exchange is None or (self.exchange.sending and not self.exchange.is_dropped)
+
     # The reply
 
     def add_reply(self, data: bytes, now: float | None) -> None:
         """Add more of the reply; *now* is when the client gets it, None: later."""
         if not self.size:
             self.head = data[:SHOWN_OF_REPLY]
-        elif len(self.head) < SHOWN_OF_REPLY:
-            self.head += data[: SHOWN_OF_REPLY - len(self.head)]
-        if len(data) >= SHOWN_OF_REPLY or not self.size:
             self.tail = data[-SHOWN_OF_REPLY:]
         else:
-            self.tail = (self.tail + data)[-SHOWN_OF_REPLY:]
+            if len(self.head) < SHOWN_OF_REPLY:
+                self.head += data[: SHOWN_OF_REPLY - len(self.head)]
+            self.tail = (self.tail + data[-SHOWN_OF_REPLY:])[-SHOWN_OF_REPLY:]
         self.size += len(data)
         if self.first is None:
             self.first = now
@@ -125,38 +131,47 @@ class Record:
 
     # The end
 
-    @property
-    def passes(self) -> bool:
-        """Whether the request goes on to the backend, or has gone."""
-        return self.exchange is None or (self.exchange.sending and not self.exchange.is_dropped)
-
-    def make_entry(self, proxy: str, link: int, *, executed: bool, reply: ReplyMeaning | None, middle: int) -> Entry:
-        """Return what is kept of it. *reply* is what the whole reply means; None: not all of it came."""
-        rule = self.rule
-        kind, transaction = (None, None) if reply is None else reply
-        return Entry(
+    def make_entry(
+        self, proxy: str, link: int, executed: bool, reply: ReplyMeaning | None, middle: int, now: float
+    ) -> Entry:
+        """Return what is kept of it, *now* that it is over. *reply* is what all of the reply means; None: it is not."""
+        came, first, meaning = self.came, self.first, self.meaning
+        # Up to fifteen arguments by name are cheap; of more, Python makes a dictionary. So what is rare is added below.
+        entry = Entry(
             time=self.time,
             proxy=proxy,
             link=link,
             exchange=self.number,
             request=self.text,
             nth=self.nth,
-            effect=self.meaning.effect,
-            repeatable=self.meaning.repeatable,
-            key=self.meaning.key,
-            reply=kind,
-            transaction=transaction,
-            executed=executed,
-            first=None if self.first is None else self.first - self.came,
-            seconds=None if reply is None else monotonic() - self.came,
+            effect=meaning.effect,
+            repeatable=meaning.repeatable,
+            reply=reply and reply.kind,
+            first=None if first is None else first - came,
+            seconds=None if reply is None else now - came,
             sent=len(self.request) if self.end is None else self.end - self.begin,
             received=self.size,
             middle=middle,
-            digest='' if self.hasher is None else self.hasher.hexdigest(),
-            where=self.where,
-            behavior=None if rule is None else rule.name,
-            options={} if rule is None else _list_options(rule),
         )
+        more = self._list_more()
+        if not executed:
+            more['executed'] = False
+        if reply is not None and reply.transaction is not None:
+            more['transaction'] = reply.transaction
+        return replace(entry, **more) if more else entry
+
+    def _list_more(self) -> dict[str, Any]:
+        """Return what few exchanges have, or what takes time that somebody has asked for."""
+        more: dict[str, Any] = {}
+        if self.rule is not None:
+            more = {'behavior': self.rule.name, 'options': _list_options(self.rule)}
+        if self.meaning.key:
+            more['key'] = self.meaning.key
+        if self.hasher is not None:
+            more['digest'] = self.hasher.hexdigest()
+        if self.where:
+            more['where'] = self.where
+        return more
 
 
 def _list_options(rule: Rule) -> dict[str, Any]:

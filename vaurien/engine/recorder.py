@@ -83,6 +83,7 @@ class Recorder(Unrecorded):
     def __init__(self, recording: Recording, link: TrafficLink) -> None:
         self._recording = recording
         self._link = link
+        self._describe = link.arming.describe
         self._protocol = BaseProtocol()
         self._draws: LinkDraws | None = None
         self.reads = self.names = False
@@ -117,11 +118,26 @@ class Recorder(Unrecorded):
     # Upstream
 
     def on_upstream(self, data: bytes, marks: Sequence[Mark]) -> None:
+        if not marks and self._unended is None:
+            return
         offset, start = self._link.up.held.end, 0
         for kind, position in marks:
             stop = position - offset
             if kind <= LAST_OPENING:
-                self._add(data[max(0, self._boundary - offset) : stop], position, is_whole=kind != HEAD)
+                begin, new_hasher = self._boundary, self._recording.new_hasher
+                self._number += 1
+                record = Record(
+                    self._number,
+                    data[begin - offset if begin > offset else 0 : stop],
+                    begin,
+                    None if kind == HEAD else position,
+                    None if new_hasher is None else new_hasher(),
+                )
+                self._come.append(record)
+                if kind == HEAD:
+                    self._unended = record
+                else:
+                    self._boundary = position
                 start = stop
             elif kind == END and self._unended is not None:
                 self._unended.add_request(data[start:stop])
@@ -129,17 +145,6 @@ class Recorder(Unrecorded):
                 start = stop
         if self._unended is not None and start < len(data):
             self._unended.add_request(data[start:])
-
-    def _add(self, request: bytes, position: int, *, is_whole: bool) -> None:
-        self._number += 1
-        new_hasher = self._recording.new_hasher
-        hasher = None if new_hasher is None else new_hasher()
-        record = Record(self._number, request, self._boundary, position if is_whole else None, hasher)
-        if is_whole:
-            self._boundary = position
-        else:
-            self._unended = record
-        self._come.append(record)
 
     def _end_request(self, record: Record, position: int) -> None:
         self._boundary = position
@@ -160,7 +165,13 @@ class Recorder(Unrecorded):
     ) -> Rule | None:
         """Return the rule that is chosen for the exchange, or that it draws; record it at the first of its draws."""
         if exchange != self._drawn:
-            rule = self._open(exchange)
+            self._drawn = exchange
+            self._last = record = self._take(exchange)
+            if self._asked and self._protocol.is_opaque:
+                self._give_up_replies()
+            self._asked.append(record)
+            chooser = self._recording.chooser
+            rule = None if chooser is None else self._recording.choose(chooser, self._link, record)
             if rule is not None:
                 return rule
         draws = self._draws
@@ -168,36 +179,24 @@ class Recorder(Unrecorded):
             return None
         return draws.draw(exchange, request, describe, statement, client_name)
 
-    def _open(self, exchange: int) -> Rule | None:
-        recording, protocol = self._recording, self._protocol
-        self._drawn = exchange
-        record = self._take(exchange)
-        self._name(record)
-        if protocol.is_opaque and self._asked:
-            self._give_up_replies()
-        self._last = record
-        self._asked.append(record)
-        return None if recording.chooser is None else recording.choose(recording.chooser, self._link, record)
-
-    def _name(self, record: Record) -> None:
-        protocol, request = self._protocol, record.request
-        text = self._link.arming.describe(protocol, record.begin, request)
+    def _take(self, exchange: int) -> Record:
+        """Return the record of an exchange that has come, with its text; a new one if it is that of a greeting."""
+        come, protocol = self._come, self._protocol
+        while come and come[0].number < exchange:  # it has passed without a draw: opaque bytes behind others
+            come.popleft()
+        if come and come[0].number == exchange:
+            record = come.popleft()
+        else:
+            self._number = exchange
+            record = Record(exchange, b'', self._boundary, self._boundary, None)
+        request, meaning = record.request, record.meaning
+        text = self._describe(protocol, record.begin, request)
         try:
             meaning = protocol.meaning(request, text)
         except Exception as error:  # whatever somebody's protocol raises
             warn_failed(protocol, error)
-            meaning = record.meaning
         record.name(text, self._recording.count(text), meaning)
-
-    def _take(self, exchange: int) -> Record:
-        """Return the record of an exchange that has come; a new one if it is that of a greeting."""
-        come = self._come
-        while come and come[0].number < exchange:  # it has passed without a draw: opaque bytes behind others
-            come.popleft()
-        if come and come[0].number == exchange:
-            return come.popleft()
-        self._number = exchange
-        return Record(exchange, b'', self._boundary, self._boundary, None)
+        return record
 
     def _give_up_replies(self) -> None:
         """Expect no reply to opaque chunks any more, for there is another one."""
@@ -241,41 +240,39 @@ class Recorder(Unrecorded):
 
     def on_swallowed(self, exchange: int) -> None:
         self._drawn = exchange
-        record = self._take(exchange)
-        self._name(record)
-        self._finish(record, executed=False, is_replied=False)
+        self._finish(self._take(exchange), executed=False, is_replied=False)
 
     # Downstream
 
     def on_downstream(self, data: bytes, marks: Sequence[Mark]) -> None:
-        offset, start = self._link.down.held.end, 0
+        asked, offset, start = self._asked, self._link.down.held.end, 0
+        if not (asked or self._own):
+            return
+        now = monotonic()
         for kind, position in marks:
             stop = position - offset
-            if kind == REPLY:
-                self._add_reply(data[start:stop])
-                self._end_reply()
-                start = stop
+            if kind == REPLY and self._own:
+                self._own -= 1
+            elif kind == REPLY and asked:
+                record = asked.popleft()
+                self._add_reply(record, data[start:stop], now)
+                record.end_reply()
+                if record is not self._faulty and record.end is not None:
+                    self._finish(record, now)
             elif kind in (INTERIM, PROMPT):
-                if self._asked and not self._own:
-                    self._asked[0].forget_reply()
+                if asked and not self._own:
+                    asked[0].forget_reply()
                     if kind == PROMPT:
-                        self._go_on(self._asked[0])
-                start = stop
-        if start < len(data):
-            self._add_reply(data[start:])
+                        self._go_on(asked[0])
+            else:
+                continue
+            start = stop
+        if start < len(data) and asked and not self._own:
+            self._add_reply(asked[0], data[start:], now)
 
-    def _add_reply(self, data: bytes) -> None:
-        if self._asked and not (self._own or self._asked[0].is_answered):
-            self._asked[0].add_reply(data, None if self._link.down.holding else monotonic())
-
-    def _end_reply(self) -> None:
-        if self._own:
-            self._own -= 1
-        elif self._asked:
-            record = self._asked.popleft()
-            record.end_reply()
-            if record is not self._faulty and record.end is not None:
-                self._finish(record)
+    def _add_reply(self, record: Record, data: bytes, now: float) -> None:
+        if not record.is_answered:
+            record.add_reply(data, None if self._link.down.holding else now)
 
     def _go_on(self, record: Record) -> None:
         record.end_request(None)
@@ -301,15 +298,20 @@ class Recorder(Unrecorded):
             self._finish(record, executed=is_executed, is_replied=is_whole)
         self._asked.clear()
 
-    def _finish(self, record: Record, *, executed: bool = True, is_replied: bool = True) -> None:
+    def _finish(
+        self, record: Record, now: float | None = None, *, executed: bool = True, is_replied: bool = True
+    ) -> None:
         """Tell the observers of an exchange that is over."""
-        protocol, recording = self._protocol, self._recording
+        recording, protocol, reply, middle = self._recording, self._protocol, None, 0
         try:
-            reply = protocol.reply_meaning(record.head, record.tail, record.meaning) if is_replied else None
-            middle = protocol.find_middle(record.head, record.size) if record.size else 0
+            if is_replied:
+                reply = protocol.reply_meaning(record.head, record.tail, record.meaning)
+            if record.size:
+                middle = protocol.find_middle(record.head, record.size)
         except Exception as error:  # whatever somebody's protocol raises
             warn_failed(protocol, error)
-            reply, middle = None, 0
-        entry = record.make_entry(recording.proxy, self._link.number, executed=executed, reply=reply, middle=middle)
+        entry = record.make_entry(
+            recording.proxy, self._link.number, executed, reply, middle, monotonic() if now is None else now
+        )
         for on_exchange in recording.on_exchange:
             on_exchange(entry)
