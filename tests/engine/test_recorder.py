@@ -9,32 +9,20 @@ import redis
 
 from tests.behaviors.clients import redis_client
 from tests.behaviors.waiting import eventually
+from tests.engine.journal import Journal
+from tests.peers import Peer, RawBackend
 from tests.servers import Server
 from vaurien import Proxy
+from vaurien.engine import recorder
 from vaurien.engine.chooser import Choice
 from vaurien.framing.meaning import ReplyClass
-from vaurien.records.entry import Entry
-from vaurien.records.observer import ObservedLink, Observer
+from vaurien.records.observer import ObservedLink
 from vaurien.rules.behaviors import make_rules
 
 
-class Journal(Observer):
-    """Keeps every entry."""
-
-    def __init__(self) -> None:
-        self.entries: list[Entry] = []
-
-    def on_exchange(self, entry: Entry) -> None:
-        self.entries.append(entry)
-
-    def find(self, request: str) -> list[Entry]:
-        return [entry for entry in self.entries if entry.request == request]
-
-    def await_one(self, request: str) -> Entry:
-        """Return the only entry of a request, as soon as it is there."""
-        eventually(lambda: self.find(request))
-        (entry,) = self.find(request)
-        return entry
+def get(number: int) -> bytes:
+    """A request of Redis."""
+    return b'*2\r\n$3\r\nGET\r\n$1\r\n%d\r\n' % number
 
 
 class Choosing:
@@ -131,6 +119,51 @@ class TestFaults:
         assert entry.options.get('sleep', 0) == 0
 
 
+class TestLimits:
+    def test_requests_behind_too_many_that_wait_are_not_recorded(
+        self, raw_backend: RawBackend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nor do they meet what would be chosen for them; replies go on belonging to the right requests."""
+        monkeypatch.setattr(recorder, 'MAX_ASKED', 2)
+        journal = Journal()
+        with (
+            Proxy(raw_backend.address, 'redis', observer=journal) as proxy,
+            Peer.connect(proxy.address.port) as client,
+        ):
+            backend = raw_backend.accept()
+            client.send(b''.join(get(number) for number in range(4)))
+            backend.recv_exactly(4 * len(get(0)))
+            proxy.set_behavior('error', match='GET 4')
+            client.send(get(4))
+            eventually(lambda: proxy.status()['exchanges'] == 5)
+            backend.send(b'$1\r\n0\r\n$-1\r\n$3\r\n222\r\n$1\r\n3\r\n')
+            client.recv_until(b'vaurien\r\n')
+            proxy.set_behavior('dummy')
+            client.send(get(5))
+            backend.recv_exactly(len(get(5)))
+            backend.send(b'$5\r\n55555\r\n')
+            last = journal.await_one('GET 5')
+        assert [(entry.request, entry.received) for entry in journal.entries] == [
+            ('GET 0', 7),
+            ('GET 1', 5),
+            ('GET 5', 11),
+        ]
+        assert last.exchange == 6
+
+    def test_so_many_texts_are_counted(self, redis_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(recorder, 'MAX_TEXTS', 2)
+        journal = Journal()
+        with (
+            Proxy(redis_server.address, 'redis', observer=journal) as proxy,
+            Peer.connect(proxy.address.port) as client,
+        ):
+            for number in (1, 2, 1, 3, 3, 1):
+                client.send(get(number))
+                client.recv_until(b'\r\n')
+            eventually(lambda: len(journal.entries) == 6)
+        assert [entry.nth for entry in journal.entries] == [1, 1, 2, 1, 2, 1]
+
+
 class TestChoosing:
     def test_what_is_chosen_takes_the_place_of_the_draw(self, redis_server: Server) -> None:
         journal, chooser = Journal(), Choosing('GET chosen', 'error(message="MINE chosen")')
@@ -156,3 +189,13 @@ class TestChoosing:
             client.get('waiting')
             (fault,) = proxy.faults()
             assert fault.behavior == 'delay'
+
+    def test_what_cannot_be_applied_is_a_warning(self, redis_server: Server, caplog: pytest.LogCaptureFixture) -> None:
+        chooser = Choosing('GET chosen', 'error(code=503)')
+        with Proxy(redis_server.address, 'redis', chooser=chooser) as proxy, redis_client(proxy.address.port) as client:
+            client.get('chosen')
+            assert not proxy.faults()
+        assert [message for message in caplog.messages if 'chosen' in message] == [
+            'proxy vaurien: what was chosen for GET chosen cannot be applied: '
+            'error.code: errors of redis have no such option, only message'
+        ]

@@ -415,6 +415,11 @@ class Link:
         return self.joined and self._opening is None and not self.closed
 
     @property
+    def has_backend(self) -> bool:
+        """Whether it is joined to a backend, and not to what stands in the place of one."""
+        return self._absent is None
+
+    @property
     def client_address(self) -> Address | None:
         """The address of the client; None once the client has gone."""
         return _peer_of(self.client)

@@ -59,7 +59,8 @@ class Record:
     # The request
 
     def name(self, text: str, nth: int, meaning: Meaning) -> None:
-        """Note what it is called, and what it means."""
+        """Note what it is called, and what it means; its bytes are needed no longer."""
+        self.request = b''
         self.text = text
         self.nth = nth
         self.meaning = meaning
@@ -149,7 +150,7 @@ class Record:
             reply=reply and reply.kind,
             first=None if first is None else first - came,
             seconds=None if reply is None else now - came,
-            sent=len(self.request) if self.end is None else self.end - self.begin,
+            sent=(self.begin if self.end is None else self.end) - self.begin,
             received=self.size,
             middle=middle,
         )

@@ -28,6 +28,9 @@ from vaurien.rules.selector import Describe
 #: So many texts of requests are counted by a proxy; of more, the oldest begin with 1 again.
 MAX_TEXTS = 100_000
 
+#: So many requests of a link may wait for replies; those that come behind them are not recorded, until all have theirs.
+MAX_ASKED = 10_000
+
 logger = logging.getLogger(__name__)
 
 
@@ -59,18 +62,16 @@ class Recording:
         counts[text] = nth
         return nth
 
-    def choose(self, chooser: Chooser, link: ObservedLink, record: Record) -> Rule | None:
+    def choose(self, chooser: Chooser, link: ObservedLink, record: Record, request: bytes) -> Rule | None:
         """Return the rule, at work, that *chooser* wants for a request; None: it draws."""
-        choice = chooser.choose(link, record.number, record.text, record.nth, record.request)
+        choice = chooser.choose(link, record.number, record.text, record.nth, request)
         if choice is None:
             return None
         record.place(choice.where)
         try:
             return None if choice.rule is None else self._prepare(choice.rule)
         except ConfigError as error:
-            logger.warning(
-                'proxy %s: %s was chosen for %s, which passes: %s', self.proxy, choice.rule, record.text, error
-            )
+            logger.warning('proxy %s: what was chosen for %s cannot be applied: %s', self.proxy, record.text, error)
             return None
 
 
@@ -98,17 +99,26 @@ class Recorder(Unrecorded):
         self._drawn = 0
         #: Where, upstream, the last whole request has ended.
         self._boundary = 0
-        #: How many replies to requests of the proxy's own are expected, before all others.
+        #: How many replies to requests of the proxy's own are expected, before all others; and to requests that are not
+        #: recorded, behind all others.
         self._own = 0
+        self._skipped = 0
 
     def watch(self, draws: LinkDraws | None, protocol: BaseProtocol, exchanges: int) -> Recorder:
         """Go on with what is armed now, and with the protocol of the link; it may be another one. Return itself."""
         self._draws = draws
         self.reads, self.names = (False, False) if draws is None else (draws.reads, draws.names)
         if protocol is not self._protocol:
+            self._end_replies()
             self._protocol = protocol
             self.rewind(exchanges)
         return self
+
+    def _end_replies(self) -> None:
+        """End the replies that have begun: framing has ended behind them."""
+        self._skipped = 0
+        while self._asked and self._asked[0].size and self._asked[0] is not self._faulty:
+            self._finish(self._asked.popleft())
 
     def rewind(self, exchanges: int) -> None:
         self._come.clear()
@@ -166,12 +176,7 @@ class Recorder(Unrecorded):
         """Return the rule that is chosen for the exchange, or that it draws; record it at the first of its draws."""
         if exchange != self._drawn:
             self._drawn = exchange
-            self._last = record = self._take(exchange)
-            if self._asked and self._protocol.is_opaque:
-                self._give_up_replies()
-            self._asked.append(record)
-            chooser = self._recording.chooser
-            rule = None if chooser is None else self._recording.choose(chooser, self._link, record)
+            rule = self._open(exchange)
             if rule is not None:
                 return rule
         draws = self._draws
@@ -179,24 +184,39 @@ class Recorder(Unrecorded):
             return None
         return draws.draw(exchange, request, describe, statement, client_name)
 
+    def _open(self, exchange: int) -> Rule | None:
+        """Expect a reply to a request that goes on now; return the rule that is chosen for it."""
+        asked = self._asked
+        self._last = record = self._take(exchange)
+        if asked and self._protocol.is_opaque:
+            self._give_up_replies()
+        if self._skipped or len(asked) >= MAX_ASKED:
+            self._last = None
+            self._skipped += 1
+            return None
+        asked.append(record)
+        request, chooser = record.request, self._recording.chooser
+        self._name(record)
+        return None if chooser is None else self._recording.choose(chooser, self._link, record, request)
+
     def _take(self, exchange: int) -> Record:
-        """Return the record of an exchange that has come, with its text; a new one if it is that of a greeting."""
-        come, protocol = self._come, self._protocol
+        """Return the record of an exchange that has come; a new one if it is that of a greeting."""
+        come = self._come
         while come and come[0].number < exchange:  # it has passed without a draw: opaque bytes behind others
             come.popleft()
         if come and come[0].number == exchange:
-            record = come.popleft()
-        else:
-            self._number = exchange
-            record = Record(exchange, b'', self._boundary, self._boundary, None)
-        request, meaning = record.request, record.meaning
+            return come.popleft()
+        self._number = exchange
+        return Record(exchange, b'', self._boundary, self._boundary, None)
+
+    def _name(self, record: Record) -> None:
+        protocol, request, meaning = self._protocol, record.request, record.meaning
         text = self._describe(protocol, record.begin, request)
         try:
             meaning = protocol.meaning(request, text)
         except Exception as error:  # whatever somebody's protocol raises
             warn_failed(protocol, error)
         record.name(text, self._recording.count(text), meaning)
-        return record
 
     def _give_up_replies(self) -> None:
         """Expect no reply to opaque chunks any more, for there is another one."""
@@ -206,15 +226,17 @@ class Recorder(Unrecorded):
                 self._finish(record, is_replied=False)
 
     def on_unanswered(self) -> None:
-        if self._last is not None and self._asked:
+        if self._last is not None:
             self._finish(self._asked.pop(), is_replied=False)
+        else:
+            self._skipped -= 1
 
     # The fault
 
     def on_fault(self, exchange: FaultyExchange) -> None:
-        if self._last is not None:
-            self._faulty = self._last
-            self._last.meet(exchange)
+        self._faulty = self._last
+        if self._faulty is not None:
+            self._faulty.meet(exchange)
 
     def on_answer(self, data: bytes) -> None:
         if self._faulty is not None:
@@ -231,22 +253,25 @@ class Recorder(Unrecorded):
     def on_fault_over(self, exchange: FaultyExchange) -> None:
         record, self._faulty = self._faulty, None
         if record is None:
+            self._skipped -= exchange.is_dropped or not exchange.expects_reply
             return
         record.part()
         if exchange.is_dropped or record.is_replied or not exchange.expects_reply:
-            if record in self._asked:
+            if not record.is_replied:
                 self._asked.remove(record)
             self._finish(record, executed=not exchange.is_dropped, is_replied=record.is_answered or record.is_replied)
 
     def on_swallowed(self, exchange: int) -> None:
         self._drawn = exchange
-        self._finish(self._take(exchange), executed=False, is_replied=False)
+        record = self._take(exchange)
+        self._name(record)
+        self._finish(record, executed=False, is_replied=False)
 
     # Downstream
 
     def on_downstream(self, data: bytes, marks: Sequence[Mark]) -> None:
         asked, offset, start = self._asked, self._link.down.held.end, 0
-        if not (asked or self._own):
+        if not (asked or self._own or self._skipped):
             return
         now = monotonic()
         for kind, position in marks:
@@ -259,6 +284,8 @@ class Recorder(Unrecorded):
                 record.end_reply()
                 if record is not self._faulty and record.end is not None:
                     self._finish(record, now)
+            elif kind == REPLY:
+                self._skipped -= self._skipped > 0
             elif kind in (INTERIM, PROMPT):
                 if asked and not self._own:
                     asked[0].forget_reply()
@@ -281,20 +308,21 @@ class Recorder(Unrecorded):
     # The end
 
     def on_closed(self) -> None:
-        up, faulty = self._link.up, self._faulty
+        up, faulty, unended = self._link.up, self._faulty, self._unended
         sent = up.held.position - (0 if up.unsent is None else len(up.unsent))
-        records = [*self._asked] if self._unended is None else [*self._asked, self._unended]
+        records = [*self._asked]
         if faulty is not None:
             records.insert(0, faulty)
             if self._link.down.holding and not faulty.is_answered:  # the client has got nothing of it
                 faulty.forget_reply()
+        if unended is not None and unended.is_replied:  # before all of it had come
+            records.append(unended)
         for record in dict.fromkeys(records):
-            is_executed = record.passes and record.end is not None and record.end <= sent
-            is_whole = (
-                record.is_answered
-                if not record.passes
-                else record.is_replied and bool(record.size) and not record.is_answered
-            )
+            is_executed = record.passes and record.end is not None and record.end <= sent and self._link.has_backend
+            if record.end is None:
+                record.end_request(max(sent, record.begin))
+            has_all = record.is_replied and record.size > 0 and not record.is_answered
+            is_whole = has_all if record.passes else record.is_answered
             self._finish(record, executed=is_executed, is_replied=is_whole)
         self._asked.clear()
 

@@ -36,6 +36,10 @@ class TrafficLink(ObservedLink, Protocol):
         """Whether both connections are closed."""
 
     @property
+    def has_backend(self) -> bool:
+        """Whether it is joined to a backend, and not to what stands in the place of one."""
+
+    @property
     def stale(self) -> bool:
         """Whether the proxy has another backend by now."""
 
