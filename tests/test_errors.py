@@ -26,6 +26,7 @@ from vaurien.errors import (
     HandshakeError,
     NoScheduleError,
     OptionError,
+    OverdueError,
     PluginError,
     RegistryError,
     RemoteError,
@@ -43,7 +44,7 @@ from vaurien.errors import (
 IN_USE = OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 #: An error of every class, and its text.
-TEXTS: list[tuple[Exception, str]] = [
+TEXTS: list[tuple[BaseException, str]] = [
     (VaurienError('text'), 'text'),
     (ConfigError('expected a number'), 'expected a number'),
     (ConfigError('expected a number', 'delay.sleep'), 'delay.sleep: expected a number'),
@@ -71,17 +72,18 @@ TEXTS: list[tuple[Exception, str]] = [
     (EndOfStreamError(), ''),
     (HandshakeError('it took too long'), 'it took too long'),
     (EndedError('a behavior has ended it'), 'a behavior has ended it'),
+    (OverdueError('it takes too long'), 'it takes too long'),
 ]
 
 
-def classes() -> dict[str, type[Exception]]:
+def classes() -> dict[str, type[BaseException]]:
     """Return the exceptions that `vaurien.errors` defines, by name."""
     found = {name: value for name, value in vars(errors).items() if getattr(value, '__module__', '') == errors.__name__}
     return {name: value for name, value in found.items() if isinstance(value, type)}
 
 
 @pytest.mark.parametrize(('error', 'text'), TEXTS, ids=[f'{type(error).__name__}-{text}' for error, text in TEXTS])
-def test_texts(error: Exception, text: str) -> None:
+def test_texts(error: BaseException, text: str) -> None:
     assert str(error) == text
 
 
@@ -91,13 +93,13 @@ def test_every_class_has_a_text() -> None:
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
     """Each line of it is indented by four characters for each base class above."""
-    branches = re.findall(r'^([│├└─ ]*)(\w+Error)(?: |$)', errors.__doc__ or '', re.MULTILINE)
+    branches = re.findall(r'^([│├└─ ]*)(\w+Error|BaseException)(?: |$)', errors.__doc__ or '', re.MULTILINE)
     bases: list[str] = []
     drawn = {}
     for indent, name in branches:
         bases = [*bases[: len(indent) // 4], name]
         drawn[name] = bases[-2] if len(bases) > 1 else None
-    roots = {'VaurienError', 'OSError'}
+    roots = {'VaurienError', 'OSError', 'BaseException'}
     assert {name for name, base in drawn.items() if base is None} == roots
     assert {name: base for name, base in drawn.items() if base is not None} == {
         name: class_.__bases__[0].__name__ for name, class_ in classes().items() if name not in roots

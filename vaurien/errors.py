@@ -25,6 +25,9 @@ OSError
 ├── EndOfStreamError           a peer that closes its connection too early
 └── HandshakeError             a handshake of TLS that has failed
     └── EndedError             one that a behavior has ended
+
+BaseException
+└── OverdueError               a test that takes too long: nothing in it may catch what ends it
 """
 
 from __future__ import annotations
@@ -158,6 +161,10 @@ class HandshakeError(OSError):
 
 class EndedError(HandshakeError):
     """A handshake of TLS that a behavior has ended."""
+
+
+class OverdueError(BaseException):
+    """The end of a test that takes too long. It is raised in the midst of whatever the test does."""
 
 
 def find_reason(error: BaseException) -> str:

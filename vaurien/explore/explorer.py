@@ -28,7 +28,7 @@ def explore(
     All that is found out is in *explored*, which is up to date whenever a cell is yielded; what was not tried is there
     in the end, also if that comes early. *known* is what explorations of other tests have found out, and learns more.
     """
-    learned = _learn(runner, settings, explored)
+    learned = study(runner, settings, explored)
     if learned is None:
         return
     exploration = _Exploration(runner, settings, explored, learned, Pruning(known or Known(), settings))
@@ -39,8 +39,11 @@ def explore(
         explored.untried += [candidate.leave(candidate.objection or reason) for candidate in exploration.queue]
 
 
-def _learn(runner: Runner, settings: ExploreSettings, explored: Explored) -> Learned | None:
-    """Run the test clean until two runs in a row are alike; return None if it does not pass."""
+def study(runner: Runner, settings: ExploreSettings, explored: Explored) -> Learned | None:
+    """Run a test clean until two runs in a row are alike, and put what they show into *explored*.
+
+    Return None if it does not pass.
+    """
     runs: list[Run] = []
     while len(runs) < MOST_RUNS and not (len(runs) > 1 and are_alike(*runs[-2:])):
         run = _run(runner, explored, limit=settings.limit)

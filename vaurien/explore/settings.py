@@ -70,8 +70,11 @@ class ExploreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             for proxy, pattern in map(_parse_skipped, self.skip)
         )
 
-    def change(self, given: Mapping[str, Any]) -> ExploreSettings:
-        """Return these settings with those that are *given*, by their names; raise `ConfigError` with the key."""
+    def change(self, given: Mapping[str, Any], *, text: bool = False) -> ExploreSettings:
+        """Return these settings with those that are *given*, by their names; raise `ConfigError` with the key.
+
+        With *text*, a value may be a text that stands for something else: ``'2'``.
+        """
         values: dict[str, Any] = {}
         for key, value in given.items():
             name = key.replace('-', '_')
@@ -79,7 +82,7 @@ class ExploreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
                 known = [field.replace('_', '-') for field in self.__struct_fields__]
                 raise OptionError(f'no such setting, {did_you_mean(name.replace("_", "-"), known)}', key)
             try:
-                values[name] = _READERS[name](value) if name in _READERS else convert(value, _TYPES[name])
+                values[name] = _READERS[name](value) if name in _READERS else convert(value, _TYPES[name], text=text)
             except ConfigError as error:
                 raise error.within(key) from None
         return msgspec.structs.replace(self, **values)

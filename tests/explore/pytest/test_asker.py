@@ -1,0 +1,180 @@
+"""Who has sent a request: the application in any thread or task, the test itself, or another process."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.servers import TIMEOUT
+from vaurien.address import Address
+from vaurien.explore.pytest.asker import Asker, list_sockets
+from vaurien.explore.watching import Origin
+
+APPLICATION = """
+import asyncio
+import sqlite3
+
+def call(function):
+    return function()
+
+def wait_for_work(work):
+    return work.get()
+
+async def await_work(work):
+    return await work.get()
+
+async def call_later(function):
+    return await function()
+"""
+
+#: As a driver does it: in a file that is not one of the project.
+DRIVER = """
+import asyncio
+
+def ask(questions, question):
+    questions.put(question)
+    while not question.answers:
+        pass
+    return question.answers[0]
+
+async def ask_later(ask):
+    return await asyncio.get_running_loop().run_in_executor(None, ask)
+"""
+
+TEST = """
+def call(function):
+    return function()
+"""
+
+
+def load(path: Path, text: str) -> ModuleType:
+    """Return a module of that text, as if it had been imported from there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    module = ModuleType(path.stem)
+    exec(compile(text, str(path), 'exec'), vars(module))
+    return module
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / 'pyproject.toml').touch()
+    return tmp_path
+
+
+@pytest.fixture
+def application(project: Path) -> ModuleType:
+    return load(project / 'shop' / 'orders.py', APPLICATION)
+
+
+class Question:
+    """What the thread of a proxy is asked."""
+
+    def __init__(self) -> None:
+        self.answers: list[Origin] = []
+
+
+@pytest.fixture
+def ask(project: Path) -> Iterator[Callable[[], Origin]]:
+    """Ask who asks, and have another thread find out, as the thread of a proxy does it."""
+    asker = Asker(project)
+    questions: queue.Queue[Question | None] = queue.Queue()
+
+    def answer() -> None:
+        while (question := questions.get()) is not None:
+            question.answers.append(asker.find())
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    driver: dict[str, Any] = {}
+    exec(compile(DRIVER, '<driver>', 'exec'), driver)
+    yield eval('lambda: ask(questions, Question())', driver | {'questions': questions, 'Question': Question})
+    questions.put(None)
+    thread.join(TIMEOUT)
+
+
+def test_the_application_asks_from_its_innermost_line(application: ModuleType, ask: Callable[[], Origin]) -> None:
+    assert application.call(ask) == Origin(is_own=False, where='shop/orders.py:6')
+
+
+@pytest.mark.parametrize('name', ['test_orders.py', 'orders_test.py', 'conftest.py', 'tests/helpers.py'])
+def test_the_test_asks_from_its_files(project: Path, name: str, ask: Callable[[], Origin]) -> None:
+    test = load(project / name, TEST)
+    assert test.call(ask) == Origin(is_own=True)
+
+
+def test_a_test_is_in_the_application_when_it_calls_that(
+    project: Path, application: ModuleType, ask: Callable[[], Origin]
+) -> None:
+    test = load(project / 'test_orders.py', TEST)
+    assert test.call(lambda: application.call(ask)).where == 'shop/orders.py:6'
+    assert application.call(lambda: test.call(ask)).is_own
+
+
+def test_the_application_may_ask_in_a_thread_while_the_test_waits(
+    project: Path, application: ModuleType, ask: Callable[[], Origin]
+) -> None:
+    test = load(project / 'test_orders.py', TEST)
+    found: list[Origin] = []
+    thread = threading.Thread(target=lambda: found.append(application.call(ask)))
+    thread.start()
+    test.call(thread.join)
+    assert found == [Origin(is_own=False, where='shop/orders.py:6')]
+
+
+def test_a_thread_of_the_application_that_waits_for_work_has_not_asked(
+    project: Path, application: ModuleType, ask: Callable[[], Origin]
+) -> None:
+    test = load(project / 'test_orders.py', TEST)
+    work: queue.Queue[None] = queue.Queue()
+    thread = threading.Thread(target=application.wait_for_work, args=(work,))
+    thread.start()
+    try:
+        assert test.call(ask).is_own
+    finally:
+        work.put(None)
+        thread.join(TIMEOUT)
+
+
+def test_tasks_of_an_event_loop_ask(application: ModuleType, ask: Callable[[], Origin]) -> None:
+    driver: dict[str, Any] = {}
+    exec(compile(DRIVER, '<driver>', 'exec'), driver)
+
+    async def run() -> Origin:
+        work: asyncio.Queue[None] = asyncio.Queue()
+        waiting = asyncio.create_task(application.await_work(work))
+        try:
+            return await asyncio.create_task(application.call_later(lambda: driver['ask_later'](ask)))
+        finally:
+            work.put_nowait(None)
+            await waiting
+
+    assert asyncio.run(run()) == Origin(is_own=False, where='shop/orders.py:15')
+
+
+def test_sockets_of_this_process_are_known_by_their_addresses() -> None:
+    with socket.create_server(('127.0.0.1', 0)) as server, socket.create_connection(server.getsockname()) as client:
+        assert Address(*client.getsockname()) in list_sockets()
+        program = (
+            'import socket, sys\n'
+            f'sock = socket.create_connection({server.getsockname()!r})\n'
+            'print(sock.getsockname()[1], flush=True)\n'
+            'sys.stdin.read()\n'
+        )
+        with subprocess.Popen(
+            [sys.executable, '-c', program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as other:
+            assert other.stdout is not None
+            port = int(other.stdout.readline())
+            assert Address('127.0.0.1', port) not in list_sockets()
+            other.communicate(timeout=TIMEOUT)

@@ -1,0 +1,259 @@
+"""Suites of somebody, explored from the command line with pytest."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.commands import PYTEST
+from tests.explore.pytest.suites import TEST, Suite, find_cell, outcomes
+from tests.servers import TIMEOUT
+from vaurien.explore.model import Outcome
+
+
+def test_a_suite_that_has_never_heard_of_it(suite: Suite) -> None:
+    suite.write('tests/test_cart.py', TEST)
+    result = suite.run(
+        *('--vaurien-explore', '--vaurien=redis:REDIS_URL', '--vaurien-explore-report=out', '-W', 'error'),
+        environ={'CART': 'cart'},
+    )
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert '1 passed' in result.stdout  # a finding is no test that fails
+    explored = suite.read()['test_add']
+    assert [(point.request, point.where) for point in explored.points if point.where] == [
+        ('RPUSH cart:ann', 'shop/cart.py:16'),
+        ('LRANGE cart:ann', 'shop/cart.py:24'),
+    ]
+    assert explored.own == 1
+    found = outcomes(explored)
+    assert found['redis: RPUSH cart:ann #1 lost'] >= {Outcome.WRONG, Outcome.RETRIED}
+    assert found['redis: RPUSH cart:ann #1 no(LOADING)'] == {Outcome.RETRIED}
+    assert found['redis: RPUSH cart:ann #1+ no(LOADING)'] >= {Outcome.LEAKED}
+    assert found['redis: LRANGE cart:ann #1 no(LOADING)'] == {Outcome.WRONG}
+    assert 'redis: RPUSH cart:ann' in result.stdout
+    assert "AssertionError: assert ['tea', 'tea'] == ['tea']" in result.stdout
+
+    line = explored.format_replay(find_cell(explored, 'redis: RPUSH cart:ann #1 lost').injections)
+    again = suite.run(*shlex.split(line)[1:], environ={'CART': 'cart'})
+    assert again.returncode == 1
+    assert "AssertionError: assert ['tea', 'tea'] == ['tea']" in again.stdout
+    assert '1 failed' in again.stdout
+    assert 'survived 0 of 1 faults' in again.stdout
+
+
+def test_a_suite_that_uses_the_fixture(suite: Suite) -> None:
+    suite.write(
+        'tests/test_cart.py',
+        """
+import os
+import pytest
+from urllib.parse import urlsplit
+from shop import cart
+
+made = {'session': 0, 'function': 0}
+
+@pytest.fixture(scope='session')
+def wide():
+    made['session'] += 1
+
+@pytest.fixture
+def narrow():
+    made['function'] += 1
+
+@pytest.fixture
+def invariant(database):
+    yield
+    assert database.llen(os.environ['CART'] + ':ann') <= 1
+
+def test_add(vaurien_proxy, monkeypatch, wide, narrow, database, invariant):
+    proxy = vaurien_proxy(urlsplit(os.environ['REDIS_URL']).netloc, protocol='redis')
+    monkeypatch.setenv('REDIS_URL', f'redis://{proxy.address}/0')
+    cart.add('ann', 'tea')
+
+def test_they_were_made():
+    assert made['session'] == 1
+    assert made['function'] > 4
+""",
+    )
+    flags = '--vaurien-explore', '--vaurien-explore-report=out', '--vaurien-explore-fail=hung'
+    result = suite.run(*flags, environ={'CART': 'cart'})
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert '2 passed' in result.stdout
+    explored = suite.read()
+    assert list(explored) == ['test_add']
+    lost = find_cell(explored['test_add'], 'redis: RPUSH cart:ann #1 lost')
+    assert Outcome.WRONG in lost.outcomes  # what the fixture asserts in the end
+
+
+def test_settings_of_files_and_markers(suite: Suite) -> None:
+    suite.write('pyproject.toml', '[tool.vaurien.explore]\nfaults = ["no", "lost"]\nskip = ["redis: LRANGE *"]\n')
+    suite.write(
+        'tests/test_cart.py',
+        """
+import pytest
+from shop import cart
+
+@pytest.mark.vaurien_explore(allow=(cart.Unavailable,), faults=('no',))
+def test_add(database):
+    cart.add('ann', 'tea')
+    assert cart.list_items('ann') == ['tea']
+""",
+    )
+    explored = suite.explore('-W', 'error', CART='cart')['test_add']
+    assert {cell.injections[0].kind.value for cell in explored.cells} == {'no'}
+    assert {cell.injections[0].request for cell in explored.cells} == {'RPUSH cart:ann'}
+    assert Outcome.DECLARED in find_cell(explored, 'redis: RPUSH cart:ann #1+ no(LOADING)').outcomes
+    assert not any(cell.worst.is_finding for cell in explored.cells)
+
+
+HANGING = """
+import os
+import redis
+import pytest
+from shop import cart
+
+@pytest.fixture(scope='session')
+def lasting():
+    with redis.Redis.from_url(os.environ['REDIS_URL'], protocol=2) as client:
+        yield client
+
+def ask():
+    cart.ask_for_ever()
+
+def test_hangs(lasting, database):
+    assert lasting.ping()
+    cart.ask_for_ever()
+
+def test_is_next(lasting, database):
+    assert lasting.client_getname() is None
+    assert lasting.ping()
+"""
+
+
+def test_what_hangs_is_ended_and_the_next_test_runs(suite: Suite) -> None:
+    suite.write(
+        'shop/cart.py',
+        """
+import os
+import redis
+
+def ask_for_ever():
+    with redis.Redis.from_url(os.environ['REDIS_URL'], protocol=2, retry=None, socket_timeout=None) as client:
+        assert client.get(os.environ['CART'] + ':ann') is None
+""",
+    )
+    suite.write('tests/test_cart.py', HANGING)
+    explored = suite.explore('--vaurien-explore-limit=0.4', '-p', 'no:timeout', CART='cart')['test_hangs']
+    silent = find_cell(explored, 'redis: GET cart:ann #1 silent')
+    assert silent.outcomes == {Outcome.HUNG}
+    assert not explored.problem
+
+
+def test_interrupting_it_shows_what_is_known(suite: Suite) -> None:
+    suite.write('shop/cart.py', 'def ask(client):\n    client.get("cart")\n    client.get("cart:2")\n')
+    suite.write(
+        'tests/test_cart.py',
+        """
+import pathlib
+from shop import cart
+
+runs = 0
+
+def test_add(database):
+    global runs
+    runs += 1
+    if runs == 6:
+        pathlib.Path('running').touch()
+        import time
+        time.sleep(600)
+    cart.ask(database)
+""",
+    )
+    command = suite.command('--vaurien-explore', '--vaurien=redis:REDIS_URL', '--vaurien-explore-report=out')
+    with subprocess.Popen(
+        command, cwd=suite.folder, env=suite.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            _await_file(suite.folder / 'running', process)
+            process.send_signal(signal.SIGINT)
+            output, _ = process.communicate(timeout=TIMEOUT)
+        finally:
+            process.kill()
+    assert process.returncode == 130, output
+    explored = suite.read()['test_add']
+    assert len(explored.cells) >= 1
+    assert any(each.reason == 'interrupted' for each in explored.untried)
+    assert 'interrupted' in output
+
+
+def _await_file(path: Path, process: subprocess.Popen[str]) -> None:
+    while not path.exists():
+        assert process.poll() is None, process.stdout and process.stdout.read()
+
+
+def test_workers_explore_whole_tests_and_the_controller_shows_them(suite: Suite) -> None:
+    suite.write('tests/test_ann.py', TEST.replace('test_add', 'test_ann'))
+    suite.write('tests/test_bob.py', TEST.replace('test_add', 'test_bob').replace('ann', 'bob'))
+    explored = suite.explore('-n2', '--vaurien-explore-max=3', CART='cart')
+    assert sorted(explored) == ['test_ann', 'test_bob']
+    assert all(each.cells for each in explored.values())
+    assert all(point.proxy == 'redis' for each in explored.values() for point in each.points)
+
+
+def test_a_variable_that_a_session_fixture_sets_names_a_proxy_from_then_on(suite: Suite) -> None:
+    suite.write(
+        'tests/conftest.py',
+        """
+import os
+import pytest
+
+@pytest.fixture(scope='session', autouse=True)
+def database_url():
+    os.environ['REDIS_URL'] = os.environ.pop('LATER')
+""",
+    )
+    suite.write('tests/test_cart.py', 'from shop import cart\n\ndef test_list():\n    cart.list_items("nobody")\n')
+    environ = {'CART': 'cart', 'LATER': suite.environ.pop('REDIS_URL')}
+    explored = suite.explore('--vaurien-explore-max=1', **environ)['test_list']
+    assert 'LRANGE cart:nobody' in [point.request for point in explored.points]
+
+
+@pytest.mark.parametrize(
+    ('flags', 'problem'),
+    [
+        (['--vaurien=redus:REDIS_URL'], "unknown protocol 'redus', did you mean 'redis'?"),
+        (['--vaurien-explore-fail=wrnog', '--vaurien-explore'], "-fail: 'wrnog' is unknown, did you mean 'wrong'?"),
+        (['--vaurien-explore', '--vaurien-explore-max=-1'], '--vaurien-explore-max: '),
+        (['--vaurien-fault=http'], "'http' is no fault such as"),
+        (['--vaurien-explore', '--vaurien-explore-baseline=none.toml'], 'none.toml: cannot read it: No such file'),
+    ],
+)
+def test_a_bad_flag_is_one_line(
+    flags: list[str], problem: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    status = pytest.main([*PYTEST[3:], f'--rootdir={tmp_path}', *flags, str(tmp_path)])
+    message = capfd.readouterr().err
+    assert status == pytest.ExitCode.USAGE_ERROR
+    assert problem in message
+    assert len(message.strip().splitlines()) == 1
+
+
+def test_a_bad_marker_is_one_line(suite: Suite) -> None:
+    suite.write(
+        'tests/test_cart.py', 'import pytest\n\n@pytest.mark.vaurien_explore(depht=2)\ndef test_add():\n    pass\n'
+    )
+    result = suite.run('--vaurien-explore')
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "test_add: vaurien_explore: depht: no such setting, did you mean 'depth'?" in result.stderr
+    assert 'Traceback' not in result.stderr
+
+
+def test_a_backend_elsewhere_is_left_alone(suite: Suite) -> None:
+    suite.write('tests/test_cart.py', TEST)
+    result = suite.run('--vaurien-explore', '--vaurien=redis:REDIS_URL', environ={'REDIS_URL': 'redis://192.0.2.1/0'})
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert 'is not on this machine' in result.stderr

@@ -1,0 +1,90 @@
+"""What ends a phase of a test that takes too long."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from time import monotonic, sleep
+
+import pytest
+
+from tests.servers import TIMEOUT
+from vaurien.errors import OverdueError
+from vaurien.explore.pytest.limiter import Limiter, Phase
+
+
+class Taken:
+    """Limits phases, and notes which steps were taken."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+        self.disarmed, self.cut = threading.Event(), threading.Event()
+        self.limiter = Limiter((self.disarm, self.sever))
+
+    def disarm(self) -> None:
+        self.steps.append('disarm')
+        self.disarmed.set()
+
+    def sever(self) -> None:
+        self.steps.append('cut')
+        self.cut.set()
+
+
+def call_for_ever(function: Callable[[], object]) -> None:
+    while True:
+        function()
+
+
+def catch_and_wait() -> None:
+    try:
+        sleep(600)
+    except BaseException:
+        sleep(600)
+
+
+@pytest.fixture
+def taken() -> Iterator[Taken]:
+    taken = Taken()
+    yield taken
+    taken.limiter.close()
+
+
+def test_what_is_over_in_time_is_left_alone(taken: Taken) -> None:
+    with taken.limiter.watch(TIMEOUT) as phase:
+        pass
+    assert phase.steps == 0
+    assert taken.steps == []
+
+
+def test_what_waits_for_a_fault_to_end_is_freed_by_the_first_step(taken: Taken) -> None:
+    with taken.limiter.watch(0.01) as phase:
+        assert taken.disarmed.wait(TIMEOUT)
+    assert phase.steps == 1
+
+
+def test_what_waits_for_a_connection_is_freed_by_the_second_step(taken: Taken) -> None:
+    with taken.limiter.watch(0.01) as phase:
+        assert taken.cut.wait(TIMEOUT)
+    assert (phase.steps, taken.steps) == (2, ['disarm', 'cut'])
+
+
+@pytest.mark.parametrize('wait', [lambda: sleep(600), threading.Event().wait, threading.Lock().acquire])
+def test_whatever_else_waits_is_interrupted(taken: Taken, wait: Callable[[], object]) -> None:
+    began = monotonic()
+    with pytest.raises(OverdueError), taken.limiter.watch(0.01):
+        call_for_ever(wait)
+    assert monotonic() - began < TIMEOUT
+
+
+def test_who_catches_everything_is_interrupted_again(taken: Taken) -> None:
+    with pytest.raises(OverdueError), taken.limiter.watch(0.01):
+        catch_and_wait()
+
+
+def test_the_next_phase_begins_anew(taken: Taken) -> None:
+    with taken.limiter.watch(0.01):
+        assert taken.disarmed.wait(TIMEOUT)
+    with taken.limiter.watch(TIMEOUT) as phase:
+        pass
+    assert isinstance(phase, Phase)
+    assert phase.steps == 0

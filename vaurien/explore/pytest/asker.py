@@ -1,0 +1,200 @@
+"""Finds out who has sent a request: the application, and from which line, or the test itself."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import sys
+import sysconfig
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from fnmatch import fnmatch
+from pathlib import Path
+from threading import get_ident
+from types import FrameType
+from typing import Any, NamedTuple
+
+from vaurien.address import Address
+from vaurien.explore.watching import Origin
+from vaurien.records.observer import ObservedLink
+
+#: Files of the standard library in which a thread or a task waits for work, and not for the reply to a request.
+_WAITING = (
+    'threading.py',
+    'queue.py',
+    'socketserver.py',
+    'concurrent/futures/thread.py',
+    'asyncio/queues.py',
+    'asyncio/locks.py',
+)
+#: What the folder of a project has.
+_MARKERS = ('pyproject.toml', 'setup.cfg', 'setup.py', '.git')
+_TEST_FOLDERS = frozenset({'test', 'tests'})
+
+
+class _Place(NamedTuple):
+    """A file of the project."""
+
+    is_test: bool
+    shown: str
+
+
+class _Asking(NamedTuple):
+    """Who may have asked: the least of them is the likeliest."""
+
+    is_waiting: bool
+    is_test: bool
+    shown: str
+    line: int
+
+
+class Asker:
+    """Tells the application's requests from those of the test.
+
+    It is asked in the proxy's thread, while whoever has sent the request waits for the reply. Each thread, and each
+    task of an event loop, is where its innermost frame of the project is. If that is in the application anywhere, the
+    application has asked: a test that waits for a server in another thread has not.
+    """
+
+    def __init__(self, folder: Path, patterns: Sequence[str] = ('test_*.py', '*_test.py')) -> None:
+        """*folder* is where the tests were started, and *patterns* are the names of files with tests."""
+        self._folder = folder
+        folders = (folder, *folder.parents)
+        self._root = next((each for each in folders if any((each / name).exists() for name in _MARKERS)), folder)
+        self._patterns = patterns
+        self._installed = tuple(
+            f'{path}{os.sep}'
+            for path in {
+                *map(sysconfig.get_path, ('stdlib', 'platstdlib', 'purelib', 'platlib')),
+                str(Path(os.__file__).parent),
+                str(Path(__file__).parents[2]),
+            }
+        )
+        self._places: dict[str, _Place | None] = {}
+
+    def find(self) -> Origin:
+        """Return who has asked, to the best of what can be seen."""
+        current = get_ident()
+        found = [
+            asking
+            for ident, frame in sys._current_frames().items()
+            if ident != current
+            for asking in self._look_into(frame)
+        ]
+        if not found:
+            return Origin(is_own=False)
+        asking = min(found)
+        return Origin(is_own=True) if asking.is_test else Origin(is_own=False, where=f'{asking.shown}:{asking.line}')
+
+    def _look_into(self, frame: FrameType) -> Iterator[_Asking]:
+        """Yield where a thread is, and where the tasks of its event loop are."""
+        stack = list(_walk(frame))
+        if (asking := self._find_innermost(stack)) is not None:
+            yield asking
+        for each in stack:
+            if each.f_code.co_name == 'run_forever' and each.f_code.co_filename.endswith('asyncio/base_events.py'):
+                for task in sys.modules['asyncio'].all_tasks(each.f_locals['self']):
+                    if (asking := self._find_innermost(_walk_task(task))) is not None:
+                        yield asking
+                return
+
+    def _find_innermost(self, stack: Sequence[FrameType]) -> _Asking | None:
+        for frame in stack:
+            place = self._find_place(frame.f_code.co_filename)
+            if place is not None:
+                return _Asking(_is_waiting(stack), place.is_test, place.shown, frame.f_lineno)
+        return None
+
+    def _find_place(self, filename: str) -> _Place | None:
+        """Return what is known of a file; None if it is not one of the project."""
+        try:
+            return self._places[filename]
+        except KeyError:
+            place = self._places[filename] = self._classify(filename)
+            return place
+
+    def _classify(self, filename: str) -> _Place | None:
+        if filename.startswith('<'):
+            return None
+        path = Path(filename).absolute()
+        if str(path).startswith(self._installed) or not {'site-packages', 'dist-packages'}.isdisjoint(path.parts):
+            return None
+        inside = path.relative_to(self._root) if path.is_relative_to(self._root) else Path(path.name)
+        is_test = (
+            path.name == 'conftest.py'
+            or any(fnmatch(path.name, pattern) or fnmatch(str(inside), pattern) for pattern in self._patterns)
+            or not _TEST_FOLDERS.isdisjoint(inside.parts[:-1])
+        )
+        return _Place(is_test, os.path.relpath(path, self._folder))
+
+
+def _walk(frame: FrameType | None) -> Iterator[FrameType]:
+    """Yield the frames of a thread, the innermost first."""
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _walk_task(task: Any) -> list[FrameType]:
+    """Return the frames of a task that waits, the innermost first."""
+    frames: list[FrameType] = []
+    awaited = task.get_coro()
+    while awaited is not None:
+        frame, awaited = _step_into(awaited)
+        if frame is None:
+            break
+        frames.append(frame)
+    return frames[::-1]
+
+
+def _step_into(awaited: Any) -> tuple[FrameType | None, Any]:
+    """Return the frame of a coroutine or generator, and what it awaits itself."""
+    for prefix, inner in (('cr', 'cr_await'), ('gi', 'gi_yieldfrom'), ('ag', 'ag_await')):
+        if (frame := getattr(awaited, f'{prefix}_frame', None)) is not None:
+            return frame, getattr(awaited, inner)
+    return None, None
+
+
+def _is_waiting(stack: Sequence[FrameType]) -> bool:
+    """Return whether a thread or a task waits for work."""
+    for frame in stack:
+        if not frame.f_code.co_filename.endswith('/selectors.py'):
+            return frame.f_code.co_filename.endswith(_WAITING)
+    return False
+
+
+class LinkAsker:
+    """Tells who asks on the links of one proxy: the client may be another process, such as a server under test."""
+
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
+        self._is_foreign: dict[int, bool] = {}
+
+    def find(self, link: ObservedLink) -> Origin:
+        """Return who has sent the request that has just come on *link*."""
+        origin = self._asker.find()
+        if not origin.is_own:
+            return origin
+        if link.number not in self._is_foreign:  # this takes longer, and stays as it is
+            client = link.client_address
+            self._is_foreign[link.number] = client is not None and client not in list_sockets()
+        return Origin(is_own=False) if self._is_foreign[link.number] else origin
+
+
+def list_sockets() -> set[Address]:
+    """Return the addresses that the sockets of this process have, of those for IP."""
+    found = set()
+    for entry in Path('/proc/self/fd').iterdir():
+        with suppress(OSError):  # another thread may have closed it meanwhile
+            number = int(entry.name)
+            if not stat.S_ISSOCK(os.fstat(number).st_mode):
+                continue
+            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=number)
+            try:
+                name = sock.getsockname()
+            finally:
+                sock.detach()
+            if isinstance(name, tuple):
+                found.add(Address(*name[:2]))
+    return found

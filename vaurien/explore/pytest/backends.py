@@ -1,0 +1,63 @@
+"""Proxies in the way of the backends that variables of the environment name, whoever sets these, and whenever."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from vaurien.explore.environment import KEPT, Backend, Environment, Variable
+from vaurien.explore.pytest.proxies import Watched, WatchedProxies
+
+
+class Backends:
+    """Puts proxies before the backends of variables, and has the variables say so.
+
+    A conftest or a fixture may set a variable later, or change it, so `refresh` is called again and again.
+    """
+
+    def __init__(self, variables: Sequence[Variable], proxies: WatchedProxies, *, allow_remote: bool) -> None:
+        self._variables = variables
+        self._proxies = proxies
+        self._allow_remote = allow_remote
+        #: What was written into the environment.
+        self._written: dict[str, str | None] = {}
+        self._running: dict[Backend, Watched] = {}
+        self._stack = ExitStack()
+
+    @property
+    def missing(self) -> list[str]:
+        """The variables that nobody has set."""
+        return [variable.name for variable in self._variables if variable.name not in os.environ]
+
+    def refresh(self) -> None:
+        """Have every variable that is set name a proxy; raise `ConfigError` for a backend that cannot be used."""
+        found = {variable.name: os.environ.get(variable.name) for variable in self._variables}
+        if all(value == self._written.get(name) for name, value in found.items()):
+            return
+        # What is kept of a variable that somebody has changed is out of date.
+        environ = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(KEPT) or self._is_current(name.removeprefix(KEPT))
+        }
+        variables = [variable for variable in self._variables if environ.get(variable.name)]
+        environment = Environment(variables, environ, allow_remote=self._allow_remote)
+        for backend in environment.backends:
+            if backend not in self._running:
+                self._running[backend] = self._proxies.start(self._stack, **backend.settings(), lasts=True)
+        watched = {backend.proxy: self._running[backend] for backend in environment.backends}
+        self._proxies.keep(list(watched.values()))
+        os.environ.update(environment.rewrite({name: each.proxy.address for name, each in watched.items()}))
+        self._written = {name: os.environ.get(name) for name in found}
+
+    def _is_current(self, name: str) -> bool:
+        return name not in self._written or os.environ.get(name) == self._written[name]
+
+    def close(self) -> None:
+        """Stop the proxies, and give the variables back."""
+        for name in [name for name in os.environ if name.startswith(KEPT)]:
+            kept = os.environ.pop(name)
+            if self._is_current(name.removeprefix(KEPT)):
+                os.environ[name.removeprefix(KEPT)] = kept
+        self._stack.close()

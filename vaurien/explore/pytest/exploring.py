@@ -1,0 +1,159 @@
+"""The plug-in that runs each test once as usual, and then explores it; or runs tests with faults that were given."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
+from vaurien.errors import ConfigError
+from vaurien.explore.environment import Variable
+from vaurien.explore.explorer import explore, study
+from vaurien.explore.judging import judge
+from vaurien.explore.model import Explored, Injection, Replay
+from vaurien.explore.pruning import Known
+from vaurien.explore.pytest.fresh import FreshProcess
+from vaurien.explore.pytest.item_runner import ItemRunner
+from vaurien.explore.pytest.running import Running
+from vaurien.explore.pytest.summary import ATTRIBUTE, SUMMARY
+from vaurien.explore.replaying import find_candidate
+from vaurien.explore.settings import ExploreSettings
+
+#: The marker that changes settings for a test.
+MARKER = 'vaurien_explore'
+
+
+class Exploring(Running):
+    """Explores tests, of which each is run in this process with all of its faults."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        settings: ExploreSettings,
+        variables: Sequence[Variable],
+        faults: Sequence[Injection] | None,
+    ) -> None:
+        """Start proxies before the backends of *variables*; raise `ConfigError`.
+
+        Tests are run with the *faults*; if they are None, all that may matter are tried.
+        """
+        self._environ = dict(os.environ)
+        super().__init__(config, settings, variables)
+        self._config = config
+        self._faults = faults
+        self._known = Known()
+        #: How many runs with faults there were, and how many seconds of runs.
+        self._tried = 0
+        self._seconds = 0.0
+        #: The flags without which a fault would not meet the same request again.
+        self._flags = tuple(word for each in variables for word in ('--vaurien', f'{each.protocol}:{each.name}'))
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Check the markers of all tests."""
+        for item in items:
+            try:
+                self._find_settings(item)
+            except ConfigError as error:
+                raise pytest.UsageError(f'{item.nodeid}: {MARKER}: {error}') from None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Run a test, and explore it."""
+        if not isinstance(item, pytest.Function):
+            return None
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        replay = Replay(before=('pytest', item.nodeid), after=self._flags)
+        explored = Explored(test=item.nodeid, replay=replay)
+        with self.runner_of(item, self._prepare_fresh(item)) as runner:
+            try:
+                report = (self._explore if self._faults is None else self._replay)(item, runner, explored)
+            except BaseException:  # somebody interrupts: what is known until now is shown
+                summary = self._config.pluginmanager.get_plugin(SUMMARY)
+                if summary is not None:  # it may be in another process, which does not listen any more
+                    summary.add(explored)
+                raise
+        self._tear_down(item, nextitem, report, explored)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
+    def _explore(self, item: pytest.Function, runner: ItemRunner, explored: Explored) -> pytest.TestReport:
+        """Run a test as usual; explore it if it passes. Return the report of its teardown, not logged yet."""
+        reports = runner.run_first()
+        _log(item, reports[:-1])
+        if runner.is_asking and all(report.passed and not hasattr(report, 'wasxfail') for report in reports):
+            _stop_timeout(item)
+            try:
+                for _ in explore(runner, self._restrict(self._find_settings(item)), explored, self._known):
+                    pass
+            except ConfigError as error:  # a plug-in may have trials that cannot be armed
+                explored.problem = str(error)
+            self._tried += len(explored.cells)
+            self._seconds += explored.seconds
+        return reports[-1]
+
+    def _replay(self, item: pytest.Function, runner: ItemRunner, explored: Explored) -> pytest.TestReport:
+        """Run a test with the faults that were given, as usual. Return the report of its teardown, not logged yet."""
+        settings, faults = self._find_settings(item), self._faults or ()
+        learned = study(runner, settings, explored)
+        run, reports = runner.run_visibly(() if learned is None else faults)
+        _log(item, reports[:-1])
+        if learned is not None:
+            cell = judge(item.nodeid, find_candidate(faults, learned), run, learned, settings)
+            explored.cells.append(cell)
+        return reports[-1]
+
+    def _prepare_fresh(self, item: pytest.Item) -> FreshProcess:
+        """Return the process that runs a test if this one is spoilt: its flags are those of this one."""
+        workerinput = getattr(self._config, 'workerinput', None)
+        given = self._config.invocation_params.args if workerinput is None else workerinput['mainargv'][1:]
+        alone = ['-n0'] if self._config.pluginmanager.has_plugin('xdist') else []
+        command = [sys.executable, '-m', 'pytest', *map(str, given), *alone, f'--vaurien-explore-only={item.nodeid}']
+        return FreshProcess(command, self._environ, self._config.invocation_params.dir)
+
+    def _find_settings(self, item: pytest.Item) -> ExploreSettings:
+        """Return the settings for a test; raise `ConfigError` for a bad marker."""
+        settings = self.settings
+        for marker in reversed(list(item.iter_markers(MARKER))):
+            if marker.args:
+                raise ConfigError('give settings by their names')
+            settings = settings.change(marker.kwargs)
+        return settings
+
+    def _restrict(self, settings: ExploreSettings) -> ExploreSettings:
+        """Return *settings* with what is left of the budget for all tests."""
+        most = None if settings.max is None else max(0, settings.max - self._tried)
+        seconds = None if settings.seconds is None else max(0.0, settings.seconds - self._seconds)
+        return msgspec.structs.replace(settings, max=most, seconds=seconds)
+
+    def _tear_down(
+        self, item: pytest.Function, nextitem: pytest.Item | None, report: pytest.TestReport, explored: Explored
+    ) -> None:
+        """End the wider fixtures that no other test needs, and log the report, which has what was found out."""
+        session = item.session
+        if session.shouldfail or session.shouldstop:
+            nextitem = None
+        call = pytest.CallInfo.from_call(
+            lambda: session._setupstate.teardown_exact(nextitem),
+            'teardown',
+            reraise=(pytest.exit.Exception, KeyboardInterrupt),
+        )
+        if call.excinfo is not None and report.passed:
+            report = item.ihook.pytest_runtest_makereport(item=item, call=call)
+        if explored.runs or explored.cells:
+            setattr(report, ATTRIBUTE, msgspec.json.encode(explored).decode())
+        _log(item, [report])
+
+
+def _log(item: pytest.Item, reports: Sequence[pytest.TestReport]) -> None:
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+
+
+def _stop_timeout(item: pytest.Item) -> None:
+    """Have pytest-timeout forget the test: it has passed in time, and exploring it takes longer."""
+    cancel = getattr(item.config.hook, 'pytest_timeout_cancel_timer', None)
+    if cancel is not None:
+        cancel(item=item)

@@ -1,0 +1,247 @@
+"""The proxies of a test that is explored: what they inject during its call, and what they have seen."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from itertools import count
+from time import monotonic, sleep
+from typing import Any, NamedTuple
+
+from vaurien.address import Address, parse_backend
+from vaurien.embedded import Proxy
+from vaurien.errors import ConfigError
+from vaurien.explore.aiming import Aim
+from vaurien.explore.locality import is_local
+from vaurien.explore.masking import MaskingHash
+from vaurien.explore.model import CONNECTION, ExploredProxy, Injection
+from vaurien.explore.pytest.asker import list_sockets
+from vaurien.explore.trying import find_behavior
+from vaurien.explore.watching import OpenLink, Origin, Take, Watcher
+from vaurien.records.entry import Entry
+from vaurien.records.observer import ObservedLink
+from vaurien.rules.behaviors import make_rules
+
+#: Seconds in which the proxies see that the application has closed its connections.
+_SETTLING = 0.1
+_PAUSE = 0.002
+
+
+class Watched(NamedTuple):
+    """A proxy, and who watches it."""
+
+    proxy: Proxy
+    watcher: Watcher
+
+    @property
+    def name(self) -> str:
+        """The name of the proxy."""
+        return self.watcher.explored.name
+
+    def count_links(self) -> Links:
+        """Return how many links are open, now that the proxy has handled what has come."""
+        with suppress(RuntimeError):  # a test may stop its proxy itself
+            for _ in range(2):  # the second is behind a look at all sockets
+                self.proxy.faults()
+        return Links.of(self.watcher.open)
+
+    def count_held_links(self) -> Links:
+        """Return how many of them the application holds: one may be open for the sake of a fault alone."""
+        sockets = list_sockets()
+        return Links.of([link for link in self.watcher.open if not link.is_here or link.client in sockets])
+
+
+class Links(NamedTuple):
+    """How many links of a proxy are open, and how many of those are in the midst of a transaction."""
+
+    open: int = 0
+    in_transaction: int = 0
+
+    @classmethod
+    def of(cls, links: Sequence[OpenLink]) -> Links:
+        """Return how many *links* there are."""
+        return cls(len(links), sum(link.is_in_transaction for link in links))
+
+    def exceeds(self, *bounds: Links) -> bool:
+        """Return whether there are more of either than in any of *bounds*."""
+        return any(mine > max(others) for mine, others in zip(self, zip(*bounds, strict=True), strict=True))
+
+
+class Call:
+    """One call of a test: its faults, and what comes of them at each proxy."""
+
+    def __init__(self, injections: Sequence[Injection]) -> None:
+        self._injections = injections
+        self._aim = Aim(injections)
+        self._numbers = count()
+        self._takes: list[tuple[Watched, Take]] = []
+        #: What is armed for connections.
+        self._armed = ExitStack()
+
+    def join(self, watched: Watched) -> None:
+        """Have a proxy take part from now on; raise `ConfigError` for a fault that its protocol does not have."""
+        explored = watched.watcher.explored
+        mine = [each for each in self._injections if each.proxy == explored.name]
+        rules = {each: make_rules(find_behavior(each, explored))[0] for each in mine if each.request != CONNECTION}
+        take = Take(explored.name, self._aim, rules, self._numbers)
+        self._takes.append((watched, take))
+        watched.watcher.begin(take)
+        for each in mine:
+            if each.request == CONNECTION:
+                self._armed.enter_context(watched.proxy.with_behavior(find_behavior(each, explored)))
+
+    def disarm(self) -> None:
+        """Inject no more."""
+        for _, take in self._takes:
+            take.is_armed = False
+        with suppress(RuntimeError):
+            self._armed.close()
+
+    def cut(self) -> None:
+        """Cut the links on which the application waits for a reply."""
+        for watched, take in self._takes:
+            for link in take.waiting:
+                with suppress(ConfigError, RuntimeError):  # it may be gone
+                    watched.proxy.cut_link(link)
+
+    def end(self) -> None:
+        """Count no more requests: the test goes on to its teardown."""
+        self.disarm()
+        for _, take in self._takes:
+            take.is_counting = False
+
+    @property
+    def has_hit(self) -> bool:
+        """Whether each fault has met its request, or a connection that the application needs."""
+        for watched, take in self._takes:
+            if not take.is_asked:  # a port that does not answer tells nobody who has tried
+                self._aim.meet(watched.name, CONNECTION)
+        return self._aim.has_hit
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The exchanges of the application, in the order of their requests."""
+        numbered = [each for _, take in self._takes for each in take.entries]
+        return [entry for _, entry in sorted(numbered, key=lambda each: each[0])]
+
+    @property
+    def own(self) -> int:
+        """How many requests there were of the test itself."""
+        return sum(take.own for _, take in self._takes)
+
+
+class WatchedProxies:
+    """The proxies that stay for the session, and those that the test that runs has made for itself."""
+
+    def __init__(self, make_asker: Callable[[], Callable[[ObservedLink], Origin]], *, allow_remote: bool) -> None:
+        """*make_asker* is called for each proxy; what it returns tells where a request comes from."""
+        self._make_asker = make_asker
+        self._allow_remote = allow_remote
+        self._lasting: Sequence[Watched] = ()
+        self._own: list[Watched] = []
+        self._call: Call | None = None
+        #: The open links before the run, and in clean runs.
+        self._before: dict[str, Links] = {}
+        self._clean: dict[str, Links] = {}
+        #: The names of the proxies at which more was left open.
+        self._left: list[str] = []
+
+    @property
+    def explored(self) -> list[ExploredProxy]:
+        """What is known of them, in the order in which they were made."""
+        return [each.watcher.explored for each in self._each()]
+
+    def start(
+        self, stack: ExitStack, *, backend: str | Address, protocol: str, lasts: bool = False, **settings: Any
+    ) -> Watched:
+        """Start a proxy that is watched, and that *stack* stops; raise `ConfigError`.
+
+        It is one of the test that runs, unless it *lasts* longer: then `keep` has it take part.
+        """
+        address = backend if isinstance(backend, Address) else parse_backend(backend)
+        if not (self._allow_remote or is_local(address)):
+            raise ConfigError(
+                f'{address} is not on this machine, and exploring writes to it: --vaurien-allow-remote allows it'
+            )
+        name = settings['name'] if lasts else self._find_name(settings.get('name', protocol))
+        is_tls = settings.get('tls') == 'auto' or settings.get('proxy_tls') is not None
+        watcher = Watcher(ExploredProxy(name=name, protocol=protocol, is_tls=is_tls), self._make_asker())
+        watching: dict[str, Any] = {'name': name, 'observer': watcher, 'chooser': watcher, 'digest': MaskingHash}
+        proxy = Proxy(address, protocol, **settings | watching)
+        watched = Watched(stack.enter_context(proxy), watcher)
+        if not lasts:
+            self._own.append(watched)
+            if self._call is not None:
+                self._call.join(watched)
+        return watched
+
+    def keep(self, lasting: Sequence[Watched]) -> None:
+        """Have these take part from now on, of those that last."""
+        self._lasting = lasting
+
+    def _each(self) -> Iterator[Watched]:
+        yield from self._lasting
+        yield from self._own
+
+    def _find_name(self, wanted: str) -> str:
+        taken = {each.name for each in self._each()}
+        return next(name for i in count(1) if (name := f'{wanted}-{i}' if i > 1 else wanted) not in taken)
+
+    # The steps of a run
+
+    def begin_run(self) -> None:
+        """Forget the proxies of the run before."""
+        self._own.clear()
+        self._left.clear()
+        self._before = {each.name: each.count_links() for each in self._lasting}
+
+    def begin_test(self) -> None:
+        """Forget what clean runs of another test were like."""
+        self._clean.clear()
+
+    def begin_call(self, injections: Sequence[Injection]) -> Call:
+        """Count requests and inject faults from now on; raise `ConfigError`."""
+        self._call = call = Call(injections)
+        for each in self._each():
+            call.join(each)
+        return call
+
+    def end_call(self) -> None:
+        """Count and inject no more."""
+        if self._call is not None:
+            self._call.end()
+            self._call = None
+
+    def close_own(self, stack: ExitStack, is_clean: bool) -> None:
+        """See what is left open at the proxies of the test; *stack* stops them."""
+        try:
+            self._compare(self._own, is_clean)
+        finally:
+            stack.close()
+
+    def end_run(self, is_clean: bool) -> Sequence[str]:
+        """Return at which proxies more was left open than clean runs leave, and than there was before."""
+        self._compare(self._lasting, is_clean)
+        return tuple(self._left)
+
+    def _compare(self, proxies: Sequence[Watched], is_clean: bool) -> None:
+        for each in proxies:
+            bounds = self._clean.get(each.name, Links()), self._before.get(each.name, Links())
+            if is_clean:
+                self._clean[each.name] = Links(*map(max, each.count_links(), bounds[0]))
+            elif _has_more(each, *bounds):
+                self._left.append(each.name)
+
+
+def _has_more(watched: Watched, *bounds: Links) -> bool:
+    """Return whether more links are open than in any of *bounds*, and stay so though nobody refers to them any more."""
+    if not watched.count_links().exceeds(*bounds):
+        return False
+    gc.collect()
+    deadline = monotonic() + _SETTLING
+    while is_more := watched.count_held_links().exceeds(*bounds):
+        if monotonic() >= deadline:
+            break
+        sleep(_PAUSE)
+    return is_more

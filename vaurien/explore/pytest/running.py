@@ -1,0 +1,110 @@
+"""What a process that runs tests has, as a plug-in: proxies, and hooks that report each phase of a run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from typing import Any
+
+import pytest
+
+from vaurien.address import Address
+from vaurien.embedded import Proxy
+from vaurien.errors import ConfigError
+from vaurien.explore.environment import Variable
+from vaurien.explore.pytest.asker import Asker, LinkAsker
+from vaurien.explore.pytest.backends import Backends
+from vaurien.explore.pytest.fresh import FreshProcess
+from vaurien.explore.pytest.item_runner import ItemRunner
+from vaurien.explore.pytest.proxies import WatchedProxies
+from vaurien.explore.settings import ExploreSettings
+
+
+class Running:
+    """Watches the proxies of tests, and the phases of a test that is run again and again."""
+
+    def __init__(self, config: pytest.Config, settings: ExploreSettings, variables: Sequence[Variable]) -> None:
+        """Start proxies before the backends of *variables*; raise `ConfigError`."""
+        self.settings = settings
+        self._runner: ItemRunner | None = None
+        asker = Asker(config.invocation_params.dir, config.getini('python_files'))
+        self._proxies = WatchedProxies(lambda: LinkAsker(asker).find, allow_remote=settings.allow_remote)
+        self._backends = Backends(variables, self._proxies, allow_remote=settings.allow_remote)
+        self._backends.refresh()
+        logging.getLogger('vaurien').setLevel(logging.ERROR)  # faults that are injected are no news
+
+    @contextmanager
+    def runner_of(self, item: pytest.Function, fresh: FreshProcess | None) -> Iterator[ItemRunner]:
+        """Give the runner of a test, to which the hooks report. *fresh* is a process that can run it, too."""
+        self._runner = runner = ItemRunner(item, self._proxies, fresh)
+        try:
+            yield runner
+        finally:
+            self._runner = None
+            runner.close()
+
+    def serve_proxies(self, stack: ExitStack) -> Callable[..., Proxy]:
+        """Return what starts proxies for the test that runs, which *stack* stops."""
+
+        def start(backend: str | Address, protocol: str = 'tcp', **settings: Any) -> Proxy:
+            return self._proxies.start(proxies, backend=backend, protocol=protocol, **settings).proxy
+
+        proxies = ExitStack()
+        stack.callback(self._proxies.close_own, proxies, self._runner is None or self._runner.is_clean)
+        return start
+
+    # The hooks of the session
+
+    def pytest_sessionstart(self) -> None:
+        """Look at the environment again: a conftest may have changed it."""
+        self._refresh()
+
+    def pytest_collection_finish(self) -> None:
+        """Look at the environment again: a module may have changed it."""
+        self._refresh()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self) -> Generator[None, object, object]:
+        """Look at the environment again behind each fixture."""
+        result = yield
+        self._backends.refresh()
+        return result
+
+    def pytest_unconfigure(self) -> None:
+        """Stop the proxies."""
+        self._backends.close()
+
+    def _refresh(self) -> None:
+        try:
+            self._backends.refresh()
+        except ConfigError as error:
+            raise pytest.UsageError(str(error)) from None
+
+    # The hooks of one run
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self) -> Generator[None, object, object]:
+        """Watch over the set-up of a run."""
+        with self._watch('setup'):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self) -> Generator[None, object, object]:
+        """Watch over the call, in which faults are injected."""
+        with self._watch('call'):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
+        """Watch over the teardown of a run."""
+        with self._watch('teardown'):
+            return (yield)
+
+    def _watch(self, phase: str) -> AbstractContextManager[None]:
+        return nullcontext() if self._runner is None else self._runner.watch(phase)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
+        """Note how a phase of a run has ended; make a short report of it if nobody is going to see that."""
+        return None if self._runner is None else self._runner.note(call)

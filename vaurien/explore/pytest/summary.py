@@ -1,0 +1,76 @@
+"""The plug-in of the process that has the terminal: it shows what was found out, and sets the exit status."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from vaurien.errors import ConfigError
+from vaurien.explore.model import Explored
+from vaurien.explore.settings import ExploreSettings
+from vaurien.explore.showing.baseline import NOTHING, load_baseline
+from vaurien.explore.showing.findings import find_findings
+from vaurien.explore.showing.report import write_report
+from vaurien.explore.showing.terminal import show
+
+#: The name of the plug-in.
+SUMMARY = 'vaurien-summary'
+#: The attribute of a report that has what was found out, as JSON: so it comes from a worker, too.
+ATTRIBUTE = 'vaurien_explored'
+#: The exit status of what was interrupted, as shells have it: 128 and the number of the signal.
+INTERRUPTED = 130
+
+
+class Summary:
+    """Collects what was found out, wherever that was."""
+
+    def __init__(self, config: pytest.Config, settings: ExploreSettings) -> None:
+        """Read the baseline; raise `ConfigError`."""
+        self._settings = settings
+        self._folder = config.invocation_params.dir
+        self._baseline = NOTHING if settings.baseline is None else load_baseline(self._folder / settings.baseline)
+        self._explored: list[Explored] = []
+        self._is_interrupted = False
+
+    def add(self, explored: Explored) -> None:
+        """Take what was found out about one test."""
+        if explored.runs or explored.cells:
+            self._explored.append(explored)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take what a report has of it: it may come from another process."""
+        text = getattr(report, ATTRIBUTE, None)
+        if text is not None:
+            self.add(msgspec.json.decode(text, type=Explored))
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Show it, and write the report."""
+        if not self._explored:
+            return
+        writer = terminalreporter._tw
+        terminalreporter.section('vaurien explore')
+        terminalreporter.write(show(self._explored, writer.fullwidth, writer.hasmarkup, self._baseline))
+        if self._settings.report is not None:
+            folder = self._folder / self._settings.report
+            try:
+                write_report(folder, self._explored, self._baseline)
+            except ConfigError as error:
+                terminalreporter.write_line(f'ERROR: {error}', red=True)
+            else:
+                terminalreporter.write_line(f'The report is in {folder}.')
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note that somebody interrupts: pytest calls what it ends itself by that name, too."""
+        self._is_interrupted = excinfo.type is KeyboardInterrupt
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Set the exit status: a new finding fails as a test does."""
+        if self._is_interrupted:
+            session.exitstatus = INTERRUPTED
+        elif session.exitstatus == pytest.ExitCode.OK and self._has_failed():
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _has_failed(self) -> bool:
+        findings = find_findings(self._explored, self._baseline)
+        return any(not each.reason and not set(each.outcomes).isdisjoint(self._settings.fail) for each in findings)
