@@ -13,6 +13,9 @@ pruning            which of them need not be tried
 following          which become worth trying by what others do
 oracles            what only a proxy sees: twice, storm, leak
 judging            what became of a test under a fault
+replaying          faults that somebody wants to see again
+
+watching           what injects faults at a proxy, and keeps what the application asked for
 
 environment        proxies in the way of backends that an application finds in the environment
 connection_string  where a text, such as a URL, says where backends are
@@ -22,5 +25,6 @@ process_group      a command with all the processes that it starts
 peers              which of them has connected to a proxy
 command_failure    what its output says about why it failed
 
+pytest             exploring tests of pytest
 showing            what was found out: in a terminal, on a page, to programs
 """
