@@ -140,4 +140,4 @@ def test_four_links_have_one_rate(backend: RawBackend, scope: str, proxies: int,
         took = monotonic() - began
     expected = len(clients) * SIZE / (RATE * 1000)
     assert 0.98 * expected < took < 1.06 * expected
-    assert ahead < SIZE / 3
+    assert ahead < SIZE / 2  # of links that do not share, one would be ahead by most of it

@@ -147,6 +147,8 @@ class Situation:
 
 OUTSIDE: Sequence[str] = ()
 SLEEP = 'SELECT pg_sleep(60)'
+#: What a server that gives up is to be: the other statements take less, also on a machine that is busy.
+PATIENCE = '300ms'
 AN_INSERT = ('BEGIN', 'INSERT INTO truth VALUES (5)')
 SITUATIONS = {
     'a deadlock': Situation(
@@ -168,11 +170,11 @@ SITUATIONS = {
         ),
     ),
     'a statement that takes too long': Situation(
-        *('57014', '`statement_timeout`', SLEEP), settings={'statement_timeout': '20ms'}, after=('SELECT 1', 'END')
+        *('57014', '`statement_timeout`', SLEEP), settings={'statement_timeout': PATIENCE}, after=('SELECT 1', 'END')
     ),
     'a statement that takes too long, outside a transaction': Situation(
         *('57014', '`statement_timeout`', SLEEP),
-        settings={'statement_timeout': '20ms'},
+        settings={'statement_timeout': PATIENCE},
         before=OUTSIDE,
         after=('SELECT 1',),
     ),
@@ -203,7 +205,7 @@ SITUATIONS = {
     'a session that idles in a transaction': Situation(
         *('25P03', '`idle_in_transaction_session_timeout`', 'SELECT 2'),
         cause=idle_for_too_long,
-        settings={'idle_in_transaction_session_timeout': '20ms'},
+        settings={'idle_in_transaction_session_timeout': PATIENCE},
         without=['asyncpg'],  # which notices it before, or not, as it comes
     ),
     'a session that idles': Situation(

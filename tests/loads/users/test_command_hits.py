@@ -51,8 +51,13 @@ def test_commands_on_agents(shop: Shop, scratch: Path) -> None:
 def test_ctrl_c_ends_commands(shop: Shop, start: Starter) -> None:
     runner = start('loads-runner', 'endless', '-u', '2', *RUNNER)
     wait_until(lambda: len(shop.noted()) == 2)
-    children = psutil.Process(runner.process.pid).children(recursive=True)
-    assert [child.name() for child in children].count('sleep') == 2
+    children: list[psutil.Process] = []
+
+    def have_all_begun_to_sleep() -> bool:
+        children[:] = psutil.Process(runner.process.pid).children(recursive=True)
+        return [child.name() for child in children].count('sleep') == 2
+
+    wait_until(have_all_begun_to_sleep)
     runner.signal(signal.SIGINT)
     done = runner.wait()
     assert (done.status, done.number('Cut off')) == (130, 2), done
