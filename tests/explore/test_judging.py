@@ -116,3 +116,5 @@ def test_a_failure_is_one_line() -> None:
     failure = Failure(phase='call', kinds=('a.b.Broken', 'builtins.Exception'), message=' it is gone\nfor ever')
     assert describe(run_of(failure=failure)) == 'Broken: it is gone'
     assert describe(run_of(failure=Failure(phase='call', message='exit status 1'))) == 'exit status 1'
+    odd = Failure(phase='call', message="assert '\udcff\x1b' == ''", is_assertion=True)
+    assert describe(run_of(failure=odd)) == "assert '\\udcff\\x1b' == ''"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from vaurien.console.output import make_printable
 from vaurien.explore.learning import Learned
 from vaurien.explore.model import SEVERITY, Cell, Failure, Outcome, Run
 from vaurien.explore.oracles import find_open, find_retries, find_storm, find_twice
@@ -43,7 +44,8 @@ def describe(run: Run) -> str:
     if run.failure is None:
         return ''
     kind = run.failure.kinds[0].rpartition('.')[2] if run.failure.kinds else ''
-    return ': '.join(filter(None, [kind, run.failure.message.strip().partition('\n')[0]]))
+    # No encoding has the half characters that Python makes of odd bytes.
+    return make_printable(': '.join(filter(None, [kind, run.failure.message.strip().partition('\n')[0]])))
 
 
 def judge_failure(failure: Failure, settings: ExploreSettings) -> Outcome:

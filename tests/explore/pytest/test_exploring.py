@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_they_were_made():
     assert made['function'] > 4
 """,
     )
-    flags = '--vaurien-explore', '--vaurien-explore-report=out', '--vaurien-explore-fail=hung'
+    flags = '--vaurien-explore', '--vaurien-explore-report=out', '--vaurien-explore-fail=hung', '--junitxml=tests.xml'
     result = suite.run(*flags, environ={'CART': 'cart'})
     assert result.returncode == 0, result.stdout + result.stderr
     assert '2 passed' in result.stdout
@@ -87,6 +88,11 @@ def test_they_were_made():
     assert list(explored) == ['test_add']
     lost = find_cell(explored['test_add'], 'redis: RPUSH cart:ann #1 lost')
     assert Outcome.WRONG in lost.outcomes  # what the fixture asserts in the end
+    [suite_of_tests] = ElementTree.parse(suite.folder / 'tests.xml').iter('testsuite')
+    properties = {case.get('name'): [one.get('name') for one in case.iter('property')] for case in suite_of_tests}
+    assert properties['test_add'][:3] == ['vaurien.survived', 'vaurien.tried', 'vaurien.possible']
+    assert 'vaurien.finding' in properties['test_add']
+    assert properties['test_they_were_made'] == []
 
 
 def test_settings_of_files_and_markers(suite: Suite) -> None:

@@ -1,23 +1,18 @@
-"""Properties of test cases, in a file of pytest and in one of our own."""
+"""Properties of test cases, and the file in the form of JUnit."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from xml.etree import ElementTree
 
-import pytest
-
 from tests.explore.showing.sample import PLACE, POINTS, make_cell, make_explored
-from vaurien.explore.model import Explored, Outcome
+from vaurien.explore.model import SEVERITY, Explored, Outcome
 from vaurien.explore.showing.baseline import NOTHING, Accepted, Baseline
 from vaurien.explore.showing.junit import format_junit, make_properties
 from vaurien.framing.trials import Kind
 
-pytest_plugins = ['pytester']
-
 
 def test_a_test_says_its_score_and_its_findings() -> None:
-    properties = make_properties(make_explored()[0], NOTHING)
+    properties = make_properties(make_explored()[0])
     assert properties[:3] == [('vaurien.survived', '14'), ('vaurien.tried', '21'), ('vaurien.possible', '25')]
     assert [name for name, _ in properties[3:]] == ['vaurien.finding'] * 6
     assert properties[4][1].startswith(
@@ -26,7 +21,7 @@ def test_a_test_says_its_score_and_its_findings() -> None:
 
 
 def test_the_file_has_a_case_for_each_test_and_fails_what_has_a_finding() -> None:
-    root = ElementTree.fromstring(format_junit(make_explored(), NOTHING))
+    root = ElementTree.fromstring(format_junit(make_explored(), NOTHING, SEVERITY))
     [suite] = root.findall('testsuite')
     assert {name: suite.get(name) for name in ('tests', 'failures', 'errors', 'skipped')} == {
         'tests': '4',
@@ -48,7 +43,7 @@ def test_what_is_accepted_does_not_fail_and_is_a_property_all_the_same() -> None
     explored = [Explored(test=PLACE, cells=[cell])]
     faults = (str(cell.injections[0]),)
     baseline = Baseline([Accepted(faults=faults, outcomes=frozenset({Outcome.TWICE}), reason='so it is')])
-    [case] = ElementTree.fromstring(format_junit(explored, baseline)).iter('testcase')
+    [case] = ElementTree.fromstring(format_junit(explored, baseline, SEVERITY)).iter('testcase')
     assert case.find('failure') is None
     assert [one.get('name') for one in case.iter('property')][3:] == ['vaurien.finding']
 
@@ -56,28 +51,7 @@ def test_what_is_accepted_does_not_fail_and_is_a_property_all_the_same() -> None
 def test_any_text_makes_a_file_that_can_be_read() -> None:
     message = ''.join(map(chr, range(0x300))) + '\ufffe\uffff\U0001f600]]>'
     cell = make_cell(POINTS[4], Kind.LOST, Outcome.WRONG, message=message)
-    root = ElementTree.fromstring(format_junit([Explored(test='\x00', cells=[cell], problem='\x1b')], NOTHING))
-    assert '\U0001f600]]>' in (next(root.iter('failure')).text or '')
-
-
-def test_pytest_takes_the_properties(pytester: pytest.Pytester) -> None:
-    """As the plug-in hands them over: `user_properties` of the item."""
-    pytester.makeconftest(
-        """
-        from tests.explore.showing.sample import make_explored
-        from vaurien.explore.showing.baseline import NOTHING
-        from vaurien.explore.showing.junit import make_properties
-
-        def pytest_runtest_setup(item):
-            item.user_properties += make_properties(make_explored()[0], NOTHING)
-        """
+    root = ElementTree.fromstring(
+        format_junit([Explored(test='\x00', cells=[cell], problem='\x1b')], NOTHING, SEVERITY)
     )
-    pytester.makepyfile('def test(): pass')
-    pytester.runpytest_inprocess('--junitxml=report.xml', '-p', 'no:cacheprovider').assert_outcomes(passed=1)
-    root = ElementTree.parse(Path(pytester.path, 'report.xml'))
-    assert [one.get('name') for one in root.iter('property')][:4] == [
-        'vaurien.survived',
-        'vaurien.tried',
-        'vaurien.possible',
-        'vaurien.finding',
-    ]
+    assert '\U0001f600]]>' in (next(root.iter('failure')).text or '')

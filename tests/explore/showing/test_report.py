@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.explore.showing.sample import PLACE, POINTS, make_cell, make_explored
+from tests.explore.showing.sample import make_explored
 from vaurien.errors import ConfigError
 from vaurien.explore.model import Explored, Outcome
 from vaurien.explore.showing.records import read_records
 from vaurien.explore.showing.report import write_report
-from vaurien.framing.trials import Kind
 
 FILES = ('explore.json', 'index.html', 'baseline.toml', 'explore.sarif', 'junit.xml')
 
@@ -34,13 +33,10 @@ def test_the_same_makes_the_same_files(tmp_path: Path) -> None:
         assert path.read_bytes() == (tmp_path / 'b' / path.name).read_bytes()
 
 
-def test_half_a_character_in_a_message_is_escaped(tmp_path: Path) -> None:
-    cell = make_cell(POINTS[4], Kind.LOST, Outcome.WRONG, message="assert '\udcff' == ''")
-    write_report(tmp_path, [Explored(test=PLACE, cells=[cell], problem='\udc80')])
-    [read] = read_records(tmp_path / 'explore.json')
-    assert read.cells[0].message == "assert '\\udcff' == ''"
-    assert read.problem == '\\udc80'
-    assert "assert '\\\\udcff' == ''" in (tmp_path / 'index.html').read_text()
+def test_only_outcomes_that_fail_make_a_test_case_fail(tmp_path: Path) -> None:
+    for name, failing, failures in (('a', [Outcome.HUNG], 'failures="1"'), ('b', [], 'failures="0"')):
+        write_report(tmp_path / name, make_explored(), failing=failing)
+        assert failures in (tmp_path / name / 'junit.xml').read_text()
 
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from vaurien.explore.pytest.running import Running
 from vaurien.explore.pytest.summary import ATTRIBUTE, SUMMARY
 from vaurien.explore.replaying import find_candidate
 from vaurien.explore.settings import ExploreSettings
+from vaurien.explore.showing.junit import make_properties
 
 #: The marker that changes settings for a test.
 MARKER = 'vaurien_explore'
@@ -144,6 +145,7 @@ class Exploring(Running):
             report = item.ihook.pytest_runtest_makereport(item=item, call=call)
         if explored.runs or explored.cells:
             setattr(report, ATTRIBUTE, msgspec.json.encode(explored).decode())
+            report.user_properties += make_properties(explored)
         _log(item, [report])
 
 

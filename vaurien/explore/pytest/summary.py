@@ -9,7 +9,7 @@ from vaurien.errors import ConfigError
 from vaurien.explore.model import Explored
 from vaurien.explore.settings import ExploreSettings
 from vaurien.explore.showing.baseline import NOTHING, load_baseline
-from vaurien.explore.showing.findings import find_findings
+from vaurien.explore.showing.findings import find_findings, should_fail
 from vaurien.explore.showing.report import write_report
 from vaurien.explore.showing.terminal import show
 
@@ -53,7 +53,7 @@ class Summary:
         if self._settings.report is not None:
             folder = self._folder / self._settings.report
             try:
-                write_report(folder, self._explored, self._baseline)
+                write_report(folder, self._explored, self._baseline, self._settings.fail)
             except ConfigError as error:
                 terminalreporter.write_line(f'ERROR: {error}', red=True)
             else:
@@ -72,5 +72,4 @@ class Summary:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _has_failed(self) -> bool:
-        findings = find_findings(self._explored, self._baseline)
-        return any(not each.reason and not set(each.outcomes).isdisjoint(self._settings.fail) for each in findings)
+        return should_fail(find_findings(self._explored, self._baseline), self._settings.fail)

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from xml.etree import ElementTree
 
 from vaurien.console.output import make_lines_printable
-from vaurien.explore.model import Explored
-from vaurien.explore.showing.baseline import Baseline
-from vaurien.explore.showing.findings import Finding, find_findings
+from vaurien.explore.model import Explored, Outcome
+from vaurien.explore.showing.baseline import NOTHING, Baseline
+from vaurien.explore.showing.findings import Finding, find_findings, should_fail
 from vaurien.explore.showing.score import Score
 from vaurien.explore.showing.words import describe_place, join, summarize
 
 
-def make_properties(explored: Explored, baseline: Baseline) -> list[tuple[str, str]]:
+def make_properties(explored: Explored) -> list[tuple[str, str]]:
     """Return names and values, which an item of pytest takes: how much of a test was survived, and each finding."""
     score = Score.count([explored])
     numbers = [('survived', score.survived), ('tried', score.tried), ('possible', score.possible)]
     return [
         *((f'vaurien.{name}', str(number)) for name, number in numbers),
-        *(('vaurien.finding', _describe(finding)) for finding in find_findings([explored], baseline)),
+        *(('vaurien.finding', _describe(finding)) for finding in find_findings([explored], NOTHING)),
     ]
 
 
-def format_junit(explored: Sequence[Explored], baseline: Baseline) -> bytes:
-    """Return the file: a case for each test, which fails if there is a finding that is not accepted."""
+def format_junit(explored: Sequence[Explored], baseline: Baseline, failing: Collection[Outcome]) -> bytes:
+    """Return the file: a case for each test, which fails for what is new and has one of the outcomes *failing*."""
     root = ElementTree.Element('testsuites')
     suite = ElementTree.SubElement(root, 'testsuite', name='vaurien explore', tests=str(len(explored)))
     failures = skipped = 0
@@ -33,9 +33,9 @@ def format_junit(explored: Sequence[Explored], baseline: Baseline) -> bytes:
             suite, 'testcase', classname='vaurien explore', name=_escape(test.test), time=f'{test.seconds:.3f}'
         )
         properties = ElementTree.SubElement(case, 'properties')
-        for name, value in make_properties(test, baseline):
+        for name, value in make_properties(test):
             ElementTree.SubElement(properties, 'property', name=name, value=_escape(value))
-        new = [finding for finding in find_findings([test], baseline) if not finding.reason]
+        new = [finding for finding in find_findings([test], baseline) if should_fail([finding], failing)]
         if new:
             failures += 1
             message = join([f'{outcome.value} ({describe_place(one)})' for one in new for outcome in one.outcomes[:1]])

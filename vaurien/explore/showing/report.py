@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-import msgspec
-
 from vaurien.console.files import writing
-from vaurien.explore.model import Explored
+from vaurien.explore.model import SEVERITY, Explored, Outcome
 from vaurien.explore.showing.baseline import NOTHING, Baseline, format_baseline
 from vaurien.explore.showing.findings import find_findings
 from vaurien.explore.showing.junit import format_junit
@@ -24,9 +22,13 @@ SARIF = 'explore.sarif'
 JUNIT = 'junit.xml'
 
 
-def write_report(directory: Path, explored: Sequence[Explored], baseline: Baseline = NOTHING) -> None:
-    """Write all files, also over older ones; raise `ConfigError`."""
-    explored = list(map(_make_encodable, explored))
+def write_report(
+    directory: Path,
+    explored: Sequence[Explored],
+    baseline: Baseline = NOTHING,
+    failing: Collection[Outcome] = SEVERITY,
+) -> None:
+    """Write all files, also over older ones; raise `ConfigError`. A finding fails if it is new and one of *failing*."""
     with writing(directory):
         directory.mkdir(parents=True, exist_ok=True)
     write_records(directory / RECORDS, explored)
@@ -34,18 +36,8 @@ def write_report(directory: Path, explored: Sequence[Explored], baseline: Baseli
         PAGE: make_page(explored, baseline).encode(),
         BASELINE: format_baseline(explored, baseline).encode(),
         SARIF: format_sarif(find_findings(explored, baseline)),
-        JUNIT: format_junit(explored, baseline),
+        JUNIT: format_junit(explored, baseline, failing),
     }
     for name, content in files.items():
         with writing(directory / name):
             (directory / name).write_bytes(content)
-
-
-def _make_encodable(test: Explored) -> Explored:
-    """Return *test* with an escape for what no encoding has: half characters, which Python makes of odd bytes."""
-    cells = [msgspec.structs.replace(cell, message=_escape(cell.message)) for cell in test.cells]
-    return msgspec.structs.replace(test, cells=cells, problem=_escape(test.problem))
-
-
-def _escape(text: str) -> str:
-    return text.encode(errors='backslashreplace').decode()
