@@ -20,7 +20,7 @@ FLOORS = (
     ('vaurien.settings',),
     ('vaurien.tls',),
     ('vaurien.engine',),
-    ('vaurien.config', 'vaurien.control', 'vaurien.toxiproxy'),
+    ('vaurien.config', 'vaurien.control', 'vaurien.journal', 'vaurien.toxiproxy'),
     ('vaurien.client', 'vaurien.embedded', 'vaurien.explore', 'vaurien.process', 'vaurien.pytest_plugin'),
     ('vaurien.cli', 'vaurien.conntest', 'vaurien.loads', 'vaurien.tcpgoon'),
     ('loads', 'vaurien', 'vaurien.__main__'),

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from copy import copy
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -17,6 +18,7 @@ from vaurien.errors import AddressError, AnswerError, ConfigError, ControlError,
 from vaurien.plugins.options import did_you_mean
 from vaurien.plugins.registry import NAME
 from vaurien.records.faults import Fault
+from vaurien.records.page import JournalPage
 from vaurien.web.ask import Answer, ask
 from vaurien.web.segment import quote_name
 
@@ -172,6 +174,15 @@ class Client:
     def clear_faults(self) -> None:
         """Make the proxy forget the faults until now."""
         self._call('DELETE', f'{self._prefix}/faults')
+
+    def journal(self, since: int | None = None, limit: int | None = None) -> JournalPage:
+        """Return the last exchanges, or the first after the one of number *since*, up to *limit*.
+
+        They are those of the proxy that the client is bound to, or of all. The process has to keep a journal.
+        """
+        given = {'since': since, 'limit': limit}
+        query = urlencode({name: value for name, value in given.items() if value is not None})
+        return msgspec.convert(self._call('GET', f'{self._prefix}/journal?{query}'), JournalPage)
 
     def links(self) -> list[dict[str, Any]]:
         """Return the open links: id, client, backend, age in seconds, bytes, exchanges, behavior and toxics of each."""

@@ -6,7 +6,7 @@ import os
 import ssl
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
@@ -21,9 +21,12 @@ from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.record import Hasher
 from vaurien.engine.thread import ProxyThread
 from vaurien.errors import ConfigError, OptionError, ToxicNameError
+from vaurien.journal.journal import Journal
+from vaurien.journal.replay import Replay
 from vaurien.plugins.distribution import reading_files
 from vaurien.plugins.options import convert
 from vaurien.plugins.units import find_unit
+from vaurien.records.entry import Entry
 from vaurien.records.faults import Fault
 from vaurien.records.observer import Observer
 from vaurien.records.status import LinkStatus, ProxyStatus, ScheduleStatus, ToxicStatus
@@ -64,17 +67,22 @@ class Proxy:
         observer: Observer | None = None,
         chooser: Chooser | None = None,
         digest: Callable[[], Hasher] | None = None,
+        journal: bool | str | os.PathLike[str] = False,
+        replay: str | os.PathLike[str] | None = None,
         **settings: Any,
     ) -> None:
         """Check all that is given; raise `ConfigError`.
 
         *behavior* is a name, a text such as ``20:error,10:delay(sleep=2)``, or a list of mappings with ``name``,
         ``percent`` and options. *options* are those of behaviors, by the name of the behavior. *settings* are more
-        fields of `Settings`: ``seed``, ``timeout``, ``idle_timeout``, ``keepalive``,
-        ``backlog``, ``max_links``, ``addressed``, and those that begin with ``tls``, ``backend_tls`` and ``proxy_tls``.
+        fields of `Settings`: ``seed``, ``timeout``, ``idle_timeout``, ``keepalive``, ``backlog``, ``max_links``,
+        ``addressed``, ``journal_max``, and those that begin with ``tls``, ``backend_tls`` and ``proxy_tls``.
 
         *observer* is told of links, requests, faults and exchanges, and *chooser* is asked for each request, in the
         thread of the proxy. *digest* returns a new hash, such as `hashlib.blake2b`, for the digests of requests.
+
+        *journal* is the file that each exchange is written to, from `start` to `stop`; True: none, but `journal()` has
+        the last exchanges. *replay* is the file of a journal whose faults are injected again, and no others.
         """
         with reading_files():
             rules = read_rules(behavior)
@@ -88,7 +96,13 @@ class Proxy:
             protocol_options={protocol: dict(protocol_options or {})},
             **_check_settings(settings),
         )
-        self._thread = ProxyThread(self._settings, observer, chooser, digest)
+        self._journal = _make_journal(journal, self._settings.journal_max)
+        self._replay = None if replay is None else Replay(replay)
+        #: What chooses the faults of the journal that is replayed.
+        self._replayed = None if self._replay is None else self._replay.make_chooser(self._settings)
+        if chooser is not None and self._replayed is not None:
+            raise ConfigError('it chooses faults, and so does chooser: give one of them', 'replay')
+        self._thread = ProxyThread(self._settings, observer, chooser or self._replayed, digest, self._journal)
         self._temporary_ca_file: str | None = None
         #: Exists from the first schedule on.
         self._scheduler: Scheduler | None = None
@@ -97,7 +111,14 @@ class Proxy:
         """Listen, and return once clients can connect. Raise `OSError` if the address cannot be listened on."""
         if self._settings.tls_ca_file is not None:
             write_ca_file(self._settings.tls_ca_file)
-        self._thread.start()
+        if self._replayed is not None:
+            self._replayed.rewind()
+        with ExitStack() as stack:
+            if self._journal is not None:
+                self._journal.open()
+                stack.callback(self._journal.close)
+            self._thread.start()
+            stack.pop_all()
         self._scheduler = None  # if there is one, it is that of the process that this one is a fork of
         return self
 
@@ -112,6 +133,8 @@ class Proxy:
             self._thread.call(lambda server: self._find_scheduler(server).abandon())
             self._scheduler = None
         self._thread.stop()
+        if is_here and self._journal is not None:
+            self._journal.close()
         if is_here and self._temporary_ca_file is not None:
             Path(self._temporary_ca_file).unlink(missing_ok=True)
             self._temporary_ca_file = None
@@ -317,7 +340,10 @@ class Proxy:
 
     def status(self) -> ProxyStatus:
         """Return everything about the running proxy, as ``GET /status`` does."""
-        return self._thread.call(lambda server: server.status())
+        status = self._thread.call(lambda server: server.status())
+        if self._replay is not None:
+            status['replay'] = self._replay.status(status['name'])
+        return status
 
     def links(self) -> list[LinkStatus]:
         """Return the open links, as ``GET /links`` does."""
@@ -341,6 +367,18 @@ class Proxy:
         """Forget the faults until now."""
         self._thread.call(lambda server: server.faults.clear())
 
+    def journal(self) -> list[Entry]:
+        """Return the last exchanges since it was started, the first that was over first, also once it is stopped.
+
+        Raise `ConfigError` if it keeps no journal.
+        """
+        journal = self._journal
+        if journal is None:
+            raise ConfigError('it keeps none: give journal=True, or the path of a file', 'journal')
+        if not self._thread.is_running:
+            return journal.kept.find().entries
+        return self._thread.call(lambda server: journal.kept.find().entries)
+
     def wait_for_fault(self, timeout: float = 5.0) -> Fault:
         """Return the next fault since rules were last armed: each call returns another one, in order.
 
@@ -358,6 +396,10 @@ class Proxy:
 
     def _arm(self, rules: Sequence[Rule]) -> None:
         self._thread.call(lambda server: server.arm(rules))
+
+
+def _make_journal(given: bool | str | os.PathLike[str], most: int) -> Journal | None:
+    return Journal(None if given is True else os.fspath(given), most) if given else None
 
 
 def _check_settings(settings: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ VaurienError                   anything below
 ├── ConfigError                the caller: a flag, a file, an API body, an argument
 │   ├── AddressError           a text that is not an address
 │   ├── OptionError            an option that does not exist, or a value that it cannot take
+│   ├── ParameterError         a parameter of a path of the control API
 │   ├── PluginError            a behavior, protocol or toxic that is unknown or cannot be loaded
 │   └── ToxicNameError         a toxic's name that is taken, or that no toxic has
 ├── StartError                 the machine: a server or a proxy process could not start
@@ -16,6 +17,7 @@ VaurienError                   anything below
 ├── UnknownProxyError          a path of the control API that names no proxy or link
 ├── AmbiguousProxyError        a path of the control API that could mean several proxies
 ├── NoScheduleError            a path of the control API about a schedule, while none runs
+├── NoJournalError             a path of the control API about a journal, while none is kept
 ├── ToxiproxyError             a request that Toxiproxy's API answers with an error
 ├── BrowserError               a request to Toxiproxy's API that comes from a browser
 ├── SetupError                 a load test that cannot begin or go on
@@ -59,6 +61,10 @@ class AddressError(ConfigError):
 
 class OptionError(ConfigError):
     """An option that does not exist, or a value that it cannot take."""
+
+
+class ParameterError(ConfigError):
+    """A parameter in the query of a path of the control API that does not exist, or a value that it cannot take."""
 
 
 class PluginError(ConfigError):
@@ -119,6 +125,10 @@ class AmbiguousProxyError(VaurienError):
 
 class NoScheduleError(VaurienError):
     """A path of the control API that is about the schedule that runs, while none does."""
+
+
+class NoJournalError(VaurienError):
+    """A path of the control API that is about the journal, while none is kept."""
 
 
 class ToxiproxyError(VaurienError):

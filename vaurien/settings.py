@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from vaurien.address import MAX_PORT, Address
-from vaurien.plugins.units import PositiveSeconds, WholeSeconds
+from vaurien.plugins.units import BYTES, PositiveSeconds, WholeSeconds
 from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import ToxicRule
 from vaurien.schedule.schedule import Schedule
@@ -17,6 +17,8 @@ MAX_KEEPALIVE = 32767
 KeepAlive = Annotated[WholeSeconds, msgspec.Meta(le=MAX_KEEPALIVE)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=MAX_PORT)]
+#: The size of a file of a journal: that of some long lines at least.
+JournalSize = Annotated[int, msgspec.Meta(ge=10_000), BYTES]
 LogLevel = Literal['debug', 'info', 'warning', 'error', 'critical']
 
 
@@ -131,6 +133,11 @@ class Settings(ProxySettings, kw_only=True, frozen=True):
     tls_ca_file: str | None = None
     #: The token that every request to the control API must carry, if one is set.
     api_token: str | None = None
+    #: The file that every exchange is written to; and the size at which it becomes FILE.1, and another one begins.
+    journal: str | None = None
+    journal_max: JournalSize = 100_000_000
+    #: The file of a journal whose faults are injected again.
+    replay: str | None = None
     log_level: LogLevel = 'info'
     #: The file of the log; ``-`` is standard error.
     log_output: str = '-'

@@ -81,6 +81,7 @@ def test_every_setting() -> None:
         ' --backend-tls-verify no --backend-tls-ca ca.pem --backend-tls-name db.example.com'
         ' --backend-tls-cert client.pem --backend-tls-key client.key --tls-min 1.2 --tls-max 1.3'
         ' --tls-keylog keys.log --tls-ca-file authority.pem --addressed'
+        ' --journal run.jsonl --journal-max 1MB --replay before.jsonl'
     )
     elsewhere = {'behaviors', 'server', 'toxiproxy_config'}
     flags = {flag[2:].replace('-', '_') for flag in re.findall(r'--[\w-]+', line)}
@@ -120,6 +121,9 @@ def test_every_setting() -> None:
         tls_keylog='keys.log',
         tls_ca_file='authority.pem',
         addressed=True,
+        journal='run.jsonl',
+        journal_max=1_000_000,
+        replay='before.jsonl',
     )
 
 

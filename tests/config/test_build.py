@@ -68,6 +68,9 @@ http_host = 0.0.0.0
 http-port = 8081
 log-level = debug
 log-output = /var/log/vaurien.log
+journal = run.jsonl
+journal-max = 1MB
+replay = before.jsonl
 toxics = latency(latency=200)@upstream, slicer(name=cut, toxicity=0.5)
 api-host = toxiproxy, vaurien.test
 api_token = s3cret
@@ -112,6 +115,9 @@ http_host = '0.0.0.0'
 http-port = 8081
 log-level = 'debug'
 log-output = '/var/log/vaurien.log'
+journal = 'run.jsonl'
+journal-max = '1MB'
+replay = 'before.jsonl'
 toxics = ['latency(latency=200)@upstream', {type = 'slicer', name = 'cut', toxicity = 0.5}]
 api-host = ['toxiproxy', 'vaurien.test']
 api_token = 's3cret'
@@ -156,6 +162,9 @@ vaurien:
   http-port: 8081
   log-level: debug
   log-output: /var/log/vaurien.log
+  journal: run.jsonl
+  journal-max: 1MB
+  replay: before.jsonl
   toxics:
     - {type: latency, stream: upstream, latency: 200}
     - {type: slicer, name: cut, toxicity: 0.5, attributes: {delay: 0}}
@@ -240,6 +249,9 @@ def test_every_setting_in_every_format(tmp_path: Path, suffix: str) -> None:
         http_port=8081,
         log_level='debug',
         log_output='/var/log/vaurien.log',
+        journal='run.jsonl',
+        journal_max=1_000_000,
+        replay='before.jsonl',
         toxics=read_toxics('latency(latency=200)@upstream,slicer(name=cut,toxicity=0.5)'),
         api_host=('toxiproxy', 'vaurien.test'),
         api_token='s3cret',

@@ -55,6 +55,12 @@ def is_distribution(text: str) -> bool:
 
 
 @schemathesis.hook
+def filter_query(context: schemathesis.HookContext, query: Any) -> bool:
+    """Follow nothing: that has no end."""
+    return not isinstance(query, dict) or 'follow' not in query
+
+
+@schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, Any]) -> None:
     """Keep what is tried on this machine, and let it meet a proxy and links that are there."""
     for body in case.body if isinstance(case.body, list) else [case.body]:

@@ -14,8 +14,10 @@ from vaurien.errors import (
     AddressError,
     AmbiguousProxyError,
     ConfigError,
+    NoJournalError,
     NoScheduleError,
     OptionError,
+    ParameterError,
     PluginError,
     UnknownProxyError,
     VaurienError,
@@ -66,6 +68,8 @@ def test_an_error_of_its_own_is_logged_and_not_shown(
         (PluginError('x'), '400 Bad Request', 'body'),
         (UnknownProxyError('x'), '404 Not Found', 'path'),
         (NoScheduleError('x'), '404 Not Found', 'path'),
+        (NoJournalError('x'), '404 Not Found', 'path'),
+        (ParameterError('x'), '400 Bad Request', 'query'),
         (AmbiguousProxyError('x'), '409 Conflict', 'path'),
         (falcon.HTTPBadRequest(), '400 Bad Request', 'method'),
         (falcon.HTTPUnauthorized(), '401 Unauthorized', 'header'),
@@ -85,4 +89,4 @@ def test_every_error_has_its_row(error: Exception, status: str, location: str) -
 
 
 def test_no_row_goes_untested() -> None:
-    assert len(ANSWERS) == 11
+    assert len(ANSWERS) == 13

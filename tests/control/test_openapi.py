@@ -54,7 +54,7 @@ def backend() -> Iterator[RawBackend]:
 @pytest.fixture(scope='module')
 def command(backend: RawBackend) -> Iterator[Command]:
     """In front of a backend."""
-    command = Command('--backend', backend.address, '--http')
+    command = Command('--backend', backend.address, '--http', '--journal', '/dev/null')
     yield command
     command.kill()
 

@@ -28,6 +28,7 @@ from vaurien.protocols.tcp import TCP
 from vaurien.records.counts import Counts
 from vaurien.records.faults import Fault
 from vaurien.records.observer import ObservedLink, Observer, Observers
+from vaurien.rules.rule import Rule
 from vaurien.rules.selector import Draws
 
 PING = b'*1\r\n$4\r\nPING\r\n'
@@ -180,15 +181,15 @@ class TestObservedDraws:
 
 class TestFaults:
     @pytest.fixture
-    def behavior(self) -> Dummy:
-        return Delay({**Delay.resolve({}), 'sleep': 0.5})
+    def delay(self) -> Rule:
+        return rule('delay', sleep=0.5).arm(Redis)
 
-    def test_it_is_told_at_once_and_logged_in_a_moment(self, behavior: Dummy, caplog: pytest.LogCaptureFixture) -> None:
+    def test_it_is_told_at_once_and_logged_in_a_moment(self, delay: Rule, caplog: pytest.LogCaptureFixture) -> None:
         """Whatever the behavior then does, and though to log may take longer than it."""
         witness, loop, protocol = Witness(), FakeLoop(), Redis()
         arming = make(Redis, witness, loop=loop)
         with caplog.at_level(logging.INFO):
-            arming.begin_fault(FakeLink(), 12, behavior, protocol, 40, PING)
+            arming.begin_fault(FakeLink(), 12, delay, protocol, 40, PING)
             (fault,) = witness.seen
             assert isinstance(fault, Fault)
             assert (fault.link, fault.exchange, fault.behavior, fault.request) == (3, 12, 'delay', 'PING')
@@ -199,24 +200,32 @@ class TestFaults:
 
     def test_options_are_ready_for_json(self) -> None:
         witness = Witness()
-        given = Delay.check({'match': 'GET /*', 'nth': '1-2'})
-        make(HTTP, witness).begin_fault(FakeLink(), 1, Delay({**Delay.resolve({}), **given}), HTTP(), 0, b'')
+        armed = rule('delay', match='GET /*', nth='1-2').arm(HTTP)
+        make(HTTP, witness).begin_fault(FakeLink(), 1, armed, HTTP(), 0, b'')
         (fault,) = witness.seen
         assert isinstance(fault, Fault)
         assert (fault.options['match'], fault.options['nth']) == ('GET /*', '1-2')
 
-    def test_the_protocol_knows_the_request_and_has_chance_of_its_own(self, behavior: Dummy) -> None:
+    def test_the_protocol_knows_the_request_and_has_chance_of_its_own(self, delay: Rule) -> None:
         """The seed, the link and the exchange decide, and nothing else."""
         arming, protocol = make(), Redis()
 
         def chance(link: int, exchange: int) -> float:
-            arming.begin_fault(FakeLink(link), exchange, behavior, protocol, 0, PING)
+            arming.begin_fault(FakeLink(link), exchange, delay, protocol, 0, PING)
             assert protocol.request == PING
             return protocol.random.random()
 
         numbers = [chance(1, 1), chance(1, 2), chance(2, 1), chance(1, 1)]
         assert len({*numbers}) == 3
         assert numbers[0] == numbers[3]
+
+    def test_a_rule_may_have_chance_of_its_own(self, delay: Rule) -> None:
+        arming, protocol = make(), Redis()
+        assert arming.begin_fault(FakeLink(), 12, delay, protocol, 0, PING) == '7/3/12'
+        drawn = protocol.random.random()
+        chosen = arming.prepare_chosen(delay, '7/3/12')
+        assert arming.begin_fault(FakeLink(4), 1, chosen, protocol, 0, PING) == '7/3/12'
+        assert protocol.random.random() == drawn
 
     def test_the_end_is_told(self) -> None:
         witness = Witness()

@@ -116,6 +116,11 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
             f'start with the proxies of a Toxiproxy file, and the API on port {SERVER_PORT}',
         ),
     ),
+    'journal': (
+        ('journal', 'FILE', 'write every exchange to this file, with its fault: a line of JSON each'),
+        ('journal-max', 'SIZE', 'size at which the file becomes FILE.1, and another one begins'),
+        ('replay', 'FILE', 'inject the faults of a journal again, each at the same request, and no others'),
+    ),
     'log': (
         ('log-level', '', 'level to log from; each fault is a record of info'),
         ('log-output', 'FILE', 'file to append the log to; - is standard error'),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import gevent
@@ -20,12 +20,14 @@ from vaurien.config.schedules import check_schedule
 from vaurien.console import log
 from vaurien.console.background import in_background
 from vaurien.console.limits import raise_descriptors
-from vaurien.console.output import print_line
+from vaurien.console.output import make_printable, print_line
 from vaurien.console.signals import on_hangup_in_loop, on_signals_in_loop
 from vaurien.engine.memory import MemoryWatch
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import ConfigError, StartError
+from vaurien.journal.journal import Journal
+from vaurien.journal.replay import Replay
 from vaurien.records.status import ProxyStatus
 from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import format_toxic
@@ -79,7 +81,19 @@ def show_schedule(arguments: Arguments) -> int:
 def serve(arguments: Arguments) -> int:
     """Serve until SIGINT or SIGTERM, and return 0; raise `ConfigError`, `StartError`."""
     settings = arguments.settings
-    proxies = make_proxies(arguments)
+    replay = None if settings.replay is None else Replay(settings.replay)
+    if settings.journal is None:
+        return serve_until_signal(arguments, None, replay)
+    journal = Journal(settings.journal, settings.journal_max)
+    journal.open()
+    with closing(journal):
+        return serve_until_signal(arguments, journal, replay)
+
+
+def serve_until_signal(arguments: Arguments, journal: Journal | None, replay: Replay | None) -> int:
+    """Do as `serve`, with a journal that is written, or one that is replayed."""
+    settings = arguments.settings
+    proxies = make_proxies(arguments, journal, replay)
     scheduler = Scheduler(proxies, settings.seed)
     if settings.schedule is not None:
         check_schedule(scheduler, settings.schedule, is_early=settings.http)
@@ -92,8 +106,8 @@ def serve(arguments: Arguments) -> int:
         gc.freeze()  # a collection that walks all modules would keep every link waiting
         proxies.start()
         memory = MemoryWatch(gevent.get_hub().loop, proxies.values)
-        control = start_control(proxies, scheduler, settings) if settings.http else None
-        print_line(announce(proxies, control))
+        control = start_control(proxies, scheduler, settings, journal, replay) if settings.http else None
+        print_line(announce(proxies, control, replay))
         if settings.schedule is not None:
             scheduler.start(settings.schedule, is_early=True)
         ended.wait()
@@ -104,15 +118,18 @@ def serve(arguments: Arguments) -> int:
             control.stop()
     for proxy in proxies.values():
         print_line(summarize(proxy.status(), proxy.report_rules(), alone=settings.proxies is None))
+    if replay is not None:
+        report_replay(replay)
     return 0
 
 
-def make_proxies(arguments: Arguments) -> Proxies:
+def make_proxies(arguments: Arguments, journal: Journal | None = None, replay: Replay | None = None) -> Proxies:
     """Return the proxies that are there at the start; raise `ConfigError` with the flag, or the line of a file."""
-    proxies = Proxies((), arguments.settings.defaults)
+    make_chooser = None if replay is None else replay.make_chooser
+    proxies = Proxies((), arguments.settings.defaults, journal=journal, make_chooser=make_chooser)
     for one in arguments.settings.each_proxy:
         try:
-            proxies.add(ProxyServer(one))
+            proxies.add(proxies.make(one))
         except ConfigError as error:
             raise arguments.locate(error, one.name) from None
     return proxies
@@ -152,12 +169,24 @@ def apply_again(reloader: Reloader, read_again: Callable[[], Settings]) -> None:
         logger.error('not reloaded: %s', error)
 
 
-def start_control(proxies: Proxies, scheduler: Scheduler, settings: Settings) -> ControlServer:
+def report_replay(replay: Replay) -> None:
+    """Print and log how many faults of the journal were placed, and which were not."""
+    lines = list(replay.report())
+    logger.log(logging.WARNING if len(lines) > 1 else logging.INFO, 'replay: %s', '; '.join(lines))
+    print_line('\n'.join(map(make_printable, lines)))
+
+
+def start_control(
+    proxies: Proxies, scheduler: Scheduler, settings: Settings, journal: Journal | None, replay: Replay | None
+) -> ControlServer:
     """Start the control API of *proxies*; raise `StartError`."""
     from vaurien.control.server import ControlServer
 
     address = Address(settings.http_host, settings.http_port)
-    control = ControlServer(proxies, address, scheduler, hosts=settings.api_host, token=settings.api_token)
+    kept = None if journal is None else journal.kept
+    control = ControlServer(
+        proxies, address, scheduler, hosts=settings.api_host, token=settings.api_token, kept=kept, replay=replay
+    )
     try:
         control.start()
     except (OSError, UnicodeError) as error:  # UnicodeError: a host name that cannot be encoded
@@ -165,9 +194,11 @@ def start_control(proxies: Proxies, scheduler: Scheduler, settings: Settings) ->
     return control
 
 
-def announce(proxies: Proxies, control: ControlServer | None) -> str:
+def announce(proxies: Proxies, control: ControlServer | None, replay: Replay | None = None) -> str:
     """Return what is printed at the start."""
     lines = [line for proxy in proxies.values() for line in announce_proxy(proxy)]
+    if replay is not None:
+        lines.append(f'replay: {replay.status()["faults"]} faults of {replay.path}, and nothing that is armed is drawn')
     if control:
         lines.append(f'control API: http://{control.address}')
     return f'vaurien {__version__}: ' + '\n'.join([*lines, 'Ctrl-C ends'])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import select
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,6 +33,26 @@ def read_file(path: Path | str, most: int) -> bytes:
     if len(content) > most:
         raise OSError(errno.EFBIG, f'it has more than {_format_size(most)}')
     return content
+
+
+def read_lines(path: Path | str, longest: int) -> Iterator[bytes]:
+    """Yield the lines of a file, a pipe or a device, with their ends; the last one may have none.
+
+    Raise `OSError`, whose ``strerror`` says why it cannot be read, also if a line has more than *longest* bytes.
+    """
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        rest = b''
+        for piece in _read(file, sys.maxsize):
+            *lines, rest = (rest + piece).split(b'\n')
+            for line in lines:
+                yield line + b'\n'
+            if len(rest) > longest:
+                raise OSError(errno.EFBIG, f'a line has more than {_format_size(longest)}')
+        if rest:
+            yield rest
+    finally:
+        os.close(file)
 
 
 @contextmanager

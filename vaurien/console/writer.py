@@ -209,7 +209,7 @@ class Writer:
 
 
 def count_lost() -> int:
-    """Return how many lines this process could not write: of the log, the standard output and the standard error."""
+    """Return how many lines this process could not write: of the log, the journal, the standard output and error."""
     return sum(writer.lines_lost for writer in _writers)
 
 

@@ -55,11 +55,11 @@ class LinksAnswer(TypedDict):
 
 
 #: The part of a request that is wrong.
-Location = Literal['body', 'header', 'method', 'path']
+Location = Literal['body', 'header', 'method', 'path', 'query']
 
 
 class ErrorDetail(TypedDict):
-    """The part of a request that is wrong: the dotted path of a field, a header, the path or the method."""
+    """The part of a request that is wrong: the dotted path of a field, a header, a parameter, the path, the method."""
 
     location: Location
     name: str

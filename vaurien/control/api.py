@@ -20,9 +20,12 @@ from vaurien.control.answers import (
 )
 from vaurien.control.body import read_arming, read_backend
 from vaurien.control.controlled import Controlled
+from vaurien.control.journal import LINES, follow, read_query
 from vaurien.control.option_list import list_options
 from vaurien.engine.turns import get_turns, pausing
-from vaurien.errors import AmbiguousProxyError, UnknownProxyError
+from vaurien.errors import AmbiguousProxyError, NoJournalError, UnknownProxyError
+from vaurien.journal.kept import KeptEntries
+from vaurien.journal.replay import Replay
 from vaurien.plugins.options import did_you_mean
 from vaurien.rules.behaviors import format_rules
 from vaurien.web.body import read_object
@@ -32,14 +35,19 @@ DONE: Done = {'status': 'ok'}
 EXAMPLE = '{"name": "delay"}'
 
 #: What every proxy has: below ``/proxies/NAME``, and at the top for the only proxy.
-ROUTES = ('behavior', 'backend', 'faults', 'links', 'status')
+ROUTES = ('behavior', 'backend', 'faults', 'journal', 'links', 'status')
 
 
 class ControlApi:
     """The responders over the proxies of a process."""
 
-    def __init__(self, proxies: Mapping[str, Controlled]) -> None:
+    def __init__(
+        self, proxies: Mapping[str, Controlled], kept: KeptEntries | None = None, replay: Replay | None = None
+    ) -> None:
+        """*kept* are the last exchanges of the journal that is written, *replay* is what is replayed of another one."""
         self._proxies = proxies
+        self._kept = kept
+        self._replay = replay
 
     def _find(self, name: str) -> Controlled:
         """Return the proxy of that name; without a name, the only proxy."""
@@ -84,7 +92,9 @@ class ControlApi:
 
     def on_get_status(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Get the status of a proxy."""
-        _send(resp, self._find(name).status())
+        proxy = self._find(name)
+        replay = {} if self._replay is None else {'replay': self._replay.status(proxy.settings.name)}
+        _send(resp, {**proxy.status(), **replay})
 
     def on_get_faults(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """List the last faults."""
@@ -94,6 +104,23 @@ class ControlApi:
         """Forget the last faults."""
         self._find(name).faults.clear()
         _send(resp, DONE)
+
+    def on_get_journal(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
+        """List the last exchanges.
+
+        They are those of the proxy in the path, or of all. Every new one follows, if that is asked for.
+        """
+        if name:
+            self._find(name)
+        asked = read_query(req.params)
+        if self._kept is None:
+            raise NoJournalError('no journal is kept: start with --journal FILE')
+        if asked.follow:
+            resp.content_type, resp.stream = LINES, follow(self._kept, asked, name)
+            return
+        page, pause = self._kept.find(asked.since, asked.limit, name), get_turns().begin()
+        entries = [_encode(entry) for entry in pausing(page.entries, pause)]
+        _send(resp, {'entries': entries, 'last': page.last, 'lost': page.lost})
 
     def on_get_links(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """List the open links."""

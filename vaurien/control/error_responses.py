@@ -10,7 +10,14 @@ import msgspec
 
 from vaurien.control.answers import ErrorAnswer, Location
 from vaurien.control.api import ROUTES
-from vaurien.errors import AmbiguousProxyError, ConfigError, NoScheduleError, UnknownProxyError
+from vaurien.errors import (
+    AmbiguousProxyError,
+    ConfigError,
+    NoJournalError,
+    NoScheduleError,
+    ParameterError,
+    UnknownProxyError,
+)
 from vaurien.toxiproxy import error_responses as toxiproxy
 from vaurien.toxiproxy.api import is_spoken_at
 
@@ -28,7 +35,9 @@ class Answer(NamedTuple):
 #: Every error that the API answers. The nearest base class counts.
 ANSWERS: dict[type[Exception], Answer] = {
     ConfigError: Answer(falcon.HTTP_400, 'body'),
+    ParameterError: Answer(falcon.HTTP_400, 'query'),
     UnknownProxyError: Answer(falcon.HTTP_404, 'path'),
+    NoJournalError: Answer(falcon.HTTP_404, 'path'),
     NoScheduleError: Answer(falcon.HTTP_404, 'path'),
     AmbiguousProxyError: Answer(falcon.HTTP_409, 'path'),
     falcon.HTTPBadRequest: Answer(falcon.HTTP_400, 'method', 'no such method'),
@@ -71,6 +80,7 @@ def respond(req: falcon.Request, resp: falcon.Response, error: Exception, params
         'header': getattr(error, 'title', ''),
         'method': req.method,
         'path': req.path,
+        'query': getattr(error, 'path', ''),
     }
     resp.content_type = falcon.MEDIA_JSON
     resp.data = encode_error(answer.location, names[answer.location], description)

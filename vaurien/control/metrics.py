@@ -111,7 +111,7 @@ class ProxiesCollector(Collector):
             yield metric
         lost = CounterMetricFamily(
             'vaurien_lines_lost_total',
-            'Lines of the log, the standard output and the standard error that could not be written.',
+            'Lines of the log, the journal, the standard output and the standard error that could not be written.',
         )
         lost.add_metric([], count_lost())
         yield lost

@@ -31,11 +31,13 @@ from vaurien.control.answers import (
 from vaurien.control.api import ControlApi
 from vaurien.control.app import Route
 from vaurien.control.authority import CONTENT_TYPE as AUTHORITY_TYPE, AuthorityResource
+from vaurien.control.journal import LINES, PARAMETERS
 from vaurien.control.json_schema import Schema, Schemas
 from vaurien.control.metrics import CONTENT_TYPE, MetricsResource
 from vaurien.control.operation import JSON, VAURIEN, Content, Dialect, JsonText, Operation
 from vaurien.control.schedule import ScheduleResource
 from vaurien.engine.turns import get_turns, pausing
+from vaurien.records.page import JournalPage
 from vaurien.records.status import ProxyStatus, ScheduleStatus
 from vaurien.toxiproxy import operations as toxiproxy
 from vaurien.toxiproxy.api import LEVEL
@@ -62,6 +64,7 @@ OPERATIONS: dict[Callable[..., None], Operation] = {
     ControlApi.on_get_status: _OfProxy(ProxyStatus),
     ControlApi.on_get_faults: _OfProxy(FaultsAnswer),
     ControlApi.on_delete_faults: _OfProxy(Done),
+    ControlApi.on_get_journal: Operation(JournalPage, errors=(400, 404), parameters=PARAMETERS, lines=LINES),
     ControlApi.on_get_links: _OfProxy(LinksAnswer),
     ControlApi.on_delete_link: _OfProxy(Done),
     ScheduleResource.on_get: Operation(ScheduleStatus),
@@ -138,6 +141,11 @@ class Document:
         operation = OPERATIONS[responder.__func__]
         dialect, statuses = operation.dialect, {401, 403, 500, *operation.errors}
         body: dict[str, Any] = {}
+        if operation.parameters:
+            body['parameters'] = [
+                {'name': name, 'in': 'query', 'description': schema.pop('description'), 'schema': schema}
+                for name, schema in self._schemas.options(operation.parameters).items()
+            ]
         if operation.takes is not None:
             statuses |= {400, 413}
             body['requestBody'] = self._refer_to_body(operation.takes)
@@ -172,7 +180,8 @@ class Document:
         headers = _describe_headers(is_numbered=operation.dialect.is_numbered)
         answer = {'description': HTTPStatus(operation.status).phrase, 'headers': headers}
         if operation.answer is not None:
-            answer['content'] = self._describe_content({operation.content: operation.answer})
+            lines = {} if operation.lines is None else {operation.lines: str}
+            answer['content'] = self._describe_content({operation.content: operation.answer, **lines})
         return answer
 
     def _refer_to_body(self, takes: Callable[[Schemas], Schema]) -> Schema:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import falcon
 
 from vaurien.control.answers import ErrorAnswer
 from vaurien.control.json_schema import Schema, Schemas
+from vaurien.plugins.options import Option
 
 JSON = falcon.MEDIA_JSON
 
@@ -50,3 +51,7 @@ class Operation(NamedTuple):
     dialect: Dialect = VAURIEN
     #: The parameter of other paths that takes the name of what it has made.
     names: str | None = None
+    #: The parameters in the query of its path.
+    parameters: Mapping[str, Option] = {}
+    #: The other content that it may answer with, in which each line has JSON of a type of its own.
+    lines: str | None = None

@@ -9,13 +9,20 @@ from vaurien.control.metrics import MetricsResource
 from vaurien.control.openapi import OpenApiResource
 from vaurien.control.schedule import ScheduleResource
 from vaurien.engine.proxies import Proxies
+from vaurien.journal.kept import KeptEntries
+from vaurien.journal.replay import Replay
 from vaurien.schedule.scheduler import Scheduler
 from vaurien.toxiproxy import api as toxiproxy
 
 
-def make_routes(proxies: Proxies, scheduler: Scheduler) -> list[Route]:
-    """Return the routes to control *proxies*, and the *scheduler* of them."""
-    own, others = ControlApi(proxies), toxiproxy.ToxiproxyApi(proxies)
+def make_routes(
+    proxies: Proxies, scheduler: Scheduler, kept: KeptEntries | None = None, replay: Replay | None = None
+) -> list[Route]:
+    """Return the routes to control *proxies*, and the *scheduler* of them.
+
+    *kept* and *replay* are what they show of journals.
+    """
+    own, others = ControlApi(proxies, kept, replay), toxiproxy.ToxiproxyApi(proxies)
     routes = [Route('/behaviors', own, 'behaviors')]
     for prefix in ('', '/proxies/{name}'):
         routes += [Route(f'{prefix}/{name}', own, name) for name in ROUTES]

@@ -9,6 +9,8 @@ from vaurien.control.app import make_app
 from vaurien.control.error_responses import encode_error
 from vaurien.control.routes import make_routes
 from vaurien.engine.proxies import Proxies
+from vaurien.journal.kept import KeptEntries
+from vaurien.journal.replay import Replay
 from vaurien.schedule.scheduler import Scheduler
 from vaurien.web.guard import Guard
 from vaurien.web.server import App, Malformed, WebServer
@@ -31,18 +33,23 @@ class ControlServer(WebServer):
         *,
         hosts: Sequence[str] = (),
         token: str | None = None,
+        kept: KeptEntries | None = None,
+        replay: Replay | None = None,
     ) -> None:
         """Serve at *address*. *hosts* are more names of this machine; every request must carry the *token*.
 
-        Without a *scheduler* of the proxies, there is one of its own.
+        Without a *scheduler* of the proxies, there is one of its own. *kept* are the last exchanges of the journal that
+        is written, *replay* is what is replayed of another one.
         """
         super().__init__(address)
         self._proxies = proxies
         self._scheduler = scheduler or Scheduler(proxies)
         self._hosts = hosts
         self._token = token
+        self._kept = kept
+        self._replay = replay
 
     def make_app(self, bound: str) -> App:
         """Return the application, for a server that listens on the IP address *bound*."""
         guard = Guard(self.wanted.host, bound, self._hosts, self._token)
-        return make_app(make_routes(self._proxies, self._scheduler), guard)
+        return make_app(make_routes(self._proxies, self._scheduler, self._kept, self._replay), guard)

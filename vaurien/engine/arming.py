@@ -109,17 +109,18 @@ class Arming:
         self._counts = dict.fromkeys(_EARLY, 0)
         return armed
 
-    def prepare(self, rule: Rule, *, is_addressed: bool = False) -> Rule:
+    def prepare(self, rule: Rule, *, is_addressed: bool = False, chance: str = '') -> Rule:
         """Return *rule* as it will be at work; raise `ConfigError` if it cannot be applied here.
 
-        *is_addressed*: it is for a request that has asked for it, or was chosen for.
+        *is_addressed*: it is for a request that has asked for it, or was chosen for. *chance* is what chance depends on
+        in it.
         """
         check_needs(rule, self._legs)
-        return rule.arm(self._protocol, self._now, is_addressed=is_addressed)
+        return rule.arm(self._protocol, self._now, is_addressed=is_addressed, chance=chance)
 
-    def prepare_chosen(self, rule: Rule) -> Rule:
+    def prepare_chosen(self, rule: Rule, chance: str) -> Rule:
         """Return *rule* as it will be at work for one request, which was chosen for; likewise."""
-        return self.prepare(rule, is_addressed=True)
+        return self.prepare(rule, is_addressed=True, chance=chance)
 
     def take_addressed(self, configured: Callable[[], Options]) -> None:
         """Give requests the faults that they ask for, over the *configured* options of behaviors."""
@@ -217,15 +218,20 @@ class Arming:
         self,
         link: ObservedLink,
         exchange: int,
-        behavior: Dummy,
+        rule: Rule,
         protocol: BaseProtocol,
         position: int,
         request: bytes,
         lead: bytes | None = None,
-    ) -> None:
-        """Prepare the protocol for a behavior that begins on a request at *position*, and record the fault."""
-        protocol.begin_fault(request, f'{self.seed}/{link.number}/{exchange}', position, lead)
-        self._record(link, exchange, behavior, self.describe(protocol, position, request))
+    ) -> str:
+        """Prepare the protocol for a behavior that begins on a request at *position*, and record the fault.
+
+        Return what chance depends on in it.
+        """
+        chance = rule.chance or f'{self.seed}/{link.number}/{exchange}'
+        protocol.begin_fault(request, chance, position, lead)
+        self._record(link, exchange, rule.behavior, self.describe(protocol, position, request))
+        return chance
 
     def _record(self, link: ObservedLink, exchange: int, behavior: Dummy, text: str) -> None:
         options = to_builtins(behavior.values, enc_hook=str)

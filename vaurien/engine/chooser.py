@@ -15,6 +15,10 @@ class Choice(NamedTuple):
     rule: Rule | None = None
     #: Where it comes from, ``app/orders.py:41``, for `Entry.where`; empty if nobody knows.
     where: str = ''
+    #: Whether the request passes, whatever is armed.
+    passes: bool = False
+    #: What chance depends on in the fault, as `Entry.chance` has it; empty: on the link and the exchange.
+    chance: str = ''
 
 
 class Chooser(Protocol):

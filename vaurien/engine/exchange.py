@@ -59,6 +59,8 @@ class Exchange:
         self.greeting = greeting
         self._part = part
         self.is_inside = is_inside
+        #: What chance depends on in the behavior; empty until it begins.
+        self.chance = ''
         #: Whether the behavior runs, or has run.
         self.has_begun = False
         #: Where it began.
@@ -98,7 +100,9 @@ class Exchange:
             return
         held = link.up.held
         request, lead = self._part or Part(bytes(held.data), b'' if self.is_inside else None)
-        link.arming.begin_fault(link, self._number, self.behavior, owner.protocol, held.position, request, lead)
+        self.chance = link.arming.begin_fault(
+            link, self._number, self.rule, owner.protocol, held.position, request, lead
+        )
 
     def let_go(self) -> None:
         """End the behavior in the middle of whatever it does: it is no longer armed.

@@ -224,7 +224,7 @@ class Handler(Traffic):
         if rule is None or not rule.is_due():
             return None
         self._stands_back = True
-        arming.begin_fault(link, self._exchanges, rule.behavior, self._protocol, held.position, request)
+        arming.begin_fault(link, self._exchanges, rule, self._protocol, held.position, request)
         return rule
 
     def _describe(self, request: bytes) -> tuple[str, bool]:

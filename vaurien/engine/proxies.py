@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 from gevent.pool import Group
 
+from vaurien.engine.chooser import Chooser
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import ConfigError, StartError
+from vaurien.records.observer import Observer
 from vaurien.settings import FAULTS, ProxySettings
 
 
 class Proxies(Mapping[str, ProxyServer]):
     """The proxies by name, in order of their creation."""
 
-    def __init__(self, settings: Sequence[ProxySettings], defaults: ProxySettings | None = None) -> None:
-        """*defaults* are the settings of proxies created later. Raise `ConfigError`. No I/O happens before `start`."""
+    def __init__(
+        self,
+        settings: Sequence[ProxySettings],
+        defaults: ProxySettings | None = None,
+        *,
+        journal: Observer | None = None,
+        make_chooser: Callable[[ProxySettings], Chooser] | None = None,
+    ) -> None:
+        """*defaults* are the settings of proxies created later. Raise `ConfigError`. No I/O happens before `start`.
+
+        *journal* is told what happens on all of them. *make_chooser* makes what chooses the faults of each.
+        """
         self.defaults = defaults or ProxySettings()
+        self._journal = journal
+        self._make_chooser = make_chooser
         self._proxies: dict[str, ProxyServer] = {}
         for one in settings:
-            self.add(ProxyServer(one))
+            self.add(self.make(one))
 
     def __getitem__(self, name: str) -> ProxyServer:
         return self._proxies[name]
@@ -35,6 +49,11 @@ class Proxies(Mapping[str, ProxyServer]):
         """Give proxies created later the faults of other *defaults*; all else stays."""
         faults = {name: getattr(defaults, name) for name in FAULTS}
         self.defaults = msgspec.structs.replace(self.defaults, **faults)
+
+    def make(self, settings: ProxySettings) -> ProxyServer:
+        """Return a proxy that may be added, or put in the place of another one; raise `ConfigError`."""
+        chooser = None if self._make_chooser is None else self._make_chooser(settings)
+        return ProxyServer(settings, chooser=chooser, journal=self._journal)
 
     def add(self, proxy: ProxyServer) -> None:
         """Add a proxy; raise `ConfigError` if its name is taken."""

@@ -59,11 +59,12 @@ class ProxyServer:
         observer: Observer | None = None,
         chooser: Chooser | None = None,
         digest: Callable[[], Hasher] | None = None,
+        journal: Observer | None = None,
     ) -> None:
         """Look plug-ins up and check options; raise `ConfigError`. No I/O happens before `start`.
 
         *observer* is told of links, requests, faults and exchanges. *chooser* is asked for each request, before it
-        draws. *digest* returns what makes the digest of a request, for the observer.
+        draws. *digest* returns what makes the digest of a request, for the observer. *journal* is another observer.
         """
         self.settings = settings
         self.runtime = Runtime()
@@ -82,7 +83,7 @@ class ProxyServer:
         self.links_total = 0
         self.counters = Counters(self.links)
         self.faults = FaultLog()
-        self._observers = Observers([self.counters, self.faults, *([] if observer is None else [observer])])
+        self._observers = Observers([self.counters, self.faults, *filter(None, [journal, observer])])
         self.arming = Arming(self.protocol, self.legs, self.seed, self.loop, self._observers)
         on_exchange = self._observers.on_exchange
         #: What records exchanges; None: nobody wants that.

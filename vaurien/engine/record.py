@@ -35,6 +35,7 @@ class Record:
     #: The exchange that applies a behavior to it, and the rule.
     exchange: FaultyExchange | None = None
     rule: Rule | None = None
+    chance = ''
     #: Whether the reply of the backend has ended; and whether a behavior has written something in its place.
     is_replied = False
     is_answered = False
@@ -89,6 +90,7 @@ class Record:
         """Note that the behavior is done, or was never begun, and that what it has held goes on."""
         if self.exchange is not None and not self.exchange.has_begun:
             self.rule = None
+        self.chance = self._find_chance()
         self.exchange = None
         if self.size and self.first is None:
             self.first = monotonic()
@@ -97,6 +99,10 @@ class Record:
     def passes(self) -> bool:
         """Whether the request goes on to the backend, or has gone."""
         return self.exchange is None or (self.exchange.sending and not self.exchange.is_dropped)
+
+    def _find_chance(self) -> str:
+        """Return what chance depends on in the fault."""
+        return self.chance if self.exchange is None else self.exchange.chance
 
     # The reply
 
@@ -165,7 +171,7 @@ class Record:
         """Return what few exchanges have, or what takes time that somebody has asked for."""
         more: dict[str, Any] = {}
         if self.rule is not None:
-            more = {'behavior': self.rule.name, 'options': _list_options(self.rule)}
+            more = {'behavior': self.rule.name, 'options': _list_options(self.rule), 'chance': self._find_chance()}
         if self.meaning.key:
             more['key'] = self.meaning.key
         if self.hasher is not None:

@@ -43,9 +43,12 @@ class Recording:
         on_exchange: Sequence[Callable[[Entry], None]],
         chooser: Chooser | None,
         new_hasher: Callable[[], Hasher] | None,
-        prepare: Callable[[Rule], Rule],
+        prepare: Callable[[Rule, str], Rule],
     ) -> None:
-        """*proxy* is its name. *new_hasher* makes the digests; None: there are none. *prepare* puts a rule to work."""
+        """*proxy* is its name. *new_hasher* makes the digests; None: there are none. *prepare* puts a rule to work.
+
+        Beside a rule, it takes what chance depends on in it.
+        """
         self.proxy = proxy
         self.on_exchange = on_exchange
         self.chooser = chooser
@@ -62,17 +65,19 @@ class Recording:
         counts[text] = nth
         return nth
 
-    def choose(self, chooser: Chooser, link: ObservedLink, record: Record, request: bytes) -> Rule | None:
-        """Return the rule, at work, that *chooser* wants for a request; None: it draws."""
+    def choose(self, chooser: Chooser, link: ObservedLink, record: Record, request: bytes) -> tuple[Rule | None, bool]:
+        """Return the rule, at work, that *chooser* wants for a request, and whether the request is to draw."""
         choice = chooser.choose(link, record.number, record.text, record.nth, request)
         if choice is None:
-            return None
+            return None, True
         record.place(choice.where)
+        if choice.rule is None:
+            return None, not choice.passes
         try:
-            return None if choice.rule is None else self._prepare(choice.rule)
+            return self._prepare(choice.rule, choice.chance), False
         except ConfigError as error:
             logger.warning('proxy %s: what was chosen for %s cannot be applied: %s', self.proxy, record.text, error)
-            return None
+            return None, False
 
 
 class Recorder(Unrecorded):
@@ -97,6 +102,8 @@ class Recorder(Unrecorded):
         #: The number of the last exchange that has come, and of the last that has drawn.
         self._number = 0
         self._drawn = 0
+        #: Whether that one draws: nothing was chosen for it.
+        self._draws_now = True
         #: Where, upstream, the last whole request has ended.
         self._boundary = 0
         #: How many replies to requests of the proxy's own are expected, before all others; and to requests that are not
@@ -180,7 +187,7 @@ class Recorder(Unrecorded):
             if rule is not None:
                 return rule
         draws = self._draws
-        if draws is None or exchange < draws.quiet_until:
+        if draws is None or not self._draws_now or exchange < draws.quiet_until:
             return None
         return draws.draw(exchange, request, describe, statement, client_name)
 
@@ -193,11 +200,15 @@ class Recorder(Unrecorded):
         if self._skipped or len(asked) >= MAX_ASKED:
             self._last = None
             self._skipped += 1
+            self._draws_now = True
             return None
         asked.append(record)
         request, chooser = record.request, self._recording.chooser
         self._name(record)
-        return None if chooser is None else self._recording.choose(chooser, self._link, record, request)
+        if chooser is None:
+            return None
+        rule, self._draws_now = self._recording.choose(chooser, self._link, record, request)
+        return rule
 
     def _take(self, exchange: int) -> Record:
         """Return the record of an exchange that has come; a new one if it is that of a greeting."""

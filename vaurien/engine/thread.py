@@ -38,10 +38,11 @@ class ProxyThread:
         observer: Observer | None = None,
         chooser: Chooser | None = None,
         digest: Callable[[], Hasher] | None = None,
+        journal: Observer | None = None,
     ) -> None:
-        """*observer*, *chooser* and *digest* are those of the `ProxyServer`, which calls them in its thread."""
+        """*observer*, *chooser*, *digest* and *journal* are for the `ProxyServer`, which calls them in its thread."""
         self._settings = settings
-        self._watchers = observer, chooser, digest
+        self._watchers = observer, chooser, digest, journal
         self._server: ProxyServer | None = None
         self._problem = NOT_RUNNING
         self._stop: Event | None = None

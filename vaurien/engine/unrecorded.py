@@ -23,6 +23,10 @@ class FaultyExchange(Protocol):
         """Whether the behavior runs, or has run."""
 
     @property
+    def chance(self) -> str:
+        """What chance depends on in the behavior; empty until it begins."""
+
+    @property
     def sending(self) -> bool:
         """Whether the request goes on to the backend."""
 

@@ -13,7 +13,7 @@ SHOWN_OF_REPLY = 1024
 
 
 class Effect(str, Enum):
-    """What a request does to the backend if it succeeds."""
+    """The effect of a request on the backend if it succeeds."""
 
     #: It sets the connection up, or ends it, or only asks whether the backend is there: HELLO, AUTH, PING, QUIT.
     CONNECT = 'connect'
@@ -37,7 +37,7 @@ class Meaning(NamedTuple):
 
 
 class ReplyClass(str, Enum):
-    """What a reply says of its request."""
+    """The outcome of a request, as its reply has it."""
 
     OK = 'ok'
     #: The backend has done nothing, for there was nothing to do: ``:0``, nil, UPDATE 0.
@@ -48,7 +48,7 @@ class ReplyClass(str, Enum):
 
 
 class TransactionState(str, Enum):
-    """Where a connection stands, as far as replies tell it."""
+    """The state of a connection, as far as replies tell it."""
 
     NONE = 'none'
     OPEN = 'open'

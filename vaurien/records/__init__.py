@@ -4,6 +4,7 @@ observer   the interface of those who are told of links, requests and faults
 faults     one fault, as data
 fault_log  the last faults
 entry      one exchange, as data
+page       a part of a journal
 counts     the numbers of a link
 counters   the numbers of a proxy
 histogram  how often a behavior or toxic was applied, and for how long it held things

@@ -10,7 +10,7 @@ from vaurien.framing.meaning import Effect, ReplyClass, TransactionState
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One exchange that is over: its reply has ended, or its link."""
+    """An exchange that is over: its reply has ended, or its link."""
 
     #: When the request had come, in seconds since the epoch.
     time: float
@@ -48,3 +48,5 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     #: The name of the behavior that was applied, and its options; None if there was none.
     behavior: str | None = None
     options: dict[str, Any] = {}
+    #: The seed of what it has left to chance; empty if there was none.
+    chance: str = ''

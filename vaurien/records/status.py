@@ -77,9 +77,16 @@ class LinkStatus(TypedDict):
     toxics: list[str]
 
 
-class ProxyStatus(TypedDict):
-    """Everything about a running proxy."""
+class ReplayStatus(TypedDict):
+    """The faults of a journal that are injected again: how many, how many of them were, and the first that were not."""
 
+    faults: int
+    placed: int
+    #: Each with the reason, as far as it can be known by now.
+    unplaced: list[str]
+
+
+class _ProxyStatus(TypedDict):
     version: str
     pid: int
     name: str
@@ -99,6 +106,12 @@ class ProxyStatus(TypedDict):
     bytes: BytesStatus
     #: How many exchanges each behavior was applied to, by its name.
     faults: dict[str, int]
+
+
+class ProxyStatus(_ProxyStatus, total=False):
+    """Everything about a running proxy. Where no journal is replayed, that is left out."""
+
+    replay: ReplayStatus
 
 
 class NextStatus(TypedDict):

@@ -63,6 +63,8 @@ class Rule:
     ends_at: float | None = field(default=None, init=False, repr=False, compare=False)
     #: Whether a request has asked for it: then it is not among those that are armed.
     is_addressed: bool = field(default=False, init=False, repr=False, compare=False)
+    #: What chance depends on where it is applied; empty: on the link and the exchange.
+    chance: str = field(default='', init=False, repr=False, compare=False)
     #: The behavior at work. Only what `arm` returns has it.
     behavior: Dummy = field(init=False, repr=False, compare=False)
 
@@ -129,12 +131,17 @@ class Rule:
             raise error.within(self.name) from None
 
     def arm(
-        self, protocol: type[BaseProtocol], now: Callable[[], float] = monotonic, *, is_addressed: bool = False
+        self,
+        protocol: type[BaseProtocol],
+        now: Callable[[], float] = monotonic,
+        *,
+        is_addressed: bool = False,
+        chance: str = '',
     ) -> Rule:
         """Return the rule at work: with a behavior object of its own, and counters that begin at 0.
 
-        *now* tells the time; *is_addressed*: a request has asked for it. Raise `ConfigError` if the options make no
-        sense for *protocol*.
+        *now* tells the time; *is_addressed*: a request has asked for it, or it was chosen for one. *chance* is what
+        `chance` is. Raise `ConfigError` if the options make no sense for *protocol*.
         """
         try:
             self._check_stage()
@@ -145,6 +152,7 @@ class Rule:
         rule.behavior = self.kind(rule.options)
         rule._now = now
         rule.is_addressed = is_addressed
+        rule.chance = chance
         rule.ends_at = now() + self.limits['for'] if 'for' in self.limits else None
         return rule
 

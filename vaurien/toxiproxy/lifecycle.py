@@ -171,19 +171,25 @@ class Lifecycle:
             raise ToxiproxyError(409, 'proxy already exists')
 
     def _add(self, fields: ProxyFields, addresses: Addresses, leaving: Leaving = NONE_LEAVING) -> ProxyServer:
-        proxy = _make(fields, self._proxies.defaults)
+        proxy = self._make(fields, self._proxies.defaults)
         if addresses:
             _start(proxy, addresses, leaving)
         self._proxies.add(proxy)
         return proxy
 
     def _replace(self, known: ProxyServer, fields: ProxyFields, addresses: Addresses, leaving: Leaving) -> ProxyServer:
-        proxy = _make(fields, msgspec.structs.replace(known.settings, toxics=()))
+        proxy = self._make(fields, msgspec.structs.replace(known.settings, toxics=()))
         if fields.enabled and addresses:
             with known.giving_way(addresses[0]):
                 _start(proxy, addresses, leaving)
         self._proxies.replace(proxy)
         return proxy
+
+    def _make(self, fields: ProxyFields, defaults: ProxySettings) -> ProxyServer:
+        try:
+            return self._proxies.make(make_settings(fields, defaults))
+        except ConfigError as error:
+            raise ToxiproxyError(400, f'bad request body: {error}') from None
 
 
 def _start(proxy: ProxyServer, addresses: Addresses, leaving: Leaving) -> None:
@@ -196,13 +202,6 @@ def _start(proxy: ProxyServer, addresses: Addresses, leaving: Leaving) -> None:
         _bind(partial(proxy.start, wait=False), addresses)
     for one in there:
         one.shut_down()
-
-
-def _make(fields: ProxyFields, defaults: ProxySettings) -> ProxyServer:
-    try:
-        return ProxyServer(make_settings(fields, defaults))
-    except ConfigError as error:
-        raise ToxiproxyError(400, f'bad request body: {error}') from None
 
 
 def _differs(proxy: ProxyServer, fields: ProxyFields, addresses: Addresses) -> bool:

@@ -6,6 +6,7 @@ options    options of behaviors and toxics, which no parser knows
 behaviors  the commands about behaviors
 status     the command about the status
 faults     the commands about faults
+journal    the command about the journal
 links      the commands about links
 proxies    the commands about proxies and their backends
 tls        the settings of TLS of a proxy that is created

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vaurien.address import Address
-from vaurien.cli.ctl import authority, behaviors, faults, links, proxies, schedule, status, toxics
+from vaurien.cli.ctl import authority, behaviors, faults, journal, links, proxies, schedule, status, toxics
 from vaurien.cli.ctl.command import Command
 from vaurien.console.parser import Parser
 from vaurien.errors import AddressError, ConfigError
@@ -53,6 +53,7 @@ COMMANDS: tuple[Command, ...] = (
     *behaviors.COMMANDS,
     *status.COMMANDS,
     *faults.COMMANDS,
+    *journal.COMMANDS,
     *links.COMMANDS,
     *proxies.COMMANDS,
     *toxics.COMMANDS,

@@ -1,0 +1,138 @@
+"""The file of a journal: what is written, how it is rotated, and what happens if it cannot be written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.journal.entries import make_entry
+from vaurien import __version__
+from vaurien.errors import ConfigError
+from vaurien.journal.file import JournalFile
+from vaurien.journal.lines import Head, Line, Notice, decode
+from vaurien.records.entry import Entry
+
+#: Bytes of a file: room for some entries.
+SMALL = 1000
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / 'run.jsonl'
+
+
+def write(path: Path, *entries: Entry, most: int = SMALL) -> None:
+    file = JournalFile(str(path), most)
+    for entry in entries:
+        file.write(entry)
+    file.close()
+
+
+def read(path: Path) -> list[Line]:
+    return list(map(decode, path.read_bytes().splitlines()))
+
+
+def numbers(lines: list[Line]) -> list[int]:
+    return [line.nth for line in lines if isinstance(line, Entry)]
+
+
+def test_a_head_comes_first_and_then_the_entries(path: Path) -> None:
+    entries = [make_entry(), make_entry('SET user:1', behavior='delay', options={'sleep': 2.0})]
+    write(path, *entries)
+    head, *lines = read(path)
+    assert isinstance(head, Head)
+    assert (head.journal, head.part, head.vaurien) == (1, 1, __version__)
+    assert lines == entries
+
+
+def test_what_is_as_usual_is_not_written(path: Path) -> None:
+    write(path, make_entry())
+    assert path.read_text().splitlines()[1] == (
+        '{"time":1.5,"proxy":"redis","link":1,"exchange":1,"request":"GET user:1","nth":1,"effect":"read","reply":"ok"}'
+    )
+
+
+def test_a_full_file_gives_way_to_the_next_part(path: Path) -> None:
+    write(path, *(make_entry(nth=nth) for nth in range(1, 31)))
+    older = path.with_name('run.jsonl.1')
+    parts = read(older), read(path)
+    first, second = (part[0] for part in parts)
+    assert isinstance(first, Head)
+    assert isinstance(second, Head)
+    assert (first.run, first.part + 1) == (second.run, second.part)
+    assert second.part > 2
+    kept = numbers(parts[0]) + numbers(parts[1])
+    assert kept == list(range(kept[0], 31))
+    assert sorted(path.parent.iterdir()) == [path, older]
+    assert SMALL - 200 < older.stat().st_size <= SMALL
+    assert path.stat().st_size <= SMALL
+
+
+def test_what_is_there_is_kept_as_the_older_file(path: Path) -> None:
+    path.write_text('precious')
+    write(path, make_entry())
+    assert path.with_name('run.jsonl.1').read_text() == 'precious'
+    assert numbers(read(path)) == [1]
+
+
+def test_an_empty_file_is_taken_as_it_is(path: Path) -> None:
+    path.touch()
+    write(path)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_device_is_never_rotated() -> None:
+    write(Path('/dev/null'), *(make_entry(nth=nth) for nth in range(1, 31)))
+
+
+def test_a_file_that_somebody_writes_is_refused(path: Path) -> None:
+    file = JournalFile(str(path), SMALL)
+    with pytest.raises(ConfigError, match=rf'^cannot write the journal to {path}: another process does$'):
+        JournalFile(str(path), SMALL)
+    for nth in range(1, 31):
+        file.write(make_entry(nth=nth))
+    file._writer.flush()
+    with pytest.raises(ConfigError, match='another process does'):  # the next part is locked, too
+        JournalFile(str(path), SMALL)
+    file.close()
+    write(path)
+
+
+def test_a_child_of_a_fork_does_not_keep_the_file(path: Path) -> None:
+    file = JournalFile(str(path), SMALL)
+    begin, end = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(end)
+        os.read(begin, 1)
+        os._exit(0)
+    os.close(begin)
+    file.close()
+    write(path)
+    os.close(end)
+    os.waitpid(child, 0)
+
+
+@pytest.mark.parametrize(
+    ('name', 'reason'), [('nowhere/run.jsonl', 'No such file or directory'), ('', 'Is a directory')]
+)
+def test_a_file_that_cannot_be_written(tmp_path: Path, name: str, reason: str) -> None:
+    where = str(tmp_path / name)
+    with pytest.raises(ConfigError) as caught:
+        JournalFile(where, SMALL)
+    assert str(caught.value) == f'cannot write the journal to {where}: {reason}'
+
+
+def test_a_part_that_cannot_be_kept_is_lost(path: Path) -> None:
+    older = path.with_name('run.jsonl.1')
+    older.mkdir()
+    (older / 'full').touch()  # nothing can take the place of a directory
+    write(path, *(make_entry(nth=nth) for nth in range(1, 12)))
+    notice, head, *rest = read(path)
+    assert notice == Notice('what was here is lost: Is a directory')
+    assert isinstance(head, Head)
+    assert head.part == 2
+    assert numbers(rest)[-1] == 11
+    assert path.stat().st_size <= SMALL + 100

@@ -1,0 +1,66 @@
+"""What is asked of the journal, and the lines of those who follow it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+
+from vaurien.errors import OptionError, ParameterError
+from vaurien.journal.kept import KEPT, KeptEntries
+from vaurien.journal.lines import Line, Notice, encode
+from vaurien.plugins.options import Natural, Option, convert, did_you_mean
+
+#: Lines with a JSON object each (https://github.com/ndjson/ndjson-spec).
+LINES = 'application/x-ndjson'
+#: Seconds of silence after which those who follow get an empty line: else nobody would know that one of them has gone.
+HEARTBEAT = 15.0
+#: The most exchanges that are written at once.
+PART = 100
+
+#: The parameters of the path.
+PARAMETERS: dict[str, Option] = {
+    'since': ('The number of the exchange after which to begin: last, of the answer before', Natural, None),
+    'limit': ('The most exchanges of the answer', Annotated[int, msgspec.Meta(ge=1, le=KEPT)], KEPT),
+    'follow': ('Whether to go on with every new exchange, each in a line', bool, False),
+}
+
+
+class JournalQuery(NamedTuple):
+    """What is asked for."""
+
+    since: int | None = None
+    limit: int = KEPT
+    follow: bool = False
+
+
+def read_query(parameters: Mapping[str, Any]) -> JournalQuery:
+    """Return what the query of a path asks for; raise `ParameterError`. A name alone, ``?follow``, is true."""
+    values: dict[str, Any] = {}
+    for name, value in parameters.items():
+        if name not in PARAMETERS:
+            raise ParameterError(f'there is no such parameter, {did_you_mean(name, list(PARAMETERS))}', name)
+        type_ = PARAMETERS[name][1]
+        try:
+            values[name] = convert('true' if type_ is bool and value == '' else value, type_, text=True)
+        except OptionError as error:
+            raise ParameterError(error.description, name) from None
+    return JournalQuery(**values)
+
+
+def follow(kept: KeptEntries, asked: JournalQuery, proxy: str) -> Iterator[bytes]:
+    """Yield the lines of those exchanges, and then of every new one, until nobody wants them any more.
+
+    A reader who is too slow gets a notice where some are lost.
+    """
+    page = kept.find(asked.since, asked.limit, proxy)
+    is_awake = False
+    while True:
+        lines: list[Line] = [*page.entries]
+        if page.lost:
+            lines.insert(0, Notice(f'{page.lost} exchanges are lost here: reading took too long'))
+        if lines or not is_awake:
+            yield b''.join(map(encode, lines)) or b'\n'
+        is_awake = page.last < kept.last or kept.wait(HEARTBEAT)
+        page = kept.find(page.last, PART, proxy)

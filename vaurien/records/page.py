@@ -1,0 +1,17 @@
+"""A part of a journal, for those who read it while it grows."""
+
+from __future__ import annotations
+
+import msgspec
+
+from vaurien.records.entry import Entry
+
+
+class JournalPage(msgspec.Struct, frozen=True):
+    """A part of a journal. Exchanges are counted from 1, in the order in which they were over."""
+
+    entries: list[Entry]
+    #: The number of the last exchange that was looked at: those to ask for next are after it.
+    last: int
+    #: How many of those that were asked for are not kept any more.
+    lost: int
