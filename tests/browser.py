@@ -19,6 +19,25 @@ const isSeen = (element) => element.checkVisibility({ visibilityProperty: true }
 return [...document.querySelectorAll(arguments[0])].filter(isSeen).map((element) => element.innerText.trim());
 """
 
+#: The texts that have too little contrast to what is behind them, by WCAG 2 (level AA: 4.5).
+PALE = """
+const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+const luminance = (colour) => numbers(colour).slice(0, 3).map((value) => value / 255)
+  .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4))
+  .reduce((sum, value, i) => sum + value * [0.2126, 0.7152, 0.0722][i], 0);
+const paper = (element) => {
+  const colour = getComputedStyle(element).backgroundColor;
+  return numbers(colour)[3] === 0 && element.parentElement ? paper(element.parentElement) : colour;
+};
+const hasText = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+const isSeen = (element) => element.checkVisibility({ visibilityProperty: true });
+const texts = [...document.body.querySelectorAll('*')].filter((element) => hasText(element) && isSeen(element));
+return texts.filter((element) => {
+  const [low, high] = [luminance(getComputedStyle(element).color), luminance(paper(element))].sort((a, b) => a - b);
+  return (high + 0.05) / (low + 0.05) < 4.5;
+}).map((element) => element.outerHTML);
+"""
+
 
 class Browser:
     """A browser with one page, as large as the test wants it."""
@@ -77,6 +96,11 @@ class Browser:
     def texts(self, selector: str) -> list[str]:
         """Return the texts of what can be seen of a CSS selector."""
         found: list[str] = self.driver.execute_script(TEXTS, selector)
+        return found
+
+    def find_pale(self) -> list[str]:
+        """Return the elements with texts that have too little contrast."""
+        found: list[str] = self.driver.execute_script(PALE)
         return found
 
     def photograph(self) -> bytes:

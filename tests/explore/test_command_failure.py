@@ -100,8 +100,15 @@ def test_python(code: str, is_assertion: bool, kind: str, message: str | None, s
 @pytest.mark.parametrize(
     ('body', 'is_assertion', 'kind', 'status', 'message'),
     [
-        ('assert.equal(503, 201)', True, 'AssertionError', 503, '503 !== 201'),
-        ('assert.deepEqual([1], [2])', True, 'AssertionError', None, None),
+        ('assert.equal(503, 201)', True, 'AssertionError', 503, 'it: 503 !== 201'),
+        (
+            'assert.equal(2, 1)',
+            True,
+            'AssertionError',
+            None,
+            'it: Expected values to be strictly equal: 2 !== 1',
+        ),
+        ('assert.ok(false, "no order")', True, 'AssertionError', None, 'it: no order'),
         ('throw new TypeError("no function")', False, 'TypeError', None, 'no function'),
     ],
 )
@@ -112,8 +119,7 @@ def test_node(
     (tmp_path / 'it.test.mjs').write_text(test)
     failure = read_failure(*run('node', '--test', f'--test-reporter={reporter}', 'it.test.mjs', cwd=tmp_path))
     assert (failure.is_assertion, failure.kinds, failure.status) == (is_assertion, (kind,), status)
-    if message is not None:
-        assert failure.message == message
+    assert failure.message == message
 
 
 def test_node_without_a_framework() -> None:

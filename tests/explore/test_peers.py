@@ -37,8 +37,8 @@ def find_name(listener: socket, code: str) -> tuple[str, bool] | None:
     try:
         connection, (_, client_port) = listener.accept()
         with connection:
-            peer = find_peer(group.number, client_port, port)
-            elsewhere = find_peer(group.number, client_port, port + 1)
+            peer = find_peer(group.number, client_port, {port})
+            elsewhere = find_peer(group.number, client_port, {port + 1})
     finally:
         waiting.join()
     assert elsewhere is None
@@ -80,7 +80,7 @@ def test_a_connection_of_somebody_else(listener: socket, family: int) -> None:
         socket(family) as client,
     ):
         client.connect(other.getsockname()[:2])
-        ports = client.getsockname()[1], other.getsockname()[1]
+        ports = client.getsockname()[1], {other.getsockname()[1]}
         assert find_peer(os.getpid(), *ports) is None
         found = find_peer(os.getsid(0), *ports)
         assert found is not None

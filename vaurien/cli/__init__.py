@@ -1,8 +1,10 @@
 """The command ``vaurien``, and ``vaurienctl`` in `ctl`.
 
-main   patches the standard library, then runs
-flags  the command line
-run    serves until a signal comes
-demo   ``--demo``: the job in ten seconds
-ctl    the command ``vaurienctl``
+main     finds the sub-command, or patches the standard library and runs
+flags    the command line
+run      serves until a signal comes
+demo     ``--demo``: the job in ten seconds
+explore  ``vaurien explore``: finds the faults that a command does not survive
+report   ``vaurien report``: the page for a team
+ctl      the command ``vaurienctl``
 """

@@ -17,7 +17,10 @@ from vaurien.plugins.options import Configurable
 from vaurien.plugins.units import find_unit
 from vaurien.settings import Settings
 
-USAGE = 'vaurien [--proxy HOST:PORT] [--backend HOST:PORT] [--protocol NAME] [--behavior PERCENT:NAME,...] [flags]'
+USAGE = """\
+vaurien [--proxy HOST:PORT] [--backend HOST:PORT] [--protocol NAME] [--behavior PERCENT:NAME,...] [flags]
+       vaurien explore --vaurien PROTOCOL:VARIABLE [flags] -- COMMAND [ARGUMENT ...]
+       vaurien report [flags] DIR ..."""
 
 DESCRIPTION = """\
 A TCP proxy that makes a backend fail the way real backends fail: replies come late, wrong,
@@ -25,6 +28,11 @@ incomplete or never.
 Point your application at --proxy instead of --backend, and choose what goes wrong, how often."""
 
 EPILOG = """\
+commands, which have flags of their own, such as vaurien explore --help:
+  explore  run a command, such as that of your tests, once for each request and each fault that matter, and show
+           which faults it does not survive
+  report   make one page of that, to be read before a release
+
 examples:
   vaurien --proxy 0.0.0.0:8888 --backend example.com:80 --protocol http --behavior 20:error
       one HTTP request in five gets an error 500 to 503

@@ -1,4 +1,4 @@
-"""The command ``vaurien``: patch the standard library, then run."""
+"""The command ``vaurien``: its sub-commands, or patch the standard library and serve."""
 
 from __future__ import annotations
 
@@ -10,8 +10,21 @@ from vaurien.console.patching import patch_standard_library
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with *argv* (without the command's name) and return its exit status."""
-    return run_command('vaurien', lambda: _patch_and_run(sys.argv[1:] if argv is None else argv))
+    """Run the command with *argv* (without the command's name) and return its exit status.
+
+    The name of a sub-command can be nothing else: no flag of `vaurien` is without dashes.
+    """
+    words = sys.argv[1:] if argv is None else argv
+    match words[:1]:
+        case ['explore']:
+            from vaurien.cli import explore  # late, as below: it wants the standard library as it is
+
+            return explore.main(words[1:])
+        case ['report']:
+            from vaurien.cli import report
+
+            return report.main(words[1:])
+    return run_command('vaurien', lambda: _patch_and_run(words))
 
 
 def _patch_and_run(argv: Sequence[str]) -> int:

@@ -17,9 +17,17 @@ def print_line(text: str, stream: TextIO | None = None, end: str = '\n') -> bool
     A reader that has gone, as ``head`` does, is no reason to stop. What a terminal might obey is escaped, except line
     ends and tabs: whoever prints a text from elsewhere within a line escapes these, too, with `make_printable`.
     """
-    stream = stream or sys.stdout
+    return _print(make_lines_printable(text), stream or sys.stdout, end)
+
+
+def print_styled(text: str) -> bool:
+    """Do as `print_line` does with lines that have styles for a terminal, and in which all else is printable."""
+    return _print(text, sys.stdout, end='')
+
+
+def _print(text: str, stream: TextIO, end: str) -> bool:
     try:
-        print(make_lines_printable(text), file=stream, end=end, flush=True)
+        print(text, file=stream, end=end, flush=True)
     except OSError:
         _discard(stream)
         return False

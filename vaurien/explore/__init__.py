@@ -20,7 +20,9 @@ watching           what injects faults at a proxy, and keeps what the applicatio
 environment        proxies in the way of backends that an application finds in the environment
 connection_string  where a text, such as a URL, says where backends are
 locality           whether a backend is on this machine
+trust              what has an application trust the certificates of proxies
 
+command_runner     runs a command again and again
 process_group      a command with all the processes that it starts
 peers              which of them has connected to a proxy
 command_failure    what its output says about why it failed

@@ -9,13 +9,16 @@ import re
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import takewhile
 
 from vaurien.explore.model import Failure
 from vaurien.explore.settings import USUAL_STATUSES
 
 #: The lines around an assertion that belong to it, and the most lines between two that are about one assertion.
-BEFORE = 6
+BEFORE = 12
 BEHIND = 10
+#: The most characters of what an assertion says.
+MESSAGE_MAX = 300
 
 #: What a line has in it if an assertion has failed: Python, Node.js and Java; Jest; RSpec; minitest; PHPUnit; Go; Rust.
 _ASSERTED = re.compile(
@@ -36,8 +39,11 @@ _TRACEBACK = 'Traceback (most recent call last):'
 _RAISED = re.compile(r'([A-Za-z_][\w.]*)(?:: (.*))?')
 #: The line with which other languages name an error; and the two of TAP.
 _THROWN = re.compile(r'\W*((?:[A-Za-z_]\w*(?:\.|::|\\))*\w*(?:Error|Exception))\b(?: \[\w+\])?(?:: ?(.*))?')
+#: The name of a test that has failed, in TAP and as Node.js prints it.
+_TEST = re.compile(r'(?:not ok \d+ - |✖ )(.*?)(?: \([\d.]+m?s\))?')
 _TAP_NAME = re.compile(r"\s+name: '(\w+)'")
 _TAP_ERROR = re.compile(r"\s+error: '(.*)'")
+_TAP_BLOCK = 'error: |-'
 
 
 def read_failure(status: int, output: str) -> Failure:
@@ -69,10 +75,12 @@ def _describe(status: int) -> str:
 def _find_assertions(lines: Sequence[str]) -> Iterator[Sequence[str]]:
     """Yield the lines about each assertion that has failed."""
     marked = [number for number, line in enumerate(lines) if _ASSERTED.search(line)]
-    begin = 0
+    begin = end = 0
     for i, number in enumerate(marked):
         if i + 1 == len(marked) or marked[i + 1] - number > BEHIND:
-            yield lines[max(0, marked[begin] - BEFORE) : number + BEHIND]
+            first = max(end, marked[begin] - BEFORE)
+            end = number + BEHIND
+            yield lines[first:end]
             begin = i + 1
 
 
@@ -83,12 +91,30 @@ def _find_status(lines: Sequence[str]) -> int | None:
 
 
 def _shorten(lines: Sequence[str]) -> str:
-    """Return what an assertion says, in one line."""
-    text = '\n'.join(lines)
-    if found := _COMPARED.search(text):
+    """Return what an assertion says, in one line, behind the name of the test if that is known."""
+    names = [match[1] for line in lines if (match := _TEST.fullmatch(line))]
+    text = _find_text(lines)
+    return ': '.join([*names[-1:], text])[:MESSAGE_MAX]
+
+
+def _find_text(lines: Sequence[str]) -> str:
+    if found := _COMPARED.search('\n'.join(lines)):
         return ' '.join(found[0].split())
-    line = next(line for line in lines if _ASSERTED.search(line)).strip()
-    return line.partition('AssertionError: ')[2] or line
+    for number, line in enumerate(lines):
+        if match := _TAP_ERROR.fullmatch(line):
+            return match[1]
+        if line.strip() == _TAP_BLOCK:
+            block = takewhile(lambda one: not one.lstrip().startswith('code: '), lines[number + 1 :])
+            return ' '.join(' '.join(block).split())
+    marked = next(number for number, line in enumerate(lines) if _ASSERTED.search(line))
+    text = lines[marked].strip()
+    for colon in ('AssertionError: ', 'AssertionError [ERR_ASSERTION]: '):
+        text = text.partition(colon)[2] or text
+    # Node.js says there only that they differ, and then how.
+    follows = (
+        takewhile(lambda one: not one.lstrip().startswith('at '), lines[marked + 1 :]) if text.endswith(':') else ()
+    )
+    return ' '.join([text, *' '.join(follows).split()])
 
 
 def _find_raised(lines: Sequence[str]) -> tuple[str, str] | None:

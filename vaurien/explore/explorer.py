@@ -55,6 +55,7 @@ def study(runner: Runner, settings: ExploreSettings, explored: Explored) -> Lear
     explored.proxies = runner.proxies
     explored.points, explored.is_stable = learned.points, learned.is_stable
     explored.clean, explored.own = learned.clean.entries, learned.clean.own
+    explored.times = [run.seconds for run in runs]
     return learned
 
 

@@ -21,9 +21,6 @@ CONNECTION = '(connect)'
 #: What is behind the last ``#``: a request may have others.
 _FAULT = re.compile(r'(?P<nth>[1-9]\d*)(?P<open>\+?) +(?P<kind>[a-z]+)(?:\((?P<detail>[^()]+)\))?')
 
-#: What a shell obeys between double quotes.
-_SPECIAL = re.compile(r'["$`\\]')
-
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
     """A request of the application that comes in each clean run: ``redis · SET user:* · 1``."""
@@ -192,6 +189,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     #: What is to be said of it, in a sentence: the assertion, the write that came twice.
     message: str = ''
     seconds: float = 0.0
+    #: The seconds of each run with these faults, where there were several, as under load.
+    times: Sequence[float] = ()
     #: The exchanges of this run.
     entries: Sequence[Entry] = ()
 
@@ -211,13 +210,6 @@ class Untried(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-def _quote(word: str) -> str:
-    """Return *word* as a shell takes it: in double quotes if it has single ones, which is easier to read."""
-    if "'" in word and '!' not in word:
-        return '"' + _SPECIAL.sub(r'\\\g<0>', word) + '"'
-    return shlex.quote(word)
-
-
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
     """How to try one cell again: a command, with a flag for each fault."""
 
@@ -229,7 +221,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     def format(self, injections: Iterable[Injection]) -> str:
         """Return the line that a shell takes."""
         flags = [word for injection in injections for word in (self.flag, str(injection))]
-        return ' '.join(map(_quote, [*self.before, *flags, *self.after]))
+        return shlex.join([*self.before, *flags, *self.after])
 
 
 class Explored(msgspec.Struct, kw_only=True):
@@ -245,6 +237,8 @@ class Explored(msgspec.Struct, kw_only=True):
     #: The exchanges of a clean run, and how many there were of the test itself.
     clean: Sequence[Entry] = ()
     own: int = 0
+    #: The seconds of each clean run from which the points were learnt.
+    times: Sequence[float] = ()
     #: Whether clean runs were alike.
     is_stable: bool = True
     #: Why the test could not be explored at all; empty if it could.

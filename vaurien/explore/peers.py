@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -36,10 +36,10 @@ class _Socket(NamedTuple):
     inode: str
 
 
-def find_peer(session: int, client_port: int, proxy_port: int) -> Peer | None:
-    """Return the process of the *session* that has a connection between these two ports; None if it has none."""
+def find_peer(session: int, client_port: int, proxy_ports: Collection[int]) -> Peer | None:
+    """Return the process of the *session* that has a connection from *client_port* to a proxy; None if none has."""
     sockets = list(_read_sockets(client_port))
-    wanted = {one.inode for one in sockets if (one.local_port, one.remote_port) == (client_port, proxy_port)}
+    wanted = {one.inode for one in sockets if one.local_port == client_port and one.remote_port in proxy_ports}
     listening = {one.inode for one in sockets if one.state == LISTENING}
     processes = find_session(session)
     held = {process.number: _find_inodes(process.number) for process in processes}

@@ -24,25 +24,6 @@ LOST = '[aria-label="payments: POST /charge  lost: twice"]'
 #: The fields whose text comes from elsewhere.
 FREE = {'test', 'request', 'where', 'message', 'proxy', 'name', 'protocol', 'detail', 'reason', 'problem', 'behavior'}
 
-#: The texts that have too little contrast to what is behind them, by WCAG 2 (level AA: 4.5).
-PALE = """
-const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
-const luminance = (colour) => numbers(colour).slice(0, 3).map((value) => value / 255)
-  .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4))
-  .reduce((sum, value, i) => sum + value * [0.2126, 0.7152, 0.0722][i], 0);
-const paper = (element) => {
-  const colour = getComputedStyle(element).backgroundColor;
-  return numbers(colour)[3] === 0 && element.parentElement ? paper(element.parentElement) : colour;
-};
-const hasText = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-const isSeen = (element) => element.checkVisibility({ visibilityProperty: true });
-const texts = [...document.body.querySelectorAll('*')].filter((element) => hasText(element) && isSeen(element));
-return texts.filter((element) => {
-  const [low, high] = [luminance(getComputedStyle(element).color), luminance(paper(element))].sort((a, b) => a - b);
-  return (high + 0.05) / (low + 0.05) < 4.5;
-}).map((element) => element.outerHTML);
-"""
-
 #: The name of the directive that forbids something.
 ATTACK = """
 const done = arguments[0];
@@ -178,7 +159,7 @@ def test_all_can_be_read_on_any_screen_in_any_light(browser: Browser, page: Path
     assert (max(red, green, blue) < 50) is is_dark
     for selector in ('body', LOST):
         browser.click(selector)
-        assert browser.run(PALE) == []
+        assert browser.find_pale() == []
         assert browser.run(OVERFLOW) <= 0
 
 

@@ -63,6 +63,7 @@ def test_a_record_says_all_of_its_cell(tmp_path: Path) -> None:
         'message': 'POST /charge came 40 times in 2 s',
         'replay': f"pytest {PLACE} --vaurien-fault 'payments: POST /charge #1+ refused'",
         'seconds': 0.05,
+        'times': [],
         'also': [],
     }
     assert [one['reason'] for one in file['untried']].count('in a loop') == 4

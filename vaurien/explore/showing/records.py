@@ -57,6 +57,7 @@ class _CellRecord(_Fault, frozen=True, kw_only=True):
     message: str
     replay: str
     seconds: float
+    times: tuple[float, ...] = ()
     #: The other faults, if there were several together.
     also: tuple[_Fault, ...] = ()
     entries: tuple[Entry, ...] = ()
@@ -75,6 +76,7 @@ class _TestRecord(msgspec.Struct, frozen=True, kw_only=True):
     points: tuple[Point, ...]
     clean: tuple[Entry, ...]
     own: int
+    times: tuple[float, ...] = ()
     is_stable: bool
     problem: str
     runs: int
@@ -147,6 +149,7 @@ def _record_cell(test: Explored, cell: Cell) -> _CellRecord:
         message=cell.message,
         replay=test.format_replay(cell.injections),
         seconds=cell.seconds,
+        times=tuple(cell.times),
         also=_record_also(others),
         entries=tuple(cell.entries),
     )
@@ -169,6 +172,7 @@ def _record_test(test: Explored) -> _TestRecord:
         points=tuple(test.points),
         clean=tuple(test.clean),
         own=test.own,
+        times=tuple(test.times),
         is_stable=test.is_stable,
         problem=test.problem,
         runs=test.runs,
@@ -185,6 +189,7 @@ def _read_test(record: _TestRecord) -> Explored:
         points=record.points,
         clean=record.clean,
         own=record.own,
+        times=record.times,
         is_stable=record.is_stable,
         problem=record.problem,
         runs=record.runs,
@@ -203,6 +208,7 @@ def _read_cell(record: _CellRecord) -> Cell:
         outcomes=frozenset(record.outcomes),
         message=record.message,
         seconds=record.seconds,
+        times=record.times,
         entries=record.entries,
     )
 

@@ -1,35 +1,8 @@
-'use strict';
-
-const data = JSON.parse(document.getElementById('data').textContent);
 const outcomes = new Map(data.outcomes.map((outcome) => [outcome.name, outcome]));
 const chosen = new Set();
 
-/** Make an element. Children are elements and texts; a text stays one, whatever is in it. */
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
-    else if (value !== '' && value !== null) element.setAttribute(name, value);
-  }
-  element.append(...children.flat().filter((child) => child !== '' && child !== null));
-  return element;
-}
-
-const classOf = (outcome) => outcome.replaceAll(' ', '-');
-const badge = (outcome) => make('span', { class: `badge ${classOf(outcome)}` }, outcome);
-
 function makeHeader() {
   const { survived, tried, possible } = data.score;
-  const bar = data.outcomes.filter((outcome) => outcome.name !== 'not hit').map((outcome) => {
-    const part = make('span', { class: classOf(outcome.name), title: `${outcome.count} ${outcome.name}` });
-    part.style.flexGrow = outcome.count;
-    return part;
-  });
-  if (possible > tried) {
-    const part = make('span', { class: 'untried', title: `${possible - tried} not tried` });
-    part.style.flexGrow = possible - tried;
-    bar.push(part);
-  }
   const filters = data.outcomes.map((outcome) => make('button', {
     class: classOf(outcome.name), title: outcome.words, 'aria-pressed': 'false', 'data-outcome': outcome.name,
     onclick: (event) => toggle(outcome.name, event.currentTarget),
@@ -43,7 +16,7 @@ function makeHeader() {
   return make('header', {},
     make('h1', {}, `Survived ${survived} of ${tried} faults`),
     make('p', { class: 'dim' }, `Tried ${tried} of ${possible} in ${data.tests}${untried}.`),
-    make('div', { class: 'bar', 'aria-hidden': 'true' }, bar),
+    makeBar(),
     make('div', { class: 'filters', role: 'group', 'aria-label': 'Show only' }, filters));
 }
 
@@ -117,7 +90,6 @@ function makeFindings() {
       make('div', { class: 'badges' }, finding.outcomes.map(badge), finding.reason ? make('span', { class: 'badge not-hit' }, 'accepted') : ''),
       make('p', { class: 'place code' }, finding.place),
       make('p', { class: 'code dim' }, finding.where),
-      finding.others.map(([place, where]) => make('p', { class: 'code' }, `and ${place} `, make('span', { class: 'dim' }, where))),
       make('p', {}, `${capitalize(finding.faults)}${finding.messages.length ? ':' : '.'}`),
       finding.messages.map((message) => make('p', {}, message)),
       make('p', { class: 'dim' }, finding.reason || finding.remedy))));
@@ -125,8 +97,6 @@ function makeFindings() {
     make('h2', { class: 'title' }, findings.length === 1 ? '1 finding' : `${findings.length} findings`),
     findings.length ? make('ol', {}, findings) : make('p', { class: 'none' }, 'Nothing is to be mended, as far as it was tried.'));
 }
-
-const capitalize = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 const dialog = make('dialog', { 'aria-label': 'Cell', onclose: () => history.replaceState(null, '', location.pathname + location.search) });
 dialog.addEventListener('click', (event) => { if (event.target === dialog) dialog.close(); });
@@ -170,9 +140,8 @@ function makeRuns(clean, cell) {
 function makeExchange(exchange, kind) {
   if (!exchange) return make('div', { class: 'exchange' });
   const [request, proxy, where, reply, fault] = exchange.slice(0, 5).map((number) => data.texts[number]);
-  const [isSetUp, isGood, at, took] = exchange.slice(5);
-  const shown = isSetUp ? 'is-set-up' : kind;
-  return make('div', { class: `exchange ${fault ? 'is-faulty' : shown}` },
+  const [isGood, at, took] = exchange.slice(5);
+  return make('div', { class: `exchange ${fault ? 'is-faulty' : kind}` },
     make('div', { class: 'request code' }, make('span', { class: 'at' }, formatTime(at)), make('span', { class: 'what' }, request)),
     make('div', { class: 'facts' }, make('span', {}, proxy),
       fault ? make('span', { class: 'fault' }, fault) : '',

@@ -1,0 +1,177 @@
+"""The command line of ``vaurien explore``, and what it makes of it."""
+
+from __future__ import annotations
+
+import os
+from argparse import SUPPRESS, Namespace
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, get_type_hints
+
+from vaurien.console.parser import Parser, value_of
+from vaurien.errors import ConfigError, OptionError
+from vaurien.explore.environment import Environment, read_variables
+from vaurien.explore.model import Injection, Replay
+from vaurien.explore.settings import ExploreSettings, read_settings
+from vaurien.explore.showing.baseline import NOTHING, Baseline, load_baseline
+from vaurien.plugins.options import did_you_mean
+
+NAME = 'vaurien explore'
+#: What stands between the flags and the command.
+BORDER = '--'
+
+USAGE = f'{NAME} --vaurien PROTOCOL:VARIABLE [flags] -- COMMAND [ARGUMENT ...]'
+
+DESCRIPTION = """\
+Finds the failures that nobody has tested. It runs a command, such as that of your tests, and sees
+each request that the command makes of its backends. Then it runs it again for each request and
+each fault that matter, and shows which faults the command does not survive.
+
+The command has to find its backends in the environment, and has to pass without a fault: its exit
+status is the outcome, and its output says why it has failed. It writes what it always writes, many
+times, so no backend may be on another machine unless you allow that."""
+
+EPILOG = """\
+examples:
+  vaurien explore --vaurien http:API_URL --vaurien mysql:DB_URL -- npm test
+      proxies stand in the way of the backends that API_URL and DB_URL name, whatever form these have: URLs,
+      host:port, DSNs; PGHOST is taken together with PGPORT
+  vaurien explore --vaurien redis:REDIS_URL --seconds 60 --report findings -- go test ./cart
+      try the riskiest first, for a minute; write a page, and files for other programs
+  vaurien explore --vaurien http:API_URL --fault 'http: POST /charge #1 lost' -- npm test
+      one cell again: the first POST /charge is carried out, and its reply is lost
+  vaurien explore --vaurien http:API_URL --baseline findings/baseline.toml --fail wrong,twice,hung -- npm test
+      fail for new findings only, and for the worst
+
+faults:
+  refused   the request is not carried out, and the connection is cut
+  lost      it is carried out, and its reply is lost
+  silent    there is no reply
+  late      the reply is late: just below the client's timeout, and just above
+  half      the reply breaks off
+  no        the backend says no, in a way that is worth a retry, and in one that is not
+
+outcomes, the worst first; capital letters are findings:
+  W wrong      an assertion has failed, but for one on a status such as 503; or the command failed without saying why
+  T twice      the backend carried out the same write twice
+  H hung       it did not end within the limit, and was ended with all of its processes
+  K leak       a transaction was left open
+  S storm      it made over three times the requests, or retried without a pause
+  L leaked     it ended with an exception that nobody has caught
+  d declared   it said no in a way that is allowed: a status 429, 502, 503 or 504, or what the settings allow
+  r retried    it asked again, and passed
+  . absorbed   it passed
+  - not hit    the request did not come again
+
+More settings, such as what to skip and which exceptions to allow, are in [tool.vaurien.explore] of pyproject.toml, or
+in vaurien-explore.toml.
+
+The exit status is 0 if there is nothing new to mend, 1 if there is, or if the command fails without a fault, 2 for a
+mistake in flags or files, and 130 after Ctrl-C, behind which everything that is known until then is shown."""
+
+#: The flags that change a setting: its field, placeholder, help.
+SETTINGS = (
+    ('report', 'DIR', 'write a page, explore.json, and files for CI to this folder'),
+    ('fail', 'OUTCOME,...', 'outcomes that make the exit status 1 (default: all findings)'),
+    ('baseline', 'FILE', 'findings that are accepted, each with a reason; --report writes one to begin with'),
+    ('max', 'N', 'most runs with a fault'),
+    ('seconds', 'DURATION', 'most time for all runs'),
+    ('limit', 'DURATION', 'after which a run hangs (default: long after one without a fault would have ended)'),
+    ('depth', 'N', 'faults that are tried together: 1 or 2 (default 1)'),
+)
+
+
+class Arguments(NamedTuple):
+    """What the command line asks for."""
+
+    command: Sequence[str]
+    environment: Environment
+    #: The faults to try, and no others.
+    faults: Sequence[Injection]
+    settings: ExploreSettings
+    baseline: Baseline
+    #: How to try one cell again.
+    replay: Replay
+
+
+def parse(argv: Sequence[str]) -> Arguments:
+    """Read flags, the files of settings, and the environment; raise `ConfigError`, or `SystemExit` after ``--help``."""
+    if BORDER not in argv and {'-h', '--help'}.isdisjoint(argv):
+        raise ConfigError(f'put {BORDER} before the command: {USAGE}')
+    flags, command = split(argv)
+    given = make_parser().parse(flags)
+    if not command:
+        raise ConfigError(f'there is no command to run: {USAGE}')
+    if not given.vaurien:
+        raise ConfigError('say which variable names a backend: --vaurien redis:REDIS_URL')
+    settings = _change_settings(given)
+    faults = [Injection.parse(text) for text in given.fault]
+    environment = Environment(read_variables(given.vaurien), os.environ, allow_remote=settings.allow_remote)
+    _check_proxies(faults, [backend.proxy for backend in environment.backends])
+    return Arguments(
+        command=command,
+        environment=environment,
+        faults=faults,
+        settings=settings,
+        baseline=NOTHING if settings.baseline is None else load_baseline(settings.baseline),
+        replay=Replay(before=(*NAME.split(), *_keep_flags(given)), after=(BORDER, *command), flag='--fault'),
+    )
+
+
+def split(argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the flags, and the command behind them."""
+    words = list(argv)
+    border = words.index(BORDER) if BORDER in words else len(words)
+    return words[:border], words[border + 1 :]
+
+
+def make_parser() -> Parser:
+    """Return the parser of the flags."""
+    parser = Parser(prog=NAME, usage=USAGE, description=DESCRIPTION, epilog=EPILOG)
+    parser.add_argument(
+        '--vaurien',
+        metavar='PROTOCOL:VARIABLE',
+        action='append',
+        default=[],
+        help='a variable of the environment that names a backend, and what is spoken with it; may be given again',
+    )
+    parser.add_argument(
+        '--fault',
+        metavar='FAULT',
+        action='append',
+        default=[],
+        help='try this fault alone, and show what the command prints; or several together',
+    )
+    types = get_type_hints(ExploreSettings, include_extras=True)
+    for field, placeholder, text in SETTINGS:
+        type_ = str if field == 'fail' else value_of(types[field])
+        parser.add_argument(f'--{field}', metavar=placeholder, type=type_, default=SUPPRESS, help=text)
+    parser.add_argument(
+        '--allow-remote',
+        action='store_true',
+        default=SUPPRESS,
+        help='take backends that are on other machines, too: the command writes to them many times',
+    )
+    return parser
+
+
+def _change_settings(given: Namespace) -> ExploreSettings:
+    """Return the settings of the files, changed by flags; raise `ConfigError`."""
+    fields = {name: value for name, value in vars(given).items() if name in ExploreSettings.__struct_fields__}
+    settings = read_settings()
+    try:
+        return settings.change(fields)
+    except OptionError as error:
+        raise ConfigError(error.description, f'--{error.path}') from None
+
+
+def _keep_flags(given: Namespace) -> list[str]:
+    """Return the flags without which a cell could not be tried again."""
+    flags = [word for text in given.vaurien for word in ('--vaurien', text)]
+    return [*flags, '--allow-remote'] if 'allow_remote' in given else flags
+
+
+def _check_proxies(faults: Iterable[Injection], known: list[str]) -> None:
+    """Raise `ConfigError` for a fault at a proxy that there is not."""
+    for fault in faults:
+        if fault.proxy not in known:
+            raise ConfigError(f'there is no proxy {fault.proxy!r}, {did_you_mean(fault.proxy, known)}', '--fault')
