@@ -13,10 +13,11 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 from tests.browser import Browser
-from tests.explore.showing.sample import PLACE, POINTS, make_cell, make_explored
+from tests.explore.showing.sample import PLACE, POINTS, make_cell, make_entry, make_explored
 from vaurien.explore.model import Explored, Outcome
 from vaurien.explore.showing.baseline import NOTHING, Accepted, Baseline
 from vaurien.explore.showing.page import make_page
+from vaurien.framing.meaning import Effect
 from vaurien.framing.trials import Kind
 
 LOST = '[aria-label="payments: POST /charge  lost: twice"]'
@@ -233,3 +234,12 @@ def test_an_exchange_takes_few_bytes_in_each_cell(tmp_path: Path) -> None:
         explored.cells = [cell] * number
         sizes.append(write(tmp_path, [explored]).stat().st_size)
     assert (sizes[1] - sizes[0]) / 100 / len(cell.entries) < 60
+
+
+def test_what_only_sets_a_connection_up_does_not_stand_out(browser: Browser, tmp_path: Path) -> None:
+    [explored, *_] = make_explored()
+    hello = make_entry(0, 'redis', 'HELLO 3', Effect.CONNECT)
+    explored.cells = [msgspec.structs.replace(explored.cells[0], entries=(hello, *explored.cells[0].entries))]
+    browser.show(write(tmp_path, [explored]), anchor='#cell-0')
+    assert browser.texts('.is-set-up .what') == ['HELLO 3']
+    assert browser.texts('.is-extra .what') == []

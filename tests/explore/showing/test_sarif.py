@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from tests.explore.showing.sample import PLACE, make_cell, make_explored
+from tests.explore.showing.sample import PLACE, POINTS, make_cell, make_explored
 from vaurien.explore.model import Explored, Outcome, Point
 from vaurien.explore.showing.baseline import NOTHING, Accepted, Baseline
 from vaurien.explore.showing.findings import find_findings
@@ -105,3 +105,16 @@ def test_the_file_has_a_rule_for_each_result_and_no_result_without_a_finding() -
     rules = [rule['id'] for rule in file['runs'][0]['tool']['driver']['rules']]
     assert rules == ['wrong', 'twice', 'hung', 'leak', 'storm', 'leaked']
     assert all(rules[one['ruleIndex']] == one['ruleId'] for one in file['runs'][0]['results'])
+
+
+def test_other_requests_of_a_finding_are_related_locations() -> None:
+    message = 'AssertionError: a lock runs out by itself'
+    cells = [make_cell(point, Kind.LOST, Outcome.WRONG, message=message) for point in POINTS[1:4]]
+    [result] = results([Explored(test=PLACE, cells=cells)])
+    assert [
+        (one['message']['text'], one['physicalLocation']['artifactLocation']['uri'])
+        for one in result['relatedLocations']
+    ] == [
+        ('postgres: BEGIN', 'shop/orders.py'),
+        ('postgres: INSERT INTO orders (customer, total) VALUES ($1, $2)', 'shop/orders.py'),
+    ]
