@@ -128,6 +128,18 @@ class TestMemcache:
         assert (silent.request, silent.executed, silent.reply) == ('set recorded', True, None)
         assert (get.exchange, get.received) == (2, len(b'VALUE recorded 0 3\r\nabc\r\nEND\r\n'))
 
+    def test_a_large_request_without_a_reply(self, memcached: Server) -> None:
+        """It is over when all of it has come, and not when its head has."""
+        with recording(memcached, 'memcache') as (proxy, journal), Peer.connect(proxy.address.port) as client:
+            head = b'set recorded-large 0 0 %d noreply\r\n' % len(LARGE)
+            client.send(head + LARGE[:-1])
+            eventually(lambda: proxy.status()['bytes']['upstream'] == len(head) + len(LARGE) - 1)
+            assert not journal.entries
+            client.send(LARGE[-1:] + b'\r\n')
+            entry = journal.await_one('set recorded-large')
+        assert (entry.sent, entry.executed, entry.reply) == (len(head) + len(LARGE) + 2, True, None)
+        assert entry.digest == sha256(head + LARGE + b'\r\n').hexdigest()
+
 
 class TestMySQL:
     def test_a_greeting_a_login_and_a_transaction(self, mariadb: Server) -> None:

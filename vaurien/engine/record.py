@@ -101,8 +101,10 @@ class Record:
         return self.exchange is None or (self.exchange.sending and not self.exchange.is_dropped)
 
     def _find_chance(self) -> str:
-        """Return what chance depends on in the fault."""
-        return self.chance if self.exchange is None else self.exchange.chance
+        """Return what chance depends on in the fault; nothing if there is none."""
+        if self.rule is None or self.exchange is None:
+            return self.chance
+        return self.exchange.chance
 
     # The reply
 
@@ -143,6 +145,7 @@ class Record:
     ) -> Entry:
         """Return what is kept of it, *now* that it is over. *reply* is what all of the reply means; None: it is not."""
         came, first, meaning = self.came, self.first, self.meaning
+        kind, transaction = (None, None) if reply is None else reply
         # Up to fifteen arguments by name are cheap; of more, Python makes a dictionary. So what is rare is added below.
         entry = Entry(
             time=self.time,
@@ -153,32 +156,26 @@ class Record:
             nth=self.nth,
             effect=meaning.effect,
             repeatable=meaning.repeatable,
-            reply=reply and reply.kind,
+            reply=kind,
             first=None if first is None else first - came,
             seconds=None if reply is None else now - came,
             sent=(self.begin if self.end is None else self.end) - self.begin,
             received=self.size,
             middle=middle,
         )
-        more = self._list_more()
-        if not executed:
-            more['executed'] = False
-        if reply is not None and reply.transaction is not None:
-            more['transaction'] = reply.transaction
-        return replace(entry, **more) if more else entry
-
-    def _list_more(self) -> dict[str, Any]:
-        """Return what few exchanges have, or what takes time that somebody has asked for."""
-        more: dict[str, Any] = {}
-        if self.rule is not None:
-            more = {'behavior': self.rule.name, 'options': _list_options(self.rule), 'chance': self._find_chance()}
-        if self.meaning.key:
-            more['key'] = self.meaning.key
-        if self.hasher is not None:
-            more['digest'] = self.hasher.hexdigest()
-        if self.where:
-            more['where'] = self.where
-        return more
+        if self.rule is None and executed and self.hasher is None and not (self.where or meaning.key or transaction):
+            return entry
+        return replace(
+            entry,
+            key=meaning.key,
+            transaction=transaction,
+            executed=executed,
+            digest='' if self.hasher is None else self.hasher.hexdigest(),
+            where=self.where,
+            behavior=None if self.rule is None else self.rule.name,
+            options={} if self.rule is None else _list_options(self.rule),
+            chance=self._find_chance(),
+        )
 
 
 def _list_options(rule: Rule) -> dict[str, Any]:

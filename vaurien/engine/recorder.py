@@ -137,7 +137,8 @@ class Recorder(Unrecorded):
     def on_upstream(self, data: bytes, marks: Sequence[Mark]) -> None:
         if not marks and self._unended is None:
             return
-        offset, start = self._link.up.held.end, 0
+        held = self._link.up.held
+        offset, start = held.position + len(held.data), 0  # `held.end`, without the call
         for kind, position in marks:
             stop = position - offset
             if kind <= LAST_OPENING:
@@ -168,7 +169,7 @@ class Recorder(Unrecorded):
         self._unended = None
         record.end_request(position)
         if record.is_replied and record is not self._faulty:
-            self._finish(record)
+            self._finish(record, is_replied=record.size > 0)
 
     # The draw
 
@@ -193,9 +194,9 @@ class Recorder(Unrecorded):
 
     def _open(self, exchange: int) -> Rule | None:
         """Expect a reply to a request that goes on now; return the rule that is chosen for it."""
-        asked = self._asked
-        self._last = record = self._take(exchange)
-        if asked and self._protocol.is_opaque:
+        asked, come, recording = self._asked, self._come, self._recording
+        self._last = record = come.popleft() if come and come[0].number == exchange else self._find_record(exchange)
+        if self._protocol.is_opaque and asked:
             self._give_up_replies()
         if self._skipped or len(asked) >= MAX_ASKED:
             self._last = None
@@ -203,14 +204,14 @@ class Recorder(Unrecorded):
             self._draws_now = True
             return None
         asked.append(record)
-        request, chooser = record.request, self._recording.chooser
+        request = record.request
         self._name(record)
-        if chooser is None:
+        if recording.chooser is None:
             return None
-        rule, self._draws_now = self._recording.choose(chooser, self._link, record, request)
+        rule, self._draws_now = recording.choose(recording.chooser, self._link, record, request)
         return rule
 
-    def _take(self, exchange: int) -> Record:
+    def _find_record(self, exchange: int) -> Record:
         """Return the record of an exchange that has come; a new one if it is that of a greeting."""
         come = self._come
         while come and come[0].number < exchange:  # it has passed without a draw: opaque bytes behind others
@@ -237,10 +238,14 @@ class Recorder(Unrecorded):
                 self._finish(record, is_replied=False)
 
     def on_unanswered(self) -> None:
-        if self._last is not None:
-            self._finish(self._asked.pop(), is_replied=False)
-        else:
+        if self._last is None:
             self._skipped -= 1
+            return
+        record = self._asked.pop()
+        if record.end is None:  # the rest of it is still to come
+            record.end_reply()
+        else:
+            self._finish(record, is_replied=False)
 
     # The fault
 
@@ -274,27 +279,30 @@ class Recorder(Unrecorded):
 
     def on_swallowed(self, exchange: int) -> None:
         self._drawn = exchange
-        record = self._take(exchange)
+        record = self._find_record(exchange)
         self._name(record)
         self._finish(record, executed=False, is_replied=False)
 
     # Downstream
 
     def on_downstream(self, data: bytes, marks: Sequence[Mark]) -> None:
-        asked, offset, start = self._asked, self._link.down.held.end, 0
+        asked = self._asked
         if not (asked or self._own or self._skipped):
             return
-        now = monotonic()
+        held, now = self._link.down.held, monotonic()
+        offset, start = held.position + len(held.data), 0
         for kind, position in marks:
             stop = position - offset
             if kind == REPLY and self._own:
                 self._own -= 1
             elif kind == REPLY and asked:
                 record = asked.popleft()
-                self._add_reply(record, data[start:stop], now)
-                record.end_reply()
                 if record is not self._faulty and record.end is not None:
+                    record.add_reply(data[start:stop], now)
                     self._finish(record, now)
+                else:
+                    self._add_reply(record, data[start:stop], now)
+                    record.end_reply()
             elif kind == REPLY:
                 self._skipped -= self._skipped > 0
             elif kind in (INTERIM, PROMPT):
