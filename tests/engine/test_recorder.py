@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import suppress
 from hashlib import sha256
 
 import pytest
@@ -117,6 +119,53 @@ class TestFaults:
         assert (entry.first is not None, entry.seconds is not None) == (received > 0, is_whole)
         assert entry.behavior == spec.partition('(')[0]
         assert entry.options.get('sleep', 0) == 0
+
+
+class TestAll:
+    """Each exchange has one entry, whatever happens to it and to those around it."""
+
+    SPECS = '15:error,15:delay(sleep=0),15:delay(sleep=0,before=false),10:dribble(rate=100000),10:transient'
+
+    def test_a_pipeline_with_many_faults(self, redis_server: Server) -> None:
+        journal, count = Journal(), 300
+        with (
+            Proxy(redis_server.address, 'redis', behavior=self.SPECS, seed=7, observer=journal) as proxy,
+            Peer.connect(proxy.address.port) as client,
+        ):
+            for number in range(count):
+                client.send(get(number % 10))
+            eventually(lambda: len(journal.entries) >= count)
+            hits = proxy.status()['faults']
+        assert [entry.exchange for entry in journal.entries] == [*range(1, count + 1)]
+        assert [entry.request for entry in journal.entries] == [f'GET {number % 10}' for number in range(count)]
+        met = Counter(entry.behavior for entry in journal.entries if entry.behavior)
+        assert met == {name: number for name, number in hits.items() if number}
+        assert {entry.executed for entry in journal.entries if not entry.behavior} == {True}
+        assert {entry.executed for entry in journal.entries if entry.behavior == 'error'} == {False}
+        assert all(entry.reply is not None for entry in journal.entries)
+
+    def test_links_that_end_at_random(self, redis_server: Server) -> None:
+        journal = Journal()
+        spec = '10:abort,10:blackout,10:delay(sleep=0),10:error'
+        with Proxy(redis_server.address, 'redis', behavior=spec, seed=3, observer=journal) as proxy:
+            for _ in range(30):
+                with Peer.connect(proxy.address.port) as client, suppress(OSError):
+                    client.send(get(1) * 10)
+                    client.shut_down()
+                    client.recv_all()
+            eventually(lambda: not proxy.status()['links']['open'])
+            exchanges = proxy.status()['exchanges']
+        assert len(journal.entries) == exchanges
+        for link in {entry.link for entry in journal.entries}:
+            numbers = [entry.exchange for entry in journal.entries if entry.link == link]
+            assert numbers == [*range(1, len(numbers) + 1)]
+            last = [entry for entry in journal.entries if entry.link == link][-1]
+            if last.behavior == 'abort':
+                assert (last.executed, last.reply, last.received) == (True, None, 0)
+            elif last.behavior == 'blackout':
+                assert (last.executed, last.reply, last.received) == (False, None, 0)
+            else:
+                assert (last.exchange, last.reply is None) == (10, False)
 
 
 class TestLimits:
