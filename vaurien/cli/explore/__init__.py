@@ -25,7 +25,7 @@ from vaurien.explore.judging import judge
 from vaurien.explore.model import Explored, Injection, Outcome
 from vaurien.explore.replaying import find_candidate
 from vaurien.explore.settings import ExploreSettings
-from vaurien.explore.showing.findings import find_findings
+from vaurien.explore.showing.findings import find_findings, should_fail
 from vaurien.explore.showing.report import write_report
 from vaurien.explore.showing.terminal import show
 
@@ -84,7 +84,7 @@ def conclude(explored: Explored, arguments: Arguments) -> None:
         if all(point.proxy != backend.proxy for point in explored.points):
             warn(NAME, f'no request came to {backend.proxy}: does the command read {backend.variable.name}?')
     if report is not None:
-        write_report(Path(report), [explored], arguments.baseline)
+        write_report(Path(report), [explored], arguments.baseline, arguments.settings.fail)
         print_line(f'The report is in {report}.')
 
 
@@ -94,6 +94,4 @@ def has_failed(explored: Explored, arguments: Arguments) -> bool:
         return True
     if arguments.faults and explored.cells[0].worst is Outcome.NOT_HIT:
         return True
-    findings = find_findings([explored], arguments.baseline)
-    failing = set(arguments.settings.fail)
-    return any(not finding.reason and not failing.isdisjoint(finding.outcomes) for finding in findings)
+    return should_fail(find_findings([explored], arguments.baseline), arguments.settings.fail)
