@@ -21,6 +21,7 @@ from msgspec import Meta
 
 from docs.drawing import draw
 from docs.sequences import PICTURES
+from tests.behaviors.test_trials import SUBJECTS
 from vaurien.address import Address
 from vaurien.cli.flags import GROUPS
 from vaurien.config.keys import REGISTRIES, SETTINGS
@@ -34,7 +35,8 @@ from vaurien.plugins.distribution import DrawnMilliseconds, DrawnSeconds
 from vaurien.plugins.options import Line, Option, find_parsed
 from vaurien.plugins.place import Place
 from vaurien.plugins.units import find_unit
-from vaurien.protocols.base import BaseProtocol
+from vaurien.protocols import Protocol
+from vaurien.protocols.base import BaseProtocol, Effect
 from vaurien.protocols.http.headers import Headers
 from vaurien.rules.limits import Network, Rhythm
 from vaurien.rules.match import Ordinals, Pattern
@@ -117,6 +119,8 @@ def make(what: str) -> str:
         return make_outcomes()
     if what == 'faults':
         return make_faults()
+    if what == 'trials':
+        return make_trials()
     if what == 'aim':
         return f'\n{make_options("behavior", "NAME", REGISTRIES["behavior"].base.options)}\n'
     kind, _, name = what.partition(' ')
@@ -180,6 +184,19 @@ def make_driver(protocol: str) -> str:
     raises = import_module(f'tests.behaviors.{module}').RAISES
     rows = [f'| `{behavior}` | {text} |' for behavior, text in raises.get(protocol, raises).items()]
     return '\n'.join(['', f'| behavior | `{driver}` raises |', '|---|---|', *rows, '', ''])
+
+
+def make_trials() -> str:
+    """Return a table of what each protocol says no with, and of what the driver of the tests then raises."""
+    rows = ['| protocol | fault | what is armed | for which requests | the driver raises |', '|---|---|---|---|---|']
+    for name, subject in sorted(SUBJECTS.items()):
+        for trial in Protocol.get(name).trials:
+            if trial.kind is Kind.NO:
+                effects = [effect.value for effect in Effect if trial.effects is None or effect in trial.effects]
+                whose = 'all but *connect*' if trial.effects is None else ', '.join(f'*{one}*' for one in effects)
+                raises = f'`{subject.raises[trial.detail].partition(":")[0]}`'
+                rows.append(f'| `{name}` | `no({trial.detail})` | `{trial.behavior}` | {whose} | {raises} |')
+    return '\n'.join(['', *rows, '', ''])
 
 
 def make_settings() -> str:

@@ -179,12 +179,14 @@ def test_a_test_that_is_never_twice_the_same_is_unstable_and_explored_by_class()
 
     def wandering(wire: Wire) -> None:
         runs.append(wire)
-        guarded(f'GET {"abcdefghijklmnopqrstuvwxyz"[len(runs) % 26]}')(wire)
+        guarded(f'GET {"abcdefghijklmnopqrstuvwxyz"[len(runs) % 26]}', exchange=1)(wire)
 
-    found = Exploration(wandering)
+    found = Exploration(wandering, faults=['refused'])
     assert not found.explored.is_stable
-    assert found.runner.runs[:5] == [(), (), (), (), ('api: GET * #1 refused',)]
-    assert found.outcomes('api: GET * #1 refused') == found.outcomes('api: GET * #1+ refused') == {'declared'}
+    assert found.runner.runs[:4] == [()] * 4
+    assert found.order == ['api: (connect) #1+ refused', 'api: GET * #1 refused', 'api: GET * #1+ refused']
+    assert {outcome for cell in found.explored.cells for outcome in cell.outcomes} == {Outcome.DECLARED}
+    assert 'api: (connect) #1+ refused' not in found.untried
 
 
 def test_a_test_that_fails_by_itself_is_not_explored() -> None:
@@ -229,6 +231,7 @@ def absorbing(*requests: str, proxy: str = 'api', **fields: Any) -> Test:
 
 def test_of_a_loop_the_first_the_last_and_all_are_tried() -> None:
     found = Exploration(absorbing(*['GET a'] * 4), faults=['half'])
+    assert 'api: GET a #1+ silent' not in found.untried
     assert found.order == [
         'api: GET a #1 half(50 bytes)',
         'api: GET a #1+ half(50 bytes)',
@@ -252,6 +255,12 @@ def test_commits_of_different_writes_are_no_loop() -> None:
     assert {f'api: COMMIT #{number} lost' for number in (1, 2, 3)} < set(found.order)
 
 
+def test_what_a_protocol_has_for_writes_is_not_tried_on_reads() -> None:
+    found = Exploration(guarded('GET a', 'POST b'), ExploredProxy(name='api', protocol='http'), faults=['no'])
+    assert found.order == ['api: POST b #1 no(503)', 'api: POST b #1 no(500)', 'api: GET a #1 no(503)']
+    assert not [fault for fault in found.untried if 'no(' in fault]
+
+
 def test_where_nothing_is_changed_lost_is_refused() -> None:
     found = Exploration(guarded('GET a'))
     assert found.untried['api: GET a #1 lost'] == 'refused is the same where nothing is changed'
@@ -268,6 +277,7 @@ def test_connections_are_tried_once_for_each_proxy_in_all_tests() -> None:
     known = Known()
     first = Exploration(guarded('GET a', 'GET b', exchange=1), known=known)
     assert first.outcomes('api: (connect) #1+ refused') == {'declared'}
+    assert not [fault for fault in (*first.order, *first.untried) if '(connect)' in fault and 'late' in fault]
     second = Exploration(guarded('GET c', exchange=1), known=known)
     assert second.untried['api: (connect) #1+ refused'] == 'a connection to api once is enough'
     assert not [fault for fault in Exploration(guarded('GET a')).order if '(connect)' in fault]
@@ -292,9 +302,27 @@ def test_silent_once_for_each_proxy_and_effect_is_enough() -> None:
 def test_silent_once_at_the_same_line_is_enough_for_all_tests() -> None:
     known = Known()
     Exploration(guarded('GET a', where='a.py:1'), known=known)
-    found = Exploration(guarded('GET a', where='a.py:1'), known=known)
-    assert found.untried['api: GET a #1 silent'] == 'silent once at the same line is enough'
+    found = Exploration(guarded('GET b', where='a.py:1'), known=known)
+    assert found.untried['api: GET b #1 silent'] == 'silent once at the same line is enough'
     assert 'api: GET b #1 silent' in Exploration(guarded('GET b', where='b.py:1'), known=known).order
+
+
+def test_a_fault_that_met_no_request_says_nothing_about_others() -> None:
+    runs = []
+
+    def fleeting(wire: Wire) -> None:
+        runs.append(wire)
+        if len(runs) <= 2:
+            guarded('GET a', where='a.py:1')(wire)
+        else:
+            wire.sleep(1.0)
+        guarded('GET b', where='b.py:1')(wire)
+
+    known = Known()
+    found = Exploration(fleeting, known=known, faults=['silent', 'late'])
+    assert found.outcomes('api: GET a #1 silent') == {'not hit'}
+    assert found.order[1] == 'api: GET b #1 silent'
+    assert 'api: GET a #1 silent' in Exploration(guarded('GET a', where='a.py:1'), known=known).order
 
 
 def test_what_has_hung_is_not_tried_again_in_any_test() -> None:
@@ -307,7 +335,7 @@ def test_what_has_hung_is_not_tried_again_in_any_test() -> None:
 
 def test_a_retry_that_never_ends_does_not_keep_other_faults_from_being_tried() -> None:
     def stubborn(wire: Wire) -> None:
-        for request in ('POST a', 'GET b'):
+        for request in ('POST a', 'POST b'):
             while True:
                 with suppress(*FAILURES):
                     wire.ask('api', request, timeout=1.0)
@@ -315,9 +343,9 @@ def test_a_retry_that_never_ends_does_not_keep_other_faults_from_being_tried() -
                 wire.sleep(0.5)
 
     found = Exploration(stubborn, faults=['refused'])
-    assert found.outcomes('api: POST a #1 refused') == found.outcomes('api: GET b #1 refused') == {'retried'}
+    assert found.outcomes('api: POST a #1 refused') == found.outcomes('api: POST b #1 refused') == {'retried'}
     assert 'hung' in found.outcomes('api: POST a #1+ refused')
-    assert 'hung' in found.outcomes('api: GET b #1+ refused')
+    assert found.untried['api: POST b #1+ refused'] == 'refused at api has hung already'
 
 
 def test_more_is_not_tried_where_less_has_failed_alone() -> None:
@@ -389,6 +417,17 @@ def test_a_fallback_meets_the_fault_too_with_what_its_protocol_has() -> None:
     assert found.outcomes('api: GET a #1 refused and cache: GET b #1 refused') == {'leaked'}
     assert found.outcomes('api: GET a #1 no(503) and cache: GET b #1 no(LOADING)') == {'leaked'}
     assert found.untried['api: GET a #1 refused and cache: GET b #1+ refused'] == 'less has failed already'
+
+
+def test_a_fallback_at_a_proxy_that_is_left_out_is_not_tried() -> None:
+    def falling_back(wire: Wire) -> None:
+        try:
+            wire.ask('api', 'GET a', timeout=1.0)
+        except FAILURES:
+            wire.ask('db', 'GET b', timeout=1.0)
+
+    found = Exploration(falling_back, skip=['db'], faults=['refused'])
+    assert found.untried['api: GET a #1 refused and db: GET b #1 refused'] == 'left out by the settings'
 
 
 def test_pairs_are_tried_on_request_of_faults_that_had_an_impact() -> None:

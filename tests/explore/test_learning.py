@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.explore.simulated import make_entry, run_of
 from vaurien.explore.learning import are_alike, learn
-from vaurien.explore.model import CONNECTION
+from vaurien.explore.model import CONNECTION, Run
 from vaurien.framing.meaning import Effect
 
 
@@ -54,8 +54,8 @@ def test_a_connection_that_is_opened_is_a_point_once_for_each_proxy() -> None:
 
 
 def test_an_unstable_test_has_a_point_for_each_class_that_comes_in_every_run() -> None:
-    one = run_of(make_entry('GET apple'), make_entry('PUSH a', effect=Effect.WRITE), make_entry('PING'))
-    other = run_of(make_entry('GET pear'), make_entry('GET plum'), make_entry('PING'))
+    one = run_of(make_entry('GET apple'), make_entry('POP a'), make_entry('PING'))
+    other = run_of(make_entry('GET pear'), make_entry('GET plum'), make_entry('PUSH a'), make_entry('PING'))
     learned = learn([one, other])
     assert not learned.is_stable
     assert [str(point) for point in learned.points] == ['api · GET * · 1', 'api · PING · 1']
@@ -72,3 +72,8 @@ def test_the_riskiest_of_a_class_stands_for_it() -> None:
 def test_a_request_is_as_frequent_as_in_the_run_in_which_it_came_most_often() -> None:
     runs = [run_of(*[make_entry('GET a')] * number) for number in (3, 1, 1)]
     assert learn(runs).counts == {('api', 'GET a'): 3}
+
+
+def test_a_test_takes_as_long_as_its_slowest_run() -> None:
+    runs = [Run(seconds=seconds) for seconds in (2.0, 1.0)]
+    assert learn(runs).seconds == 2.0

@@ -39,6 +39,8 @@ TEXTS = st.lists(
         ('GET /a-page-with-a-long-name', 'GET /a-page-with-a-long-name'),
         ('GET a[b]', 'GET a?b]'),
         ('/api/', '?api/'),
+        ('KEYS **', 'KEYS *'),
+        (' GET a ', '*GET a*'),
         ('', '*'),
     ],
 )

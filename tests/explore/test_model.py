@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -40,6 +42,12 @@ def test_the_line_that_tries_a_cell_again_is_one_for_a_shell() -> None:
     explored = Explored(test='tests/test_orders.py::test_place[a b]')
     assert explored.format_replay([injection]) == (
         "pytest 'tests/test_orders.py::test_place[a b]' --vaurien-fault 'http: POST /charge #1 lost'"
+    )
+    quoted = Injection(proxy='sql', request="SELECT '$1' \\ FROM `x`", nth=1, kind=Kind.LOST)
+    line = Explored(test='test').format_replay([quoted])
+    assert line == 'pytest test --vaurien-fault "sql: SELECT \'\\$1\' \\\\ FROM \\`x\\` #1 lost"'
+    assert subprocess.run(['sh', '-c', f'set -- {line}; printf %s "$4"'], capture_output=True).stdout.decode() == str(
+        quoted
     )
     replay = Replay(before=('vaurien', 'explore'), flag='--fault', after=('--', 'npm', 'test'))
     explored = Explored(test='npm test', replay=replay)

@@ -89,7 +89,12 @@ def test_a_key_by_which_it_is_known_again(relay: Relay, session: requests.Sessio
     ],
 )
 def test_responses(response: bytes, meaning: ReplyMeaning) -> None:
-    assert HTTP().reply_meaning(response, response, ONCE) == meaning
+    assert HTTP().reply_meaning(response, response, ONCE._replace(key='8e03978e')) == meaning
+
+
+def test_what_has_no_key_is_not_replayed() -> None:
+    response = b'HTTP/1.1 201 Created\r\nIdempotent-Replayed: true\r\n\r\n'
+    assert HTTP().reply_meaning(response, response, ONCE) == OK
 
 
 @pytest.mark.parametrize('path', PATHS)

@@ -21,6 +21,9 @@ CONNECTION = '(connect)'
 #: What is behind the last ``#``: a request may have others.
 _FAULT = re.compile(r'(?P<nth>[1-9]\d*)(?P<open>\+?) +(?P<kind>[a-z]+)(?:\((?P<detail>[^()]+)\))?')
 
+#: What a shell obeys between double quotes.
+_SPECIAL = re.compile(r'["$`\\]')
+
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
     """A request of the application that comes in each clean run: ``redis · SET user:* · 1``."""
@@ -210,6 +213,13 @@ class Untried(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+def _quote(word: str) -> str:
+    """Return *word* as a shell takes it: in double quotes if it has single ones, which is easier to read."""
+    if "'" in word and '!' not in word:
+        return '"' + _SPECIAL.sub(r'\\\g<0>', word) + '"'
+    return shlex.quote(word)
+
+
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
     """How to try one cell again: a command, with a flag for each fault."""
 
@@ -221,7 +231,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     def format(self, injections: Iterable[Injection]) -> str:
         """Return the line that a shell takes."""
         flags = [word for injection in injections for word in (self.flag, str(injection))]
-        return shlex.join([*self.before, *flags, *self.after])
+        return ' '.join(map(_quote, [*self.before, *flags, *self.after]))
 
 
 class Explored(msgspec.Struct, kw_only=True):

@@ -43,7 +43,7 @@ from vaurien.framing.meaning import (
     ReplyMeaning as ReplyMeaning,
 )
 from vaurien.framing.parts import Part as Part, Refusal as Refusal
-from vaurien.framing.trials import USUAL_TRIALS, Trial as Trial
+from vaurien.framing.trials import USUAL_TRIALS as USUAL_TRIALS, Kind as Kind, Trial as Trial
 from vaurien.plugins.end import End
 from vaurien.plugins.options import Configurable, Option
 from vaurien.plugins.place import Place

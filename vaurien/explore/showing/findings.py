@@ -1,4 +1,4 @@
-"""What is to be mended: the cells of all tests that belong to one line of the application, worst first."""
+"""What is to be mended: the cells of all tests that have the same cause, worst first."""
 
 from __future__ import annotations
 
@@ -15,23 +15,42 @@ ANY = '*'
 #: By what cells are put together: the outcomes that say why come before those that say what followed from it.
 CAUSES = (Outcome.TWICE, Outcome.STORM, Outcome.LEAK, Outcome.HUNG, Outcome.WRONG, Outcome.LEAKED)
 
+#: The beginning of a message of an assertion, and that of one which nobody has given words.
+_ASSERTION, _WORDLESS = 'AssertionError: ', 'assert '
 
-class Finding(NamedTuple):
-    """One thing to mend. It may show under several faults, and in several tests."""
+
+class Place(NamedTuple):
+    """A request that a finding is about."""
 
     proxy: str
-    #: The name of the protocol; empty if nobody knows.
-    protocol: str
-    #: The text of the request; `ANY` if it is a matter of the proxy's client as a whole.
+    #: Its text; `ANY` if it is a matter of the proxy's client as a whole.
     request: str
-    #: The line of the application that asked; empty if there are several, or if nobody knows.
+    #: The line of the application that asked; empty if nobody knows.
     where: str
+
+    def __str__(self) -> str:
+        return f'{self.proxy}: {"any request" if self.request == ANY else self.request}'
+
+
+class Finding(NamedTuple):
+    """One thing to mend. It may show at several requests, under several faults, and in several tests."""
+
+    places: Sequence[Place]
+    #: The name of the protocol of the first place; empty if nobody knows.
+    protocol: str
     #: The outcome that says most about why.
     cause: Outcome
     #: The cells, in the order in which they were tried, each with what was found out about its test.
     cells: Sequence[tuple[Explored, Cell]]
+    #: By what it is known again in another run.
+    key: str
     #: Why it is accepted; empty if it is new.
     reason: str = ''
+
+    @property
+    def where(self) -> str:
+        """The line of the application at the first place."""
+        return self.places[0].where
 
     @property
     def outcomes(self) -> list[Outcome]:
@@ -61,13 +80,20 @@ class Finding(NamedTuple):
         return explored.format_replay(cell.injections)
 
 
+#: The cells of a finding that comes to be.
+_Cells = list[tuple[Explored, Cell]]
+
+
 def find_findings(explored: Sequence[Explored], baseline: Baseline) -> list[Finding]:
     """Return what is to be mended: what is new first, and the worst of that first."""
-    groups: dict[tuple[object, ...], list[tuple[Explored, Cell]]] = {}
+    groups: dict[tuple[Outcome, str, str | Place], _Cells] = {}
     for test, cell in _iterate_cells(explored):
-        reason = baseline.find(cell)
-        groups.setdefault((*_find_place(cell), _find_cause(cell), reason), []).append((test, cell))
-    found = [_make(cells, baseline) for cells in groups.values()]
+        key = _find_cause(cell), baseline.find(cell), _find_promise(cell) or _find_place(cell)
+        groups.setdefault(key, []).append((test, cell))
+    merged: dict[object, _Cells] = {}
+    for key, cells in groups.items():
+        merged.setdefault(_find_line(*key, cells), []).extend(cells)
+    found = [_make(cells, baseline) for cells in merged.values()]
     return sorted(found, key=lambda finding: (bool(finding.reason), SEVERITY.index(finding.worst)))
 
 
@@ -84,30 +110,45 @@ def _find_cause(cell: Cell) -> Outcome:
     return min(cell.outcomes & set(CAUSES), key=CAUSES.index)
 
 
-def _find_place(cell: Cell) -> tuple[str, str, str]:
-    """Return what the cells of one finding have in common: proxies, requests and the line of the application."""
-    proxies = ' and '.join(dict.fromkeys(one.proxy for one in cell.injections))
-    if _is_of_client(cell):
-        return proxies, ANY, ''
-    return proxies, ' and '.join(dict.fromkeys(one.request for one in cell.injections)), cell.where
+def _find_promise(cell: Cell) -> str:
+    """Return what an assertion says in words of its own, as an invariant does: it is broken, by whichever request."""
+    text = cell.message.removeprefix(_ASSERTION)
+    is_promise = text != cell.message and not text.startswith(_WORDLESS)
+    return text if is_promise and _find_cause(cell) is Outcome.WRONG else ''
 
 
-def _is_of_client(cell: Cell) -> bool:
-    """Return whether the way in which an application connects is to be mended: a timeout is missing there."""
-    return _find_cause(cell) is Outcome.HUNG and {one.kind for one in cell.injections} == {Kind.SILENT}
+def _find_place(cell: Cell) -> Place:
+    proxy = _join(one.proxy for one in cell.injections)
+    # A client that waits without end has no timeout, which is mended where the application connects.
+    if _find_cause(cell) is Outcome.HUNG and {one.kind for one in cell.injections} == {Kind.SILENT}:
+        return Place(proxy, ANY, '')
+    return Place(proxy, _join(one.request for one in cell.injections), cell.where)
 
 
-def _make(cells: list[tuple[Explored, Cell]], baseline: Baseline) -> Finding:
+def _find_line(cause: Outcome, reason: str, place: str | Place, cells: _Cells) -> object:
+    """Return what those *cells* have in common with others that one line asks of a proxy, if the same becomes of it."""
+    if isinstance(place, str) or not place.where:
+        return cause, reason, place
+    return cause, reason, place.proxy, place.where, frozenset(cell.message for _, cell in cells)
+
+
+def _make(cells: _Cells, baseline: Baseline) -> Finding:
     test, cell = cells[0]
-    proxy, request, where = _find_place(cell)
+    cause = _find_cause(cell)
+    places = list(dict.fromkeys(_find_place(one) for _, one in cells))
+    lines = {one.where for _, one in cells}
+    if places[0].request == ANY and len(lines) == 1:
+        places = [places[0]._replace(where=cell.where)]
     protocols = {one.name: one.protocol for one in test.proxies}
-    lines = {other.where for _, other in cells}
     return Finding(
-        proxy=proxy,
-        protocol=protocols.get(proxy, ''),
-        request=request,
-        where=where or (cell.where if len(lines) == 1 else ''),
-        cause=_find_cause(cell),
+        places=places,
+        protocol=protocols.get(places[0].proxy, ''),
+        cause=cause,
         cells=cells,
+        key='\n'.join([cause.value, *([_find_promise(cell)] if _find_promise(cell) else sorted(map(str, places)))]),
         reason=baseline.find(cell),
     )
+
+
+def _join(names: Iterable[str]) -> str:
+    return ' and '.join(dict.fromkeys(names))

@@ -22,8 +22,9 @@ from vaurien.explore.showing.words import (
     describe_faults,
     describe_place,
     find_remedy,
+    list_others,
 )
-from vaurien.framing.meaning import ReplyClass
+from vaurien.framing.meaning import Effect, ReplyClass
 from vaurien.records.entry import Entry
 
 
@@ -71,6 +72,7 @@ class _Page:
             'outcomes': [outcome.value for outcome in finding.outcomes],
             'place': describe_place(finding),
             'where': finding.where,
+            'others': list_others(finding),
             'faults': describe_faults(finding),
             'messages': finding.messages,
             'remedy': find_remedy(finding),
@@ -137,6 +139,7 @@ class _Page:
             self._number(entry.where),
             self._number(reply if entry.executed else f'{reply}, not carried out'),
             self._number(entry.behavior or ''),
+            int(entry.effect is Effect.CONNECT),
             int(entry.reply in (ReplyClass.OK, ReplyClass.NOTHING)),
             _round(entry.time - begin),
             None if entry.seconds is None else _round(entry.seconds),

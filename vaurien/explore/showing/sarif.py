@@ -47,30 +47,33 @@ def _make_rule(outcome: Outcome) -> dict[str, Any]:
 
 
 def _make_result(finding: Finding) -> dict[str, Any]:
-    place = describe_place(finding)
     result = {
         'ruleId': finding.worst.value,
         'ruleIndex': RULES.index(finding.worst),
         'level': _find_level(finding.worst),
-        'message': {'text': f'{place} {summarize(finding)}'},
-        'locations': [_locate(finding)],
+        'message': {'text': f'{describe_place(finding)} {summarize(finding)}'},
+        'locations': [_locate(finding.where, finding.tests[0])],
         # By what it is known again when lines have moved.
-        'partialFingerprints': {'vaurienFinding/v1': sha256(f'{finding.cause.value} {place}'.encode()).hexdigest()},
+        'partialFingerprints': {'vaurienFinding/v1': sha256(finding.key.encode()).hexdigest()},
         'properties': {
             'outcomes': [outcome.value for outcome in finding.outcomes],
             'tests': finding.tests,
             'replay': finding.replay,
         },
     }
+    if others := [place for place in finding.places[1:] if place.where]:
+        result['relatedLocations'] = [
+            {'id': i, 'message': {'text': str(place)}, **_locate(place.where, finding.tests[0])}
+            for i, place in enumerate(others)
+        ]
     if finding.reason:
         result['suppressions'] = [{'kind': 'external', 'status': 'accepted', 'justification': finding.reason}]
     return result
 
 
-def _locate(finding: Finding) -> dict[str, Any]:
+def _locate(where: str, test: str) -> dict[str, Any]:
     """Return the line of the application; if nobody knows it, the file of the test, or at least its name."""
-    test = finding.tests[0]
-    path, _, line = finding.where.rpartition(':')
+    path, _, line = where.rpartition(':')
     location: dict[str, Any] = {'logicalLocations': [{'fullyQualifiedName': test}]}
     if path and line.isdigit():
         location['physicalLocation'] = {

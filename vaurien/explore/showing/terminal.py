@@ -16,7 +16,7 @@ from vaurien.explore.showing.baseline import NOTHING, Baseline
 from vaurien.explore.showing.findings import Finding, find_findings
 from vaurien.explore.showing.matrix import KINDS, Row, Square, make_rows
 from vaurien.explore.showing.score import Score, count_untried
-from vaurien.explore.showing.words import count, describe_faults, describe_place, find_remedy, join
+from vaurien.explore.showing.words import count, describe_faults, describe_place, find_remedy, join, list_others
 
 STYLES = {
     **dict.fromkeys((Outcome.WRONG, Outcome.TWICE, Outcome.HUNG), 'bold red'),
@@ -37,6 +37,9 @@ GAP = 2
 PROXY_MAX = 12
 WHERE_MAX = 30
 MESSAGE_MAX = 400
+#: The most messages of a finding, and how much of a request is shown at the least.
+MESSAGES_MAX = 3
+PLACE_MIN = 16
 
 
 def show(explored: Sequence[Explored], width: int, colour: bool, baseline: Baseline = NOTHING) -> str:
@@ -126,17 +129,23 @@ def _format_square(square: Square) -> Text:
 
 def _print_finding(console: Console, number: int, finding: Finding) -> None:
     heading = Text.assemble(
-        f'{number:>2}  ',
-        (join([outcome.value for outcome in finding.outcomes]), STYLES[finding.worst]),
-        '  ',
-        (make_printable(describe_place(finding)), 'bold'),
+        f'{number:>2}  ', (join([outcome.value for outcome in finding.outcomes]), STYLES[finding.worst])
     )
-    if finding.where:
-        heading.append(f'  {make_printable(finding.where)}')
-    console.print(heading, overflow='fold')
+    where = _text(finding.where and f'  {finding.where}')
+    place = _text(f'  {describe_place(finding)}', 'bold')
+    place.truncate(max(console.width - len(heading) - len(where), PLACE_MIN), overflow='ellipsis')
+    console.print(heading.append_text(place).append_text(where), overflow='fold')
+    for other, line in list_others(finding):
+        also = _text(f'    and {other}')
+        where = _text(line and f'  {line}')
+        also.truncate(max(console.width - len(where), PLACE_MIN), overflow='ellipsis')
+        console.print(also.append_text(where), overflow='fold')
     others = len(finding.tests) - 1
     tests = finding.tests[0] + (f' and {count(others, "more test")}' if others else '')
-    for text in (describe_faults(finding), *map(_join_lines, finding.messages), find_remedy(finding), f'in {tests}'):
+    messages = [_join_lines(message) for message in finding.messages[:MESSAGES_MAX]]
+    if more := len(finding.messages[MESSAGES_MAX:]):
+        messages.append(f'and {count(more, "more message")}')
+    for text in (describe_faults(finding), *messages, find_remedy(finding), f'in {tests}'):
         if text:
             console.print(Padding(_text(text), (0, 0, 0, 4)), overflow='fold')
     # A command that is copied must be in one piece.

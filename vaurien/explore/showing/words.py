@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from vaurien.explore.model import CONNECTION, Injection, Outcome
-from vaurien.explore.showing.findings import ANY, Finding
+from vaurien.explore.showing.findings import Finding
 from vaurien.framing.trials import Kind
 
 #: What each fault is, as the end of a sentence.
@@ -17,6 +17,11 @@ FAULTS = {
     Kind.HALF: 'the reply breaks off',
     Kind.NO: 'the backend says no',
 }
+#: The most faults that are said in words. More of them are read quicker by their names.
+MOST_IN_WORDS = 2
+
+#: The most requests that are named beside the first one.
+OTHERS_MAX = 3
 
 #: What each outcome is.
 OUTCOMES = {
@@ -56,10 +61,15 @@ TIMEOUTS = {
 
 
 def describe_place(finding: Finding) -> str:
-    """Return where it is: ``http: POST /charge``."""
-    if finding.request == ANY:
-        return f'{finding.proxy}: any request'
-    return f'{finding.proxy}: {finding.request}'
+    """Return where it is first: ``http: POST /charge``."""
+    return str(finding.places[0])
+
+
+def list_others(finding: Finding) -> list[tuple[str, str]]:
+    """Return the other requests that it is about, each with the line that asked if that is another one, up to a few."""
+    others = [(str(place), place.where if place.where != finding.where else '') for place in finding.places[1:]]
+    more = others[OTHERS_MAX:]
+    return [*others[:OTHERS_MAX], *([(count(len(more), 'more request'), '')] if more else [])]
 
 
 def describe_fault(injections: Iterable[Injection]) -> str:
@@ -68,9 +78,18 @@ def describe_fault(injections: Iterable[Injection]) -> str:
 
 
 def describe_faults(finding: Finding) -> str:
-    """Return when it happens: ``if it is carried out and its reply is lost, or the reply breaks off``."""
-    said = dict.fromkeys(describe_fault(cell.injections) for _, cell in finding.cells)
-    return f'if {", or ".join(said)}'
+    """Return when it happens: ``if the reply breaks off``, or the names of the faults if there are more than two."""
+    injections = [one for _, cell in finding.cells for one in cell.injections]
+    kinds = [kind for kind in Kind if any(one.kind is kind for one in injections)]
+    is_in_words = len(kinds) <= MOST_IN_WORDS
+    parts = []
+    for kind in kinds:
+        # How late a reply was, and where it broke off, is a matter of the reply.
+        details = [one.detail for one in injections if one.kind is kind is Kind.NO and one.detail]
+        name = FAULTS[kind] if is_in_words else kind.value
+        parts.append(f'{name} ({join(list(dict.fromkeys(details)))})' if details else name)
+    ever = ', each time' if all(one.for_ever for one in injections) else ''
+    return f'if {", or ".join(parts)}{ever}' if is_in_words else f'under {join(parts)}{ever}'
 
 
 def summarize(finding: Finding) -> str:

@@ -93,7 +93,7 @@ class HTTP(QuickHTTP):
 
     def reply_meaning(self, head: bytes, tail: bytes, meaning: Meaning) -> ReplyMeaning:
         """See `BaseProtocol.reply_meaning`."""
-        return read_reply(head)
+        return read_reply(head, meaning)
 
     def find_middle(self, head: bytes, size: int) -> int:
         """See `BaseProtocol.find_middle`: half of a head may pass for all of it."""

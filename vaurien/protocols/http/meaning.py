@@ -30,6 +30,7 @@ _REPLAYED = re.compile(rb'\n(?i:idempotent-replayed):[ \t]*(?i:true)')
 #: The request is to be made again elsewhere, as it is: nothing was done here (RFC 9110, 15.4.8 and 15.4.9).
 _ELSEWHERE = {307, 308}
 _SWITCHING = 101
+_BEGINNINGS = (b'HTTP/1.1 ', b'HTTP/1.0 ')
 #: Where a response without a body breaks off: in ``HTTP/1.1``. Clients take any more of its head for all of it.
 _IN_VERSION = 6
 
@@ -51,8 +52,10 @@ def read_meaning(request: bytes, method: str) -> Meaning:
     return meaning._replace(key=escape(find_field(request, _KEY)[:TEXT_MAX]))
 
 
-def read_reply(head: bytes) -> ReplyMeaning:
-    """Return what a response says, by its status."""
+def read_reply(head: bytes, meaning: Meaning) -> ReplyMeaning:
+    """Return what a response to a request of that *meaning* says, by its status."""
+    if head[9:10] == b'2' and head.startswith(_BEGINNINGS) and not meaning.key:  # so are most
+        return ReplyMeaning(ReplyClass.OK)
     response = _find_response(head)
     if response is None or response.status >= 400:
         return ReplyMeaning(ReplyClass.ERROR)
@@ -64,6 +67,10 @@ def read_reply(head: bytes) -> ReplyMeaning:
 
 def find_middle(head: bytes, size: int) -> int:
     """Return where a response of that *size* is to break off: in its body, if it has one."""
+    if head[9:10] == b'2' and head.startswith(_BEGINNINGS):
+        end = head.find(HEAD_END) + len(HEAD_END)
+        if len(HEAD_END) <= end < size:
+            return end + (size - end) // 2
     response = _find_response(head)
     if response is None:
         return size // 2

@@ -23,7 +23,9 @@ _ERRORS = (b'ERROR', b'CLIENT_ERROR', b'SERVER_ERROR')
 #: By the status of the binary protocol: success; no such key, it exists, not stored (wiki, "Response Status").
 _STATUSES = {0: ReplyClass.OK, **dict.fromkeys((1, 2, 5), ReplyClass.NOTHING)}
 #: A miss, or a condition that does not hold.
-_NOTHING = (b'END', b'EN', b'NF', b'NS', b'EX', b'NOT_FOUND', b'NOT_STORED', b'EXISTS')
+_NOTHING = {word + b'\r\n' for word in (b'END', b'EN', b'NF', b'NS', b'EX', b'NOT_FOUND', b'NOT_STORED', b'EXISTS')}
+#: Likewise, with what the command wants to have repeated (protocol.txt, "Meta Commands").
+_NOTHING_OF = (b'NF ', b'NS ', b'EX ')
 
 
 def read_meaning(request: bytes, name: str) -> Meaning:
@@ -40,7 +42,6 @@ def read_reply(head: bytes) -> ReplyMeaning:
     status = binary.read_status(head)
     if status is not None:
         return ReplyMeaning(_STATUSES.get(status, ReplyClass.ERROR))
-    word = b''.join(head.partition(b'\n')[0].split(None, 1)[:1])
-    if word in _ERRORS:
+    if head.startswith(_ERRORS):
         return ReplyMeaning(ReplyClass.ERROR)
-    return ReplyMeaning(ReplyClass.NOTHING if word in _NOTHING else ReplyClass.OK)
+    return ReplyMeaning(ReplyClass.NOTHING if head in _NOTHING or head.startswith(_NOTHING_OF) else ReplyClass.OK)

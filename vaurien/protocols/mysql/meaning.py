@@ -34,6 +34,9 @@ _EFFECTS = {
 }
 #: Where the last packet of a reply may begin whose beginning is not there: what ends rows, an OK, an ERR.
 _LAST = re.compile(rb'(?=..\0.[\0\xfe\xff])', re.DOTALL)
+#: What rows end with, an EOF packet or an OK packet in its place, and its status.
+_ROWS = re.compile(rb'(?:\x05\0\0.\xfe..(..)|\x07\0\0.\xfe\0\0(..)..)\Z', re.DOTALL)
+_ROWS_END = 11
 #: How long the first packet is of what PREPARE is answered, which begins like an OK packet and is none.
 _PREPARED_SIZE = 12
 #: How the packets begin that say what became of a request; and how long that is at least which ends rows and is no EOF.
@@ -59,6 +62,10 @@ def read_meaning(request: bytes, statements: Statements, capabilities: int) -> M
 
 def read_reply(head: bytes, tail: bytes, meaning: Meaning) -> ReplyMeaning:
     """Return what a reply says, by its first packet and its last."""
+    rows = _ROWS.search(tail[-_ROWS_END:]) if len(head) > 4 and _OK < head[4:5] < b'\xfb' else None
+    if rows:  # so are most: the end of a result
+        status = int.from_bytes(rows[1] or rows[2], 'little')
+        return ReplyMeaning(ReplyClass.OK, TransactionState.OPEN if status & IN_TRANSACTION else TransactionState.NONE)
     packets, is_whole = _split(head)
     first = packets[0] if packets else b''
     last = packets[-1] if packets and is_whole else _find_last(tail)

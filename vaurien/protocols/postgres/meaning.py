@@ -29,6 +29,10 @@ _STATES = {b'I': TransactionState.NONE, b'T': TransactionState.OPEN, b'E': Trans
 Message = tuple[int, bytes]
 #: How many rows a statement was about, at the end of what it is answered: ``INSERT 0 1``, ``UPDATE 1``.
 _COUNT = re.compile(rb'[A-Z ]+(?:\d+ )?(\d+)\0')
+#: The usual end of a reply, by which alone it is known: of the last statement, some rows were changed or shown.
+_DONE = re.compile(rb'C\0\0\0.[A-Z ]+(?:\d+ )?[1-9]\d*\0Z\0\0\0\x05.\Z', re.DOTALL)
+#: How an ErrorResponse begins, which is shorter than 64 KiB.
+_ERROR = b'E\0\0'
 #: Where the outcome of a statement may begin in a reply whose beginning is not there.
 _OUTCOME = re.compile(rb'(?=[CE]\0\0)')
 
@@ -81,10 +85,12 @@ def _read_executed(statement: bytes | None) -> Meaning:
 
 def read_reply(head: bytes, tail: bytes, meaning: Meaning) -> ReplyMeaning:
     """Return what a reply says, by those of its messages that are there."""
+    state = _STATES.get(tail[-1:]) if tail.endswith(READY, 0, -1) else None
+    if _DONE.search(tail) and _ERROR not in head and _ERROR not in tail:
+        return ReplyMeaning(ReplyClass.OK, state)
     messages, _ = _walk(head)
     if head != tail:
         messages += _find_last(tail)
-    state = _STATES.get(tail[-1:]) if tail.endswith(READY, 0, -1) else None
     return ReplyMeaning(_classify(messages, meaning), state)
 
 

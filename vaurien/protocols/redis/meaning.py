@@ -44,9 +44,10 @@ _WRITE = Meaning(Effect.WRITE)
 _ARGUMENTS = {'XADD': b'\r\n*\r\n', 'ZADD': b'\r\nINCR\r\n'}
 
 #: Replies that there was nothing, or false; and that a number is none, which may also be what a counter has come to.
-_NIL = (b'$-1\r\n', b'*-1\r\n', b'_\r\n')
-_NOTHING = (*_NIL, b'*0\r\n', b'%0\r\n', b'~0\r\n', b'#f\r\n')
+_NIL = {b'$-1\r\n', b'*-1\r\n', b'_\r\n'}
+_NOTHING = _NIL | {b'*0\r\n', b'%0\r\n', b'~0\r\n', b'#f\r\n'}
 _ZERO = b':0\r\n'
+_FAILURES = {b'-', b'!'}
 
 
 def read_meaning(request: bytes, name: str) -> Meaning:
@@ -64,8 +65,10 @@ def queue(meaning: Meaning) -> Meaning:
 
 
 def read_reply(head: bytes, meaning: Meaning) -> ReplyMeaning:
-    """Return what a reply says, by how it begins."""
+    """Return what a reply says that begins like this."""
     kind, effect = _classify(head, meaning), meaning.effect
+    if effect in (Effect.READ, Effect.WRITE):
+        return ReplyMeaning(kind)
     if effect in (Effect.COMMIT, Effect.ROLLBACK):
         return ReplyMeaning(kind, TransactionState.NONE)
     is_within = head.startswith(b'+QUEUED') or (effect is Effect.BEGIN and kind is ReplyClass.OK)
@@ -73,10 +76,10 @@ def read_reply(head: bytes, meaning: Meaning) -> ReplyMeaning:
 
 
 def _classify(head: bytes, meaning: Meaning) -> ReplyClass:
-    if head.startswith((b'-', b'!')):
+    if head[:1] in _FAILURES:
         return ReplyClass.ERROR
     if meaning.effect is Effect.COMMIT:  # nil if a key that was watched has changed
-        return ReplyClass.ROLLED_BACK if head.startswith(_NIL) else ReplyClass.OK
-    if head.startswith(_NOTHING):
+        return ReplyClass.ROLLED_BACK if head in _NIL else ReplyClass.OK
+    if head in _NOTHING:
         return ReplyClass.NOTHING
     return ReplyClass.NOTHING if head == _ZERO and meaning.repeatable else ReplyClass.OK

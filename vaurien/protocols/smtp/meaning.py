@@ -36,7 +36,7 @@ def read_meaning(request: bytes) -> Meaning:
 
 def read_reply(tail: bytes) -> ReplyMeaning:
     """Return what the replies say of which there are the last: in LMTP, a message has several."""
-    codes = _CODE.findall(tail)
+    codes = [tail[:1]] if tail.find(b'\n') == len(tail) - 1 else _CODE.findall(tail)
     is_failure = bool(codes) and all(code in b'45' for code in codes)
     return ReplyMeaning(ReplyClass.ERROR if is_failure else ReplyClass.OK)
 

@@ -90,6 +90,7 @@ function makeFindings() {
       make('div', { class: 'badges' }, finding.outcomes.map(badge), finding.reason ? make('span', { class: 'badge not-hit' }, 'accepted') : ''),
       make('p', { class: 'place code' }, finding.place),
       make('p', { class: 'code dim' }, finding.where),
+      finding.others.map(([place, where]) => make('p', { class: 'code' }, `and ${place} `, make('span', { class: 'dim' }, where))),
       make('p', {}, `${capitalize(finding.faults)}${finding.messages.length ? ':' : '.'}`),
       finding.messages.map((message) => make('p', {}, message)),
       make('p', { class: 'dim' }, finding.reason || finding.remedy))));
@@ -140,8 +141,9 @@ function makeRuns(clean, cell) {
 function makeExchange(exchange, kind) {
   if (!exchange) return make('div', { class: 'exchange' });
   const [request, proxy, where, reply, fault] = exchange.slice(0, 5).map((number) => data.texts[number]);
-  const [isGood, at, took] = exchange.slice(5);
-  return make('div', { class: `exchange ${fault ? 'is-faulty' : kind}` },
+  const [isSetUp, isGood, at, took] = exchange.slice(5);
+  const shown = isSetUp ? 'is-set-up' : kind;
+  return make('div', { class: `exchange ${fault ? 'is-faulty' : shown}` },
     make('div', { class: 'request code' }, make('span', { class: 'at' }, formatTime(at)), make('span', { class: 'what' }, request)),
     make('div', { class: 'facts' }, make('span', {}, proxy),
       fault ? make('span', { class: 'fault' }, fault) : '',
