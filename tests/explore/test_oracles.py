@@ -14,7 +14,7 @@
 | … not if nothing was tried again                              | what_only_comes_under_the_fault               |
 | over three times the requests are a storm                     | over_three_times                              |
 | retries without a pause are a storm                           | retries_without_a_pause                       |
-| … not with pauses, and not the requests of a loop             | retries_with_pauses, a_loop_is_no_storm       |
+| … not a few of them, not with pauses, not those of a loop     | a_few, with_pauses, a_loop_is_no_storm        |
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import pytest
 
 from tests.explore.simulated import make_entry, run_of
 from vaurien.explore.learning import Learned, learn
-from vaurien.explore.oracles import HASTY, PAUSE, find_open, find_retries, find_storm, find_twice
+from vaurien.explore.oracles import HASTY, PAUSE, USUAL_RETRIES, find_open, find_retries, find_storm, find_twice
 from vaurien.framing.meaning import Effect, ReplyClass, TransactionState
 from vaurien.records.entry import Entry
 
@@ -45,6 +45,7 @@ def learned_from(*entries: Entry) -> Learned:
 
 BEGIN, INSERT, COMMIT = step('BEGIN', Effect.BEGIN), write('INSERT'), step('COMMIT', Effect.COMMIT)
 TRANSACTION = [BEGIN, INSERT, COMMIT]
+CLEAN = [make_entry(f'GET {letter}') for letter in 'abc']
 
 
 def on_link(number: int, *entries: Entry, **fields: Any) -> list[Entry]:
@@ -154,17 +155,25 @@ def test_retries_are_what_came_more_often_but_for_setting_up() -> None:
 
 def test_over_three_times_the_requests_are_a_storm() -> None:
     clean = [make_entry('GET a'), make_entry('GET b')]
-    retries = [make_entry('GET a', time=float(number)) for number in range(6)]
-    assert find_storm([*retries, make_entry('GET b')], learned_from(*clean)) == '7 requests in place of 2'
-    assert not find_storm([*retries[1:], make_entry('GET b')], learned_from(*clean))
+    retries = [make_entry('GET a', time=float(number)) for number in range(USUAL_RETRIES + 2)]
+    assert find_storm(retries, learned_from(*clean)) == '7 requests in place of 2'
+    assert not find_storm(retries[1:], learned_from(*clean))
+
+
+def test_a_few_retries_are_no_storm_however_few_requests_there_were() -> None:
+    tries = [make_entry('GET a', time=float(number)) for number in range(USUAL_RETRIES + 1)]
+    assert not find_storm(tries, learned_from(make_entry('GET a')))
+
+
+def test_what_sets_connections_up_is_no_part_of_a_storm() -> None:
+    tries = [make_entry('GET a', time=float(number)) for number in range(USUAL_RETRIES + 2)]
+    set_up = [step('HELLO', Effect.CONNECT)] * 9
+    assert not find_storm([*set_up, *tries], learned_from(*CLEAN))
 
 
 def attempts(number: int, pause: float, *, seconds: float | None = None) -> list[Entry]:
     length = pause + (seconds or 0.0)
     return [make_entry('GET a', time=at * length, seconds=seconds, behavior='abort') for at in range(number)]
-
-
-CLEAN = [make_entry(f'GET {letter}') for letter in 'abc']
 
 
 def test_retries_without_a_pause_are_a_storm() -> None:

@@ -13,8 +13,8 @@ from vaurien.explore.learning import Learned, Name, count, find_name
 from vaurien.framing.meaning import Effect, ReplyClass, TransactionState
 from vaurien.records.entry import Entry
 
-#: More than this many times the requests of a clean run are a storm, if more than a few of them are retries.
-STORM = 3
+#: More than this many times the requests of a clean run are a storm, if more of them are retries than is usual.
+STORM, USUAL_RETRIES = 3, 5
 #: So many retries in a row are one, too, if there is a shorter pause than this before each, in seconds.
 HASTY, PAUSE = 3, 0.02
 
@@ -72,13 +72,13 @@ def find_retries(entries: Sequence[Entry], learned: Learned) -> dict[Name, int]:
 def find_storm(entries: Sequence[Entry], learned: Learned) -> str:
     """Return what makes *entries* a storm, in words; nothing if they are none."""
     retries = find_retries(entries, learned)
-    usual = len(learned.clean.entries)
-    if len(entries) > STORM * usual and sum(retries.values()) > HASTY:
-        return f'{len(entries)} requests in place of {usual}'
-    for (proxy, request), number in retries.items():
+    number, usual = (sum(count(run).values()) for run in (entries, learned.clean.entries))
+    if number > STORM * usual and max(retries.values(), default=0) > USUAL_RETRIES:
+        return f'{number} requests in place of {usual}'
+    for (proxy, request), more in retries.items():
         attempts = [entry for entry in entries if find_name(entry) == (proxy, request)]
-        if min(number, _count_hasty(attempts)) >= HASTY:
-            return f'{number} retries of {request} at {proxy} without a pause'
+        if min(more, _count_hasty(attempts)) >= HASTY:
+            return f'{more} retries of {request} at {proxy} without a pause'
     return ''
 
 
