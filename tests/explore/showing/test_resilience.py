@@ -9,10 +9,11 @@ import msgspec
 import pytest
 
 from tests.browser import Browser
-from tests.explore.showing.sample import make_explored
+from tests.explore.showing.sample import PLACE, POINTS, make_cell, make_explored
 from vaurien.explore.model import Explored, Outcome
 from vaurien.explore.showing.baseline import NOTHING, Accepted, Baseline
 from vaurien.explore.showing.resilience import DRAWN, make_resilience_page
+from vaurien.framing.trials import Kind
 
 WHEN = datetime(2026, 11, 28, tzinfo=timezone.utc)
 #: How far the page is wider than the window.
@@ -46,6 +47,19 @@ def test_what_to_mend_comes_first(browser: Browser, tmp_path: Path, explored: li
     )
     assert browser.messages() == []
     assert len(browser.requests()) == 1
+
+
+def test_other_requests_of_a_finding_stand_below_it(browser: Browser, tmp_path: Path) -> None:
+    cells = [
+        make_cell(point, Kind.LOST, Outcome.WRONG, message='AssertionError: a lock runs out by itself')
+        for point in POINTS[4:6]
+    ]
+    browser.show(write(tmp_path, [Explored(test=PLACE, cells=cells)]))
+    assert browser.texts('.mend .code:not(.replay)') == [
+        'payments: POST /charge',
+        'shop/payments.py:31',
+        'and postgres: COMMIT shop/orders.py:44',
+    ]
 
 
 def test_each_dependency_has_its_score_for_each_fault(

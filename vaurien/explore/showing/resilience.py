@@ -15,7 +15,15 @@ from vaurien.explore.showing.document import make_document
 from vaurien.explore.showing.findings import Finding, find_findings
 from vaurien.explore.showing.matrix import KINDS
 from vaurien.explore.showing.score import Score, count_untried, was_tried
-from vaurien.explore.showing.words import FAULTS, OUTCOMES, count, describe_faults, describe_place, find_remedy
+from vaurien.explore.showing.words import (
+    FAULTS,
+    OUTCOMES,
+    count,
+    describe_faults,
+    describe_place,
+    find_remedy,
+    list_others,
+)
 from vaurien.framing.trials import Kind
 
 #: What runs without a fault are called, beside the kinds of faults.
@@ -53,6 +61,7 @@ def _make_finding(finding: Finding) -> dict[str, Any]:
         'outcomes': [outcome.value for outcome in finding.outcomes],
         'place': describe_place(finding),
         'where': finding.where,
+        'others': list_others(finding),
         'faults': describe_faults(finding),
         'messages': finding.messages,
         'remedy': find_remedy(finding),

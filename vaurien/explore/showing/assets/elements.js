@@ -32,3 +32,10 @@ function makeBar() {
   }
   return make('div', { class: 'bar', 'aria-hidden': 'true' }, parts);
 }
+
+/** Make the lines that say at which requests a finding shows. */
+function makePlaces(finding) {
+  const others = finding.others.map(([place, where]) => make('p', { class: 'code' }, `and ${place} `, make('span', { class: 'dim' }, where)));
+  const where = finding.where ? [make('p', { class: 'code dim' }, finding.where)] : [];
+  return [make('p', { class: 'place code' }, finding.place), ...where, ...others];
+}

@@ -88,9 +88,7 @@ function makeFindings() {
   const findings = data.findings.map((finding) => make('li', { class: 'finding', 'data-outcomes': finding.outcomes.join(',') },
     make('button', { onclick: () => open(finding.cells[0], finding.cells) },
       make('div', { class: 'badges' }, finding.outcomes.map(badge), finding.reason ? make('span', { class: 'badge not-hit' }, 'accepted') : ''),
-      make('p', { class: 'place code' }, finding.place),
-      make('p', { class: 'code dim' }, finding.where),
-      finding.others.map(([place, where]) => make('p', { class: 'code' }, `and ${place} `, make('span', { class: 'dim' }, where))),
+      makePlaces(finding),
       make('p', {}, `${capitalize(finding.faults)}${finding.messages.length ? ':' : '.'}`),
       finding.messages.map((message) => make('p', {}, message)),
       make('p', { class: 'dim' }, finding.reason || finding.remedy))));

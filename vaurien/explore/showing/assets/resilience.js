@@ -22,8 +22,7 @@ function makeHeader() {
 function makeFinding(finding) {
   return make('li', {},
     make('div', { class: 'badges' }, finding.outcomes.map(badge)),
-    make('p', { class: 'place code' }, finding.place),
-    finding.where ? make('p', { class: 'code dim' }, finding.where) : '',
+    makePlaces(finding),
     make('p', {}, `${capitalize(finding.faults)}${finding.messages.length ? `: ${finding.messages.join('; ')}` : '.'}`),
     finding.remedy ? make('p', { class: 'remedy' }, finding.remedy) : '',
     finding.reason ? make('p', { class: 'accepted' }, `Accepted: ${finding.reason}`) : '',
