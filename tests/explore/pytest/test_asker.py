@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import queue
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -54,6 +56,17 @@ async def ask_later(ask):
 TEST = """
 def call(function):
     return function()
+"""
+
+LIBRARY = """
+def call(function):
+    return function()
+
+def call_in_generator(function):
+    yield function()
+
+def go_through(make):
+    return next(make())
 """
 
 
@@ -146,6 +159,27 @@ def test_a_thread_of_the_application_that_waits_for_work_has_not_asked(
         thread.join(TIMEOUT)
 
 
+@pytest.mark.parametrize('wrapper', ['call', 'call_in_generator'])
+def test_what_a_driver_calls_back_is_passed_over(
+    project: Path, application: ModuleType, ask: Callable[[], Origin], wrapper: str
+) -> None:
+    orm, driver = (load(project / 'site-packages' / name / 'code.py', LIBRARY) for name in ('orm', 'driver'))
+    method = getattr(load(project / 'shop' / 'database.py', LIBRARY), wrapper)
+    in_driver = partial(
+        driver.call if wrapper == 'call' else driver.go_through, partial(method, partial(driver.call, ask))
+    )
+    assert application.call(partial(orm.call, in_driver)) == Origin(is_own=False, where='shop/orders.py:6')
+
+
+def test_what_a_framework_calls_is_not_passed_over(
+    project: Path, application: ModuleType, ask: Callable[[], Origin]
+) -> None:
+    framework, driver = (load(project / 'site-packages' / name / 'code.py', LIBRARY) for name in ('web', 'driver'))
+    middleware = load(project / 'shop' / 'middleware.py', LIBRARY)
+    view = partial(application.call, partial(driver.call, ask))
+    assert middleware.call(partial(framework.call, view)) == Origin(is_own=False, where='shop/orders.py:6')
+
+
 def test_tasks_of_an_event_loop_ask(application: ModuleType, ask: Callable[[], Origin]) -> None:
     driver: dict[str, Any] = {}
     exec(compile(DRIVER, '<driver>', 'exec'), driver)
@@ -178,3 +212,15 @@ def test_sockets_of_this_process_are_known_by_their_addresses() -> None:
             port = int(other.stdout.readline())
             assert Address('127.0.0.1', port) not in list_sockets()
             other.communicate(timeout=TIMEOUT)
+
+
+def test_no_garbage_is_collected_while_threads_are_looked_at(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+
+    def note() -> dict[int, Any]:
+        seen.append(gc.isenabled())
+        return {}
+
+    monkeypatch.setattr(sys, '_current_frames', note)
+    Asker(project).find()
+    assert (seen, gc.isenabled()) == ([False], True)

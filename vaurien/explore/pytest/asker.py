@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import inspect
 import os
 import socket
 import stat
@@ -11,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from fnmatch import fnmatch
 from pathlib import Path
-from threading import get_ident
+from threading import Lock, get_ident
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -30,7 +32,12 @@ _WAITING = (
 )
 #: What the folder of a project has.
 _MARKERS = ('pyproject.toml', 'setup.cfg', 'setup.py', '.git')
+#: The folders that packages are installed in.
+_PACKAGES = frozenset({'site-packages', 'dist-packages'})
 _TEST_FOLDERS = frozenset({'test', 'tests'})
+
+#: Held by a thread that looks where the others are.
+_reading = Lock()
 
 
 class _Place(NamedTuple):
@@ -63,24 +70,20 @@ class Asker:
         folders = (folder, *folder.parents)
         self._root = next((each for each in folders if any((each / name).exists() for name in _MARKERS)), folder)
         self._patterns = patterns
-        self._installed = tuple(
-            f'{path}{os.sep}'
-            for path in {
-                *map(sysconfig.get_path, ('stdlib', 'platstdlib', 'purelib', 'platlib')),
-                str(Path(os.__file__).parent),
-                str(Path(__file__).parents[2]),
-            }
-        )
+        installed = {
+            *map(sysconfig.get_path, ('stdlib', 'platstdlib', 'purelib', 'platlib')),
+            str(Path(os.__file__).parent),
+            str(Path(__file__).parents[2]),
+        }
+        #: The longest first: packages are in a folder of the standard library.
+        self._installed = tuple(sorted((f'{path}{os.sep}' for path in installed), key=len, reverse=True))
         self._places: dict[str, _Place | None] = {}
 
     def find(self) -> Origin:
         """Return who has asked, to the best of what can be seen."""
         current = get_ident()
         found = [
-            asking
-            for ident, frame in sys._current_frames().items()
-            if ident != current
-            for asking in self._look_into(frame)
+            asking for ident, frame in _read_frames().items() if ident != current for asking in self._look_into(frame)
         ]
         if not found:
             return Origin(is_own=False)
@@ -100,11 +103,36 @@ class Asker:
                 return
 
     def _find_innermost(self, stack: Sequence[FrameType]) -> _Asking | None:
-        for frame in stack:
+        """Return where the project has asked: behind what a driver calls back, unless there is nothing else."""
+        innermost: _Asking | None = None
+        for i, frame in enumerate(stack):
             place = self._find_place(frame.f_code.co_filename)
-            if place is not None:
-                return _Asking(_is_waiting(stack), place.is_test, place.shown, frame.f_lineno)
-        return None
+            if place is None:
+                continue
+            asking = _Asking(_is_waiting(stack), place.is_test, place.shown, frame.f_lineno)
+            innermost = innermost or asking
+            if place.is_test:
+                break
+            if not self._is_called_back(stack, i):
+                return asking
+        return innermost
+
+    def _is_called_back(self, stack: Sequence[FrameType], i: int) -> bool:
+        """Return whether a library has called what is there, only to be called by it: a method that is overridden.
+
+        A generator that a library goes through is that, too.
+        """
+        if i + 1 == len(stack) or self._find_place(stack[i + 1].f_code.co_filename) is not None:
+            return False
+        is_generator = bool(stack[i].f_code.co_flags & inspect.CO_GENERATOR)
+        return is_generator or (i > 0 and self._find_package(stack[i - 1]) == self._find_package(stack[i + 1]))
+
+    def _find_package(self, frame: FrameType) -> str:
+        """Return the name of the folder or file that is installed and has the code of *frame*."""
+        filename = frame.f_code.co_filename
+        prefix = next((prefix for prefix in self._installed if filename.startswith(prefix)), '')
+        parts = Path(filename.removeprefix(prefix)).parts
+        return parts[max((i + 1 for i, part in enumerate(parts[:-1]) if part in _PACKAGES), default=0)]
 
     def _find_place(self, filename: str) -> _Place | None:
         """Return what is known of a file; None if it is not one of the project."""
@@ -118,7 +146,7 @@ class Asker:
         if filename.startswith('<'):
             return None
         path = Path(filename).absolute()
-        if str(path).startswith(self._installed) or not {'site-packages', 'dist-packages'}.isdisjoint(path.parts):
+        if str(path).startswith(self._installed) or not _PACKAGES.isdisjoint(path.parts):
             return None
         inside = path.relative_to(self._root) if path.is_relative_to(self._root) else Path(path.name)
         is_test = (
@@ -127,6 +155,22 @@ class Asker:
             or not _TEST_FOLDERS.isdisjoint(inside.parts[:-1])
         )
         return _Place(is_test, os.path.relpath(path, self._folder))
+
+
+def _read_frames() -> dict[int, FrameType]:
+    """Return where each thread is.
+
+    If garbage is collected meanwhile, all threads wait for each other for ever: in CPython 3.11 and before, and in
+    3.12.0 (https://github.com/python/cpython/issues/106883).
+    """
+    with _reading:  # or another thread would take this pause for the setting
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return sys._current_frames()
+        finally:
+            if was_enabled:
+                gc.enable()
 
 
 def _walk(frame: FrameType | None) -> Iterator[FrameType]:
