@@ -56,6 +56,15 @@ class TestHTTP:
             entry = journal.await_one('PUT /nowhere')
         assert (entry.executed, entry.reply) == (True, ReplyClass.ERROR)
 
+    def test_what_asks_for_the_body_is_no_part_of_the_reply(self, nginx: Server) -> None:
+        with recording(nginx, 'http') as (proxy, journal), Peer.connect(proxy.address.port) as client:
+            client.send(b'PUT /upload/asked HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n')
+            assert client.recv_until(b'\r\n\r\n').startswith(b'HTTP/1.1 100 ')
+            client.send(b'12345')
+            reply = client.recv_until(b'\r\n\r\n')
+            entry = journal.await_one('PUT /upload/asked')
+        assert (entry.received, entry.reply) == (len(reply), ReplyClass.OK)
+
     def test_a_client_that_leaves_in_the_middle_of_a_request(self, nginx: Server) -> None:
         with recording(nginx, 'http') as (proxy, journal):
             with Peer.connect(proxy.address.port) as client:
@@ -104,6 +113,24 @@ class TestRedis:
         (failed,) = journal.find('EXEC')
         assert (failed.executed, failed.reply, failed.behavior) == (False, ReplyClass.ERROR, 'error')
         assert (get.executed, get.reply) == (True, ReplyClass.NOTHING)
+
+    def test_what_comes_behind_a_refused_multi_is_read_again(self, redis_server: Server) -> None:
+        """It is carried out at once, each command by itself, though it had come as a part of a transaction."""
+        with (
+            recording(redis_server, 'redis', behavior='error(match=MULTI)') as (proxy, journal),
+            Peer.connect(proxy.address.port) as client,
+        ):
+            client.send(b'MULTI\r\nSET recorded-multi 1\r\nINCR recorded-multi\r\nEXEC\r\n')
+            client.recv_until(b':2\r\n')
+            client.recv_until(b'\r\n')
+            journal.await_one('EXEC')
+        assert [(entry.exchange, entry.request, entry.effect, entry.executed) for entry in journal.entries] == [
+            (1, 'MULTI', Effect.BEGIN, False),
+            (2, 'SET recorded-multi', Effect.WRITE, True),
+            (3, 'INCR recorded-multi', Effect.WRITE, True),
+            (4, 'EXEC', Effect.COMMIT, True),
+        ]
+        assert [entry.sent for entry in journal.entries] == [7, 22, 21, 6]
 
     def test_a_subscription_ends_the_messages(self, redis_server: Server) -> None:
         with recording(redis_server, 'redis') as (proxy, journal), redis_client(proxy.address.port) as client:
@@ -203,6 +230,24 @@ class TestSMTP:
         assert first.digest == second.digest != third.digest
         assert first.sent == len(b'DATA\r\n') + len(content) + len(b'.\r\n')
         assert (first.received, first.reply) == (len(b'250 2.0.0 Kept\r\n'), ReplyClass.OK)
+
+    def test_a_message_that_is_refused_in_the_place_of_the_server(self) -> None:
+        """The client was asked for it, and has sent it: all of it is in the digest, as if the server had taken it."""
+        content = b'Subject: refused\r\n\r\nHello\r\n'
+        with (
+            mail_server() as mailbox,
+            recording(mailbox.address, 'smtp') as (proxy, journal),
+            smtplib.SMTP(HOST, proxy.address.port, CLIENT_NAME) as client,
+        ):
+            client.sendmail('a@example.com', ['b@example.com'], content)
+            proxy.set_behavior('error', match='DATA')
+            with pytest.raises(smtplib.SMTPDataError) as failure:
+                client.sendmail('a@example.com', ['b@example.com'], content)
+        taken, refused = journal.find('DATA')
+        assert (taken.executed, refused.executed, refused.reply) == (True, False, ReplyClass.ERROR)
+        assert (taken.digest, taken.sent) == (refused.digest, refused.sent)
+        assert isinstance(failure.value.smtp_error, bytes)
+        assert refused.received == len(b'451 %b\r\n' % failure.value.smtp_error), 'and 354 is no part of it'
 
 
 class TestTCP:

@@ -6,6 +6,8 @@ from collections import Counter
 from contextlib import suppress
 from hashlib import sha256
 
+import psycopg
+import pymysql
 import pytest
 import redis
 
@@ -13,11 +15,15 @@ from tests.behaviors.clients import redis_client
 from tests.behaviors.waiting import eventually
 from tests.engine.journal import Journal
 from tests.peers import Peer, RawBackend
-from tests.servers import Server
+from tests.servers import HOST, Server
 from vaurien import Proxy
+from vaurien.behaviors import Behavior
+from vaurien.behaviors.dummy import Dummy
 from vaurien.engine import recorder
 from vaurien.engine.chooser import Choice
 from vaurien.framing.meaning import ReplyClass
+from vaurien.plugins.end import End
+from vaurien.protocols.base import BaseProtocol
 from vaurien.records.observer import ObservedLink
 from vaurien.rules.behaviors import make_rules
 
@@ -168,6 +174,37 @@ class TestAll:
                 assert (last.exchange, last.reply is None) == (10, False)
 
 
+class TestOwnBehaviors:
+    def test_requests_that_a_behavior_reads(self, redis_server: Server) -> None:
+        """The backend never sees them: the one that it is applied to, and the next one, which it reads as well."""
+
+        class Greedy(Dummy):
+            name = 'greedy'
+
+            def on_before_handle(self, protocol: BaseProtocol, source: End, dest: End, to_backend: bool) -> bool:
+                while source.recv() != get(2):
+                    pass
+                source.sendall(b'+mine\r\n')
+                return False
+
+        Behavior.register(Greedy)
+        journal = Journal()
+        with (
+            Proxy(redis_server.address, 'redis', behavior='greedy(match="GET 1")', observer=journal) as proxy,
+            Peer.connect(proxy.address.port) as client,
+        ):
+            client.send(get(1) + get(2) + get(3))
+            assert client.recv_exactly(7) == b'+mine\r\n'
+            journal.await_one('GET 3')
+        entries = sorted(journal.entries, key=lambda entry: entry.exchange)
+        assert [(entry.request, entry.executed) for entry in entries] == [
+            ('GET 1', False),
+            ('GET 2', False),
+            ('GET 3', True),
+        ]
+        assert [entry.received for entry in entries[:2]] == [7, 0]
+
+
 class TestLimits:
     def test_requests_behind_too_many_that_wait_are_not_recorded(
         self, raw_backend: RawBackend, monkeypatch: pytest.MonkeyPatch
@@ -238,6 +275,35 @@ class TestChoosing:
             client.get('waiting')
             (fault,) = proxy.faults()
             assert fault.behavior == 'delay'
+
+    def test_a_greeting_is_chosen_for(self, mariadb: Server) -> None:
+        """It has no request."""
+        chooser = Choosing('greeting', 'error(errno=1040)')
+        with (
+            Proxy(mariadb.address, 'mysql', chooser=chooser) as proxy,
+            pytest.raises(pymysql.OperationalError, match='1040'),
+        ):
+            pymysql.connect(host=HOST, port=proxy.address.port, user='tester', password='secret')
+        assert chooser.asked == [(1, 1, 'greeting', 1, b'')]
+
+    def test_a_message_of_several_statements_is_one_request(self, postgres: Server) -> None:
+        """Whoever chooses sees all of it, and what is chosen is for all of it."""
+        journal, chooser = Journal(), Choosing('SELECT 1; SELECT 2', 'error(sqlstate=40001)')
+        with (
+            Proxy(postgres.address, 'postgres', observer=journal, chooser=chooser) as proxy,
+            psycopg.connect(
+                f'host={HOST} port={proxy.address.port} user=tester password=secret dbname=postgres', autocommit=True
+            ) as client,
+        ):
+            with pytest.raises(psycopg.errors.SerializationFailure):
+                client.execute('SELECT 1; SELECT 2')
+            assert client.execute('SELECT 3').fetchone() == (3,)
+        assert [text for _, _, text, _, _ in chooser.asked if text.startswith('SELECT')] == [
+            'SELECT 1; SELECT 2',
+            'SELECT 3',
+        ]
+        entry = journal.await_one('SELECT 1; SELECT 2')
+        assert (entry.executed, entry.reply) == (False, ReplyClass.ERROR)
 
     def test_what_cannot_be_applied_is_a_warning(self, redis_server: Server, caplog: pytest.LogCaptureFixture) -> None:
         chooser = Choosing('GET chosen', 'error(code=503)')

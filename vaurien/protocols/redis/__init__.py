@@ -24,7 +24,7 @@ from vaurien.framing.effects import Effects, Unanswered
 from vaurien.framing.error_reply import INJECTED, ErrorReply
 from vaurien.framing.finder import Finder
 from vaurien.framing.head import TEXT_MAX, escape
-from vaurien.framing.meaning import Effect, Meaning, ReplyMeaning
+from vaurien.framing.meaning import Effect, Meaning, ReplyClass, ReplyMeaning
 from vaurien.framing.trials import CHANGING, USUAL_TRIALS, Kind, Trial
 from vaurien.plugins.options import Line
 from vaurien.plugins.place import Place
@@ -90,7 +90,10 @@ class Redis(QuickRedis):
 
     def reply_meaning(self, head: bytes, tail: bytes, meaning: Meaning) -> ReplyMeaning:
         """See `BaseProtocol.reply_meaning`."""
-        return read_reply(head, meaning)
+        reply = read_reply(head, meaning)
+        if reply.kind is ReplyClass.ERROR and meaning.effect is Effect.BEGIN:
+            self._is_queueing = False
+        return reply
 
     def find(self, place: Place) -> Finder:
         """See `BaseProtocol.find`."""
