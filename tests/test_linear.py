@@ -14,7 +14,7 @@ from tests.test_floors import modules
 
 #: What is matched with each expression: one of the beginnings, a piece many times, and an end that hardly fits.
 BEGINNINGS = ('', 'a:', '\r\nHost: a', 'BDAT 1', 'GET /', '1', '(', '"', 'every 1')
-PIECES = (' ', '\t', 'a', '0', '1.', ': ', '(', '\\', '\r\n', 'a b ', '://', '=')
+PIECES = (' ', '/**/', '\t', 'a', '0', '1.', ': ', '(', '\\', '\r\n', 'a b ', '://', '=')
 TIMES = 16_000
 END = '\0'
 #: Seconds of the processor. In linear time each takes a thousandth; in quadratic time, several of these.

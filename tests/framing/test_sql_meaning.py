@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -68,6 +70,7 @@ REPEATABLE = [
     'INSERT INTO a (id, n) VALUES (1, 2) ON DUPLICATE KEY UPDATE n = VALUES(n), m = 3',
     'INSERT INTO a (id, n) VALUES (1, 2) AS new ON DUPLICATE KEY UPDATE n = new.n',
     'UPDATE a SET b = coalesce(b, 5), c = greatest(a.c, 7)',
+    'UPDATE a SET b = coalesce(b, now()) WHERE id = 1',
     "UPDATE a SET b = 'b + 1', c = (SELECT max(x.b) FROM x)",
     'UPDATE a SET (b, c) = (1, 2)',
     'UPDATE a SET version = 4 WHERE id = 1 AND version = 3',
@@ -80,6 +83,9 @@ REPEATABLE = [
 UNREPEATABLE = [
     *('INSERT INTO a VALUES (1)', 'INSERT INTO a SELECT * FROM b', 'UPDATE a SET b = b + 1', 'update A set B=b-1'),
     *('UPDATE a SET b = a.b + 1', 'UPDATE a x SET b = x.b + 1', 'UPDATE a SET b = c, c = b', 'COPY a FROM STDIN'),
+    # SQLAlchemy, Django, ActiveRecord
+    'UPDATE stock SET n=(stock.n - 1) WHERE stock.id = 1',
+    'UPDATE stock SET n = COALESCE(stock.n, 0) - 1 WHERE stock.id = 1',
     *('UPDATE a SET b = greatest(b - 1, 0)', 'UPDATE a SET b = (b + 1)', 'UPDATE a SET c = 1, b = concat(b, 1)'),
     'INSERT INTO a (id, n) VALUES (1, 2) ON CONFLICT (id) DO UPDATE SET n = a.n + excluded.n',
     'INSERT INTO a AS t (id, n) VALUES (1, 2) ON CONFLICT (id) DO UPDATE SET n = t.n + 1 WHERE t.id > 0',
@@ -116,6 +122,8 @@ def test_names_in_quotes() -> None:
     assert not BOTH['postgres'].find(b'UPDATE "a" SET "my col" = "my col" + 1').repeatable
     assert not BOTH['mysql'].find(b'UPDATE `a` SET `my col` = `a`.`my col` + 1').repeatable
     assert BOTH['mysql'].find(b'UPDATE `a` SET `my col` = `other col` + 1').repeatable
+    assert not BOTH['postgres'].find(b'UPDATE "app_stock" SET "n" = ("app_stock"."n" - 1) WHERE "id" = 1').repeatable
+    assert not BOTH['mysql'].find(b'UPDATE `stocks` SET `n` = COALESCE(`n`, 0) + 1 WHERE `id` = 1').repeatable
 
 
 def test_a_comment_that_one_of_the_servers_executes() -> None:
@@ -141,6 +149,19 @@ def test_together() -> None:
     assert combine([read, write, step]) == write
     assert combine([read, step]) == step
     assert combine([read, Meaning(Effect.BEGIN), Meaning(Effect.COMMIT)]) == Meaning(Effect.COMMIT)
+
+
+@pytest.mark.parametrize(
+    'beginning', ['', 'UPDATE a SET ', 'WITH a AS (', 'INSERT INTO a VALUES (1) ON CONFLICT DO UPDATE SET ']
+)
+@pytest.mark.parametrize(
+    'piece', ['a=b,', '(UPDATE ', '=coalesce(', 'ON CONFLICT ', '/**/', 'SELECT 1,', 'a;', "'',", 'a.', '(']
+)
+def test_takes_time_by_length(beginning: str, piece: str) -> None:
+    text = beginning + piece * READ_MAX
+    began = time.process_time()
+    find(text)
+    assert time.process_time() - began < 0.5
 
 
 @given(

@@ -7,6 +7,7 @@ to be seen, nothing is claimed: an unknown statement writes, and it may be repea
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -56,7 +57,7 @@ _ITEM = (
     rb'\s*\(\))(?:\s+AS\s+\w+)?'
 )
 _PING = re.compile(
-    rb'(?:\s|/\*.*?\*/)*SELECT\s+' + _ITEM + rb'(?:\s*,\s*' + _ITEM + rb')*(?:\s+FROM\s+DUAL)?[\s;]*',
+    rb'(?:\s|/\*(?:[^*]|\*(?!/))*\*/)*SELECT\s+' + _ITEM + rb'(?:\s*,\s*' + _ITEM + rb')*(?:\s+FROM\s+DUAL)?[\s;]*',
     re.IGNORECASE | re.DOTALL,
 )
 _INTO = re.compile(rb'INTO', re.IGNORECASE)
@@ -67,7 +68,7 @@ _EXECUTED = re.compile(rb'/\*M?!\d*(.*)\*/', re.DOTALL)
 _CHANGES = {b'INSERT', b'UPDATE', b'DELETE', b'MERGE', b'REPLACE'}
 #: What comes behind the assignments of a statement.
 _BEHIND_ASSIGNMENTS = {b'WHERE', b'FROM', b'RETURNING', b'ORDER', b'LIMIT', b'ON'}
-#: Functions that return one of their arguments: with a column among these, twice is as good as once.
+#: Functions that return one of their arguments: if a column is set to that, twice is as good as once.
 _PICKING = {b'COALESCE', b'IFNULL', b'NVL', b'GREATEST', b'LEAST'}
 #: What stands for a value that was to be inserted.
 _NEW_VALUES = {b'VALUES', b'VALUE'}
@@ -143,9 +144,14 @@ def _read_select(statement: Sequence[Token]) -> Meaning:
 def _read_with(statement: Sequence[Token]) -> Meaning:
     """Read what changes rows behind WITH, or in its brackets; else it only reads."""
     changes = []
-    for i, token in enumerate(statement):
-        if token.kind == 'word' and token.text in _CHANGES and statement[i - 1].kind == 'bracket':
-            changes.append(_read_tokens(list(_inside(statement[i:]))))
+    i = 1
+    while i < len(statement):
+        kind, text = statement[i]
+        if kind == 'word' and text in _CHANGES and statement[i - 1].kind == 'bracket':
+            change = list(_inside(statement[i:]))
+            changes.append(_read_tokens(change))
+            i += len(change)
+        i += 1
     return combine(changes) if changes else Meaning(Effect.READ)
 
 
@@ -203,17 +209,17 @@ def _names_itself(statement: Sequence[Token], begin: int, tables: set[bytes]) ->
 
     *tables* are the words that may stand before such a column.
     """
-    set_columns: set[tuple[bytes, bytes]] = set()
+    columns: defaultdict[bytes, set[bytes]] = defaultdict(set)
     named: set[tuple[bytes, bytes]] = set()
     is_left = True
     functions: list[bytes] = []
     for i in range(begin, len(statement)):
         kind, text = statement[i]
-        before = statement[i - 1].text
-        behind = statement[i + 1].text if i + 1 < len(statement) else b''
+        before, behind = statement[i - 1].text, _find_text(statement, i + 1)
         if kind == 'bracket':
             if text == b'(':
-                functions.append(before)
+                is_picked = not functions and _is_picked(statement, i)
+                functions.append(before if is_picked or before in _NEW_VALUES else b'')
             elif functions:
                 functions.pop()
             else:
@@ -223,23 +229,29 @@ def _names_itself(statement: Sequence[Token], begin: int, tables: set[bytes]) ->
         elif not functions and text in (b',', b'='):
             is_left = text == b','
         elif kind in _NAMES and behind not in (b'.', b'('):
-            qualifier = statement[i - 2].text if before == b'.' else b''
+            table = statement[i - 2].text if before == b'.' else b''
             if is_left:
-                set_columns.add((qualifier, text))
-            elif not (functions and _is_argument(functions[-1], before, behind)) and (
-                not qualifier or qualifier in tables
-            ):
-                named.add((qualifier, text))
-    return any(
-        column == other and (not table or not other_table or table == other_table)
-        for table, column in set_columns
-        for other_table, other in named
-    )
+                columns[text].add(table)
+            elif not (functions and _is_argument(functions[-1], before, behind)) and (not table or table in tables):
+                named.add((table, text))
+    return any(text in columns and (not table or columns[text] & {table, b''}) for table, text in named)
+
+
+def _find_text(statement: Sequence[Token], i: int) -> bytes:
+    return statement[i].text if i < len(statement) else b''
+
+
+def _is_picked(statement: Sequence[Token], i: int) -> bool:
+    """Return whether a column is set to what the function returns whose bracket opens at *i*, and to nothing else."""
+    if statement[i - 1].text not in _PICKING or statement[i - 2].text != b'=':
+        return False
+    end = i + 1 + sum(1 for _ in _inside(statement[i + 1 :]))
+    return _find_text(statement, end + 1) in {b'', b',', *_BEHIND_ASSIGNMENTS}
 
 
 def _is_argument(function: bytes, before: bytes, behind: bytes) -> bool:
     """Return whether a name is a whole argument of a *function* which gives that back, or a value that is new."""
-    return function in _NEW_VALUES or (function in _PICKING and before in (b'(', b',', b'.') and behind in (b',', b')'))
+    return function in _NEW_VALUES or (bool(function) and before in (b'(', b',', b'.') and behind in (b',', b')'))
 
 
 def _read_copy(statement: Sequence[Token]) -> Meaning:

@@ -40,7 +40,7 @@ COMMITTING_BEFORE = {DEFINES, FLUSHES, LOCKS}
 _STATEMENT = re.compile(
     r"""
     # Spaces, comments, and what makes a comment a part of the statement on some servers.
-    (?:\s|;|--\s[^\n]*\n|\#[^\n]*\n|/\*(?!M?!).*?\*/|/\*M?!\d*)*
+    (?:\s|;|--\s[^\n]*\n|\#[^\n]*\n|/\*(?!M?!)(?:[^*]|\*(?!/))*\*/|/\*M?!\d*)*
     (?:SET\s+STATEMENT\s.*?\sFOR\s+)?
     (?:
     (?P<ends>COMMIT|ROLLBACK(?!\s+(?:WORK\s+)?TO\b))\b

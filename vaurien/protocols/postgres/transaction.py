@@ -12,7 +12,7 @@ from collections.abc import Sequence, Set as AbstractSet
 from vaurien.protocols.postgres.messages import FAILED, IDLE, make_message, unpack_header
 
 #: Statements that end a transaction, whatever their outcome; ``ROLLBACK TO`` goes back to a savepoint instead.
-_BLANKS = r'(?:\s|;|--[^\n]*\n|/\*.*?\*/)*'
+_BLANKS = r'(?:\s|;|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*'
 _ENDS = re.compile(
     rf'{_BLANKS}(?:(?:COMMIT|END|ROLLBACK|ABORT)\b(?!\s+(?:WORK\s+|TRANSACTION\s+)?TO\b|\s+PREPARED\b)'
     r'|PREPARE\s+TRANSACTION\b)',
