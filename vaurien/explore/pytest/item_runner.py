@@ -154,12 +154,16 @@ class ItemRunner:
     def note(self, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
         """Note how a phase has ended, and return a report without a traceback if nobody is going to see it.
 
-        The first failure counts, and nothing behind the end of a run that hung.
+        The first failure counts, unless an assertion fails in the teardown, and nothing behind the end of a run that
+        hung.
         """
         error = None if call.excinfo is None else call.excinfo.value
         is_skipped = isinstance(error, pytest.skip.Exception)
-        if error is not None and not (is_skipped or self._failure or self._is_hung):
-            self._failure = describe_failure(call.when, error)
+        if error is not None and not (is_skipped or self._is_hung):
+            failure = describe_failure(call.when, error)
+            # What does not hold in the end matters more than that the application has said no before.
+            if self._failure is None or (call.when == 'teardown' and failure.is_assertion):
+                self._failure = failure
         if self._is_visible:
             return None
         return self._make_report(call, 'passed' if error is None else 'skipped' if is_skipped else 'failed')
