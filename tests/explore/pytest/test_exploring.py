@@ -263,3 +263,178 @@ def test_a_backend_elsewhere_is_left_alone(suite: Suite) -> None:
     result = suite.run('--vaurien-explore', '--vaurien=redis:REDIS_URL', environ={'REDIS_URL': 'redis://192.0.2.1/0'})
     assert result.returncode == pytest.ExitCode.USAGE_ERROR
     assert 'is not on this machine' in result.stderr
+
+
+SPOILING = """
+import os
+import redis
+
+class Unavailable(Exception):
+    pass
+
+is_broken = False
+
+def find(key):
+    global is_broken
+    if is_broken:
+        raise Unavailable
+    try:
+        with redis.Redis.from_url(os.environ['REDIS_URL'], protocol=2, retry=None) as client:
+            client.exists(key)
+            return client.get(key)
+    except redis.RedisError:
+        is_broken = True
+        raise Unavailable
+"""
+
+
+def test_what_is_spoilt_goes_on_in_a_fresh_process(suite: Suite) -> None:
+    suite.write('shop/search.py', SPOILING)
+    suite.write(
+        'tests/test_search.py',
+        """
+from shop import search
+
+def test_one():
+    assert search.find('one') is None
+
+def test_two():
+    assert search.find('two') is None
+
+def test_fails():
+    assert search.find('three') == b'3'
+""",
+    )
+    suite.write('vaurien-explore.toml', 'faults = ["no"]\nallow = ["Unavailable"]\n')
+    flags = '--vaurien-explore', '--vaurien=redis:REDIS_URL', '--vaurien-explore-report=out'
+    result = suite.run(*flags)
+    assert '1 failed, 2 passed' in result.stdout
+    explored = suite.read()
+    for name in ('test_one', 'test_two'):
+        assert not explored[name].problem
+        assert [cell for cell in explored[name].cells if Outcome.LEAK in cell.outcomes]
+        assert all(Outcome.DECLARED in cell.outcomes for cell in explored[name].cells)
+        assert len(explored[name].cells) > 1
+
+
+def test_an_assertion_in_the_teardown_counts_though_the_test_has_been_told_no(suite: Suite) -> None:
+    suite.write(
+        'tests/test_cart.py',
+        """
+import os
+import pytest
+from shop import cart
+
+@pytest.fixture(autouse=True)
+def invariant(database):
+    yield
+    assert database.llen(os.environ['CART'] + ':ann') <= 1, 'once is enough'
+
+def test_add():
+    status = 200
+    try:
+        cart.add('ann', 'tea')
+        cart.add('ann', 'tea')
+    except cart.Unavailable:
+        status = 503
+    else:
+        from redis import Redis
+        with Redis.from_url(os.environ['REDIS_URL']) as client:
+            client.delete(os.environ['CART'] + ':ann')
+    assert status == 200
+""",
+    )
+    suite.write('vaurien-explore.toml', 'faults = ["lost"]\n')
+    explored = suite.explore(CART='cart')['test_add']
+    cell = find_cell(explored, 'redis: RPUSH cart:ann #1+ lost')
+    assert Outcome.WRONG in cell.outcomes
+    assert 'once is enough' in cell.message
+
+
+def test_a_run_takes_little_more_than_the_test(suite: Suite) -> None:
+    suite.write(
+        'tests/test_cart.py',
+        """
+import time
+from shop import cart
+
+began = []
+
+def test_add(database):
+    began.append(time.process_time())
+    cart.add('ann', 'tea')
+    cart.list_items('ann')
+
+def test_it_was_quick():
+    took = sorted(later - earlier for earlier, later in zip(began, began[1:]))
+    assert took[len(took) // 2] < 0.02
+    assert len(took) > 10
+""",
+    )
+    suite.write('vaurien-explore.toml', 'faults = ["no", "lost", "half"]\n')
+    result = suite.run('--vaurien-explore', '--vaurien=redis:REDIS_URL')
+    assert '2 passed' in result.stdout, result.stdout
+
+
+SERVER = """
+import os
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+import redis
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        with redis.Redis.from_url(os.environ['REDIS_URL'], protocol=2, retry=None) as client:
+            try:
+                client.get('cart:served')
+                self.send_response(200)
+            except redis.RedisError:
+                self.send_response(500)
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+with HTTPServer(('127.0.0.1', 0), Handler) as server:
+    print(server.server_port, flush=True)
+    server.serve_forever()
+"""
+
+
+def test_a_server_in_another_process_is_the_application(suite: Suite) -> None:
+    suite.write('server.py', SERVER)
+    suite.write(
+        'tests/conftest.py',
+        """
+import subprocess
+import sys
+import pytest
+
+@pytest.fixture(scope='session')
+def port():
+    with subprocess.Popen([sys.executable, 'server.py'], stdout=subprocess.PIPE, text=True) as process:
+        yield int(process.stdout.readline())
+        process.kill()
+""",
+    )
+    suite.write(
+        'tests/test_server.py',
+        """
+from urllib.request import urlopen
+
+def test_get(port):
+    assert urlopen(f'http://127.0.0.1:{port}/').status == 200
+""",
+    )
+    suite.write('vaurien-explore.toml', 'faults = ["no"]\nallow = [500]\n')
+    explored = suite.explore('-p', 'no:unraisableexception')['test_get']
+    assert 'GET cart:served' in [point.request for point in explored.points]
+    assert find_cell(explored, 'redis: GET cart:served #1 no(LOADING)').outcomes == {Outcome.DECLARED}
+
+
+def test_the_time_that_exploring_takes_is_not_the_test_s(suite: Suite) -> None:
+    suite.write('tests/test_cart.py', TEST)
+    suite.write('vaurien-explore.toml', 'faults = ["silent"]\n')
+    suite.write('pyproject.toml', '[tool.pytest.ini_options]\ntimeout = 0.5\n')
+    result = suite.run('--vaurien-explore', '--vaurien=redis:REDIS_URL')
+    assert '1 passed' in result.stdout, result.stdout

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from time import monotonic
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -31,7 +31,7 @@ class ItemRunner:
         self._item = item
         self._watched = proxies
         self._fresh = fresh
-        #: Whether it runs there.
+        #: Whether it is run there.
         self._is_spoilt = False
         self._limiter = Limiter((self._disarm, self._cut))
         self._injections: Sequence[Injection] = ()
@@ -86,12 +86,22 @@ class ItemRunner:
             return False
         self._fresh.close()
         self._is_spoilt = True
+        self._first = None
         return True
 
     def run_first(self) -> list[pytest.TestReport]:
         """Run it as pytest does, and return the reports. `run` returns the same run once more."""
         self._first, reports = self._run((), None, is_visible=True)
         return reports
+
+    def run_in_fresh_process(self) -> list[pytest.TestReport]:
+        """Do as `run_first` does, in a fresh process; return no reports if the test does not pass there either."""
+        if not self.renew():
+            return []
+        self._first = first = self.run()
+        return (
+            [self._make_report(phase, 'passed') for phase in ('setup', 'call', 'teardown')] if first.has_passed else []
+        )
 
     def run_visibly(self, injections: Sequence[Injection]) -> tuple[Run, list[pytest.TestReport]]:
         """Run it with those faults, and return the reports, too; raise `ConfigError` for a bad fault."""
@@ -166,21 +176,19 @@ class ItemRunner:
                 self._failure = failure
         if self._is_visible:
             return None
-        return self._make_report(call, 'passed' if error is None else 'skipped' if is_skipped else 'failed')
+        report = self._make_report(call.when, 'passed' if error is None else 'skipped' if is_skipped else 'failed')
+        report.wasxfail = ''  # so that no debugger is started
+        return report
 
-    def _make_report(
-        self, call: pytest.CallInfo[None], outcome: Literal['passed', 'failed', 'skipped']
-    ) -> pytest.TestReport:
-        report = pytest.TestReport(
+    def _make_report(self, phase: Any, outcome: Literal['passed', 'failed', 'skipped']) -> pytest.TestReport:
+        return pytest.TestReport(
             nodeid=self._item.nodeid,
             location=self._item.location,
             keywords={},
             outcome=outcome,
             longrepr=None,
-            when=call.when,  # type: ignore[arg-type]
+            when=phase,
         )
-        report.wasxfail = ''  # so that no debugger is started
-        return report
 
     # The steps of the limiter
 

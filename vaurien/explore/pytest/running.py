@@ -71,6 +71,11 @@ class Running:
         self._backends.refresh()
         return result
 
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say which variables nobody has set."""
+        for name in self._backends.missing:
+            terminalreporter.write_line(f'--vaurien: {name} is not set in the environment', yellow=True)
+
     def pytest_unconfigure(self) -> None:
         """Stop the proxies."""
         self._backends.close()
