@@ -78,8 +78,8 @@ def test_faults_are_said_in_words_or_by_their_names_if_there_are_many() -> None:
         [one] = find(*cells)
         return describe_faults(one)
 
-    lost, half = wrong(CHARGE, 'm'), wrong(CHARGE, 'm', Kind.HALF)
-    no = [make_cell(CHARGE, Kind.NO, Outcome.WRONG, detail=detail, message='m') for detail in ('503', '500')]
+    lost, half = (make_cell(CHARGE, kind, Outcome.WRONG, detail='9 bytes') for kind in (Kind.LOST, Kind.HALF))
+    no = [make_cell(CHARGE, Kind.NO, Outcome.WRONG, detail=detail) for detail in ('503', '500')]
     assert describe(lost) == 'if it is carried out and its reply is lost'
     assert describe(half, *no) == 'if the reply breaks off, or the backend says no (503 and 500)'
     assert describe(*no, half, lost) == 'under lost, half and no (503 and 500)'
