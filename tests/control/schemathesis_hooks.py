@@ -14,6 +14,7 @@ import schemathesis
 
 from tests.behaviors.waiting import eventually
 from tests.servers import HOST, TIMEOUT
+from vaurien.control.journal import read_query
 from vaurien.errors import ConfigError
 from vaurien.plugins.distribution import DrawnMilliseconds
 from vaurien.toxiproxy.fields import TLSFields
@@ -55,12 +56,6 @@ def is_distribution(text: str) -> bool:
 
 
 @schemathesis.hook
-def filter_query(context: schemathesis.HookContext, query: Any) -> bool:
-    """Follow nothing: that has no end."""
-    return not isinstance(query, dict) or 'follow' not in query
-
-
-@schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, Any]) -> None:
     """Keep what is tried on this machine, and let it meet a proxy and links that are there."""
     for body in case.body if isinstance(case.body, list) else [case.body]:
@@ -69,6 +64,8 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any],
             put_off(body.get('steps'))
     if case.path == '/schedule/mark' and isinstance(case.body, dict) and isinstance(case.body.get('name'), str):
         ask('PUT', 'schedule', steps=[{'at': HOUR, 'after': case.body['name'], 'proxy': PROXY, 'behavior': 'delay'}])
+    if case.path.endswith('/journal') and follows(case.query):
+        case.query['follow'] = False  # it would have no end
     given = case.path_parameters
     if case.method != 'GET' and case.path == '/proxies/{name}' and given.get('name') == PROXY:
         given['name'] = f'spare-{next(numbers)}'  # never one that was deleted before
@@ -77,6 +74,13 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any],
         given['number'] = open_link()
     if case.path.endswith('/toxics/{toxic}'):
         ask('POST', f'proxies/{PROXY}/toxics', type='latency')  # unless it is there
+
+
+def follows(query: dict[str, Any]) -> bool:
+    """Whether these parameters are right, and ask for an answer without an end."""
+    with suppress(ConfigError):
+        return read_query({'follow': str(query['follow'])} if 'follow' in query else {}).follow
+    return False
 
 
 def restrain(body: dict[str, Any], *, creates: bool) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import gevent
 import pytest
 
 from tests.journal.entries import make_entry
+from tests.loop import in_loop
 from vaurien import __version__
 from vaurien.errors import ConfigError
-from vaurien.journal.file import JournalFile
+from vaurien.journal.file import BATCH, JournalFile
 from vaurien.journal.lines import Head, Line, Notice, decode
 from vaurien.records.entry import Entry
 
@@ -70,6 +72,22 @@ def test_a_full_file_gives_way_to_the_next_part(path: Path) -> None:
     assert path.stat().st_size <= SMALL
 
 
+def test_what_comes_in_one_turn_is_written_together(path: Path) -> None:
+    """And at once: nobody has to wait for more of it."""
+
+    def look() -> list[int]:
+        file = JournalFile(str(path), SMALL)
+        for nth in (1, 2, 3):
+            file.write(make_entry(nth=nth))
+        gevent.sleep(0.001)
+        file._writer.flush()
+        lines = read(path)
+        file.close()
+        return numbers(lines)
+
+    assert in_loop(look) == [1, 2, 3]
+
+
 def test_what_is_there_is_kept_as_the_older_file(path: Path) -> None:
     path.write_text('precious')
     write(path, make_entry())
@@ -91,7 +109,7 @@ def test_a_file_that_somebody_writes_is_refused(path: Path) -> None:
     file = JournalFile(str(path), SMALL)
     with pytest.raises(ConfigError, match=rf'^cannot write the journal to {path}: another process does$'):
         JournalFile(str(path), SMALL)
-    for nth in range(1, 31):
+    for nth in range(1, BATCH + 1):
         file.write(make_entry(nth=nth))
     file._writer.flush()
     with pytest.raises(ConfigError, match='another process does'):  # the next part is locked, too

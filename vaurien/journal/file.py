@@ -6,15 +6,18 @@ import fcntl
 import os
 import secrets
 from contextlib import suppress
+from functools import partial
 from stat import S_ISREG
+
+from gevent import get_hub
 
 from vaurien.console.writer import Writer
 from vaurien.errors import ConfigError
-from vaurien.journal.lines import FORMAT, Head, Notice, encode
+from vaurien.journal.lines import FORMAT, OLDER, Head, Notice, encode
 from vaurien.records.entry import Entry
 
-#: Behind the name of a file that another one has taken the place of.
-OLDER = '.1'
+#: The most entries that are written together.
+BATCH = 64
 
 
 class JournalFile:
@@ -36,20 +39,38 @@ class JournalFile:
         head = self._encode_head()
         self._size = len(head)
         self._writer.write(head)
+        self._batch: list[Entry] = []
 
     def write(self, entry: Entry) -> None:
-        """Have an entry written."""
-        line = encode(entry)
-        if self._is_regular and self._size + len(line) > self._most:
-            self._part += 1
-            head = self._encode_head()
-            self._size = len(head)
-            self._writer.do(lambda: self._rotate(head))
-        self._size += len(line)
-        self._writer.write(line)
+        """Have an entry written, together with the others of this turn of the event loop."""
+        self._batch.append(entry)
+        if len(self._batch) == 1:
+            get_hub().loop.run_callback(self._write_batch)
+        elif len(self._batch) >= BATCH:
+            self._write_batch()
+
+    def _write_batch(self) -> None:
+        lines = bytearray()
+        for line in map(encode, self._batch):
+            if self._is_regular and self._size + len(line) > self._most:
+                self._hand_over(lines)
+                self._part += 1
+                head = self._encode_head()
+                self._size = len(head)
+                self._writer.do(partial(self._rotate, head))
+            self._size += len(line)
+            lines += line
+        self._batch.clear()
+        self._hand_over(lines)
+
+    def _hand_over(self, lines: bytearray) -> None:
+        if lines:
+            self._writer.write(bytes(lines))
+            lines.clear()
 
     def close(self) -> None:
         """Write what is left, as far as that is possible soon, and close the file."""
+        self._write_batch()
         is_written = self._writer.flush()
         self._writer.end()
         if is_written:

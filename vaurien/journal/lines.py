@@ -12,6 +12,8 @@ from vaurien.records.entry import Entry
 
 #: The version of the format.
 FORMAT = 1
+#: Behind the name of a file that another one has taken the place of.
+OLDER = '.1'
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

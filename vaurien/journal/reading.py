@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from vaurien.console.files import read_lines
 from vaurien.errors import ConfigError
-from vaurien.journal.file import OLDER
-from vaurien.journal.lines import Head, Line, Notice, decode
+from vaurien.journal.lines import OLDER, Head, Line, Notice, decode
 from vaurien.records.entry import Entry
 
 #: The most bytes of a line. An entry of many options takes a few thousand.
