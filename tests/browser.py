@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
@@ -48,12 +49,15 @@ class Browser:
         options.binary_location = _find('chromium')
         options.add_argument('--headless=new')
         options.add_argument('--disable-gpu')
-        # Its own files are in /tmp: /dev/shm is small in a container.
+        # /dev/shm is small in a container.
         options.add_argument('--disable-dev-shm-usage')
         if os.getuid() == 0:  # the sandbox does not work for root
             options.add_argument('--no-sandbox')
         options.set_capability('goog:loggingPrefs', {'browser': 'ALL', 'performance': 'ALL'})
-        self.driver = Chrome(options, ChromeService(_find('chromedriver')))
+        # It leaves files behind where temporary files are.
+        self._files = TemporaryDirectory(ignore_cleanup_errors=True)
+        service = ChromeService(_find('chromedriver'), env={**os.environ, 'TMPDIR': self._files.name})
+        self.driver = Chrome(options, service)
         self.driver.set_page_load_timeout(2 * TIMEOUT)
         self.driver.set_script_timeout(2 * TIMEOUT)
 
@@ -62,6 +66,7 @@ class Browser:
 
     def __exit__(self, *args: object) -> None:
         self.driver.quit()
+        self._files.cleanup()
 
     def show(
         self, page: Path, *, width: int = 1280, height: int = 900, is_dark: bool = False, anchor: str = ''
