@@ -60,6 +60,14 @@ def read_failure(status: int, output: str) -> Failure:
     return _make_failure([_describe(status)], last)
 
 
+def describe_error(error: BaseException) -> Failure:
+    """Return why code of Python has failed that has raised *error*."""
+    kinds = tuple(f'{kind.__module__}.{kind.__qualname__}' for kind in type(error).__mro__ if kind is not object)
+    is_assertion = isinstance(error, AssertionError)
+    status = _find_status([str(error)]) if is_assertion else None
+    return Failure(phase='call', kinds=kinds, message=str(error), is_assertion=is_assertion, status=status)
+
+
 def _make_failure(kinds: Sequence[str], message: str, status: int | None = None) -> Failure:
     return Failure(phase='call', kinds=tuple(kinds), message=message, is_assertion=True, status=status)
 

@@ -17,6 +17,8 @@ NEEDS = (
     ('python_dep', 'agents', 'only agents install anything'),
     ('include_file', 'agents', 'only agents are sent files'),
     ('detach', 'broker', 'a run can only be left with a broker'),
+    ('explore', 'vaurien', 'faults are tried at a proxy'),
+    ('explore_fault', 'explore', 'there has to be a folder for the report'),
 )
 
 
@@ -100,6 +102,10 @@ def check(settings: Settings) -> None:
             raise ConfigError(f'{why}: see {_flag(needed)}', _flag(needy))
     if settings.vaurien and settings.no_patching:
         raise ConfigError('a proxy needs the patched standard library, so it excludes --no-patching', '--vaurien')
+    if settings.explore and settings.agents:
+        raise ConfigError('it is for runs without agents', '--explore')
+    if settings.explore and any(word.startswith('behavior=') for word in settings.vaurien.words):
+        raise ConfigError('it tries faults itself, so --vaurien has no behavior', '--explore')
 
 
 def _flag(name: str) -> str:

@@ -30,6 +30,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     test_runner: str = ''
     #: The words of ``--vaurien``: flags of ``vaurien`` without their dashes.
     vaurien: tuple[str, ...] = ()
+    #: Whether faults are tried on some of the hits, and the only one that is.
+    explore: bool = False
+    explore_fault: str = ''
     #: Requirements that agents install with pip.
     python_dep: tuple[str, ...] = ()
     no_patching: bool = False

@@ -104,6 +104,10 @@ GROUPS: dict[str, dict[str, Setting]] = {
             None,
             'SETTINGS',
         ),
+        'explore': Setting(
+            'folder for a report on what becomes of faults, one of which is tried on each fourth hit', str, '', 'DIR'
+        ),
+        'explore_fault': Setting("the only fault to try, such as 'http: GET /es #1 lost'", str, '', 'FAULT'),
         'no_patching': Setting('do not patch the standard library: users then run one after the other', bool, False),
     },
     'agents': {

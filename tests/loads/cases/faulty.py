@@ -28,6 +28,9 @@ class TestFaults(TestCase):
     def test_failed(self):
         self.assertEqual(self.session.get(f'{self.server_url}/ok').status_code, 200)
 
+    def test_failed_in_time(self):
+        self.assertEqual(self.session.get(f'{self.server_url}/ok', timeout=0.2).status_code, 200)
+
     def test_app(self):
         self.app.get('/ok', status=200)
 
@@ -44,6 +47,14 @@ class TestFaults(TestCase):
                     continue
                 return
         self.fail('twice')
+
+    def test_twice(self):
+        url = urlsplit(self.server_url)
+        with Redis(url.hostname, url.port, retry=None) as server:
+            try:
+                server.incr('visits')
+            except RedisError:
+                server.incr('visits')
 
     def test_closed(self):
         try:

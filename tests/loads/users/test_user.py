@@ -10,6 +10,7 @@ from gevent import GreenletExit
 from locust.env import Environment
 
 from tests.loads.engine import in_engine
+from vaurien.explore.model import Failure
 from vaurien.loads.stats import Outcome
 from vaurien.loads.users.user import Hits, LoadsUser, current_user
 
@@ -36,7 +37,7 @@ class Owner:
     def begin_hit(self, user: int) -> None:
         self.told.append(('begin', user))
 
-    def end_hit(self, user: int, outcome: Outcome, seconds: float) -> None:
+    def end_hit(self, user: int, outcome: Outcome, seconds: float, failure: Failure | None) -> None:
         assert 0 <= seconds < 5
         self.told.append((outcome, user))
 
@@ -46,6 +47,8 @@ class Owner:
 
 class OwnHits:
     """The hits of one user."""
+
+    failure: Failure | None = None
 
     def __init__(self, owner: Owner, user: LoadsUser, run: Callable[[LoadsUser, int], Outcome]) -> None:
         self._owner = owner

@@ -13,8 +13,12 @@ from gevent.pool import Group
 
 from vaurien.console import log
 from vaurien.console.background import in_background
+from vaurien.console.output import print_line
 from vaurien.console.signals import on_signals
 from vaurien.errors import ConfigError
+from vaurien.explore.model import Injection
+from vaurien.explore.showing.report import write_report
+from vaurien.explore.showing.score import Score
 from vaurien.loads.cli import cluster
 from vaurien.loads.cli.progress import Progress
 from vaurien.loads.cluster.seal import SECRET
@@ -72,6 +76,11 @@ def make_plan(settings: Settings) -> Plan:
             read_words(words, settings.server_url)
         except ConfigError as error:
             raise error.within('--vaurien') from None
+    if settings.explore_fault:
+        try:
+            Injection.parse(settings.explore_fault)
+        except ConfigError as error:
+            raise error.within('--explore-fault') from None
     return Plan(
         test=settings.fqn,
         cycles=settings.cycles(),
@@ -79,6 +88,8 @@ def make_plan(settings: Settings) -> Plan:
         server_url=settings.server_url,
         test_runner=settings.test_runner,
         vaurien=words,
+        explore=bool(settings.explore),
+        explore_fault=settings.explore_fault,
         python_dep=tuple(settings.python_dep),
         no_patching=settings.no_patching,
         project_name=settings.project_name,
@@ -104,6 +115,9 @@ def follow(run: Run, settings: Settings) -> int:
     report = run.report()
     for output in outputs:
         output.finish(run, report)
+    if isinstance(run, LocalRun) and (explored := run.conclude()) is not None:
+        write_report(Path(settings.explore), [explored])
+        print_line(f'Explored: {Score.count([explored])}. The report is in {settings.explore}.')
     return report.status
 
 

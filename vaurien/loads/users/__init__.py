@@ -9,5 +9,6 @@ command_hits  a hit that runs a command
 fixtures    ``setUpModule`` and ``setUpClass``, once in each process
 locust_recorder  what the clients of a test report to
 fault_proxy  a proxy in front of the server, and whose hits its faults met
+exploring_proxy  one that tries faults on a part of the hits
 connections  which user opened a connection to it
 """

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from gevent import GreenletExit
 from locust.exception import StopTest, StopUser
 
+from vaurien.explore.command_failure import describe_error
+from vaurien.explore.model import Failure
 from vaurien.loads.case import TestCase
 from vaurien.loads.stats import ExcInfo, Outcome, TestStats
 
@@ -28,6 +30,7 @@ class CaseHits:
         self._recorder = recorder
         self._stats = stats
         self._case: unittest.TestCase | None = None
+        self.failure: Failure | None = None
 
     def run(self, number: int) -> Outcome:
         result = HitResult(self._stats)
@@ -42,6 +45,7 @@ class CaseHits:
             result.note('error', sys.exc_info())  # type: ignore[arg-type]  # there is one
         if result.end is not None:
             raise result.end
+        self.failure = result.failure
         return result.outcome
 
     def close(self) -> None:
@@ -57,6 +61,8 @@ class CaseHits:
 
 class SkippedHits:
     """The hits of a class that skips all its tests, or whose module does."""
+
+    failure: Failure | None = None
 
     def run(self, number: int) -> Outcome:
         return 'skipped'
@@ -74,6 +80,7 @@ class HitResult(unittest.TestResult):
         self.outcome: Outcome = 'success'
         #: The exception that ended the user in the middle of the hit.
         self.end: BaseException | None = None
+        self.failure: Failure | None = None
         self._stats = stats
 
     def note(self, kind: Outcome, exc_info: ExcInfo) -> None:
@@ -83,6 +90,8 @@ class HitResult(unittest.TestResult):
             return
         if self.outcome != 'error':
             self.outcome = kind
+        if self.failure is None and exc_info[1] is not None:
+            self.failure = describe_error(exc_info[1])
         self._stats.add_exception(kind, exc_info)
 
     def addError(self, test: unittest.TestCase, err: ExcInfo) -> None:  # type: ignore[override]  # noqa: N802

@@ -14,6 +14,8 @@ import gevent
 from gevent import subprocess
 
 from vaurien.errors import ConfigError
+from vaurien.explore.command_failure import read_failure
+from vaurien.explore.model import Failure
 from vaurien.loads.case import SERVER_URL
 from vaurien.loads.stats import Outcome, TestStats, shorten
 
@@ -61,6 +63,7 @@ class CommandHits:
         self._connections = connections
         self._stats = stats
         self._recorder = recorder
+        self.failure: Failure | None = None
         self._environment = {
             **os.environ,
             'LOADS_TEST': plan.test,
@@ -79,6 +82,7 @@ class CommandHits:
                 reason = f'{self._words[0]}: {error.strerror}'
                 self._stats.add_problem('error', reason, reason, str)
                 return 'error'
+            self.failure = None
             if status == 0:
                 return 'success'
             complaint = _read_tail(stderr)
@@ -87,6 +91,7 @@ class CommandHits:
         last = complaint.rstrip().rpartition('\n')[2]
         message = f'{how}: {last}' if last else how
         self._stats.add_problem(kind, f'{kind} {message}', message, lambda: complaint)
+        self.failure = read_failure(status, complaint)
         return kind
 
     def close(self) -> None:

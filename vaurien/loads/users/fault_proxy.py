@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import StartError
+from vaurien.explore.model import Failure
 from vaurien.loads.stats import Met, Outcome, TestStats
 from vaurien.loads.vaurien_flag import proxied_url, read_words
 from vaurien.records.faults import Fault
 from vaurien.records.observer import ObservedLink, Observer
+from vaurien.settings import Settings
 
 if TYPE_CHECKING:
     from vaurien.loads.plan import Plan
@@ -53,11 +55,14 @@ class FaultProxy(Observer):
         self._plan = plan
         self._stats = stats
         self._connections = connections
-        self._server = ProxyServer(settings, self)
+        self._server = self._make_server(settings)
         #: The local ports of the clients, by number of the link.
         self._ports: dict[int, int] = {}
         #: The hits in progress, by number of the user.
         self._meetings: dict[int, Meeting] = {}
+
+    def _make_server(self, settings: Settings) -> ProxyServer:
+        return ProxyServer(settings, self)
 
     def __enter__(self) -> FaultProxy:
         try:
@@ -84,8 +89,8 @@ class FaultProxy(Observer):
         """Note that a user begins a hit."""
         self._meetings[user] = Meeting()
 
-    def end_hit(self, user: int, outcome: Outcome) -> None:
-        """Count the hit of a user if it met a fault."""
+    def end_hit(self, user: int, outcome: Outcome, failure: Failure | None) -> None:
+        """Count the hit of a user if it met a fault. *failure* says why it has not succeeded."""
         met = self._meetings.pop(user).end(outcome)
         if met is not None:
             self._stats.end_meeting(met)

@@ -9,6 +9,7 @@ from gevent import getcurrent
 from locust import User
 from locust.exception import StopUser
 
+from vaurien.explore.model import Failure
 from vaurien.loads.stats import Outcome
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 class Hits(Protocol):
     """What a user does; each user has an object of its own."""
+
+    #: Why the last hit has not succeeded; None if it has.
+    failure: Failure | None
 
     def run(self, number: int) -> Outcome:
         """Run the test for the *number*-th time, counted from 0. Raises the exception that ends the user."""
@@ -40,7 +44,7 @@ class Owner(Protocol):
     def begin_hit(self, user: int) -> None:
         """Note that the user with this number begins a hit."""
 
-    def end_hit(self, user: int, outcome: Outcome, seconds: float) -> None:
+    def end_hit(self, user: int, outcome: Outcome, seconds: float, failure: Failure | None) -> None:
         """Count a hit that came to its end."""
 
     def cut_hit(self, user: int) -> None:
@@ -94,7 +98,7 @@ class LoadsUser(User):
         except BaseException:
             owner.cut_hit(self.number)
             raise
-        owner.end_hit(self.number, outcome, perf_counter() - began)
+        owner.end_hit(self.number, outcome, perf_counter() - began, self._hits.failure)
 
     def on_stop(self) -> None:
         if self._hits is not None:

@@ -7,12 +7,14 @@ from contextlib import ExitStack
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from vaurien.explore.model import Explored, Failure
 from vaurien.loads.case import SERVER_URL
 from vaurien.loads.discovery import FoundTest, find_test
 from vaurien.loads.stats import Outcome, TestStats
 from vaurien.loads.users.case_hits import CaseHits, SkippedHits
 from vaurien.loads.users.command_hits import CommandHits
 from vaurien.loads.users.connections import Connections
+from vaurien.loads.users.exploring_proxy import ExploringProxy
 from vaurien.loads.users.fault_proxy import FaultProxy
 from vaurien.loads.users.fixtures import Fixtures
 from vaurien.loads.users.locust_recorder import LocustRecorder
@@ -65,7 +67,8 @@ class UserProcess:
             if plan.server_url:
                 self._set_server_url(plan.server_url)
             if plan.vaurien:
-                self._fault_proxy = self._stack.enter_context(FaultProxy(plan, self.stats, self._connections))
+                kind = ExploringProxy if plan.explore else FaultProxy
+                self._fault_proxy = self._stack.enter_context(kind(plan, self.stats, self._connections))
                 self._set_server_url(self._fault_proxy.url)
             if not plan.test_runner:
                 self._test = find_test(plan.test)
@@ -103,6 +106,10 @@ class UserProcess:
         self._stopped = True
         self._runner.user_greenlets.kill(timeout=CLEAN_UP)
 
+    def conclude(self) -> Explored | None:
+        """Return what was found out about faults; None if none were tried."""
+        return self._fault_proxy.conclude() if isinstance(self._fault_proxy, ExploringProxy) else None
+
     def tear_down(self) -> None:
         """Undo `set_up`."""
         self._stack.close()
@@ -139,10 +146,10 @@ class UserProcess:
         if self._fault_proxy is not None:
             self._fault_proxy.begin_hit(user)
 
-    def end_hit(self, user: int, outcome: Outcome, seconds: float) -> None:
+    def end_hit(self, user: int, outcome: Outcome, seconds: float, failure: Failure | None) -> None:
         self.stats.end_hit(outcome, seconds)
         if self._fault_proxy is not None:
-            self._fault_proxy.end_hit(user, outcome)
+            self._fault_proxy.end_hit(user, outcome, failure)
 
     def cut_hit(self, user: int) -> None:
         self.stats.cut_hit()
@@ -172,3 +179,7 @@ class LocalRun(Run):
     def stop(self) -> None:
         self.interrupted = True
         self._process.stop()
+
+    def conclude(self) -> Explored | None:
+        """Return what was found out about faults; None if none were tried."""
+        return self._process.conclude()
