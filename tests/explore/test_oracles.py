@@ -11,6 +11,7 @@
 | … with or without a BEGIN                                     | a_transaction_without_a_begin                 |
 | … and a COMMIT itself, if it is what does it (a mail)         | a_commit_that_is_the_write                    |
 | … not if a clean run has as many of the same bytes            | as_often_as_in_a_clean_run                    |
+| … one that is refused there counts if its reply is lost now   | one_that_is_refused_anyway                    |
 | … not if nothing was tried again                              | what_only_comes_under_the_fault               |
 | over three times the requests are a storm                     | over_three_times                              |
 | retries without a pause are a storm                           | retries_without_a_pause                       |
@@ -129,6 +130,15 @@ def test_as_often_as_in_a_clean_run_is_not_too_often() -> None:
     clean = [write(digest='row'), write(digest='row')]
     assert not find_twice([write(digest='row', executed=False), *clean], learned_from(*clean))
     assert find_twice([write(digest='row'), *clean], learned_from(*clean))
+
+
+def test_one_that_is_refused_anyway_may_have_been_refused_if_its_reply_is_lost() -> None:
+    denied = write(key='b', reply=ReplyClass.ERROR)
+    learned = learned_from(write(key='a'), denied)
+    lost = [write(key=key, reply=None) for key in ('a', 'a', 'b', 'b')]
+    assert not find_twice(lost, learned)
+    assert find_twice([*lost, write(key='c', reply=None)], learned)
+    assert find_twice([write(key='a', reply=None), write(key='c'), denied], learned)
 
 
 def test_bytes_that_never_came_before_are_allowed_as_often_as_others_of_that_text() -> None:

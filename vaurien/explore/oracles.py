@@ -6,7 +6,7 @@ None of these needs an assertion in the test.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from vaurien.explore.learning import Learned, Name, count, find_name
@@ -32,10 +32,13 @@ def find_twice(entries: Sequence[Entry], learned: Learned) -> dict[Name, int]:
         usual[name, digest] = len(same)
         most |= Counter({name: len(same)})
     retried = find_retries(entries, learned)
+    #: Those that backends refuse in a clean run, and of which the replies are lost now.
+    denied = _count_denied(learned.clean.entries) - _count_denied(entries)
     twice: dict[Name, int] = {}
     for (name, digest), same in _group(find_carried_out(entries, learned)).items():
         times = len({entry.key or number for number, entry in enumerate(same)})  # those with one key are one
-        if name in retried and times > max(1, usual.get((name, digest), most[name])):
+        allowed = usual.get((name, digest), most[name]) + min(denied[name], sum(one.reply is None for one in same))
+        if name in retried and times > max(1, allowed):
             twice[name] = times
     return twice
 
@@ -88,6 +91,11 @@ def find_open(proxies: Sequence[str], entries: Sequence[Entry]) -> Iterator[str]
         states = {entry.link: entry.transaction for entry in entries if entry.proxy == proxy}
         what = 'transaction' if set(_IN_TRANSACTION) & set(states.values()) else 'connection'
         yield f'a {what} is left open at {proxy}'
+
+
+def _count_denied(entries: Iterable[Entry]) -> Counter[Name]:
+    """Return how often backends have answered a write with an error."""
+    return Counter(find_name(entry) for entry in entries if not entry.repeatable and entry.reply is ReplyClass.ERROR)
 
 
 def _group(entries: Iterator[Entry]) -> dict[tuple[Name, str], list[Entry]]:
