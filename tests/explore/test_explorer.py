@@ -469,10 +469,12 @@ def test_everything_possible_is_tried_or_has_its_reason(settings: dict[str, Any]
 
 
 def test_what_was_not_tried_is_known_if_somebody_interrupts() -> None:
+    test = guarded('GET a', 'POST b')
+
     def interrupted(wire: Wire) -> None:
         if len(runner.runs) > 5:
             raise KeyboardInterrupt
-        guarded('GET a', 'POST b')(wire)
+        test(wire)
 
     runner = SimulatedRunner(interrupted)
     explored = Explored(test=runner.test)
@@ -480,6 +482,10 @@ def test_what_was_not_tried_is_known_if_somebody_interrupts() -> None:
         list(explore(runner, ExploreSettings(), explored))
     assert len(explored.cells) == 3
     assert {one.reason for one in explored.untried} == {'interrupted', 'refused is the same where nothing is changed'}
+    everything = Exploration(test, faults=['refused', 'lost', 'half', 'silent', 'no'])
+    known = [name(*cell.injections) for cell in explored.cells]
+    known += [name(one.injection) for one in explored.untried]
+    assert sorted(known) == sorted(fault for fault in (*everything.order, *everything.untried) if 'late' not in fault)
 
 
 # Spoilt tests

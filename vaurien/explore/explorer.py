@@ -104,9 +104,10 @@ class _Exploration:
 
     def _try_all(self) -> Iterator[Cell]:
         while self.queue and not self.find_end():
-            candidate = self.queue.popleft()
+            candidate = self.queue[0]
             if objection := self._pruning.object(candidate):
                 self._explored.untried.append(candidate.leave(objection))
+                self.queue.popleft()
             else:
                 yield from self._try(candidate)
 
@@ -115,6 +116,7 @@ class _Exploration:
         before = self._before
         run = self._run(*candidate.injections)
         cell = judge(self._runner.test, candidate, run, self._learned, self._settings)
+        self.queue.popleft()  # not before: somebody may interrupt the run
         self._explored.cells.append(cell)
         if is_suspicious(run, cell) and not (clean := self._run()).has_passed:
             if is_void(run, clean, before):
