@@ -373,6 +373,18 @@ def test_the_timeout_of_a_client_that_tries_again_is_that_of_one_try() -> None:
     assert found.outcomes('api: POST /charge #1 late(1.5s)') == {'twice', 'retried'}
 
 
+def test_a_timeout_is_seen_even_if_a_clean_run_was_slow() -> None:
+    runs = []
+
+    def slow_once(wire: Wire) -> None:
+        runs.append(wire)
+        if len(runs) == 2:
+            wire.sleep(3.0)
+        guarded('GET a', timeout=0.5)(wire)
+
+    assert 'api: GET a #1 late(0.4s)' in Exploration(slow_once).order
+
+
 def test_nothing_is_late_where_no_timeout_was_seen() -> None:
     found = Exploration(guarded('GET a', timeout=FOR_EVER))
     assert found.untried['api: GET a #1 late'] == 'no timeout was seen'

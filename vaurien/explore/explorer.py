@@ -14,9 +14,6 @@ from vaurien.explore.pruning import Known, Pruning
 from vaurien.explore.settings import ExploreSettings
 from vaurien.explore.spoiling import is_suspicious, is_void
 
-#: How long a run may take where the settings do not say so: so many times what a clean run takes, and seconds more.
-LIMIT_FACTOR, LIMIT_MORE = 10, 5.0
-
 
 def explore(
     runner: Runner, settings: ExploreSettings, explored: Explored, known: Known | None = None
@@ -77,7 +74,7 @@ class _Exploration:
         self._explored = explored
         self._learned = learned
         self._pruning = pruning
-        self._limit = settings.limit or LIMIT_FACTOR * learned.seconds + LIMIT_MORE
+        self._limit = settings.limit or learned.limit
         self._tried: list[tuple[Candidate, Cell]] = []
         #: The run before; None if it was a clean one.
         self._before: Run | None = None

@@ -46,20 +46,23 @@ def pair(tried: Sequence[tuple[Candidate, Cell]]) -> Iterator[Candidate]:
             yield _join(one, other.first)
 
 
-def find_timeout(cell: Cell, clean_seconds: float) -> float | None:
-    """Return how long the application waited for the reply that never came; None if it did not give up, or at once."""
+def find_timeout(cell: Cell, quickest: float) -> float | None:
+    """Return how long the application waited for the reply that never came; None if it did not give up, or at once.
+
+    *quickest* is what a clean run takes at least, in seconds.
+    """
     if Outcome.HUNG in cell.outcomes:
         return None
     entries = iter(cell.entries)
     silent = next((entry for entry in entries if entry.behavior is not None), None)
     later = next((entry for entry in entries if silent is not None and entry.time > silent.time), None)
-    waited = later.time - silent.time if silent and later else cell.seconds - clean_seconds
+    waited = later.time - silent.time if silent and later else cell.seconds - quickest
     return waited if waited >= SHORTEST else None
 
 
 def _try_late(candidate: Candidate, cell: Cell, learned: Learned) -> Iterator[Candidate]:
     """Yield replies that come just before the client gives up, and just behind."""
-    timeout = find_timeout(cell, learned.clean.seconds)
+    timeout = find_timeout(cell, learned.quickest)
     objection = 'no timeout was seen' if timeout is None else ''
     for part in (BELOW, ABOVE):
         detail = '' if timeout is None else f'{part * timeout:.2g}s'

@@ -14,6 +14,8 @@ from vaurien.rules.match import Pattern
 
 #: The most clean runs from which a test is learnt.
 MOST_RUNS = 4
+#: A run is hung when it takes so many times what a clean run takes, and so many seconds more.
+LIMIT_FACTOR, LIMIT_MORE = 10, 5.0
 
 #: A proxy, and the masked text of a request there.
 Name = tuple[str, str]
@@ -30,9 +32,15 @@ class Learned(NamedTuple):
     clean: Run
     #: How often each request came, in the run in which it came most often.
     counts: Counter[Name]
-    #: How long the slowest run took.
+    #: How long the slowest run took, and the quickest one.
     seconds: float
+    quickest: float
     is_stable: bool
+
+    @property
+    def limit(self) -> float:
+        """After how many seconds a run is hung, if the settings do not say so."""
+        return LIMIT_FACTOR * self.seconds + LIMIT_MORE
 
 
 def find_name(entry: Entry) -> Name:
@@ -64,6 +72,7 @@ def learn(runs: Sequence[Run]) -> Learned:
         clean=runs[-1],
         counts=counts,
         seconds=max(run.seconds for run in runs),
+        quickest=min(run.seconds for run in runs),
         is_stable=is_stable,
     )
 

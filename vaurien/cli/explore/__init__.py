@@ -20,7 +20,7 @@ from vaurien.console.command import INTERRUPTED, run_command
 from vaurien.console.output import print_line, print_styled, warn
 from vaurien.console.signals import on_signals
 from vaurien.explore.command_runner import CommandRunner
-from vaurien.explore.explorer import LIMIT_FACTOR, LIMIT_MORE, explore, study
+from vaurien.explore.explorer import explore, study
 from vaurien.explore.judging import judge
 from vaurien.explore.model import Explored, Injection, Outcome
 from vaurien.explore.replaying import find_candidate
@@ -69,7 +69,7 @@ def try_again(
     learned = study(runner, settings, explored)
     if learned is None:
         return
-    limit = settings.limit or LIMIT_FACTOR * learned.seconds + LIMIT_MORE
+    limit = settings.limit or learned.limit
     faulty = runner.run_visibly(faults, limit)
     explored.runs += 1
     explored.seconds += faulty.seconds

@@ -18,7 +18,6 @@ from vaurien.engine.chooser import Choice
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import ConfigError
 from vaurien.explore.aiming import Aim
-from vaurien.explore.explorer import LIMIT_FACTOR, LIMIT_MORE
 from vaurien.explore.judging import judge
 from vaurien.explore.learning import Learned, learn
 from vaurien.explore.masking import MaskingHash
@@ -136,7 +135,7 @@ class ExploringProxy(FaultProxy):
         rules = {each: make_rules(find_behavior(each, proxy))[0] for each in injections}
         self._hits[user] = hit = _Hit(candidate, rules)
         if candidate is not None and self._learned is not None:
-            limit = LIMIT_FACTOR * self._learned.seconds + LIMIT_MORE
+            limit = self._learned.limit
             self._alarms.start(gevent.Greenlet.spawn_later(limit, self._cut, hit))
 
     def end_hit(self, user: int, outcome: Outcome, failure: Failure | None) -> None:
