@@ -6,7 +6,9 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from vaurien.explore.masking import MaskingHash, mask
+from vaurien.explore.model import Injection
 from vaurien.framing.head import TEXT_MAX
+from vaurien.framing.trials import Kind
 from vaurien.rules.match import Pattern
 
 #: Texts as requests have them, with much of what is masked.
@@ -58,6 +60,13 @@ def test_a_masked_text_is_a_pattern_that_the_text_matches(text: str) -> None:
 @given(TEXTS)
 def test_masking_again_changes_nothing(text: str) -> None:
     assert mask(mask(text)) == mask(text)
+
+
+@given(TEXTS)
+@example(' GET a #1 lost')
+def test_a_fault_on_a_masked_text_is_read_as_it_was_written(text: str) -> None:
+    injection = Injection(proxy='api', request=mask(text), nth=3, kind=Kind.LOST)
+    assert Injection.parse(str(injection)) == injection
 
 
 def test_a_text_that_was_cut_off_is_the_same_wherever_it_was() -> None:
