@@ -136,7 +136,7 @@ def test_a_backend_that_is_not_of_this_machine_has_to_be_allowed(host: str) -> N
     with pytest.raises(ConfigError) as caught:
         read('redis:URL', environ=environ)
     assert str(caught.value) == (
-        f'URL: {host}:6379 is not on this machine, and exploring writes to it: --allow-remote allows it'
+        f'URL: {host}:6379 is not on this machine, and exploring writes to it: allow-remote allows it'
     )
     assert read('redis:URL', environ=environ, allow_remote=True).backends
 

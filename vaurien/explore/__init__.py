@@ -15,6 +15,7 @@ oracles            what only a proxy sees: twice, storm, leak
 judging            what became of a test under a fault
 replaying          faults that somebody wants to see again
 
+proxies            the proxies of a test: what they inject during its call, and what they have seen
 watching           what injects faults at a proxy, and keeps what the application asked for
 
 environment        proxies in the way of backends that an application finds in the environment
@@ -24,6 +25,7 @@ trust              what has an application trust the certificates of proxies
 
 command_runner     runs a command again and again
 process_group      a command with all the processes that it starts
+sockets            the sockets of this process
 peers              which of them has connected to a proxy
 command_failure    what its output says about why it failed
 

@@ -14,7 +14,7 @@ from vaurien.explore.environment import Environment
 from vaurien.explore.model import ExploredProxy, Injection, Run
 from vaurien.explore.peers import find_peer
 from vaurien.explore.process_group import ProcessGroup
-from vaurien.explore.pytest.proxies import WatchedProxies
+from vaurien.explore.proxies import WatchedProxies
 from vaurien.explore.trust import trust
 from vaurien.explore.watching import Origin
 from vaurien.records.observer import ObservedLink

@@ -21,7 +21,7 @@ from vaurien.explore.connection_string import (
     read_connection_string,
     read_port,
 )
-from vaurien.explore.locality import is_local
+from vaurien.explore.locality import is_local, refuse_remote
 from vaurien.explore.model import ExploredProxy
 from vaurien.protocols import Protocol
 
@@ -91,7 +91,8 @@ class Environment:
                 strings = _read(variable, _find_originals(environ))
                 addresses = strings[variable.name].addresses
                 if not allow_remote:
-                    _refuse_remote(addresses)
+                    for address in addresses:
+                        refuse_remote(address)
             except ConfigError as error:
                 raise error.within(variable.name) from None
             name = variable.protocol if protocols[variable.protocol] == 1 else variable.name
@@ -147,9 +148,3 @@ def _read(variable: Variable, environ: Mapping[str, str]) -> dict[str, Connectio
         variable.name: ConnectionString(text, addresses, (Slot(0, len(text), '{0.host}'),)),
         name: ConnectionString(written, addresses, (Slot(0, len(written), '{0.port}'),)),
     }
-
-
-def _refuse_remote(addresses: Iterable[Address]) -> None:
-    for address in addresses:
-        if not is_local(address):
-            raise ConfigError(f'{address} is not on this machine, and exploring writes to it: --allow-remote allows it')

@@ -21,6 +21,12 @@ def is_local(address: Address) -> bool:
     return all(_is_own(family, place) for family, _, _, _, place in found)
 
 
+def refuse_remote(address: Address) -> None:
+    """Raise `ConfigError` for an *address* that is not one of this machine."""
+    if not is_local(address):
+        raise ConfigError(f'{address} is not on this machine, and exploring writes to it: allow-remote allows it')
+
+
 def _is_own(family: int, place: tuple[object, ...]) -> bool:
     """Return whether the system would reach *place* without leaving the machine. Nothing is sent."""
     host = str(place[0])

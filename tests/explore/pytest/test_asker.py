@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import queue
-import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -18,8 +16,7 @@ from typing import Any
 import pytest
 
 from tests.servers import TIMEOUT
-from vaurien.address import Address
-from vaurien.explore.pytest.asker import Asker, list_sockets
+from vaurien.explore.pytest.asker import Asker
 from vaurien.explore.watching import Origin
 
 APPLICATION = """
@@ -194,24 +191,6 @@ def test_tasks_of_an_event_loop_ask(application: ModuleType, ask: Callable[[], O
             await waiting
 
     assert asyncio.run(run()) == Origin(is_own=False, where='shop/orders.py:15')
-
-
-def test_sockets_of_this_process_are_known_by_their_addresses() -> None:
-    with socket.create_server(('127.0.0.1', 0)) as server, socket.create_connection(server.getsockname()) as client:
-        assert Address(*client.getsockname()) in list_sockets()
-        program = (
-            'import socket, sys\n'
-            f'sock = socket.create_connection({server.getsockname()!r})\n'
-            'print(sock.getsockname()[1], flush=True)\n'
-            'sys.stdin.read()\n'
-        )
-        with subprocess.Popen(
-            [sys.executable, '-c', program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as other:
-            assert other.stdout is not None
-            port = int(other.stdout.readline())
-            assert Address('127.0.0.1', port) not in list_sockets()
-            other.communicate(timeout=TIMEOUT)
 
 
 def test_no_garbage_is_collected_while_threads_are_looked_at(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests import servers
 from tests.commands import PYTEST
 from tests.explore.pytest.suites import TEST, Suite, find_cell, outcomes
 from tests.servers import TIMEOUT
+from tests.tls.legs import LEAF
 from vaurien.explore.model import Outcome
 
 
@@ -438,3 +440,33 @@ def test_the_time_that_exploring_takes_is_not_the_test_s(suite: Suite) -> None:
     suite.write('pyproject.toml', '[tool.pytest.ini_options]\ntimeout = 0.5\n')
     result = suite.run('--vaurien-explore', '--vaurien=redis:REDIS_URL')
     assert '1 passed' in result.stdout, result.stdout
+
+
+def test_the_application_trusts_the_proxy_of_a_backend_with_tls(suite: Suite) -> None:
+    suite.write(
+        'shop/prices.py',
+        """
+import os
+import requests
+
+def fetch():
+    return requests.get(os.environ['API_URL'], timeout=5).text
+""",
+    )
+    suite.write(
+        'tests/test_prices.py',
+        """
+from shop import prices
+
+def test_fetch():
+    assert prices.fetch() == 'ok\\n'
+""",
+    )
+    suite.write('vaurien-explore.toml', 'faults = ["no"]\nmax = 1\n')
+    (suite.folder / 'nginx').mkdir()
+    LEAF.private_key_and_cert_chain_pem.write_to_path(suite.folder / 'own.pem')
+    flags = '--vaurien-explore', '--vaurien=http:API_URL', '--vaurien-explore-report=out'
+    with servers.nginx(suite.folder / 'nginx', suite.folder / 'own.pem') as https:
+        result = suite.run(*flags, environ={'API_URL': f'https://{https.address}/ok'})
+    assert '1 passed' in result.stdout, result.stdout
+    assert 'GET /ok' in [point.request for point in suite.read()['test_fetch'].points]

@@ -1,10 +1,13 @@
 """Explores tests of pytest.
 
 plugin       what the flags ask for, as plug-ins
-exploring    the plug-in of the process that runs tests
+running      the plug-in of a process that runs tests: proxies, and hooks that report each phase of a run
+exploring    the same for one that explores them, or runs them with faults that were given
+serving      the same for one that runs one test for another process
 summary      the plug-in of the process that has the terminal
+
 item_runner  runs one test again and again
-proxies      the proxies of a test: what they inject during its call, and what they have seen
+fresh        runs it in a fresh process
 backends     proxies in the way of what variables of the environment name
 asker        who has sent a request
 limiter      ends a test that takes too long

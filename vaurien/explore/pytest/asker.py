@@ -5,19 +5,16 @@ from __future__ import annotations
 import gc
 import inspect
 import os
-import socket
-import stat
 import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from fnmatch import fnmatch
 from pathlib import Path
 from threading import Lock, get_ident
 from types import FrameType
 from typing import Any, NamedTuple
 
-from vaurien.address import Address
+from vaurien.explore.sockets import list_sockets
 from vaurien.explore.watching import Origin
 from vaurien.records.observer import ObservedLink
 
@@ -224,21 +221,3 @@ class LinkAsker:
             client = link.client_address
             self._is_foreign[link.number] = client is not None and client not in list_sockets()
         return Origin(is_own=False) if self._is_foreign[link.number] else origin
-
-
-def list_sockets() -> set[Address]:
-    """Return the addresses that the sockets of this process have, of those for IP."""
-    found = set()
-    for entry in Path('/proc/self/fd').iterdir():
-        with suppress(OSError):  # another thread may have closed it meanwhile
-            number = int(entry.name)
-            if not stat.S_ISSOCK(os.fstat(number).st_mode):
-                continue
-            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=number)
-            try:
-                name = sock.getsockname()
-            finally:
-                sock.detach()
-            if isinstance(name, tuple):
-                found.add(Address(*name[:2]))
-    return found

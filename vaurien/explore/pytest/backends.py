@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 from vaurien.explore.environment import KEPT, Backend, Environment, Variable
-from vaurien.explore.pytest.proxies import Watched, WatchedProxies
+from vaurien.explore.proxies import Watched, WatchedProxies
+from vaurien.explore.trust import trust
 
 
 class Backends:
@@ -22,6 +25,9 @@ class Backends:
         self._allow_remote = allow_remote
         #: What was written into the environment.
         self._written: dict[str, str | None] = {}
+        #: The variables that have the certificates of proxies trusted, and what they had.
+        self._trusted: dict[str, str] = {}
+        self._replaced: dict[str, str | None] = {}
         self._running: dict[Backend, Watched] = {}
         self._stack = ExitStack()
 
@@ -49,7 +55,16 @@ class Backends:
         watched = {backend.proxy: self._running[backend] for backend in environment.backends}
         self._proxies.keep(list(watched.values()))
         os.environ.update(environment.rewrite({name: each.proxy.address for name, each in watched.items()}))
+        if not self._trusted and (secure := [each for each in watched.values() if each.watcher.explored.is_tls]):
+            self._trust(secure[0].proxy.ca_pem)
         self._written = {name: os.environ.get(name) for name in found}
+
+    def _trust(self, ca_pem: str) -> None:
+        """Have the application trust the certificates of the proxies."""
+        folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix='vaurien-explore-')))
+        self._trusted = trust(ca_pem, os.environ, folder)
+        self._replaced = {name: os.environ.get(name) for name in self._trusted}
+        os.environ.update(self._trusted)
 
     def _is_current(self, name: str) -> bool:
         return name not in self._written or os.environ.get(name) == self._written[name]
@@ -60,4 +75,8 @@ class Backends:
             kept = os.environ.pop(name)
             if self._is_current(name.removeprefix(KEPT)):
                 os.environ[name.removeprefix(KEPT)] = kept
+        for name, replaced in self._replaced.items():
+            os.environ.pop(name, None)
+            if replaced is not None:
+                os.environ[name] = replaced
         self._stack.close()

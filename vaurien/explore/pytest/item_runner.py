@@ -14,10 +14,10 @@ from _pytest.runner import runtestprotocol
 
 from vaurien.errors import ConfigError
 from vaurien.explore.model import ExploredProxy, Failure, Injection, Run
+from vaurien.explore.proxies import Call, WatchedProxies
 from vaurien.explore.pytest.failures import describe_failure
 from vaurien.explore.pytest.fresh import FreshProcess
 from vaurien.explore.pytest.limiter import Limiter
-from vaurien.explore.pytest.proxies import Call, WatchedProxies
 
 
 class ItemRunner:

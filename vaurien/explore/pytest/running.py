@@ -13,11 +13,11 @@ from vaurien.address import Address
 from vaurien.embedded import Proxy
 from vaurien.errors import ConfigError
 from vaurien.explore.environment import Variable
+from vaurien.explore.proxies import WatchedProxies
 from vaurien.explore.pytest.asker import Asker, LinkAsker
 from vaurien.explore.pytest.backends import Backends
 from vaurien.explore.pytest.fresh import FreshProcess
 from vaurien.explore.pytest.item_runner import ItemRunner
-from vaurien.explore.pytest.proxies import WatchedProxies
 from vaurien.explore.settings import ExploreSettings
 
 

@@ -13,10 +13,10 @@ from vaurien.address import Address, parse_backend
 from vaurien.embedded import Proxy
 from vaurien.errors import ConfigError
 from vaurien.explore.aiming import Aim
-from vaurien.explore.locality import is_local
+from vaurien.explore.locality import refuse_remote
 from vaurien.explore.masking import MaskingHash
 from vaurien.explore.model import CONNECTION, ExploredProxy, Injection
-from vaurien.explore.pytest.asker import list_sockets
+from vaurien.explore.sockets import list_sockets
 from vaurien.explore.trying import find_behavior
 from vaurien.explore.watching import OpenLink, Origin, Take, Watcher
 from vaurien.records.entry import Entry
@@ -160,10 +160,8 @@ class WatchedProxies:
         It is one of the test that runs, unless it *lasts* longer: then `keep` has it take part.
         """
         address = backend if isinstance(backend, Address) else parse_backend(backend)
-        if not (self._allow_remote or is_local(address)):
-            raise ConfigError(
-                f'{address} is not on this machine, and exploring writes to it: --vaurien-allow-remote allows it'
-            )
+        if not self._allow_remote:
+            refuse_remote(address)
         name = settings['name'] if lasts else self._find_name(settings.get('name', protocol))
         is_tls = settings.get('tls') == 'auto' or settings.get('proxy_tls') is not None
         watcher = Watcher(ExploredProxy(name=name, protocol=protocol, is_tls=is_tls), self._make_asker())
