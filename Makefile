@@ -10,7 +10,7 @@ METADATA := setup.cfg pyproject.toml
 # One more than there are processors: tests wait for servers, clients and alarms for a third of their time.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
-.PHONY: help demo test lint types format fuzz docs fidelity bench bench-loads soak clean
+.PHONY: help demo test lint types format fuzz explore docs fidelity bench bench-loads soak clean
 
 help:
 	@echo 'make demo        install, then show faults on a live backend'
@@ -19,6 +19,7 @@ help:
 	@echo 'make types       mypy --strict'
 	@echo 'make format      let ruff format and sort'
 	@echo 'make fuzz        feed the protocols arbitrary bytes, for longer than the tests do'
+	@echo 'make explore     try every fault on the shops in examples/, which the tests do with a part of them'
 	@echo 'make docs        write the reference tables and pictures of docs/ anew from the code'
 	@echo 'make fidelity    compare injected faults with real failures, and write the tables of docs/fidelity.md and docs/tls.md'
 	@echo 'make bench       compare with HAProxy (ARGS="--quick", "--only idle")'
@@ -50,6 +51,10 @@ format: $(VENV)/.develop
 
 fuzz: $(VENV)/.develop
 	$(BIN)/python -m pytest fuzz $(ARGS)
+
+explore: $(VENV)/.develop
+	@scripts/install-servers redis-server postgres node npm
+	VAURIEN_TEST_EXPLORE=whole $(BIN)/python -m pytest tests/explore/test_shop.py --durations 10 $(ARGS)
 
 docs: $(VENV)/.develop
 	$(BIN)/python -m docs.generate

@@ -2,14 +2,11 @@
 
 from typing import Any
 
-import requests
+from requests import Session
 
-from shop.clients import PaymentAPI
-from shop.settings import TIMEOUT
+from shop.settings import TIMEOUT, payment_url
 
 
-def offers(api: PaymentAPI, amount: int) -> list[dict[str, Any]]:
+def offers(api: Session, amount: int) -> list[dict[str, Any]]:
     """Return how an amount may be paid by instalments."""
-    reply = requests.get(f'{api.url}/instalments', params={'amount': amount}, timeout=TIMEOUT)
-    reply.raise_for_status()
-    return reply.json()
+    return api.get(f'{payment_url()}/instalments', params={'amount': amount}, timeout=TIMEOUT).json()

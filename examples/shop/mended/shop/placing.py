@@ -6,16 +6,16 @@ Orders that stay pending are settled at night: the payment API knows whether the
 from uuid import UUID, uuid4
 
 from redis import Redis
+from requests import Session
 from sqlalchemy import Engine, text
 
 from shop import charging, stock
-from shop.clients import PaymentAPI
 
 PAID = text("UPDATE orders SET state = 'paid' WHERE id = :id")
 CANCELLED = text("UPDATE orders SET state = 'cancelled' WHERE id = :id")
 
 
-def place(database: Engine, redis: Redis, api: PaymentAPI, customer: str, product: int, card: str) -> UUID:
+def place(database: Engine, redis: Redis, api: Session, customer: str, product: int, card: str) -> UUID:
     """Sell one of *product* to a customer; return the number of the order."""
     order = uuid4()
     amount = stock.reserve(database, redis, order, customer, product)

@@ -5,17 +5,16 @@ from uuid import UUID
 
 from redis import Redis
 
-from shop.clients import PaymentAPI
-from shop.settings import TIMEOUT
+from shop.settings import TIMEOUT, payment_url
 
 SECONDS = 24 * 60 * 60
 
 
-def receipt(redis: Redis, api: PaymentAPI, order: UUID) -> str:
+def receipt(redis: Redis, order: UUID) -> str:
     """Return the receipt for an order."""
     if cached := redis.get(f'receipt:{order}'):
         return cached
-    with urlopen(f'{api.url}/receipts/{order}', timeout=TIMEOUT) as reply:
+    with urlopen(f'{payment_url()}/receipts/{order}', timeout=TIMEOUT) as reply:
         text = reply.read().decode()
     redis.set(f'receipt:{order}', text, ex=SECONDS)
     return text

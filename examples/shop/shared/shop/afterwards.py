@@ -14,7 +14,7 @@ ORDERS = text('SELECT id FROM orders')
 def make_blueprint(backends: Backends) -> Blueprint:
     """Return the pages."""
     pages = Blueprint('afterwards', __name__)
-    database, redis, api = backends
+    database, redis, _ = backends
 
     @pages.get('/orders')
     def list_orders() -> tuple[Response, int]:
@@ -25,7 +25,7 @@ def make_blueprint(backends: Backends) -> Blueprint:
 
     @pages.get('/orders/<uuid:order_id>/receipt')
     def receipt(order_id: UUID) -> str:
-        return receipts.receipt(redis, api, order_id)
+        return receipts.receipt(redis, order_id)
 
     @pages.post('/orders/<uuid:order_id>/confirmation')
     def confirm(order_id: UUID) -> tuple[str, int]:

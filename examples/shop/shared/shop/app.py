@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from shop import afterwards, shopping
 from shop.charging import Declined
-from shop.clients import Backends, PaymentAPI, make_redis
+from shop.clients import Backends, make_api, make_redis
 from shop.database import make_engine
 from shop.stock import SoldOut
 
@@ -21,7 +21,7 @@ BACKEND_ERRORS = (RedisError, DBAPIError, psycopg.Error, OSError, HTTPException)
 def create_app() -> Flask:
     """Return the application. It takes the addresses of its backends from the environment."""
     app = Flask(__name__)
-    backends = app.extensions['backends'] = Backends(make_engine(), make_redis(), PaymentAPI())
+    backends = app.extensions['backends'] = Backends(make_engine(), make_redis(), make_api())
     for error in BACKEND_ERRORS:
         app.register_error_handler(error, _unavailable)
     app.register_error_handler(SoldOut, lambda error: (jsonify(error='sold out'), 409))

@@ -8,7 +8,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import Engine
 
-from shop.settings import TIMEOUT, payment_url, redis_url
+from shop.settings import TIMEOUT, redis_url
 
 
 def make_redis() -> Redis:
@@ -25,30 +25,16 @@ def make_redis() -> Redis:
     )
 
 
-class PaymentAPI:
-    """The payment API. A call raises `requests.RequestException` if there is no answer, or a status from 500 on."""
+def make_api() -> requests.Session:
+    """Return a client of the payment API. It raises `requests.HTTPError` if a status is 500 or above."""
+    session = requests.Session()
+    session.hooks['response'].append(_check)
+    return session
 
-    def __init__(self) -> None:
-        self.url = payment_url()
-        self._session = requests.Session()
 
-    def get(self, path: str, **params: Any) -> requests.Response:
-        """Send GET."""
-        return self._send('GET', path, params=params)
-
-    def post(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> requests.Response:
-        """Send POST, once."""
-        return self._send('POST', path, json=body, headers=headers)
-
-    def _send(self, method: str, path: str, **options: Any) -> requests.Response:
-        reply = self._session.request(method, self.url + path, timeout=TIMEOUT, **options)
-        if reply.status_code >= 500:
-            reply.raise_for_status()
-        return reply
-
-    def close(self) -> None:
-        """Close its connections."""
-        self._session.close()
+def _check(reply: requests.Response, **_: Any) -> None:
+    if reply.status_code >= 500:
+        reply.raise_for_status()
 
 
 class Backends(NamedTuple):
@@ -56,7 +42,7 @@ class Backends(NamedTuple):
 
     database: Engine
     redis: Redis
-    api: PaymentAPI
+    api: requests.Session
 
     def close(self) -> None:
         """Close all connections."""

@@ -3,17 +3,18 @@
 from uuid import UUID, uuid4
 
 from redis import Redis
+from requests import Session
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from shop import charging, stock
-from shop.clients import PaymentAPI
+from shop.settings import TIMEOUT, payment_url
 
 PAID = text("UPDATE orders SET state = 'paid' WHERE id = :id")
 CANCELLED = text("UPDATE orders SET state = 'cancelled' WHERE id = :id")
 
 
-def place(database: Engine, redis: Redis, api: PaymentAPI, customer: str, product: int, card: str) -> UUID:
+def place(database: Engine, redis: Redis, api: Session, customer: str, product: int, card: str) -> UUID:
     """Sell one of *product* to a customer; return the number of the order."""
     order = uuid4()
     amount = stock.reserve(database, redis, order, customer, product)
@@ -29,6 +30,6 @@ def place(database: Engine, redis: Redis, api: PaymentAPI, customer: str, produc
             connection.execute(PAID, {'id': order})
     except DBAPIError:
         # There is no order: give the money back.
-        api.post('/refunds', {'charge': charge})
+        api.post(f'{payment_url()}/refunds', json={'charge': charge}, timeout=TIMEOUT)
         raise
     return order

@@ -1,17 +1,17 @@
 """Exchange rates."""
 
-from requests import RequestException
+from requests import RequestException, Session
 
-from shop.clients import PaymentAPI
+from shop.settings import TIMEOUT, payment_url
 
 TRIES = 10
 
 
-def rate(api: PaymentAPI, currency: str) -> float:
+def rate(api: Session, currency: str) -> float:
     """Return what one unit of our money is in *currency*. Try again if that fails."""
     for attempt in range(1, TRIES + 1):
         try:
-            return api.get(f'/rates/{currency}').json()['rate']
+            return api.get(f'{payment_url()}/rates/{currency}', timeout=TIMEOUT).json()['rate']
         except RequestException:
             if attempt == TRIES:
                 raise
