@@ -19,8 +19,10 @@ from redis.retry import Retry
 from tests.behaviors.waiting import eventually
 from tests.cli.asking import Running, done, failed, read_error
 from tests.commands import Command, StartCommand, run
+from tests.journal.entries import make_entry
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT, Server
+from vaurien.cli.ctl.journal import format_entry
 from vaurien.client import Client
 from vaurien.journal.reading import read_journal
 
@@ -182,6 +184,10 @@ class TestCtl:
             failed(2, 'journal', '--proxy', 'other')
             == "/proxies/other/journal: there is no proxy 'other', known: vaurien"
         )
+
+    def test_a_fault_is_named(self) -> None:
+        entry = make_entry('GET a', 2, behavior='hang', reply=None, executed=False)
+        assert format_entry(entry).endswith('redis: link 1 exchange 2: GET a #2: read, no reply, fault: hang')
 
     def test_every_new_one_is_printed(self, command: Command) -> None:
         self.exchange(command, 1, 2)

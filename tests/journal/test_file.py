@@ -101,8 +101,15 @@ def test_an_empty_file_is_taken_as_it_is(path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_device_is_never_rotated() -> None:
-    write(Path('/dev/null'), *(make_entry(nth=nth) for nth in range(1, 31)))
+def test_a_pipe_is_never_rotated(path: Path) -> None:
+    os.mkfifo(path)
+    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write(path, *(make_entry(nth=nth) for nth in range(1, 31)))
+        assert numbers([decode(line) for line in os.read(reading, 65536).splitlines()]) == list(range(1, 31))
+    finally:
+        os.close(reading)
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_file_that_somebody_writes_is_refused(path: Path) -> None:

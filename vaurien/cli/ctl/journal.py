@@ -66,7 +66,7 @@ def format_entry(entry: Entry) -> str:
     reply = 'no reply' if entry.reply is None else entry.reply.value
     after = '' if entry.seconds is None else f' after {1000 * entry.seconds:.1f} ms'
     told = [entry.effect.value, f'{reply}{after}']
-    told += [] if entry.behavior is None else [entry.behavior]
+    told += [] if entry.behavior is None else [f'fault: {entry.behavior}']
     place = f'{entry.proxy}: link {entry.link} exchange {entry.exchange}'
     return make_printable(f'{when} {place}: {entry.request} #{entry.nth}: {", ".join(told)}')
 
