@@ -12,8 +12,9 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from tests.commands import Process, call, run
+from tests.commands import SCRIPTS, Process, call, run
 from tests.servers import Server
+from tests.terminal import Terminal
 from vaurien.cli.explore import main
 
 #: Asks Redis without a client, which starts quickly. It has no timeout.
@@ -218,6 +219,39 @@ with open('runs', 'a+') as runs:
     assert status == 130
     assert 'not tried' in out
     assert 'interrupted' in out
+
+
+def test_a_terminal_shows_how_far_it_is_on_one_line(explore: Explore) -> None:
+    with Terminal(columns=60) as terminal:
+        words = of_redis("ask(b'INCR', b'visits')", '--max', '1')
+        terminal.start(str(SCRIPTS / 'vaurien'), 'explore', *words)
+        status, shown = terminal.wait()
+    assert status == 1
+    progress, _, rest = shown.rpartition('\r\x1b[2K')
+    assert '\r\x1b[2Krun 1, findings 0: without a fault\r' in progress
+    assert '\r\x1b[2Krun 3, findings 0: redis: INCR visits #1 lost' in progress
+    assert '\n' not in progress
+    assert 'L redis' not in rest  # that is for those who cannot see the line
+    assert 'tried 1 of ' in rest
+
+
+def test_ctrl_c_on_a_terminal_ends_it_in_order(explore: Explore) -> None:
+    code = """
+ask(b'INCR', b'runs')
+with open('runs', 'a+') as runs:
+    runs.write('x')
+    runs.seek(0)
+    if len(runs.read()) > 2:
+        socket.socketpair()[0].recv(1)
+"""
+    with Terminal(columns=60) as terminal:
+        terminal.start(str(SCRIPTS / 'vaurien'), 'explore', *of_redis(code))
+        terminal.wait_for('run 3, ')
+        terminal.type('\x03')
+        status, shown = terminal.wait()
+    assert status == 130
+    assert 'ending; Ctrl-C again ends at once' in shown
+    assert 'interrupted' in shown
 
 
 def test_the_command_and_its_help(explore: Explore) -> None:
