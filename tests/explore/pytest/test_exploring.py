@@ -470,3 +470,60 @@ def test_fetch():
         result = suite.run(*flags, environ={'API_URL': f'https://{https.address}/ok'})
     assert '1 passed' in result.stdout, result.stdout
     assert 'GET /ok' in [point.request for point in suite.read()['test_fetch'].points]
+
+
+KINDS = """
+import logging
+import unittest
+import pytest
+from shop import cart
+
+class TestOfUnittest(unittest.TestCase):
+    def setUp(self):
+        self.user = 'old'
+
+    def tearDown(self):
+        assert self.user == 'old'
+
+    def test_old(self):
+        cart.add(self.user, 'tea')
+
+class TestClass:
+    @pytest.mark.parametrize('user', ['eve'])
+    def test_parameter(self, user, tmp_path, caplog):
+        (tmp_path / 'once').touch(exist_ok=False)
+        logging.warning('once')
+        assert len(caplog.records) == 1
+        cart.add(user, 'tea')
+
+@pytest.fixture
+def anyio_backend():
+    return 'asyncio'
+
+@pytest.mark.anyio
+async def test_async():
+    cart.add('async', 'tea')
+
+@pytest.mark.xfail
+def test_fails():
+    cart.add('nobody', 'tea')
+    assert False
+"""
+
+
+def test_tests_of_every_kind(suite: Suite) -> None:
+    suite.write('tests/test_kinds.py', KINDS)
+    suite.write('vaurien-explore.toml', 'faults = ["no"]\n')
+    explored = suite.explore('-W', 'error', CART='cart')
+    assert sorted(explored) == ['test_async', 'test_old', 'test_parameter[eve]']
+    for test in explored.values():
+        assert Outcome.LEAKED in next(cell for cell in test.cells if cell.injections[0].for_ever).outcomes
+
+
+def test_a_fault_that_the_protocol_does_not_have_is_one_line(suite: Suite) -> None:
+    suite.write('tests/test_cart.py', TEST)
+    fault = 'redis: LRANGE * #1 no(999)'
+    result = suite.run('--vaurien=redis:REDIS_URL', f'--vaurien-fault={fault}')
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert f'redis, which speaks redis, has nothing for {fault!r}' in result.stderr
+    assert 'Traceback' not in result.stdout + result.stderr

@@ -103,7 +103,10 @@ class Exploring(Running):
         """Run a test with the faults that were given, as usual. Return the report of its teardown, not logged yet."""
         settings, faults = self._find_settings(item), self._faults or ()
         learned = study(runner, settings, explored)
-        run, reports = runner.run_visibly(() if learned is None else faults)
+        try:
+            run, reports = runner.run_visibly(() if learned is None else faults)
+        except ConfigError as error:
+            raise pytest.UsageError(f'--vaurien-fault: {error}') from None
         _log(item, reports[:-1])
         if learned is not None:
             cell = judge(item.nodeid, find_candidate(faults, learned), run, learned, settings)

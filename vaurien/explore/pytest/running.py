@@ -67,6 +67,7 @@ class Running:
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self) -> Generator[None, object, object]:
         """Look at the environment again behind each fixture."""
+        __tracebackhide__ = True
         result = yield
         self._backends.refresh()
         return result
@@ -91,25 +92,27 @@ class Running:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self) -> Generator[None, object, object]:
         """Watch over the set-up of a run."""
+        __tracebackhide__ = True
         with self._watch('setup'):
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self) -> Generator[None, object, object]:
         """Watch over the call, in which faults are injected."""
+        __tracebackhide__ = True
         with self._watch('call'):
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self) -> Generator[None, object, object]:
         """Watch over the teardown of a run."""
+        __tracebackhide__ = True
         with self._watch('teardown'):
             return (yield)
 
     def _watch(self, phase: str) -> AbstractContextManager[None]:
         return nullcontext() if self._runner is None else self._runner.watch(phase)
 
-    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
         """Note how a phase of a run has ended; make a short report of it if nobody is going to see that."""
         return None if self._runner is None else self._runner.note(call)
