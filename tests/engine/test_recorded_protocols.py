@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import smtplib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
+from threading import Thread
 from typing import Any
 
 import psycopg
@@ -18,7 +19,8 @@ from tests.behaviors.clients import http_session, redis_client
 from tests.behaviors.mail import CLIENT_NAME, mail_server
 from tests.behaviors.waiting import eventually
 from tests.engine.journal import Journal
-from tests.peers import Peer
+from tests.engine.talk import inside, only_link
+from tests.peers import Peer, RawBackend
 from tests.servers import HOST, LARGE, Server
 from vaurien import Proxy
 from vaurien.framing.meaning import Effect, ReplyClass, TransactionState
@@ -30,6 +32,12 @@ def recording(server: Server | str, protocol: str, **settings: Any) -> Iterator[
     address = server if isinstance(server, str) else server.address
     with Proxy(address, protocol, observer=journal, digest=sha256, **settings) as proxy:
         yield proxy, journal
+
+
+def send_all(client: Peer, data: bytes) -> None:
+    """Send as much of *data* as is taken until the link ends."""
+    with suppress(OSError):
+        client.send(data)
 
 
 class TestHTTP:
@@ -64,6 +72,26 @@ class TestHTTP:
             reply = client.recv_until(b'\r\n\r\n')
             entry = journal.await_one('PUT /upload/asked')
         assert (entry.received, entry.reply) == (len(reply), ReplyClass.OK)
+
+    def test_an_interim_reply_in_two_pieces(self, raw_backend: RawBackend) -> None:
+        reply = b'HTTP/1.1 204 No Content\r\n\r\n'
+        with recording(raw_backend.address, 'http') as (proxy, journal), Peer.connect(proxy.address.port) as client:
+            backend = raw_backend.accept()
+            client.send(b'GET /interim HTTP/1.1\r\nHost: a\r\n\r\n')
+            backend.recv_until(b'\r\n\r\n')
+            backend.send(b'HTTP/1.1 103 Early Hints\r\n')
+            client.recv_until(b'\r\n')
+            backend.send(b'Link: a\r\n\r\n' + reply)
+            client.recv_until(b'204 No Content\r\n\r\n')
+            assert journal.await_one('GET /interim').received == len(reply)
+
+    def test_a_client_that_leaves_behind_an_early_reply(self, nginx: Server) -> None:
+        with recording(nginx, 'http') as (proxy, journal):
+            with Peer.connect(proxy.address.port) as client:
+                client.send(b'PUT /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12')
+                client.recv_until(b'\r\n\r\n')
+            entry = journal.await_one('PUT /nowhere')
+        assert (entry.executed, entry.reply) == (False, ReplyClass.ERROR)
 
     def test_a_client_that_leaves_in_the_middle_of_a_request(self, nginx: Server) -> None:
         with recording(nginx, 'http') as (proxy, journal):
@@ -123,14 +151,24 @@ class TestRedis:
             client.send(b'MULTI\r\nSET recorded-multi 1\r\nINCR recorded-multi\r\nEXEC\r\n')
             client.recv_until(b':2\r\n')
             client.recv_until(b'\r\n')
-            journal.await_one('EXEC')
-        assert [(entry.exchange, entry.request, entry.effect, entry.executed) for entry in journal.entries] == [
+            client.send(b'GET recorded-multi\r\n')
+            assert journal.await_one('GET recorded-multi').exchange == 5
+        entries = journal.entries[:-1]
+        assert [(entry.exchange, entry.request, entry.effect, entry.executed) for entry in entries] == [
             (1, 'MULTI', Effect.BEGIN, False),
             (2, 'SET recorded-multi', Effect.WRITE, True),
             (3, 'INCR recorded-multi', Effect.WRITE, True),
             (4, 'EXEC', Effect.COMMIT, True),
         ]
-        assert [entry.sent for entry in journal.entries] == [7, 22, 21, 6]
+        assert [entry.sent for entry in entries] == [7, 22, 21, 6]
+
+    def test_a_client_that_begins_with_tls(self, redis_server: Server) -> None:
+        """Nobody can read its messages: chunks are all that is known."""
+        with recording(redis_server, 'redis') as (proxy, journal):
+            with Peer.connect(proxy.address.port) as client:
+                client.send(b'\x16\x03\x01\x00\x03abc')
+                eventually(lambda: proxy.status()['exchanges'] == 1)
+            assert journal.await_one('8 bytes').effect is Effect.WRITE
 
     def test_a_subscription_ends_the_messages(self, redis_server: Server) -> None:
         with recording(redis_server, 'redis') as (proxy, journal), redis_client(proxy.address.port) as client:
@@ -231,6 +269,19 @@ class TestSMTP:
         assert first.sent == len(b'DATA\r\n') + len(content) + len(b'.\r\n')
         assert (first.received, first.reply) == (len(b'250 2.0.0 Kept\r\n'), ReplyClass.OK)
 
+    def test_what_the_proxy_asks_before_it_begins_tls(self) -> None:
+        """The server is told to forget what the client has said before STARTTLS: neither of it is seen."""
+        with (
+            mail_server() as mailbox,
+            recording(mailbox.address, 'smtp', proxy_tls='auto') as (proxy, journal),
+            smtplib.SMTP('localhost', proxy.address.port, CLIENT_NAME) as client,
+        ):
+            code, text = client.starttls(context=proxy.ssl_context())
+            client.noop()
+            journal.await_one('NOOP')
+        assert journal.await_one('STARTTLS').received == len(b'%d %b\r\n' % (code, text))
+        assert [entry.request for entry in journal.entries][:4] == ['banner', f'EHLO {CLIENT_NAME}', 'STARTTLS', 'NOOP']
+
     def test_a_message_that_is_refused_in_the_place_of_the_server(self) -> None:
         """The client was asked for it, and has sent it: all of it is in the digest, as if the server had taken it."""
         content = b'Subject: refused\r\n\r\nHello\r\n'
@@ -267,8 +318,47 @@ class TestTCP:
         ]
         assert [entry.reply is None for entry in journal.entries] == [False, True, False]
 
+    def test_a_chunk_that_goes_past_a_behavior(self, raw_backend: RawBackend) -> None:
+        """It draws nothing, and is not told of; those behind it have what is theirs."""
+        settings: dict[str, Any] = {'behavior': 'delay(sleep=0,before=false,nth=1)'}
+        with (
+            recording(raw_backend.address, 'tcp', **settings) as (proxy, journal),
+            Peer.connect(proxy.address.port) as client,
+        ):
+            backend = raw_backend.accept()
+            for piece in (b'1', b'22'):
+                client.send(piece)
+                assert backend.recv_exactly(len(piece)) == piece
+            backend.send(b'a')
+            assert client.recv() == b'a'
+            eventually(lambda: journal.entries)
+            client.send(b'333')
+            assert backend.recv_exactly(3) == b'333'
+            backend.send(b'bbbb')
+            third = journal.await_one('3 bytes')
+        assert [(entry.request, entry.exchange) for entry in journal.entries] == [('1 bytes', 1), ('3 bytes', 3)]
+        assert (third.sent, third.received) == (3, 4)
+
 
 class TestEnds:
+    def test_requests_that_were_not_sent_on(self, raw_backend: RawBackend) -> None:
+        """The backend takes nothing any more: what still waits for it when the link ends was not executed."""
+        request = b'*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1000\r\n%b\r\n' % bytes(1000)
+        with (
+            recording(raw_backend.address, 'redis') as (proxy, journal),
+            Peer.connect(proxy.address.port) as client,
+            raw_backend.accept() as backend,
+        ):
+            sender = Thread(target=send_all, args=[client, request * 20_000])
+            sender.start()
+            eventually(lambda: inside(proxy, lambda server: only_link(server).up.unsent))
+            proxy.disable()
+            sender.join()
+            arrived = len(backend.recv_all())
+        executed = [entry.executed for entry in journal.entries]
+        assert executed == sorted(executed, reverse=True)
+        assert executed.count(True) == arrived // len(request) > 0
+
     def test_a_backend_that_is_not_there(self) -> None:
         """No request is executed, whether a fault answers it or nobody."""
         with recording('127.0.0.1:1', 'redis', behavior='error(match=PING)') as (proxy, journal):

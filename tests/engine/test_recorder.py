@@ -253,8 +253,9 @@ class TestLimits:
 class TestChoosing:
     def test_what_is_chosen_takes_the_place_of_the_draw(self, redis_server: Server) -> None:
         journal, chooser = Journal(), Choosing('GET chosen', 'error(message="MINE chosen")')
+        aborting = 'abort(match="GET chosen")'
         with (
-            Proxy(redis_server.address, 'redis', behavior='1:abort', observer=journal, chooser=chooser) as proxy,
+            Proxy(redis_server.address, 'redis', behavior=aborting, observer=journal, chooser=chooser) as proxy,
             redis_client(proxy.address.port) as client,
         ):
             for _ in range(2):
