@@ -53,4 +53,4 @@ def connect() -> Connection:
 
 def make_engine() -> Engine:
     """Return the pool of connections."""
-    return create_engine('postgresql+psycopg://', creator=connect, pool_pre_ping=False, use_native_hstore=False)
+    return create_engine('postgresql+psycopg://', creator=connect, use_native_hstore=False)
