@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 import gevent
 import pytest
 import requests
+from gevent import Timeout, socket as green
 from gevent.pool import Pool
 
 from tests.commands import Command
@@ -17,12 +19,16 @@ from tests.journal.entries import make_entry
 from tests.loop import in_loop
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT
+from vaurien.address import Address
 from vaurien.client import Client
 from vaurien.control import journal
 from vaurien.control.journal import JournalQuery, follow, read_query
+from vaurien.control.server import ControlServer
+from vaurien.engine.proxies import Proxies
 from vaurien.errors import ControlError, ParameterError
 from vaurien.journal.kept import KEPT, KeptEntries
 from vaurien.journal.lines import Notice, decode, encode
+from vaurien.web import wsgi_handler
 
 
 @pytest.fixture(scope='module')
@@ -135,6 +141,30 @@ class TestFollowing:
             return [next(lines), next(lines)]
 
         assert in_loop(read) == [b'\n', b'\n']
+
+    def test_who_reads_nothing_is_given_up(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(wsgi_handler, 'CLIENT_TIMEOUT', 0.05)
+
+        def keep_until_it_has_gone() -> None:
+            kept, many = KeptEntries(), [make_entry(request='x' * 2000)] * 100
+            server = ControlServer(Proxies(()), Address(HOST, 0), kept=kept)
+            server.start()
+            with green.create_connection(tuple(server.address), TIMEOUT) as client, Timeout(TIMEOUT):
+                client.sendall(b'GET /journal?follow HTTP/1.1\r\nHost: localhost\r\n\r\n')
+                clients = server._servers[0].pool
+                while not clients:
+                    gevent.sleep(0.001)
+                while clients:
+                    for entry in many:
+                        kept.add(entry)
+                    gevent.sleep(0.001)
+            server.stop()
+
+        with caplog.at_level(logging.INFO):
+            in_loop(keep_until_it_has_gone)
+        assert caplog.messages == []
 
     def test_of_one_proxy_only(self) -> None:
         def read() -> list[bytes]:

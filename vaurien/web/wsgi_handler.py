@@ -177,8 +177,8 @@ class WsgiHandler(pywsgi.WSGIHandler):  # type: ignore[misc]
         return '400', self._malformed
 
     def handle_error(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        """Answer that the application failed. Let the greenlet end if it is killed."""
-        if not isinstance(error, Exception):
+        """Answer that the application failed. Let the greenlet end if it is killed, or if the client reads nothing."""
+        if not isinstance(error, Exception) or isinstance(error, TimeoutError):
             raise error
         super().handle_error(kind, error, trace)
 
