@@ -55,7 +55,7 @@ def run(argv: Sequence[str]) -> int:
     baseline = NOTHING if given.baseline is None else load_baseline(given.baseline)
     page = make_resilience_page(explored, baseline, given.title, when)
     with writing(given.output):
-        Path(given.output).write_text(page)
+        Path(given.output).write_bytes(page.encode())
     print_line(f'The page is {given.output}.')
     return 0
 

@@ -48,7 +48,15 @@ _XA = {
     b'RECOVER': Effect.READ,
 }
 #: What a message of several statements does is what the first of these is that one of them does.
-_STRONGEST = (*(Effect.WRITE, Effect.COMMIT, Effect.ROLLBACK, Effect.BEGIN, Effect.STEP, Effect.READ, Effect.CONNECT),)
+_STRONGEST = (
+    Effect.WRITE,
+    Effect.COMMIT,
+    Effect.ROLLBACK,
+    Effect.BEGIN,
+    Effect.STEP,
+    Effect.READ,
+    Effect.CONNECT,
+)
 
 #: A statement by which drivers and pools find out whether the server is there, and which one it is.
 _ITEM = (

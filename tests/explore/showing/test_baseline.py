@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.explore.showing.page_of_docs import read_block
 from tests.explore.showing.sample import POINTS, make_cell, make_explored
 from vaurien.errors import ConfigError
-from vaurien.explore.model import Explored, Outcome, Point
-from vaurien.explore.showing.baseline import NOTHING, Baseline, format_baseline, load_baseline
+from vaurien.explore.model import Explored, Injection, Outcome, Point
+from vaurien.explore.showing.baseline import NOTHING, Accepted, Baseline, format_baseline, load_baseline
 from vaurien.explore.showing.findings import find_findings, should_fail
 from vaurien.framing.meaning import Effect
 from vaurien.framing.trials import Kind
@@ -100,6 +101,16 @@ def test_a_file_of_all_findings_is_read_once_each_has_a_reason(tmp_path: Path, b
     path.write_text(text.replace('reason = ""', 'reason = "so it is"'))
     assert all(one.reason for one in find_findings(make_explored(), load_baseline(path)))
     assert not any(one.reason for one in find_findings(make_explored(), NOTHING))
+
+
+def test_any_text_is_read_back(tmp_path: Path) -> None:
+    reason = 'déjà 😀 \x7f "so" \\ it\tis'
+    injection = Injection(proxy='redis', request='SET 😀 "\\', nth=1, kind=Kind.LOST)
+    cell = msgspec.structs.replace(make_cell(CHARGE, Kind.LOST, Outcome.TWICE), injections=(injection,))
+    accepted = Accepted(faults=(str(injection),), outcomes=frozenset({Outcome.TWICE}), reason=reason)
+    path = tmp_path / 'baseline.toml'
+    path.write_text(format_baseline([Explored(test='test_one', cells=[cell])], Baseline([accepted])))
+    assert load_baseline(path).find(cell) == reason
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ matrix      requests down, faults across, a letter in each cell
 terminal    a matrix for each test and the findings, as text
 records     explore.json, written and read
 sequences   the exchanges of a clean and of a faulty run side by side
+elements    the data of what every page shows
 document    one file of HTML that loads nothing
 page        the page of a report
 resilience  the page of `vaurien report`

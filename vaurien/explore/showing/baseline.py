@@ -109,5 +109,5 @@ def _identify(injections: Iterable[Injection]) -> _Faults:
 
 
 def _format(value: str | list[str]) -> str:
-    """Return a value of TOML: its strings have the escapes of JSON."""
-    return json.dumps(value)
+    """Return a value of TOML. Its strings have the escapes of JSON, but for those of two halves, as emoji have them."""
+    return json.dumps(value, ensure_ascii=False).replace('\x7f', '\\u007f')

@@ -40,7 +40,7 @@ def make_document(title: str, data: Any, *, styles: Sequence[str], scripts: Sequ
 
 
 def _read(name: str) -> str:
-    return (files('vaurien.explore.showing') / 'assets' / name).read_text()
+    return (files('vaurien.explore.showing') / 'assets' / name).read_text('utf-8')
 
 
 def _hash(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,19 +9,13 @@ from vaurien import __version__
 from vaurien.explore.model import SEVERITY, Cell, Explored
 from vaurien.explore.showing.baseline import Baseline
 from vaurien.explore.showing.document import make_document
+from vaurien.explore.showing.elements import make_elements, make_finding
 from vaurien.explore.showing.findings import Finding, find_findings
-from vaurien.explore.showing.matrix import KINDS, Row, Square, make_rows
+from vaurien.explore.showing.matrix import Row, Square, make_rows
 from vaurien.explore.showing.score import Score, count_untried
 from vaurien.explore.showing.sequences import SHOWN, align
 from vaurien.explore.showing.words import (
-    FAULTS,
-    OUTCOMES,
-    count,
     describe_fault,
-    describe_faults,
-    describe_place,
-    find_remedy,
-    list_others,
 )
 from vaurien.framing.meaning import Effect, ReplyClass
 from vaurien.records.entry import Entry
@@ -43,24 +36,10 @@ class _Page:
         self._texts: dict[str, int] = {}
         for cell in (cell for test in explored for cell in test.cells):
             self._numbers[id(cell)] = len(self._numbers)
-        worst = Counter(cell.worst for test in explored for cell in test.cells)
         self.data: dict[str, Any] = {
+            **make_elements(explored),
             'version': __version__,
-            'score': Score.count(explored),
-            'tests': count(len(explored), 'test'),
             'untried': [f'{number} ({reason})' for reason, number in count_untried(explored).most_common()],
-            'kinds': [{'name': kind.value, 'words': FAULTS[kind]} for kind in KINDS],
-            'outcomes': [
-                {
-                    'name': outcome.value,
-                    'letter': outcome.letter,
-                    'isFinding': outcome.is_finding,
-                    'words': OUTCOMES[outcome],
-                    'count': worst[outcome],
-                }
-                for outcome in SEVERITY
-                if worst[outcome]
-            ],
             'findings': [self._make_finding(finding) for finding in find_findings(explored, baseline)],
             'explored': [self._make_test(test) for test in explored],
             'cells': [self._make_cell(i, test, cell) for i, test in enumerate(explored) for cell in test.cells],
@@ -69,15 +48,7 @@ class _Page:
 
     def _make_finding(self, finding: Finding) -> dict[str, Any]:
         return {
-            'outcomes': [outcome.value for outcome in finding.outcomes],
-            'place': describe_place(finding),
-            'where': finding.where,
-            'others': list_others(finding),
-            'faults': describe_faults(finding),
-            'messages': finding.messages,
-            'remedy': find_remedy(finding),
-            'tests': finding.tests,
-            'reason': finding.reason,
+            **make_finding(finding),
             'cells': [self._numbers[id(cell)] for _, cell in finding.cells],
         }
 

@@ -117,6 +117,8 @@ def read_records(path: Path) -> list[Explored]:
         for one in file.untried:
             also = tuple(other.injection for other in one.also)
             _find_test(tests, one.test).untried.append(Untried(injection=one.injection, also=also, reason=one.reason))
+    except RecursionError:
+        raise ConfigError('nested too deeply', str(path)) from None
     except (ConfigError, OSError, msgspec.DecodeError) as error:
         raise ConfigError(find_reason(error) if isinstance(error, OSError) else str(error), str(path)) from None
     return list(tests.values())

@@ -12,18 +12,10 @@ from vaurien import __version__
 from vaurien.explore.model import SEVERITY, Cell, Explored, Outcome
 from vaurien.explore.showing.baseline import Baseline
 from vaurien.explore.showing.document import make_document
-from vaurien.explore.showing.findings import Finding, find_findings
+from vaurien.explore.showing.elements import make_elements, make_finding
+from vaurien.explore.showing.findings import find_findings
 from vaurien.explore.showing.matrix import KINDS
-from vaurien.explore.showing.score import Score, count_untried, was_tried
-from vaurien.explore.showing.words import (
-    FAULTS,
-    OUTCOMES,
-    count,
-    describe_faults,
-    describe_place,
-    find_remedy,
-    list_others,
-)
+from vaurien.explore.showing.score import count_untried, was_tried
 from vaurien.framing.trials import Kind
 
 #: What runs without a fault are called, beside the kinds of faults.
@@ -34,41 +26,19 @@ DRAWN = 120
 
 def make_resilience_page(explored: Sequence[Explored], baseline: Baseline, title: str, when: datetime) -> str:
     """Return the document. *when* is when it was found out."""
-    worst = Counter(cell.worst for test in explored for cell in test.cells)
-    findings = find_findings(explored, baseline)
     data = {
+        **make_elements(explored),
         'title': title,
         'when': f'{when.day} {when:%B %Y}',
         'version': __version__,
-        'score': Score.count(explored),
-        'tests': count(len(explored), 'test'),
-        'outcomes': [
-            {'name': outcome.value, 'count': worst[outcome], 'words': OUTCOMES[outcome]}
-            for outcome in SEVERITY
-            if worst[outcome]
+        'findings': [
+            {**make_finding(finding), 'replay': finding.replay} for finding in find_findings(explored, baseline)
         ],
-        'kinds': [{'name': kind.value, 'words': FAULTS[kind]} for kind in KINDS],
-        'findings': [_make_finding(finding) for finding in findings],
         'dependencies': [_make_dependency(explored, *proxy) for proxy in _find_proxies(explored)],
         'untried': [f'{number}: {reason}' for reason, number in count_untried(explored).most_common()],
         'problems': [f'{test.test}: {test.problem}' for test in explored if test.problem],
     }
     return make_document(title, data, styles=['page.css', 'resilience.css'], scripts=['elements.js', 'resilience.js'])
-
-
-def _make_finding(finding: Finding) -> dict[str, Any]:
-    return {
-        'outcomes': [outcome.value for outcome in finding.outcomes],
-        'place': describe_place(finding),
-        'where': finding.where,
-        'others': list_others(finding),
-        'faults': describe_faults(finding),
-        'messages': finding.messages,
-        'remedy': find_remedy(finding),
-        'replay': finding.replay,
-        'tests': count(len(finding.tests), 'test'),
-        'reason': finding.reason,
-    }
 
 
 def _find_proxies(explored: Sequence[Explored]) -> list[tuple[str, str]]:
