@@ -335,7 +335,7 @@ def test_what_has_hung_is_not_tried_again_in_any_test() -> None:
 
 def test_a_retry_that_never_ends_does_not_keep_other_faults_from_being_tried() -> None:
     def stubborn(wire: Wire) -> None:
-        for request in ('POST a', 'POST b'):
+        for request in ('POST a', 'POST b', 'GET c'):
             while True:
                 with suppress(*FAILURES):
                     wire.ask('api', request, timeout=1.0)
@@ -346,6 +346,7 @@ def test_a_retry_that_never_ends_does_not_keep_other_faults_from_being_tried() -
     assert found.outcomes('api: POST a #1 refused') == found.outcomes('api: POST b #1 refused') == {'retried'}
     assert 'hung' in found.outcomes('api: POST a #1+ refused')
     assert found.untried['api: POST b #1+ refused'] == 'refused at api has hung already'
+    assert 'hung' in found.outcomes('api: GET c #1+ refused')
 
 
 def test_more_is_not_tried_where_less_has_failed_alone() -> None:
