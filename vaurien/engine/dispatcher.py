@@ -81,7 +81,7 @@ class Dispatcher(Traffic):
     ) -> None:
         """*make_upgrade* makes the exchanges at which TLS may begin; *recorder* records all of them."""
         self.link = link
-        #: What is told of all exchanges.
+        #: What is told of all exchanges. Where each request comes by, it is not called if it does nothing.
         self.recorder = recorder
         self._make_upgrade = make_upgrade
         self.protocol = protocol
@@ -287,7 +287,8 @@ class Dispatcher(Traffic):
             self._exchange = self._make_upgrade(self, rule, expects_reply=expects_reply)
         else:
             self._exchange = Exchange(self, rule, expects_reply=expects_reply, part=part)
-        self.recorder.on_fault(self._exchange)
+        if self.recorder is not UNRECORDED:
+            self.recorder.on_fault(self._exchange)
         own = [] if kind == HEAD else [(END, position)]
         up.hold(data, own + (rest if expects_reply else rest[1:]))
         self._take_turn()
@@ -414,7 +415,7 @@ class Dispatcher(Traffic):
         self.protocol.withdraw()
         self.recorder.on_swallowed(self.exchanges)
 
-    def on_exchange_over(self, exchange: Exchange) -> None:
+    def on_exchange_over(self, exchange: Exchange) -> None:  # noqa: C901  # likewise
         """Go on with whatever is held: the behavior has done all it does."""
         link = self.link
         if self._exchange is not exchange or link.closed:
@@ -422,7 +423,8 @@ class Dispatcher(Traffic):
         if not exchange.is_counted:
             self.count_request(exchange)
         link.down.release()  # what it left held comes before whatever the next exchange brings
-        self.recorder.on_fault_over(exchange)
+        if self.recorder is not UNRECORDED:
+            self.recorder.on_fault_over(exchange)
         if self.is_broken:
             link.reset()
             return

@@ -12,6 +12,7 @@ from gevent import Greenlet, GreenletExit, getcurrent
 from vaurien.behaviors.dummy import Dummy
 from vaurien.engine.end import LinkEnd
 from vaurien.engine.stream import Stream
+from vaurien.engine.unrecorded import UNRECORDED
 from vaurien.framing.marks import END, LAST_OPENING, OPAQUE, PROMPT, REPLY, Mark
 from vaurien.framing.parts import Part
 from vaurien.plugins.failures import warn_failed
@@ -194,7 +195,8 @@ class Exchange:
         self._touched = True
         if stream is self._link.down:
             self._note_passing()
-            self._owner.recorder.on_answer(data)
+            if self._owner.recorder is not UNRECORDED:
+                self._owner.recorder.on_answer(data)
 
     def on_prompted(self) -> None:
         """Note that the client was asked for more of the request."""
