@@ -41,7 +41,7 @@ class Take:
         self.is_armed = True
         #: The numbers of the requests whose exchanges are not over.
         self._asked: dict[tuple[int, int], int] = {}
-        #: Whether the application has asked for anything.
+        #: Whether the application has asked for anything before its run was ended.
         self.is_asked = False
         #: The exchanges of the application, with the numbers of their requests; and how many others there were.
         self.entries: list[tuple[int, Entry]] = []
@@ -57,7 +57,7 @@ class Take:
         if origin.is_own:
             self.own += 1
             return None
-        self.is_asked = True
+        self.is_asked = self.is_asked or self.is_armed
         self._asked[link, exchange] = next(self._numbers)
         met = self._aim.meet(self._proxy, text) if self.is_armed else None
         return Choice(None if met is None else self._rules[met], origin.where)

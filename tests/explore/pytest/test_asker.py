@@ -34,6 +34,12 @@ async def await_work(work):
 
 async def call_later(function):
     return await function()
+
+async def call_now_through(function):
+    return await call_now(function)
+
+async def call_now(function):
+    return function()
 """
 
 #: As a driver does it: in a file that is not one of the project.
@@ -191,6 +197,14 @@ def test_tasks_of_an_event_loop_ask(application: ModuleType, ask: Callable[[], O
             await waiting
 
     assert asyncio.run(run()) == Origin(is_own=False, where='shop/orders.py:15')
+
+
+def test_a_task_that_runs_asks_from_where_its_thread_is(application: ModuleType, ask: Callable[[], Origin]) -> None:
+    async def run() -> Origin:
+        origin: Origin = await asyncio.create_task(application.call_now_through(ask))
+        return origin
+
+    assert asyncio.run(run()) == Origin(is_own=False, where='shop/orders.py:21')
 
 
 def test_no_garbage_is_collected_while_threads_are_looked_at(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,6 @@ from vaurien.records.observer import ObservedLink
 
 #: Files of the standard library in which a thread or a task waits for work, and not for the reply to a request.
 _WAITING = (
-    'threading.py',
     'queue.py',
     'socketserver.py',
     'concurrent/futures/thread.py',
@@ -178,31 +177,46 @@ def _walk(frame: FrameType | None) -> Iterator[FrameType]:
 
 
 def _walk_task(task: Any) -> list[FrameType]:
-    """Return the frames of a task that waits, the innermost first."""
+    """Return the frames of a task that waits, the innermost first; none of one that runs: its thread shows where."""
     frames: list[FrameType] = []
     awaited = task.get_coro()
     while awaited is not None:
-        frame, awaited = _step_into(awaited)
+        is_running, frame, awaited = _step_into(awaited)
+        if is_running:
+            return []
         if frame is None:
             break
         frames.append(frame)
     return frames[::-1]
 
 
-def _step_into(awaited: Any) -> tuple[FrameType | None, Any]:
-    """Return the frame of a coroutine or generator, and what it awaits itself."""
-    for prefix, inner in (('cr', 'cr_await'), ('gi', 'gi_yieldfrom'), ('ag', 'ag_await')):
-        if (frame := getattr(awaited, f'{prefix}_frame', None)) is not None:
-            return frame, getattr(awaited, inner)
-    return None, None
+def _step_into(awaited: Any) -> tuple[bool, FrameType | None, Any]:
+    """Return whether a coroutine or generator runs, and if not, its frame and what it awaits itself.
+
+    CPython 3.11 and 3.12 may crash if they are asked what one awaits that runs. Here it cannot begin to run meanwhile:
+    the interpreter does not change threads between one attribute and the next, as it does behind a call.
+    """
+    if hasattr(awaited, 'cr_frame'):
+        frame = awaited.cr_frame
+        return (True, None, None) if awaited.cr_running else (False, frame, awaited.cr_await)
+    if hasattr(awaited, 'gi_frame'):
+        frame = awaited.gi_frame
+        return (True, None, None) if awaited.gi_running else (False, frame, awaited.gi_yieldfrom)
+    return False, None, None
 
 
 def _is_waiting(stack: Sequence[FrameType]) -> bool:
-    """Return whether a thread or a task waits for work."""
+    """Return whether a thread or a task waits for work, and not for a thread that it has just started."""
+    is_waiting = False
     for frame in stack:
-        if not frame.f_code.co_filename.endswith('/selectors.py'):
-            return frame.f_code.co_filename.endswith(_WAITING)
-    return False
+        filename = frame.f_code.co_filename
+        if filename.endswith('/threading.py'):
+            if frame.f_code.co_name == 'start':
+                return False
+            is_waiting = True
+        elif not filename.endswith('/selectors.py'):
+            return is_waiting or filename.endswith(_WAITING)
+    return is_waiting
 
 
 class LinkAsker:
