@@ -212,6 +212,13 @@ def test_workers_explore_whole_tests_and_the_controller_shows_them(suite: Suite)
     assert all(point.proxy == 'redis' for each in explored.values() for point in each.points)
 
 
+def test_a_budget_is_shared_by_the_tests(suite: Suite) -> None:
+    for name in ('ann', 'bob'):
+        suite.write(f'tests/test_{name}.py', TEST.replace('test_add', f'test_{name}').replace('ann', name))
+    explored = suite.explore('--vaurien-explore-max=2', CART='cart')
+    assert {name: len(each.cells) for name, each in explored.items()} == {'test_ann': 1, 'test_bob': 1}
+
+
 def test_a_variable_that_a_session_fixture_sets_names_a_proxy_from_then_on(suite: Suite) -> None:
     suite.write(
         'tests/conftest.py',

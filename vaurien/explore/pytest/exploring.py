@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from math import ceil
 
 import msgspec
 import pytest
@@ -91,7 +92,7 @@ class Exploring(Running):
         if runner.is_asking and all(report.passed and not hasattr(report, 'wasxfail') for report in reports):
             _stop_timeout(item)
             try:
-                for _ in explore(runner, self._restrict(self._find_settings(item)), explored, self._known):
+                for _ in explore(runner, self._restrict(self._find_settings(item), item), explored, self._known):
                     pass
             except ConfigError as error:  # a plug-in may have trials that cannot be armed
                 explored.problem = str(error)
@@ -130,10 +131,16 @@ class Exploring(Running):
             settings = settings.change(marker.kwargs)
         return settings
 
-    def _restrict(self, settings: ExploreSettings) -> ExploreSettings:
-        """Return *settings* with what is left of the budget for all tests."""
-        most = None if settings.max is None else max(0, settings.max - self._tried)
-        seconds = None if settings.seconds is None else max(0.0, settings.seconds - self._seconds)
+    def _restrict(self, settings: ExploreSettings, item: pytest.Item) -> ExploreSettings:
+        """Return *settings* with the share of one test in what is left of the budget.
+
+        The riskiest faults of each test come first. Were the first tests to take all, those of the last would not come.
+        """
+        items = item.session.items
+        workers = getattr(self._config, 'workerinput', {'workercount': 1})['workercount']
+        left = ceil((len(items) - items.index(item)) / workers)
+        most = None if settings.max is None else max(0, ceil((settings.max - self._tried) / left))
+        seconds = None if settings.seconds is None else max(0.0, (settings.seconds - self._seconds) / left)
         return msgspec.structs.replace(settings, max=most, seconds=seconds)
 
     def _tear_down(
