@@ -80,6 +80,12 @@ def environment(redis_server: Server, postgres: Server) -> Iterator[Mapping[str,
 
 
 @pytest.fixture(scope='module')
+def hasty(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Give the same, for tests with their own short timeouts: all that is silent takes as long as they do."""
+    return {name: value for name, value in environment.items() if name != 'SHOP_TIMEOUT'}
+
+
+@pytest.fixture(scope='module')
 def node_shop(node_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a copy of the application for Node.js, with what it needs."""
     copy = tmp_path_factory.mktemp('node') / 'node_shop'
@@ -117,8 +123,6 @@ def explore_shop(twin: str, shop: Path, environment: Mapping[str, str], *flags: 
     """Return what has become of the shop for Python under each fault that was tried."""
     variables = [f'--vaurien={protocol}:{variable}' for protocol, variable in VARIABLES.items()]
     command = [*PYTEST, *TWINS[twin], '--vaurien-explore', *variables, '--vaurien-explore-report=report', *flags]
-    # The tests have short timeouts of their own.
-    environment = {name: value for name, value in environment.items() if name != 'SHOP_TIMEOUT'}
     run(command, shop, environment, statuses=(0, 1), turns=60)
     return [cell for explored in read_records(shop / 'report' / 'explore.json') for cell in explored.cells]
 
@@ -127,7 +131,6 @@ def explore_node_shop(twin: str, node_shop: Path, environment: Mapping[str, str]
     """Return what has become of the shop for Node.js under each fault that was tried."""
     variables = ['--vaurien=redis:REDIS_URL', '--vaurien=http:PAYMENT_URL']
     command = [str(COMMANDS / 'vaurien'), 'explore', *variables, f'--report=report-{twin}', *flags]
-    environment = {name: value for name, value in environment.items() if name != 'SHOP_TIMEOUT'}
     run([*command, '--', 'npm', 'run', SCRIPTS[twin]], node_shop, environment, statuses=(0, 1), turns=60)
     return [cell for explored in read_records(node_shop / f'report-{twin}' / 'explore.json') for cell in explored.cells]
 
@@ -209,21 +212,21 @@ def test_a_charge_that_is_tried_again(
 
 @whole
 @pytest.mark.timeout(900)
-def test_all_faults_of_the_shop(tmp_path: Path, environment: Mapping[str, str]) -> None:
+def test_all_faults_of_the_shop(tmp_path: Path, hasty: Mapping[str, str]) -> None:
     shops = {twin: shutil.copytree(SHOP, tmp_path / twin) for twin in TWINS}
     began = monotonic()
-    cells = explore_shop('shipped', shops['shipped'], environment)
+    cells = explore_shop('shipped', shops['shipped'], hasty)
     assert monotonic() - began < 180
     assert len(find_missed(find_planted(SHOP), cells)) <= 1
-    assert find_false(explore_shop('mended', shops['mended'], environment)) == []
+    assert find_false(explore_shop('mended', shops['mended'], hasty)) == []
 
 
 @whole
 @pytest.mark.timeout(900)
-def test_all_faults_of_the_shop_for_node(node_shop: Path, environment: Mapping[str, str]) -> None:
-    cells = explore_node_shop('shipped', node_shop, environment)
+def test_all_faults_of_the_shop_for_node(node_shop: Path, hasty: Mapping[str, str]) -> None:
+    cells = explore_node_shop('shipped', node_shop, hasty)
     assert find_missed(find_planted(NODE_SHOP), cells) == []
-    assert find_false(explore_node_shop('mended', node_shop, environment)) == []
+    assert find_false(explore_node_shop('mended', node_shop, hasty)) == []
 
 
 def test_the_invariants_that_the_tutorial_shows() -> None:
