@@ -45,6 +45,8 @@ class Unrecorded:
     This is also the base of what does. It has no state, so that one object, `UNRECORDED`, serves every link.
     """
 
+    __slots__ = ()
+
     def watch(self, draws: LinkDraws | None, protocol: BaseProtocol, exchanges: int) -> LinkDraws | None:
         """Return what draws from now on: *draws*, or what records what they draw.
 

@@ -26,13 +26,13 @@ from vaurien.explore.planning import Candidate, plan
 from vaurien.explore.replaying import find_candidate
 from vaurien.explore.settings import ExploreSettings
 from vaurien.explore.trying import find_behavior
+from vaurien.explore.watching import Origin, Take
 from vaurien.framing.trials import Kind
 from vaurien.loads.stats import Outcome, TestStats
 from vaurien.loads.users.fault_proxy import FaultProxy
 from vaurien.records.entry import Entry
 from vaurien.records.observer import ObservedLink
 from vaurien.rules.behaviors import make_rules
-from vaurien.rules.rule import Rule
 from vaurien.settings import Settings
 
 if TYPE_CHECKING:
@@ -60,29 +60,27 @@ def _list_words(plan: Plan) -> Iterator[str]:
 
 
 class _Hit:
-    """A hit, and what it has asked for."""
+    """A hit, and what it does at the proxy."""
 
-    def __init__(self, candidate: Candidate | None, rules: dict[Injection, Rule]) -> None:
+    def __init__(self, candidate: Candidate | None, proxy: ExploredProxy) -> None:
         self.candidate = candidate
-        self.rules = rules
-        self.aim = Aim(candidate.injections if candidate else ())
-        self.began = monotonic()
-        self.links: set[int] = set()
+        injections = candidate.injections if candidate else ()
+        self._aim = Aim(injections)
+        rules = {each: make_rules(find_behavior(each, proxy))[0] for each in injections}
+        self.take = Take(proxy.name, self._aim, rules, count())
+        self._began = monotonic()
         self.is_hung = False
-        #: The exchanges, with the numbers of their requests.
-        self.entries: list[tuple[int, Entry]] = []
         self.run: Run | None = None
 
-    def end(self, failure: Failure | None) -> None:
-        """Note how it has ended. Exchanges that are over later are still added."""
-        self.run = Run(
-            seconds=monotonic() - self.began, failure=failure, hung=self.is_hung, hit=self.aim.has_hit, entries=()
-        )
+    def end(self, failure: Failure | None) -> Run:
+        """Note how it has ended, and return that. Exchanges that are over later are still added to what it takes."""
+        self.run = Run(seconds=monotonic() - self._began, failure=failure, hung=self.is_hung, hit=self._aim.has_hit)
+        return self.run
 
     def make_run(self) -> Run:
         """Return all of it."""
         assert self.run is not None
-        self.run.entries = [entry for _, entry in sorted(self.entries, key=lambda each: each[0])]
+        self.run.entries = [entry for _, entry in sorted(self.take.entries, key=lambda each: each[0])]
         return self.run
 
 
@@ -108,13 +106,13 @@ class ExploringProxy(FaultProxy):
         self._queue: deque[Candidate] = deque()
         self._left: list[Candidate] = []
         self._hits: dict[int, _Hit] = {}
-        self._asked: dict[tuple[int, int], tuple[int, _Hit]] = {}
+        #: The hits that have made the requests whose exchanges are not over.
+        self._asked: dict[tuple[int, int], _Hit] = {}
         self._clean: list[_Hit] = []
         self._times: list[float] = []
         self._faulty: dict[Candidate, list[_Hit]] = {}
         self._faulty_times: dict[Candidate, list[float]] = {}
         self._hung: Counter[Kind] = Counter()
-        self._numbers = count()
         self._begun = 0
         self._alarms = Group()
 
@@ -130,10 +128,7 @@ class ExploringProxy(FaultProxy):
         super().begin_hit(user)
         self._begun += 1
         candidate = self._choose_candidate() if self._learned and self._begun % SHARE == 0 else None
-        proxy = self._explored.proxies[0]
-        injections = candidate.injections if candidate else ()
-        rules = {each: make_rules(find_behavior(each, proxy))[0] for each in injections}
-        self._hits[user] = hit = _Hit(candidate, rules)
+        self._hits[user] = hit = _Hit(candidate, self._explored.proxies[0])
         if candidate is not None and self._learned is not None:
             limit = self._learned.limit
             self._alarms.start(gevent.Greenlet.spawn_later(limit, self._cut, hit))
@@ -141,13 +136,12 @@ class ExploringProxy(FaultProxy):
     def end_hit(self, user: int, outcome: Outcome, failure: Failure | None) -> None:
         super().end_hit(user, outcome, failure)
         hit = self._hits.pop(user)
-        hit.end(failure)
-        assert hit.run is not None
+        run = hit.end(failure)
         if hit.candidate is None:
             if outcome == 'success':
-                self._note_clean(hit, hit.run.seconds)
-        elif hit.run.hit:
-            self._note_faulty(hit.candidate, hit, hit.run.seconds)
+                self._note_clean(hit, run.seconds)
+        elif run.hit:
+            self._note_faulty(hit.candidate, hit, run.seconds)
 
     def cut_hit(self, user: int) -> None:
         super().cut_hit(user)
@@ -193,10 +187,10 @@ class ExploringProxy(FaultProxy):
         return None
 
     def _cut(self, hit: _Hit) -> None:
-        """Cut the links of a hit that hangs, so that its user goes on."""
+        """Cut the links on which a hit waits that hangs, so that its user goes on."""
         if hit.run is None:
             hit.is_hung = True
-            for number in hit.links & self._server.links.keys():
+            for number in self._server.links.keys() & hit.take.waiting:
                 self._server.links[number].close()
 
     # What the proxy asks and reports
@@ -207,15 +201,13 @@ class ExploringProxy(FaultProxy):
         hit = None if user is None else self._hits.get(user)
         if hit is None:
             return None
-        hit.links.add(link.number)
-        self._asked[link.number, exchange] = next(self._numbers), hit
-        met = hit.aim.meet(self._explored.proxies[0].name, text)
-        return None if met is None else Choice(hit.rules[met])
+        self._asked[link.number, exchange] = hit
+        return hit.take.count(link.number, exchange, text, Origin(is_own=False))
 
     def on_exchange(self, entry: Entry) -> None:
-        number, hit = self._asked.pop((entry.link, entry.exchange), (0, None))
+        hit = self._asked.pop((entry.link, entry.exchange), None)
         if hit is not None:
-            hit.entries.append((number, msgspec.structs.replace(entry, proxy=self._explored.proxies[0].name)))
+            hit.take.keep(msgspec.structs.replace(entry, proxy=self._explored.proxies[0].name))
 
     # What is made of it
 
