@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import signal
 import subprocess
@@ -255,6 +256,7 @@ def test_a_bad_flag_is_one_line(
     assert status == pytest.ExitCode.USAGE_ERROR
     assert problem in message
     assert len(message.strip().splitlines()) == 1
+    assert logging.getLogger('vaurien').level == logging.NOTSET  # as it was
 
 
 def test_a_bad_marker_is_one_line(suite: Suite) -> None:

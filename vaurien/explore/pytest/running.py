@@ -20,6 +20,8 @@ from vaurien.explore.pytest.fresh import FreshProcess
 from vaurien.explore.pytest.item_runner import ItemRunner
 from vaurien.explore.settings import ExploreSettings
 
+logger = logging.getLogger('vaurien')
+
 
 class Running:
     """Watches the proxies of tests, and the phases of a test that is run again and again."""
@@ -32,7 +34,8 @@ class Running:
         self._proxies = WatchedProxies(lambda: LinkAsker(asker).find, allow_remote=settings.allow_remote)
         self._backends = Backends(variables, self._proxies, allow_remote=settings.allow_remote)
         self._backends.refresh()
-        logging.getLogger('vaurien').setLevel(logging.ERROR)  # faults that are injected are no news
+        self._usual_level = logger.level
+        logger.setLevel(logging.ERROR)  # faults that are injected are no news
 
     @contextmanager
     def runner_of(self, item: pytest.Function, fresh: FreshProcess | None) -> Iterator[ItemRunner]:
@@ -78,8 +81,9 @@ class Running:
             terminalreporter.write_line(f'--vaurien: {name} is not set in the environment', yellow=True)
 
     def pytest_unconfigure(self) -> None:
-        """Stop the proxies."""
+        """Stop the proxies, and log as before."""
         self._backends.close()
+        logger.setLevel(self._usual_level)
 
     def _refresh(self) -> None:
         try:
