@@ -293,7 +293,7 @@ RUN_PAGES = {
     'schedules.md': 1,
     'tls.md': 1,
     'toxics.md': 1,
-    'extending.md': 9,
+    'extending.md': 10,
     'howto/a-503-with-retry-after.md': 2,
     'howto/deadlock-on-commit.md': 5,
     'howto/parallel-tests-that-share-one-proxy.md': 5,
