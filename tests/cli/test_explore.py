@@ -172,6 +172,10 @@ def test_a_command_that_asks_nothing(explore: Explore) -> None:
     [
         (['npm', 'test'], 'put -- before the command: vaurien explore --vaurien PROTOCOL:VARIABLE [flags] -- COMMAND'),
         (['--vaurien', 'redis:REDIS_URL', '--'], 'there is no command to run: vaurien explore'),
+        (
+            ['--vaurien', 'redis:REDIS_URL', '--', 'true', '\udcff'],
+            "the command has a word that is not UTF-8: '\\udcff'",
+        ),
         (['--', 'true'], 'say which variable names a backend: --vaurien redis:REDIS_URL'),
         (['--vaurien', 'REDIS_URL', '--', 'true'], "'REDIS_URL' is not PROTOCOL:VARIABLE, such as redis:REDIS_URL"),
         (['--vaurien', 'redis:NO_URL', '--', 'true'], 'NO_URL: it is not set in the environment'),

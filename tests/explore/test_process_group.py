@@ -52,6 +52,21 @@ def test_a_command_that_takes_too_long_is_ended_with_its_children() -> None:
     assert not [process for process in find_session(group.number) if not process.has_ended]
 
 
+def test_a_command_that_prints_without_end_is_ended_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = run('while True: print("x" * 1000)')
+    reads = []
+
+    def read(number: int, size: int) -> bytes:
+        reads.append(number)
+        if len(reads) > 100_000:
+            raise BlockingIOError
+        return b'x' * size  # whenever one looks, there is more
+
+    monkeypatch.setattr(os, 'read', read)
+    assert group.wait(0.2) is None
+    assert len(reads) < 100_000
+
+
 def test_a_command_that_does_not_obey_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process_group, 'GRACE', 0.05)
     started = tmp_path / 'started'

@@ -95,18 +95,16 @@ class ProcessGroup:
         return False
 
     def _read(self) -> bool:
-        """Read what it has printed meanwhile; return whether more may come."""
-        while True:
-            try:
-                data = os.read(self._pipe, OUTPUT_MAX)
-            except BlockingIOError:
-                return True
-            if not data:
-                return False
-            self._output += data
-            del self._output[:-OUTPUT_MAX]
-            if self._echoes:
-                print_line(data.decode(errors='replace'), end='')
+        """Read what it has printed meanwhile, as much as a pipe holds; return whether more may come."""
+        try:
+            data = os.read(self._pipe, OUTPUT_MAX)  # once: what is printed without end is not read without end
+        except BlockingIOError:
+            return True
+        self._output += data
+        del self._output[:-OUTPUT_MAX]
+        if self._echoes:
+            print_line(data.decode(errors='replace'), end='')
+        return bool(data)
 
     def _end_all(self) -> None:
         """End all of its processes: those that do not obey are killed."""

@@ -83,6 +83,7 @@ def test_they_were_made():
     assert made['function'] > 4
 """,
     )
+    suite.write('vaurien-explore.toml', 'faults = ["lost", "no"]\n')
     flags = '--vaurien-explore', '--vaurien-explore-report=out', '--vaurien-explore-fail=hung', '--junitxml=tests.xml'
     result = suite.run(*flags, environ={'CART': 'cart'})
     assert result.returncode == 0, result.stdout + result.stderr
@@ -155,6 +156,7 @@ def ask_for_ever():
         assert client.get(os.environ['CART'] + ':ann') is None
 """,
     )
+    suite.write('vaurien-explore.toml', 'faults = ["silent"]\n')
     suite.write('tests/test_cart.py', HANGING)
     explored = suite.explore('--vaurien-explore-limit=0.4', '-p', 'no:timeout', CART='cart')['test_hangs']
     silent = find_cell(explored, 'redis: GET cart:ann #1 silent')

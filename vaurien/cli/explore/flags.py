@@ -101,6 +101,7 @@ def parse(argv: Sequence[str]) -> Arguments:
     given = make_parser().parse(flags)
     if not command:
         raise ConfigError(f'there is no command to run: {USAGE}')
+    _check_text(command)
     if not given.vaurien:
         raise ConfigError('say which variable names a backend: --vaurien redis:REDIS_URL')
     settings = _change_settings(given)
@@ -152,6 +153,15 @@ def make_parser() -> Parser:
         help='take backends that are on other machines, too: the command writes to them many times',
     )
     return parser
+
+
+def _check_text(words: Iterable[str]) -> None:
+    """Raise `ConfigError` for a word of the command that no report could name: its bytes are not UTF-8."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise ConfigError(f'the command has a word that is not UTF-8: {word!r}') from None
 
 
 def _change_settings(given: Namespace) -> ExploreSettings:
