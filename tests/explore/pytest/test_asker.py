@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.servers import TIMEOUT
+from vaurien.explore.pytest import asker as asker_module
 from vaurien.explore.pytest.asker import Asker
 from vaurien.explore.watching import Origin
 
@@ -101,9 +102,14 @@ class Question:
 
 
 @pytest.fixture
-def ask(project: Path) -> Iterator[Callable[[], Origin]]:
+def ask(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Origin]]:
     """Ask who asks, and have another thread find out, as the thread of a proxy does it."""
     asker = Asker(project)
+    # Threads that other tests have left, such as those that read what a server prints, are not in the project.
+    read, others = asker_module._read_frames, sys._current_frames().keys() - {threading.get_ident()}
+    monkeypatch.setattr(
+        asker_module, '_read_frames', lambda: {key: frame for key, frame in read().items() if key not in others}
+    )
     questions: queue.Queue[Question | None] = queue.Queue()
 
     def answer() -> None:
