@@ -19,7 +19,7 @@ from tests.servers import HOST, Server
 from vaurien import Proxy
 from vaurien.behaviors import Behavior
 from vaurien.behaviors.dummy import Dummy
-from vaurien.engine import recorder
+from vaurien.engine import recorder, recording
 from vaurien.engine.chooser import Choice
 from vaurien.framing.meaning import ReplyClass
 from vaurien.plugins.end import End
@@ -237,7 +237,7 @@ class TestLimits:
         assert last.exchange == 6
 
     def test_so_many_texts_are_counted(self, redis_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(recorder, 'MAX_TEXTS', 2)
+        monkeypatch.setattr(recording, 'MAX_TEXTS', 2)
         journal = Journal()
         with (
             Proxy(redis_server.address, 'redis', observer=journal) as proxy,

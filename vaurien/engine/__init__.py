@@ -34,6 +34,7 @@ chooser     who chooses faults in place of the draw
 unrecorded  what is told of exchanges where nobody wants to know
 record      an exchange while it lasts
 recorder    the exchanges of a link, for observers
+recording   what the recorders of one proxy share
 exchange    one request that drew a behavior
 tls_exchange one request for TLS inside the protocol
 dispatcher  messages and exchanges

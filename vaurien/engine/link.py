@@ -19,7 +19,8 @@ from vaurien.engine.dispatcher import Dispatcher, make_opaque_protocol
 from vaurien.engine.handler import Handler
 from vaurien.engine.listener import RESET
 from vaurien.engine.opening import Opening, OpeningOwner
-from vaurien.engine.recorder import Recorder, Recording
+from vaurien.engine.recorder import Recorder
+from vaurien.engine.recording import Recording
 from vaurien.engine.stream import Stream
 from vaurien.engine.tls_exchange import TLSExchange
 from vaurien.engine.tls_socket import Connection, TLSSocket

@@ -26,7 +26,7 @@ from vaurien.engine.link import Link
 from vaurien.engine.listener import Listener
 from vaurien.engine.lookup import look_up_listening
 from vaurien.engine.record import Hasher
-from vaurien.engine.recorder import Recording
+from vaurien.engine.recording import Recording
 from vaurien.engine.resolver import Resolver
 from vaurien.engine.runtime import Runtime
 from vaurien.engine.toxicity import Toxics

@@ -143,7 +143,7 @@ class Record:
     def make_entry(
         self, proxy: str, link: int, executed: bool, reply: ReplyMeaning | None, middle: int, now: float
     ) -> Entry:
-        """Return what is kept of it, *now* that it is over. *reply* is what all of the reply means; None: it is not."""
+        """Return what is kept of it, *now* that it is over. *reply* is what it means; None: it is not whole."""
         came, first, meaning = self.came, self.first, self.meaning
         kind, transaction = (None, None) if reply is None else reply
         # Up to fifteen arguments by name are cheap; of more, Python makes a dictionary. So what is rare is added below.

@@ -84,9 +84,8 @@ class Exploring(Running):
     def _explore(self, item: pytest.Function, runner: ItemRunner, explored: Explored) -> pytest.TestReport:
         """Run a test as usual; explore it if it passes. Return the report of its teardown, not logged yet."""
         reports = runner.run_first()
-        if self._tried and any(
-            report.failed for report in reports
-        ):  # what was tried before may have spoilt this process
+        # What was tried before may have spoilt this process.
+        if self._tried and any(report.failed for report in reports):
             reports = runner.run_in_fresh_process() or reports
         _log(item, reports[:-1])
         if runner.is_asking and all(report.passed and not hasattr(report, 'wasxfail') for report in reports):
