@@ -8,7 +8,7 @@ from typing import Any
 
 from vaurien.explore.aiming import Aim
 from vaurien.explore.masking import MaskingHash
-from vaurien.explore.model import CONNECTION, ExploredProxy, Failure, Injection, Run
+from vaurien.explore.model import CONNECTION, ExploredProxy, Failure, Injection, Run, list_kinds
 from vaurien.framing.meaning import Effect, ReplyClass, TransactionState
 from vaurien.framing.trials import Kind
 from vaurien.records.entry import Entry
@@ -174,7 +174,7 @@ class SimulatedRunner:
         except Exception as error:
             failure = Failure(
                 phase='call',
-                kinds=tuple(f'{kind.__module__}.{kind.__qualname__}' for kind in type(error).__mro__),
+                kinds=list_kinds(error),
                 message=str(error),
                 is_assertion=isinstance(error, AssertionError),
                 status=getattr(error, 'status', None),

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import takewhile
 
-from vaurien.explore.model import Failure
+from vaurien.explore.model import Failure, list_kinds
 from vaurien.explore.settings import USUAL_STATUSES
 
 #: The lines around an assertion that belong to it, and the most lines between two that are about one assertion.
@@ -62,10 +62,9 @@ def read_failure(status: int, output: str) -> Failure:
 
 def describe_error(error: BaseException) -> Failure:
     """Return why code of Python has failed that has raised *error*."""
-    kinds = tuple(f'{kind.__module__}.{kind.__qualname__}' for kind in type(error).__mro__ if kind is not object)
     is_assertion = isinstance(error, AssertionError)
     status = _find_status([str(error)]) if is_assertion else None
-    return Failure(phase='call', kinds=kinds, message=str(error), is_assertion=is_assertion, status=status)
+    return Failure(phase='call', kinds=list_kinds(error), message=str(error), is_assertion=is_assertion, status=status)
 
 
 def _make_failure(kinds: Sequence[str], message: str, status: int | None = None) -> Failure:

@@ -125,12 +125,17 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
     #: ``setup``, ``call`` or ``teardown``.
     phase: str
-    #: The names of the exception's class and of those that it extends, with their modules; empty if it was a command.
+    #: The names of the exception's class, and more as of `list_kinds`; empty if it was a command.
     kinds: tuple[str, ...] = ()
     message: str = ''
     is_assertion: bool = False
     #: The status of HTTP that was asserted on, if it was one.
     status: int | None = None
+
+
+def list_kinds(error: BaseException) -> tuple[str, ...]:
+    """Return the names of an exception's class and of those that it extends, with their modules."""
+    return tuple(f'{kind.__module__}.{kind.__qualname__}' for kind in type(error).__mro__ if kind is not object)
 
 
 class Run(msgspec.Struct, kw_only=True):

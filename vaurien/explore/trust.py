@@ -19,8 +19,8 @@ def trust(ca_pem: str, environ: Mapping[str, str], folder: Path) -> dict[str, st
     for name in (*FILES, MORE):
         usual = ssl.get_default_verify_paths().cafile if name in FILES else None
         path = environ.get(name) or usual
-        known = Path(path).read_text(errors='replace') if path and Path(path).is_file() else ''
+        known = Path(path).read_bytes() if path and Path(path).is_file() else b''
         file = folder / f'{name.lower()}.pem'
-        file.write_text(f'{known}\n{ca_pem}')
+        file.write_bytes(b'%b\n%b' % (known, ca_pem.encode()))
         found[name] = str(file)
     return found

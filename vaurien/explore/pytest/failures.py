@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vaurien.explore.model import Failure
+from vaurien.explore.model import Failure, list_kinds
 
 #: What pytest's explanation of an assertion says about where a number comes from: ``where 503 = <…>.status_code``.
 _STATUS_OF = re.compile(r'^\s*\+\s+(?:and\s+)?where (\d{3}) = .*\.(?:status_code|status|code|getcode\(\))$', re.M)
@@ -27,7 +27,7 @@ def describe_failure(phase: str, error: BaseException) -> Failure:
     is_assertion = isinstance(error, AssertionError | pytest.fail.Exception)
     return Failure(
         phase=phase,
-        kinds=tuple(f'{kind.__module__}.{kind.__qualname__}' for kind in type(error).__mro__ if kind is not object),
+        kinds=list_kinds(error),
         message=message,
         is_assertion=is_assertion,
         status=_find_asserted_status(message) if is_assertion else _find_raised_status(error),
