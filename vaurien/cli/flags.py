@@ -126,7 +126,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
     'journal': (
         ('journal', 'FILE', 'write every exchange to this file, with its fault: a line of JSON each'),
-        ('journal-max', 'SIZE', 'size at which the file becomes FILE.1, and another one begins'),
+        ('journal-max', 'SIZE', 'size in bytes at which the file becomes FILE.1, and another one begins'),
         ('replay', 'FILE', 'inject the faults of a journal again, each at the same request, and no others'),
     ),
     'log': (

@@ -23,6 +23,16 @@ EXAMPLES = Path(__file__).parents[3] / 'examples'
 EXAMPLE = re.compile(r'^  vaurienctl (.*)$', re.MULTILINE)
 
 
+@pytest.fixture(scope='module')
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    """Return ``vaurien --server``, which keeps a journal."""
+    command = Command('--server', '--log-level', 'error', '--journal', str(tmp_path_factory.mktemp('journal') / 'file'))
+    try:
+        yield command
+    finally:
+        command.kill()
+
+
 @pytest.fixture
 def redis(process: Client, echo_server: RawBackend, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     """The proxy that the examples expect, with what they act on."""
