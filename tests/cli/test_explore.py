@@ -35,6 +35,15 @@ import assert from 'node:assert/strict'
 const response = await fetch(process.env.API_URL + '/')
 assert.equal(response.status, 200)
 """
+#: Goes on for ever from the third run on.
+WAITING = """
+ask(b'INCR', b'runs')
+with open('runs', 'a+') as runs:
+    runs.write('x')
+    runs.seek(0)
+    if len(runs.read()) > 2:
+        socket.socketpair()[0].recv(1)
+"""
 
 #: What calls `main`, with the environment of the test.
 Explore = Callable[..., CompletedProcess[str]]
@@ -204,17 +213,7 @@ def test_a_command_that_is_not_there(explore: Explore) -> None:
 
 
 def test_interrupted_it_shows_what_is_known(explore: Explore, tmp_path: Path) -> None:
-    # From the third run on it writes down who it is, and waits.
-    code = """
-ask(b'INCR', b'runs')
-with open('runs', 'a+') as runs:
-    runs.write('x')
-    runs.seek(0)
-    if len(runs.read()) > 2:
-        print(os.getpid(), file=open('waiting', 'w'))
-        socket.socketpair()[0].recv(1)
-"""
-    process = Process('vaurien', 'explore', *of_redis(code))
+    process = Process('vaurien', 'explore', *of_redis(WAITING))
     try:
         process.wait_for_line(process.out_lines, re.compile('L redis: INCR runs #1 '))
         status, out, _ = process.stop(signal.SIGINT)
@@ -240,16 +239,8 @@ def test_a_terminal_shows_how_far_it_is_on_one_line(explore: Explore) -> None:
 
 
 def test_ctrl_c_on_a_terminal_ends_it_in_order(explore: Explore) -> None:
-    code = """
-ask(b'INCR', b'runs')
-with open('runs', 'a+') as runs:
-    runs.write('x')
-    runs.seek(0)
-    if len(runs.read()) > 2:
-        socket.socketpair()[0].recv(1)
-"""
     with Terminal(columns=60) as terminal:
-        terminal.start(str(SCRIPTS / 'vaurien'), 'explore', *of_redis(code))
+        terminal.start(str(SCRIPTS / 'vaurien'), 'explore', *of_redis(WAITING))
         terminal.wait_for('run 3, ')
         terminal.type('\x03')
         status, shown = terminal.wait()

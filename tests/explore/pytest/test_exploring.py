@@ -321,7 +321,7 @@ def test_fails():
     suite.write('vaurien-explore.toml', 'faults = ["no"]\nallow = ["Unavailable"]\n')
     flags = '--vaurien-explore', '--vaurien=redis:REDIS_URL', '--vaurien-explore-report=out'
     result = suite.run(*flags)
-    assert '1 failed, 2 passed' in result.stdout
+    assert '1 failed, 2 passed' in result.stdout, result.stdout + result.stderr
     explored = suite.read()
     for name in ('test_one', 'test_two'):
         assert not explored[name].problem
