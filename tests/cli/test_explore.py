@@ -192,6 +192,7 @@ def test_a_command_that_asks_nothing(explore: Explore) -> None:
         (['--vaurien', 'redis:REDIS_URL', '--max', 'x', '--', 'true'], "--max: expected int, got 'x'"),
         (['--vaurien', 'redis:REDIS_URL', '--fail', 'wrng', '--', 'true'], "--fail: 'wrng' is unknown, did you mean"),
         (['--vaurien', 'redis:REDIS_URL', '--baseline', 'no', '--', 'true'], 'no: '),
+        (['--vaurien', 'redis:REDIS_URL', '--report', '/proc/no', '--', 'true'], 'cannot write /proc/no: '),
         (['--vaurien', 'redis:REDIS_URL', '--fault', 'x', '--', 'true'], "'x' is no fault such as"),
         (['--vaurien', 'redis:REDIS_URL', '--fault', 'a: b #1 lost', '--', 'true'], "--fault: there is no proxy 'a'"),
         (['--vaurien', 'redis:REDIS_URL', '--maximum', '--', 'true'], 'unknown flag --maximum, did you mean --max?'),

@@ -44,6 +44,8 @@ def test_without_settings_there_are_the_usual_ones(tmp_path: Path, text: str | N
         ('faults = ["lots"]', "tool.vaurien.explore.faults: 'lots' is unknown, did you mean 'lost'?"),
         ('fail = ["wrong", 7]', 'tool.vaurien.explore.fail: 7 is unknown, known: '),
         ('allow = [99]', 'tool.vaurien.explore.allow: expected int >= 100'),
+        ('fail = ["absorbed"]', "tool.vaurien.explore.fail: 'absorbed' is unknown, known: hung, leak"),
+        ('skip = ["http GET"]', "tool.vaurien.explore.skip: 'http GET': expected a proxy, or a proxy and a request"),
         ('skip = [7]', 'tool.vaurien.explore.skip: expected str'),
         ('skip = ["api: /(/"]', 'tool.vaurien.explore.skip: '),
         ('seconds = 0', 'tool.vaurien.explore.seconds: expected float > 0'),

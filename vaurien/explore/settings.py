@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -141,15 +141,18 @@ def _read_skipped(value: Any) -> tuple[str, ...]:
 
 def _parse_skipped(text: str) -> tuple[str, Pattern]:
     """Return the name of the proxy in *text*, and the pattern of requests there; raise ValueError."""
-    proxy, _, pattern = text.partition(':')
+    proxy, colon, pattern = text.partition(':')
+    if not colon and ' ' in proxy.strip():
+        raise ValueError("expected a proxy, or a proxy and a request such as 'http: GET *'")
     return proxy.strip(), Pattern.parse(pattern.strip() or '*')
 
 
-def _choose(choices: type[Enum]) -> Callable[[Any], tuple[Enum, ...]]:
+def _choose(choices: Iterable[Enum]) -> Callable[[Any], tuple[Enum, ...]]:
     """Return what reads some of those *choices*, by their values."""
 
+    known = {choice.value: choice for choice in choices}
+
     def read(value: Any) -> tuple[Enum, ...]:
-        known = {choice.value: choice for choice in choices}
         for one in _split(value):
             if one not in known:
                 raise OptionError(f'{shorten(one)} is unknown, {did_you_mean(str(one), list(known))}')
@@ -165,5 +168,5 @@ _READERS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     'allow': _read_allowed,
     'skip': _read_skipped,
     'faults': _choose(Kind),
-    'fail': _choose(Outcome),
+    'fail': _choose(outcome for outcome in Outcome if outcome.is_finding),
 }

@@ -10,7 +10,7 @@ from tests.explore.showing.sample import make_explored
 from vaurien.errors import ConfigError
 from vaurien.explore.model import Explored, Outcome
 from vaurien.explore.showing.records import read_records
-from vaurien.explore.showing.report import write_report
+from vaurien.explore.showing.report import check_report, write_report
 
 FILES = ('explore.json', 'index.html', 'baseline.toml', 'explore.sarif', 'junit.xml')
 
@@ -43,3 +43,14 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / 'file').touch()
     with pytest.raises(ConfigError, match=r'^cannot write .*file/report: Not a directory$'):
         write_report(tmp_path / 'file' / 'report', [])
+
+
+def test_a_directory_is_checked_before_there_is_anything_to_write(tmp_path: Path) -> None:
+    check_report(tmp_path / 'new' / 'report')
+    assert list((tmp_path / 'new' / 'report').iterdir()) == []
+    (tmp_path / 'file').touch()
+    with pytest.raises(ConfigError, match=r'^cannot write .*file: File exists$'):
+        check_report(tmp_path / 'file')
+    (tmp_path / 'other' / 'index.html').mkdir(parents=True)
+    with pytest.raises(ConfigError, match=r'^cannot write .*index.html: Is a directory$'):
+        check_report(tmp_path / 'other')

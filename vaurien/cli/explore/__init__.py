@@ -26,7 +26,7 @@ from vaurien.explore.model import Explored, Injection, Outcome
 from vaurien.explore.replaying import find_candidate
 from vaurien.explore.settings import ExploreSettings
 from vaurien.explore.showing.findings import find_findings, should_fail
-from vaurien.explore.showing.report import write_report
+from vaurien.explore.showing.report import check_report, write_report
 from vaurien.explore.showing.terminal import show
 
 #: How many lines of the output of a command are shown if it fails without a fault.
@@ -41,6 +41,8 @@ def main(argv: Sequence[str]) -> int:
 def run(arguments: Arguments) -> int:
     """Explore, show what was found out, and return the exit status; raise `ConfigError`, `StartError`."""
     log.set_up('error', '-')  # faults that are injected are no news
+    if arguments.settings.report is not None:
+        check_report(Path(arguments.settings.report))
     explored = Explored(test=shlex.join(arguments.command), replay=arguments.replay)
     progress = Progress(explored)
     runner = CommandRunner(arguments.command, arguments.environment, os.environ, progress.begin)

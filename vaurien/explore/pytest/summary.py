@@ -10,7 +10,7 @@ from vaurien.explore.model import Explored
 from vaurien.explore.settings import ExploreSettings
 from vaurien.explore.showing.baseline import NOTHING, load_baseline
 from vaurien.explore.showing.findings import find_findings, should_fail
-from vaurien.explore.showing.report import write_report
+from vaurien.explore.showing.report import check_report, write_report
 from vaurien.explore.showing.terminal import show
 
 #: The name of the plug-in.
@@ -25,10 +25,12 @@ class Summary:
     """Collects what was found out, wherever that was."""
 
     def __init__(self, config: pytest.Config, settings: ExploreSettings) -> None:
-        """Read the baseline; raise `ConfigError`."""
+        """Read the baseline, and make the folder of the report; raise `ConfigError`."""
         self._settings = settings
         self._folder = config.invocation_params.dir
         self._baseline = NOTHING if settings.baseline is None else load_baseline(self._folder / settings.baseline)
+        if settings.report is not None:
+            check_report(self._folder / settings.report)
         self._explored: list[Explored] = []
         self._is_interrupted = False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from vaurien.console.files import writing
+from vaurien.console.files import check_writable, writing
 from vaurien.explore.model import SEVERITY, Explored, Outcome
 from vaurien.explore.showing.baseline import NOTHING, Baseline, format_baseline
 from vaurien.explore.showing.findings import find_findings
@@ -20,6 +20,13 @@ BASELINE = 'baseline.toml'
 PAGE = 'index.html'
 SARIF = 'explore.sarif'
 JUNIT = 'junit.xml'
+
+
+def check_report(directory: Path) -> None:
+    """Make the directory of a report; raise `ConfigError` if that, or its page, cannot be written."""
+    with writing(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+    check_writable(directory / PAGE)
 
 
 def write_report(

@@ -43,7 +43,10 @@ REMEDIES = {
     Outcome.HUNG: 'Give the client a timeout.',
     Outcome.LEAK: 'Roll back and close on the way out of an error, too: with a context manager, or in a finally.',
     Outcome.STORM: 'Wait longer before each new try, and give up after a few.',
-    Outcome.LEAKED: 'Catch the exception where the request is made, and answer with an error of your own.',
+    Outcome.LEAKED: (
+        'Catch the exception where the request is made, and answer with an error of your own, '
+        'which the setting allow may name.'
+    ),
 }
 
 #: What gives a client a timeout, by protocol.
@@ -55,7 +58,7 @@ TIMEOUTS = {
         'libpq waits for a reply without end, and neither statement_timeout nor tcp_user_timeout changes that: '
         'use command_timeout of asyncpg, or asyncio.timeout() around psycopg.'
     ),
-    'redis': 'Give the client a timeout: socket_timeout of redis-py.',
+    'redis': 'Give the client a timeout, and few retries: socket_timeout and retry of redis-py.',
     'smtp': 'Give the client a timeout: timeout= of smtplib and aiosmtplib.',
 }
 
