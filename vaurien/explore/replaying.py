@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
+from vaurien.errors import ConfigError
 from vaurien.explore.learning import Learned
 from vaurien.explore.model import Injection, Point
 from vaurien.explore.planning import Candidate
 from vaurien.framing.meaning import Effect
+from vaurien.plugins.options import did_you_mean
 
 
 def find_candidate(injections: Sequence[Injection], learned: Learned) -> Candidate:
@@ -18,6 +20,13 @@ def find_candidate(injections: Sequence[Injection], learned: Learned) -> Candida
         effect=Effect.WRITE if point is None else point.effect,
         where='' if point is None else point.where,
     )
+
+
+def check_proxies(injections: Iterable[Injection], known: Collection[str]) -> None:
+    """Raise `ConfigError` for a fault at a proxy that is not one of those that are *known* by name."""
+    for each in injections:
+        if each.proxy not in known:
+            raise ConfigError(f'there is no proxy {each.proxy!r}, {did_you_mean(each.proxy, list(known))}')
 
 
 def _find_point(injection: Injection, points: Sequence[Point]) -> Point | None:

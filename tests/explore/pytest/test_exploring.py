@@ -247,6 +247,7 @@ def database_url():
         (['--vaurien-explore-fail=wrnog', '--vaurien-explore'], "-fail: 'wrnog' is unknown, did you mean 'wrong'?"),
         (['--vaurien-explore', '--vaurien-explore-max=-1'], '--vaurien-explore-max: '),
         (['--vaurien-fault=http'], "'http' is no fault such as"),
+        (['--vaurien-explore', '--vaurien-explore-report=/proc/no'], 'cannot write /proc/no: '),
         (['--vaurien-explore', '--vaurien-explore-baseline=none.toml'], 'none.toml: cannot read it: No such file'),
     ],
 )
@@ -529,6 +530,43 @@ def test_tests_of_every_kind(suite: Suite) -> None:
     assert sorted(explored) == ['test_async', 'test_old', 'test_parameter[eve]']
     for test in explored.values():
         assert Outcome.LEAKED in next(cell for cell in test.cells if cell.injections[0].for_ever).outcomes
+
+
+def test_a_fault_at_a_proxy_that_is_not_there_names_those_that_are(suite: Suite) -> None:
+    suite.write('tests/test_cart.py', TEST)
+    result = suite.run('--vaurien=redis:REDIS_URL', '--vaurien-fault=reds: LRANGE * #1 lost')
+    assert "not explored: there is no proxy 'reds', did you mean 'redis'?" in result.stdout
+
+
+def test_a_variable_that_a_test_sets_for_itself_is_not_missing(suite: Suite) -> None:
+    conftest = """
+import pytest
+
+@pytest.fixture(autouse=True)
+def _redis(monkeypatch):
+    monkeypatch.setenv('REDIS_URL', {url!r})
+"""
+    suite.write('tests/conftest.py', conftest.format(url=suite.environ.pop('REDIS_URL')))
+    suite.write('tests/test_cart.py', 'from shop import cart\n\ndef test_list():\n    cart.list_items("nobody")\n')
+    result = suite.run('--vaurien-explore', '--vaurien=redis:REDIS_URL', '--vaurien=http:NO_URL')
+    assert 'LRANGE' in result.stdout
+    assert [line for line in result.stdout.splitlines() if 'is not set' in line] == [
+        '--vaurien: NO_URL is not set in the environment'
+    ]
+
+
+def test_it_says_so_if_there_is_nothing_to_explore(suite: Suite) -> None:
+    suite.write('tests/test_cart.py', TEST)
+    result = suite.run('--vaurien-explore')
+    assert result.returncode == 0
+    assert 'vaurien explore: no test that has passed asked anything of a proxy: --vaurien ' in result.stdout
+
+
+def test_a_backend_that_cannot_be_reached_is_named_where_the_test_fails(suite: Suite) -> None:
+    suite.write('tests/test_cart.py', TEST)
+    result = suite.run('--vaurien-explore', '--vaurien=redis:REDIS_URL', environ={'REDIS_URL': 'redis://127.0.0.1:1'})
+    assert result.returncode == 1
+    assert 'cannot connect to 127.0.0.1:1: Connection refused' in result.stdout
 
 
 def test_a_fault_that_the_protocol_does_not_have_is_one_line(suite: Suite) -> None:

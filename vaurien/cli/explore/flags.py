@@ -11,9 +11,9 @@ from vaurien.console.parser import Parser, value_of
 from vaurien.errors import ConfigError, OptionError
 from vaurien.explore.environment import Environment, read_variables
 from vaurien.explore.model import Injection, Replay
+from vaurien.explore.replaying import check_proxies
 from vaurien.explore.settings import ExploreSettings, read_settings
 from vaurien.explore.showing.baseline import NOTHING, Baseline, load_baseline
-from vaurien.plugins.options import did_you_mean
 
 NAME = 'vaurien explore'
 #: What stands between the flags and the command.
@@ -107,7 +107,10 @@ def parse(argv: Sequence[str]) -> Arguments:
     settings = _change_settings(given)
     faults = [Injection.parse(text) for text in given.fault]
     environment = Environment(read_variables(given.vaurien), os.environ, allow_remote=settings.allow_remote)
-    _check_proxies(faults, [backend.proxy for backend in environment.backends])
+    try:
+        check_proxies(faults, [backend.proxy for backend in environment.backends])
+    except ConfigError as error:
+        raise error.within('--fault') from None
     return Arguments(
         command=command,
         environment=environment,
@@ -178,10 +181,3 @@ def _keep_flags(given: Namespace) -> list[str]:
     """Return the flags without which a cell could not be tried again."""
     flags = [word for text in given.vaurien for word in ('--vaurien', text)]
     return [*flags, '--allow-remote'] if 'allow_remote' in given else flags
-
-
-def _check_proxies(faults: Iterable[Injection], known: list[str]) -> None:
-    """Raise `ConfigError` for a fault at a proxy that there is not."""
-    for fault in faults:
-        if fault.proxy not in known:
-            raise ConfigError(f'there is no proxy {fault.proxy!r}, {did_you_mean(fault.proxy, known)}', '--fault')

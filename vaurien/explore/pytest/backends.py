@@ -23,6 +23,8 @@ class Backends:
         self._variables = variables
         self._proxies = proxies
         self._allow_remote = allow_remote
+        #: The variables that nobody has set yet. One that is set by a test alone is not set any more at the end.
+        self.missing = [variable.name for variable in variables]
         #: What was written into the environment.
         self._written: dict[str, str | None] = {}
         #: The variables that have the certificates of proxies trusted, and what they had.
@@ -31,16 +33,12 @@ class Backends:
         self._running: dict[Backend, Watched] = {}
         self._stack = ExitStack()
 
-    @property
-    def missing(self) -> list[str]:
-        """The variables that nobody has set."""
-        return [variable.name for variable in self._variables if variable.name not in os.environ]
-
     def refresh(self) -> None:
         """Have every variable that is set name a proxy; raise `ConfigError` for a backend that cannot be used."""
         found = {variable.name: os.environ.get(variable.name) for variable in self._variables}
         if all(value == self._written.get(name) for name, value in found.items()):
             return
+        self.missing = [name for name in self.missing if not found[name]]
         # What is kept of a variable that somebody has changed is out of date.
         environ = {
             name: value

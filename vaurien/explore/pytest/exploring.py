@@ -20,7 +20,7 @@ from vaurien.explore.pytest.fresh import FreshProcess
 from vaurien.explore.pytest.item_runner import ItemRunner
 from vaurien.explore.pytest.running import Running
 from vaurien.explore.pytest.summary import ATTRIBUTE, SUMMARY
-from vaurien.explore.replaying import find_candidate
+from vaurien.explore.replaying import check_proxies, find_candidate
 from vaurien.explore.settings import ExploreSettings
 from vaurien.explore.showing.junit import make_properties
 
@@ -103,6 +103,11 @@ class Exploring(Running):
         """Run a test with the faults that were given, as usual. Return the report of its teardown, not logged yet."""
         settings, faults = self._find_settings(item), self._faults or ()
         learned = study(runner, settings, explored)
+        if learned is not None:
+            try:
+                check_proxies(faults, [proxy.name for proxy in explored.proxies])
+            except ConfigError as error:  # another test may have it
+                explored.problem, learned = str(error), None
         try:
             run, reports = runner.run_visibly(() if learned is None else faults)
         except ConfigError as error:

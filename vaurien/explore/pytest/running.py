@@ -35,7 +35,9 @@ class Running:
         self._backends = Backends(variables, self._proxies, allow_remote=settings.allow_remote)
         self._backends.refresh()
         self._usual_level = logger.level
-        logger.setLevel(logging.ERROR)  # faults that are injected are no news
+        logger.setLevel(
+            logging.WARNING
+        )  # that a backend cannot be reached is news, and a fault that is injected is none
 
     @contextmanager
     def runner_of(self, item: pytest.Function, fresh: FreshProcess | None) -> Iterator[ItemRunner]:
@@ -75,9 +77,9 @@ class Running:
         self._backends.refresh()
         return result
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say which variables nobody has set."""
-        for name in self._backends.missing:
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+        """Say which variables nobody has set, unless there is a mistake that kept tests from being run."""
+        for name in self._backends.missing if exitstatus != pytest.ExitCode.USAGE_ERROR else ():
             terminalreporter.write_line(f'--vaurien: {name} is not set in the environment', yellow=True)
 
     def pytest_unconfigure(self) -> None:

@@ -19,6 +19,11 @@ SUMMARY = 'vaurien-summary'
 ATTRIBUTE = 'vaurien_explored'
 #: The exit status of what was interrupted, as shells have it: 128 and the number of the signal.
 INTERRUPTED = 130
+#: What is said if no test could be explored, though some have passed.
+NOTHING_EXPLORED = (
+    'vaurien explore: no test that has passed asked anything of a proxy: '
+    '--vaurien PROTOCOL:VARIABLE puts one before a backend, and so does the fixture vaurien_proxy'
+)
 
 
 class Summary:
@@ -48,6 +53,8 @@ class Summary:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show it, and write the report."""
         if not self._explored:
+            if 'passed' in terminalreporter.stats:
+                terminalreporter.write_line(NOTHING_EXPLORED, yellow=True)
             return
         writer = terminalreporter._tw
         terminalreporter.section('vaurien explore')
