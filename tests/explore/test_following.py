@@ -87,6 +87,15 @@ def test_a_fallback_meets_what_its_protocol_has() -> None:
     ]
 
 
+def test_a_retry_meets_what_was_said_before() -> None:
+    write = make_entry('SET a', proxy='cache', effect=Effect.WRITE)
+    learned = learn([run_of(write)] * 2)
+    for detail in ('LOADING', 'OOM'):
+        no = make(Kind.NO, proxy='cache', request='SET a', detail=detail)
+        first, _ = follow(no, judge(no, entries=[write, write]), learned, PROXIES)
+        assert [one.detail for one in first.injections] == [detail, detail]
+
+
 def test_to_roll_back_is_no_fallback() -> None:
     refused = make()
     rollback = make_entry('ROLLBACK', effect=Effect.ROLLBACK)
