@@ -532,6 +532,27 @@ def test_tests_of_every_kind(suite: Suite) -> None:
         assert Outcome.LEAKED in next(cell for cell in test.cells if cell.injections[0].for_ever).outcomes
 
 
+SUBTESTS = """
+import unittest
+from shop import cart
+
+class TestCart(unittest.TestCase):
+    def test_add(self):
+        for user in 'ann', 'bob':
+            with self.subTest(user=user):
+                cart.add(user, 'tea')
+"""
+
+
+def test_what_becomes_of_subtests_under_a_fault_is_not_logged(suite: Suite) -> None:
+    suite.write('tests/test_cart.py', SUBTESTS)
+    result = suite.run('--vaurien-explore', '--vaurien=redis:REDIS_URL', '--vaurien-explore-report=out')
+    assert any(Outcome.LEAKED in cell.outcomes for cell in suite.read(result.stdout)['test_add'].cells)
+    last = result.stdout.splitlines()[-1]
+    assert last.startswith('1 passed')
+    assert 'failed' not in last
+
+
 def test_a_fault_at_a_proxy_that_is_not_there_names_those_that_are(suite: Suite) -> None:
     suite.write('tests/test_cart.py', TEST)
     result = suite.run('--vaurien=redis:REDIS_URL', '--vaurien-fault=reds: LRANGE * #1 lost')

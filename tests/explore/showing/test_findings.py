@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.explore.showing.sample import PLACE, POINTS, make_cell
 from vaurien.explore.model import Cell, Explored, Outcome, Point
 from vaurien.explore.showing.baseline import NOTHING
@@ -31,6 +33,17 @@ def test_a_promise_in_words_is_one_finding_wherever_it_is_broken() -> None:
         ['redis: HGETALL cart:*', 'postgres: INSERT INTO orders (customer, total) VALUES ($1, $2)'],
         ['redis: HGETALL cart:*'],
     ]
+
+
+@pytest.mark.parametrize(
+    'message', ['500 != 201', 'False is not true', "'tea' not found in []", 'Lists differ: [] != [1]']
+)
+def test_an_assertion_of_unittest_has_words_behind_a_colon(message: str) -> None:
+    found = find(wrong(CART, f'AssertionError: {message}'), wrong(INSERT, f'AssertionError: {message}'))
+    assert [len(finding.cells) for finding in found] == [1, 1]
+    promise = f'AssertionError: {message} : a cart is kept'
+    [one] = find(wrong(CART, promise), wrong(INSERT, promise))
+    assert len(one.places) == 2
 
 
 def test_an_assertion_without_words_says_too_little_to_belong_together_with_others() -> None:

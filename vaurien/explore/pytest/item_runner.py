@@ -77,7 +77,8 @@ class ItemRunner:
             run = self._fresh.run(injections, limit)
             self.proxies = self._fresh.proxies
             return run
-        with warnings.catch_warnings(record=True):  # they were shown when it ran for the first time
+        # Warnings were shown when it ran for the first time.
+        with warnings.catch_warnings(record=True), _logging_nothing(self._item.config):
             return self._run(injections, limit, is_visible=False)[0]
 
     def renew(self) -> bool:
@@ -199,6 +200,15 @@ class ItemRunner:
     def _cut(self) -> None:
         if self._call is not None:
             self._call.cut()
+
+
+@contextmanager
+def _logging_nothing(config: pytest.Config) -> Iterator[None]:
+    """Have nobody told of reports in the block: pytest logs those of subtests while a test runs."""
+    name, plugins = 'pytest_runtest_logreport', config.pluginmanager
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config.hook, name, plugins.subset_hook_caller(name, plugins.get_plugins()))
+        yield
 
 
 def _forget_last_error() -> None:

@@ -35,9 +35,7 @@ class Running:
         self._backends = Backends(variables, self._proxies, allow_remote=settings.allow_remote)
         self._backends.refresh()
         self._usual_level = logger.level
-        logger.setLevel(
-            logging.WARNING
-        )  # that a backend cannot be reached is news, and a fault that is injected is none
+        logger.setLevel(logging.WARNING)  # no news of faults that are injected, but of backends that are not there
 
     @contextmanager
     def runner_of(self, item: pytest.Function, fresh: FreshProcess | None) -> Iterator[ItemRunner]:

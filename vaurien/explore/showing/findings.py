@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -17,6 +18,11 @@ CAUSES = (Outcome.TWICE, Outcome.STORM, Outcome.LEAK, Outcome.HUNG, Outcome.WRON
 
 #: The beginning of a message of an assertion, and that of one which nobody has given words.
 _ASSERTION, _WORDLESS = 'AssertionError: ', 'assert '
+#: What `unittest` says of itself. Words of the test come behind a colon.
+_UNITTEST = re.compile(
+    r' (==|!=) | (unexpectedly|not) found in | not (less|greater) than | is (not )?an instance of | differ: '
+    r'| is not (true|false|None)\b|unexpectedly (None|identical)| not (raised|triggered)\b|^Element counts were'
+)
 
 
 class Place(NamedTuple):
@@ -114,6 +120,8 @@ def _find_promise(cell: Cell) -> str:
     """Return what an assertion says in words of its own, as an invariant does: it is broken, by whichever request."""
     text = cell.message.removeprefix(_ASSERTION)
     is_promise = text != cell.message and not text.startswith(_WORDLESS)
+    if _UNITTEST.search(text):
+        text = text.partition(' : ')[2]
     return text if is_promise and _find_cause(cell) is Outcome.WRONG else ''
 
 
