@@ -168,6 +168,8 @@ def test_over_three_times_the_requests_are_a_storm() -> None:
     retries = [make_entry('GET a', time=float(number)) for number in range(USUAL_RETRIES + 2)]
     assert find_storm(retries, learned_from(*clean)) == '7 requests in place of 2'
     assert not find_storm(retries[1:], learned_from(*clean))
+    three_times = [*retries, make_entry('GET b', time=9.0), make_entry('GET c', time=10.0)]
+    assert not find_storm(three_times, learned_from(*clean, make_entry('GET c')))
 
 
 def test_a_few_retries_are_no_storm_however_few_requests_there_were() -> None:
