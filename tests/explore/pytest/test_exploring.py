@@ -583,6 +583,13 @@ def test_it_says_so_if_there_is_nothing_to_explore(suite: Suite) -> None:
     assert 'vaurien explore: no test that has passed asked anything of a proxy: --vaurien ' in result.stdout
 
 
+def test_it_does_not_say_so_if_it_was_interrupted(suite: Suite) -> None:
+    suite.write('tests/test_cart.py', 'def test_a():\n    pass\n\ndef test_b():\n    raise KeyboardInterrupt\n')
+    result = suite.run('--vaurien-explore')
+    assert (result.returncode, 'asked anything of a proxy' in result.stdout) == (130, False)
+    assert '1 passed' in result.stdout
+
+
 def test_a_backend_that_cannot_be_reached_is_named_where_the_test_fails(suite: Suite) -> None:
     suite.write('tests/test_cart.py', TEST)
     result = suite.run('--vaurien-explore', '--vaurien=redis:REDIS_URL', environ={'REDIS_URL': 'redis://127.0.0.1:1'})

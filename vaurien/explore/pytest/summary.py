@@ -53,7 +53,7 @@ class Summary:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show it, and write the report."""
         if not self._explored:
-            if 'passed' in terminalreporter.stats:
+            if 'passed' in terminalreporter.stats and not self._is_interrupted:
                 terminalreporter.write_line(NOTHING_EXPLORED, yellow=True)
             return
         writer = terminalreporter._tw
