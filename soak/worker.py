@@ -15,7 +15,7 @@ from soak.faults import Record
 #: The most bytes of one exchange, and of a large one.
 USUAL, LARGE = 16 * 1024, 1024 * 1024
 #: Seconds between two exchanges of a client. They leave the processor to others, as the soak is part of the tests.
-PAUSE = 0.03
+PAUSE = 0.06
 
 Connect = Callable[[int], AbstractContextManager[Talk]]
 
