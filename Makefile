@@ -54,7 +54,7 @@ fuzz: $(VENV)/.develop
 
 explore: $(VENV)/.develop
 	@scripts/install-servers redis-server postgres node npm
-	VAURIEN_TEST_EXPLORE=whole $(BIN)/python -m pytest tests/explore/test_shop.py --durations 10 $(ARGS)
+	$(BIN)/python -m pytest tests/explore/test_shop.py -m whole --durations 10 $(ARGS)
 
 docs: $(VENV)/.develop
 	$(BIN)/python -m docs.generate

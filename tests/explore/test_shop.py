@@ -36,9 +36,6 @@ TUTORIAL = (EXAMPLES.parent / 'docs' / 'explore.md').read_text()
 TWINS = {'shipped': [], 'mended': ['-o', 'pythonpath=shared mended']}
 SCRIPTS = {'shipped': 'test', 'mended': 'test:mended'}
 
-IS_WHOLE = os.environ.get('VAURIEN_TEST_EXPLORE') == 'whole'
-whole = pytest.mark.skipif(not IS_WHOLE, reason='make explore')
-
 #: The tests in which a planted fault shows at once, and the settings that leave out what is waited for.
 QUICK_TESTS = [
     'tests/test_shopping.py::test_an_order_is_paid',
@@ -210,7 +207,7 @@ def test_a_charge_that_is_tried_again(
     assert (Outcome.TWICE in cell.outcomes) is is_twice
 
 
-@whole
+@pytest.mark.whole
 @pytest.mark.timeout(900)
 def test_all_faults_of_the_shop(tmp_path: Path, hasty: Mapping[str, str]) -> None:
     shops = {twin: shutil.copytree(SHOP, tmp_path / twin) for twin in TWINS}
@@ -221,7 +218,7 @@ def test_all_faults_of_the_shop(tmp_path: Path, hasty: Mapping[str, str]) -> Non
     assert find_false(explore_shop('mended', shops['mended'], hasty)) == []
 
 
-@whole
+@pytest.mark.whole
 @pytest.mark.timeout(900)
 def test_all_faults_of_the_shop_for_node(node_shop: Path, hasty: Mapping[str, str]) -> None:
     cells = explore_node_shop('shipped', node_shop, hasty)
