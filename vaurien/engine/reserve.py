@@ -10,12 +10,18 @@ import os
 import sys
 from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
 
+from gevent.monkey import get_original
+
 #: How many descriptors links leave: for clients of the control API, names to be looked up, files, listeners.
 RESERVE = 32
 
 #: So near to the limit, each link is made sure of before its client is accepted. Others than links, such as clients of
 #: the control API, may take about as many between two links.
 NEAR = 256
+
+# Where gevent has patched the process, the usual one closes in the next turn of the event loop: until then the number
+# would be taken, and the client that is accepted next would get another one.
+_close = get_original('os', 'close')
 
 
 class Descriptors:
@@ -44,7 +50,7 @@ class Descriptors:
             free = os.dup(listener)
         except OSError:
             return False
-        os.close(free)
+        _close(free)
         self.note(free)
         return not self.is_reserved(free + 1)
 
