@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from tests.behaviors.mail import PASSWORD, Mailbox, mail_server
+from tests.behaviors.waiting import eventually
 from tests.peers import Peer
 from tests.servers import TIMEOUT, free_port
 from tests.truth.conftest import Show
@@ -229,6 +230,8 @@ def test_exim_shuts_down(show: Show) -> None:
 
         def shut_down() -> None:
             [serving] = [child for child in psutil.Process(server.pid).children() if child.status() != 'zombie']
+            # The signal ends what it reads next. It has replied, and may not have begun to read yet.
+            eventually(lambda: serving.status() == psutil.STATUS_SLEEPING)
             serving.terminate()
             psutil.wait_procs([serving], TIMEOUT)
 
