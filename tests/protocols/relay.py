@@ -10,8 +10,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from tests.servers import HOST, TIMEOUT, Server
-from vaurien.framing.meaning import SHOWN_OF_REPLY, Effect, Meaning, ReplyMeaning
+from vaurien.framing.meaning import SHOWN_OF_REPLY, Effect, Meaning, ReplyClass, ReplyMeaning
 from vaurien.protocols.base import END, GREETING, HEAD, INTERIM, PROMPT, REPLY, REQUEST, UNANSWERED, BaseProtocol
+
+#: What most requests mean. ONCE is a write that is another one if it comes again.
+CONNECT, READ, STEP = Meaning(Effect.CONNECT), Meaning(Effect.READ), Meaning(Effect.STEP)
+WRITE, ONCE = Meaning(Effect.WRITE), Meaning(Effect.WRITE, repeatable=False)
+#: What replies mean that say nothing of a transaction.
+OK, NOTHING, ERROR = (ReplyMeaning(kind) for kind in (ReplyClass.OK, ReplyClass.NOTHING, ReplyClass.ERROR))
 
 
 @dataclass

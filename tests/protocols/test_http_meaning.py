@@ -11,14 +11,12 @@ import requests
 
 from tests.behaviors.clients import http_session
 from tests.peers import Peer
-from tests.protocols.relay import Relay, relaying
+from tests.protocols.relay import ERROR, NOTHING, OK, ONCE, READ, WRITE, Relay, relaying
 from tests.servers import HOST, LARGE, TIMEOUT, Server
 from vaurien import Proxy
-from vaurien.framing.meaning import SHOWN_OF_REPLY, Effect, Meaning, ReplyClass, ReplyMeaning
+from vaurien.framing.meaning import SHOWN_OF_REPLY, Meaning, ReplyMeaning
 from vaurien.protocols.http import HTTP
 
-READ, WRITE, ONCE = Meaning(Effect.READ), Meaning(Effect.WRITE), Meaning(Effect.WRITE, repeatable=False)
-OK, NOTHING, ERROR = (ReplyMeaning(kind) for kind in (ReplyClass.OK, ReplyClass.NOTHING, ReplyClass.ERROR))
 #: What nginx answers with a body, long, short or in chunks, and without one.
 PATHS = ['/', '/large', '/chunked', '/no-content', '/unavailable', '/ok', '/last']
 

@@ -10,14 +10,10 @@ import pytest
 from pymemcache.client.base import Client  # type: ignore[import-untyped]
 
 from tests.peers import Peer
-from tests.protocols.relay import Relay, relaying
+from tests.protocols.relay import CONNECT, ERROR, NOTHING, OK, ONCE, READ, WRITE, Relay, relaying
 from tests.servers import HOST, TIMEOUT, Server
-from vaurien.framing.meaning import Effect, Meaning, ReplyClass, ReplyMeaning
+from vaurien.framing.meaning import Meaning, ReplyMeaning
 from vaurien.protocols.memcache import Memcache
-
-READ, WRITE, ONCE = Meaning(Effect.READ), Meaning(Effect.WRITE), Meaning(Effect.WRITE, repeatable=False)
-CONNECT = Meaning(Effect.CONNECT)
-OK, NOTHING, ERROR = (ReplyMeaning(kind) for kind in (ReplyClass.OK, ReplyClass.NOTHING, ReplyClass.ERROR))
 
 
 @pytest.fixture(scope='module')

@@ -11,13 +11,12 @@ import pymysql
 import pytest
 from pymysql.constants import CLIENT
 
-from tests.protocols.relay import Relay, relaying
+from tests.protocols.relay import CONNECT, ONCE, READ, WRITE, Relay, relaying
 from tests.servers import HOST, Server
 from vaurien.framing.meaning import SHOWN_OF_REPLY, Effect, Meaning, ReplyClass, ReplyMeaning, TransactionState
 from vaurien.protocols.mysql import MySQL
 
 NONE, OPEN = TransactionState.NONE, TransactionState.OPEN
-READ, WRITE, ONCE = Meaning(Effect.READ), Meaning(Effect.WRITE), Meaning(Effect.WRITE, repeatable=False)
 ACCOUNT: dict[str, Any] = {'host': HOST, 'user': 'tester', 'password': 'secret', 'database': 'test'}
 OK = ReplyMeaning(ReplyClass.OK, NONE)
 TABLE = 'CREATE TEMPORARY TABLE stock (id int PRIMARY KEY, n int)'
@@ -49,7 +48,7 @@ def test_to_connect_is_no_more_than_that(relay: Relay, cursor: Any) -> None:
         connection.ping()
     said = relay.take_all()
     assert {one.text for one in said} >= {'greeting', 'login tester@test', 'PING', 'SELECT 1'}
-    assert {one.meaning for one in said} == {Meaning(Effect.CONNECT)}
+    assert {one.meaning for one in said} == {CONNECT}
     assert {one.reply_meaning for one in said} <= {OK, ReplyMeaning(ReplyClass.OK), None}
 
 

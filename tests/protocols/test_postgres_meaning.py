@@ -10,14 +10,13 @@ import asyncpg
 import psycopg
 import pytest
 
-from tests.protocols.relay import Relay, relaying
+from tests.protocols.relay import CONNECT, ONCE, READ, WRITE, Relay, relaying
 from tests.servers import HOST, Server
 from vaurien.framing.meaning import SHOWN_OF_REPLY, Effect, Meaning, ReplyClass, ReplyMeaning, TransactionState
 from vaurien.protocols.postgres import Postgres
 from vaurien.protocols.postgres.messages import make_message
 
 NONE, OPEN, FAILED = TransactionState
-READ, WRITE, ONCE = Meaning(Effect.READ), Meaning(Effect.WRITE), Meaning(Effect.WRITE, repeatable=False)
 Connection = psycopg.Connection[Any]
 ACCOUNT: dict[str, Any] = {'host': HOST, 'user': 'tester', 'password': 'secret'}
 
@@ -44,7 +43,7 @@ def test_to_connect_is_no_more_than_that(relay: Relay, connection: Connection) -
         pass
     said = relay.take_all()
     assert {one.text for one in said} >= {'SELECT 1', 'Query', 'startup tester@postgres'}
-    assert {one.meaning for one in said} == {Meaning(Effect.CONNECT)}
+    assert {one.meaning for one in said} == {CONNECT}
     assert {one.reply_meaning for one in said} <= {ReplyMeaning(ReplyClass.OK, NONE), None}
 
 

@@ -9,14 +9,10 @@ import pytest
 import redis
 
 from tests.behaviors.clients import redis_client
-from tests.protocols.relay import Relay, relaying
+from tests.protocols.relay import CONNECT, ERROR, NOTHING, OK, ONCE, READ, STEP, WRITE, Relay, relaying
 from tests.servers import Server
 from vaurien.framing.meaning import Effect, Meaning, ReplyClass, ReplyMeaning, TransactionState
 from vaurien.protocols.redis import Redis
-
-READ, WRITE, ONCE = Meaning(Effect.READ), Meaning(Effect.WRITE), Meaning(Effect.WRITE, repeatable=False)
-STEP = Meaning(Effect.STEP)
-OK, NOTHING, ERROR = (ReplyMeaning(kind) for kind in (ReplyClass.OK, ReplyClass.NOTHING, ReplyClass.ERROR))
 
 
 @pytest.fixture(scope='module')
@@ -42,7 +38,7 @@ def test_to_connect_is_no_more_than_that(relay: Relay) -> None:
         pass
     said = relay.take_all()
     assert {one.text.split()[0] for one in said} >= {'HELLO', 'CLIENT', 'SELECT', 'PING'}
-    assert {one.meaning for one in said} == {Meaning(Effect.CONNECT)}
+    assert {one.meaning for one in said} == {CONNECT}
     assert {one.reply_meaning for one in said} <= {OK, ERROR}  # a server may not know CLIENT SETINFO
 
 
