@@ -107,7 +107,10 @@ def send_all(peer: Peer) -> None:
 
 
 def receive(clients: list[Peer]) -> int:
-    """Receive everything; return by how much one had more than another at most."""
+    """Receive everything; return by how much one had more than another at most.
+
+    It is received in small pieces: what waits for a client when the machine is busy is not to count at once.
+    """
     received = {client.sock.fileno(): 0 for client in clients}
     ahead = 0
     with selectors.DefaultSelector() as selector:
@@ -117,7 +120,7 @@ def receive(clients: list[Peer]) -> int:
             ready = selector.select(TIMEOUT)
             assert ready
             for key, _ in ready:
-                received[key.fd] += len(os.read(key.fd, 65536))
+                received[key.fd] += len(os.read(key.fd, 4096))
             ahead = max(ahead, max(received.values()) - min(received.values()))
     return ahead
 
@@ -140,4 +143,4 @@ def test_four_links_have_one_rate(backend: RawBackend, scope: str, proxies: int,
         took = monotonic() - began
     expected = len(clients) * SIZE / (RATE * 1000)
     assert 0.98 * expected < took < 1.06 * expected
-    assert ahead < SIZE / 2  # of links that do not share, one would be ahead by most of it
+    assert ahead < SIZE / 3

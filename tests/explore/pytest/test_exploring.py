@@ -365,6 +365,7 @@ def test_add():
     assert 'once is enough' in cell.message
 
 
+@pytest.mark.serial
 def test_a_run_takes_little_more_than_the_test(suite: Suite) -> None:
     suite.write(
         'tests/test_cart.py',
@@ -381,7 +382,7 @@ def test_add(database):
 
 def test_it_was_quick():
     took = sorted(later - earlier for earlier, later in zip(began, began[1:]))
-    assert took[len(took) // 4] < 0.02  # of those that the machine disturbed least
+    assert took[len(took) // 2] < 0.02
     assert len(took) > 10
 """,
     )
