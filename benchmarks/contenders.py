@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,8 @@ DELAY = 0.05
 #: The settings of toxics on a long transfer: 1000 bytes per second, and bytes per piece.
 RATE_KB = 200_000
 SLICE = 10_000
+
+BARE_LOOP = Path(__file__).with_name('bare_loop.c')
 
 HAPROXY_CONFIG = """\
 global
@@ -89,16 +92,44 @@ def haproxy(backend: Server, mode: str, spliced: bool = False, encrypted: bool =
 
 
 @contextmanager
-def vaurien(backend: Server, flags: tuple[str, ...], encrypted: bool = False) -> Iterator[Endpoint]:
-    """Run the installed command ``vaurien``. If *encrypted*, both sides are TLS."""
+def vaurien(
+    backend: Server, flags: tuple[str, ...], encrypted: bool = False, is_pure: bool = False
+) -> Iterator[Endpoint]:
+    """Run the installed command ``vaurien``. If *encrypted*, both sides are TLS. *is_pure* has Python do everything."""
     port = free_port()
     command = [str(Path(sysconfig.get_path('scripts'), 'vaurien'))]
     command += ['--proxy', f'127.0.0.1:{port}', '--backend', backend.address, *flags]
     if encrypted:
         command += ['--proxy-tls', str(certificates.certificate())]
         command += ['--backend-tls', '--backend-tls-ca', str(certificates.authority())]
-    with listening(command, port) as pid:
+    with listening(command, port, {'VAURIEN_PURE': str(int(is_pure))}) as pid:
         yield Endpoint(port, pid, backend)
+
+
+@contextmanager
+def looked_at(backend: Server, flags: tuple[str, ...], pages: int) -> Iterator[Endpoint]:
+    """Run ``vaurien`` with its control API, and so many readers of the events that a page shows."""
+    port = free_port()
+    reading = [_find('curl'), '--silent', '--no-buffer', '--output', '/dev/null', f'http://127.0.0.1:{port}/events']
+    with vaurien(backend, (*flags, '--http', '--http-port', str(port))) as endpoint, ExitStack() as stack:
+        for _ in range(pages):
+            reader = stack.enter_context(subprocess.Popen(reading, stdin=subprocess.DEVNULL))
+            stack.callback(reader.kill)
+        yield endpoint
+
+
+@contextmanager
+def bare_loop(backend: Server) -> Iterator[Endpoint]:
+    """Compile and run `bare_loop.c`, which does nothing but move bytes."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix='vaurien-bench-') as directory:
+        program = str(Path(directory, 'bare_loop'))
+        try:
+            subprocess.run(['cc', '-O2', '-o', program, str(BARE_LOOP)], check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise BenchError(f'no bare loop without a compiler of C: {error}') from error
+        with listening([program, str(port), str(backend.port)], port) as pid:
+            yield Endpoint(port, pid, backend)
 
 
 @contextmanager
@@ -121,8 +152,8 @@ def _find(command: str) -> str:
     return path
 
 
-def _vaurien(name: str, *flags: str, delay: float = 0.0, encrypted: bool = False) -> Contender:
-    return Contender(f'vaurien {name}', partial(vaurien, flags=flags, encrypted=encrypted), delay)
+def _vaurien(name: str, *flags: str, delay: float = 0.0, encrypted: bool = False, is_pure: bool = False) -> Contender:
+    return Contender(f'vaurien {name}', partial(vaurien, flags=flags, encrypted=encrypted, is_pure=is_pure), delay)
 
 
 def _toxiproxy(name: str, kind: str, stream: str, delay: float = 0.0, **attributes: int) -> Contender:
@@ -137,6 +168,9 @@ def _aimed(patterns: tuple[str, ...]) -> tuple[str, str]:
 
 #: A rule that is drawn for one exchange in 10^8, so almost never. Its delay is 0, so that it does no harm then.
 ARMED = ('--behavior', '0.000001:delay', '--behavior-delay-sleep', '0')
+
+#: Every exchange is recorded. No disk is measured with it.
+RECORDED = ('--journal', '/dev/null')
 
 #: Ten patterns that no request of a load matches.
 AIMED_REDIS = (
@@ -160,18 +194,30 @@ DIRECT = Contender('direct', direct)
 HAPROXY_TCP = Contender('HAProxy tcp', partial(haproxy, mode='tcp'))
 HAPROXY_SPLICED = Contender('HAProxy tcp, spliced', partial(haproxy, mode='tcp', spliced=True))
 HAPROXY_HTTP = Contender('HAProxy http', partial(haproxy, mode='http'))
+BARE_LOOP_TCP = Contender('bare loop', bare_loop)
 VAURIEN_TCP = _vaurien('tcp')
+VAURIEN_TCP_PURE = _vaurien('tcp, pure', is_pure=True)
 VAURIEN_REDIS = _vaurien('redis', '--protocol', 'redis')
 VAURIEN_REDIS_ARMED = _vaurien('redis, armed', '--protocol', 'redis', *ARMED)
 VAURIEN_REDIS_AIMED = _vaurien('redis, ten patterns', '--protocol', 'redis', *_aimed(AIMED_REDIS))
+VAURIEN_REDIS_RECORDED = _vaurien('redis, journal', '--protocol', 'redis', *RECORDED)
 VAURIEN_HTTP = _vaurien('http', '--protocol', 'http')
 VAURIEN_HTTP_ARMED = _vaurien('http, armed', '--protocol', 'http', *ARMED)
 VAURIEN_HTTP_AIMED = _vaurien('http, ten patterns', '--protocol', 'http', *_aimed(AIMED_HTTP))
+VAURIEN_HTTP_RECORDED = _vaurien('http, journal', '--protocol', 'http', *RECORDED)
 VAURIEN_MEMCACHE_ARMED = _vaurien('memcache, armed', '--protocol', 'memcache', *ARMED)
 VAURIEN_MYSQL_ARMED = _vaurien('mysql, armed', '--protocol', 'mysql', *ARMED)
 VAURIEN_POSTGRES_ARMED = _vaurien('postgres, armed', '--protocol', 'postgres', *ARMED)
 VAURIEN_DELAY = _vaurien(
     '50 ms delay', '--protocol', 'redis', '--behavior', '100:delay', '--behavior-delay-sleep', str(DELAY), delay=DELAY
+)
+#: Each exchange is held by a behavior, for no time: much work for the proxy, and little for the load and the backend.
+HELD = ('--protocol', 'redis', '--behavior', '100:delay', '--behavior-delay-sleep', '0', '--log-level', 'error')
+VAURIEN_HELD = _vaurien('one process', *HELD)
+VAURIEN_TWO_WORKERS = _vaurien('two workers', *HELD, '--workers', '2')
+VAURIEN_NO_PAGE, VAURIEN_ONE_PAGE, VAURIEN_TWENTY_PAGES = (
+    Contender(f'vaurien {name}', partial(looked_at, flags=('--protocol', 'redis', *ARMED), pages=pages))
+    for name, pages in (('no page', 0), ('one page', 1), ('twenty pages', 20))
 )
 VAURIEN_LATENCY = _vaurien('50 ms latency', '--toxic', f'latency(latency={1000 * DELAY:g})', delay=DELAY)
 VAURIEN_BANDWIDTH = _vaurien('bandwidth', '--toxic', f'bandwidth(rate={RATE_KB})@upstream')

@@ -126,6 +126,29 @@ def closed_loop(
     return Outcome(work, {RATE: work / seconds})
 
 
+def paced(
+    contender: Contender, endpoint: Endpoint, seconds: float, *, request: bytes, reply: bytes, clients: int, rate: int
+) -> Outcome:
+    """Send *request* *rate* times a second: on all connections at once, and again when it is time."""
+    spent = []
+    with ExitStack() as stack:
+        address = ('127.0.0.1', endpoint.port)
+        socks = [stack.enter_context(socket.create_connection(address, timeout=10)) for _ in range(clients)]
+        started = time.perf_counter()
+        for turn in range(round(seconds * rate / clients)):
+            time.sleep(max(0.0, started + turn * clients / rate - time.perf_counter()))
+            sent = time.perf_counter()
+            for sock in socks:
+                sock.sendall(request)
+            for sock in socks:
+                if sock.recv(len(reply) + 1) != reply:
+                    raise BenchError(f'not the reply {reply!r}')
+            spent.append(time.perf_counter() - sent)
+        whole = time.perf_counter() - started
+    work = len(spent) * clients
+    return Outcome(work, {RATE: work / whole, P50: statistics.median(spent) * 1e3})
+
+
 def mariadb_slap(contender: Contender, endpoint: Endpoint, seconds: float, *, nominal_rate: int) -> Outcome:
     """Send ``SELECT 1`` on 50 connections with mariadb-slap.
 

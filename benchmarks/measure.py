@@ -11,9 +11,15 @@ UTIME, STIME = 11, 12
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the processor time of all threads so far, user and system, in seconds; its resolution is 10 ms."""
+    """Return the processor time of all threads so far, user and system, in seconds; its resolution is 10 ms.
+
+    That of its child processes, such as workers, is added.
+    """
     fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
-    return (int(fields[UTIME]) + int(fields[STIME])) * TICK
+    children = [
+        int(child) for path in Path(f'/proc/{pid}/task').glob('*/children') for child in path.read_text().split()
+    ]
+    return (int(fields[UTIME]) + int(fields[STIME])) * TICK + sum(map(cpu_seconds, children))
 
 
 def resident_kib(pid: int) -> int:

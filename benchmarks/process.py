@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,15 +28,22 @@ def is_listening(port: int) -> bool:
 
 
 @contextmanager
-def listening(command: list[str], port: int) -> Iterator[int]:
+def listening(command: list[str], port: int, environment: Mapping[str, str] | None = None) -> Iterator[int]:
     """Run *command* in a process group of its own, and yield its pid once it listens on *port*.
+
+    Its environment is that of this process, with *environment* added.
 
     Raise `BenchError`, with the last line that the process printed, if it does not.
     """
     with tempfile.TemporaryFile() as log:
         try:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env={**os.environ, **(environment or {})},
             )
         except OSError as error:
             raise BenchError(f'{command[0]}: {error.strerror}') from error

@@ -15,6 +15,13 @@ def number(value: float | None) -> str:
     return f'{value:,.0f}' if abs(value) >= 100 else f'{value:.3g}'
 
 
+def table(heading: list[str], rows: list[list[str]], texts: int) -> str:
+    """Return a table. The first columns, as many as *texts*, are aligned to the left."""
+    rule = ['---' if column < texts else '---:' for column in range(len(heading))]
+    lines = [heading, rule, *rows]
+    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+
+
 def report(results: Results, machine: Sequence[str]) -> str:
     """Return the report: the machine, a table for each scenario, and the targets."""
     parts = ['\n'.join(f'- {line}' for line in machine)]
@@ -22,7 +29,7 @@ def report(results: Results, machine: Sequence[str]) -> str:
     targets = [_target(target, results) for target in TARGETS if results.samples.get(target.scenario)]
     if targets:
         parts.append(
-            '### Targets\n\n' + _table(['scenario', 'contender', 'what', 'at most', 'reached', ''], targets, texts=3)
+            '### Targets\n\n' + table(['scenario', 'contender', 'what', 'at most', 'reached', ''], targets, texts=3)
         )
     return '\n\n'.join(parts)
 
@@ -36,7 +43,7 @@ def _scenario(scenario: Scenario, results: Results) -> str:
             ratio = results.ratio(scenario.name, name, scenario.reference.name, scenario.judged)
             rows.append([name, *cells, number(ratio)])
     heading = f'{scenario.judged}, relative to {scenario.reference.name}'
-    return f'### {scenario.name}\n\n' + _table(['', *columns, heading], rows, texts=1)
+    return f'### {scenario.name}\n\n' + table(['', *columns, heading], rows, texts=1)
 
 
 def _target(target: Target, results: Results) -> list[str]:
@@ -46,9 +53,3 @@ def _target(target: Target, results: Results) -> list[str]:
     if target.theirs:
         what += f', relative to {target.theirs.name}'
     return [target.scenario, target.ours.name, what, number(target.limit), number(reached), mark]
-
-
-def _table(heading: list[str], rows: list[list[str]], texts: int) -> str:
-    rule = ['---' if column < texts else '---:' for column in range(len(heading))]
-    lines = [heading, rule, *rows]
-    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)

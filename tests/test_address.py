@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vaurien.address import Address
+from vaurien.address import Address, parse_place
 from vaurien.errors import AddressError
 
 
@@ -43,3 +43,15 @@ def test_refused(text: str, said: str) -> None:
     with pytest.raises(AddressError) as caught:
         Address.parse(text)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize('text', ['8000', ':8000', 'localhost:8000'])
+def test_a_port_alone(text: str) -> None:
+    assert parse_place(text) == Address('localhost', 8000)
+
+
+@pytest.mark.parametrize('text', ['redis://:secret@localhost:6379', 'ada:secret@localhost:80', 'ada:secret@::1:x'])
+def test_no_message_has_a_password(text: str) -> None:
+    with pytest.raises(AddressError) as caught:
+        parse_place(text)
+    assert 'secret' not in str(caught.value)

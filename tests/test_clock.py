@@ -185,7 +185,6 @@ def test_many_live_alarms_are_not_searched_each_time(play: Callable[[Scene], Non
     play(scene)
 
 
-@pytest.mark.serial
 @pytest.mark.parametrize('seconds', [0.0, 1e-9, 0.0005, 0.0105])
 def test_a_wait_is_never_too_short_and_exact(play: Callable[[Scene], None], seconds: float) -> None:
     """A busy machine may be late with any wait, so the best of them says how exact the clock is.

@@ -18,6 +18,7 @@ from vaurien.errors import (
     AmbiguousProxyError,
     AnswerError,
     BrowserError,
+    BusyError,
     CapacityError,
     ConfigError,
     ControlError,
@@ -40,6 +41,7 @@ from vaurien.errors import (
     UnknownProxyError,
     UnreachableError,
     VaurienError,
+    WorkerError,
     find_reason,
 )
 
@@ -59,6 +61,7 @@ TEXTS: list[tuple[BaseException, str]] = [
     (ToxicNameError('there is no toxic named x', 'name'), 'name: there is no toxic named x'),
     (StartError('the server was not started'), 'the server was not started'),
     (StartError.of(IN_USE, 'localhost:8000'), 'cannot listen on localhost:8000: address already in use'),
+    (WorkerError('worker 2 cannot do that'), 'worker 2 cannot do that'),
     (CapacityError('full'), 'full'),
     (RemoteError('no answer'), 'no answer'),
     (RegistryError('no instance'), 'no instance'),
@@ -69,6 +72,7 @@ TEXTS: list[tuple[BaseException, str]] = [
     (AmbiguousProxyError('there are two'), 'there are two'),
     (NoScheduleError('no schedule runs'), 'no schedule runs'),
     (NoJournalError('no journal is kept'), 'no journal is kept'),
+    (BusyError('there are 32 readers'), 'there are 32 readers'),
     (ToxiproxyError(404, 'proxy not found', proxies=None), 'proxy not found'),
     (BrowserError(), ''),
     (SetupError('cannot import test', 'Traceback'), 'cannot import test'),

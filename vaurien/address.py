@@ -27,6 +27,7 @@ class Address(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Address:
         """Return the address that ``host:port`` or ``[IPv6]:port`` stands for; raise `AddressError` for other texts."""
+        _refuse_credentials(text)
         host, colon, port = text.rpartition(':')
         if host.startswith('[') and host.endswith(']'):
             host = host[1:-1]
@@ -39,6 +40,23 @@ class Address(NamedTuple):
         if not is_host(host):
             raise AddressError(f'{text!r} has no valid host')
         return cls(host, int(port))
+
+
+def parse_place(text: str) -> Address:
+    """Return the address that a user writes: as `Address.parse` has it, or a port alone, ``8000`` or ``:8000``.
+
+    Such a port is one of localhost: whatever is to be reached from elsewhere has to be said. Raise `AddressError`.
+    """
+    port = text.removeprefix(':')
+    return Address.parse(f'localhost:{port}' if port.isascii() and port.isdigit() else text)
+
+
+def _refuse_credentials(text: str) -> None:
+    """Raise `AddressError` if a part of a URL is in *text*, without it: a message must not show a password."""
+    if '://' in text:
+        raise AddressError('it is a URL: expected host:port')
+    if '@' in text:
+        raise AddressError('there is a user in it: expected host:port')
 
 
 class _Nowhere(Address):
@@ -54,7 +72,7 @@ NOWHERE: Address = _Nowhere('none', 0)
 
 def parse_backend(text: str) -> Address:
     """Return the address of a backend, or `NOWHERE` for ``none``; raise `AddressError`."""
-    return NOWHERE if text == NOWHERE.host else Address.parse(text)
+    return NOWHERE if text == NOWHERE.host else parse_place(text)
 
 
 def is_host(text: str) -> bool:

@@ -7,7 +7,6 @@ high-resolution timer (timerfd_create(2)). So each event loop watches one such d
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 import time
@@ -65,13 +64,101 @@ class Alarm:
         self._call = None
 
 
+class KernelTimer:
+    """A descriptor that is readable after some seconds, to a fraction of a millisecond; then it makes a call."""
+
+    def __init__(self, loop: Any, call: Callable[[], None], descriptor: int) -> None:
+        self.descriptor = descriptor
+        #: Has it no longer be readable; raises `BlockingIOError` if it was set again after it fired.
+        self.drain: Callable[[], object] = partial(os.read, descriptor, 8)
+        self._watcher = loop.io(descriptor, READ)
+        self._watcher.start(call)
+
+    def close(self) -> None:
+        """Make no call any more."""
+        self._watcher.stop()
+        self._watcher.close()
+        os.close(self.descriptor)
+
+    def leave_to_parent(self) -> None:
+        """Close this process's copy of the descriptor."""
+        os.close(self.descriptor)
+
+
+if sys.version_info >= (3, 13) and hasattr(os, 'timerfd_create'):
+
+    class Timer(KernelTimer):
+        """A timer of the kernel, as Python has them."""
+
+        def __init__(self, loop: Any, call: Callable[[], None]) -> None:
+            flags = os.TFD_NONBLOCK | os.TFD_CLOEXEC
+            super().__init__(loop, call, os.timerfd_create(time.CLOCK_MONOTONIC, flags=flags))
+
+        def set(self, seconds: float) -> None:
+            """Make the call then, and not when it was to be made before."""
+            os.timerfd_settime(self.descriptor, initial=min(max(seconds, SHORTEST), LONGEST))
+
+elif sys.platform == 'linux':
+    import ctypes
+
+    _libc = ctypes.CDLL(None, use_errno=True)
+
+    class _Spec(ctypes.Structure):
+        """The ``struct itimerspec`` of timerfd_settime(2)."""
+
+        _fields_ = [(name, ctypes.c_long) for name in ('interval_s', 'interval_ns', 'value_s', 'value_ns')]
+
+    class Timer(KernelTimer):
+        """A timer of the kernel, as its library has them."""
+
+        def __init__(self, loop: Any, call: Callable[[], None]) -> None:
+            descriptor = _libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
+            if descriptor < 0:
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number))
+            super().__init__(loop, call, descriptor)
+
+        def set(self, seconds: float) -> None:
+            """Make the call then, and not when it was to be made before."""
+            whole, fraction = divmod(min(max(seconds, SHORTEST), LONGEST), 1)
+            spec = _Spec(0, 0, int(whole), int(fraction * 1e9))
+            _libc.timerfd_settime(self.descriptor, 0, ctypes.byref(spec), None)
+
+else:
+
+    class Timer:
+        """A timer of the event loop, up to a millisecond late, where the kernel has none."""
+
+        #: There is nothing to drain.
+        drain: Callable[[], object] = bool
+
+        def __init__(self, loop: Any, call: Callable[[], None]) -> None:
+            self._loop = loop
+            self._call = call
+            self._watcher: Any = None
+
+        def set(self, seconds: float) -> None:
+            """Make the call then, and not when it was to be made before."""
+            self.close()
+            self._watcher = self._loop.timer(max(seconds, 0.0))
+            self._watcher.start(self._call)
+
+        def close(self) -> None:
+            """Make no call any more."""
+            if self._watcher is not None:
+                self._watcher.stop()
+                self._watcher.close()
+                self._watcher = None
+
+        def leave_to_parent(self) -> None:
+            """Do nothing: the process has no descriptor of it."""
+
+
 class Clock:
     """The waits and alarms of one event loop. Only greenlets and callbacks of that loop may use it."""
 
     def __init__(self, loop: Any) -> None:
-        self._descriptor = _create()
-        self._watcher = loop.io(self._descriptor, READ)
-        self._watcher.start(self._on_due)
+        self._timer = Timer(loop, self._on_due)
         #: A heap of deadline, serial number and alarm. The number keeps alarms of the same deadline in their order.
         self._alarms: list[tuple[float, int, Alarm]] = []
         self._numbers = count()
@@ -100,59 +187,29 @@ class Clock:
         entry = (deadline, next(self._numbers), alarm)
         heappush(self._alarms, entry)
         if self._alarms[0] is entry:
-            _set(self._descriptor, deadline - time.monotonic())
+            self._timer.set(deadline - time.monotonic())
         return alarm
 
     def close(self) -> None:
-        """Close the descriptor. Alarms that are left never ring, and no new ones may be set."""
+        """Close the timer. Alarms that are left never ring, and no new ones may be set."""
         self._alarms.clear()  # an alarm may close the clock: `_on_due` must not set the timer for the ones after it
-        self._watcher.stop()
-        self._watcher.close()
-        os.close(self._descriptor)
+        self._timer.close()
 
     def leave_to_parent(self) -> None:
-        """Close this process's copy of the descriptor, for it is a child of a fork."""
-        os.close(self._descriptor)
+        """Close what this process has a copy of, for it is a child of a fork."""
+        self._timer.leave_to_parent()
 
     def _on_due(self) -> None:
-        with suppress(BlockingIOError):  # the timer was set again after it fired
-            os.read(self._descriptor, 8)
+        with suppress(BlockingIOError):
+            self._timer.drain()
         now = last = time.monotonic()
         while self._alarms and self._alarms[0][0] <= now and last < now + TURN:
             heappop(self._alarms)[2].ring()
             last = time.monotonic()
         if self._alarms:
-            _set(self._descriptor, self._alarms[0][0] - time.monotonic())
+            self._timer.set(self._alarms[0][0] - time.monotonic())
 
     def _purge(self) -> None:
         self._alarms = [entry for entry in self._alarms if not entry[2].is_cancelled]
         heapify(self._alarms)
         self._purge_at = max(MIN_PURGE, 2 * len(self._alarms))
-
-
-if sys.version_info >= (3, 13):
-
-    def _create() -> int:
-        return os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK | os.TFD_CLOEXEC)
-
-    def _set(descriptor: int, seconds: float) -> None:
-        os.timerfd_settime(descriptor, initial=min(max(seconds, SHORTEST), LONGEST))
-
-else:
-    _libc = ctypes.CDLL(None, use_errno=True)
-
-    class _Timer(ctypes.Structure):
-        """The ``struct itimerspec`` of timerfd_settime(2)."""
-
-        _fields_ = [(name, ctypes.c_long) for name in ('interval_s', 'interval_ns', 'value_s', 'value_ns')]
-
-    def _create() -> int:
-        descriptor = _libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
-        if descriptor < 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
-        return int(descriptor)
-
-    def _set(descriptor: int, seconds: float) -> None:
-        whole, fraction = divmod(min(max(seconds, SHORTEST), LONGEST), 1)
-        _libc.timerfd_settime(descriptor, 0, ctypes.byref(_Timer(0, 0, int(whole), int(fraction * 1e9))), None)

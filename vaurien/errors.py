@@ -8,6 +8,7 @@ VaurienError                   anything below
 │   ├── PluginError            a behavior, protocol or toxic that is unknown or cannot be loaded
 │   └── ToxicNameError         a toxic's name that is taken, or that no toxic has
 ├── StartError                 the machine: a server or a proxy process could not start
+├── WorkerError                a change that a worker does not take, so that none of them has it
 ├── CapacityError              a conntest server that stores as much as it may
 ├── RemoteError                a conntest server that is not there, or that sends an unexpected response
 ├── RegistryError              a Eureka registry that does not name what was to be tested
@@ -18,6 +19,7 @@ VaurienError                   anything below
 ├── AmbiguousProxyError        a path of the control API that could mean several proxies
 ├── NoScheduleError            a path of the control API about a schedule, while none runs
 ├── NoJournalError             a path of the control API about a journal, while none is kept
+├── BusyError                  a request for what as many have as may have it
 ├── ToxiproxyError             a request that Toxiproxy's API answers with an error
 ├── BrowserError               a request to Toxiproxy's API that comes from a browser
 ├── SetupError                 a load test that cannot begin or go on
@@ -75,13 +77,20 @@ class ToxicNameError(ConfigError):
     """A name that another toxic of the proxy has already, or that none of them has."""
 
 
-class StartError(VaurienError):
-    """A server or a proxy process that could not start; the text is the message of that process."""
+class StartError(VaurienError, ValueError):
+    """A server or a proxy process that could not start; the text is the message of that process.
+
+    It is a `ValueError`, as in Vaurien 1.
+    """
 
     @classmethod
     def of(cls, error: OSError | UnicodeError, address: object) -> StartError:
         """Return the error for a failed attempt to listen on *address*."""
         return cls(f'cannot listen on {address}: {find_reason(error)}')
+
+
+class WorkerError(VaurienError):
+    """A change of a proxy that one of the workers does not take: all of them are as they were."""
 
 
 class CapacityError(VaurienError):
@@ -100,8 +109,8 @@ class AnswerError(VaurienError):
     """An answer over HTTP that is too large, or that has more values than it may have."""
 
 
-class ControlError(VaurienError):
-    """A request that the control API rejects.
+class ControlError(VaurienError, ValueError):
+    """A request that the control API rejects. It is a `ValueError`, as in Vaurien 1.
 
     The text is the description that the API gives. *status* is the HTTP status, or None if there was no response.
     """
@@ -129,6 +138,10 @@ class NoScheduleError(VaurienError):
 
 class NoJournalError(VaurienError):
     """A path of the control API that is about the journal, while none is kept."""
+
+
+class BusyError(VaurienError):
+    """A request for what each client takes for long, while as many have it as may have it."""
 
 
 class ToxiproxyError(VaurienError):

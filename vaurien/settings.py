@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from vaurien.address import MAX_PORT, Address
+from vaurien.console.log import TEXT, LogFormat
+from vaurien.plugins.options import Parsed
 from vaurien.plugins.units import BYTES, PositiveSeconds, WholeSeconds
 from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import ToxicRule
 from vaurien.schedule.schedule import Schedule
 
+
+class Auto(Parsed):
+    """As many as there are processors for the process: ``auto``."""
+
+    schema = {'const': 'auto'}
+    expected = 'auto'
+
+    @classmethod
+    def is_meant(cls, value: Any) -> bool:
+        """Return whether *value* is that word."""
+        return value == 'auto' or isinstance(value, cls)
+
+    @classmethod
+    def parse(cls, value: Any) -> Auto:
+        """Return *value*, which is that word."""
+        return cls(str(value))
+
+
+#: The port of the control API if the process has no proxy of its own: that of Toxiproxy's API.
+SERVER_PORT = 8474
 #: The most that Linux takes for TCP_KEEPIDLE and TCP_KEEPINTVL.
 MAX_KEEPALIVE = 32767
 KeepAlive = Annotated[WholeSeconds, msgspec.Meta(le=MAX_KEEPALIVE)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
+#: How many classes of requests: each takes some 10 KiB.
+Classes = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=MAX_PORT)]
 #: The size of a file of a journal: that of some long lines at least.
 JournalSize = Annotated[int, msgspec.Meta(ge=10_000), BYTES]
+#: How many workers there are: a number, or ``auto``.
+Workers = Annotated[int, msgspec.Meta(ge=1, le=256), Auto]
 LogLevel = Literal['debug', 'info', 'warning', 'error', 'critical']
 
 
@@ -105,6 +132,8 @@ class ProxySettings(TLSSettings, kw_only=True, frozen=True):
     toxics: tuple[ToxicRule, ...] = ()
     #: Whether requests may ask for faults themselves.
     addressed: bool = False
+    #: Whether replies name the behavior that was applied to them, in HTTP.
+    mark_faults: bool = False
     seed: int | None = None
     timeout: PositiveSeconds = 30.0
     resolve_interval: PositiveSeconds = 30.0
@@ -114,6 +143,8 @@ class ProxySettings(TLSSettings, kw_only=True, frozen=True):
     #: The kernel takes no more than net.core.somaxconn of them.
     backlog: Count = 65535
     max_links: Count | None = None
+    #: How many classes of requests are timed apart.
+    classes: Classes = 0
     enabled: bool = True
 
 
@@ -125,6 +156,8 @@ class Settings(ProxySettings, kw_only=True, frozen=True):
     #: The schedule that runs from the start on.
     schedule: Schedule | None = None
     http: bool = False
+    #: Whether the page of the control API is opened in a browser; then the control API is served.
+    ui: bool = False
     http_host: str = 'localhost'
     http_port: Port = 8080
     #: More names of this machine by which clients reach the control API.
@@ -138,9 +171,20 @@ class Settings(ProxySettings, kw_only=True, frozen=True):
     journal_max: JournalSize = 100_000_000
     #: The file of a journal whose faults are injected again.
     replay: str | None = None
+    #: The URL of a collector of OpenTelemetry; and whether exchanges without a fault have spans, too.
+    otel: str | None = None
+    otel_all: bool = False
+    #: How many processes serve the links. With one, it is the process itself.
+    workers: Workers = 1
     log_level: LogLevel = 'info'
     #: The file of the log; ``-`` is standard error.
     log_output: str = '-'
+    log_format: LogFormat = TEXT
+
+    @property
+    def size(self) -> int:
+        """The number of processes that serve the links."""
+        return _count_processors() if isinstance(self.workers, Auto) else self.workers
 
     @property
     def each_proxy(self) -> tuple[ProxySettings, ...]:
@@ -157,3 +201,16 @@ class Settings(ProxySettings, kw_only=True, frozen=True):
         if self.proxies is not None:
             return common
         return msgspec.structs.replace(common, protocol='tcp', behaviors=(), toxics=())
+
+
+if hasattr(os, 'sched_getaffinity'):
+
+    def _count_processors() -> int:
+        """Return how many processors this process may use."""
+        return len(os.sched_getaffinity(0))
+
+else:
+
+    def _count_processors() -> int:
+        """Return how many processors there are."""
+        return os.cpu_count() or 1

@@ -120,7 +120,7 @@ class TestClient:
         with redis_client(proxy.address.port):
             proxy.set_behavior('dummy')
         (report,) = [text for text in caplog.messages if 'matched 0 of' in text]
-        assert report.startswith("proxy vaurien: error(client='10.0.0.0/8'): matched 0 of ")
+        assert report.startswith("error(client='10.0.0.0/8'): matched 0 of ")
 
     @pytest.mark.parametrize('protocol', [2, 3])
     def test_redis_by_its_name(self, proxy: Proxy, protocol: int) -> None:
@@ -174,7 +174,7 @@ class TestFor:
             assert not fails(client, 'GET', 'a')
             assert proxy.status()['behaviors'] == []
         (report,) = [text for text in caplog.messages if 'its time is over' in text]
-        assert report.startswith("proxy vaurien: its time is over: error(match='GET *', for=600.0): matched ")
+        assert report.startswith("its time is over: error(match='GET *', for=600.0): matched ")
 
     def test_what_hangs_is_let_go_and_what_others_do_goes_on(self, proxy: Proxy) -> None:
         with Peer.connect(proxy.address.port) as one, Peer.connect(proxy.address.port) as other:

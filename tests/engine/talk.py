@@ -121,6 +121,11 @@ def inside(proxy: Proxy, look: Callable[[ProxyServer], Result]) -> Result:
     return proxy._thread.call(look)
 
 
+def count_greenlets(proxy: Proxy) -> int:
+    """How many greenlets of links the proxy has."""
+    return inside(proxy, lambda server: len(server.runtime._greenlets))
+
+
 def end_time(proxy: Proxy) -> None:
     """Have the time of every rule be over that is armed for a while."""
 

@@ -11,11 +11,12 @@ import pytest
 
 from vaurien.engine.addressed import KNOWN, MAX_TEXT, MAX_WARNINGS, Addressed
 from vaurien.protocols.http import HTTP
+from vaurien.records.proxy_log import NO_PROXY
 from vaurien.rules.rule import Rule
 
 
 def make(configured: Mapping[str, Mapping[str, Any]] | None = None) -> Addressed:
-    return Addressed(lambda rule: rule.arm(HTTP, is_addressed=True), 1, lambda: configured or {})
+    return Addressed(lambda rule: rule.arm(HTTP, is_addressed=True), 1, lambda: configured or {}, NO_PROXY)
 
 
 def find_rules(addressed: Addressed, text: str) -> list[Rule]:

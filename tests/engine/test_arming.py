@@ -28,6 +28,7 @@ from vaurien.protocols.tcp import TCP
 from vaurien.records.counts import Counts
 from vaurien.records.faults import Fault
 from vaurien.records.observer import ObservedLink, Observer, Observers
+from vaurien.records.proxy_log import NO_PROXY
 from vaurien.rules.rule import Rule
 from vaurien.rules.selector import Draws
 
@@ -84,7 +85,7 @@ class Counting(Observer):
 
 
 def make(protocol: type[BaseProtocol] = Redis, *observers: Observer, loop: FakeLoop | None = None) -> Arming:
-    return Arming(protocol, None, 7, loop or FakeLoop(), Observers(observers))
+    return Arming(protocol, None, 7, loop or FakeLoop(), Observers(observers), NO_PROXY)
 
 
 class TestRules:

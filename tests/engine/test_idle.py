@@ -10,6 +10,7 @@ import pytest
 
 from vaurien.engine.idle import PER_TURN, IdleWatch
 from vaurien.records.counts import Counts
+from vaurien.records.proxy_log import NO_PROXY
 
 
 class FakeTimer:
@@ -85,7 +86,7 @@ def links() -> dict[int, Any]:
 def timer(links: dict[int, Any]) -> FakeTimer:
     """That of a watch over *links*."""
     loop = FakeLoop()
-    IdleWatch(loop, links, 30.0)
+    IdleWatch(loop, links, 30.0, NO_PROXY)
     return loop.last
 
 
@@ -139,7 +140,7 @@ def test_a_link_at_work_is_not_idle(links: dict[int, Any], timer: FakeTimer) -> 
 def test_many_links_take_several_turns(links: dict[int, Any]) -> None:
     """Other links are served in between, and some may close."""
     loop = FakeLoop()
-    IdleWatch(loop, links, 30.0)
+    IdleWatch(loop, links, 30.0, NO_PROXY)
     for number in range(PER_TURN + 2):
         FakeLink(links, number)
     loop.last.fire()
@@ -156,7 +157,7 @@ def test_many_links_take_several_turns(links: dict[int, Any]) -> None:
 
 def test_it_stops_in_the_middle(links: dict[int, Any]) -> None:
     loop = FakeLoop()
-    watch = IdleWatch(loop, links, 30.0)
+    watch = IdleWatch(loop, links, 30.0, NO_PROXY)
     for number in range(PER_TURN + 1):
         FakeLink(links, number)
     loop.last.fire()
@@ -176,7 +177,7 @@ def test_a_link_that_opens_is_given_the_whole_time(links: dict[int, Any], timer:
 
 def test_it_stops(links: dict[int, Any]) -> None:
     loop = FakeLoop()
-    watch = IdleWatch(loop, links, 30.0)
+    watch = IdleWatch(loop, links, 30.0, NO_PROXY)
     watch.stop()
     assert loop.last.is_closed
     assert loop.last._call is None

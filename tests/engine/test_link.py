@@ -25,6 +25,7 @@ from tests.engine.talk import (
     PATTERN,
     Language,
     connect,
+    count_greenlets,
     every_language,
     inside,
     join,
@@ -294,7 +295,7 @@ class TestOpenExchanges:
         with make_proxy(raw_backend) as proxy:
             join(proxy, raw_backend)
             link = inside(proxy, only_link)
-            monkeypatch.setattr(traffic, '_silence', {link.client: client, link.backend: backend}.__getitem__)
+            monkeypatch.setattr(traffic, 'find_silence', {link.client: client, link.backend: backend}.__getitem__)
             assert is_open(proxy) == expected
 
     def test_opaque_bytes_on_which_a_behavior_is_at_work(self, raw_backend: RawBackend, act: Act) -> None:
@@ -464,7 +465,7 @@ class TestAnotherBackend:
             eventually(lambda: proxy.status()['faults'] == {'hang': 1})
             proxy.set_backend(other_backend.address)
             assert client.recv() == backend.recv() == b''
-            eventually(lambda: inside(proxy, lambda server: len(server.runtime._greenlets)) == 0)
+            eventually(lambda: count_greenlets(proxy) == 0)
 
 
 class Model:

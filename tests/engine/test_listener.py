@@ -21,6 +21,7 @@ from vaurien.embedded import Proxy
 from vaurien.engine.listener import Listener
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.reserve import RESERVE
+from vaurien.records.proxy_log import NO_PROXY
 
 
 def exchange(client: Peer) -> None:
@@ -110,7 +111,7 @@ def test_no_port_is_free_at_all_addresses() -> None:
 
 
 def make_listener(*addresses: Address) -> Listener:
-    return Listener(addresses, 1, 0, 1.0, lambda client: None, lambda: False, list)
+    return Listener(addresses, 1, 0, 1.0, lambda client: None, lambda listener: False, lambda: False, list, NO_PROXY)
 
 
 class TestKeepAlive:
@@ -229,7 +230,6 @@ def descriptors(pid: int) -> int:
     return len(list(Path(f'/proc/{pid}/fd').iterdir()))
 
 
-@pytest.mark.serial
 @pytest.mark.parametrize('spare', [0, 1])
 def test_without_descriptors(vaurien_command: StartCommand, echo_server: RawBackend, spare: int) -> None:
     """The limit may be met by the client's socket or by the one to the backend: whoever meets it waits."""

@@ -409,8 +409,8 @@ class TestWhatRulesSee:
                 assert not caplog.messages, 'there were no requests yet'
                 self.ask(peers, b'PING\r\n')
             assert caplog.messages == [
-                "proxy vaurien: error(match='SET b'): matched 0 of 1 exchanges, applied to 0",
-                "proxy vaurien: delay(sleep=0.0, match='GET *'): matched 0 of 1 exchanges, applied to 0",
+                "error(match='SET b'): matched 0 of 1 exchanges, applied to 0",
+                "delay(sleep=0.0, match='GET *'): matched 0 of 1 exchanges, applied to 0",
             ]
             self.ask(peers, b'PING\r\n', b'PING\r\n')
             caplog.clear()
@@ -418,7 +418,7 @@ class TestWhatRulesSee:
                 proxy.wait_for_fault(0.01)
             report = "50:error(match='SETT *'): matched 0 of 2 exchanges, applied to 0"
             assert str(caught.value) == f'no fault within 0.01 s; {report}'
-        assert caplog.messages == [f'proxy vaurien: {report}']
+        assert caplog.messages == [report]
 
     def test_though_the_time_of_others_ends_while_they_are_armed(
         self, raw_backend: RawBackend, monkeypatch: pytest.MonkeyPatch
@@ -452,7 +452,7 @@ class TestWhatRulesSee:
             self.ask(peers, b'PING\r\n')
             end_time(proxy)
         report = "error(match='SETT *', for=3600.0): matched 0 of 1 exchanges, applied to 0"
-        assert caplog.messages == [f'proxy vaurien: its time is over: {report}']
+        assert caplog.messages == [f'its time is over: {report}']
 
 
 class TestUnreadable:
@@ -486,7 +486,7 @@ class TestUnreadable:
             proxy.set_behavior('hang', match='nothing of that')
             self.become(proxy, raw_backend, conversation)
         (message,) = self.warnings(caplog)
-        assert message.startswith(f'proxy vaurien: on links with {reason}, rules see opaque bytes')
+        assert message.startswith(f'on links with {reason}, rules see opaque bytes')
         assert advice in message
 
     def test_are_a_warning_for_each_reason(self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture) -> None:
@@ -495,8 +495,8 @@ class TestUnreadable:
                 self.become(proxy, raw_backend, UNREADABLE[name][1])
             proxy.set_behavior('error', match='QUIT')
         assert [message.split(',')[0] for message in self.warnings(caplog)] == [
-            'proxy vaurien: on links with TLS',
-            'proxy vaurien: on links with STARTTLS',
+            'on links with TLS',
+            'on links with STARTTLS',
         ]
 
     def test_are_none_if_they_have_closed(self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture) -> None:

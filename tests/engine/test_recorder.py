@@ -17,12 +17,12 @@ from tests.engine.journal import Journal
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, Server
 from vaurien import Proxy
-from vaurien.behaviors import Behavior
 from vaurien.behaviors.dummy import Dummy
 from vaurien.engine import recorder, recording
 from vaurien.engine.chooser import Choice
 from vaurien.framing.meaning import ReplyClass
 from vaurien.plugins.end import End
+from vaurien.plugins.registry import Registry
 from vaurien.protocols.base import BaseProtocol
 from vaurien.records.observer import ObservedLink
 from vaurien.rules.behaviors import make_rules
@@ -175,7 +175,7 @@ class TestAll:
 
 
 class TestOwnBehaviors:
-    def test_requests_that_a_behavior_reads(self, redis_server: Server) -> None:
+    def test_requests_that_a_behavior_reads(self, redis_server: Server, behaviors: Registry[Dummy]) -> None:
         """The backend never sees them: the one that it is applied to, and the next one, which it reads as well."""
 
         class Greedy(Dummy):
@@ -187,7 +187,7 @@ class TestOwnBehaviors:
                 source.sendall(b'+mine\r\n')
                 return False
 
-        Behavior.register(Greedy)
+        behaviors.register(Greedy)
         journal = Journal()
         with (
             Proxy(redis_server.address, 'redis', behavior='greedy(match="GET 1")', observer=journal) as proxy,
@@ -312,6 +312,6 @@ class TestChoosing:
             client.get('chosen')
             assert not proxy.faults()
         assert [message for message in caplog.messages if 'chosen' in message] == [
-            'proxy vaurien: what was chosen for GET chosen cannot be applied: '
+            'what was chosen for GET chosen cannot be applied: '
             'error.code: errors of redis have no such option, only message'
         ]

@@ -14,7 +14,9 @@ from vaurien.engine.recording import Recording
 from vaurien.errors import ConfigError
 from vaurien.framing.meaning import Effect, Meaning
 from vaurien.records.counts import Counts
+from vaurien.records.entry import Entry
 from vaurien.records.observer import ObservedLink
+from vaurien.records.proxy_log import ProxyLog
 from vaurien.rules.behaviors import make_rules
 from vaurien.rules.rule import Rule
 
@@ -60,9 +62,15 @@ def make_record() -> Record:
 
 def test_requests_are_counted_by_their_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recording_module, 'MAX_TEXTS', 2)
-    recording = Recording('redis', [], None, None, prepare)
+    entries: list[Entry] = []
+    recording = Recording('redis', [entries.append], None, None, prepare, ProxyLog('redis'))
     assert [recording.count(text) for text in 'abaab'] == [1, 1, 2, 3, 2]
     assert [recording.count(text) for text in 'cbab'] == [1, 3, 1, 1]  # the oldest begins anew
+
+
+def test_nothing_is_counted_where_some_are_recorded_only() -> None:
+    recording = Recording('redis', [], None, None, prepare, ProxyLog('redis'))
+    assert [recording.count('a') for _ in range(2)] == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -75,12 +83,12 @@ def test_requests_are_counted_by_their_texts(monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_what_is_chosen(choice: Choice | None, rule: Rule | None, draws: bool, where: str) -> None:
-    recording, record = Recording('redis', [], None, None, prepare), make_record()
+    recording, record = Recording('redis', [], None, None, prepare, ProxyLog('redis')), make_record()
     assert recording.choose(Always(choice), Link(), record, b'get a') == (rule, draws)
     assert record.where == where
 
 
 def test_what_cannot_be_applied_is_a_warning_and_the_request_passes(caplog: pytest.LogCaptureFixture) -> None:
-    recording = Recording('redis', [], None, None, refuse)
+    recording = Recording('redis', [], None, None, refuse, ProxyLog('redis'))
     assert recording.choose(Always(Choice(ERROR)), Link(), make_record(), b'get a') == (None, False)
     assert caplog.messages == ['proxy redis: what was chosen for GET a cannot be applied: no such error']

@@ -86,7 +86,7 @@ def test_idle_clients_of_the_api_do_not_use_it_up(used_up: Command) -> None:
 
 def test_pipes_and_connections_that_come_late_leave_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
     known = Descriptors()
-    monkeypatch.setattr('vaurien.engine.reserve.getrlimit', lambda which: (1000, 2000))
+    monkeypatch.setattr('vaurien.engine.reserve.find_limits', lambda: (1000, 2000))
     assert known.has_room(0)
     assert not known.is_reserved(5000)  # no limit is known before the first client
     known.note(10)
@@ -110,7 +110,7 @@ assert set(os.listdir('/proc/self/fd')) == before
 
 def test_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     known = Descriptors()
-    monkeypatch.setattr('vaurien.engine.reserve.getrlimit', lambda which: (resource.RLIM_INFINITY,) * 2)
+    monkeypatch.setattr('vaurien.engine.reserve.find_limits', lambda: (resource.RLIM_INFINITY,) * 2)
     known.note(10**6)
     assert not known.is_reserved(10**6)
     assert known.has_room(0)

@@ -12,6 +12,7 @@ import pytest
 from tests.engine.talk import LANGUAGES, connect, inside, join, make_proxy, only_link
 from tests.peers import RawBackend
 from tests.servers import Server
+from vaurien.engine import slices
 from vaurien.engine.held import MAX_MARKS
 from vaurien.engine.slices import MANY, SLICE, feed_downstream, feed_upstream
 from vaurien.engine.turns import get_turns
@@ -67,7 +68,11 @@ class Postponed:
 
 @pytest.mark.parametrize('feed', [feed_upstream, feed_downstream])
 class TestFeeding:
-    """How much of a chunk is fed at once."""
+    """How much of a chunk is fed at once, if no time goes by."""
+
+    @pytest.fixture(autouse=True)
+    def _standing_still(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(slices, 'monotonic', lambda: 0.0)
 
     def test_many_messages(self, feed: Any) -> None:
         protocol, stream, data = Lines(), Postponed(), b'a\n' * 100_000
@@ -133,7 +138,7 @@ def test_others_have_their_turn_between_two_slices(raw_backend: RawBackend) -> N
             protocol.feed_upstream = record
             turns.add(other)
             up.received += len(requests)
-            up._give(requests)
+            up.give(requests)
 
         inside(proxy, flood)
         assert backend.recv_exactly(len(requests)) == requests

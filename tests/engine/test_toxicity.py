@@ -82,7 +82,16 @@ class Played:
         self.links: dict[int, Any] = {}
         self.counters = Counters({})
         self.total = 0
-        self.toxics = Toxics(self.links, seed, lambda: self.total, self.counters, Unpaused(None))
+        #: What was told of changes.
+        self.told: list[str] = []
+        self.toxics = Toxics(
+            lambda pause: list(self.links.values()),
+            seed,
+            lambda: self.total,
+            self.counters,
+            Unpaused(None),
+            self.told.append,
+        )
 
     def open(self, *, connected: bool = True, host: str = '127.0.0.1') -> FakeLink:
         self.total += 1

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 
-from tests.behaviors.waiting import eventually
 from tests.engine.talk import PATTERN, inside, join, make_proxy, only_link
 from tests.peers import RawBackend
-from tests.servers import HOST
-from vaurien.engine.traffic import PLAIN, Traffic, _silence
+from vaurien.engine.traffic import PLAIN, Traffic
 
 
 class TestPlain:
@@ -51,17 +47,3 @@ class TestPlain:
                 inside(proxy, lambda server: report())  # noqa: B023
             client.send(b'ping')
             assert backend.recv_exactly(4) == b'ping'
-
-
-class TestSilence:
-    def test_it_lasts_until_the_peer_speaks(self) -> None:
-        """In milliseconds, as the kernel counts them."""
-        with (
-            socket.create_server((HOST, 0)) as listener,
-            socket.create_connection(listener.getsockname()) as ours,
-            listener.accept()[0] as theirs,
-        ):
-            eventually(lambda: _silence(ours) >= 200)
-            ours.send(b'what we say does not count')
-            assert _silence(ours) >= 200
-            eventually(lambda: theirs.send(b'hello') and _silence(ours) < 200)

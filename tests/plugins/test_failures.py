@@ -10,12 +10,13 @@ from vaurien.behaviors.dummy import Dummy
 from vaurien.plugins.failures import warn_failed
 from vaurien.plugins.options import Configurable
 from vaurien.protocols.tcp import TCP
+from vaurien.records.proxy_log import NO_PROXY
 
 
 @pytest.mark.parametrize(('plugin', 'name'), [(Dummy(), 'dummy'), (TCP(), 'tcp'), (TCP, 'tcp')])
 def test_it_is_named(plugin: Configurable | type[Configurable], name: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        warn_failed(plugin, KeyError('no such word'))
+        warn_failed(plugin, KeyError('no such word'), NO_PROXY)
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert record.getMessage() == f"{name} failed: KeyError: 'no such word'"
@@ -27,5 +28,5 @@ def test_the_traceback_is_for_those_who_debug(level: int, caplog: pytest.LogCapt
         try:
             raise SystemExit('enough')
         except SystemExit as error:
-            warn_failed(Dummy(), error)
+            warn_failed(Dummy(), error, NO_PROXY)
     assert ('Traceback' in caplog.text) == (level == logging.DEBUG)

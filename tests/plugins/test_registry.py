@@ -24,7 +24,7 @@ from vaurien.protocols.base import BaseProtocol
 
 BEHAVIORS = [
     *('abort', 'blackout', 'certificate', 'connect_timeout', 'delay', 'dribble', 'dummy', 'error', 'hang'),
-    *('malformed', 'refuse', 'slow_accept', 'transient', 'unplug'),
+    *('hold', 'malformed', 'refuse', 'slow_accept', 'transient', 'unplug'),
 ]
 PROTOCOLS = ['http', 'memcache', 'mysql', 'postgres', 'redis', 'smtp', 'tcp']
 BUILT_IN = [*((Behavior, name) for name in BEHAVIORS), *((Protocol, name) for name in PROTOCOLS)]
@@ -46,7 +46,7 @@ def behaviors() -> Registry[Dummy]:
 def install(monkeypatch: pytest.MonkeyPatch, *points: tuple[str, str]) -> None:
     """Have these pairs of name and reference be all that is installed."""
     monkeypatch.setattr(
-        registry, 'entry_points', lambda group: [EntryPoint(name, reference, group) for name, reference in points]
+        registry, 'find_entry_points', lambda group: [EntryPoint(name, reference, group) for name, reference in points]
     )
 
 
@@ -219,7 +219,12 @@ def test_nothing_is_imported_before_it_is_used(behaviors: Registry[Dummy], monke
     assert 'tests.samples.delay' in sys.modules
 
 
-@pytest.mark.parametrize('reference', ['', 'tests.samples.delay', 'tests.samples.delay:', ':Delay'])
+@pytest.mark.parametrize('reference', ['tests.samples.delay:Delay', 'tests.samples.delay.Delay'])
+def test_references_have_a_colon_or_a_dot(reference: str) -> None:
+    assert load_callable(reference).name == 'delay'
+
+
+@pytest.mark.parametrize('reference', ['', 'delay', 'tests.samples.delay:', 'tests.samples.delay.', ':Delay', '.Delay'])
 def test_references_of_the_wrong_form(reference: str) -> None:
     with pytest.raises(PluginError, match='is not of the form'):
         load_callable(reference)
@@ -230,6 +235,8 @@ def test_references_to_nothing() -> None:
         load_callable('tests.samples.delay:Hurry')
     with pytest.raises(PluginError, match='ModuleNotFoundError'):
         load_callable('tests.samples.hurry:Hurry')
+    with pytest.raises(PluginError, match='AttributeError'):
+        load_callable('tests.samples.hurry')
 
 
 class TestThreads:
@@ -245,7 +252,7 @@ class TestThreads:
                 others.append(in_loop(behaviors.names))
             yield EntryPoint('hang', 'vaurien.behaviors.hang:Hang', group)
 
-        monkeypatch.setattr(registry, 'entry_points', read)
+        monkeypatch.setattr(registry, 'find_entry_points', read)
         assert behaviors.names() == ['delay', 'hang']
         assert others[1] == ['delay', 'hang']
 

@@ -13,7 +13,8 @@ from hypothesis import given, settings, strategies as st
 from msgspec import Meta
 
 from vaurien.behaviors import Behavior
-from vaurien.cli import flags as vaurien_flags
+from vaurien.cli.flags import parse as parse_vaurien
+from vaurien.cli.groups import GROUPS
 from vaurien.config.keys import SETTINGS
 from vaurien.conntest import flags as conntest_flags
 from vaurien.embedded import Proxy
@@ -200,12 +201,12 @@ def of_plugins(
 
 
 def of_settings() -> Iterator[Declared]:
-    for group in vaurien_flags.GROUPS.values():
+    for group in GROUPS.values():
         for name, _, text in group:
 
             def read(value: Any, name: str = name) -> Any:
                 flag = '--toxic' if name == 'toxics' else f'--{name}'
-                parsed = vaurien_flags.parse([flag, str(value)]).settings
+                parsed = parse_vaurien([flag, str(value)]).settings
                 field = name.replace('-', '_')
                 embedded = Proxy('localhost:1', **{field: value})._settings
                 assert getattr(embedded, field) == getattr(parsed, field)

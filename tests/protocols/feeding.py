@@ -22,7 +22,7 @@ def upstream(protocol: BaseProtocol, pieces: Iterable[bytes]) -> tuple[bytes, li
             given += piece
         else:
             out, news = protocol.feed_upstream(piece)
-            _check_positions(marks, news)
+            check_positions(marks, news)
             marks += news
             given += out
             assert not news or news[-1][0] == OPAQUE or news[-1][1] <= len(given)
@@ -43,7 +43,7 @@ def downstream(protocol: BaseProtocol, pieces: Iterable[bytes]) -> list[Mark]:
             protocol.skip_downstream(len(piece))
             continue
         news = protocol.feed_downstream(piece)
-        _check_positions(marks, news)
+        check_positions(marks, news)
         marks += news
         assert all(position <= passed for _, position in news)
         assert bool(protocol.opaque) == any(kind == OPAQUE for kind, _ in news)
@@ -103,7 +103,8 @@ class Describer:
                 self.ended += 1
 
 
-def _check_positions(marks: Sequence[Mark], news: Sequence[Mark]) -> None:
+def check_positions(marks: Sequence[Mark], news: Sequence[Mark]) -> None:
+    """Check that *news*, which come after *marks*, never go back."""
     positions = [position for _, position in [*marks[-1:], *news]]
     assert positions == sorted(positions)
 

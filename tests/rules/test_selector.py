@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 from vaurien.behaviors.dummy import Dummy
 from vaurien.rules.match import Ordinals, Pattern
 from vaurien.rules.rule import Rule
-from vaurien.rules.selector import Selector
+from vaurien.rules.selector import DRAWS as BLOCK, FIRST_AHEAD, UNKNOWN, Selector
 
 DRAWS = 20_000
 PLACES = [(link, exchange) for link in range(DRAWS // 100) for exchange in range(100)]
@@ -238,3 +238,36 @@ def test_remembers_little() -> None:
         assert draws.draw(exchange, b'GET %d' % exchange + b'x' * exchange, lasting) is None
     assert len(draws._passing) <= 64
     assert max(map(len, draws._passing)) <= 512
+
+
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from([0.0, 0.5, 5.0, 60.0]),
+    st.lists(st.integers(0, 3000), min_size=1, max_size=6),
+)
+def test_what_lies_ahead_passes(seed: int, percent: float, exchanges: list[int]) -> None:
+    """A link draws for none of them. It is told of all up to the next one that it draws for, if that is near."""
+    selector = make([(percent, Late)], seed)
+    draws = selector.draws(1)
+    for exchange in sorted(exchanges):
+        quiet, passing = draws.look_ahead(exchange)
+        assert passing is None
+        assert quiet is not None
+        assert not any(draw(selector, 1, number) for number in range(exchange, exchange + quiet))
+        assert quiet >= FIRST_AHEAD * BLOCK - 7 or draw(selector, 1, exchange + quiet) is not None
+
+
+def test_nothing_is_known_ahead_of_rules_that_count() -> None:
+    """But for requests that they are known not to be for."""
+    third = Rule(Aimed, given={'nth': Ordinals.parse('3')})
+    assert Selector([third], 1).draws(1).look_ahead(1) == UNKNOWN
+    draws = Selector([Rule(Aimed, 100.0, Aimed.check({'match': 'SET *'}))], 1).draws(1)
+    for text in ('GET a', 'SET a'):
+        draws.draw(1, text.encode(), lambda request: (request.decode(), True))
+    assert draws.look_ahead(2) == (None, {b'GET a'})
+
+
+def test_nothing_is_known_ahead_of_clients_that_have_names() -> None:
+    """A request that changes the name of its client is to be seen."""
+    named = Rule(Aimed, 100.0, Aimed.check({'client_name': 'worker-*'}))
+    assert Selector([named], 1).draws(1).look_ahead(1) == UNKNOWN

@@ -167,6 +167,7 @@ def judge(one: Seen, faults: set[tuple[int, int]]) -> str:
     return 'cut' if one.proxy == 'http' else 'wrong'
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(12 * TIMEOUT)
 def test_ten_thousand_links(redis_server: Server, nginx: Server) -> None:
     seen: list[Seen] = []

@@ -6,6 +6,7 @@
 - `error`: an error of the protocol in place of the answer
 - `transient`: errors for a while
 - `hang`: an answer that never comes
+- `hold`: a request that waits until somebody decides
 - `blackout`: a connection that is gone
 - `abort`: work that is done without an answer
 - `malformed`: an answer whose form is wrong
@@ -20,6 +21,6 @@ from vaurien.behaviors.dummy import Dummy
 from vaurien.plugins.registry import Registry
 
 #: Every behavior by name. ``Behavior.register(MyBehavior)`` adds one.
-Behavior: Registry[Dummy] = Registry('behavior', 'vaurien.behaviors', Dummy)
+Behavior: Registry[Dummy] = Registry('behavior', 'vaurien.behaviors', Dummy, ('on_before_handle', 'on_after_handle'))
 
 __all__ = ['Behavior']

@@ -3,6 +3,7 @@
 The path of a chunk, from the client to the backend:
 
 1. `Stream._on_readable` receives it. If nothing looks at the bytes (`traffic.PLAIN`), it sends the chunk on at once.
+   Then the pump of `native` does it instead, where there is one, and in a passage also what follows.
 2. Else it gives the chunk to its tap: `Dispatcher._on_requests`, which feeds the protocol and gets marks back.
 3. `Dispatcher._forward` draws a behavior for each request. None is the usual outcome: the tap returns the chunk.
 4. `Stream.send` sends on what the tap returned: to the sink, or into the `Chain` of toxics before it.
@@ -16,6 +17,7 @@ From the bottom up; each file says in a `Protocol` what it asks of those above i
 turns       what takes long, bit by bit
 runtime     the event loop, the buffer, greenlets and the clock
 held        bytes that are kept back, with their marks
+kernel      what only Linux does for sockets, and what is done in its place
 reserve     the file descriptors that links leave to others
 tls_socket  TLS over a socket, which looks like a socket
 cable       a cable that is pulled
@@ -26,6 +28,7 @@ chain       the toxics on one stream
 stream      one direction of a link
 slices      large chunks, fed to a protocol bit by bit
 addressed   faults that requests ask for themselves
+breakpoints requests that are held until somebody decides
 arming      what is armed, at work: draws, faults
 expiry      the time of the rules that are armed for a while
 traffic     what a link does with its bytes, and `PLAIN`, which is nothing

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,10 +9,11 @@ from vaurien.errors import ConfigError, OptionError
 from vaurien.framing.head import TEXT_MAX
 from vaurien.plugins.stage import Stage
 from vaurien.protocols.base import BaseProtocol
+from vaurien.records.proxy_log import ProxyLog
 from vaurien.rules.behaviors import Options, complete_rules, read_rules
 from vaurien.rules.limits import LIMITS
 from vaurien.rules.rule import Rule
-from vaurien.rules.selector import Describe, Draws, Selector
+from vaurien.rules.selector import UNKNOWN, Ahead, Describe, Draws, Selector
 
 #: The most characters of a text that asks for faults.
 MAX_TEXT = 1000
@@ -24,8 +24,6 @@ MAX_WARNINGS = 100
 #: The limits that are of no use to one request: from when it is armed, and until another request was seen.
 _REFUSED = ('for', 'once')
 
-logger = logging.getLogger(__name__)
-
 
 class Addressed:
     """Makes rules of what requests ask for: of behaviors that are registered, and of nothing that is imported for it.
@@ -33,11 +31,17 @@ class Addressed:
     Requests with the same text share their rules, and what these count.
     """
 
-    def __init__(self, prepare: Callable[[Rule], Rule], seed: int, configured: Callable[[], Options]) -> None:
-        """*prepare* returns a rule at work, or raises `ConfigError`; *configured* returns the options of behaviors."""
+    def __init__(
+        self, prepare: Callable[[Rule], Rule], seed: int, configured: Callable[[], Options], log: ProxyLog
+    ) -> None:
+        """*prepare* returns a rule at work, or raises `ConfigError`; *configured* returns the options of behaviors.
+
+        *log* is that of the proxy.
+        """
         self._prepare = prepare
         self._seed = seed
         self._configured = configured
+        self._log = log
         self._known: dict[str, Selector | None] = {}
         self._warnings = 0
 
@@ -66,9 +70,9 @@ class Addressed:
         self._warnings += 1
         if self._warnings > MAX_WARNINGS:
             return
-        logger.warning('a request asks for %a and passes: %s', text[:TEXT_MAX], str(error))
+        self._log.warning('a request asks for %a and passes: %s', text[:TEXT_MAX], str(error))
         if self._warnings == MAX_WARNINGS:
-            logger.warning('requests have asked for %d texts that are refused: no more are logged', MAX_WARNINGS)
+            self._log.warning('requests have asked for %d texts that are refused: no more are logged', MAX_WARNINGS)
 
 
 class AddressedDraws:
@@ -103,6 +107,10 @@ class AddressedDraws:
         draws = self._addressed(text)
         # It is for this statement of several: not for the first of them, as rules without a pattern are.
         return None if draws is None else draws.draw(exchange, request, describe, client_name=client_name)
+
+    def look_ahead(self, exchange: int) -> Ahead:
+        """Return that nothing is known: each request may ask for something."""
+        return UNKNOWN
 
 
 def _drop_limits(options: Options) -> dict[str, Mapping[str, Any]]:

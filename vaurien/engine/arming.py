@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from random import Random
@@ -14,6 +13,7 @@ from msgspec import to_builtins
 from vaurien.behaviors.dummy import Dummy
 from vaurien.clock import go_on
 from vaurien.engine.addressed import Addressed, AddressedDraws
+from vaurien.engine.breakpoints import Breakpoints
 from vaurien.engine.turns import pausing
 from vaurien.plugins.distribution import Distribution, draw
 from vaurien.plugins.end import End
@@ -23,10 +23,11 @@ from vaurien.plugins.stage import Door, Stage
 from vaurien.protocols.base import BaseProtocol
 from vaurien.records.faults import Fault
 from vaurien.records.observer import ObservedLink, Observers
+from vaurien.records.proxy_log import ProxyLog
 from vaurien.records.status import RuleStatus
 from vaurien.rules.behaviors import Options
 from vaurien.rules.rule import Rule
-from vaurien.rules.selector import Describe, Draws, Selector
+from vaurien.rules.selector import UNKNOWN, Ahead, Describe, Draws, Selector
 from vaurien.tls.contexts import Legs
 from vaurien.tls.needs import check_needs
 
@@ -37,8 +38,6 @@ BLOCKED = 0.1
 _EARLY: tuple[Stage, ...] = tuple(stage for stage in Stage if stage is not Stage.EXCHANGE)
 
 Plan = TypeVar('Plan')
-
-logger = logging.getLogger(__name__)
 
 
 class LinkDraws(Protocol):
@@ -58,6 +57,9 @@ class LinkDraws(Protocol):
     ) -> Rule | None:
         """Return the rule that the exchange draws; None: it passes."""
 
+    def look_ahead(self, exchange: int) -> Ahead:
+        """Return what is known of the exchanges from that one on, as `Draws` does."""
+
 
 class Arming:
     """Holds the rules of one proxy, and applies them."""
@@ -69,11 +71,12 @@ class Arming:
         seed: int,
         loop: Any,
         observers: Observers,
+        log: ProxyLog,
         now: Callable[[], float] = monotonic,
     ) -> None:
         """*legs* are those of the links that are TLS; *seed* is what all draws depend on.
 
-        *observers* are told of requests and faults; *now* tells the time.
+        *observers* are told of requests and faults; *log* is that of the proxy; *now* tells the time.
         """
         self._now = now
         self._protocol = protocol
@@ -83,6 +86,12 @@ class Arming:
         self.seed = seed
         self._loop = loop
         self._observers = observers
+        self._log = log
+        self._log_fault = log.prepare_info('link %d exchange %d: %s on %s')
+        #: The requests that are held until somebody decides.
+        self.breakpoints = Breakpoints(log)
+        #: Whether replies name the behaviors that were applied, where the protocol can do that.
+        self.marks_faults = False
         #: What is armed.
         self.rules: tuple[Rule, ...] = ()
         #: Reads what requests ask for themselves; None if they may not.
@@ -116,7 +125,7 @@ class Arming:
         in it.
         """
         check_needs(rule, self._legs)
-        return rule.arm(self._protocol, self._now, is_addressed=is_addressed, chance=chance)
+        return rule.arm(self._protocol, self._now, is_addressed=is_addressed, chance=chance, log=self._log)
 
     def prepare_chosen(self, rule: Rule, chance: str) -> Rule:
         """Return *rule* as it will be at work for one request, which was chosen for; likewise."""
@@ -124,7 +133,11 @@ class Arming:
 
     def take_addressed(self, configured: Callable[[], Options]) -> None:
         """Give requests the faults that they ask for, over the *configured* options of behaviors."""
-        self._addressed = Addressed(partial(self.prepare, is_addressed=True), self.seed, configured)
+        self._addressed = Addressed(partial(self.prepare, is_addressed=True), self.seed, configured, self._log)
+
+    def mark_faults(self) -> None:
+        """Have replies name the behaviors that are applied, from the next one on."""
+        self.marks_faults = True
 
     def find_over(self) -> list[Rule]:
         """Return the rules whose time is over."""
@@ -146,6 +159,11 @@ class Arming:
         self._early = {stage: self._select(rules, stage) for stage in _EARLY}
         self.looks_at_connections = any(self._early[stage] for stage in (Stage.CONNECTION, Stage.CABLE))
         self.door = next((rule.door for rule in rules if rule.door is not Door.OPEN), Door.OPEN)
+
+    @property
+    def passes_all(self) -> bool:
+        """Whether opaque links that open pass, with all that comes over them, and nobody is to know."""
+        return self.selector is None and not (self.looks_at_connections or self._observers.on_request)
 
     def list_rules(self, exchanges: int, pause: Callable[[], object] = go_on) -> list[RuleStatus]:
         """Return the status of each rule, after so many *exchanges* since they were armed."""
@@ -196,7 +214,7 @@ class Arming:
         try:
             return ask(rule.behavior), rule
         except Exception as error:  # a plug-in may raise anything
-            warn_failed(rule.behavior, error)
+            warn_failed(rule.behavior, error, self._log)
             return passing, None
 
     def _draw_seconds(self, link: ObservedLink, seconds: float | Distribution) -> float:
@@ -241,8 +259,9 @@ class Arming:
         for on_fault in self._observers.on_fault:
             on_fault(fault)
         # In a moment: the time that it takes is not to make a delay longer.
-        args = link.number, exchange, behavior.name, text
-        self._loop.run_callback(logger.info, 'link %d exchange %d: %s on %s', *args)
+        args = fault.link, fault.exchange, fault.behavior, text
+        fields = {'link': fault.link, 'exchange': fault.exchange, 'behavior': fault.behavior, 'request': text}
+        self._loop.run_callback(partial(self._log_fault, *args, extra={'proxy': self._log.name, **fields}))
 
     def on_fault_over(self, rule: Rule, seconds: float) -> None:
         """Record that the behavior of a rule is done, and for how many seconds it has held the exchange."""
@@ -258,7 +277,7 @@ class Arming:
                 protocol.on_reached(position)
             return protocol.describe(request)
         except Exception as error:  # whatever somebody's protocol raises
-            warn_failed(protocol, error)
+            warn_failed(protocol, error, self._log)
             return f'{len(request)} bytes'
 
     def watch(self, behavior: Dummy, step: Callable[..., Any], protocol: BaseProtocol, source: End, dest: End) -> Any:
@@ -268,7 +287,7 @@ class Arming:
         took = perf_counter() - began
         if took > BLOCKED and self._loop.iteration == iteration and behavior.name not in self._blamed:
             self._blamed.add(behavior.name)
-            logger.warning(
+            self._log.warning(
                 'behavior %s blocked every link for %.1f s: where nothing is patched, sleep with gevent.sleep',
                 behavior.name,
                 took,
@@ -305,6 +324,10 @@ class ObservedDraws:
             for on_request in self._on_request:
                 on_request(self._link, exchange, text)
         return None if self._draws is None else self._draws.draw(exchange, request, describe, statement, client_name)
+
+    def look_ahead(self, exchange: int) -> Ahead:
+        """Return that nothing is known: each request is to be shown."""
+        return UNKNOWN
 
 
 def _show(rule: Rule, selector: Selector | None, exchanges: int) -> RuleStatus:

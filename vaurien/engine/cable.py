@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import sys
 from contextlib import suppress
 from socket import IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET
 
@@ -53,18 +54,16 @@ class Cable:
         self._sock = sock
         self._keepalive = sock.getsockopt(SOL_SOCKET, SO_KEEPALIVE)
         sock.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 0)  # it would break the connection when nobody answers
-        with suppress(OSError):  # the process may not
-            sock.setsockopt(SOL_SOCKET, _SO_ATTACH_FILTER, _PROGRAM)
-            sock.setsockopt(IPPROTO_TCP, _TCP_REPAIR, 1)
+        if sys.platform == 'linux':  # elsewhere these numbers are those of other options
+            with suppress(OSError):  # the process may not
+                sock.setsockopt(SOL_SOCKET, _SO_ATTACH_FILTER, _PROGRAM)
+                sock.setsockopt(IPPROTO_TCP, _TCP_REPAIR, 1)
 
     def plug_in(self) -> None:
         """Plug it in again."""
         sock = self._sock
         # The end of the repair probes the peer, whose answer has to come through: else it might take seconds.
-        for level, option, value in (
-            (IPPROTO_TCP, _TCP_REPAIR, 0),
-            (SOL_SOCKET, _SO_DETACH_FILTER, 0),
-            (SOL_SOCKET, SO_KEEPALIVE, self._keepalive),
-        ):
+        played = ((IPPROTO_TCP, _TCP_REPAIR, 0), (SOL_SOCKET, _SO_DETACH_FILTER, 0)) if sys.platform == 'linux' else ()
+        for level, option, value in (*played, (SOL_SOCKET, SO_KEEPALIVE, self._keepalive)):
             with suppress(OSError):  # it was not set, or the peer has broken off
                 sock.setsockopt(level, option, value)

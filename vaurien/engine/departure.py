@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
-from socket import IPPROTO_TCP, MSG_PEEK, TCP_INFO
+from socket import MSG_PEEK
 from typing import Any
 
+from vaurien.engine.kernel import is_reset
 from vaurien.engine.tls_socket import Connection
 
 READ = 1
@@ -14,10 +14,6 @@ READ = 1
 #: Seconds between two looks at a client that has sent something: the event loop tells only that there is something to
 #: read, which is true all the time.
 INTERVAL = 0.2
-
-#: The state is the first byte of ``struct tcp_info``; TCP_CLOSE of linux/tcp_states.h.
-_STATE = struct.Struct('=B')
-_CLOSE = 7
 
 
 class Departure:
@@ -58,7 +54,7 @@ class Departure:
         self._timer.start(self._look)
 
     def _look(self) -> None:
-        if _STATE.unpack(self._client.getsockopt(IPPROTO_TCP, TCP_INFO, _STATE.size))[0] == _CLOSE:
+        if is_reset(self._client):
             self._leave()
 
     def _leave(self) -> None:

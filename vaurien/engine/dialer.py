@@ -6,22 +6,13 @@ from _socket import socket
 from collections.abc import Callable
 from errno import EALREADY, EINPROGRESS, EMFILE, ETIMEDOUT
 from os import strerror
-from socket import (
-    IPPROTO_TCP,
-    SO_ERROR,
-    SO_KEEPALIVE,
-    SOCK_NONBLOCK,
-    SOCK_STREAM,
-    SOL_SOCKET,
-    TCP_KEEPIDLE,
-    TCP_KEEPINTVL,
-    TCP_NODELAY,
-)
+from socket import IPPROTO_TCP, SO_ERROR, SOL_SOCKET, TCP_NODELAY
 from time import monotonic
 from typing import Any, Protocol
 
 from vaurien.console.limits import EXHAUSTED
 from vaurien.engine.departure import Departure
+from vaurien.engine.kernel import open_socket, set_keepalive
 from vaurien.engine.reserve import DESCRIPTORS
 from vaurien.engine.resolver import Resolver
 from vaurien.engine.tls_socket import Connection
@@ -35,22 +26,14 @@ EXHAUSTED_PAUSE = 0.5
 #: 8305, section 5.
 ATTEMPT_DELAY = 0.25
 
-
-def set_keepalive(sock: socket, seconds: int) -> None:
-    """Have the kernel ask a silent peer, every so many *seconds*, whether it is still there; 0: never.
-
-    After nine questions without an answer (net.ipv4.tcp_keepalive_probes) the connection is broken.
-    """
-    if seconds:
-        sock.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1)
-        sock.setsockopt(IPPROTO_TCP, TCP_KEEPIDLE, seconds)
-        sock.setsockopt(IPPROTO_TCP, TCP_KEEPINTVL, seconds)
+#: What has become of a connection at once: a socket and 0, a socket and an errno, or None and an errno.
+Begun = tuple[socket | None, int]
 
 
-def begin_connecting(family: int, address: Any, keepalive: int) -> tuple[socket | None, int]:
+def begin_connecting(family: int, address: Any, keepalive: int) -> Begun:
     """Return a socket and 0 if it is connected, EALREADY if it soon may be; or the errno of what went wrong."""
     try:
-        sock = socket(family, SOCK_STREAM | SOCK_NONBLOCK)
+        sock = open_socket(family)
     except OSError as failure:  # no descriptor is left, or the machine has no IPv6
         return None, failure.errno or EMFILE
     if DESCRIPTORS.is_reserved(sock.fileno()):

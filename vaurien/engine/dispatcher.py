@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from vaurien import native
 from vaurien.engine.arming import LinkDraws
 from vaurien.engine.exchange import Exchange
+from vaurien.engine.recorder import Recorder
+from vaurien.engine.recording import RecordedLink, Recording
 from vaurien.engine.slices import SLICE, feed_downstream, feed_upstream
 from vaurien.engine.stream import Stream
-from vaurien.engine.traffic import Traffic, TrafficLink
+from vaurien.engine.traffic import Traffic
 from vaurien.engine.unrecorded import UNRECORDED, Unrecorded
 from vaurien.framing.marks import (
     END,
@@ -37,10 +39,13 @@ from vaurien.rules.rule import Rule
 #: How TLS begins: a record of type handshake, of version 3.x (RFC 8446, 5.1).
 _CLIENT_HELLO = re.compile(rb'\x16\x03[\x01-\x04]')
 
+#: A passage of fewer requests costs more than it saves.
+WORTHWHILE = 4
+#: After so many chunks of requests a passage is tried first, and, at the latest, after one that was not worthwhile.
+FIRST_PASSAGE, LAST_PASSAGE = 3, 64
+
 #: So many bytes of a statement are enough for its text.
 _SHOWN = 1024
-
-logger = logging.getLogger(__name__)
 
 
 def make_opaque_protocol(up: Stream, down: Stream) -> BaseProtocol:
@@ -62,6 +67,9 @@ class Dispatcher(Traffic):
         '_draws',
         '_exchange',
         '_make_upgrade',
+        '_passage',
+        '_patience',
+        '_recording',
         '_statements',
         'exchanges',
         'is_broken',
@@ -72,17 +80,18 @@ class Dispatcher(Traffic):
 
     def __init__(
         self,
-        link: TrafficLink,
+        link: RecordedLink,
         protocol: BaseProtocol,
+        recording: Recording,
         *,
         exchanges: int = 0,
         make_upgrade: Callable[..., Exchange] = Exchange,
-        recorder: Unrecorded = UNRECORDED,
     ) -> None:
-        """*make_upgrade* makes the exchanges at which TLS may begin; *recorder* records all of them."""
+        """*make_upgrade* makes the exchanges at which TLS may begin; *recording* is for what records some, or all."""
         self.link = link
-        #: What is told of all exchanges. Where each request comes by, it is not called if it does nothing.
-        self.recorder = recorder
+        self._recording = recording
+        #: What is told of exchanges. Where each request comes by, it is not called if it does nothing.
+        self.recorder: Unrecorded = Recorder(recording, link) if recording.records_all else UNRECORDED
         self._make_upgrade = make_upgrade
         self.protocol = protocol
         #: How many exchanges were opened.
@@ -98,9 +107,14 @@ class Dispatcher(Traffic):
         #: How many statements of the open request there were.
         self._statements = 0
         self._draws: LinkDraws | None = None
+        #: What the pump frames: as long as it lasts, the numbers here and those of the protocol stand still.
+        self._passage: native.Passage | None = None
+        #: After how many chunks the next one is tried.
+        self._patience = FIRST_PASSAGE
+        link.up.ask_after(self._patience)
         self._arm()
         link.up.watch(self._on_first_request)
-        link.down.watch(self._on_edited_replies if isinstance(protocol, Upgrading) else self._on_replies)
+        link.down.watch(self._on_edited_replies if protocol.edits else self._on_replies)
         #: Where, upstream, the last whole request ended.
         self._boundary = link.up.held.position
 
@@ -114,6 +128,7 @@ class Dispatcher(Traffic):
     @property
     def is_idle(self) -> bool:  # type: ignore[override]
         """Whether no exchange is open, and everything has been sent on."""
+        self._end_passage()
         up, down = self.link.up, self.link.down
         is_over = self._exchange is None and self._asked == self._answered and up.held.position == self._boundary
         return is_over and up.is_clear and down.is_clear
@@ -134,7 +149,7 @@ class Dispatcher(Traffic):
         return self.protocol.opaque is not None and self.protocol.opaque.unparsed
 
     def count_exchanges(self, up: Stream) -> int:
-        return self.exchanges
+        return self.exchanges if self._passage is None else self.exchanges + self._passage.requests
 
     def has_open_exchange(self, up: Stream, down: Stream) -> bool:
         if self._exchange is None and self.is_opaque:
@@ -142,6 +157,7 @@ class Dispatcher(Traffic):
         return not self.is_idle
 
     def set_backend(self, backend: str) -> None:
+        self._end_passage()
         self.protocol.set_backend(backend)
 
     @property
@@ -155,15 +171,52 @@ class Dispatcher(Traffic):
         self._draws = self.recorder.watch(draws, self.protocol, self.exchanges)
 
     def rearm(self) -> None:
+        self._end_passage()
         self._arm()
         if self._exchange is not None and not self.link.arming.has(self._exchange.rule):
             self._exchange.let_go()
 
     def stop(self) -> None:
+        self._end_passage()
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.stop()
         self.recorder.on_closed()
+
+    # What the pump frames
+
+    def begin_passage(self) -> None:
+        up, down, draws = self.link.up, self.link.down, self._draws
+        is_ordinary = self._exchange is None and self.recorder is UNRECORDED and not self._recording.is_open
+        if is_ordinary and self._passage is None and not self.link.stale and up.is_free and down.is_free:
+            quiet, passing = (None, None) if draws is None else draws.look_ahead(self.exchanges + 1)
+            if quiet is None or quiet >= WORTHWHILE:
+                self._passage = native.begin_passage(self.protocol, up, down, self._recording, quiet, passing)
+        if self._passage is None:
+            self._put_off_passage()
+
+    def _put_off_passage(self) -> None:
+        self._patience = min(2 * self._patience, LAST_PASSAGE)
+        self.link.up.ask_after(self._patience)
+
+    def _end_passage(self) -> None:
+        """Take over from the pump, if it frames what comes."""
+        passage, self._passage = self._passage, None
+        if passage is None:
+            return
+        up, down = self.link.up, self.link.down
+        requests, replies, up_size, open_size, down_size = passage.end(self.protocol)
+        self.exchanges += requests
+        self._asked += requests
+        self._answered += replies
+        up.held.skip(up_size)
+        down.held.skip(down_size)
+        self._boundary = up.held.position - open_size
+        if requests < WORTHWHILE:
+            self._put_off_passage()
+        else:
+            self._patience = 1
+            up.ask_after(self._patience)
 
     # Upstream
 
@@ -182,6 +235,8 @@ class Dispatcher(Traffic):
         return data
 
     def _on_requests(self, data: bytes) -> bytes:
+        if self._passage is not None:
+            self._end_passage()
         protocol, exchange, up = self.protocol, self._exchange, self.link.up
         marks: Sequence[Mark] = NOTHING
         if len(data) < protocol.upstream_body:
@@ -193,12 +248,25 @@ class Dispatcher(Traffic):
                 data, marks = feed_upstream(protocol, data, up)
         if self.recorder is not UNRECORDED:
             self.recorder.on_upstream(data, marks)
+        elif self._recording.is_open and marks:
+            self._begin_recording(data, marks)
         if exchange is None or (exchange.sending and not protocol.ordered and not up.held.data):
             return self._forward(data, marks)
         up.hold(data, marks)
         exchange.on_upstream()
         self._take_turn()
         return b''
+
+    def _begin_recording(self, data: bytes, marks: Sequence[Mark]) -> None:
+        """Record exchanges from here on, if a request begins here and nothing is held."""
+        held = self.link.up.held
+        if self._exchange is not None or held.data or held.position != self._boundary or marks[0][0] > LAST_OPENING:
+            return
+        # Of opaque bytes, nobody knows how many replies there are to be.
+        awaited = 0 if self.is_opaque else self._asked - self._answered
+        recorder = Recorder(self._recording, self.link, awaited)
+        self.recorder, self._draws = recorder, recorder.watch(self._draws, self.protocol, self.exchanges)
+        recorder.on_upstream(data, marks)
 
     def _forward(self, data: bytes, marks: Sequence[Mark]) -> bytes:  # noqa: C901  # in one piece, as `_on_readable`
         """Return what goes on of *data*: requests up to the first that draws a behavior."""
@@ -326,19 +394,27 @@ class Dispatcher(Traffic):
 
     # Downstream
 
+    def mark_fault(self, behavior: str) -> None:
+        """Have the reply that comes next name a behavior, if the protocol can do that."""
+        self.protocol.mark_fault(behavior)
+        if self.protocol.edits:
+            self.link.down.watch(self._on_edited_replies)
+
     def _on_edited_replies(self, data: bytes) -> bytes:
         """Feed what a protocol lets the client see of what the backend sent."""
         protocol = self.protocol
-        if isinstance(protocol, Upgrading) and protocol.edits:
+        if protocol.edits:
             data = protocol.edit_downstream(data)
-            if protocol.warning:
-                logger.warning('link %d: %s', self.link.number, protocol.warning)
+            if isinstance(protocol, Upgrading) and protocol.warning:
+                self.link.runtime.log.warning('link %d: %s', self.link.number, protocol.warning)
                 protocol.on_warned()
         else:
             self.link.down.watch(self._on_replies)
         return self._on_replies(data) if data else b''
 
     def _on_replies(self, data: bytes) -> bytes:  # noqa: C901  # likewise
+        if self._passage is not None:
+            self._end_passage()
         protocol, down = self.protocol, self.link.down
         marks: Sequence[Mark] = NOTHING
         if len(data) < protocol.downstream_body:
@@ -356,6 +432,8 @@ class Dispatcher(Traffic):
                     self._greet()
         if self.recorder is not UNRECORDED:
             self.recorder.on_downstream(data, marks)
+            if self.recorder.is_done and self._end_recording(data):
+                return b''
         is_opaque = bool(marks) and marks[-1][0] == OPAQUE
         if not (is_opaque or down.holding or self._exchange is not None or self.link.stale):
             return data
@@ -372,9 +450,18 @@ class Dispatcher(Traffic):
             self.link.retire()
         return b''
 
+    def _end_recording(self, data: bytes) -> bool:
+        """Record no more; return whether the link goes on without a dispatcher, and *data* was sent on."""
+        self.recorder, self._draws = UNRECORDED, self.recorder.draws
+        if not self.is_superfluous:
+            return False
+        self.link.down.forward(data)
+        self.link.simplify()
+        return True
+
     def _take_unread(self) -> bytes:
         """Return what the protocol has not given back of what the backend sent."""
-        return self.protocol.take_unread() if isinstance(self.protocol, Upgrading) else b''
+        return self.protocol.take_unread()
 
     def greet_alone(self) -> None:
         """Draw for the greeting of a backend that cannot be reached; close the link if nothing is drawn."""
@@ -429,6 +516,8 @@ class Dispatcher(Traffic):
             link.reset()
             return
         self._exchange = None
+        if exchange.is_dropped and link.arming.marks_faults:
+            self.protocol.unmark_fault()
         up = link.up
         if exchange.request_ended and not exchange.greeting:
             self._boundary = up.held.position
@@ -464,7 +553,8 @@ class Dispatcher(Traffic):
         link = self.link
         reason, unparsed = self.protocol.opaque or Opaque('')
         if unparsed:
-            logger.warning('link %d: not %s, opaque from here: %s', link.number, self.protocol.name, reason)
+            text = 'link %d: not %s, opaque from here: %s'
+            link.runtime.log.warning(text, link.number, self.protocol.name, reason)
         else:
             link.on_opaque(reason)
         self._send_or_hold(self.protocol.end_upstream())
@@ -487,6 +577,7 @@ class Dispatcher(Traffic):
             up.forward(rest)
 
     def on_end(self, stream: Stream) -> None:
+        self._end_passage()
         if stream is self.link.up:
             self._send_or_hold(self.protocol.end_upstream())
             return

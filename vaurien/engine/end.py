@@ -15,6 +15,7 @@ from vaurien.engine.stream import Stream
 from vaurien.engine.tls_socket import TLSSocket
 from vaurien.engine.traffic import TrafficLink
 from vaurien.framing.error_reply import ErrorReply
+from vaurien.plugins.decision import PASS, Decision
 from vaurien.plugins.end import Damage, End
 
 #: Seconds of silence after which a peer that was answered, and may have more to send, is not waited for any longer; and
@@ -63,7 +64,7 @@ class EndUser(Protocol):
 class LinkEnd(End):
     """Reads what the *inbound* stream holds, and writes into the *outbound* one."""
 
-    __slots__ = ('_inbound', '_link', '_outbound', '_timeout', '_user')
+    __slots__ = ('_decision', '_inbound', '_link', '_outbound', '_timeout', '_user')
 
     def __init__(self, link: TrafficLink, user: EndUser, inbound: Stream, outbound: Stream) -> None:
         self._link = link
@@ -71,6 +72,7 @@ class LinkEnd(End):
         self._inbound = inbound
         self._outbound = outbound
         self._timeout: float | None = None
+        self._decision = PASS
 
     def recv(self, size: int = 65536) -> bytes:
         data = b''
@@ -217,6 +219,22 @@ class LinkEnd(End):
 
     def sleep(self, seconds: float) -> None:
         self._link.runtime.clock.sleep(seconds)
+
+    def hold(self, request: str, seconds: float) -> Decision:
+        link, inbound = self._link, self._inbound
+        with link.arming.breakpoints.holding(link, request, seconds) as held, Timeout.start_new(seconds, False):
+            while held.decision is None and not (link.closed or inbound.ended):
+                link.wait()
+        if held.decision is None and inbound.ended:
+            link.close()
+        if link.closed:
+            raise _make_closed_error()
+        self._decision = held.decision or PASS
+        return self._decision
+
+    @property
+    def decision(self) -> Decision:
+        return self._decision
 
     def settimeout(self, timeout: float | None) -> None:
         self._timeout = timeout

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -20,8 +19,6 @@ from vaurien.rules.rule import Rule
 
 if TYPE_CHECKING:
     from vaurien.engine.dispatcher import Dispatcher
-
-logger = logging.getLogger(__name__)
 
 
 class Released(GreenletExit):  # type: ignore[misc]  # gevent is not typed
@@ -104,6 +101,8 @@ class Exchange:
         self.chance = link.arming.begin_fault(
             link, self._number, self.rule, owner.protocol, held.position, request, lead
         )
+        if link.arming.marks_faults:
+            owner.mark_fault(self.rule.name)
 
     def let_go(self) -> None:
         """End the behavior in the middle of whatever it does: it is no longer armed.
@@ -225,10 +224,10 @@ class Exchange:
         except GreenletExit:
             return
         except OSError as error:
-            logger.debug('link %d: %s: %s', link.number, behavior.name, error)
+            link.runtime.log.debug('link %d: %s: %s', link.number, behavior.name, error)
             link.close()
         except (Exception, SystemExit) as error:  # whatever somebody's behavior raises
-            warn_failed(behavior, error)
+            warn_failed(behavior, error, link.runtime.log)
             self._give_up()
         finally:
             if self._held_since is not None:
@@ -278,6 +277,8 @@ class Exchange:
             owner.count_request(self)
         if not self.greeting:  # which is a reply, and held on
             self._note_passing()
+        if owner.recorder is not UNRECORDED:
+            owner.recorder.on_passing()
         if not self.request_ended:
             self._send_held()
         if not owner.protocol.ordered:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 from vaurien.engine.link import Link
-
-logger = logging.getLogger(__name__)
+from vaurien.records.proxy_log import ProxyLog
 
 #: Links that are looked at in one turn of the event loop: all of them at once would keep every other link waiting.
 PER_TURN = 200
@@ -22,10 +20,11 @@ class IdleWatch:
     as idle while it connects, while a behavior or a toxic is at work on it, or while bytes wait to be sent.
     """
 
-    def __init__(self, loop: Any, links: Mapping[int, Link], seconds: float) -> None:
+    def __init__(self, loop: Any, links: Mapping[int, Link], seconds: float, log: ProxyLog) -> None:
         self._loop = loop
         self._links = links
         self._seconds = seconds
+        self._log = log
         #: How many bytes had moved over each link at the last look.
         self._seen: dict[Link, int] = {}
         self._timer: Any = loop.timer(seconds, seconds)
@@ -53,7 +52,7 @@ class IdleWatch:
             if self._seen.get(link) != moved or link.is_at_work:
                 seen[link] = moved
             else:
-                logger.info('link %d: nothing moved for %g s, closed', link.number, self._seconds)
+                self._log.info('link %d: nothing moved for %g s, closed', link.number, self._seconds)
                 link.close()
         if links:
             self._turn = self._loop.run_callback(self._go_on, links, seen)

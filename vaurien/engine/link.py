@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from _socket import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,19 +14,19 @@ from gevent.hub import Waiter
 from vaurien.address import Address
 from vaurien.engine.absent import AbsentBackend
 from vaurien.engine.cable import Cable
+from vaurien.engine.dialer import Begun
 from vaurien.engine.dispatcher import Dispatcher, make_opaque_protocol
 from vaurien.engine.handler import Handler
 from vaurien.engine.listener import RESET
 from vaurien.engine.opening import Opening, OpeningOwner
-from vaurien.engine.recorder import Recorder
 from vaurien.engine.recording import Recording
 from vaurien.engine.stream import Stream
 from vaurien.engine.tls_exchange import TLSExchange
 from vaurien.engine.tls_socket import Connection, TLSSocket
 from vaurien.engine.tls_upgrade import TLSUpgrade
 from vaurien.engine.traffic import PLAIN, Traffic
-from vaurien.engine.unrecorded import UNRECORDED, Unrecorded
 from vaurien.framing.marks import UNREADABLE
+from vaurien.native import Progress
 from vaurien.plugins.failures import warn_failed
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.upgrade import TLSLegs, Upgrading
@@ -35,15 +34,13 @@ from vaurien.records.counts import Counts
 from vaurien.records.status import LinkStatus
 from vaurien.rules.rule import Rule
 
-logger = logging.getLogger(__name__)
-
 
 class LinkOwner(OpeningOwner, Protocol):
     """The part of a proxy that its links need."""
 
     @property
-    def recording(self) -> Recording | None:
-        """What records exchanges; None: nobody wants that."""
+    def recording(self) -> Recording:
+        """What records exchanges, all, some or none of them."""
 
     def equip(self, link: Link) -> None:
         """Put the proxy's toxics on the streams of a link that opens."""
@@ -124,11 +121,11 @@ class Link:
 
     # Opening
 
-    def open(self) -> None:
-        """Admit the client, and connect to the backend."""
+    def open(self, begun: Begun | None = None) -> None:
+        """Admit the client, and connect to the backend, which somebody else may have *begun*."""
         self._opening = opening = Opening(self, self._owner)
         if not self.arming.looks_at_connections:
-            opening.connect()
+            opening.connect(begun)
             return
         self._cable_rule = self.arming.draw_cable(self)
         if self._cable_rule is not None:
@@ -164,13 +161,26 @@ class Link:
             up.start()
             down.start()
 
+    def adopt(self, backend: socket, began: float, up: Progress, down: Progress) -> None:
+        """Go on with what has been a bare link until now: so far its streams have come."""
+        self._began = began
+        self.backend, self.joined = backend, True
+        self.up = Stream(self, self.runtime, self.client, backend)
+        self.down = Stream(self, self.runtime, backend, self.client, from_backend=True)
+        self.up.adopt(*up)
+        self.down.adopt(*down)
+        self._attempt(self._begin_traffic)
+        for stream in (self.up, self.down):
+            if not (stream.ended or self.closed):
+                stream.start()
+
     def _begin_traffic(self) -> None:
         protocol = self._owner.protocol
         if protocol.handles():
             self.traffic = Handler(self, self._owner.new_protocol())
         elif not protocol.is_opaque:
             told = self._tell_legs(self._owner.new_protocol())
-            self.traffic = Dispatcher(self, told, make_upgrade=TLSExchange, recorder=self._make_recorder())
+            self.traffic = Dispatcher(self, told, self._owner.recording, make_upgrade=TLSExchange)
         else:
             self._look_if_armed()
 
@@ -211,7 +221,8 @@ class Link:
             self.wait()
         client, backend = self.client, self.backend
         opening = Opening(self, owner)
-        upgrade = TLSUpgrade(opening, self.runtime.loop, owner.legs, self.runtime.cipher, client, backend)
+        runtime = self.runtime
+        upgrade = TLSUpgrade(opening, runtime.loop, owner.legs, runtime.cipher, runtime.log, client, backend)
         self._handshake = upgrade
         yield upgrade
         self._handshake = None
@@ -269,19 +280,23 @@ class Link:
 
     def on_opaque(self, reason: str) -> None:
         """Handle that the framing has ended."""
-        logger.info('link %d: opaque from here: %s', self.number, reason)
+        self.runtime.log.info('link %d: opaque from here: %s', self.number, reason)
         if reason in UNREADABLE:
             self._unreadable = reason
             self._owner.on_unreadable(reason)
 
     def _look_if_armed(self) -> None:
-        if self.traffic is PLAIN and (self._owner.recording is not None or self.arming.draws(self) is not None):
-            protocol, exchanges = make_opaque_protocol(self.up, self.down), self.up.chunks
-            self.traffic = Dispatcher(self, protocol, exchanges=exchanges, recorder=self._make_recorder())
+        if self.traffic is PLAIN and (self._owner.recording.records_all or self.arming.draws(self) is not None):
+            self._look()
 
-    def _make_recorder(self) -> Unrecorded:
-        recording = self._owner.recording
-        return UNRECORDED if recording is None else Recorder(recording, self)
+    def _look(self) -> None:
+        protocol = make_opaque_protocol(self.up, self.down)
+        self.traffic = Dispatcher(self, protocol, self._owner.recording, exchanges=self.up.chunks)
+
+    def look_once(self) -> None:
+        """Look at opaque bytes until an exchange was recorded, unless they are many, and spliced."""
+        if self.traffic is PLAIN and self.connected and self.up.splice is None and self.down.splice is None:
+            self._look()
 
     def simplify(self) -> None:
         """Look at the bytes no more if they are opaque and nothing is armed."""
@@ -296,6 +311,10 @@ class Link:
     def on_end(self, stream: Stream) -> None:
         """Handle that the source of a stream will send no more."""
         self._attempt(self.traffic.on_end, stream)
+
+    def begin_passage(self) -> None:
+        """Have the pump frame what comes, if all of it is ordinary."""
+        self._attempt(self.traffic.begin_passage)
 
     def may_finish(self, stream: Stream) -> bool:
         """Return whether the end of a stream may be passed on."""
@@ -335,7 +354,7 @@ class Link:
 
     def fail(self, plugin: Any, error: BaseException) -> None:
         """Reset, because the protocol, or another *plugin*, has raised: what goes through is no longer known."""
-        warn_failed(plugin or self._owner.protocol, error)
+        warn_failed(plugin or self._owner.protocol, error, self.runtime.log)
         self.reset()
 
     # Closing
@@ -449,10 +468,11 @@ class Link:
             'bytes': {'upstream': counts.upstream_received, 'downstream': counts.downstream_received},
             'exchanges': counts.exchanges,
             'behavior': self.traffic.doing if self._cable_rule is None else self._cable_rule.name,
-            'toxics': self._list_toxics(),
+            'toxics': self.list_toxics(),
         }
 
-    def _list_toxics(self) -> list[str]:
+    def list_toxics(self) -> list[str]:
+        """Return the names of the toxics at work."""
         if not self.joined:
             return []
         chains = [stream.chain for stream in (self.up, self.down) if stream.chain is not None]
@@ -467,6 +487,14 @@ class Link:
             return Counts()
         up, down = self.up, self.down
         return Counts(self.traffic.count_exchanges(up), up.received, up.sent, down.received, down.sent)
+
+    def count_arrived(self) -> tuple[int, int, int]:
+        """Return how many exchanges, and bytes each way, have arrived until now, or until it was closed."""
+        if not self.joined or self._final_counts is not None:
+            counts = self.counts()
+            return counts.exchanges, counts.upstream_received, counts.downstream_received
+        up = self.up
+        return self.traffic.count_exchanges(up), up.received, self.down.received
 
     # Who waits
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import struct
 from _socket import socket
 from collections.abc import Callable, Sequence
@@ -19,10 +18,7 @@ from socket import (
     SHUT_RDWR,
     SO_LINGER,
     SO_REUSEADDR,
-    SOCK_NONBLOCK,
-    SOCK_STREAM,
     SOL_SOCKET,
-    TCP_INFO,
     TCP_NODELAY,
 )
 from time import monotonic
@@ -33,20 +29,17 @@ from gevent.socket import socket as GeventSocket  # noqa: N812  # beside the pla
 
 from vaurien.address import Address
 from vaurien.engine import loops
-from vaurien.engine.dialer import EXHAUSTED_PAUSE, set_keepalive
+from vaurien.engine.dialer import EXHAUSTED_PAUSE
+from vaurien.engine.kernel import find_unheard, open_socket, set_keepalive
 from vaurien.engine.reserve import DESCRIPTORS
 from vaurien.plugins.stage import Door
-
-logger = logging.getLogger(__name__)
+from vaurien.records.proxy_log import ProxyLog
 
 #: The machine has no such address: a name may have one of IPv6 though the machine does not.
 _ABSENT = {EADDRNOTAVAIL, EAFNOSUPPORT}
 
 #: The value of SO_LINGER with which closing a socket resets the connection: on, after 0 seconds.
 RESET = struct.pack('ii', 1, 0)
-
-#: Where ``struct tcp_info`` of linux/tcp.h has ``tcpi_last_ack_recv``, the milliseconds since the client was heard.
-_UNHEARD = struct.Struct('=56xI')
 
 #: Where those who listen on all addresses of the machine are reached from inside.
 _ANY = {'0.0.0.0': '127.0.0.1', '::': '::1'}
@@ -65,15 +58,19 @@ class Listener:
         keepalive: int,
         timeout: float,
         on_client: Callable[[socket], None],
+        accept_bare: Callable[[int], bool],
         is_full: Callable[[], bool],
         find_targets: Callable[[], list[tuple[str, int]]],
+        log: ProxyLog,
     ) -> None:
         """Bind and listen at those of *addresses* that the machine has; raise `OSError`.
 
-        *on_client* gets each client's socket. While *is_full* is true, clients wait, for *timeout* seconds at most.
-        *find_targets* returns where the clients are led.
+        *on_client* gets each client's socket, unless *accept_bare* has accepted the clients that wait at a descriptor:
+        it returns whether it has. While *is_full* is true, clients wait, for *timeout* seconds at most.
+        *find_targets* returns where the clients are led. *log* is that of the proxy.
         """
         self._find_targets = find_targets
+        self._log = log
         sockets = _bind(addresses)
         try:
             for sock in sockets:
@@ -84,7 +81,9 @@ class Listener:
                 sock.setblocking(False)
             #: Where it listens.
             self.addresses = tuple(Address(*sock.getsockname()[:2]) for sock in sockets)
-            self._acceptors = [_Acceptor(sock, backlog, timeout, on_client, is_full, self.rest) for sock in sockets]
+            self._acceptors = [
+                _Acceptor(sock, backlog, timeout, on_client, accept_bare, is_full, self.rest, log) for sock in sockets
+            ]
         except BaseException:  # such as the port being in use by who has not listened before
             _close(sockets)
             raise
@@ -119,7 +118,7 @@ class Listener:
 
     def rest(self, reason: str) -> None:
         """Leave the backlog alone for a moment, because the descriptors are used up."""
-        logger.warning('clients have to wait: %s', reason)
+        self._log.warning('clients have to wait: %s', reason)
         for acceptor in self._acceptors:
             acceptor.rest()
 
@@ -142,8 +141,10 @@ class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
         backlog: int,
         timeout: float,
         on_client: Callable[[socket], None],
+        accept_bare: Callable[[int], bool],
         is_full: Callable[[], bool],
         on_exhausted: Callable[[str], None],
+        log: ProxyLog,
     ) -> None:
         """Accept from *listener*. No client waits for longer than *timeout* seconds."""
         self._backlog = backlog
@@ -151,8 +152,10 @@ class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
         #: A connection of its own, which fills the backlog.
         self._stopper: socket | None = None
         self._on_client = on_client
+        self._accept_bare = accept_bare
         self._is_full = is_full
         self._on_exhausted = on_exhausted
+        self._log = log
         self._timeout = timeout
         #: The client whose turn is next, and the timer that ends its wait.
         self._next: socket | None = None
@@ -166,10 +169,13 @@ class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
         raise AssertionError('do_handle takes the sockets')
 
     def do_read(self) -> tuple[socket] | None:
-        """Accept one client. Keep it if there is no room."""
+        """Accept one client, or all that wait if their links may be bare. Keep it if there is no room."""
         if not DESCRIPTORS.has_room(self.socket.fileno()):
             self._on_exhausted(strerror(EMFILE))
             self._turn_away_if_late()
+            return None
+        if self._stopper is None and self._accept_bare(self.socket.fileno()):
+            self._exhausted_since = None
             return None
         try:
             descriptor, _ = self.socket._accept()
@@ -207,12 +213,12 @@ class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
                 self._reset(socket(self.socket.family, self.socket.type, self.socket.proto, descriptor))
 
     def _reset(self, client: socket) -> None:
-        logger.warning('a client was reset: there was no room for it within %g s', self._timeout)
+        self._log.warning('a client was reset: there was no room for it within %g s', self._timeout)
         client.setsockopt(SOL_SOCKET, SO_LINGER, RESET)
         client.close()
 
     def _keep(self, client: socket) -> None:
-        waited = _UNHEARD.unpack(client.getsockopt(IPPROTO_TCP, TCP_INFO, _UNHEARD.size))[0] / 1000
+        waited = find_unheard(client) / 1000
         self._next = client
         self._next_timer = self.loop.timer(max(0.0, self._timeout - waited))
         self._next_timer.start(self._turn_away)
@@ -342,7 +348,7 @@ def _joins(accepted: socket, connecting: socket) -> bool:
 def _connect_to(listener: GeventSocket) -> socket:
     """Return a socket that has begun to connect to *listener*."""
     host, port = listener.getsockname()[:2]
-    sock = socket(listener.family, SOCK_STREAM | SOCK_NONBLOCK)
+    sock = open_socket(listener.family)
     sock.connect_ex((_ANY.get(host, host), port))
     return sock
 

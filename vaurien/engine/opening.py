@@ -10,7 +10,7 @@ from vaurien.address import NOWHERE, Address
 from vaurien.engine.absent import AbsentBackend
 from vaurien.engine.admission import Admission
 from vaurien.engine.arming import Arming
-from vaurien.engine.dialer import Dialer, begin_connecting
+from vaurien.engine.dialer import Begun, Dialer, begin_connecting
 from vaurien.engine.resolver import Resolver
 from vaurien.engine.runtime import Runtime
 from vaurien.engine.tls_opening import TLSOpening
@@ -65,6 +65,9 @@ class OpeningOwner(Protocol):
     @property
     def may_go_without(self) -> bool:
         """Whether something is armed that may need no backend."""
+
+    def on_reachable(self, number: int) -> None:
+        """Note that an address of the backend has accepted the connection for the link of that *number*."""
 
     def new_protocol(self) -> BaseProtocol:
         """Return a protocol object for one link."""
@@ -124,15 +127,18 @@ class Opening:
         self._step = admission = Admission(self.connect)
         admission.limit(seconds, link.client, owner.runtime.loop, link.close)
 
-    def connect(self) -> None:
-        """Connect to the backend. The proxy may have got another one since the last time."""
+    def connect(self, begun: Begun | None = None) -> None:
+        """Connect to the backend. The proxy may have got another one since the last time.
+
+        *begun* is what has become of that for the first address, where somebody else has begun.
+        """
         owner = self._owner
         if owner.backend == NOWHERE:
             self.on_unreachable('there is none')
             return
         addresses = owner.resolver.addresses
         if addresses:
-            sock, error = begin_connecting(*addresses[0], owner.keepalive)
+            sock, error = begun or begin_connecting(*addresses[0], owner.keepalive)
             if sock is not None and not error:
                 self.on_connected(sock)
                 return
@@ -157,6 +163,7 @@ class Opening:
 
     def on_connected(self, backend: socket) -> None:
         """Shake hands, for the backend has accepted."""
+        self._owner.on_reachable(self.number)
         self._secure(backend, self._owner.legs)
 
     def _secure(self, backend: socket, legs: Legs | None) -> None:
@@ -165,7 +172,9 @@ class Opening:
             self.on_secure(self._link.client, backend)
             return
         runtime = owner.runtime
-        self._step = opening = TLSOpening(self, runtime.loop, legs, runtime.cipher, self._link.client, backend)
+        self._step = opening = TLSOpening(
+            self, runtime.loop, legs, runtime.cipher, runtime.log, self._link.client, backend
+        )
         deadline = monotonic() + owner.connect_timeout
         opening.begin(owner.backend.host, owner.protocol.alpn, deadline, owner.upgrading)
 

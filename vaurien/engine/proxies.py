@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 from gevent.pool import Group
@@ -11,7 +12,18 @@ from vaurien.engine.chooser import Chooser
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import ConfigError, StartError
 from vaurien.records.observer import Observer
+from vaurien.records.status import Phase
 from vaurien.settings import FAULTS, ProxySettings
+
+
+class Watcher(Protocol):
+    """Is told which proxies there are."""
+
+    def on_added(self, proxy: ProxyServer) -> None:
+        """Note that there is a proxy, which may take the place of another one of its name."""
+
+    def on_removed(self, proxy: ProxyServer) -> None:
+        """Note that a proxy is no longer there, before it is stopped."""
 
 
 class Proxies(Mapping[str, ProxyServer]):
@@ -24,15 +36,23 @@ class Proxies(Mapping[str, ProxyServer]):
         *,
         journal: Observer | None = None,
         make_chooser: Callable[[ProxySettings], Chooser] | None = None,
+        make_observer: Callable[[ProxySettings], Observer] | None = None,
+        make_proxy: Callable[..., ProxyServer] = ProxyServer,
     ) -> None:
         """*defaults* are the settings of proxies created later. Raise `ConfigError`. No I/O happens before `start`.
 
-        *journal* is told what happens on all of them. *make_chooser* makes what chooses the faults of each.
+        *journal* is told what happens on all of them. *make_observer* makes one more observer of each,
+        *make_chooser* what chooses its faults, *make_proxy* a proxy of what `ProxyServer` takes.
         """
         self.defaults = defaults or ProxySettings()
         self._journal = journal
         self._make_chooser = make_chooser
+        self._make_observer = make_observer
+        self._make_proxy = make_proxy
         self._proxies: dict[str, ProxyServer] = {}
+        self._watchers: list[Watcher] = []
+        #: What they are about, all together.
+        self.phase: Phase = 'starting'
         for one in settings:
             self.add(self.make(one))
 
@@ -45,6 +65,12 @@ class Proxies(Mapping[str, ProxyServer]):
     def __len__(self) -> int:
         return len(self._proxies)
 
+    def watch(self, watcher: Watcher) -> None:
+        """Tell *watcher* of the proxies that there are, and of those to come."""
+        self._watchers.append(watcher)
+        for proxy in self._proxies.values():
+            watcher.on_added(proxy)
+
     def configure(self, defaults: ProxySettings) -> None:
         """Give proxies created later the faults of other *defaults*; all else stays."""
         faults = {name: getattr(defaults, name) for name in FAULTS}
@@ -53,17 +79,23 @@ class Proxies(Mapping[str, ProxyServer]):
     def make(self, settings: ProxySettings) -> ProxyServer:
         """Return a proxy that may be added, or put in the place of another one; raise `ConfigError`."""
         chooser = None if self._make_chooser is None else self._make_chooser(settings)
-        return ProxyServer(settings, chooser=chooser, journal=self._journal)
+        observer = None if self._make_observer is None else self._make_observer(settings)
+        return self._make_proxy(settings, observer, chooser, journal=self._journal)
 
     def add(self, proxy: ProxyServer) -> None:
         """Add a proxy; raise `ConfigError` if its name is taken."""
         if proxy.name in self._proxies:
             raise ConfigError(f'there is a proxy named {proxy.name!r} already')
         self._proxies[proxy.name] = proxy
+        for watcher in self._watchers:
+            watcher.on_added(proxy)
 
     def replace(self, proxy: ProxyServer) -> None:
         """Put a proxy in the place of the one of the same name, which is stopped."""
         before, self._proxies[proxy.name] = self._proxies[proxy.name], proxy
+        for watcher in self._watchers:
+            watcher.on_removed(before)
+            watcher.on_added(proxy)
         before.shut_down()
 
     def start(self) -> None:
@@ -78,11 +110,16 @@ class Proxies(Mapping[str, ProxyServer]):
                     proxy.start(wait=False)
                 except (OSError, UnicodeError) as error:
                     raise StartError.of(error, proxy.address) from error
+        self.phase = 'ready'
 
     def remove(self, name: str) -> None:
         """Stop the proxy of that name, and forget it."""
-        self._proxies.pop(name).shut_down()
+        proxy = self._proxies.pop(name)
+        for watcher in self._watchers:
+            watcher.on_removed(proxy)
+        proxy.shut_down()
 
     def shut_down(self, grace: float = 0.0) -> None:
         """Stop all proxies together; open exchanges may finish for *grace* seconds. Blocks the calling greenlet."""
+        self.phase = 'draining'
         Group().map(lambda proxy: proxy.shut_down(grace), list(self._proxies.values()))

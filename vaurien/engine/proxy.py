@@ -8,6 +8,8 @@ import secrets
 from _socket import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from errno import EAGAIN
+from random import sample
 from time import monotonic
 from typing import Any
 
@@ -19,35 +21,47 @@ from vaurien.address import NOWHERE, Address
 from vaurien.clock import go_on
 from vaurien.engine import loops
 from vaurien.engine.arming import Arming, has
+from vaurien.engine.breakpoints import Breakpoints
 from vaurien.engine.chooser import Chooser
 from vaurien.engine.expiry import Expiry
 from vaurien.engine.idle import IdleWatch
 from vaurien.engine.link import Link
+from vaurien.engine.links import FAMILIES, Links, own, pack_address, take_begun
 from vaurien.engine.listener import Listener
 from vaurien.engine.lookup import look_up_listening
 from vaurien.engine.record import Hasher
 from vaurien.engine.recording import Recording
+from vaurien.engine.reserve import DESCRIPTORS
 from vaurien.engine.resolver import Resolver
 from vaurien.engine.runtime import Runtime
+from vaurien.engine.stream import Stream
 from vaurien.engine.toxicity import Toxics
 from vaurien.engine.turns import pausing
+from vaurien.native import Progress
 from vaurien.plugins.stage import Door
 from vaurien.protocols import Protocol
 from vaurien.protocols.base import BaseProtocol
 from vaurien.records.counters import Counters
+from vaurien.records.counts import Counts
 from vaurien.records.fault_log import FaultLog
 from vaurien.records.observer import Observer, Observers
+from vaurien.records.origin import ORIGIN, What
+from vaurien.records.proxy_log import ProxyLog
 from vaurien.records.status import LimitsStatus, ProxyStatus, RuleStatus
+from vaurien.records.times import Times
 from vaurien.rules.behaviors import format_rules
+from vaurien.rules.masking import mask
 from vaurien.rules.rule import Rule
-from vaurien.settings import OPTIONS, ProxySettings
+from vaurien.settings import ONLY, OPTIONS, ProxySettings
 from vaurien.tls.contexts import Legs
 from vaurien.tls.mode import find_upgrading
 
-logger = logging.getLogger(__name__)
-
 #: Seconds between two looks at the links that are still open while the proxy shuts down.
 DRAIN_INTERVAL = 0.05
+
+
+#: About so many clients are accepted before whatever else is due.
+ACCEPTED_AT_ONCE = 100
 
 
 class ProxyServer:
@@ -67,7 +81,8 @@ class ProxyServer:
         draws. *digest* returns what makes the digest of a request, for the observer. *journal* is another observer.
         """
         self.settings = settings
-        self.runtime = Runtime()
+        self.log = ProxyLog(settings.name, is_alone=settings.name == ONLY)
+        self.runtime = Runtime(self.log)
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
         self.protocol = Protocol.get(settings.protocol)
         self.protocol_options = self._resolve_options(settings)
@@ -78,23 +93,41 @@ class ProxyServer:
         #: Where it listens, or will.
         self.addresses: tuple[Address, ...] = (settings.proxy,)
         self.backend = settings.backend
+        #: Whether the backend has accepted the last connection; None: there was none yet.
+        self.backend_answered: bool | None = None
         self._resolver: Resolver | None = None
-        self.links: dict[int, Link] = {}
+        self.links = Links(self.runtime)
         self.links_total = 0
-        self.counters = Counters(self.links)
+        self.counters = Counters(self.links.made, self.links.count_bare)
         self.faults = FaultLog()
-        self._observers = Observers([self.counters, self.faults, *filter(None, [journal, observer])])
-        self.arming = Arming(self.protocol, self.legs, self.seed, self.loop, self._observers)
-        on_exchange = self._observers.on_exchange
-        #: What records exchanges; None: nobody wants that.
-        self.recording = (
-            Recording(settings.name, on_exchange, chooser, digest, self.arming.prepare_chosen)
-            if on_exchange or chooser is not None
-            else None
+        #: Who is told what happens; more may come, and go.
+        watching = list(filter(None, [journal, observer]))
+        self.observers = Observers([self.counters, self.faults, *watching])
+        self.arming = Arming(self.protocol, self.legs, self.seed, self.loop, self.observers, self.log)
+        #: What records exchanges: all if an observer or the chooser wants that, or some, or none.
+        self.recording = Recording(
+            settings.name,
+            self.observers.on_exchange,
+            chooser,
+            digest,
+            self.arming.prepare_chosen,
+            self.log,
+            is_traced=any(one.wants_traces for one in watching),
         )
+        #: The times of the exchanges that were timed.
+        self.times = Times(settings.classes, mask)
+        if settings.mark_faults:
+            self.arming.mark_faults()
         if settings.addressed:
             self.arming.take_addressed(lambda: self.settings.behavior_options)
-        self.toxics = Toxics(self.links, self.seed, lambda: self.links_total, self.counters, self.runtime.turns)
+        self.toxics = Toxics(
+            self.list_links,
+            self.seed,
+            lambda: self.links_total,
+            self.counters,
+            self.runtime.turns,
+            lambda text: self._tell('toxic', text),
+        )
         #: Why messages of links could not be read while rules were armed; each reason was logged.
         self._unreadable: set[str] = set()
         #: The rules that were armed last: those whose time is over are among them.
@@ -158,6 +191,7 @@ class ProxyServer:
             raise
         self._expiry.watch(self.rules)
         self._began = monotonic()
+        self._tell('enabled', 'enabled true')
         # The one before may have been stopped while it looked the name up.
         self._replace_resolver()
         if wait:
@@ -165,12 +199,12 @@ class ProxyServer:
         else:
             self.resolver.refresh()
         if self.settings.idle_timeout is not None:
-            self._idle_watch = IdleWatch(self.loop, self.links, self.settings.idle_timeout)
+            self._idle_watch = IdleWatch(self.loop, self.links, self.settings.idle_timeout, self.log)
 
     def _replace_resolver(self) -> None:
         self._stop_resolving()
         self._resolver = Resolver(
-            self.backend, self.runtime.spawn, lambda target: loops.leads_back(target, self.addresses)
+            self.backend, self.runtime.spawn, lambda target: loops.leads_back(target, self.addresses), self.log
         )
         self._resolver.renew(self.loop, self.settings.resolve_interval)
 
@@ -199,20 +233,25 @@ class ProxyServer:
             kept.set_door(self.arming.door)
             return kept
         self._release_port()
+        listener = self._make_listener(addresses)
+        listener.set_door(self.arming.door)
+        listener.start()
+        self.addresses = listener.addresses
+        return listener
+
+    def _make_listener(self, addresses: Sequence[Address]) -> Listener:
         settings = self.settings
-        listener = Listener(
+        return Listener(
             addresses,
             settings.backlog,
             settings.keepalive,
             settings.timeout,
             self.open_link,
+            self.accept_bare,
             self._is_full,
             self._find_targets,
+            self.log,
         )
-        listener.set_door(self.arming.door)
-        listener.start()
-        self.addresses = listener.addresses
-        return listener
 
     def move(self, *addresses: Address) -> None:
         """Listen elsewhere and close all links; raise `OSError`, without having moved, if that is not possible."""
@@ -221,11 +260,13 @@ class ProxyServer:
             self._listener = self._listen(_look_up_all(addresses))
         if before is not None:
             before.close()
+        self._tell('listen', f'listen {self.address.written}')
         self.close_links()
 
     def set_address(self, *addresses: Address) -> None:
         """Listen at *addresses* from the next start on."""
         self.addresses = addresses
+        self._tell('listen', f'listen {self.address.written}')
 
     @contextmanager
     def giving_way(self, address: Address) -> Iterator[None]:
@@ -250,7 +291,7 @@ class ProxyServer:
     def close_links(self) -> None:
         """Close all links that there are now, a few in each turn of the event loop."""
         pause = self.runtime.turns.begin()
-        for link in list(self.links.values()):
+        for link in self.list_links(pause):
             link.close()
             pause()
 
@@ -259,23 +300,30 @@ class ProxyServer:
 
         It may be started again meanwhile. If it *keeps_port*, nobody else can listen there until then.
         """
+        was_enabled = self.enabled
         self._stop_listening(keeps_port=keeps_port)
+        if was_enabled:
+            self._tell('enabled', 'enabled false')
         if self._idle_watch is not None:
             self._idle_watch.stop()
             self._idle_watch = None
         self._stop_resolving()
-        deadline = monotonic() + grace
-        while self.links and monotonic() < deadline:
-            self._close_idle_links()
-            if self.links:
-                gevent.sleep(DRAIN_INTERVAL)
+        self._drain(grace)
         self.close_links()
         if not self.enabled:
             self.runtime.stop()
 
+    def _drain(self, grace: float) -> None:
+        deadline = monotonic() + grace
+        while self.links and monotonic() < deadline:
+            self.breakpoints.release()
+            self._close_idle_links()
+            if self.links:
+                gevent.sleep(DRAIN_INTERVAL)
+
     def _close_idle_links(self) -> None:
         pause = self.runtime.turns.begin()
-        for link in list(self.links.values()):
+        for link in self.list_links(pause):
             if not (link.closed or link.has_open_exchange()):
                 link.close()
             pause()
@@ -285,7 +333,7 @@ class ProxyServer:
         for listener in (self._listener, self._kept):
             if listener is not None:
                 listener.leave_to_parent()
-        for link in list(self.links.values()):
+        for link in list(self.links.made.values()):
             link.leave_to_parent()
         self.runtime.leave_to_parent()
 
@@ -296,11 +344,77 @@ class ProxyServer:
 
     def open_link(self, client: socket) -> None:
         """Join a client to the backend."""
-        self.links_total += 1
-        self.links[self.links_total] = link = Link(self, self.links_total, client)
-        for on_link in self._observers.on_link:
+        link = self._make_link(client)
+        for on_link in self.observers.on_link:
             on_link(link)
         link.open()
+
+    def _make_link(self, client: socket) -> Link:
+        self.links_total += 1
+        self.links[self.links_total] = link = Link(self, self.links_total, client)
+        return link
+
+    def accept_bare(self, listener: int) -> bool:
+        """Join clients that wait at the descriptor *listener*, a few at once, by links without objects.
+
+        Return False if somebody else has to accept them.
+        """
+        pump = self.runtime.pump
+        if pump is None or not self._opens_bare:
+            return False
+        totals, adopt = self.links.totals, self._adopt
+        left = ACCEPTED_AT_ONCE
+        while left > 0:
+            limit, addresses, number = DESCRIPTORS.find_limit(), self.resolver.addresses, self.links_total + 1
+            if not addresses or addresses[0][0] not in FAMILIES or DESCRIPTORS.are_near:
+                return False
+            address = pack_address(*addresses[0])
+            opened, last, client, backend, error = pump.accept(
+                listener, address, self.keepalive, limit, number, totals, adopt
+            )
+            left -= opened + 1
+            self.links_total += opened
+            if last >= 0:
+                DESCRIPTORS.saw(last)
+            if opened:
+                self.on_reachable(self.links_total)
+            if client < 0:
+                return error in (0, EAGAIN)
+            self._make_link(own(client)).open(take_begun(backend, error))
+        return True
+
+    @property
+    def _opens_bare(self) -> bool:
+        """Whether nothing but the pump deals with a link that opens now."""
+        return (
+            self.protocol.is_opaque
+            and self.settings.max_links is None
+            and self.settings.idle_timeout is None
+            and self.legs is None
+            and self.arming.passes_all
+            and not (self.toxics or self.recording.records_all or self.observers.on_link)
+            and self.observers.on_closed == [self.counters.on_closed]
+        )
+
+    def _adopt(
+        self, number: int, began: float, client: int, backend: int, up: Progress, down: Progress
+    ) -> tuple[Stream, Stream]:
+        """Give a bare link an object, and return its streams."""
+        self.links[number] = link = Link(self, number, own(client))
+        link.adopt(own(backend), began, up, down)
+        return link.up, link.down
+
+    def list_links(self, pause: Callable[[], object]) -> list[Link]:
+        """Return the links that there are now, in order, and *pause* between those that get an object for that."""
+        return self.links.find_all(self.links_total, pause)
+
+    def look_at_some(self, most: int) -> None:
+        """Have exchanges of opaque bytes recorded, too: one on each of *most* links, or fewer."""
+        if not self.protocol.is_opaque:
+            return
+        links = self.list_links(self.runtime.turns.begin())
+        for link in sample(links, min(most, len(links))):
+            link.look_once()
 
     def rest(self, reason: str) -> None:
         """Accept nobody for a moment."""
@@ -310,7 +424,7 @@ class ProxyServer:
     def on_closed(self, link: Link) -> None:
         """Forget a link that has closed."""
         del self.links[link.number]
-        for on_closed in self._observers.on_closed:
+        for on_closed in self.observers.on_closed:
             on_closed(link)
         if self.settings.max_links is not None and self._listener is not None:
             self._listener.resume()
@@ -346,17 +460,21 @@ class ProxyServer:
         if self.arming.selector is None or reason in self._unreadable:
             return
         self._unreadable.add(reason)
-        logger.warning(
-            'proxy %s: on links with %s, rules see opaque bytes and none of the requests in them: %s',
-            self.name,
+        self.log.warning(
+            'on links with %s, rules see opaque bytes and none of the requests in them: %s',
             reason,
             self.protocol.to_be_readable,
         )
 
+    def on_reachable(self, number: int) -> None:
+        """Note that an address of the backend has accepted the connection for the link of that *number*."""
+        self.backend_answered = True
+
     def on_unreachable(self, link: Link, reason: str) -> bool:
         """Note that no address of the backend accepts; return whether the client is to see a reset."""
         self.counters.on_unreachable()
-        log = logger.debug if self.backend == NOWHERE else logger.warning
+        self.backend_answered = None if self.backend == NOWHERE else False
+        log = self.log.debug if self.backend == NOWHERE else self.log.warning
         log('link %d: cannot connect to %s: %s', link.number, self.backend, reason)
         return self.settings.reset_if_unreachable
 
@@ -366,13 +484,18 @@ class ProxyServer:
         """Replace what is armed, from the next exchange on, and end what runs. Raise `ConfigError`."""
         pause = self.runtime.turns.begin()
         unmatched = self._report_unmatched(pause)
+        text = format_rules(rules, pause, in_full=True) if self.observers.on_change else ''
         armed = self._armed = self.arming.arm(rules, pause)
         self._on_armed(armed)
-        _warn(self.name, unmatched)
+        self._tell('behavior', f'behavior {text}')
+        self._warn(unmatched)
         self.faults.renew()
+        links = self.list_links(pause)
+        if armed is not self._armed:  # who has armed others meanwhile goes on
+            return
         self._exchanges_before = self.counters.closed_exchanges
-        for link in list(self.links.values()):
-            if armed is not self._armed:  # who has armed others meanwhile goes on
+        for link in links:
+            if armed is not self._armed:  # as above
                 return
             self._exchanges_before += link.counts().exchanges
             if not link.closed:
@@ -390,26 +513,39 @@ class ProxyServer:
         ended = [(rule, status) for rule, status in self._list_rules() if has(over, rule)]
         left = self.arming.disarm(over)
         self._on_armed(left)
-        for rule, status in ended:
-            level = logging.WARNING if rule.is_unmatched and status['seen'] else logging.INFO
-            logger.log(level, 'proxy %s: its time is over: %s', self.name, _report(rule, status))
+        ORIGIN.set('time')
+        self._tell('behavior', f'behavior {format_rules(left, in_full=True)}')
+        self._on_over(ended)
         pause = self.runtime.turns.begin()
-        for link in list(self.links.values()):
+        for link in self.list_links(pause):
             if left is not self.rules:  # as above
                 return
             if not link.closed:
                 link.rearm()
             pause()
 
+    def _on_over(self, ended: Sequence[tuple[Rule, RuleStatus]]) -> None:
+        for rule, status in ended:
+            level = logging.WARNING if _is_unmatched(rule, status) else logging.INFO
+            self.log.log(level, 'its time is over: %s', _report(rule, status))
+
     def warn_unmatched(self) -> None:
         """Warn of the rules that are for some requests only and have matched none."""
-        _warn(self.name, self._report_unmatched())
+        self._warn(self._report_unmatched())
+
+    def _warn(self, unmatched: Sequence[str]) -> None:
+        for text in unmatched:
+            self.log.warning('%s', text)
 
     def _report_unmatched(self, pause: Callable[[], object] = go_on) -> list[str]:
         if not any(rule.is_unmatched for rule in pausing(self.rules, pause)):
             return []
-        rules = [(rule, status) for rule, status in self._list_rules(pause) if rule.is_unmatched and status['seen']]
-        return [_report(rule, status) for rule, status in rules]
+        return [_report(rule, status) for rule, status in self._list_rules(pause) if _is_unmatched(rule, status)]
+
+    def _tell(self, what: What, text: str) -> None:
+        """Tell the observers what was changed, and how."""
+        for on_change in self.observers.on_change:
+            on_change(what, text)
 
     def check(self, settings: ProxySettings) -> None:
         """Raise `ConfigError` if `configure` or `arm` would not take what *settings* have."""
@@ -440,15 +576,22 @@ class ProxyServer:
         """The rules that are armed."""
         return self.arming.rules
 
+    @property
+    def breakpoints(self) -> Breakpoints:
+        """The requests that are held until somebody decides."""
+        return self.arming.breakpoints
+
     def set_backend(self, backend: Address) -> None:
         """Go to another backend, from the next exchange on."""
         self.backend = backend
+        self.backend_answered = None
+        self._tell('backend', f'backend {backend.written}')
         if self._listener is None:
             return
         self._replace_resolver()
         self.resolver.refresh()
         pause = self.runtime.turns.begin()
-        for link in list(self.links.values()):
+        for link in self.list_links(pause):
             if backend is not self.backend:  # who has set another one meanwhile goes on
                 return
             link.retire()
@@ -464,9 +607,11 @@ class ProxyServer:
         """Return a line for each of these rules: how many exchanges have matched it, and how many it was applied to."""
         return [_report(rule, status) for rule, status in self._list_rules() if rule.is_harmful]
 
-    def _list_rules(self, pause: Callable[[], object] = go_on) -> list[tuple[Rule, RuleStatus]]:
-        exchanges = self.counters.counts(pause).exchanges - self._exchanges_before
-        return list(zip(self.rules, self.arming.list_rules(exchanges), strict=True))
+    def _list_rules(
+        self, pause: Callable[[], object] = go_on, counts: Counts | None = None
+    ) -> list[tuple[Rule, RuleStatus]]:
+        exchanges = (counts or self.counters.counts(pause)).exchanges - self._exchanges_before
+        return list(zip(self.rules, self.arming.list_rules(exchanges, pause), strict=True))
 
     def status(self) -> ProxyStatus:
         """Return everything about the running proxy."""
@@ -490,7 +635,7 @@ class ProxyServer:
             'protocol': settings.protocol,
             'protocol_options': self.protocol_options,
             'behavior': format_rules(self.rules, pause),
-            'behaviors': self.arming.list_rules(counts.exchanges - self._exchanges_before, pause),
+            'behaviors': [status for _, status in self._list_rules(pause, counts)],
             'toxics': [rule.status() for rule in pausing(list(self.toxics), pause)],
             'seed': self.seed,
             'settings': limits,
@@ -498,17 +643,17 @@ class ProxyServer:
             'exchanges': counts.exchanges,
             'bytes': {'upstream': counts.upstream_received, 'downstream': counts.downstream_received},
             'faults': self.counters.behavior_hits(),
+            'times': self.times.status(),
         }
+
+
+def _is_unmatched(rule: Rule, status: RuleStatus) -> bool:
+    return rule.is_unmatched and not status['matched'] and bool(status['seen'])
 
 
 def _report(rule: Rule, status: RuleStatus) -> str:
     seen, matched, hits = status['seen'], status['matched'], status['hits']
     return f'{format_rules([rule])}: matched {matched} of {seen} exchanges, applied to {hits}'
-
-
-def _warn(name: str, unmatched: Sequence[str]) -> None:
-    for text in unmatched:
-        logger.warning('proxy %s: %s', name, text)
 
 
 def _look_up_all(addresses: Sequence[Address]) -> list[Address]:

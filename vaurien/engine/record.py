@@ -32,6 +32,7 @@ class Record:
     nth = 0
     meaning = Meaning(Effect.WRITE)
     where = ''
+    traceparent = ''
     #: The exchange that applies a behavior to it, and the rule.
     exchange: FaultyExchange | None = None
     rule: Rule | None = None
@@ -39,6 +40,10 @@ class Record:
     #: Whether the reply of the backend has ended; and whether a behavior has written something in its place.
     is_replied = False
     is_answered = False
+    #: Whether it is timed; when the request had gone on to the backend, and when the backend's reply had ended.
+    is_timed = False
+    passed = 0.0
+    replied: float | None = None
     #: The first and the last bytes of the reply, its size, and when it began.
     head = b''
     tail = b''
@@ -70,6 +75,10 @@ class Record:
         """Note where it comes from."""
         self.where = where
 
+    def trace(self, traceparent: str) -> None:
+        """Note the trace context that the request carries."""
+        self.traceparent = traceparent
+
     def add_request(self, data: bytes) -> None:
         """Add more of the request."""
         if self.hasher is not None:
@@ -78,6 +87,22 @@ class Record:
     def end_request(self, end: int | None) -> None:
         """Note where the request ends; None: it goes on."""
         self.end = end
+
+    # Times
+
+    def begin_timing(self, now: float) -> None:
+        """Time it; the request goes on *now*."""
+        self.is_timed = True
+        self.passed = now
+
+    def pass_on(self, now: float) -> None:
+        """Note that the request, or the last of it, goes on to the backend *now*, and not before."""
+        self.passed = now
+
+    @property
+    def backend_time(self) -> float | None:
+        """The seconds from the request sent to the backend until the end of its reply; None if there was none."""
+        return None if self.replied is None else max(0.0, self.replied - self.passed)
 
     # The fault
 
@@ -134,9 +159,10 @@ class Record:
             self.is_answered = True
         self.add_reply(data, monotonic())
 
-    def end_reply(self) -> None:
-        """Note that the backend's reply has ended."""
+    def end_reply(self, now: float | None = None) -> None:
+        """Note that the backend's reply has ended *now*; None: there is none."""
         self.is_replied = True
+        self.replied = now
 
     # The end
 
@@ -163,7 +189,8 @@ class Record:
             received=self.size,
             middle=middle,
         )
-        if self.rule is None and executed and self.hasher is None and not (self.where or meaning.key or transaction):
+        rare = self.where or self.traceparent or meaning.key or transaction
+        if self.rule is None and executed and self.hasher is None and not rare:
             return entry
         return replace(
             entry,
@@ -172,6 +199,7 @@ class Record:
             executed=executed,
             digest='' if self.hasher is None else self.hasher.hexdigest(),
             where=self.where,
+            traceparent=self.traceparent,
             behavior=None if self.rule is None else self.rule.name,
             options={} if self.rule is None else _list_options(self.rule),
             chance=self._find_chance(),

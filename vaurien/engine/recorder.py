@@ -12,17 +12,19 @@ from time import monotonic
 
 from vaurien.engine.arming import LinkDraws
 from vaurien.engine.record import Record
-from vaurien.engine.recording import Recording
-from vaurien.engine.traffic import TrafficLink
+from vaurien.engine.recording import RecordedLink, Recording
 from vaurien.engine.unrecorded import FaultyExchange, Unrecorded
 from vaurien.framing.marks import END, HEAD, INTERIM, LAST_OPENING, PROMPT, REPLY, Mark
 from vaurien.plugins.failures import warn_failed
 from vaurien.protocols.base import BaseProtocol
 from vaurien.rules.rule import Rule
-from vaurien.rules.selector import Describe
+from vaurien.rules.selector import UNKNOWN, Ahead, Describe
 
 #: So many requests of a link may wait for replies; those that come behind them are not recorded, until all have theirs.
 MAX_ASKED = 10_000
+
+#: The protocol of a recorder that has not begun.
+_NONE_YET = BaseProtocol()
 
 
 class Recorder(Unrecorded):
@@ -31,11 +33,12 @@ class Recorder(Unrecorded):
     #: As of `Draws`: every request is drawn for.
     quiet_until = 0
 
-    def __init__(self, recording: Recording, link: TrafficLink) -> None:
+    def __init__(self, recording: Recording, link: RecordedLink, awaited: int = 0) -> None:
+        """*awaited* is how many replies come before those of the exchanges that it will record."""
         self._recording = recording
         self._link = link
         self._describe = link.arming.describe
-        self._protocol = BaseProtocol()
+        self._protocol = _NONE_YET
         self._draws: LinkDraws | None = None
         self.reads = self.names = False
         self._come: deque[Record] = deque()
@@ -51,9 +54,9 @@ class Recorder(Unrecorded):
         self._draws_now = True
         #: Where, upstream, the last whole request has ended.
         self._boundary = 0
-        #: How many replies to requests of the proxy's own are expected, before all others; and to requests that are not
-        #: recorded, behind all others.
-        self._own = 0
+        #: How many replies are expected before all others, such as those to requests of the proxy's own; and to
+        #: requests that are not recorded, behind all others.
+        self._own = awaited
         self._skipped = 0
 
     def watch(self, draws: LinkDraws | None, protocol: BaseProtocol, exchanges: int) -> Recorder:
@@ -65,6 +68,18 @@ class Recorder(Unrecorded):
             self._protocol = protocol
             self.rewind(exchanges)
         return self
+
+    @property
+    def draws(self) -> LinkDraws | None:
+        """What draws for the link once its exchanges are recorded no more."""
+        return self._draws
+
+    @property
+    def is_done(self) -> bool:
+        recording = self._recording
+        if recording.records_all or (recording.is_open and not self._skipped):
+            return False
+        return not (self._asked or self._come or self._unended or self._faulty)
 
     def _end_replies(self) -> None:
         """End the replies that have begun: framing has ended behind them."""
@@ -113,6 +128,7 @@ class Recorder(Unrecorded):
         self._boundary = position
         self._unended = None
         record.end_request(position)
+        record.pass_on(monotonic())
         if record.is_replied and record is not self._faulty:
             self._finish(record, is_replied=record.size > 0)
 
@@ -137,13 +153,17 @@ class Recorder(Unrecorded):
             return None
         return draws.draw(exchange, request, describe, statement, client_name)
 
+    def look_ahead(self, exchange: int) -> Ahead:
+        """Return that nothing is known: each request is recorded."""
+        return UNKNOWN
+
     def _open(self, exchange: int) -> Rule | None:
         """Expect a reply to a request that goes on now; return the rule that is chosen for it."""
         asked, come, recording = self._asked, self._come, self._recording
         self._last = record = come.popleft() if come and come[0].number == exchange else self._find_record(exchange)
         if self._protocol.is_opaque and asked:
             self._give_up_replies()
-        if self._skipped or len(asked) >= MAX_ASKED:
+        if self._skipped or len(asked) >= MAX_ASKED or not recording.takes(record, self._link):
             self._last = None
             self._skipped += 1
             self._draws_now = True
@@ -172,7 +192,9 @@ class Recorder(Unrecorded):
         try:
             meaning = protocol.meaning(request, text)
         except Exception as error:  # whatever somebody's protocol raises
-            warn_failed(protocol, error)
+            warn_failed(protocol, error, self._recording.log)
+        if self._recording.is_traced:
+            record.trace(protocol.traceparent(request))
         record.name(text, self._recording.count(text), meaning)
 
     def _give_up_replies(self) -> None:
@@ -198,6 +220,10 @@ class Recorder(Unrecorded):
         self._faulty = self._last
         if self._faulty is not None:
             self._faulty.meet(exchange)
+
+    def on_passing(self) -> None:
+        if self._faulty is not None:
+            self._faulty.pass_on(monotonic())
 
     def on_answer(self, data: bytes) -> None:
         if self._faulty is not None:
@@ -244,10 +270,11 @@ class Recorder(Unrecorded):
                 record = asked.popleft()
                 if record is not self._faulty and record.end is not None:
                     record.add_reply(data[start:stop], now)
+                    record.end_reply(now)
                     self._finish(record, now)
                 else:
                     self._add_reply(record, data[start:stop], now)
-                    record.end_reply()
+                    record.end_reply(now)
             elif kind == REPLY:
                 self._skipped -= self._skipped > 0
             elif kind in (INTERIM, PROMPT):
@@ -301,9 +328,8 @@ class Recorder(Unrecorded):
             if record.size:
                 middle = protocol.find_middle(record.head, record.size)
         except Exception as error:  # whatever somebody's protocol raises
-            warn_failed(protocol, error)
+            warn_failed(protocol, error, self._recording.log)
         entry = record.make_entry(
             recording.proxy, self._link.number, executed, reply, middle, monotonic() if now is None else now
         )
-        for on_exchange in recording.on_exchange:
-            on_exchange(entry)
+        recording.tell(record, self._link, entry)

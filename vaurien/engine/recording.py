@@ -1,24 +1,56 @@
-"""What the recorders of one proxy share: who is told, who chooses, and how often each text came."""
+"""What the recorders of one proxy share: who is told, who chooses, and how often each text came.
+
+If nobody wants to know of all exchanges, recorders exist only while it is open: while somebody wants some of them.
+"""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import NamedTuple, Protocol
 
+from vaurien.clock import go_on
 from vaurien.engine.chooser import Chooser
 from vaurien.engine.record import Hasher, Record
+from vaurien.engine.stream import Stream
+from vaurien.engine.traffic import TrafficLink
 from vaurien.errors import ConfigError
+from vaurien.native import Gate
 from vaurien.records.entry import Entry
 from vaurien.records.observer import ObservedLink
+from vaurien.records.proxy_log import ProxyLog
 from vaurien.rules.rule import Rule
 
 #: So many texts of requests are counted by a proxy; of more, the oldest begin with 1 again.
 MAX_TEXTS = 100_000
 
-logger = logging.getLogger(__name__)
+#: So many greenlets may wait for what happens on a link; exchanges beyond that are not timed where there are toxics.
+MAX_WAITERS = 8
 
 
-class Recording:
+class RecordedLink(TrafficLink, Protocol):
+    """The part of a link that matters to who records its exchanges."""
+
+    @property
+    def waiters(self) -> Sequence[object]:
+        """The greenlets that wait for anything to change."""
+
+    def list_toxics(self) -> list[str]:
+        """Return the names of the toxics at work."""
+
+
+class Timed(NamedTuple):
+    """An exchange that is over, and was timed to its end."""
+
+    entry: Entry
+    link: RecordedLink
+    #: The seconds from the request sent to the backend until the end of its reply; None if there was none.
+    backend_time: float | None
+    #: The seconds until the client was sent its reply; None if it was sent none, or not all.
+    client_time: float | None
+
+
+class Recording(Gate):
     """Counts the requests of one proxy by their texts, and asks its chooser for faults."""
 
     def __init__(
@@ -28,20 +60,80 @@ class Recording:
         chooser: Chooser | None,
         new_hasher: Callable[[], Hasher] | None,
         prepare: Callable[[Rule, str], Rule],
+        log: ProxyLog,
+        *,
+        is_traced: bool = False,
     ) -> None:
         """*proxy* is its name. *new_hasher* makes the digests; None: there are none. *prepare* puts a rule to work.
 
-        Beside a rule, it takes what chance depends on in it.
+        Beside a rule, it takes what chance depends on in it. *log* is that of the proxy. If it
+        *is_traced*, entries have the trace contexts of requests.
         """
         self.proxy = proxy
         self.on_exchange = on_exchange
         self.chooser = chooser
         self.new_hasher = new_hasher
         self._prepare = prepare
+        self.log = log
+        self.is_traced = is_traced
+        #: Whether each exchange is recorded, and not just some.
+        self.records_all = bool(on_exchange) or chooser is not None
+        #: Whether some more are wanted now.
+        self.is_open = False
+        self._take: Callable[[], object] = go_on
+        self._tell_timed: Callable[[Timed], object] | None = None
         self._counts: dict[str, int] = {}
+
+    # Some exchanges
+
+    def open(self, take: Callable[[], object], tell: Callable[[Timed], object]) -> None:
+        """Record some exchanges. *take* is called for each that begins; *tell* is told of each that is over."""
+        self.is_open, self._take, self._tell_timed = True, take, tell
+
+    def close(self) -> None:
+        """Record no more of them. Those that have begun are told of."""
+        self.is_open = False
+
+    def takes(self, record: Record, link: RecordedLink) -> bool:
+        """Return whether an exchange that goes on now is recorded, and time it if some are to be."""
+        if self.is_open and len(link.waiters) < MAX_WAITERS:
+            self._take()
+            record.begin_timing(monotonic())
+            if link.up.chain is not None:
+                link.runtime.spawn(self._await_sent, record, link)
+            return True
+        return self.records_all
+
+    def _await_sent(self, record: Record, link: RecordedLink) -> None:
+        """Note when a request has passed the toxics."""
+        _await_gone(link, link.up)
+        record.pass_on(monotonic())
+
+    def tell(self, record: Record, link: RecordedLink, entry: Entry) -> None:
+        """Tell of an exchange that is over; of one that was timed, when the client has been sent its reply."""
+        for on_exchange in self.on_exchange:
+            on_exchange(entry)
+        if not record.is_timed:
+            return
+        if link.down.chain is None or entry.seconds is None or link.closed:
+            self._tell_of(record, link, entry, entry.seconds)
+        else:
+            link.runtime.spawn(self._await_received, record, link, entry)
+
+    def _await_received(self, record: Record, link: RecordedLink, entry: Entry) -> None:
+        _await_gone(link, link.down)
+        self._tell_of(record, link, entry, None if link.closed else monotonic() - record.came)
+
+    def _tell_of(self, record: Record, link: RecordedLink, entry: Entry, seconds: float | None) -> None:
+        if self._tell_timed is not None:
+            self._tell_timed(Timed(entry, link, record.backend_time, seconds))
+
+    # All exchanges
 
     def count(self, text: str) -> int:
         """Count one more request of that *text*; return how many there were."""
+        if not self.records_all:
+            return 0
         counts = self._counts
         nth = counts.get(text, 0) + 1
         if nth == 1 and len(counts) >= MAX_TEXTS:
@@ -60,5 +152,13 @@ class Recording:
         try:
             return self._prepare(choice.rule, choice.chance), False
         except ConfigError as error:
-            logger.warning('proxy %s: what was chosen for %s cannot be applied: %s', self.proxy, record.text, error)
+            self.log.warning('what was chosen for %s cannot be applied: %s', record.text, error)
             return None, False
+
+
+def _await_gone(link: RecordedLink, stream: Stream) -> None:
+    """Wait until the sink has taken what is on its way now, or nothing is. Blocks the calling greenlet."""
+    waiting = (0 if stream.chain is None else stream.chain.owed) + (0 if stream.unsent is None else len(stream.unsent))
+    goal = stream.sent + waiting
+    while not (link.closed or stream.is_clear or stream.sent >= goal):
+        link.wait()

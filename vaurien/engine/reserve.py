@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
 
 from gevent.monkey import get_original
+
+from vaurien.console.limits import UNLIMITED, find_limits
 
 #: How many descriptors links leave: for clients of the control API, names to be looked up, files, listeners.
 RESERVE = 32
@@ -18,6 +19,9 @@ RESERVE = 32
 #: So near to the limit, each link is made sure of before its client is accepted. Others than links, such as clients of
 #: the control API, may take about as many between two links.
 NEAR = 256
+
+#: The highest number that a descriptor can have.
+_HIGHEST = 2**31 - 1
 
 # Where gevent has patched the process, the usual one closes in the next turn of the event loop: until then the number
 # would be taken, and the client that is accepted next would get another one.
@@ -31,11 +35,25 @@ class Descriptors:
         self._limit = sys.maxsize
         self._last = 0
 
+    @property
+    def are_near(self) -> bool:
+        """Whether each link is to be made sure of."""
+        return self._last >= self._limit - NEAR
+
     def note(self, descriptor: int) -> None:
         """Note the descriptor of a client that was accepted."""
+        self.saw(descriptor)
+        self.find_limit()
+
+    def saw(self, descriptor: int) -> None:
+        """Note it, where the limit was found just before."""
         self._last = descriptor
-        limit = getrlimit(RLIMIT_NOFILE)[0]  # every time, because it may be changed from outside (prlimit(1))
-        self._limit = sys.maxsize if limit == RLIM_INFINITY else limit
+
+    def find_limit(self) -> int:
+        """Return the number from which on each link is to be made sure of."""
+        limit = find_limits()[0]  # every time, because it may be changed from outside (prlimit(1))
+        self._limit = sys.maxsize if limit == UNLIMITED else limit
+        return min(self._limit - NEAR, _HIGHEST)
 
     def is_reserved(self, descriptor: int) -> bool:
         """Return whether a descriptor that a link has got is one of those that it has to leave."""
@@ -44,7 +62,7 @@ class Descriptors:
 
     def has_room(self, listener: int) -> bool:
         """Return whether one more link fits, which takes two descriptors. *listener* is any that is open."""
-        if self._last < self._limit - NEAR:
+        if not self.are_near:
             return True
         try:
             free = os.dup(listener)

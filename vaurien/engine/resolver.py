@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
 from vaurien.address import NOWHERE, Address, is_host
 from vaurien.engine.lookup import is_number, look_up
-
-logger = logging.getLogger(__name__)
+from vaurien.records.proxy_log import ProxyLog
 
 
 class Resolver:
@@ -20,11 +18,13 @@ class Resolver:
         backend: Address,
         spawn: Callable[[Callable[[], None]], object],
         leads_back: Callable[[tuple[str, int]], bool],
+        log: ProxyLog,
     ) -> None:
         """*spawn* runs a function in a greenlet. A host and a port that *leads_back* to the proxy is never used."""
         self._backend = backend
         self._spawn = spawn
         self._leads_back = leads_back
+        self._log = log
         #: Whether the last look-up has only found the proxy itself.
         self._is_loop = False
         self._waiting: list[Callable[[str], None]] = []
@@ -69,19 +69,19 @@ class Resolver:
         host, port = self._backend
         problem = f'cannot resolve {host}'
         if not is_host(host):
-            logger.warning('%s: not a host name', problem)
+            self._log.warning('%s: not a host name', problem)
             return problem
         try:
             found = look_up(host, port)
         except OSError as error:
-            logger.warning('%s: %s', problem, error.strerror)
+            self._log.warning('%s: %s', problem, error.strerror)
             return problem
         usable = [(family, address) for family, _, _, _, address in found if not self._leads_back(address[:2])]
         was_loop, self._is_loop = self._is_loop, not usable
         if self._is_loop:
             problem = f'{self._backend.written} leads back to the proxy itself'
             if not was_loop:
-                logger.warning('%s', problem)
+                self._log.warning('%s', problem)
             return problem
         self.addresses = usable
         return ''

@@ -18,7 +18,9 @@ PIPE_SIZE = 1024 * 1024
 SMALL_RUN = 16
 SMALL = 16 * 1024
 
-_FLAGS = os.SPLICE_F_MOVE | os.SPLICE_F_NONBLOCK
+#: Whether this system can do it at all. Without, streams read and send.
+CAN_SPLICE = hasattr(os, 'splice')
+_FLAGS = os.SPLICE_F_MOVE | os.SPLICE_F_NONBLOCK if CAN_SPLICE else 0
 
 
 class SplicedStream(Protocol):
@@ -71,7 +73,9 @@ class Splice:
 
     @classmethod
     def begin(cls, stream: SplicedStream) -> Splice | None:
-        """Begin to read for *stream*; return None if the process has no file descriptors left for a pipe."""
+        """Begin to read for *stream*; return None if the system cannot, or has no descriptors left for a pipe."""
+        if not CAN_SPLICE:
+            return None
         try:
             read_end, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:

@@ -7,21 +7,20 @@ straight through. *Held* is what a tap keeps back, until whoever asked for it re
 
 from __future__ import annotations
 
-import struct
 from _socket import socket
 from collections.abc import Callable, Sequence
-from fcntl import ioctl
-from socket import MSG_MORE, MSG_PEEK, SHUT_WR
-from termios import TIOCOUTQ
+from socket import MSG_PEEK, SHUT_WR
 from typing import Any, Protocol
 
 from vaurien.engine.cable import PulledSink
 from vaurien.engine.chain import Chain
 from vaurien.engine.held import Held
-from vaurien.engine.runtime import CHUNK, Runtime
+from vaurien.engine.kernel import MSG_MORE, count_unconfirmed
+from vaurien.engine.runtime import BULK, CHUNK, Runtime
 from vaurien.engine.splice import Splice
 from vaurien.engine.tls_socket import READ, WRITE, Connection
 from vaurien.framing.marks import INTERIM, NOTHING, PART, PROMPT, Mark
+from vaurien.native import Flow
 from vaurien.toxics.base import BaseToxic, Ending, Item
 
 #: Bytes that are read at once at most where there are toxics: many of them deal with one chunk at a time.
@@ -29,9 +28,6 @@ TOXIC_CHUNK = 32 * 1024
 
 #: So many chunks of at least `BULK` bytes in a row make a long transfer, which is spliced from then on.
 BULK_RUN = 8
-BULK = 32 * 1024
-
-_INT = struct.Struct('=i')
 
 #: What streams hold that never had a tap.
 _NONE_HELD = Held()
@@ -69,6 +65,9 @@ class StreamOwner(Protocol):
     def changed(self) -> None:
         """Wake the greenlets that wait for something to change."""
 
+    def begin_passage(self) -> None:
+        """Have the pump frame what comes, if all of it is ordinary."""
+
     def close(self) -> None:
         """Close the link."""
 
@@ -94,7 +93,7 @@ class _ClosedLink:
     def changed(self, *args: object) -> None:
         """Do nothing."""
 
-    on_broken = on_end = on_clear = close = reset = fail = changed
+    on_broken = on_end = on_clear = begin_passage = close = reset = fail = changed
 
 
 _CLOSED = _ClosedLink()
@@ -115,28 +114,28 @@ class _NoReader:
 _NO_READER = _NoReader()
 
 
-class Stream:
-    """Moves the bytes of one direction. The sockets belong to the link: a stream never closes them."""
+class Stream(Flow):
+    """Moves the bytes of one direction. The sockets belong to the link: a stream never closes them.
+
+    Where there is a pump, it does what `_on_readable` does for a stream that is direct and has no tap, counts in the
+    fields of `Flow`, and calls what that would call.
+    """
 
     __slots__ = (
         '_added',
         '_buffer',
-        '_bulk',
         '_is_in_turns',
         '_link',
-        '_often_last',
         '_runtime',
         '_tap',
         '_writer',
         'chain',
-        'chunks',
         'ended',
         'finished',
         'held',
         'holding',
         'postponed',
         'reader',
-        'received',
         'sink',
         'source',
         'splice',
@@ -152,9 +151,14 @@ class Stream:
         self._buffer = runtime.buffer
         #: The number of the chunk behind which the end of the stream is looked for. Many replies are all that a backend
         #: ever sends, and one segment that also has the end is cheaper than two.
-        self._often_last = 1 if from_backend else 0
+        self.often_last = 1 if from_backend else 0
         self.source = source
         self.sink = sink
+        #: Whether whatever goes on goes to the sink at once, and whether a tap is given it before: for the pump.
+        self.direct = True
+        self.tapped = False
+        #: After how many chunks the pump asks for a passage; 0: never.
+        self.due = 0
         self.reader = self._make_reader()
         #: Created on the first blocked write; most streams never need it.
         self._writer: Any = None
@@ -177,7 +181,7 @@ class Stream:
         #: What the tap has put off, and whether that will be given to it in one of the next turns.
         self.postponed = b''
         self._is_in_turns = False
-        self._bulk = 0
+        self.bulk = 0
         self.splice: Splice | None = None
         #: The toxics, if there are any, that everything sent goes through.
         self.chain: Chain | None = None
@@ -191,13 +195,19 @@ class Stream:
         if self._tap is not None:
             self.held = Held(before.held.position)
         self._account(before.sent - self.sent)
+        self.tapped, self.due = before.tapped, before.due
+
+    def adopt(self, received: int, chunks: int, ended: bool) -> None:
+        """Continue where the stream of a bare link was: whatever has come has gone on, its end as well."""
+        self.received, self.chunks = received, chunks
+        self.ended = self.stalled = self.finished = ended
 
     # Counting: nothing is counted as bytes pass, what was sent is what was received less what is still here
 
     @property
     def _through(self) -> int:
         """The number of bytes that have arrived and are not held, neither here nor by the protocol."""
-        return self._taken if self._tap is None else self.held.position - self.held.dropped
+        return self._taken if self._tap is None else self.held.position - self.held.dropped + self.passed
 
     @property
     def _taken(self) -> int:
@@ -207,7 +217,7 @@ class Stream:
     @property
     def seen(self) -> int:
         """The position behind the last byte that is held or has gone on."""
-        return self._taken if self._tap is None else self.held.end
+        return self._taken if self._tap is None else self.held.end + self.passed
 
     @property
     def sent(self) -> int:
@@ -250,6 +260,10 @@ class Stream:
         through = self._through
         self._tap = tap
         self._account(through - self._through)
+        self.tapped = tap is not None
+
+    def _note_direct(self) -> None:
+        self.direct = self.chain is None and self.splice is None
 
     def keep(self, data: bytes) -> bytes:
         """Hold everything: a tap."""
@@ -261,6 +275,7 @@ class Stream:
         if self.chain is None:
             self.chain = Chain(self, self._runtime.clock.call_at, self._runtime.turns.add)
             self._buffer = self._runtime.buffer[:TOXIC_CHUNK]
+            self._note_direct()
             if self.splice is not None:
                 self.splice.leave()
         return self.chain
@@ -270,6 +285,7 @@ class Stream:
         if self.chain is not None:
             self._account(-self.chain.owed)
             self.chain = None
+            self._note_direct()
         self._buffer = self._runtime.buffer
 
     def suspend(self) -> None:
@@ -288,6 +304,7 @@ class Stream:
         self.suspend()
         if self.splice is not None:
             inside, self.splice = self.splice.empty(), None
+            self._note_direct()
             self.unsent = bytearray(inside) + (self.unsent or b'') or None
         if self._writer is not None:
             self._writer.close()
@@ -306,13 +323,33 @@ class Stream:
         self.move(self.source, self.sink)
 
     def _make_reader(self) -> Any:
-        source = self.source
-        return self._runtime.loop.io(source.fileno(), READ) if isinstance(source, socket) else source.watch()
+        source, sink, pump = self.source, self.sink, self._runtime.pump
+        if not isinstance(source, socket):
+            return source.watch()
+        if pump is None:
+            return self._runtime.loop.io(source.fileno(), READ)
+        return pump.watch(self, source.fileno(), sink.fileno() if isinstance(sink, socket) else -1)
 
     def arrive(self, data: bytes) -> None:
         """Take *data* as if the source had sent it. There is a tap."""
         assert self._tap is not None
         self.forward(self._tap(data))
+
+    # What the pump frames
+
+    def ask_after(self, chunks: int) -> None:
+        """Have the pump, if there is one, ask for a passage after so many chunks; 0: never."""
+        self.due = chunks
+
+    def ask_for_passage(self) -> None:
+        """Ask the link whether the pump may frame what comes."""
+        self._link.begin_passage()
+
+    @property
+    def is_free(self) -> bool:
+        """Whether what the tap returns goes on at once, and all before it has."""
+        held = self.held
+        return self.direct and not (self.holding or held.data or held.marks or self.postponed)
 
     # What is known
 
@@ -346,7 +383,7 @@ class Stream:
             or (self.splice is not None and self.splice.inside)
         ):
             return True
-        return (self.chain is not None and self.chain.is_at_work) or _count_unconfirmed(self.sink) > 0
+        return (self.chain is not None and self.chain.is_at_work) or count_unconfirmed(self.sink) > 0
 
     @property
     def is_ending(self) -> bool:
@@ -391,6 +428,7 @@ class Stream:
             self._account(-self.splice.inside)
             self.splice.close()
             self.splice = None
+            self._note_direct()
 
     # What arrives
 
@@ -400,10 +438,10 @@ class Stream:
         except BlockingIOError:
             return
         except OSError:
-            self._link.on_broken(self.source)
+            self.on_source_broken()
             return
         if not count:
-            self._on_end()
+            self.on_source_ended()
             return
         self.received += count
         self.chunks += 1
@@ -421,22 +459,23 @@ class Stream:
         if self.chain is not None:
             self.chain.send(self._buffer[:count].tobytes())
             return
-        is_last = self.chunks == self._often_last and self._has_ended()
+        then = self._look_behind() if self.chunks == self.often_last else None
+        is_last = then is not None and then == self.on_source_ended
         try:
             sent = self.sink.send(self._buffer[:count], MSG_MORE) if is_last else self.sink.send(self._buffer[:count])
         except BlockingIOError:
             sent = 0
         except OSError:
-            self._lose(count)
+            self.lose(count)
             return
         if sent < count:
-            self._block(bytearray(self._buffer[sent:count]))
-        if is_last:
-            self._on_end()
+            self.block(bytearray(self._buffer[sent:count]))
+        if then is not None:
+            then()
         elif count < BULK:
-            self._bulk = 0
+            self.bulk = 0
         else:
-            self._count_bulk()
+            self.count_bulk()
 
     def postpone(self, data: bytes) -> None:
         """Give *data* to the tap again when others had their turn, and read nothing before."""
@@ -457,10 +496,10 @@ class Stream:
 
     def _give_postponed(self) -> None:
         data, self.postponed = self.postponed, b''
-        self._give(data)
+        self.give(data)
 
-    def _give(self, data: bytes) -> None:
-        """Give *data* to the tap, and send what goes on."""
+    def give(self, data: bytes) -> None:
+        """Give *data*, which was received, to the tap, and send what goes on."""
         if self._tap is None:
             self.send(data)
             return
@@ -469,18 +508,25 @@ class Stream:
         except Exception as error:  # as in `_on_readable`, where a call more would cost every chunk
             self._link.fail(None, error)
 
-    def _has_ended(self) -> bool:
-        """Return whether only the end of the stream follows the bytes that were just read."""
+    def _look_behind(self) -> Callable[[], None] | None:
+        """Return how to go on if nothing comes behind the bytes that were just read; None: that is not known."""
         try:
-            return not self.source.recv(1, MSG_PEEK)
-        except OSError:
-            return False
+            return None if self.source.recv(1, MSG_PEEK) else self.on_source_ended
+        except BlockingIOError:
+            return None
+        except OSError:  # the kernel tells this once only
+            return self.on_source_broken
+
+    def on_source_broken(self) -> None:
+        """Tell the link that the connection to the source is broken."""
+        self._link.on_broken(self.source)
 
     def on_splice_over(self) -> None:
         """Read again without a splice. If the end of the stream ended it, that is what is read first."""
         self.splice = None
+        self._note_direct()
         if self.unsent is not None:
-            self._block(self.unsent)
+            self.block(self.unsent)
         self._go_on()
 
     def on_broken(self, sock: Connection) -> None:
@@ -504,7 +550,7 @@ class Stream:
             if not data:
                 return
             self.count_received(len(data))
-            self._give(data)
+            self.give(data)
 
     def abandon(self) -> None:
         """Forget what a broken sink did not take."""
@@ -514,17 +560,20 @@ class Stream:
             self.unsent = None
         self.stop_writing()
 
-    def _on_end(self) -> None:
+    def on_source_ended(self) -> None:
+        """Handle that the source will send no more: pass that on when everything before it has passed."""
         self.end_reading()
         self._link.on_end(self)
         self.settle()
 
-    def _count_bulk(self) -> None:
-        self._bulk += 1
-        if self._bulk >= BULK_RUN and self.unsent is None:
-            self._bulk = 0
+    def count_bulk(self) -> None:
+        """Count a large chunk. Many in a row are the beginning of a long transfer."""
+        self.bulk += 1
+        if self.bulk >= BULK_RUN and self.unsent is None:
+            self.bulk = 0
             if isinstance(self.source, socket) and isinstance(self.sink, socket):
                 self.splice = Splice.begin(self)
+                self._note_direct()
 
     # What leaves
 
@@ -558,10 +607,10 @@ class Stream:
         except BlockingIOError:
             sent = 0
         except OSError:
-            self._lose(len(data))
+            self.lose(len(data))
             return
         if sent < len(data):
-            self._block(bytearray(memoryview(data)[sent:]))
+            self.block(bytearray(memoryview(data)[sent:]))
 
     def forward(self, data: bytes) -> None:
         """Send on what has just arrived, before the tap returns."""
@@ -585,12 +634,13 @@ class Stream:
         else:
             self._link.reset()
 
-    def _lose(self, count: int) -> None:
+    def lose(self, count: int) -> None:
         """Count bytes that a broken sink did not get."""
         self._account(-count)
         self._link.on_broken(self.sink)
 
-    def _block(self, rest: bytearray) -> None:
+    def block(self, rest: bytearray) -> None:
+        """Read no more until the sink has taken the *rest* of what arrived."""
         self.unsent = rest
         self._stall()
         self.await_writable(self._on_writable)
@@ -715,9 +765,3 @@ class Stream:
         self.held.drop()
         if self.stalled:
             self.settle()
-
-
-def _count_unconfirmed(sock: Connection) -> int:
-    """Return how many bytes the kernel has to send, or to send again: SIOCOUTQ of tcp(7)."""
-    (count,) = _INT.unpack(ioctl(sock.fileno(), TIOCOUTQ, bytes(_INT.size)))
-    return int(count)

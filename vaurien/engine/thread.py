@@ -11,6 +11,7 @@ import gevent
 from gevent import GreenletExit
 from gevent.event import Event
 from gevent.monkey import get_original
+from gevent.pool import Group
 
 from vaurien.engine import forks
 from vaurien.engine.chooser import Chooser
@@ -46,6 +47,8 @@ class ProxyThread:
         self._server: ProxyServer | None = None
         self._problem = NOT_RUNNING
         self._stop: Event | None = None
+        #: The calls that wait for something there.
+        self._calls = Group()
         self._ident = 0
         self._is_at_rest = False
         self._make_locks()
@@ -96,8 +99,11 @@ class ProxyThread:
         with self._living:
             pass
 
-    def call(self, function: Callable[[ProxyServer], Result]) -> Result:
-        """Call *function* in the proxy's thread, and return its result or raise its error."""
+    def call(self, function: Callable[[ProxyServer], Result], *, waits: bool = False) -> Result:
+        """Call *function* in the proxy's thread, and return its result or raise its error.
+
+        If it *waits* for something there, others may be called meanwhile.
+        """
         done = _make_held_lock()
         outcome: list[Result] = []
         failure: list[Exception] = []
@@ -112,7 +118,7 @@ class ProxyThread:
 
         with self._busy:
             server = self.server
-            server.loop.run_callback_threadsafe(run)
+            server.loop.run_callback_threadsafe(*([self._calls.spawn, run] if waits else [run]))
         done.acquire()
         if failure:
             raise failure[0]
@@ -125,7 +131,7 @@ class ProxyThread:
         watcher = hub.loop.async_()
         watcher.start(lambda: None)
         try:
-            self._stop = Event()
+            self._stop, self._calls = Event(), Group()
             server = ProxyServer(self._settings, *self._watchers)
             server.start()
             self._server = server
@@ -137,6 +143,7 @@ class ProxyThread:
             self._stop.wait()
             server.warn_unmatched()
             server.shut_down()
+            self._calls.join()
         finally:
             watcher.close()
             hub.destroy(destroy_loop=True)

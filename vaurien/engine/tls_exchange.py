@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -16,8 +15,6 @@ from vaurien.rules.rule import Rule
 
 if TYPE_CHECKING:
     from vaurien.engine.dispatcher import Dispatcher
-
-logger = logging.getLogger(__name__)
 
 
 class TLSExchange(Exchange):
@@ -99,7 +96,8 @@ class TLSExchange(Exchange):
         if is_granted:
             early = protocol.take_early()
             if early and not self._upgrade.early:
-                logger.warning('link %d: no TLS with the client: it has not waited for the answer', link.number)
+                text = 'link %d: no TLS with the client: it has not waited for the answer'
+                link.runtime.log.warning(text, link.number)
                 link.close()
                 return
             link.secure_client(early)

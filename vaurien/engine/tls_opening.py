@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
 from _socket import socket
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -19,10 +18,9 @@ from vaurien.framing.records import cut_flight
 from vaurien.plugins.distribution import Distribution
 from vaurien.plugins.handshake import Ending, Handshake, make_alert
 from vaurien.protocols.upgrade import Talk, Upgrading
+from vaurien.records.proxy_log import ProxyLog
 from vaurien.tls.contexts import BackendLeg, ClientLeg, Legs
 from vaurien.tls.session import Session, explain
-
-logger = logging.getLogger(__name__)
 
 #: What a client is told if a handshake fails and it is not the client's fault.
 _ALERT = make_alert('internal_error')
@@ -65,13 +63,24 @@ class TLSOpening:
     """Shakes hands, first with the backend and then with the client, which is told what the backend has chosen."""
 
     def __init__(
-        self, link: OpeningLink, loop: Any, legs: Legs, cipher: memoryview, client: Connection, backend: Connection
+        self,
+        link: OpeningLink,
+        loop: Any,
+        legs: Legs,
+        cipher: memoryview,
+        log: ProxyLog,
+        client: Connection,
+        backend: Connection,
     ) -> None:
-        """*cipher* is a buffer to read into. The client of a link that gets another backend is secure already."""
+        """*cipher* is a buffer to read into, *log* that of the proxy.
+
+        The client of a link that gets another backend is secure already.
+        """
         self._link = link
         self._loop = loop
         self._legs = legs
         self._cipher = cipher
+        self._log = log
         self._client: Connection = client
         self._plain_backend = backend
         self._backend: Connection = backend
@@ -187,7 +196,7 @@ class TLSOpening:
         self, sock: socket, session: Session, on_received: Callable[[ssl.SSLObject], None] | None = None
     ) -> TLSSocket:
         label = f'link {self._link.number}: the {self._peer}'
-        return TLSSocket(sock, session, self._loop, self._cipher, label, on_received)
+        return TLSSocket(sock, session, self._loop, self._cipher, self._log, label, on_received)
 
     # What a behavior does
 
@@ -332,7 +341,7 @@ class TLSOpening:
         self._fail('it took too long')
 
     def _fail(self, reason: str) -> None:
-        logger.warning('link %d: no TLS with the %s: %s', self._link.number, self._peer, reason)
+        self._log.warning('link %d: no TLS with the %s: %s', self._link.number, self._peer, reason)
         if isinstance(self._client, socket) and self._alerts:
             with suppress(OSError):
                 self._client.send(_ALERT)

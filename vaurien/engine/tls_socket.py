@@ -6,19 +6,18 @@ have been read by somebody else, and records can be changed on their way.
 
 from __future__ import annotations
 
-import logging
 import ssl
 from _socket import socket
 from collections.abc import Callable
 from contextlib import suppress
-from socket import MSG_MORE, MSG_PEEK, SO_LINGER
+from socket import MSG_PEEK, SO_LINGER
 from typing import Any
 
+from vaurien.engine.kernel import MSG_MORE
 from vaurien.plugins.end import Damage
+from vaurien.records.proxy_log import ProxyLog
 from vaurien.tls.damage import DamagedRecords
 from vaurien.tls.session import Session, explain
-
-logger = logging.getLogger(__name__)
 
 READ, WRITE = 1, 2
 
@@ -47,6 +46,7 @@ class TLSSocket:
         '_is_cut',
         '_is_reset',
         '_label',
+        '_log',
         '_loop',
         '_on_received',
         '_outgoing',
@@ -64,10 +64,11 @@ class TLSSocket:
         session: Session,
         loop: Any,
         cipher: memoryview,
+        log: ProxyLog,
         label: str,
         on_received: Callable[[ssl.SSLObject], None] | None = None,
     ) -> None:
-        """*cipher* is a buffer to read into, which others use as well; *label*, for the log, tells who the peer is.
+        """*cipher* is a buffer to read into, which others use as well; *label*, for the *log*, tells who the peer is.
 
         *on_received* is called once, when something has arrived: a server gives its tickets behind the handshake.
         """
@@ -78,6 +79,7 @@ class TLSSocket:
         self._deferred = session.outgoing.pending
         self._loop = loop
         self._cipher = cipher
+        self._log = log
         self._label = label
         self._on_received = on_received
         self._reader: TLSReader | None = None
@@ -164,7 +166,7 @@ class TLSSocket:
                 self._twin.cut()
         except ssl.SSLError as error:
             if not self._is_cut:
-                logger.warning('%s: TLS: %s', self._label, explain(error))
+                self._log.warning('%s: TLS: %s', self._label, explain(error))
                 raise
             self._ends = True  # the peer complains of that
         if got:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 from typing import Any
 
@@ -13,7 +13,7 @@ from vaurien.engine.stream import Stream
 from vaurien.engine.turns import Turns
 from vaurien.errors import ToxicNameError
 from vaurien.records.counters import Counters
-from vaurien.rules.toxics import BOTH, DOWNSTREAM, STREAMS, UPSTREAM, ToxicRule
+from vaurien.rules.toxics import BOTH, DOWNSTREAM, STREAMS, UPSTREAM, ToxicRule, format_toxic
 from vaurien.toxics.base import BaseToxic
 
 
@@ -22,20 +22,23 @@ class Toxics:
 
     def __init__(
         self,
-        links: Mapping[int, Link],
+        list_links: Callable[[Callable[[], object]], Sequence[Link]],
         seed: int,
         count_links: Callable[[], int],
         counters: Counters,
         turns: Turns,
+        tell: Callable[[str], object],
     ) -> None:
-        """*links* are those that are open; *count_links* tells how many there have been; *seed* seeds all chance.
+        """*list_links* returns those that are open, and calls what it is given between them if that takes long.
 
-        What a toxic does is counted in *counters* until it is removed. A change of many links takes many *turns*.
+        *count_links* tells how many there have been; *seed* seeds all chance. What a toxic does is counted in
+        *counters* until it is removed. A change of many links takes many *turns*. *tell* is told of each change.
         """
+        self._tell = tell
         self._turns = turns
         #: The names of those that are being removed.
         self._leaving: set[str] = set()
-        self._links = links
+        self._list_links = list_links
         self._seed = seed
         self._count_links = count_links
         self._counters = counters
@@ -52,6 +55,10 @@ class Toxics:
         for direction in STREAMS:
             yield from (rule for rule in self._rules.values() if rule.direction == direction)
 
+    def in_order(self) -> tuple[ToxicRule, ...]:
+        """Return all of them in order of their creation."""
+        return tuple(self._rules.values())
+
     def get(self, name: str) -> ToxicRule:
         """Return the toxic of that name; raise `ToxicNameError` if there is none."""
         if name not in self._rules:
@@ -64,11 +71,13 @@ class Toxics:
             raise ToxicNameError(f'there is a toxic named {rule.name!r} already', 'name')
         self._rules[rule.name] = rule
         self._born[rule.name] = self._count_links()
+        self._tell(f'toxic {format_toxic(rule)}')
         self._apply(rule)
 
     def update(self, rule: ToxicRule) -> None:
         """Replace the attributes and the toxicity of the toxic of the same name; raise `ToxicNameError`."""
         self._rules[self.get(rule.name).name] = rule
+        self._tell(f'toxic {format_toxic(rule)}')
         self._apply(rule)
 
     def put(self, rule: ToxicRule) -> None:
@@ -88,7 +97,7 @@ class Toxics:
     def _apply(self, rule: ToxicRule) -> None:
         """Put a toxic on the links that are open, or change it there: a few links in each turn of the event loop."""
         pause = self._turns.begin()
-        for link in self._connected():
+        for link in self._connected(pause):
             if self._rules.get(rule.name) is not rule:  # who has changed it meanwhile goes on
                 return
             if link.connected:
@@ -112,7 +121,8 @@ class Toxics:
         rule, pause = self.get(name), self._turns.begin()
         del self._rules[name], self._born[name]
         self._leaving.add(name)
-        for link in self._connected():
+        self._tell(f'toxic {name} removed')
+        for link in self._connected(pause):
             if link.connected:
                 for chain, stage in _find_stages(rule, link):
                     chain.remove(stage)
@@ -158,8 +168,8 @@ class Toxics:
         commons = {'proxy': self._commons, 'process': OF_PROCESS}.get(rule.attributes.get('shared', ''))
         return None if commons is None else commons.find(rule, is_upstream)
 
-    def _connected(self) -> list[Link]:
-        return [link for link in self._links.values() if link.connected]
+    def _connected(self, pause: Callable[[], object]) -> list[Link]:
+        return [link for link in self._list_links(pause) if link.connected]
 
 
 def _draw(stages: Sequence[BaseToxic], rule: ToxicRule) -> None:

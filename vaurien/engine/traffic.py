@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import struct
-from socket import IPPROTO_TCP, TCP_INFO
 from typing import Protocol
 
 from vaurien.engine.arming import Arming
+from vaurien.engine.kernel import find_silence
 from vaurien.engine.runtime import Runtime
 from vaurien.engine.stream import Stream
-from vaurien.engine.tls_socket import Connection
 from vaurien.records.observer import ObservedLink
-
-#: Where ``struct tcp_info`` of linux/tcp.h has ``tcpi_last_data_recv``, in milliseconds.
-_LAST_DATA_RECV = struct.Struct('=52xI')
 
 #: The kernel counts them in ticks of up to 10 ms, and a fast backend replies within one: if both peers of opaque bytes
 #: spoke in the same tick, nobody knows who was last. For so many milliseconds it is taken to be the client.
@@ -109,7 +104,7 @@ class Traffic:
         """Return whether a peer waits for something: for opaque bytes, whether the client spoke last."""
         if not (up.is_clear and down.is_clear):
             return True
-        client, backend = _silence(up.source), _silence(up.sink)
+        client, backend = find_silence(up.source), find_silence(up.sink)
         return client < backend or client == backend < TIE_MS
 
     def set_backend(self, backend: str) -> None:
@@ -125,6 +120,9 @@ class Traffic:
         """Return whether a reset by the backend has to wait until a behavior is done."""
         return False
 
+    def begin_passage(self) -> None:
+        """Have the pump frame what comes, if all of it is ordinary."""
+
     # What a stream asks
 
     def on_end(self, stream: Stream) -> None:
@@ -137,9 +135,3 @@ class Traffic:
 
 #: The traffic of every link whose bytes nothing looks at.
 PLAIN = Traffic()
-
-
-def _silence(sock: Connection) -> int:
-    """Return for how many milliseconds the peer has sent nothing."""
-    info = sock.getsockopt(IPPROTO_TCP, TCP_INFO, _LAST_DATA_RECV.size)
-    return int(_LAST_DATA_RECV.unpack(info)[0])

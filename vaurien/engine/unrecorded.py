@@ -47,6 +47,16 @@ class Unrecorded:
 
     __slots__ = ()
 
+    @property
+    def draws(self) -> LinkDraws | None:
+        """What draws for the link once its exchanges are recorded no more."""
+        return None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nobody wants to know of the next exchanges, and all that it has recorded are over."""
+        return False
+
     def watch(self, draws: LinkDraws | None, protocol: BaseProtocol, exchanges: int) -> LinkDraws | None:
         """Return what draws from now on: *draws*, or what records what they draw.
 
@@ -68,6 +78,9 @@ class Unrecorded:
 
     def on_fault_over(self, exchange: FaultyExchange) -> None:
         """Handle that the behavior is done, and that the link goes on."""
+
+    def on_passing(self) -> None:
+        """Handle that the behavior lets the request go on."""
 
     def on_answer(self, data: bytes) -> None:
         """Handle what a behavior writes to the client."""

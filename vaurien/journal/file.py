@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
+import sys
 from contextlib import suppress
 from functools import partial
 from stat import S_ISREG
@@ -119,17 +119,32 @@ def _begin(path: str) -> tuple[int, bool]:
 
 def _open(path: str) -> int:
     """Open a file for this process alone; raise `OSError`, for one that another process has `BlockingIOError`."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, 'O_NONBLOCK', 0), 0o666)
     try:
         if S_ISREG(os.fstat(descriptor).st_mode):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor)
     except OSError:
         os.close(descriptor)
         raise
     return descriptor
 
 
-def _unlock(descriptor: int) -> None:
-    """Let other processes have the file. A child of a fork may have a copy of the descriptor, and with it the lock."""
-    with suppress(OSError):
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+if sys.platform != 'win32':
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        """Let no other process have the file; raise `BlockingIOError` if one has it."""
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _unlock(descriptor: int) -> None:
+        """Let other processes have the file. A child of a fork may have a copy of the descriptor, so of the lock."""
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+else:
+
+    def _lock(descriptor: int) -> None:
+        """Do nothing: nobody can rename a file there that is open, which is what the lock is for."""
+
+    def _unlock(descriptor: int) -> None:
+        """Do nothing, as before."""

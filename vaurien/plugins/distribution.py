@@ -93,9 +93,15 @@ class Distribution(Parsed):
         if not inside.endswith(')'):
             raise _refuse(name)
         if name == 'table':
-            numbers = sorted(cls._read_table(inside[:-1].strip()))
-            return cls(value, lambda share: numbers[int(share * len(numbers))], numbers)
+            return cls._of_table(value, sorted(cls._read_table(inside[:-1].strip())))
         return cls(value, _MAKERS[name](cls._read_arguments(name, inside[:-1])))
+
+    @classmethod
+    def _of_table(cls, text: str, numbers: Sequence[float]) -> Distribution:
+        return cls(text, lambda share: numbers[int(share * len(numbers))], numbers)
+
+    def __reduce__(self) -> tuple[Callable[..., Distribution], tuple[Any, ...]]:
+        return (self._of_table, (self.text, self._numbers)) if self._numbers else (self.parse, (self.text,))
 
     def draw(self, random: Random) -> float:
         """Return the next number."""

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
+from vaurien.plugins.decision import Decision
+
 if TYPE_CHECKING:
     from vaurien.framing.error_reply import ErrorReply
 
@@ -90,6 +92,19 @@ class End(ABC):
     @abstractmethod
     def sleep(self, seconds: float) -> None:
         """Wait, precise to a fraction of a millisecond; ``gevent.sleep`` may be late by two."""
+
+    @abstractmethod
+    def hold(self, request: str, seconds: float) -> Decision:
+        """Show a *request*, of that text, to whoever controls the proxy; wait for what they decide, and return it.
+
+        After so many *seconds* it passes, or at once if the proxy holds as many as it may. The link is closed if this
+        peer goes away meanwhile, or ends its stream.
+        """
+
+    @property
+    @abstractmethod
+    def decision(self) -> Decision:
+        """What `hold` has returned last."""
 
     @abstractmethod
     def settimeout(self, timeout: float | None) -> None:

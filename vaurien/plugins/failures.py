@@ -5,16 +5,15 @@ from __future__ import annotations
 import logging
 
 from vaurien.plugins.options import Configurable
+from vaurien.records.proxy_log import ProxyLog
 
-logger = logging.getLogger(__name__)
 
-
-def warn_failed(plugin: Configurable | type[Configurable], error: BaseException) -> None:
+def warn_failed(plugin: Configurable | type[Configurable], error: BaseException, log: ProxyLog) -> None:
     """Log that *plugin* has raised *error*, at debug level with the traceback."""
-    logger.warning(
+    log.warning(
         '%s failed: %s: %s',
         plugin.name,
         type(error).__name__,
         error,
-        exc_info=logger.isEnabledFor(logging.DEBUG),
+        exc_info=log.is_enabled(logging.DEBUG),
     )

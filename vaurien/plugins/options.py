@@ -9,7 +9,7 @@ a unit. A subclass has the options of the classes that it extends, too.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from reprlib import Repr
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
@@ -37,6 +37,8 @@ class Parsed:
 
     #: Of what may be given for it in JSON (https://json-schema.org/draft/2020-12).
     schema: ClassVar[Mapping[str, Any]] = {'type': 'string'}
+    #: What a message says may be given, where the type also takes plain values.
+    expected: ClassVar[str] = ''
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -72,11 +74,16 @@ def shorten(value: Any) -> str:
         return 'a very long number'
 
 
+def find_nearest(word: str, known: Iterable[str]) -> str:
+    """Return the known word that *word* was probably meant to be; empty: none is near."""
+    return next(iter(get_close_matches(word, known, n=1)), '')
+
+
 def did_you_mean(word: str, known: list[str]) -> str:
     """Return the end of an error message: the known word that is nearest to *word*, or all of them."""
-    near = get_close_matches(word, known, n=1)
+    near = find_nearest(word, known)
     if near:
-        return f'did you mean {near[0]!r}?'
+        return f'did you mean {near!r}?'
     return f'known: {", ".join(sorted(known))}' if known else 'there are none'
 
 
@@ -109,6 +116,8 @@ def convert(value: Any, type_: Any, *, text: bool = False) -> Any:
         if unit is not None and got:
             expected = unit.expected if quantity is None else f'expected a whole number of {unit.name}'
         expected = expected.replace('`', '').replace(' | null', '')
+        if parsed is not None and parsed.expected:
+            expected = f'{expected} or {parsed.expected}'
         raise OptionError(f'{expected[0].lower()}{expected[1:]}, got {shorten(value)}') from None
     if isinstance(converted, float) and not math.isfinite(converted):
         raise OptionError(f'expected a finite number, got {shorten(value)}')

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Collection, Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
 from itertools import count
 from typing import Any, Generic, TypeVar
 
 from vaurien.errors import PluginError
+from vaurien.plugins.installed import find_entry_points
 from vaurien.plugins.options import Configurable, did_you_mean
 
 Plugin = TypeVar('Plugin', bound=Configurable)
@@ -23,8 +24,8 @@ BUILT_IN = 'vaurien.'
 
 
 def load_callable(reference: str) -> Any:
-    """Return what ``package.module:Name`` names. Raise `PluginError` if it cannot be imported."""
-    module, colon, name = reference.partition(':')
+    """Return what ``package.module:Name`` names, or ``package.module.Name``. Raise `PluginError` if it is not there."""
+    module, colon, name = reference.partition(':') if ':' in reference else reference.rpartition('.')
     if not (module and colon and name):
         raise PluginError(f'{reference!r} is not of the form package.module:Class')
     try:
@@ -41,11 +42,15 @@ class Registry(Generic[Plugin]):
     register a class, while others do: what they see is whole, and they see the same classes.
     """
 
-    def __init__(self, kind: str, group: str, base: type[Plugin]) -> None:
-        """Hold subclasses of *base*. *kind* is the word in messages, *group* the entry-point group."""
+    def __init__(self, kind: str, group: str, base: type[Plugin], methods: Collection[str] = ()) -> None:
+        """Hold subclasses of *base*. *kind* is the word in messages, *group* the entry-point group.
+
+        A class that has all of these *methods* need not be a subclass: it is given *base* as one.
+        """
         self.kind = kind
         self.group = group
         self.base = base
+        self._methods = methods
         #: How often something was registered: until it changes, `usable` returns the same.
         self.changes = 0
         self._numbers = count(1)
@@ -90,10 +95,9 @@ class Registry(Generic[Plugin]):
                 logger.log(level, '%s %s is left out: %s', self.kind, name, error)
         return found
 
-    def _named(self, plugin: Any, name: str) -> type[Plugin]:
-        """Return *plugin* with that name: a class that has none of its own would pass for its base class."""
-        if not (isinstance(plugin, type) and issubclass(plugin, self.base)):
-            raise PluginError(f'{plugin!r} is no {self.kind}: expected a subclass of {self.base.__name__}')
+    def _named(self, given: Any, name: str) -> type[Plugin]:
+        """Return a plug-in with that name: a class that has none of its own would pass for its base class."""
+        plugin = self._complete(given)
         if not NAME.fullmatch(name):
             raise PluginError(f'{name!r} is no name for a {self.kind}: expected letters, digits, - and _')
         for option, declared in (plugin.all_options('error_options') | plugin.all_options()).items():
@@ -103,14 +107,43 @@ class Registry(Generic[Plugin]):
                 raise PluginError(f'option {option!r} of {name!r} is one that every {self.kind} has')
         if plugin.name == name:
             return plugin
-        same = {'name': name, '__doc__': plugin.__doc__, '__module__': plugin.__module__}
-        return type(plugin.__name__, (plugin,), same)
+        named: type[Plugin] = _derive(plugin, (plugin,), name=name)
+        return named
+
+    def _complete(self, plugin: Any) -> type[Plugin]:
+        """Return *plugin* with the base class; raise `PluginError` if it is no plug-in."""
+        if isinstance(plugin, type):
+            if issubclass(plugin, self.base):
+                return plugin
+            if self._methods and all(callable(getattr(plugin, method, None)) for method in self._methods):
+                return self._adopt(plugin)
+        expected = f'a subclass of {self.base.__name__}'
+        if self._methods:
+            expected += f', or a class with {" and ".join(self._methods)}'
+        raise PluginError(f'{plugin!r} is no {self.kind}: expected {expected}')
+
+    def _adopt(self, plugin: type) -> type[Plugin]:
+        """Return a class that has what *plugin* has, and else what the base class has."""
+        base = self.base
+
+        def initialize(self: Plugin, options: Mapping[str, Any] | None = None) -> None:
+            plugin.__init__(self)  # type: ignore[misc]  # first: it may call that of the base class, without options
+            base.__init__(self, options)
+
+        adopted: type[Plugin] = _derive(plugin, (plugin, base), __init__=initialize)
+        return adopted
 
     def _installed(self) -> dict[str, str]:
         if self._references is None:
             references: dict[str, str] = {}
-            for point in entry_points(group=self.group):
+            for point in find_entry_points(self.group):
                 if references.setdefault(point.name, point.value) != point.value:
                     raise PluginError(f'two installed packages bring a {self.kind} named {point.name!r}')
             self._references = references
         return self._references
+
+
+def _derive(plugin: type, bases: tuple[type, ...], **attributes: Any) -> Any:
+    """Return a class with these *bases* and *attributes* that passes for *plugin*."""
+    same = {'__doc__': plugin.__doc__, '__module__': plugin.__module__, **attributes}
+    return type(plugin.__name__, bases, same)

@@ -45,6 +45,8 @@ class Staged:
     inside_tls: ClassVar[Sequence[str]] = ()
     #: Whether clients are shown certificates that are made for it.
     needs_authority: ClassVar[bool] = False
+    #: Whether somebody has to be asked who knows nothing of what is in workers.
+    needs_one_process: ClassVar[bool] = False
 
     def on_connection(self) -> float | Distribution:
         """Return for how many seconds a client waits that has connected and drew it."""

@@ -44,6 +44,7 @@ from vaurien.framing.meaning import (
 )
 from vaurien.framing.parts import Part as Part, Refusal as Refusal
 from vaurien.framing.trials import USUAL_TRIALS as USUAL_TRIALS, Kind as Kind, Trial as Trial
+from vaurien.native.course import Course as Course
 from vaurien.plugins.end import End
 from vaurien.plugins.options import Configurable, Option
 from vaurien.plugins.place import Place
@@ -97,6 +98,9 @@ class BaseProtocol(Configurable):
     #: What may be wrong with the form of its replies, for the behavior ``malformed``.
     malformations: ClassVar[Mapping[str, type[Malformation]]] = {}
 
+    #: The name that the ``feed_`` methods of this class have in `vaurien.native`, compiled; empty: none are.
+    twin: ClassVar[str] = ''
+
     #: Which faults are worth trying on its requests, to find out whether an application survives them.
     trials: ClassVar[Sequence[Trial]] = USUAL_TRIALS
 
@@ -120,6 +124,8 @@ class BaseProtocol(Configurable):
     #: Whether the backend can take back what it does for `request`. The reply is then kept until it has ended, but for
     #: parts for which the client may wait.
     is_guarding = False
+    #: Whether `edit_downstream` is to be called.
+    edits = False
     #: Whether the error is only a part of the reply: the request goes on, and `amend` is called with its reply.
     amends = False
 
@@ -144,6 +150,20 @@ class BaseProtocol(Configurable):
         self.is_guarding = False
         self._chance = chance
         vars(self).pop('random', None)
+
+    def mark_fault(self, behavior: str) -> None:
+        """Name a *behavior* in the reply to `request`, if that is possible without changing what the reply is."""
+
+    def unmark_fault(self) -> None:
+        """Mark no reply of the backend: `request` has not gone on."""
+
+    def edit_downstream(self, data: bytes) -> bytes:
+        """Take what the backend sent; return what is to be fed of it, and goes on."""
+        return data
+
+    def take_unread(self) -> bytes:
+        """Return what was not given back by `edit_downstream`: there will not be more of it."""
+        return b''
 
     def feed_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
         """Take what the client sent; return what goes on, and the marks in it. An incomplete head is held back.
@@ -184,6 +204,10 @@ class BaseProtocol(Configurable):
 
     def client_name(self, request: bytes) -> str:
         """Return what the client calls itself that sends *request*; nothing if it has not said so."""
+        return ''
+
+    def traceparent(self, request: bytes) -> str:
+        """Return the trace context that *request* carries, as `framing.traceparent` finds it; nothing if none."""
         return ''
 
     def meaning(self, request: bytes, text: str) -> Meaning:
@@ -267,6 +291,27 @@ class BaseProtocol(Configurable):
         """
         yield from ()
         return b''
+
+    # What protocols need whose quick way has a compiled twin. It finds ordinary messages without asking the protocol
+    # object, which is told afterwards. Whatever is not ordinary is fed as always.
+
+    @classmethod
+    def find_twin(cls) -> str:
+        """Return the `twin` of this class; nothing if it has none, or overrides what that was made after."""
+        for base in cls.__mro__:
+            if 'twin' in vars(base):
+                return str(vars(base)['twin'])
+            if 'feed_upstream' in vars(base) or 'feed_downstream' in vars(base):
+                return ''
+        return ''
+
+    @property
+    def ordinary(self) -> Course | None:
+        """Where the twin is to begin. None: something is open or outstanding that only the protocol object knows."""
+        return None
+
+    def advance(self, up: int, down: int, course: Course) -> None:
+        """Be where the twin is now: so many bytes have gone on *up* and *down* since `ordinary` was asked for."""
 
     # What protocols need of which one request may be made of several statements.
 
@@ -380,3 +425,7 @@ class BaseProtocol(Configurable):
         Return ``False`` to end the link.
         """
         raise NotImplementedError
+
+    def _get_data(self, sock: End, buffer: int = 8124) -> bytes:
+        """Return up to *buffer* bytes of what has arrived at *sock*; ``b''`` at the end. It is for `_handle`."""
+        return sock.recv(buffer)

@@ -58,7 +58,6 @@ class Upgrading(Framed[Expected]):
     #: Whether a client may also begin with TLS at once, and so is waited for.
     begins_with_tls: ClassVar[bool] = False
 
-    #: Whether `edit_downstream` is to be called.
     edits = True
     #: What the user is to know, once, about a login that TLS on one leg or both makes fail; empty: nothing.
     warning = ''
@@ -90,17 +89,13 @@ class Upgrading(Framed[Expected]):
         self._legs = legs
 
     def take_unread(self) -> bytes:
-        """Return what was not given back by `edit_downstream`: there will not be more of it."""
+        """See `BaseProtocol.take_unread`."""
         unread, self._unread = self._unread, b''
         return unread
 
     def on_warned(self) -> None:
         """Note that the user knows."""
         self.warning = ''
-
-    def edit_downstream(self, data: bytes) -> bytes:
-        """Take what the backend sent; return what is to be fed of it, and goes on."""
-        return data
 
     def upgrade(self) -> Upgrade:
         """Return how TLS begins at the oldest request without an answer, which is for that."""

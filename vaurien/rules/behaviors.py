@@ -21,10 +21,10 @@ from vaurien.rules.rule import Rule
 TOLERANCE = 1e-6
 
 #: What arms behaviors: a text (``20:error,10:delay(sleep=2)``), or a list of ``name``, ``percent`` and options.
-Spec = str | Sequence[Mapping[str, Any]]
+Spec = str | Sequence[Mapping[str, object]]
 
 #: Options by the name of the behavior.
-Options = Mapping[str, Mapping[str, Any]]
+Options = Mapping[str, Mapping[str, object]]
 
 
 def make_rules(spec: Spec, configured: Options | None = None) -> tuple[Rule, ...]:

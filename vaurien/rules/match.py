@@ -18,6 +18,11 @@ MAX_PATTERN = 1000
 _ORDINALS = re.compile(r'(?:(?P<every>every\s+)?(?P<first>\d+)(?:\s*(?P<open>\+)|\s*-\s*(?P<last>\d+))?)')
 
 
+def fold(text: str) -> str:
+    """Return *text* in lower case, each letter whatever stands beside it: the sigma that ends a word is any sigma."""
+    return text.lower().replace('ς', 'σ')
+
+
 class Pattern(Parsed):
     """A pattern for the text of a request.
 
@@ -39,6 +44,9 @@ class Pattern(Parsed):
             pattern._fits = compile_regex(value[1:-1])
         return pattern
 
+    def __reduce__(self) -> tuple[Callable[[str], Pattern], tuple[str]]:
+        return self.parse, (self.text,)  # what has compiled it cannot be pickled
+
     @property
     def is_regex(self) -> bool:
         """Whether it is a regular expression."""
@@ -47,7 +55,7 @@ class Pattern(Parsed):
     @property
     def translated(self) -> str:
         """The regular expression, for texts in lower case, of a shell-style pattern."""
-        return translate(self.text.lower())
+        return translate(fold(self.text))
 
     @cached_property
     def _fits(self) -> Callable[[str], object]:
@@ -56,7 +64,7 @@ class Pattern(Parsed):
 
     def matches(self, request: str) -> bool:
         """Return whether the text of a request matches."""
-        return bool(self._fits(request if self.is_regex else request.lower()))
+        return bool(self._fits(request if self.is_regex else fold(request)))
 
 
 class Ordinals(Parsed):

@@ -16,6 +16,7 @@ from vaurien.plugins.failures import warn_failed
 from vaurien.plugins.place import Place
 from vaurien.plugins.stage import Door, Stage
 from vaurien.protocols.base import BaseProtocol
+from vaurien.records.proxy_log import NO_PROXY, ProxyLog
 from vaurien.records.status import RuleStatus
 from vaurien.rules.limits import LIMITS
 from vaurien.rules.match import Pattern
@@ -57,8 +58,9 @@ class Rule:
     active: int = field(default=0, init=False, repr=False, compare=False)
     #: The pattern for the request that wakes it; None once it is awake.
     _awaited: Pattern | None = field(init=False, repr=False, compare=False)
-    #: Tells the time, in seconds; and when it may be applied again, and when it is armed no longer.
+    #: Tells the time, in seconds; the log of its proxy; and when it may be applied again, and is armed no longer.
     _now: Callable[[], float] = field(default=monotonic, init=False, repr=False, compare=False)
+    _log: ProxyLog = field(default=NO_PROXY, init=False, repr=False, compare=False)
     _rests_until: float = field(default=0.0, init=False, repr=False, compare=False)
     ends_at: float | None = field(default=None, init=False, repr=False, compare=False)
     #: Whether a request has asked for it: then it is not among those that are armed.
@@ -137,11 +139,12 @@ class Rule:
         *,
         is_addressed: bool = False,
         chance: str = '',
+        log: ProxyLog = NO_PROXY,
     ) -> Rule:
         """Return the rule at work: with a behavior object of its own, and counters that begin at 0.
 
         *now* tells the time; *is_addressed*: a request has asked for it, or it was chosen for one. *chance* is what
-        `chance` is. Raise `ConfigError` if the options make no sense for *protocol*.
+        `chance` is, *log* that of the proxy. Raise `ConfigError` if the options make no sense for *protocol*.
         """
         try:
             self._check_stage()
@@ -151,6 +154,7 @@ class Rule:
         rule = Rule(self.kind, self.percent, self.given)
         rule.behavior = self.kind(rule.options)
         rule._now = now
+        rule._log = log
         rule.is_addressed = is_addressed
         rule.chance = chance
         rule.ends_at = now() + self.limits['for'] if 'for' in self.limits else None
@@ -213,7 +217,7 @@ class Rule:
             # Most behaviors do not define it, and the call takes time.
             is_due = self.kind.is_due is Dummy.is_due or self.behavior.is_due()
         except (Exception, SystemExit) as error:  # a plug-in may raise anything
-            warn_failed(self.behavior, error)
+            warn_failed(self.behavior, error, self._log)
             return False
         self.hits += is_due
         if not is_due or self.kind.name == Dummy.name:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from functools import partial
 from hashlib import blake2b
 from struct import Struct
 
+from vaurien.rules.match import fold
 from vaurien.rules.rule import PATTERNS, Rule
 
 #: How many exchanges share one hash: BLAKE2b gives up to 64 bytes (RFC 7693), a draw takes 8.
@@ -20,9 +21,15 @@ DRAWS = 8
 #: How many requests without a rule each link remembers, and the most bytes of each. Clients repeat themselves.
 REMEMBERED = 64
 MEMORABLE = 512
+#: So many blocks of draws a link looks ahead, at first and at the most: a block takes about a microsecond.
+FIRST_AHEAD, LAST_AHEAD = 4, 128
 
 #: Returns the text of a request, and whether the same bytes will always have the same text on their link.
 Describe = Callable[[bytes], tuple[str, bool]]
+
+#: How many exchanges pass for certain, however many if it is None; and those requests of them that do, if not all.
+Ahead = tuple[int | None, Set[bytes] | None]
+UNKNOWN: Ahead = (0, None)
 
 _NUMBER = Struct('<Q')
 _BLOCK = Struct(f'<{DRAWS}Q')
@@ -77,11 +84,24 @@ class Selector:
 class Draws:
     """The draws of one link. The last block of draws is kept, because exchanges mostly come one after the other."""
 
-    __slots__ = ('_block', '_drawn', '_link', '_passing', '_points', '_selector', 'names', 'quiet_until', 'reads')
+    __slots__ = (
+        '_ahead',
+        '_block',
+        '_drawn',
+        '_link',
+        '_passing',
+        '_points',
+        '_selector',
+        'names',
+        'quiet_until',
+        'reads',
+    )
 
     def __init__(self, selector: Selector, link: int) -> None:
         self._selector = selector
         self._link = link
+        #: How many blocks to look ahead.
+        self._ahead = FIRST_AHEAD
         self._block = -1
         self._points: tuple[int, ...] = ()
         self._drawn: list[Rule | None] = []
@@ -119,12 +139,32 @@ class Draws:
             self.quiet_until = 0 if any(self._drawn) else (block + 1) * DRAWS
         return self._drawn[place]
 
+    def look_ahead(self, exchange: int) -> Ahead:
+        """Return what is known of the exchanges from that one on. The more have passed, the further it looks."""
+        if self._selector.is_limited:
+            return (None, self._passing) if self.reads and not self.names else UNKNOWN
+        until = max(exchange, self.quiet_until)
+        for _ in range(self._ahead):
+            block, place = divmod(until, DRAWS)
+            passing = [rule is None for rule in self._selector.shares.at(self._selector.points(self._link, block))][
+                place:
+            ]
+            if not all(passing):
+                until += passing.index(False)
+                self._ahead = FIRST_AHEAD
+                break
+            until += len(passing)
+        else:
+            self._ahead = min(2 * self._ahead, LAST_AHEAD)
+        self.quiet_until = until
+        return until - exchange, None
+
     def _draw_limited(
         self, exchange: int, request: bytes, describe: Describe | None, statement: int, client_name: str
     ) -> Rule | None:
         selector = self._selector
         text, lasts = describe(request) if self.reads and describe is not None else ('', True)
-        if selector.screen is not None and selector.screen(text.lower()) is None:
+        if selector.screen is not None and selector.screen(fold(text)) is None:
             if lasts and len(request) <= MEMORABLE:
                 if len(self._passing) >= REMEMBERED:
                     self._passing.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 import gevent
@@ -12,6 +12,7 @@ from gevent.event import Event
 from gevent.pool import Group
 
 from vaurien.errors import VaurienError, find_reason
+from vaurien.records.origin import ORIGIN
 from vaurien.records.status import ScheduleStatus
 from vaurien.schedule.change import Change, Entry
 from vaurien.schedule.clock import ScheduleClock
@@ -26,9 +27,20 @@ logger = logging.getLogger(__name__)
 class Run:
     """Runs a schedule whose steps have their proxies, from its making to its end."""
 
-    def __init__(self, schedule: Schedule, seed: int, proxies: Mapping[str, Scheduled], clock: ScheduleClock) -> None:
-        """Begin. The changes of the start are made in the next turn of the event loop."""
+    def __init__(
+        self,
+        schedule: Schedule,
+        seed: int,
+        proxies: Mapping[str, Scheduled],
+        clock: ScheduleClock,
+        tell: Callable[[str], object],
+    ) -> None:
+        """Begin. The changes of the start are made in the next turn of the event loop.
+
+        *tell* is told of its start, of marks, and of its end.
+        """
         self.schedule = schedule
+        self._tell = tell
         self._timeline = Timeline(schedule, seed)
         self._effects = Effects(proxies)
         self._clock = clock
@@ -57,6 +69,7 @@ class Run:
 
     def mark(self, name: str) -> None:
         """Have the steps after that mark begin now."""
+        self._tell(f'mark {name}')
         self._marks[name] = self.seconds
         self._new_marks.append((name, self.seconds))
         self._woken.set()
@@ -76,6 +89,7 @@ class Run:
         if self.is_running:
             self._greenlets.kill(block=False)
             self._status = 'stopped'
+            self._tell(self._status)
 
     def status(self) -> ScheduleStatus:
         """Return how far it has come."""
@@ -91,7 +105,9 @@ class Run:
         }
 
     def _run(self) -> None:
+        ORIGIN.set('schedule')
         logger.info('schedule: started, steps: %d', len(self.schedule.steps))
+        self._tell('started')
         while True:
             self._catch_up()
             if self._is_stopping or self._timeline.is_over:
@@ -103,6 +119,7 @@ class Run:
             self._apply(self.seconds, change)
         self._status = 'stopped' if self._is_stopping else 'ended'
         logger.info('schedule: %s after %.3f s', self._status, self.seconds)
+        self._tell(self._status)
 
     def _catch_up(self) -> None:
         """Make the changes that are due."""

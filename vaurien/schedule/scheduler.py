@@ -31,6 +31,12 @@ class Scheduler:
         self._seed = seed or 0
         self._clock = clock or LoopClock()
         self._run: Run | None = None
+        #: Who is told that a schedule starts, that a mark is set, and that it ends.
+        self.observers: list[Callable[[str], object]] = []
+
+    def _tell(self, text: str) -> None:
+        for tell in self.observers:
+            tell(text)
 
     def check(self, schedule: Schedule, pause: Callable[[], object] = go_on, *, is_early: bool = False) -> Schedule:
         """Return the schedule as `start` would run it; raise `ConfigError` if the proxies cannot have what it says."""
@@ -47,7 +53,7 @@ class Scheduler:
         missing = [name for step in bound.steps if (name := step.proxy) is not None and name not in self._proxies]
         for name in dict.fromkeys(missing):
             logger.warning('schedule: there is no proxy %r yet', name)
-        self._run = Run(bound, self._seed, self._proxies, self._clock)
+        self._run = Run(bound, self._seed, self._proxies, self._clock, self._tell)
 
     def request_stop(self) -> bool:
         """Have the schedule put back what it has changed, and end then; return whether it still has to."""

@@ -25,7 +25,7 @@ _NEEDED = 'it needs trustme: pip install vaurien[tls]'
 
 
 class Authority:
-    """Signs certificates. Its own key never leaves the process."""
+    """Signs certificates. Its own key never leaves the process and its workers."""
 
     def __init__(self) -> None:
         """Make the keys. Raise `ConfigError` if the package for that is not installed."""
@@ -41,6 +41,17 @@ class Authority:
     def pem(self) -> bytes:
         """The certificate of the authority, which clients are to trust, as PEM."""
         return self._authority.cert_pem.bytes()
+
+    def export(self) -> tuple[bytes, bytes]:
+        """Return its certificate and its key, as PEM, for a worker of this process to `adopt`."""
+        return self.pem, self._authority.private_key_pem.bytes()
+
+    def adopt(self, certificate: bytes, key: bytes) -> None:
+        """Be the authority that another process has exported."""
+        if certificate != self.pem:
+            with self._lock:
+                self._authority = type(self._authority).from_pem(certificate, key)
+                self._known.clear()
 
     def issue(self, *names: str, problem: Problem | None = None) -> Certificate:
         """Return a certificate for these names or addresses, or one for the first of them that has a *problem*.

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from vaurien.console.files import read_file
 from vaurien.errors import ConfigError
@@ -36,15 +40,34 @@ class Certificate:
     def load_into(self, context: ssl.SSLContext) -> None:
         """Have *context* show the chain. Raise `ssl.SSLError` if the key does not belong to it.
 
-        The standard library reads files only. This one is in memory, and nobody else can open it.
+        The standard library reads files only.
         """
+        with _store(self.key + b'\n' + self.chain) as path:
+            context.load_cert_chain(path, password=_refuse_password)
+
+
+if hasattr(os, 'memfd_create'):
+
+    @contextmanager
+    def _store(data: bytes) -> Iterator[str]:
+        """Have a file with *data* within the block, which is in memory, and which nobody else can open."""
         descriptor = os.memfd_create('vaurien')
         try:
             with os.fdopen(descriptor, 'wb', closefd=False) as file:
-                file.write(self.key + b'\n' + self.chain)
-            context.load_cert_chain(f'/proc/self/fd/{descriptor}', password=_refuse_password)
+                file.write(data)
+            yield f'/proc/self/fd/{descriptor}'
         finally:
             os.close(descriptor)
+
+else:
+
+    @contextmanager
+    def _store(data: bytes) -> Iterator[str]:
+        """Have a file with *data* within the block, in a folder that only this user can open."""
+        with TemporaryDirectory(prefix='vaurien-') as folder:
+            path = Path(folder, 'certificate.pem')
+            path.write_bytes(data)
+            yield str(path)
 
 
 def read_certificate(cert: str, key: str | None, field: str) -> Certificate:

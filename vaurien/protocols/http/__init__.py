@@ -11,6 +11,7 @@ message ended, nor can it be told that a reply to HEAD has no body.
 - `quick`: the quick way, for whole small messages
 - `meaning`: what a request does, and what a response says of that
 - `text`: what a request is called, and the response that is an error
+- `mark`: a response that names the fault
 - `headers`: the option with header fields for it
 """
 
@@ -25,6 +26,7 @@ from vaurien.framing.error_reply import ErrorReply
 from vaurien.framing.finder import Finder
 from vaurien.framing.head import TEXT_MAX, escape
 from vaurien.framing.meaning import Meaning, ReplyMeaning
+from vaurien.framing.traceparent import find_in_head
 from vaurien.framing.trials import CHANGING, USUAL_TRIALS, Kind, Trial
 from vaurien.plugins.options import Line, Option
 from vaurien.plugins.place import Place
@@ -32,6 +34,7 @@ from vaurien.plugins.units import WholeSeconds
 from vaurien.protocols.http import text
 from vaurien.protocols.http.headers import Headers
 from vaurien.protocols.http.malformed import ChunkSize, ContentLength
+from vaurien.protocols.http.mark import ResponseMark, mark_head
 from vaurien.protocols.http.meaning import find_middle, read_meaning, read_reply
 from vaurien.protocols.http.places import Chunks, Events
 from vaurien.protocols.http.quick import QuickHTTP
@@ -62,6 +65,9 @@ class HTTP(QuickHTTP):
         Trial(Kind.NO, 'error(code=500)', '500', CHANGING),
     )
     stateless = True
+    # The behavior that its next response is marked with; none if it is empty.
+    _behavior = ''
+    _mark: ResponseMark | None = None
     names_clients = True
     takes_addressed = True
 
@@ -87,6 +93,10 @@ class HTTP(QuickHTTP):
         """Return the field User-Agent (RFC 9110, 10.1.5)."""
         return escape(text.find_field(request, text.USER_AGENT))[:TEXT_MAX]
 
+    def traceparent(self, request: bytes) -> str:
+        """Return the field traceparent."""
+        return find_in_head(request)
+
     def meaning(self, request: bytes, text: str) -> Meaning:
         """See `BaseProtocol.meaning`."""
         return read_meaning(request, text.partition(' ')[0])
@@ -103,6 +113,27 @@ class HTTP(QuickHTTP):
         """Return the field X-Vaurien-Fault."""
         return text.find_field(request, text.FAULT).decode(errors='backslashreplace')
 
+    def mark_fault(self, behavior: str) -> None:
+        """See `BaseProtocol.mark_fault`: the response has the field X-Vaurien-Fault."""
+        self._behavior, self._mark, self.edits = behavior, ResponseMark(behavior), True
+
+    def unmark_fault(self) -> None:
+        """See `BaseProtocol.unmark_fault`."""
+        self._behavior, self._mark, self.edits = '', None, False
+
+    def edit_downstream(self, data: bytes) -> bytes:
+        """See `BaseProtocol.edit_downstream`: mark the response."""
+        if self._mark is None:
+            return data
+        data = self._mark.feed(data)
+        if self._mark.is_done:
+            self.unmark_fault()
+        return data
+
+    def take_unread(self) -> bytes:
+        """See `BaseProtocol.take_unread`."""
+        return b'' if self._mark is None else self._mark.take_unread()
+
     def error(
         self,
         code: int | None = None,
@@ -113,4 +144,5 @@ class HTTP(QuickHTTP):
     ) -> ErrorReply:
         """Return a response of status *code*, 500 to 503 at random by default."""
         status = code or self.random.choice((500, 501, 502, 503))
-        return text.make_error(self.request, status, reason, headers or Headers(), body, retry_after)
+        reply = text.make_error(self.request, status, reason, headers or Headers(), body, retry_after)
+        return reply._replace(data=mark_head(reply.data, self._behavior)) if self._behavior else reply

@@ -10,6 +10,7 @@ import httptools
 
 from vaurien.framing.head import MAX_HEAD
 from vaurien.framing.marks import REPLY, REQUEST, Mark
+from vaurien.native.course import HOST_MAX, Course
 from vaurien.protocols.http.framing import BODILESS, INTERIM_CLASS, PLAIN, FramedHTTP
 from vaurien.protocols.http.heads import DEAF, HEAD_END
 
@@ -37,11 +38,27 @@ class QuickHTTP(FramedHTTP):
     The parsers of httptools are used again for every message, as long as each was whole and taken.
     """
 
+    twin = 'http'
+    ordinary_kinds = (PLAIN,)
+
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(options)
         self._requests: httptools.HttpRequestParser | None = None
         self._responses: httptools.HttpResponseParser | None = None
         self._completion = _Completion()
+
+    @property
+    def ordinary(self) -> Course | None:
+        """See `BaseProtocol.ordinary`."""
+        is_open = self._held or self._up.open or self._kept or self._down.open or self.opaque
+        return None if is_open or len(self._host) > HOST_MAX else self._make_course(host=self._host)
+
+    def advance(self, up: int, down: int, course: Course) -> None:
+        """See `BaseProtocol.advance`. A message that is open lacks the rest of a body of known length."""
+        super().advance(up, down, course)
+        self._up.begin(course.up_left)
+        self._down.begin(course.down_left)
+        self._kind = REPLY
 
     def feed_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
         """See `BaseProtocol.feed_upstream`."""

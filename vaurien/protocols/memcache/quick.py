@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from vaurien.framing.head import MAX_HEAD
 from vaurien.framing.marks import REPLY, REQUEST, Mark
+from vaurien.native.course import Course
 from vaurien.protocols.memcache.commands import read_size
 from vaurien.protocols.memcache.framing import FramedMemcache
 from vaurien.protocols.memcache.heads import ANSWERED
@@ -18,6 +19,23 @@ _ONE_LINE = {
 
 class QuickMemcache(FramedMemcache):
     """Finds whole requests of the two usual commands, and whole replies; leaves everything else to the full way."""
+
+    twin = 'memcache'
+    ordinary_kinds = (ANSWERED,)
+
+    @property
+    def ordinary(self) -> Course | None:
+        """See `BaseProtocol.ordinary`. The twin knows the text protocol alone."""
+        return self._make_course() if self._up_idle and self._down_idle and not self.opaque else None
+
+    def advance(self, up: int, down: int, course: Course) -> None:
+        """See `BaseProtocol.advance`. A request that is open lacks data; a reply, data and then lines of a list."""
+        super().advance(up, down, course)
+        self._up_idle = not course.up_left
+        self._head_mark = -1
+        self._listing = bool(course.down_awaited)
+        self._coming = 0
+        self._down_idle = not self._listing
 
     def feed_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
         """See `BaseProtocol.feed_upstream`."""

@@ -34,6 +34,7 @@ from vaurien.framing.error_reply import INJECTED, ErrorReply, SQLState
 from vaurien.framing.finder import Finder, Nothing
 from vaurien.framing.meaning import Effect, Meaning, ReplyMeaning
 from vaurien.framing.parts import Part, Refusal
+from vaurien.framing.traceparent import find_in_comment
 from vaurien.framing.trials import DECIDING, USUAL_TRIALS, Kind, Trial
 from vaurien.plugins.options import Line
 from vaurien.plugins.place import Place
@@ -117,6 +118,10 @@ class MySQL(QuickMySQL):
     def find_asked(self, request: bytes) -> str:
         """Return what a comment of the statement asks for that is executed."""
         return text.find_asked(request, self._statements, self._capabilities)
+
+    def traceparent(self, request: bytes) -> str:
+        """Return what a comment of the statement says."""
+        return find_in_comment(request)
 
     def meaning(self, request: bytes, text: str) -> Meaning:
         """See `BaseProtocol.meaning`."""

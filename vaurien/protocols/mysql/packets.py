@@ -49,6 +49,12 @@ class Packets:
         """Have *left* bytes of the packet that has begun come next."""
         self.left = left
 
+    def go_on(self, left: int) -> None:
+        """Be inside of the only packet of a message, which lacks its last *left* bytes, if there are any."""
+        self.inside = left > 0
+        self.left = left
+        self.goes_on = False
+
     def enter(self, data: bytes, i: int, most: int) -> bytes | None:
         """Begin the message at *i*; return the first *most* bytes of its payload, None if they have not arrived."""
         if len(data) - i < 4:

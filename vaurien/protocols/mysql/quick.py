@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vaurien.framing.marks import REPLY, REQUEST, Mark
-from vaurien.protocols.mysql.commands import EXPECTED, PREPARE, RESULTS
+from vaurien.native.course import Course
+from vaurien.protocols.mysql.commands import EXPECTED, PACKET, PREPARE, RESULTS
 from vaurien.protocols.mysql.packets import (
     CURSOR_EXISTS,
     EOF,
@@ -29,6 +30,22 @@ _QUICK_MAX = 4 * 1024
 
 class QuickMySQL(FramedMySQL):
     """Finds one whole command, one whole usual reply; leaves everything else to the full way."""
+
+    twin = 'mysql'
+    ordinary_kinds = (PACKET, RESULTS)
+
+    @property
+    def ordinary(self) -> Course | None:
+        """See `BaseProtocol.ordinary`. The flags are those of `is_whole_reply`."""
+        if self._up_busy or self._down_busy or self.opaque:
+            return None
+        return self._make_course(flags=self._has_eof | self._has_metadata_flag << 1)
+
+    def advance(self, up: int, down: int, course: Course) -> None:
+        """See `BaseProtocol.advance`. A reply that is open awaits rows, and perhaps lacks the rest of one."""
+        super().advance(up, down, course)
+        if course.down_awaited:
+            self._enter_rows(course.down_left)
 
     def feed_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
         """See `BaseProtocol.feed_upstream`."""

@@ -231,6 +231,14 @@ class FramedMySQL(FramedRequests):
         self._state = _ROW
         return 0
 
+    def _enter_rows(self, left: int) -> None:
+        """Be among the rows of a result, with *left* bytes of the last one still to come."""
+        self._begun = True
+        self._state = _ROW
+        self._mark = 0
+        self._down_busy = True
+        self._down.go_on(left)
+
     def _end_result(self, status: int) -> int:
         if not status & MORE_RESULTS:
             return self._end_reply()

@@ -25,6 +25,7 @@ from vaurien.framing.error_reply import INJECTED, ErrorReply, SQLState
 from vaurien.framing.finder import Finder
 from vaurien.framing.meaning import Meaning, ReplyMeaning
 from vaurien.framing.parts import Part, Refusal
+from vaurien.framing.traceparent import find_in_comment
 from vaurien.framing.trials import CHANGING, DECIDING, USUAL_TRIALS, Kind, Trial
 from vaurien.plugins.options import Line
 from vaurien.plugins.place import Place
@@ -93,6 +94,10 @@ class Postgres(QuickPostgres):
     def find_asked(self, request: bytes) -> str:
         """Return what a comment of the statement asks for."""
         return text.find_asked(request, self._statements)
+
+    def traceparent(self, request: bytes) -> str:
+        """Return what a comment of the statement says."""
+        return find_in_comment(request)
 
     def meaning(self, request: bytes, text: str) -> Meaning:
         """See `BaseProtocol.meaning`."""

@@ -37,7 +37,7 @@ EMPTY = frozenset(b'SHXc')
 FRONTEND = OPENING | ANSWERS | {FLUSH, TERMINATE, COPY_DATA}
 
 # What the backend sends.
-AUTHENTICATION, COMMAND_COMPLETE, ERROR_RESPONSE, COPY_IN, COPY_BOTH, READY_FOR_QUERY = b'RCEGWZ'
+AUTHENTICATION, COMMAND_COMPLETE, DATA_ROW, ERROR_RESPONSE, COPY_IN, COPY_BOTH, READY_FOR_QUERY = b'RCDEGWZ'
 #: What says nothing about where a reply ends.
 PLAIN = frozenset(b'SKTDCInt123sENAHdcV')
 #: How much of a message is looked at.

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vaurien.framing.marks import REPLY, REQUEST, Mark
-from vaurien.protocols.postgres.messages import PLAIN, PREPARING, QUERY, READY, STEPS, pass_whole, unpack_number
+from vaurien.native.course import Course
+from vaurien.protocols.postgres.messages import (
+    DATA_ROW,
+    PLAIN,
+    PREPARING,
+    QUERY,
+    READY,
+    STEPS,
+    pass_whole,
+    unpack_number,
+)
 from vaurien.protocols.postgres.replies import FramedPostgres
 from vaurien.protocols.postgres.requests import EXTENDED, SIMPLE
 
@@ -16,6 +26,24 @@ _USES = STEPS - PREPARING
 
 class QuickPostgres(FramedPostgres):
     """Finds one whole request, one whole reply; leaves everything else to the full way."""
+
+    twin = 'postgres'
+    ordinary_kinds = (SIMPLE, EXTENDED)
+
+    @property
+    def ordinary(self) -> Course | None:
+        """See `BaseProtocol.ordinary`. What prepares a statement is not. The flag: further statements are marked."""
+        if self._busy or self._batch or self._kept or self.downstream_body or self.opaque:
+            return None
+        if self._parsed is not None:  # it matters to the next Bind
+            return None
+        return self._make_course(flags=int(self._marking), status=self._status)
+
+    def advance(self, up: int, down: int, course: Course) -> None:
+        """See `BaseProtocol.advance`. A reply that is open lacks the rest of a message that says nothing of its end."""
+        super().advance(up, down, course)
+        self._status = course.status
+        self._down_type = DATA_ROW
 
     def feed_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
         """See `BaseProtocol.feed_upstream`."""

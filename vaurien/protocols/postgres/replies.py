@@ -135,7 +135,7 @@ class FramedPostgres(FramedRequests):
         elif self._ends_reply(kind, outstanding[0], batch):
             outstanding.popleft()
             if batch:  # the COPY failed so early that its first Sync was heard
-                self._batch = OVER
+                self._end_batch()
             marks.append((REPLY, at))
         elif kind == COPY_IN and outstanding[0] <= EXTENDED:
             if outstanding[0] == EXTENDED and len(outstanding) == 1:

@@ -256,11 +256,14 @@ class FramedRequests(Framed[int]):
         else:
             self._outstanding.append(EXTENDED)
             self._batch = OPEN
-            self._executed = 0
+
+    def _end_batch(self) -> None:
+        self._batch = OVER
+        self._executed = 0
 
     def _end_message(self, kind: int, at: int, marks: list[Mark]) -> None:
         if kind in SIMPLE_REQUESTS or (kind == SYNC and self._batch != COPYING):
-            self._batch = OVER
+            self._end_batch()
             if marks and marks[-1][0] == HEAD:
                 marks[-1] = (REQUEST, at)
             else:
@@ -281,7 +284,7 @@ class FramedRequests(Framed[int]):
     def _terminate(self, at: int, marks: list[Mark]) -> None:
         self._loose = False
         if self._outstanding or self._batch:  # its turn might never come
-            self._batch = OVER
+            self._end_batch()
             marks.append((END, at))
         else:
             marks += [(REQUEST, at), (UNANSWERED, at)]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from vaurien.framing.head import MAX_HEAD
 from vaurien.framing.marks import REPLY, REQUEST, Mark
+from vaurien.native.course import Course
 from vaurien.protocols.redis.expectations import ORDINARY, SPECIAL
 from vaurien.protocols.redis.framing import FramedRedis
 from vaurien.protocols.redis.small import ARGUMENTS, SIMPLE, SIZES, SMALL_REPLIES
@@ -22,6 +23,24 @@ _QUICK_MAX = 4 * 1024
 
 class QuickRedis(FramedRedis):
     """Finds what is small and ordinary; leaves everything else to the full way."""
+
+    twin = 'redis'
+    ordinary_kinds = (ORDINARY,)
+
+    @property
+    def ordinary(self) -> Course | None:
+        """See `BaseProtocol.ordinary`. In a transaction, requests and replies are ordinary; what ends it is not."""
+        return None if self._busy or self._down.awaited or self.opaque else self._make_course()
+
+    def advance(self, up: int, down: int, course: Course) -> None:
+        """See `BaseProtocol.advance`. What an open message awaits is values; its bytes count from `_up_begin` on."""
+        super().advance(up, down, course)
+        self.upstream_body = self._up.go_on(course.up_left, course.up_awaited)
+        self.downstream_body = self._down.go_on(course.down_left, course.down_awaited)
+        self._busy = bool(course.up_awaited)
+        self._up_begin = self._up_at - course.up_passed
+        self._down_begin = self._down_at - course.down_passed
+        self._first, self._kind = b'$', REPLY
 
     def feed_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
         """See `BaseProtocol.feed_upstream`. The usual chunk is one command."""

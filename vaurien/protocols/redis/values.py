@@ -89,6 +89,14 @@ class Values(Lines):
         self.begin_stretch(size)
         self.in_bulk = True
 
+    def go_on(self, left: int, awaited: int) -> int:
+        """Have *awaited* values come next, the first of which lacks *left* bytes; return these without its CRLF."""
+        self.awaited = awaited
+        self.in_bulk = left > 0
+        self.kept = CRLF[:1] if left == 1 else b''
+        self.begin_stretch(max(0, left - len(CRLF)))
+        return self.left
+
     def _take(self, line: bytes) -> None:
         if self.in_bulk:
             if line:

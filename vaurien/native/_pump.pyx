@@ -1,0 +1,832 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""Moves bytes from socket to socket without the interpreter, as long as nothing has to be decided.
+
+There are two kinds of streams for which that holds. What arrives at one that nobody looks at goes on as it is. What
+arrives at one of a link whose messages are all ordinary, and pass, is framed and counted: that is a `Passage`.
+
+A link of which both streams are of the first kind need not have an object at all, from the moment when its client is
+accepted until it is closed: it is a *bare* link. It is adopted, which is to say that it gets an object, as soon as
+there is something to decide, or somebody wants to see it.
+
+Each pump has an epoll descriptor of its own, which one watcher of the event loop watches. A socket is registered when
+its stream begins to read, and stays so: a stream that stops for a while only says so, and is taken out at the first
+event that nobody wants. What the pump has to know of a stream is a plain structure of C, a *lane*, so that most of the
+work is done while other threads may run.
+"""
+
+from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytearray cimport PyByteArray_FromStringAndSize
+from libc.errno cimport EAGAIN, EINPROGRESS, EINTR, errno
+from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memcpy
+from posix.unistd cimport close as close_descriptor
+
+from vaurien.native._framing cimport Course, Framer, HOST_ROOM, UNSURE, begin, end, find_framer, put_host
+
+import sys
+
+cdef extern from '<sys/epoll.h>' nogil:
+    ctypedef union epoll_data_t:
+        uint64_t u64
+    struct epoll_event:
+        uint32_t events
+        epoll_data_t data
+    int EPOLLIN, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL
+    int epoll_create1(int flags)
+    int epoll_ctl(int epoll, int operation, int descriptor, epoll_event *event)
+    int epoll_wait(int epoll, epoll_event *events, int most, int timeout)
+
+cdef extern from '<sys/socket.h>' nogil:
+    int MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL, MSG_PEEK
+    ssize_t recv(int descriptor, void *data, size_t size, int flags)
+    ssize_t send(int descriptor, const void *data, size_t size, int flags)
+    int SHUT_WR, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, SO_KEEPALIVE
+    ctypedef unsigned int socklen_t
+    struct sockaddr:
+        unsigned short sa_family
+    int accept4(int descriptor, sockaddr *address, socklen_t *size, int flags)
+    int connect(int descriptor, const sockaddr *address, socklen_t size)
+    int setsockopt(int descriptor, int level, int name, const void *value, socklen_t size)
+    int shutdown(int descriptor, int how)
+    int socket(int family, int kind, int protocol)
+
+cdef extern from '<netinet/in.h>' nogil:
+    int IPPROTO_TCP
+
+cdef extern from '<netinet/tcp.h>' nogil:
+    int TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY
+
+cdef extern from '<time.h>' nogil:
+    int CLOCK_MONOTONIC
+    struct timespec:
+        long tv_sec
+        long tv_nsec
+    int clock_gettime(int clock, timespec *time)
+
+cdef extern from '<Python.h>':
+    object PyErr_SetFromErrno(object type)
+
+#: `READ` of libev.
+cdef int READ = 1
+
+#: So many events are dealt with, or clients accepted, before alarms and whatever else is due: some tenths of a
+#: millisecond.
+cdef enum:
+    EVENTS = 64
+    CLIENTS = 32
+
+cdef enum:
+    # So many messages of one chunk are framed. More are for the protocol object, which takes turns with others.
+    MESSAGES = 256
+    # A host that ends later than that is left to the protocol object.
+    HOST_END = 4096
+
+
+cdef enum Outcome:
+    """What an event needs the interpreter for."""
+    CALL_BACK
+    SOURCE_ENDED
+    SOURCE_BROKEN
+    SINK_BROKEN
+    SINK_FULL
+    ENDED_BEHIND
+    BROKEN_BEHIND
+    LARGE
+    NOT_ORDINARY
+
+
+cdef struct Talk:
+    # What has passed of a link since its passage began, and what may pass.
+    const Framer *framer
+    Course course
+    # So many requests pass for certain; and, unless it is NULL, only those that are in this set.
+    int64_t quiet
+    void *passing
+    # Whether none may pass, because somebody wants to know of them.
+    const bint *is_open
+    int64_t requests
+    int64_t replies
+    # How many of the last bytes upstream belong to a request that is open.
+    size_t open
+
+
+cdef struct Bare
+
+
+cdef struct Lane:
+    # What the pump knows of a stream. The descriptors are -1 where there is no plain socket.
+    int source
+    int sink
+    # Whether whatever goes on goes to the sink at once, and whether somebody looks at it before.
+    bint direct
+    bint tapped
+    # Where its chunks are framed, if they are, and which way they go; and the bytes that have passed so.
+    Talk *talk
+    bint is_upstream
+    size_t passed
+    # After so many chunks that were not framed the stream is asked about a passage; 0: never.
+    int due
+    # Whether the stream wants to read, and whether the descriptor is registered.
+    bint wanted
+    bint registered
+    int bulk
+    long long received
+    long long chunks
+    long long often_last
+    # The slot that it has while it is watched.
+    uint32_t slot
+    # The bare link that it is of; NULL: it is of a stream. And whether its source has ended, and its sink was told.
+    Bare *bare
+    bint ended
+
+
+cdef struct Bare:
+    # A link that has no object. It has the sockets, which are those of its lanes.
+    Lane up
+    Lane down
+    long long number
+    double began
+
+
+cdef struct Slot:
+    # A lane that is watched; NULL: the slot is free. Each lane that comes has another generation, because events of one
+    # that has gone may be left.
+    Lane *lane
+    uint32_t generation
+
+
+cdef class Flow:
+    """The numbers of a stream, which the pump counts on, and whether it may."""
+
+    cdef Lane lane
+
+    def __cinit__(self, *args, **options):
+        self.lane.source = self.lane.sink = -1
+
+    @property
+    def received(self):
+        return self.lane.received
+
+    @received.setter
+    def received(self, long long value):
+        self.lane.received = value
+
+    @property
+    def chunks(self):
+        return self.lane.chunks
+
+    @chunks.setter
+    def chunks(self, long long value):
+        self.lane.chunks = value
+
+    @property
+    def often_last(self):
+        return self.lane.often_last
+
+    @often_last.setter
+    def often_last(self, long long value):
+        self.lane.often_last = value
+
+    @property
+    def bulk(self):
+        return self.lane.bulk
+
+    @bulk.setter
+    def bulk(self, int value):
+        self.lane.bulk = value
+
+    @property
+    def direct(self):
+        return self.lane.direct
+
+    @direct.setter
+    def direct(self, bint value):
+        self.lane.direct = value
+
+    @property
+    def tapped(self):
+        return self.lane.tapped
+
+    @tapped.setter
+    def tapped(self, bint value):
+        self.lane.tapped = value
+
+    @property
+    def due(self):
+        return self.lane.due
+
+    @due.setter
+    def due(self, int value):
+        self.lane.due = value
+
+    @property
+    def passed(self):
+        return self.lane.passed
+
+
+cdef class Gate:
+    """Whether somebody wants to know of requests: then the pump lets none of those pass that it was given to."""
+
+    cdef bint open
+
+    @property
+    def is_open(self):
+        return self.open
+
+    @is_open.setter
+    def is_open(self, bint value):
+        self.open = value
+
+
+cdef class Totals:
+    """What has come over bare links that are closed: exchanges, and bytes each way."""
+
+    cdef readonly long long exchanges, upstream, downstream
+
+
+cdef class Passage:
+    """Frames what passes of one link, from `begin_passage` to `end`."""
+
+    cdef Talk talk
+    cdef Flow up, down
+    cdef object passing
+    cdef Gate gate
+
+    @property
+    def requests(self):
+        return self.talk.requests
+
+    def end(self, protocol):
+        """Have *protocol* be where the link is; return how many requests and replies have passed, and three sizes.
+
+        These are of all that has passed upstream, of what of its end belongs to an open request, and downstream.
+        """
+        cdef size_t up = self.up.lane.passed, down = self.down.lane.passed
+        self.up.lane.talk = self.down.lane.talk = NULL
+        self.up.lane.passed = self.down.lane.passed = 0
+        self.up = self.down = None
+        end(&self.talk.course, protocol, up, down)
+        return self.talk.requests, self.talk.replies, up, self.talk.open, down
+
+
+def begin_passage(protocol, Flow up not None, Flow down not None, Gate gate not None, quiet, passing):
+    """Return the passage of a link whose *protocol* knows its messages; None: they are not ordinary now.
+
+    Requests pass while the *gate* is not open: *quiet* of them, however many if that is None; and, unless it is None,
+    only those in the set *passing*, whose bytes are alike.
+    """
+    cdef const Framer *framer = find_framer(type(protocol))
+    cdef Passage passage
+    if framer is NULL or up.lane.source < 0 or up.lane.sink < 0 or down.lane.source < 0 or down.lane.sink < 0:
+        return None
+    passage = Passage.__new__(Passage)
+    if not begin(&passage.talk.course, protocol):
+        return None
+    passage.talk.framer = framer
+    passage.talk.quiet = INT64_MAX if quiet is None else quiet
+    passage.gate = gate
+    passage.talk.is_open = &gate.open
+    passage.passing = passing
+    passage.talk.passing = NULL if passing is None else <void *>passing
+    passage.up, passage.down = up, down
+    up.lane.talk = down.lane.talk = &passage.talk
+    up.lane.is_upstream, down.lane.is_upstream = True, False
+    return passage
+
+
+cdef class Reader:
+    """Watches the source of a stream, as a watcher of the event loop does: `start`, `stop`, `close`."""
+
+    cdef Pump pump
+    cdef Flow flow
+    cdef object callback
+
+    @property
+    def active(self):
+        """Whether the stream reads, or is called back."""
+        return self.flow is not None and self.flow.lane.wanted
+
+    def start(self, callback not None):
+        """Read for the stream as far as possible; else call back whenever there is something to read."""
+        if self.flow is None:
+            return
+        self.callback = callback
+        self.flow.lane.wanted = True
+        if self.pump.epoll >= 0 and not self.flow.lane.registered and not self.pump.register(&self.flow.lane):
+            PyErr_SetFromErrno(OSError)
+
+    def stop(self):
+        """Read no more, and call back no more."""
+        if self.flow is not None:
+            self.flow.lane.wanted = False
+
+    def close(self):
+        """Stop for good. This has to come before the socket is closed."""
+        if self.flow is None:
+            return
+        self.pump.readers[self.flow.lane.slot] = None
+        self.pump.drop(&self.flow.lane)
+        self.flow.lane.source = self.flow.lane.sink = -1
+        self.pump = self.flow = self.callback = None
+
+
+cdef class Pump:
+    """Serves the streams of one event loop."""
+
+    cdef int epoll
+    cdef object loop, watcher
+    # What is received into, which all streams of the event loop share.
+    cdef object buffer
+    cdef char *data
+    cdef Py_ssize_t size
+    # Where in it the chunk begins that came last.
+    cdef char *chunk
+    cdef Py_ssize_t large
+    cdef Slot *slots
+    # The slots that are free, the one that is taken next at the end; and how many there are, and in all.
+    cdef uint32_t *free_slots
+    cdef uint32_t free_count, slot_count
+    # Keeps each reader alive that has a slot.
+    cdef list readers
+    # How many bare links there are, where their numbers go when they are closed, and who adopts them.
+    cdef readonly uint32_t bare_count
+    cdef Totals totals
+    cdef object adopter
+    cdef epoll_event events[EVENTS]
+    # What has become of the chunk that needs the interpreter.
+    cdef Outcome outcome
+    cdef ssize_t count, sent
+    # Where the messages of the chunk end.
+    cdef size_t ends[MESSAGES]
+
+    def __cinit__(self, loop, buffer, Py_ssize_t large):
+        cdef Py_buffer view
+        self.epoll = -1
+        self.buffer = buffer
+        PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE)
+        self.data, self.size = <char *>view.buf, view.len
+        PyBuffer_Release(&view)  # *buffer* itself keeps the memory where it is
+        self.loop = loop
+        self.large = large
+        self.readers = []
+        self.epoll = epoll_create1(EPOLL_CLOEXEC)
+        if self.epoll < 0:
+            PyErr_SetFromErrno(OSError)
+        self.watcher = loop.io(self.epoll, READ)
+        self.watcher.start(self.on_ready)
+
+    def __dealloc__(self):
+        if self.epoll >= 0:
+            close_descriptor(self.epoll)
+        free(self.slots)
+        free(self.free_slots)
+
+    def close(self):
+        """Serve no more, and close the bare links that are left."""
+        if self.epoll >= 0:
+            self.watcher.stop()
+            self.watcher.close()
+            self.watcher = None
+            self.close_all_bare()
+            self.adopter = None
+            self.leave_to_parent()
+
+    def leave_to_parent(self):
+        """Close this process's copies of the descriptors, for it is a child of a fork."""
+        if self.epoll >= 0:
+            close_descriptor(self.epoll)
+            self.epoll = -1
+        self.close_all_bare()
+
+    def fileno(self):
+        """Return the descriptor."""
+        return self.epoll
+
+    # Lanes
+
+    def watch(self, Flow flow not None, int source, int sink):
+        """Return a `Reader` for *flow*. *sink* is the descriptor that plain bytes go to; -1: there are none."""
+        cdef Reader reader = Reader.__new__(Reader)
+        self.reserve(1)
+        self.take_slot(&flow.lane)
+        self.readers[flow.lane.slot] = reader
+        flow.lane.source = source
+        flow.lane.sink = sink
+        flow.lane.wanted = flow.lane.registered = False
+        reader.pump = self
+        reader.flow = flow
+        return reader
+
+    cdef reserve(self, uint32_t count):
+        """Have at least that many free slots."""
+        cdef uint32_t before = self.slot_count, after = before, slot
+        cdef Slot *slots
+        cdef uint32_t *free_slots
+        if self.free_count >= count:
+            return
+        while after - before + self.free_count < count:
+            after = 2 * after or 2 * CLIENTS
+        slots = <Slot *>realloc(self.slots, after * sizeof(Slot))
+        if slots is NULL:
+            raise MemoryError
+        self.slots = slots
+        free_slots = <uint32_t *>realloc(self.free_slots, after * sizeof(uint32_t))
+        if free_slots is NULL:
+            raise MemoryError
+        self.free_slots = free_slots
+        self.readers.extend([None] * (after - before))
+        for slot in range(before, after):
+            self.slots[slot].lane = NULL
+            self.slots[slot].generation = 0
+            self.free_slots[self.free_count + after - 1 - slot] = slot
+        self.free_count += after - before
+        self.slot_count = after
+
+    cdef void take_slot(self, Lane *lane) noexcept nogil:
+        self.free_count -= 1
+        lane.slot = self.free_slots[self.free_count]
+        self.slots[lane.slot].lane = lane
+
+    cdef bint register(self, Lane *lane) noexcept nogil:
+        cdef epoll_event event
+        event.events = EPOLLIN
+        event.data.u64 = <uint64_t>self.slots[lane.slot].generation << 32 | lane.slot
+        lane.registered = epoll_ctl(self.epoll, EPOLL_CTL_ADD, lane.source, &event) == 0
+        return lane.registered
+
+    cdef void unregister(self, Lane *lane) noexcept nogil:
+        # A descriptor that others have a copy of, such as a child of a fork, stays registered when it is closed.
+        cdef epoll_event event
+        if lane.registered and self.epoll >= 0:
+            epoll_ctl(self.epoll, EPOLL_CTL_DEL, lane.source, &event)
+        lane.registered = False
+
+    cdef void drop(self, Lane *lane) noexcept nogil:
+        self.unregister(lane)
+        self.slots[lane.slot].lane = NULL
+        self.slots[lane.slot].generation += 1
+        self.free_slots[self.free_count] = lane.slot
+        self.free_count += 1
+
+    # Bare links
+
+    def accept(
+        self, int listener, bytes address, int keepalive, int limit, long long number, Totals totals not None, adopter
+    ):
+        """Accept clients and connect each of them at once: they have bare links, the first of which has that *number*.
+
+        *address* is the backend's, as the kernel has it. Nobody gets a descriptor from *limit* on. *totals* are what is
+        added up when they are closed. *adopter* makes the object of a link that needs one, and returns its streams.
+
+        Return how many have one, and the last descriptor of them; and the descriptors of a client that has none yet,
+        because its backend is not connected: one that may be soon, and EALREADY; or -1, or the errno of what went
+        wrong. If there is no such client, these are -1, and the errno of what kept it from being accepted.
+        """
+        cdef const sockaddr *there = <const sockaddr *><const char *>address
+        cdef socklen_t size = len(address)
+        cdef int opened = 0, last = -1, client = -1, backend = -1, error = 0
+        self.reserve(2 * CLIENTS)
+        self.totals, self.adopter = totals, adopter
+        with nogil:
+            while opened < CLIENTS:
+                client = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)
+                if client < 0:
+                    error = errno
+                    break
+                backend = socket(there.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
+                last = max(client, backend)
+                error = errno if backend < 0 else dial(backend, there, size, keepalive)
+                if error or last >= limit or not self.join(client, backend, number + opened):
+                    break
+                client = backend = -1
+                opened += 1
+        return opened, last, client, backend, error
+
+    cdef bint join(self, int client, int backend, long long number) noexcept nogil:
+        """Move what comes from both; return False if that is not possible."""
+        cdef timespec now
+        cdef Bare *bare = <Bare *>calloc(1, sizeof(Bare))
+        if bare is NULL:
+            return False
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        bare.number = number
+        bare.began = now.tv_sec + now.tv_nsec * 1e-9
+        self.take_lane(bare, &bare.up, client, backend)
+        self.take_lane(bare, &bare.down, backend, client)
+        bare.down.often_last = 1
+        if self.register(&bare.up) and self.register(&bare.down):
+            self.bare_count += 1
+            return True
+        self.drop(&bare.up)
+        self.drop(&bare.down)
+        free(bare)
+        return False
+
+    cdef void take_lane(self, Bare *bare, Lane *lane, int source, int sink) noexcept nogil:
+        lane.bare, lane.source, lane.sink = bare, source, sink
+        lane.direct = lane.wanted = True
+        self.take_slot(lane)
+
+    cdef bint pass_end(self, Lane *lane) noexcept nogil:
+        """Pass the end of a bare link's stream on; return False if it is for the object."""
+        cdef Bare *bare = lane.bare
+        cdef bint is_last = bare.down.ended if lane is &bare.up else bare.up.ended
+        lane.wanted = False
+        lane.ended = True
+        if is_last:
+            self.close_bare(bare)
+        elif shutdown(lane.sink, SHUT_WR) < 0:
+            self.outcome = SINK_BROKEN
+            self.count = 0
+            return False
+        return True
+
+    cdef void close_bare(self, Bare *bare) noexcept nogil:
+        cdef int client = bare.up.source, backend = bare.up.sink
+        self.totals.exchanges += bare.up.chunks
+        self.totals.upstream += bare.up.received
+        self.totals.downstream += bare.down.received
+        self.forget(bare)
+        close_descriptor(backend)
+        close_descriptor(client)
+
+    cdef void forget(self, Bare *bare) noexcept nogil:
+        self.drop(&bare.up)
+        self.drop(&bare.down)
+        self.bare_count -= 1
+        free(bare)
+
+    cdef Bare *find_bare(self, uint32_t slot) noexcept nogil:
+        """Return the bare link whose client has that slot; NULL: there is none."""
+        cdef Lane *lane = self.slots[slot].lane
+        return NULL if lane is NULL or lane.bare is NULL or lane is not &lane.bare.up else lane.bare
+
+    cdef close_all_bare(self):
+        cdef uint32_t slot
+        cdef Bare *bare
+        for slot in range(self.slot_count):
+            bare = self.find_bare(slot)
+            if bare is not NULL:
+                self.close_bare(bare)
+
+    def adopt_all(self, pause):
+        """Have each bare link adopted, and *pause* after it. Meanwhile others may come."""
+        cdef uint32_t slot = 0
+        cdef Bare *bare
+        while slot < self.slot_count and self.bare_count:
+            bare = self.find_bare(slot)
+            if bare is not NULL:
+                self.adopt(bare)
+                pause()
+            slot += 1
+
+    cdef tuple adopt(self, Bare *bare):
+        """Return the streams of the object that a bare link gets."""
+        cdef Bare was = bare[0]
+        self.forget(bare)
+        return self.adopter(
+            was.number,
+            was.began,
+            was.up.source,
+            was.up.sink,
+            (was.up.received, was.up.chunks, bool(was.up.ended)),
+            (was.down.received, was.down.chunks, bool(was.down.ended)),
+        )
+
+    def count_bare(self):
+        """Return the numbers of the bare links that are open: exchanges, and bytes each way."""
+        cdef uint32_t slot
+        cdef Bare *bare
+        cdef long long exchanges = 0, upstream = 0, downstream = 0
+        if self.bare_count:
+            for slot in range(self.slot_count):
+                bare = self.find_bare(slot)
+                if bare is not NULL:
+                    exchanges += bare.up.chunks
+                    upstream += bare.up.received
+                    downstream += bare.down.received
+        return exchanges, upstream, downstream
+
+    # Events
+
+    def on_ready(self):
+        """Deal with the events that there are."""
+        cdef int ready, i = 0
+        with nogil:
+            ready = epoll_wait(self.epoll, self.events, EVENTS, 0)
+            i = self.move(0, ready)
+        while i < ready:
+            self.hand_over(<uint32_t>self.events[i].data.u64)
+            with nogil:
+                i = self.move(i + 1, ready)
+
+    cdef int move(self, int i, int ready) noexcept nogil:
+        """Deal with the events from number *i* on; return the number of one that needs the interpreter."""
+        cdef uint64_t data
+        cdef Slot *slot
+        while i < ready:
+            data = self.events[i].data.u64
+            slot = &self.slots[<uint32_t>data]
+            if slot.lane is not NULL and slot.generation == <uint32_t>(data >> 32):
+                if not slot.lane.wanted:
+                    self.unregister(slot.lane)
+                elif not (self.move_chunk(slot.lane) or (slot.lane.bare is not NULL and self.ends_well(slot.lane))):
+                    break
+            i += 1
+        return i
+
+    cdef bint ends_well(self, Lane *lane) noexcept nogil:
+        """Deal with what has come to a bare link; return False if there is something to decide."""
+        if self.outcome == SOURCE_ENDED or (self.outcome == ENDED_BEHIND and self.sent == self.count):
+            return self.pass_end(lane)
+        return False
+
+    cdef bint move_chunk(self, Lane *lane) noexcept nogil:
+        """Receive and send; return False if the interpreter has to do something, and note the outcome."""
+        if not lane.direct or lane.sink < 0 or (lane.tapped and lane.talk is NULL):
+            self.outcome = CALL_BACK
+            return False
+        # In front of what is framed, there is room for a host.
+        self.chunk = self.data + HOST_ROOM if lane.tapped else self.data
+        self.count = recv(lane.source, self.chunk, self.size - (self.chunk - self.data), MSG_DONTWAIT)
+        if self.count <= 0:
+            if self.count < 0 and is_passing(errno):
+                return True
+            self.outcome = SOURCE_BROKEN if self.count < 0 else SOURCE_ENDED
+            return False
+        lane.received += self.count
+        lane.chunks += 1
+        if not lane.tapped:
+            return self.pass_on(lane)
+        if not (self.frame_requests(lane) if lane.is_upstream else self.frame_replies(lane)):
+            self.outcome = NOT_ORDINARY
+            return False
+        return self.send_chunk(lane, 0)
+
+    cdef bint pass_on(self, Lane *lane) noexcept nogil:
+        cdef ssize_t behind = 1
+        cdef bint is_broken = False
+        cdef char peeked
+        if lane.chunks == lane.often_last:
+            behind = recv(lane.source, &peeked, 1, MSG_DONTWAIT | MSG_PEEK)
+            is_broken = behind < 0 and not is_passing(errno)
+        cdef bint is_sent = self.send_chunk(lane, MSG_MORE if behind == 0 else 0)
+        if not is_sent and self.outcome == SINK_BROKEN:
+            return False
+        if behind == 0:
+            self.outcome = ENDED_BEHIND
+        elif is_broken:
+            self.outcome = BROKEN_BEHIND
+        elif self.count >= self.large:
+            self.outcome = LARGE
+        else:
+            lane.bulk = 0
+            return is_sent
+        return False
+
+    cdef bint send_chunk(self, Lane *lane, int flags) noexcept nogil:
+        self.sent = send(lane.sink, self.chunk, self.count, MSG_DONTWAIT | MSG_NOSIGNAL | flags)
+        if self.sent < 0:
+            if not is_passing(errno):
+                self.outcome = SINK_BROKEN
+                return False
+            self.sent = 0
+        self.outcome = SINK_FULL
+        return self.sent == self.count
+
+    cdef bint frame_requests(self, Lane *lane) noexcept nogil:
+        """Frame a chunk of requests; return False, and change nothing, if it is for the protocol object."""
+        cdef Talk *talk = lane.talk
+        cdef Course before = talk.course
+        cdef bint was_open = before.up.left > 0 or before.up.awaited > 0, is_open
+        cdef unsigned char *chunk = <unsigned char *>self.chunk
+        cdef unsigned char[HOST_END] with_host
+        cdef size_t begin = 0
+        cdef ssize_t count = self.count
+        if talk.is_open[0]:
+            return False
+        talk.course.host_end = 0
+        cdef int found = talk.framer.requests(chunk, self.count, &talk.course, self.ends, MESSAGES)
+        if found == UNSURE:
+            return False
+        is_open = talk.course.up.left > 0 or talk.course.up.awaited > 0
+        if talk.course.host_end > HOST_END:
+            talk.course = before
+            return False
+        if talk.course.host_end:
+            memcpy(with_host, chunk, talk.course.host_end)
+            chunk = put_host(chunk, &talk.course)
+            count += <ssize_t>talk.course.host_size - <ssize_t>(talk.course.host_end - talk.course.host_begin)
+        if is_open and found:
+            begin = self.ends[found - 2] if found > 1 else 0
+        if (
+            found > talk.quiet
+            or (is_open and was_open and found == 1)  # where the last one begins is not known
+            or (found and talk.passing is not NULL and (was_open or not all_pass(talk.passing, chunk, self.ends, found)))
+        ):
+            if talk.course.host_end:
+                memcpy(self.chunk, with_host, talk.course.host_end)
+            talk.course = before
+            return False
+        self.chunk, self.count = <char *>chunk, count
+        talk.requests += found
+        talk.quiet -= found
+        talk.open = 0 if not is_open else count - begin if found else talk.open + count
+        lane.passed += count
+        return True
+
+    cdef bint frame_replies(self, Lane *lane) noexcept nogil:
+        """Frame a chunk of replies likewise."""
+        cdef Talk *talk = lane.talk
+        cdef int found = talk.framer.replies(
+            <unsigned char *>self.chunk, self.count, &talk.course, self.ends, MESSAGES
+        )
+        if found == UNSURE:
+            return False
+        talk.replies += found
+        lane.passed += self.count
+        return True
+
+    cdef hand_over(self, uint32_t slot):
+        """Have the stream do what the outcome asks for, in the order in which it does that itself."""
+        cdef Lane *lane = self.slots[slot].lane
+        cdef Outcome outcome = self.outcome
+        cdef bint is_upstream
+        cdef Reader reader
+        cdef Flow flow
+        stream = None
+        try:
+            if lane.bare is not NULL:
+                is_upstream = lane is &lane.bare.up
+                flow = self.adopt(lane.bare)[0 if is_upstream else 1]
+                slot = flow.lane.slot
+            reader = self.readers[slot]
+            if reader is None:  # adopting has failed
+                return
+            stream = flow = reader.flow
+            if outcome == CALL_BACK:
+                reader.callback()
+            elif outcome == NOT_ORDINARY:
+                stream.give(self.chunk[: self.count])
+            elif outcome == SOURCE_ENDED:
+                stream.on_source_ended()
+            elif outcome == SOURCE_BROKEN:
+                stream.on_source_broken()
+            elif outcome == SINK_BROKEN:
+                stream.lose(self.count)
+            else:
+                self.finish_chunk(stream, outcome)
+            if flow.lane.due and flow.lane.tapped and (outcome == CALL_BACK or outcome == NOT_ORDINARY):
+                flow.lane.due -= 1
+                if not flow.lane.due:
+                    stream.ask_for_passage()
+        except BaseException:  # as the event loop does with the callback of a watcher
+            if stream is not None:
+                reader.stop()
+            self.loop.handle_error(stream, *sys.exc_info())
+
+    cdef finish_chunk(self, stream, Outcome outcome):
+        cdef ssize_t count = self.count
+        if self.sent < count:
+            stream.block(PyByteArray_FromStringAndSize(self.chunk + self.sent, count - self.sent))
+        if outcome == ENDED_BEHIND:
+            stream.on_source_ended()
+        elif outcome == BROKEN_BEHIND:
+            stream.on_source_broken()
+        elif outcome == LARGE:
+            stream.count_bulk()
+
+
+cdef bint all_pass(void *passing, const unsigned char *data, const size_t *ends, int found) noexcept with gil:
+    """Return whether all requests in *data* are in the set *passing*."""
+    cdef size_t i = 0
+    cdef int number
+    for number in range(found):
+        if data[i : ends[number]] not in <set>passing:
+            return False
+        i = ends[number]
+    return True
+
+
+cdef inline bint is_passing(int error) noexcept nogil:
+    return error == EAGAIN or error == EINTR
+
+
+cdef int dial(int sock, const sockaddr *address, socklen_t size, int keepalive) noexcept nogil:
+    """Connect; return 0, EALREADY if it soon may be connected, or the errno of what went wrong.
+
+    This is what `begin_connecting` of the engine does.
+    """
+    cdef int on = 1
+    setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on))
+    if keepalive:
+        setsockopt(sock, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on))
+        setsockopt(sock, IPPROTO_TCP, TCP_KEEPIDLE, &keepalive, sizeof(keepalive))
+        setsockopt(sock, IPPROTO_TCP, TCP_KEEPINTVL, &keepalive, sizeof(keepalive))
+    if connect(sock, address, size) == 0:
+        return 0
+    if errno == EINPROGRESS and connect(sock, address, size) == 0:
+        return 0
+    return errno
