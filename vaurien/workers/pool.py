@@ -1,0 +1,256 @@
+"""The workers of a process: who gets the next client, who is asked, and who takes the place of one that has ended."""
+
+from __future__ import annotations
+
+import logging
+from _socket import socket
+from collections.abc import Callable
+from itertools import count
+from time import monotonic
+from typing import Any, Protocol, TypeVar
+
+import gevent
+from gevent.event import AsyncResult
+from gevent.lock import RLock
+from gevent.pool import Group
+
+from vaurien.errors import StartError, WorkerError
+from vaurien.workers.clients import Event
+from vaurien.workers.messages import Answer
+from vaurien.workers.process import Setup
+from vaurien.workers.report import LastReport, Report
+from vaurien.workers.served import Served
+from vaurien.workers.spread import Spread
+from vaurien.workers.worker import GONE, Worker
+
+Result = TypeVar('Result')
+
+#: Seconds in which a worker has to be ready, and to answer. One that does not take a change in time is replaced.
+START_TIMEOUT = 60.0
+ANSWER_TIMEOUT = 10.0
+#: Seconds from one attempt to start a worker to the next.
+PAUSE = 1.0
+#: Seconds between two looks at what the workers have counted: what was counted since then ends with its worker.
+INTERVAL = 2.0
+
+logger = logging.getLogger(__name__)
+
+
+class Member(Protocol):
+    """A proxy whose links are in the workers."""
+
+    def describe(self) -> Spread:
+        """Return what the workers are to know of it."""
+
+    def on_room(self) -> None:
+        """Note that clients may be handed over again."""
+
+    def on_event(self, number: int, event: Event) -> None:
+        """Note what has become of a link."""
+
+    def on_worker_ended(self, worker: Worker) -> None:
+        """Note that the links of a worker are gone."""
+
+    def on_report(self, worker: Worker, report: Report) -> None:
+        """Note what a worker has counted until now."""
+
+
+class Pool:
+    """The workers, from `start` to `stop`."""
+
+    def __init__(self, size: int, setup: Setup) -> None:
+        """*setup* is what each worker is told first."""
+        self._size = size
+        self._setup = setup
+        self._keys = count(1)
+        #: The proxies whose links are in the workers, and the workers that are ready.
+        self._members: dict[int, Member] = {}
+        self._workers: list[Worker] = []
+        self._greenlets = Group()
+        self._is_running = False
+        #: Held while a proxy changes, or a worker is told how all of them are.
+        self.changing = RLock()
+
+    # Life
+
+    def __enter__(self) -> Pool:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start all workers, and return when they are ready; raise `StartError`."""
+        self._workers = [self._begin(number) for number in range(1, self._size + 1)]
+        asked = [worker.ask(Served.report_all) for worker in self._workers]
+        for worker, answer in zip(self._workers, asked, strict=True):
+            if _await(answer, START_TIMEOUT) is GONE:
+                self.stop()
+                raise StartError(f'worker {worker.number} has ended {worker.wait()}')
+        self._is_running = True
+        self._greenlets.spawn(self._look)
+
+    def stop(self) -> None:
+        """End all workers."""
+        self._is_running = False
+        self._greenlets.kill()
+        Group().map(Worker.stop, self._workers)
+        self._workers.clear()
+
+    @property
+    def pids(self) -> list[int]:
+        """The numbers of the processes of the workers that are ready."""
+        return [worker.pid for worker in self._workers]
+
+    def _begin(self, number: int) -> Worker:
+        return Worker(number, self._setup, self._on_event, self._on_room, self._on_ended)
+
+    def _on_ended(self, worker: Worker) -> None:
+        if not self._is_running or worker not in self._workers:
+            return
+        self._workers.remove(worker)
+        for member in list(self._members.values()):
+            member.on_worker_ended(worker)
+        self._greenlets.spawn(self._replace, worker)
+
+    def _replace(self, ended: Worker) -> None:
+        """Have another worker in the place of one that has ended."""
+        text = 'worker %d, pid %d, has ended %s, and its links with it: another one takes its place'
+        logger.warning(text, ended.number, ended.pid, ended.wait())
+        number = ended.number
+        while True:
+            began = monotonic()
+            worker = self._begin(number)
+            try:
+                error = self._prepare(worker)
+            except BaseException:  # the process ends
+                worker.kill()
+                raise
+            if error is None:
+                break
+            worker.kill()
+            logger.error('worker %d does not start: %s', number, error)
+            gevent.sleep(max(0.0, began + PAUSE - monotonic()))
+        logger.info('worker %d: pid %d', number, worker.pid)
+        self._on_room()
+
+    def _prepare(self, worker: Worker) -> str | None:
+        """Tell a new worker how all proxies are, and use it from then on; return what is wrong, if anything."""
+        _await(worker.ask(Served.report_all), START_TIMEOUT)
+        with self.changing:
+            asked = [worker.ask(Served.follow, key, member.describe()) for key, member in self._members.items()]
+            errors = [_await(answer, START_TIMEOUT).error for answer in asked]
+            if worker.has_ended:
+                return f'it has ended {worker.wait()}'
+            if not any(errors):
+                self._workers.append(worker)
+        return next(filter(None, errors), None)
+
+    def _look(self) -> None:
+        while True:
+            gevent.sleep(INTERVAL)
+            for worker, reports in self.ask(Served.report_all).items():
+                for key, report in reports.items():
+                    if key in self._members:
+                        self._members[key].on_report(worker, report)
+
+    # Clients
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a client may be handed over."""
+        return any(worker.has_room for worker in self._workers)
+
+    def hand(self, key: int, number: int, client: socket) -> Worker | None:
+        """Give a client of the proxy of that *key* to the worker with the fewest links, and return that worker.
+
+        Return None if there is none; the client is closed then.
+        """
+        for worker in sorted((one for one in self._workers if one.has_room), key=lambda one: one.links):
+            try:
+                worker.hand(key, number, client)
+            except OSError:  # it has ended
+                continue
+            return worker
+        client.close()
+        return None
+
+    def _on_room(self) -> None:
+        for member in list(self._members.values()):
+            member.on_room()
+
+    def _on_event(self, worker: Worker, key: int, number: int, event: Event) -> None:
+        if event is Event.CLOSED:
+            worker.forget_link()
+        if key in self._members:
+            self._members[key].on_event(number, event)
+
+    # What is asked
+
+    def join(self, member: Member) -> int:
+        """Have the links of a proxy in the workers, and return its key; raise `WorkerError`."""
+        key = next(self._keys)
+        with self.changing:
+            self._members[key] = member
+            try:
+                self.spread(key)
+            except WorkerError:
+                self.leave(key, 0.0)
+                raise
+        return key
+
+    def leave(self, key: int, grace: float) -> dict[Worker, LastReport]:
+        """Stop a proxy in all workers, and return what each of them knows of it.
+
+        Its open exchanges may finish for *grace* seconds.
+        """
+        self._members.pop(key, None)
+        answers = self._order(grace + ANSWER_TIMEOUT, Served.stop, key, grace)
+        return {worker: answer.value for worker, answer in answers.items() if answer.error is None}
+
+    def spread(self, key: int, *, by_force: bool = False) -> None:
+        """Have all workers know how a proxy is.
+
+        Raise `WorkerError` for one that cannot do that, unless it is *by_force*: then that one is replaced.
+        """
+        answers = self._order(ANSWER_TIMEOUT, Served.follow, key, self._members[key].describe())
+        for worker, answer in answers.items():
+            if answer.error is not None and answer is not GONE:
+                if not by_force:
+                    raise WorkerError(f'worker {worker.number} cannot do that, and nothing was changed: {answer.error}')
+                worker.kill()
+
+    def tell(self, function: Callable[..., None], *args: object) -> None:
+        """Have all workers call a method of `Served`."""
+        self._order(ANSWER_TIMEOUT, function, *args)
+
+    def ask(self, function: Callable[..., Result], *args: object) -> dict[Worker, Result]:
+        """Have all workers call a method of `Served`, and return what it returns in those that answer."""
+        asked = {worker: worker.ask(function, *args) for worker in self._workers if not worker.is_late}
+        answers = {worker: _await(answer, ANSWER_TIMEOUT) for worker, answer in asked.items()}
+        return {worker: answer.value for worker, answer in answers.items() if answer.error is None}
+
+    def ask_one(self, worker: Worker, function: Callable[..., Result], *args: object) -> Result | None:
+        """Have one worker call a method of `Served`, and return what it returns; None if it does not answer."""
+        answer = _await(worker.ask(function, *args), ANSWER_TIMEOUT)
+        return None if answer.error is not None else answer.value
+
+    def reopen_logs(self) -> None:
+        """Have all workers open the files of their logs again."""
+        self.tell(Served.reopen_log)
+
+    def _order(self, seconds: float, function: Callable[..., Any], *args: object) -> dict[Worker, Answer]:
+        """Have all workers call a method of `Served`. One that does not within so many *seconds* is replaced."""
+        asked = {worker: worker.ask(function, *args) for worker in self._workers}
+        deadline = monotonic() + seconds
+        answers = {worker: _await(answer, deadline - monotonic()) for worker, answer in asked.items()}
+        for worker in [worker for worker, answer in asked.items() if not answer.ready()]:
+            logger.error('worker %d does not answer, and is killed', worker.number)
+            worker.kill()
+        return answers
+
+
+def _await(answer: AsyncResult[Answer], seconds: float) -> Answer:
+    """Return an answer; `GONE` if it does not come within so many *seconds*."""
+    return answer.get() if answer.wait(timeout=max(0.0, seconds)) is not None else GONE

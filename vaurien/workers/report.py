@@ -1,0 +1,56 @@
+"""What a worker has counted on a proxy, and what all of them have together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from operator import add
+from typing import NamedTuple
+
+from vaurien.records.counters import Kind
+from vaurien.records.counts import Counts
+from vaurien.records.faults import Fault
+from vaurien.records.histogram import Histogram
+
+
+class Tally(NamedTuple):
+    """The numbers of a rule since it was armed."""
+
+    seen: int = 0
+    matched: int = 0
+    hits: int = 0
+
+
+class Report(NamedTuple):
+    """The numbers of a proxy."""
+
+    counts: Counts = Counts()
+    connect_failures: int = 0
+    histograms: Mapping[tuple[Kind, str], Histogram] = {}
+    #: Which arming the rules are of, and the tally of each, by its place in that.
+    arming: int = 0
+    rules: Mapping[int, Tally] = {}
+
+
+class LastReport(NamedTuple):
+    """What a worker knows of a proxy that it has stopped."""
+
+    report: Report = Report()
+    #: The last faults, and those that nobody has taken.
+    faults: Sequence[Fault] = ()
+    untaken: Sequence[Fault] = ()
+
+
+def add_up(reports: Iterable[Report], arming: int) -> Report:
+    """Return the sum of *reports*, of whose rules those of that *arming* count."""
+    counts, failures = Counts(), 0
+    histograms: dict[tuple[Kind, str], Histogram] = {}
+    rules: dict[int, Tally] = {}
+    for report in reports:
+        counts = Counts._make(map(add, counts, report.counts))
+        failures += report.connect_failures
+        for source, histogram in report.histograms.items():
+            histograms.setdefault(source, Histogram()).merge(histogram)
+        if report.arming == arming:
+            for place, tally in report.rules.items():
+                rules[place] = Tally._make(map(add, rules.get(place, Tally()), tally))
+    return Report(counts, failures, histograms, arming, rules)

@@ -1,0 +1,212 @@
+"""The proxies of a worker, as far as they are in its process: their links, and what is armed for these."""
+
+from __future__ import annotations
+
+from _socket import socket
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from msgspec.structs import replace
+
+from vaurien.address import Address
+from vaurien.console import log
+from vaurien.engine.link import Link
+from vaurien.engine.proxy import ProxyServer
+from vaurien.records.faults import Fault
+from vaurien.records.status import LinkStatus, RuleStatus
+from vaurien.rules.rule import Rule
+from vaurien.tls.authority import get_authority
+from vaurien.workers.clients import Arrivals, Event
+from vaurien.workers.intake import Intake
+from vaurien.workers.report import LastReport, Report, Tally
+from vaurien.workers.spread import Spread
+
+
+class ServedProxy(ProxyServer):
+    """A proxy without a port: its clients were accepted by the parent, which has numbered them."""
+
+    def __init__(self, spread: Spread, on_event: Callable[[int, Event], object], on_rest: Callable[[], object]) -> None:
+        """Be as *spread* says; raise `ConfigError`. *on_event* is told the number of a link, and what became of it."""
+        self._tell_event = on_event
+        self._on_rest = on_rest
+        #: Which arming the rules are of, and their places in it; and those that will be armed in a moment.
+        self._arming_number, self._places = 0, list[int]()
+        self._coming: tuple[int, list[int]] | None = spread.arming, list(spread.rules)
+        #: The tallies of the rules whose time is over.
+        self._over: dict[int, Tally] = {}
+        rules = tuple(spread.rules.values())
+        super().__init__(replace(spread.settings, behaviors=rules, toxics=spread.toxics, backend=spread.backend))
+        self.set_address(*spread.addresses)
+
+    def _make_listener(self, addresses: Sequence[Address]) -> Intake:
+        return Intake(addresses, self._find_targets, self._on_rest, self.log)
+
+    def take(self, number: int, client: socket) -> None:
+        """Open the link of that number."""
+        self.links_total = number - 1
+        self.open_link(client)
+
+    def on_closed(self, link: Link) -> None:
+        """Forget a link that has closed, and tell the parent."""
+        super().on_closed(link)
+        self._tell_event(link.number, Event.CLOSED)
+
+    def on_reachable(self, number: int) -> None:
+        """Note that the backend has accepted a connection, and tell the parent."""
+        super().on_reachable(number)
+        self._tell_event(number, Event.REACHED)
+
+    def on_unreachable(self, link: Link, reason: str) -> bool:
+        """Note that the backend does not accept, as a `ProxyServer` does, and tell the parent."""
+        has_reset = super().on_unreachable(link, reason)
+        if self.backend_answered is False:  # else there is no backend that could
+            self._tell_event(link.number, Event.NOT_REACHED)
+        return has_reset
+
+    def follow(self, spread: Spread) -> None:
+        """Be as *spread* says from now on; raise `ConfigError`."""
+        self.configure(spread.settings)
+        self.set_address(*spread.addresses)
+        if spread.backend != self.backend:
+            self.set_backend(spread.backend)
+        if spread.arming != self._arming_number:
+            self._coming = spread.arming, list(spread.rules)
+            self.arm(tuple(spread.rules.values()))
+        self._follow_toxics(spread)
+
+    def _on_armed(self, armed: Sequence[Rule]) -> None:
+        if self._coming is not None and armed is self._armed:  # and not what is left of it
+            (self._arming_number, self._places), self._coming = self._coming, None
+            self._over = {}
+        super()._on_armed(armed)
+
+    def _follow_toxics(self, spread: Spread) -> None:
+        wanted = [rule.name for rule in spread.toxics]
+        for rule in self.toxics.in_order():
+            if rule.name not in wanted:
+                self.toxics.remove(rule.name)
+        names = [rule.name for rule in self.toxics.in_order()]
+        if names != wanted[: len(names)]:
+            self.toxics.clear()
+        for rule in spread.toxics:
+            self.toxics.put(rule)
+
+    # The parent adds up what all workers have seen, and warns then
+
+    def _report_unmatched(self, pause: Callable[[], object] = lambda: None) -> list[str]:
+        return []
+
+    def _on_over(self, ended: Sequence[tuple[Rule, RuleStatus]]) -> None:
+        self._over |= {self._find_place(rule): _tally(status) for rule, status in ended}
+
+    def _find_place(self, rule: Rule) -> int:
+        return next(place for place, armed in zip(self._places, self._armed, strict=True) if armed is rule)
+
+    def report(self) -> Report:
+        """Return what it has counted."""
+        pause = self.runtime.turns.begin()
+        counts, arming = self.counters.counts(pause), self._arming_number
+        tallies = {self._find_place(rule): _tally(status) for rule, status in self._list_rules(pause, counts)}
+        histograms = dict(self.counters.histograms)
+        return Report(counts, self.counters.connect_failures, histograms, arming, {**self._over, **tallies})
+
+
+def _tally(status: RuleStatus) -> Tally:
+    return Tally(status['seen'], status['matched'], status['hits'])
+
+
+def _take_all(proxy: ServedProxy) -> list[Fault]:
+    return list(iter(proxy.faults.take, None))
+
+
+class Served:
+    """All proxies of a worker, by the key that the parent has given each of them. Its methods are what is asked."""
+
+    def __init__(self) -> None:
+        self._proxies: dict[int, ServedProxy] = {}
+        self._arrivals: Arrivals | None = None
+
+    @property
+    def proxies(self) -> list[ServedProxy]:
+        """The proxies, in order of their creation."""
+        return list(self._proxies.values())
+
+    def receive(self, arrivals: Arrivals) -> None:
+        """Have clients come by *arrivals*."""
+        self._arrivals = arrivals
+
+    def take(self, key: int, number: int, client: socket) -> None:
+        """Open the link of a client."""
+        if key in self._proxies:
+            self._proxies[key].take(number, client)
+        else:  # the proxy was stopped meanwhile
+            client.close()
+            self._tell(key, number, Event.CLOSED)
+
+    def _tell(self, key: int, number: int, event: Event) -> None:
+        if self._arrivals is not None:
+            self._arrivals.tell(key, number, event)
+
+    def _rest(self) -> None:
+        if self._arrivals is not None:
+            self._arrivals.rest()
+
+    # What is asked
+
+    def follow(self, key: int, spread: Spread) -> None:
+        """Have a proxy be as *spread* says, a new one if there is none of that *key*; raise `ConfigError`."""
+        if spread.authority is not None:
+            get_authority().adopt(*spread.authority)
+        if key in self._proxies:
+            self._proxies[key].follow(spread)
+            return
+        proxy = ServedProxy(spread, partial(self._tell, key), self._rest)
+        proxy.start(wait=False)
+        self._proxies[key] = proxy
+
+    def stop(self, key: int, grace: float) -> LastReport:
+        """Stop a proxy, whose open exchanges may finish for *grace* seconds; return all that is to be known of it."""
+        proxy = self._proxies.pop(key, None)
+        if proxy is None:
+            return LastReport()
+        proxy.shut_down(grace)
+        return LastReport(proxy.report(), proxy.faults.last(), _take_all(proxy))
+
+    def close_links(self, key: int, number: int | None) -> None:
+        """Close the link of that *number*, or all of them."""
+        if key not in self._proxies:
+            return
+        if number is None:
+            self._proxies[key].close_links()
+        elif number in self._proxies[key].links:
+            self._proxies[key].links[number].close()
+
+    def show_link(self, key: int, number: int) -> LinkStatus | None:
+        """Return the status of a link; None if it has closed."""
+        link = self._proxies[key].links.get(number) if key in self._proxies else None
+        return None if link is None else link.status()
+
+    def report(self, key: int) -> Report:
+        """Return what a proxy has counted."""
+        return self._proxies[key].report() if key in self._proxies else Report()
+
+    def report_all(self) -> dict[int, Report]:
+        """Return what each proxy has counted."""
+        return {key: proxy.report() for key, proxy in list(self._proxies.items())}
+
+    def list_faults(self, key: int) -> list[Fault]:
+        """Return the last faults of a proxy."""
+        return self._proxies[key].faults.last() if key in self._proxies else []
+
+    def take_faults(self, key: int) -> list[Fault]:
+        """Return the faults of a proxy that were not taken before."""
+        return _take_all(self._proxies[key]) if key in self._proxies else []
+
+    def clear_faults(self, key: int) -> None:
+        """Forget them."""
+        if key in self._proxies:
+            self._proxies[key].faults.clear()
+
+    def reopen_log(self) -> None:
+        """Open the file of the log again."""
+        log.reopen()

@@ -1,0 +1,158 @@
+"""One worker, as its parent sees it: a process, what it is asked, and the clients that it gets."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from _socket import socket as plain_socket, socketpair
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from itertools import count
+from typing import Any
+
+import gevent
+from gevent.event import AsyncResult
+from gevent.pool import Group
+
+from vaurien.workers.clients import Event, Handover
+from vaurien.workers.messages import Answer, Ask, Messages, decode
+from vaurien.workers.process import Setup
+
+#: Seconds in which a worker ends by itself when its parent has nothing more for it.
+STOP_TIMEOUT = 5.0
+#: Seconds between two looks whether it has ended.
+PAUSE = 0.01
+
+#: The most questions that wait for their answers.
+MOST_ASKED = 100
+
+#: What stands for an answer that will never come.
+GONE = Answer(error='it has ended')
+
+
+class Worker:
+    """A process that serves links, from its making to its end."""
+
+    def __init__(
+        self,
+        number: int,
+        setup: Setup,
+        on_event: Callable[[Worker, int, int, Event], object],
+        on_room: Callable[[], object],
+        on_ended: Callable[[Worker], object],
+    ) -> None:
+        """Start it. *on_event* is told the key and the number of a link, and what has become of it.
+
+        *on_room* is called when clients may come again. *on_ended* is called once, in a greenlet, when it has ended.
+        """
+        self.number = number
+        self._on_ended = on_ended
+        #: Its exit status, once that is known.
+        self._status: int | None = None
+        #: How many links it has.
+        self.links = 0
+        self.has_ended = False
+        self._numbers = count(1)
+        self._asked: dict[int, AsyncResult[Answer]] = {}
+        messages, their_messages = socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        clients, their_clients = socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ExitStack() as stack:
+            for one in (messages, their_messages, clients, their_clients):
+                stack.callback(one.close)
+            self.pid = _start(their_messages.fileno(), their_clients.fileno())
+            self._messages = Messages(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, messages.detach()))
+            own = plain_socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, clients.detach())
+        own.setblocking(False)
+        loop = gevent.get_hub().loop
+        self._handover = Handover(loop, own, lambda *told: on_event(self, *told), on_room)
+        self._messages.send(0, setup)
+        self._greenlets = Group()
+        self._greenlets.spawn(self._listen)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it owes so many answers that it makes no sense to ask for more."""
+        return len(self._asked) >= MOST_ASKED
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it may be given a client."""
+        return self._handover.has_room
+
+    def hand(self, key: int, number: int, client: plain_socket) -> None:
+        """Give it a client of the proxy of that *key*; raise `OSError` if it has ended."""
+        self._handover.hand(key, number, client)
+        self.links += 1
+
+    def forget_link(self) -> None:
+        """Count a link no more."""
+        self.links -= 1
+
+    def ask(self, function: Callable[..., Any], *args: object) -> AsyncResult[Answer]:
+        """Ask it to call a method of `Served`; return what will have the answer, or `GONE` if it ends before."""
+        number = next(self._numbers)
+        answer: AsyncResult[Answer] = AsyncResult()
+        self._asked[number] = answer
+        try:
+            self._messages.send(number, Ask(function, args))
+        except OSError:
+            self._asked.pop(number, None)
+            answer.set(GONE)
+        return answer
+
+    def _listen(self) -> None:
+        with suppress(OSError):
+            while True:
+                number, data = self._messages.receive()
+                self._asked.pop(number).set(decode(data))
+        self.has_ended = True
+        self._handover.close()
+        self._messages.close()
+        asked, self._asked = self._asked, {}
+        for answer in asked.values():
+            answer.set(GONE)
+        self._on_ended(self)
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._status is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Let it end, since there is nothing more to do; kill it if it does not."""
+        self._messages.close()
+        self.wait(STOP_TIMEOUT)
+
+    def wait(self, seconds: float = STOP_TIMEOUT) -> str:
+        """Wait until it has ended, kill it after so many *seconds*, and return how it has ended."""
+        with gevent.Timeout(seconds, False):
+            while not self._look():
+                gevent.sleep(PAUSE)
+        self.kill()
+        while not self._look():
+            gevent.sleep(PAUSE)
+        status = self._status or 0
+        return f'by signal {-status}' if status < 0 else f'with status {status}'
+
+    def _look(self) -> bool:
+        """Return whether it has ended, and note its exit status."""
+        if self._status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self._status = os.waitstatus_to_exitcode(status) if pid else None
+        return self._status is not None
+
+
+def _start(*descriptors: int) -> int:
+    """Start the process with these descriptors, and return its number. No thread matters to that, as to a fork."""
+    return os.posix_spawn(
+        sys.executable,
+        [sys.executable, '-m', 'vaurien.workers', *map(str, descriptors)],
+        {**os.environ, 'PYTHONSAFEPATH': '1'},
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            *((os.POSIX_SPAWN_DUP2, one, one) for one in descriptors),  # which has it stay open
+        ],
+        setsid=True,  # the Ctrl-C of a terminal is for the parent, which tells the workers
+    )
