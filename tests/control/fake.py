@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import gevent
@@ -13,9 +13,11 @@ from tests.servers import HOST, TIMEOUT
 from vaurien.address import Address
 from vaurien.control.controlled import ControlledLink
 from vaurien.control.server import ControlServer
+from vaurien.engine.breakpoints import Breakpoints
 from vaurien.errors import ConfigError
 from vaurien.protocols import Protocol
 from vaurien.records.fault_log import FaultLog
+from vaurien.records.proxy_log import NO_PROXY
 from vaurien.records.status import RuleStatus
 from vaurien.rules.behaviors import format_rules
 from vaurien.rules.rule import Rule
@@ -32,6 +34,7 @@ class FakeProxy:
         self.backend = self.settings.backend
         self.told: list[Any] = []
         self.faults = FaultLog()
+        self.breakpoints = Breakpoints(NO_PROXY)
         self.links: dict[int, ControlledLink] = {}
         self.failure: Exception | None = None
 
@@ -46,6 +49,9 @@ class FakeProxy:
     def list_armed(self) -> list[RuleStatus]:
         return [rule.status() for rule in self.rules]
 
+    def list_links(self, pause: Callable[[], object]) -> list[ControlledLink]:
+        return list(self.links.values())
+
     def set_backend(self, backend: Address) -> None:
         self.backend = backend
         self.told.append(backend)
@@ -54,6 +60,13 @@ class FakeProxy:
         if self.failure is not None:
             raise self.failure
         return {'behavior': format_rules(self.rules), 'behaviors': [rule.status() for rule in self.rules]}
+
+
+class FakeProxies(dict[str, FakeProxy]):
+    """The proxies of a process, which nobody watches."""
+
+    def watch(self, watcher: object) -> None:
+        """Tell nothing."""
 
 
 class ServedProxy:
@@ -86,7 +99,7 @@ class ServedProxy:
     def _serve(self) -> None:
         hub = gevent.get_hub()
         try:
-            server = ControlServer(cast(Any, {ONLY: self.proxy}), Address(self._host, 0))
+            server = ControlServer(cast(Any, FakeProxies({ONLY: self.proxy})), Address(self._host, 0))
             server.start()
             self.address = server.address
             ended = Event()

@@ -72,6 +72,8 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any],
         ask('POST', 'proxies', name=given['name'], listen=f'{HOST}:0', upstream=os.environ[BACKEND])
     if case.path.endswith('/links/{number}') and str(given.get('number')).isdigit():
         given['number'] = open_link()
+    if case.path.endswith('/held/{number}') and str(given.get('number')).isdigit():
+        given['number'] = hold_request()
     if case.path.endswith('/toxics/{toxic}'):
         ask('POST', f'proxies/{PROXY}/toxics', type='latency')  # unless it is there
 
@@ -117,6 +119,22 @@ def put_off(steps: Any) -> None:
                 step['enabled'] = True
             if isinstance(step.get('proxy'), str | None) and step.get('proxy') != '':
                 step['proxy'] = PROXY
+
+
+def hold_request() -> int:
+    """The number of a request that is held."""
+    ask('PUT', f'proxies/{PROXY}/behavior', name='hold')
+    link = open_link()
+    clients[-1].sendall(b'hello')
+    held: list[int] = []
+
+    def look() -> bool:
+        found = ask('GET', f'proxies/{PROXY}/held')['held']
+        held[:] = [one['id'] for one in found if one['link'] == link]
+        return bool(held)
+
+    eventually(look)
+    return held[0]
 
 
 def open_link() -> int:

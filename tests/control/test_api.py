@@ -5,15 +5,22 @@ This also tests `controlled`, `answers`, `routes` and `server`.
 
 from __future__ import annotations
 
+from time import time
+from typing import Any
+from unittest.mock import Mock
+
 import msgspec
 import pytest
 
 from tests.arming import UNAIMED, rule
 from tests.control.api import Api
 from tests.control.fake import ServedProxy
+from tests.servers import TIMEOUT
+from vaurien.address import Address
 from vaurien.behaviors import Behavior
 from vaurien.control.controlled import Controlled
 from vaurien.engine.proxy import ProxyServer
+from vaurien.protocols import Protocol
 from vaurien.records.faults import Fault
 from vaurien.settings import Settings
 
@@ -73,15 +80,62 @@ def test_tells_and_forgets_faults(api: Api, served: ServedProxy) -> None:
     fault = Fault(time=1.5, link=1, exchange=2, behavior='delay', options={'sleep': 2.0}, request='GET /')
     served.proxy.faults.on_fault(fault)
     assert api('GET', '/faults').json() == {'faults': [msgspec.to_builtins(fault)]}
+    assert api('POST', '/faults/take').json() == {'fault': msgspec.to_builtins(fault)}
+    assert api('POST', '/faults/take').json() == {'fault': None}
+    assert api('GET', '/faults').json() == {'faults': [msgspec.to_builtins(fault)]}
     assert api('DELETE', '/faults').json() == {'status': 'ok'}
     assert api('GET', '/faults').json() == {'faults': []}
+
+
+@pytest.mark.parametrize(
+    ('body', 'action', 'code'),
+    [
+        ({'decision': 'pass'}, 'pass', None),
+        ({'decision': 'cut'}, 'cut', None),
+        ({'decision': 'error', 'code': 503}, 'error', 503),
+        ({'decision': 'error(code=504)'}, 'error', 504),
+    ],
+)
+def test_decides_about_what_is_held(
+    api: Api, served: ServedProxy, body: dict[str, Any], action: str, code: int | None
+) -> None:
+    served.proxy.protocol = Protocol.get('http')
+    link = Mock(number=3, client_address=Address('10.1.2.3', 4567))
+    with served.proxy.breakpoints.holding(link, 'GET /orders/7', 30.0) as held:
+        [shown] = api('GET', '/held').json()['held']
+        assert 0 <= shown.pop('seconds') <= 30.0 - shown.pop('left') + 0.002
+        assert time() - shown.pop('time') < TIMEOUT
+        assert shown == {'id': 1, 'link': 3, 'client': '10.1.2.3:4567', 'request': 'GET /orders/7'}
+        api.refused('POST', '/held/2', 404, json=body)
+        assert api('POST', '/held/1', json=body).json() == {'status': 'ok'}
+        assert api('GET', '/held').json() == {'held': []}
+        error = api.refused('POST', '/held/1', 404, json=body)
+        assert error == {'location': 'path', 'name': '/held/1', 'description': 'no request 1 is held'}
+    assert held.decision is not None
+    assert (held.decision.action, held.decision.options.get('code')) == (action, code)
+    assert link.changed.call_count == 1
+
+
+@pytest.mark.parametrize(
+    ('body', 'name'),
+    [
+        ({}, 'decision'),
+        ({'decision': 3}, 'decision'),
+        ({'decision': 'drop'}, 'decision'),
+        ({'decision': 'cut', 'code': 503}, 'code'),
+    ],
+)
+def test_refuses_what_cannot_be_decided(api: Api, body: dict[str, Any], name: str) -> None:
+    error = api.refused('POST', '/held/1', 400, json=body)
+    assert (error['location'], error['name']) == ('body', name)
 
 
 def test_lists_behaviors_and_their_options(api: Api) -> None:
     answer = api('GET', '/behaviors').json()
     assert answer['behaviors'] == Behavior.names()
     sleep = answer['options']['delay']['sleep']
-    assert sleep == {'help': 'Seconds to wait', 'type': 'float', 'default': 1.0}
+    assert sleep.pop('schema')['default'] == 1.0  # all of it: test_option_list.py
+    assert sleep == {'help': 'Seconds to wait', 'type': 'float', 'default': 1.0, 'unit': 's'}
     assert answer['armed'] == {}
 
 

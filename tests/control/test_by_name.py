@@ -62,6 +62,7 @@ def test_changes_need_it_too(toxiproxy: Toxiproxy) -> None:
         ('PUT', '/behavior', {'name': 'hang'}),
         ('PUT', '/backend', {'backend': 'localhost:2'}),
         ('DELETE', '/faults', None),
+        ('POST', '/faults/take', None),
         ('DELETE', '/links/1', None),
     ]:
         assert refused(toxiproxy(method, path, body), 409)['location'] == 'path'
@@ -99,6 +100,8 @@ def test_faults(toxiproxy: Toxiproxy, echo_server: RawBackend) -> None:
         eventually(lambda: done(toxiproxy('GET', '/proxies/echo/faults'))['faults'])
     (fault,) = done(toxiproxy('GET', '/proxies/echo/faults'))['faults']
     assert (fault['behavior'], fault['link']) == ('hang', 1)
+    assert done(toxiproxy('POST', '/proxies/other/faults/take')) == {'fault': None}
+    assert done(toxiproxy('POST', '/proxies/echo/faults/take')) == {'fault': fault}
     assert done(toxiproxy('GET', '/proxies/other/faults')) == {'faults': []}
     assert done(toxiproxy('GET', '/proxies/other/status'))['faults'] == {}
     done(toxiproxy('DELETE', '/proxies/echo/faults'))

@@ -13,6 +13,7 @@ from vaurien.control.error_responses import ANSWERS, find_answer
 from vaurien.errors import (
     AddressError,
     AmbiguousProxyError,
+    BusyError,
     ConfigError,
     NoJournalError,
     NoScheduleError,
@@ -21,6 +22,7 @@ from vaurien.errors import (
     PluginError,
     UnknownProxyError,
     VaurienError,
+    WorkerError,
 )
 
 
@@ -71,6 +73,8 @@ def test_an_error_of_its_own_is_logged_and_not_shown(
         (NoJournalError('x'), '404 Not Found', 'path'),
         (ParameterError('x'), '400 Bad Request', 'query'),
         (AmbiguousProxyError('x'), '409 Conflict', 'path'),
+        (BusyError('x'), '503 Service Unavailable', 'path'),
+        (WorkerError('x'), '503 Service Unavailable', 'path'),
         (falcon.HTTPBadRequest(), '400 Bad Request', 'method'),
         (falcon.HTTPUnauthorized(), '401 Unauthorized', 'header'),
         (falcon.HTTPForbidden(), '403 Forbidden', 'header'),
@@ -89,4 +93,4 @@ def test_every_error_has_its_row(error: Exception, status: str, location: str) -
 
 
 def test_no_row_goes_untested() -> None:
-    assert len(ANSWERS) == 13
+    assert len(ANSWERS) == 15

@@ -78,9 +78,10 @@ class TestPages:
     def test_the_client(self, command: Command) -> None:
         client = Client(HOST, command.control_port)
         sent = exchange(command, 6, 7)
-        page = client.journal(limit=2)
-        assert [entry.request for entry in page.entries] == sent
-        assert client.journal(page.last).entries == client.proxy('vaurien').journal(page.last).entries == []
+        assert [entry.request for entry in client.journal(limit=2)] == sent
+        page = client.journal_page(limit=2)
+        assert page.entries == client.journal(limit=2)
+        assert client.journal_page(page.last).entries == client.proxy('vaurien').journal_page(page.last).entries == []
 
     @pytest.mark.parametrize(
         ('query', 'name', 'said'),

@@ -6,6 +6,8 @@ import threading
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from tests.behaviors.waiting import eventually
 from tests.commands import Command
 from tests.peers import Peer, RawBackend
@@ -40,6 +42,7 @@ def test_200_proxies(server: Command, toxiproxy: Toxiproxy, echo_server: RawBack
     eventually(lambda: not toxiproxy.done('GET', '/proxies') and len(list(descriptors.iterdir())) <= before)
 
 
+@pytest.mark.slow
 def test_1000_calls_while_50_links_are_under_load(toxiproxy: Toxiproxy, echo_server: RawBackend) -> None:
     """Every call is answered, and no link stands still meanwhile."""
     created = toxiproxy.create('echo', echo_server.address)

@@ -19,8 +19,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.behaviors.waiting import eventually
 from tests.commands import Command, StartCommand
 from tests.peers import Peer, RawBackend
-from tests.servers import HOST, TIMEOUT, free_port
-from tests.toxiproxy.asking import Toxiproxy, port_of
+from tests.servers import HOST, TIMEOUT, Server, free_port
+from tests.toxiproxy.asking import Toxiproxy, connect, port_of
 from vaurien import __version__
 from vaurien.control.metrics import CONTENT_TYPE, FAMILIES
 
@@ -157,6 +157,22 @@ class TestOwn:
             assert 2 * seconds <= total < TIMEOUT
             assert scraped.value('vaurien_added_latency_seconds_bucket', le=quicker, **labels) == 0
             assert scraped.value('vaurien_added_latency_seconds_bucket', le='+Inf', **labels) == 2
+
+    def test_times_of_exchanges(self, server: Command, toxiproxy: Toxiproxy, redis_server: Server) -> None:
+        """From when somebody has looked, which asking for the metrics is."""
+        proxy = toxiproxy.create('timed', redis_server.address, protocol='redis')
+        labels = {'proxy': 'timed', 'protocol': 'redis'}
+        assert scrape(server).value('vaurien_client_seconds_count', **labels) == 0
+        with connect(proxy) as client:
+            client.send(b'PING\r\n')
+            client.recv_until(b'\r\n')
+        scraped = scrape(server)
+        for name in 'vaurien_client_seconds', 'vaurien_backend_seconds':
+            assert scraped.value(f'{name}_count', **labels) == 1
+            assert scraped.value(f'{name}_bucket', le='+Inf', **labels) == 1
+            assert scraped.value(f'{name}_bucket', le='0.0001', **labels) is not None
+            assert 0 < (scraped.value(f'{name}_sum', **labels) or 0) < TIMEOUT
+        assert scraped.value('vaurien_events_readers') == 0
 
     def test_connect_failures(self, vaurien_command: StartCommand) -> None:
         command = vaurien_command('--backend', f'{HOST}:{free_port()}', '--http')

@@ -1,16 +1,12 @@
-"""``/openapi.json`` is the API of the running command: schemathesis tries what it describes, and finds nothing.
+"""``/openapi.json`` is the API of the running command; `test_schemathesis` tries what it describes.
 
 This also tests `operation`, `schemas` and `json_schema`, and `operations` and `schemas` of `vaurien.toxiproxy`.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 from typing import Any, cast
 
 import falcon
@@ -20,53 +16,23 @@ import pytest
 import requests
 from falcon.routing import map_http_methods
 
-from tests.commands import SCRIPTS, Command
-from tests.control.schemathesis_hooks import API, BACKEND, PROXY
-from tests.peers import Peer, RawBackend
+from tests.commands import Command
 from tests.servers import HOST, TIMEOUT
 from vaurien import __version__
 from vaurien.behaviors import Behavior
-from vaurien.control.app import make_app
+from vaurien.control.app import Route, make_app
 from vaurien.control.openapi import OPERATIONS
 from vaurien.control.routes import make_routes
 from vaurien.engine.proxies import Proxies
+from vaurien.live.live import Live
 from vaurien.schedule.scheduler import Scheduler
 from vaurien.toxics import Toxic
 from vaurien.web.guard import Guard
 
-CONFIG = Path(__file__).parent / 'schemathesis.toml'
-ROOT = CONFIG.parent.parent.parent
-
-
-def wait(peer: Peer) -> None:
-    """Say nothing, for long enough."""
-    with suppress(OSError):
-        peer.recv()
-
 
 @pytest.fixture(scope='module')
-def backend() -> Iterator[RawBackend]:
-    backend = RawBackend().serve(wait)
-    yield backend
-    backend.close()
-
-
-@pytest.fixture(scope='module')
-def command(backend: RawBackend) -> Iterator[Command]:
-    """In front of a backend."""
-    command = Command('--backend', backend.address, '--http', '--journal', '/dev/null')
-    yield command
-    command.kill()
-
-
-@pytest.fixture(scope='module')
-def api(command: Command) -> str:
-    return f'http://{HOST}:{command.control_port}'
-
-
-@pytest.fixture(scope='module')
-def document(api: str) -> Any:
-    response = requests.get(f'{api}/openapi.json', timeout=TIMEOUT)
+def document(echoing: Command) -> Any:
+    response = requests.get(f'{echoing.api}/openapi.json', timeout=TIMEOUT)
     assert (response.status_code, response.headers['Content-Type']) == (200, 'application/json')
     return response.json()
 
@@ -95,6 +61,7 @@ VERBS = {
     'Change',
     'Close',
     'Create',
+    'Decide',
     'Delete',
     'Forget',
     'Get',
@@ -102,10 +69,19 @@ VERBS = {
     'Remove',
     'Reset',
     'Run',
+    'Take',
     'Set',
     'Stop',
+    'Try',
 }
 PRONOUNS = {'it', 'its', 'one', 'ones', 'them', 'they', 'these', 'this', 'those', 'what', 'whoever'}
+
+
+def make_no_routes() -> list[Route]:
+    """The routes of a process without a proxy."""
+    proxies = Proxies([])
+    scheduler = Scheduler(proxies)
+    return make_routes(proxies, scheduler, Live(proxies, scheduler))
 
 
 class TestDocument:
@@ -114,7 +90,7 @@ class TestDocument:
         assert document['info']['version'] == __version__
 
     def test_it_has_every_path_and_method_that_there_is(self, document: Any) -> None:
-        app = make_app(make_routes(Proxies([]), Scheduler({})), Guard(HOST, HOST))
+        app = make_app(make_no_routes(), Guard(HOST, HOST))
         served = {
             (re.sub(r':\w+}', '}', route.path), method.method.lower())
             for route in falcon.inspect.inspect_routes(app)
@@ -131,7 +107,7 @@ class TestDocument:
 
     def test_nothing_is_described_that_is_not_there(self) -> None:
         used: set[Any] = set()
-        for route in make_routes(Proxies([]), Scheduler({})):
+        for route in make_no_routes():
             responders: Any = map_http_methods(route.resource, suffix=route.suffix).values()
             used.update(responder.__func__ for responder in responders)
         assert set(OPERATIONS) == used
@@ -202,9 +178,9 @@ class TestDocument:
             'parameters': {'name': '$request.path.name', 'toxic': '$response.body#/name'},
         }
 
-    def test_what_is_plain_text_with_json_in_it(self, document: Any, api: str) -> None:
+    def test_what_is_plain_text_with_json_in_it(self, document: Any, echoing: Command) -> None:
         (content,) = document['components']['responses']['toxiproxy_400']['content'].items()
-        response = requests.post(f'{api}/proxies', data='{', timeout=TIMEOUT)
+        response = requests.post(f'{echoing.api}/proxies', data='{', timeout=TIMEOUT)
         assert response.headers['Content-Type'] == content[0] == 'text/plain; charset=utf-8'
         assert content[1]['schema']['contentMediaType'] == 'application/json'
         assert content[1]['schema']['contentSchema'] == {'$ref': '#/components/schemas/ToxiproxyErrorAnswer'}
@@ -217,31 +193,10 @@ class TestDocument:
 
         monkeypatch.setattr(Behavior, '_registered', {**Behavior._registered, 'slow': Slow})
         monkeypatch.setattr(Behavior, '_references', {**Behavior._installed(), 'broken': 'no_such:Thing'})
-        routes = make_routes(Proxies([]), Scheduler({}))
+        routes = make_no_routes()
         response = falcon.Response()
         cast(Any, routes[-1].resource).on_get(None, response)
         schemas = msgspec.json.decode(response.data or b'')['components']['schemas']
         assert schemas['arm_slow']['properties']['by']['items'] == {'type': 'integer'}
         assert 'sleep' in schemas['arm_slow']['properties']
         assert 'arm_broken' not in schemas
-
-
-@pytest.mark.timeout(30 * TIMEOUT)
-def test_schemathesis_finds_nothing(command: Command, api: str, backend: RawBackend, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [str(SCRIPTS / 'schemathesis'), '--config-file', str(CONFIG), '--no-color', 'run', f'{api}/openapi.json'],
-        cwd=tmp_path,
-        env={**os.environ, 'PYTHONPATH': str(ROOT), 'no_proxy': '*', API: api, BACKEND: backend.address},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=24 * TIMEOUT,
-    )
-    assert done.returncode == 0, done.stdout
-    names = requests.get(f'{api}/proxies', timeout=TIMEOUT).json()
-    assert PROXY in names
-    assert len(names) > 1, 'it has created some'
-    code, _, log = command.stop()
-    assert code == 0
-    assert 'Traceback' not in log

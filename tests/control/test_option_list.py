@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from vaurien.behaviors import Behavior
-from vaurien.control.option_list import list_options
+from vaurien.control.option_list import list_attributes, list_options
+from vaurien.plugins.units import BYTES
 
 
 @pytest.mark.parametrize(
@@ -32,3 +33,19 @@ def test_leaves_out_what_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch, caplo
     assert 'delay' in options
     assert 'broken' not in options
     assert 'behavior broken is left out' in caplog.text
+
+
+def test_says_what_an_option_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    number = Annotated[int, msgspec.Meta(ge=1, le=9), BYTES]
+    monkeypatch.setattr(
+        Behavior.get('delay'), 'options', {'size': ('Bytes', number | None, 3), 'name': ('Name', str, '')}
+    )
+    size, name = list_options()['delay']['size'], list_options()['delay']['name']
+    assert (size['unit'], name['unit']) == ('B', None)
+    assert {'type': 'integer', 'minimum': 1, 'maximum': 9} in size['schema']['anyOf']
+    assert name['schema'] == {'type': 'string', 'description': 'Name', 'default': ''}
+
+
+def test_toxics_have_attributes() -> None:
+    latency = list_attributes()['latency']['latency']
+    assert (latency['help'], latency['unit'], latency['default']) == ('Delay in milliseconds', 'ms', 0)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Any, cast
 
+import gevent
 import pytest
 from gevent import socket as green
 from gevent.pool import Group
@@ -146,6 +147,7 @@ def test_a_change_of_many_links(change: Callable[[ProxyServer], None]) -> None:
         proxy.start()
         links = [SlowLink(number) for number in range(20)]
         proxy.links.update((link.number, cast(Link, link)) for link in links)
+        proxy.links_total = len(links)
         with others_are_served():
             change(proxy)
         assert [link.done for link in links] == [1] * len(links)
@@ -162,8 +164,11 @@ def test_rules_that_are_armed_while_others_are() -> None:
         proxy = ProxyServer(ProxySettings())
         links = [SlowLink(number) for number in range(20)]
         proxy.links.update((link.number, cast(Link, link)) for link in links)
+        proxy.links_total = len(links)
         group = Group()
         group.spawn(proxy.arm, make_rules('delay'))
+        while not proxy.rules:
+            gevent.sleep(0)
         group.spawn(proxy.arm, make_rules('error'))
         group.join()
         assert [rule.name for rule in proxy.rules] == ['error']
@@ -196,6 +201,7 @@ def test_toxics_are_put_on_many_links_bit_by_bit(monkeypatch: pytest.MonkeyPatch
         proxy = ProxyServer(ProxySettings())
         links = [SlowLink(number) for number in range(20)]
         proxy.links.update((link.number, cast(Link, link)) for link in links)
+        proxy.links_total = len(links)
         monkeypatch.setattr('vaurien.engine.toxicity._find_stages', lambda rule, link: [])
         monkeypatch.setattr(proxy.toxics, '_add_stages', lambda rule, link: link.work())
         for change in (proxy.toxics.add, proxy.toxics.update):

@@ -15,11 +15,12 @@ from tests.engine.test_handler import converse
 from tests.peers import Peer, RawBackend
 from tests.servers import TIMEOUT, free_port
 from vaurien.embedded import Proxy
+from vaurien.engine.proxy import ProxyServer
 from vaurien.plugins.registry import Registry
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.tcp import TCP
 from vaurien.records.counters import Kind
-from vaurien.records.counts import Counts
+from vaurien.records.counts import Arrived, Counts
 from vaurien.rules.toxics import parse_toxics
 
 #: All, with what makes them do something.
@@ -70,7 +71,12 @@ def backend(language: Language) -> Iterator[Backend]:
 
 
 def counts(proxy: Proxy) -> Counts:
-    return inside(proxy, lambda server: server.counters.counts())
+    def both(server: ProxyServer) -> tuple[Counts, Arrived]:
+        return server.counters.counts(), server.counters.count_arrived()
+
+    total, arrived = inside(proxy, both)
+    assert arrived == (total.exchanges, total.upstream_received, total.downstream_received)
+    return total
 
 
 def sent(proxy: Proxy) -> tuple[int, int]:
@@ -115,7 +121,8 @@ class TestBytes:
         'behavior', ['abort', 'blackout', 'delay', 'dribble', 'dummy', 'error', 'hang', 'transient']
     )
     def test_behaviors(self, backend: Backend, language: Language, behavior: str) -> None:
-        with make_proxy(backend.raw, language.protocol, behavior, options={'delay': {'sleep': 0}}) as proxy:
+        at_once = {'delay': {'sleep': 0}, 'dribble': {'rate': 1000}}
+        with make_proxy(backend.raw, language.protocol, behavior, options=at_once) as proxy:
             client = connect(proxy)
             with suppress(OSError):  # the first may have ended the connection
                 for _ in range(3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -81,7 +82,7 @@ def path_of(proxy: str, *toxic: str) -> str:
     return '/'.join(['/proxies', quote(proxy, safe=''), *(f'toxics/{quote(name, safe="")}' for name in toxic)])
 
 
-def port_of(proxy: dict[str, Any]) -> int:
+def port_of(proxy: Mapping[str, Any]) -> int:
     """The port on which it listens."""
     return int(proxy['listen'].rpartition(':')[2])
 

@@ -60,7 +60,7 @@ class TestLocalhost:
                 assert is_live(client)
 
     def test_one_is_in_use(self, toxiproxy: Toxiproxy) -> None:
-        with socket.create_server(('::1', 0), family=socket.AF_INET6) as listener:
+        with socket.create_server(('::1', free_port()), family=socket.AF_INET6) as listener:
             port = listener.getsockname()[1]
             body = {'name': 'redis', 'upstream': NOWHERE, 'listen': f'localhost:{port}'}
             text = f'listen tcp [::1]:{port}: bind: address already in use'

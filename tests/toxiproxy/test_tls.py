@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ def backend() -> Iterator[RawBackend]:
         yield backend
 
 
-def dial(proxy: dict[str, Any], context: ssl.SSLContext) -> ssl.SSLSocket:
+def dial(proxy: Mapping[str, Any], context: ssl.SSLContext) -> ssl.SSLSocket:
     return context.wrap_socket(socket.create_connection((HOST, port_of(proxy)), TIMEOUT), server_hostname='localhost')
 
 

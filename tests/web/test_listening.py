@@ -9,7 +9,7 @@ import pytest
 
 from tests.control.fake import FakeProxy, ServedProxy
 from tests.peers import Peer
-from tests.servers import HOST
+from tests.servers import HOST, free_port
 from vaurien.address import Address
 from vaurien.web import listening
 from vaurien.web.listening import listen
@@ -31,7 +31,7 @@ def test_localhost_is_served_at_both_of_its_addresses() -> None:
 
 
 def test_a_port_that_one_address_does_not_have_is_not_taken_at_the_other() -> None:
-    with socket.create_server(('::1', 0), family=socket.AF_INET6) as taken:
+    with socket.create_server(('::1', free_port()), family=socket.AF_INET6) as taken:
         address = Address('localhost', taken.getsockname()[1])
         with pytest.raises(OSError, match='in use'):
             listen(address)

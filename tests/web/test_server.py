@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.control.fake import FakeProxy, ServedProxy
+from tests.control.fake import FakeProxies, FakeProxy, ServedProxy
 from tests.peers import Peer
 from tests.servers import TIMEOUT
 from vaurien.address import Address
@@ -252,11 +252,11 @@ def test_listens_on_ipv6() -> None:
 
 def test_an_address_in_use_is_an_error(served: ServedProxy) -> None:
     with pytest.raises(OSError, match='in use'):
-        ControlServer(cast(Any, {ONLY: served.proxy}), served.address).start()
+        ControlServer(cast(Any, FakeProxies({ONLY: served.proxy})), served.address).start()
 
 
 def test_before_its_start_there_is_no_address() -> None:
-    control = ControlServer(cast(Any, {ONLY: FakeProxy()}), Address('localhost', 0))
+    control = ControlServer(cast(Any, FakeProxies({ONLY: FakeProxy()})), Address('localhost', 0))
     control.stop()
     with pytest.raises(StartError):
         control.address  # noqa: B018

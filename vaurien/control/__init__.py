@@ -8,11 +8,14 @@ api              the responders of Vaurien's own paths
 controlled       the part of a proxy that they need
 body             the bodies that they take
 answers          the bodies that they give, as types
-option_list      the options of behaviors, as one of these answers lists them
+option_list      the options of behaviors and the attributes of toxics, as two of these answers list them
 error_responses  the table of errors, and the answer to each
+health           the responders of /health and /ready
 metrics          the responder of /metrics, and every metric of it
 metric_family    what a metric is
 schedule         the responders of /schedule
+page             the responders of /ui, whose files are in ui/
+trying           the responder of /match
 authority        the responder of /tls/ca.pem
 openapi          the responder of /openapi.json
 operation        what a responder takes and gives, for that description

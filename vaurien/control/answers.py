@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypedDict
 
 from vaurien.records.faults import Fault
-from vaurien.records.status import LinkStatus, RuleStatus
+from vaurien.records.status import HeldStatus, LinkStatus, Phase, RuleStatus
 
 
 class Done(TypedDict):
@@ -27,11 +27,16 @@ class BackendAnswer(TypedDict):
 
 
 class OptionAnswer(TypedDict):
-    """An option of a behavior."""
+    """An option of a behavior or of a toxic.
+
+    The schema is what JSON Schema says of its values. The unit is that of bare numbers; null: it has none.
+    """
 
     help: str
     type: str
     default: Any
+    unit: str | None
+    schema: dict[str, Any]
 
 
 class BehaviorsAnswer(TypedDict):
@@ -42,16 +47,58 @@ class BehaviorsAnswer(TypedDict):
     armed: dict[str, list[RuleStatus]]
 
 
+class ToxicsAnswer(TypedDict):
+    """The toxics that can be added, and the attributes of each."""
+
+    toxics: list[str]
+    attributes: dict[str, dict[str, OptionAnswer]]
+
+
+class MatchAnswer(TypedDict):
+    """The requests that a pattern fits: whether it fits each of those that were given."""
+
+    matches: list[bool]
+
+
 class FaultsAnswer(TypedDict):
     """The last faults of a proxy, the oldest first."""
 
     faults: list[Fault]
 
 
+class FaultAnswer(TypedDict):
+    """The fault that was taken; null if there is none."""
+
+    fault: Fault | None
+
+
 class LinksAnswer(TypedDict):
     """The open links of a proxy."""
 
     links: list[LinkStatus]
+
+
+class HeldAnswer(TypedDict):
+    """The requests that a proxy holds until somebody decides what becomes of each, the oldest first."""
+
+    held: list[HeldStatus]
+
+
+class ProxyReadiness(TypedDict):
+    """The readiness of a proxy: whether it listens, and whether its backend has accepted the last connection.
+
+    A proxy that is disabled does not listen. Before there was a connection, the backend is null.
+    """
+
+    listens: bool
+    backend_answered: bool | None
+
+
+class ReadyAnswer(TypedDict):
+    """The readiness of a process, and of each of its proxies."""
+
+    status: Phase
+    proxies: dict[str, ProxyReadiness]
 
 
 #: The part of a request that is wrong.

@@ -16,36 +16,59 @@ from vaurien.control.answers import (
     BehaviorAnswer,
     BehaviorsAnswer,
     Done,
+    FaultAnswer,
     FaultsAnswer,
+    HeldAnswer,
+    ToxicsAnswer,
 )
-from vaurien.control.body import read_arming, read_backend
+from vaurien.control.body import read_arming, read_backend, read_held
 from vaurien.control.controlled import Controlled
 from vaurien.control.journal import LINES, follow, read_query
-from vaurien.control.option_list import list_options
+from vaurien.control.option_list import list_attributes, list_options
+from vaurien.control.query import read_parameters
 from vaurien.engine.turns import get_turns, pausing
 from vaurien.errors import AmbiguousProxyError, NoJournalError, UnknownProxyError
 from vaurien.journal.kept import KeptEntries
 from vaurien.journal.replay import Replay
-from vaurien.plugins.options import did_you_mean
+from vaurien.live.live import Live
+from vaurien.plugins.options import Option, did_you_mean
 from vaurien.rules.behaviors import format_rules
+from vaurien.rules.match import Pattern
 from vaurien.web.body import read_object
 
 DONE: Done = {'status': 'ok'}
-#: A body, for errors to show.
+#: Bodies, for errors to show.
 EXAMPLE = '{"name": "delay"}'
+DECISION = '{"decision": "pass"}'
+
+#: Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+EVENT_STREAM = 'text/event-stream'
+#: The parameters of the path of events.
+EVENT_PARAMETERS: dict[str, Option] = {
+    'proxy': ('The name of the proxy whose events are wanted', str, None),
+    'match': ('The pattern of the requests whose exchanges and faults are wanted', Pattern, None),
+}
 
 #: What every proxy has: below ``/proxies/NAME``, and at the top for the only proxy.
-ROUTES = ('behavior', 'backend', 'faults', 'journal', 'links', 'status')
+ROUTES = ('behavior', 'backend', 'events', 'faults', 'held', 'journal', 'links', 'status')
 
 
 class ControlApi:
     """The responders over the proxies of a process."""
 
     def __init__(
-        self, proxies: Mapping[str, Controlled], kept: KeptEntries | None = None, replay: Replay | None = None
+        self,
+        proxies: Mapping[str, Controlled],
+        live: Live,
+        kept: KeptEntries | None = None,
+        replay: Replay | None = None,
     ) -> None:
-        """*kept* are the last exchanges of the journal that is written, *replay* is what is replayed of another one."""
+        """*live* is who tells what happens.
+
+        *kept* are the last exchanges of the journal that is written, *replay* is what is replayed of another one.
+        """
         self._proxies = proxies
+        self._live = live
         self._kept = kept
         self._replay = replay
 
@@ -79,6 +102,11 @@ class ControlApi:
         in_effect = {name: rules for name, rules in armed.items() if rules}
         _send(resp, BehaviorsAnswer(behaviors=list(options), options=options, armed=in_effect))
 
+    def on_get_toxics(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """List the toxics that can be added."""
+        attributes = list_attributes()
+        _send(resp, ToxicsAnswer(toxics=list(attributes), attributes=attributes))
+
     def on_get_backend(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Get the backend of a proxy."""
         _send(resp, BackendAnswer(backend=str(self._find(name).backend)))
@@ -93,8 +121,21 @@ class ControlApi:
     def on_get_status(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Get the status of a proxy."""
         proxy = self._find(name)
+        self._live.look()
         replay = {} if self._replay is None else {'replay': self._replay.status(proxy.settings.name)}
         _send(resp, {**proxy.status(), **replay})
+
+    def on_get_events(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
+        """Get the events.
+
+        The answer has no end: server-sent events about the proxy in the path, or about all.
+        """
+        asked = read_parameters(req.params, EVENT_PARAMETERS)
+        name = name or asked.get('proxy', '')
+        if name:
+            self._find(name)
+        resp.content_type, resp.stream = EVENT_STREAM, self._live.read(name, asked.get('match'))
+        resp.cache_control = ['no-store']
 
     def on_get_faults(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """List the last faults."""
@@ -103,6 +144,25 @@ class ControlApi:
     def on_delete_faults(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Forget the last faults."""
         self._find(name).faults.clear()
+        _send(resp, DONE)
+
+    def on_post_taken(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
+        """Take the next fault.
+
+        It is the oldest since rules were last armed that nobody has taken before.
+        """
+        _send(resp, FaultAnswer(fault=self._find(name).faults.take()))
+
+    def on_get_held(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
+        """List the requests that are held."""
+        _send(resp, HeldAnswer(held=self._find(name).breakpoints.list()))
+
+    def on_post_decision(self, req: falcon.Request, resp: falcon.Response, number: int, name: str = '') -> None:
+        """Decide about a request that is held."""
+        proxy = self._find(name)
+        decision = read_held(read_object(req, resp, DECISION), proxy.protocol)
+        if not proxy.breakpoints.decide(number, decision):
+            raise UnknownProxyError(f'no request {number} is held')
         _send(resp, DONE)
 
     def on_get_journal(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
@@ -124,7 +184,8 @@ class ControlApi:
 
     def on_get_links(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """List the open links."""
-        pause, links = get_turns().begin(), list(self._find(name).links.values())
+        pause = get_turns().begin()
+        links = self._find(name).list_links(pause)
         # One by one; but not those that close meanwhile.
         _send(resp, {'links': [_encode(link.status()) for link in pausing(links, pause) if not link.closed]})
 

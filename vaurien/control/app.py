@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import falcon
 
 from vaurien.control import error_responses
-from vaurien.control.middleware import CleanPaths, VersionHeader
+from vaurien.control.middleware import CleanPaths, NotedOrigin, VersionHeader
 from vaurien.toxiproxy.error_responses import HANDLERS
 from vaurien.toxiproxy.middleware import ToxiproxyMiddleware
 from vaurien.web.guard import Guard
@@ -24,7 +24,7 @@ class Route(NamedTuple):
 
 def make_app(routes: Iterable[Route], guard: Guard) -> falcon.App[falcon.Request, falcon.Response]:
     """Return the WSGI application with these routes, for the clients that *guard* admits."""
-    middleware: list[Any] = [guard, CleanPaths(), ToxiproxyMiddleware(), VersionHeader()]
+    middleware: list[Any] = [guard, NotedOrigin(), CleanPaths(), ToxiproxyMiddleware(), VersionHeader()]
     app = falcon.App(middleware=middleware)
     app.resp_options.default_media_type = None  # type: ignore[assignment]  # an answer without a body has no type
     for error, handler in HANDLERS.items():

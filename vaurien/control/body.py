@@ -10,10 +10,12 @@ from vaurien.behaviors.dummy import Dummy
 from vaurien.clock import go_on
 from vaurien.engine.turns import pausing
 from vaurien.errors import AddressError, ConfigError, OptionError
+from vaurien.plugins.decision import Decision
 from vaurien.plugins.options import did_you_mean, shorten
 from vaurien.plugins.registry import NAME
 from vaurien.protocols.base import BaseProtocol
 from vaurien.rules.behaviors import Options, check_own_options, complete_rules, read_rules
+from vaurien.rules.decision import read_decision
 from vaurien.rules.rule import Rule, check_protocol
 
 
@@ -37,6 +39,19 @@ def read_mark(body: Mapping[str, Any]) -> str:
     name = _take_text(fields, 'name')
     _refuse_rest(fields, 'name')
     return name
+
+
+def read_held(body: Mapping[str, Any], protocol: type[BaseProtocol]) -> Decision:
+    """Return what becomes of a request of that *protocol* that is held; raise `ConfigError`.
+
+    There are two forms: ``{"decision": "error", "code": 503}``, and ``{"decision": "error(code=503)"}``.
+    """
+    fields = dict(body)
+    text = _take_text(fields, 'decision')
+    try:
+        return read_decision(text, fields, protocol)
+    except ConfigError as error:
+        raise error if error.path else error.within('decision') from None
 
 
 def read_arming(

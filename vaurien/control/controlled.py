@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from vaurien.address import Address
+from vaurien.engine.breakpoints import Breakpoints
 from vaurien.protocols.base import BaseProtocol
 from vaurien.records.fault_log import FaultLog
 from vaurien.records.status import LinkStatus, RuleStatus
@@ -54,8 +55,15 @@ class Controlled(Protocol):
         """The last faults."""
 
     @property
+    def breakpoints(self) -> Breakpoints:
+        """The requests that are held until somebody decides."""
+
+    @property
     def links(self) -> Mapping[int, ControlledLink]:
         """The open links, by number."""
+
+    def list_links(self, pause: Callable[[], object]) -> Sequence[ControlledLink]:
+        """Return the open links, and *pause* between them if that takes long."""
 
     def arm(self, rules: Sequence[Rule]) -> None:
         """Arm *rules* from the next exchange on; raise `ConfigError`."""

@@ -12,11 +12,13 @@ from vaurien.control.answers import ErrorAnswer, Location
 from vaurien.control.api import ROUTES
 from vaurien.errors import (
     AmbiguousProxyError,
+    BusyError,
     ConfigError,
     NoJournalError,
     NoScheduleError,
     ParameterError,
     UnknownProxyError,
+    WorkerError,
 )
 from vaurien.toxiproxy import error_responses as toxiproxy
 from vaurien.toxiproxy.api import is_spoken_at
@@ -39,7 +41,9 @@ ANSWERS: dict[type[Exception], Answer] = {
     UnknownProxyError: Answer(falcon.HTTP_404, 'path'),
     NoJournalError: Answer(falcon.HTTP_404, 'path'),
     NoScheduleError: Answer(falcon.HTTP_404, 'path'),
+    BusyError: Answer(falcon.HTTP_503, 'path'),
     AmbiguousProxyError: Answer(falcon.HTTP_409, 'path'),
+    WorkerError: Answer(falcon.HTTP_503, 'path'),
     falcon.HTTPBadRequest: Answer(falcon.HTTP_400, 'method', 'no such method'),
     falcon.HTTPUnauthorized: Answer(falcon.HTTP_401, 'header'),
     falcon.HTTPForbidden: Answer(falcon.HTTP_403, 'header'),

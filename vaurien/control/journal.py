@@ -7,10 +7,10 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from vaurien.errors import OptionError, ParameterError
+from vaurien.control.query import read_parameters
 from vaurien.journal.kept import KEPT, KeptEntries
 from vaurien.journal.lines import Line, Notice, encode
-from vaurien.plugins.options import Natural, Option, convert, did_you_mean
+from vaurien.plugins.options import Natural, Option
 
 #: Lines with a JSON object each (https://github.com/ndjson/ndjson-spec).
 LINES = 'application/x-ndjson'
@@ -36,17 +36,8 @@ class JournalQuery(NamedTuple):
 
 
 def read_query(parameters: Mapping[str, Any]) -> JournalQuery:
-    """Return what the query of a path asks for; raise `ParameterError`. A name alone, ``?follow``, is true."""
-    values: dict[str, Any] = {}
-    for name, value in parameters.items():
-        if name not in PARAMETERS:
-            raise ParameterError(f'there is no such parameter, {did_you_mean(name, list(PARAMETERS))}', name)
-        type_ = PARAMETERS[name][1]
-        try:
-            values[name] = convert('true' if type_ is bool and value == '' else value, type_, text=True)
-        except OptionError as error:
-            raise ParameterError(error.description, name) from None
-    return JournalQuery(**values)
+    """Return what the query of a path asks for; raise `ParameterError`."""
+    return JournalQuery(**read_parameters(parameters, PARAMETERS))
 
 
 def follow(kept: KeptEntries, asked: JournalQuery, proxy: str) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ Prometheus asks: a series exists as long as its proxy does, and is up to date wh
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import falcon
 import gevent
@@ -20,6 +20,8 @@ from vaurien.console.writer import count_lost
 from vaurien.control.metric_family import Family, Series
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.turns import get_turns, pausing
+from vaurien.live.live import Live
+from vaurien.records.histogram import Histogram
 from vaurien.toxiproxy.metrics import FAMILIES as TOXIPROXY_FAMILIES
 from vaurien.toxiproxy.middleware import begin
 
@@ -32,11 +34,17 @@ def _read_held(proxy: ProxyServer) -> Iterator[Series]:
         yield [proxy.name, kind, name], [list(histogram.buckets()), histogram.seconds]
 
 
+def _read_times(proxy: ProxyServer, histograms: Iterable[tuple[str, Histogram]]) -> Iterator[Series]:
+    for name, histogram in histograms:
+        yield [proxy.name, proxy.settings.protocol, name], [list(histogram.buckets()), histogram.seconds]
+
+
 #: How many samples of a metric are written at once: more would keep everybody waiting.
 PART = 250
 
 PROXY = ('proxy',)
 FAULT = ('proxy', 'kind', 'name')
+TIMED = ('proxy', 'protocol', 'class')
 
 #: The metrics of every proxy.
 FAMILIES = (
@@ -86,14 +94,30 @@ FAMILIES = (
         FAULT,
         lambda proxy, counts: _read_held(proxy),
     ),
+    Family(
+        HistogramMetricFamily,
+        'vaurien_backend_seconds',
+        'How long the backend took, from the request sent to the end of its reply, of the exchanges that were timed.',
+        TIMED,
+        lambda proxy, counts: _read_times(proxy, proxy.times.backend()),
+    ),
+    Family(
+        HistogramMetricFamily,
+        'vaurien_client_seconds',
+        'What clients felt, from the request having come until the reply was sent, of the exchanges that were timed.',
+        TIMED,
+        lambda proxy, counts: _read_times(proxy, proxy.times.client()),
+    ),
 )
 
 
 class ProxiesCollector(Collector):
     """Reads all proxies when Prometheus asks."""
 
-    def __init__(self, proxies: Mapping[str, ProxyServer]) -> None:
+    def __init__(self, proxies: Mapping[str, ProxyServer], live: Live | None = None) -> None:
+        """*live* is who tells what happens, if anybody can look."""
         self._proxies = proxies
+        self._live = live
 
     def collect(self) -> Iterator[Metric]:
         """Yield one metric after the other. One with many series comes in several parts."""
@@ -115,6 +139,8 @@ class ProxiesCollector(Collector):
         )
         lost.add_metric([], count_lost())
         yield lost
+        if self._live is not None:
+            yield from _describe_readers(self._live)
         versions = {'version': __version__, 'python': platform.python_version(), 'gevent': gevent.__version__}
         build = GaugeMetricFamily(
             'vaurien_build_info', 'The versions that run; the value is always 1.', labels=list(versions)
@@ -123,10 +149,22 @@ class ProxiesCollector(Collector):
         yield build
 
 
-def make_registry(proxies: Mapping[str, ProxyServer]) -> CollectorRegistry:
-    """Return the metrics of *proxies* and of their process."""
+def _describe_readers(live: Live) -> Iterator[Metric]:
+    readers = GaugeMetricFamily('vaurien_events_readers', 'Clients that follow the events.')
+    readers.add_metric([], live.readers)
+    yield readers
+    dropped = CounterMetricFamily(
+        'vaurien_events_dropped_total',
+        'Clients that were dropped because they read the events too slowly.',
+    )
+    dropped.add_metric([], live.dropped)
+    yield dropped
+
+
+def make_registry(proxies: Mapping[str, ProxyServer], live: Live) -> CollectorRegistry:
+    """Return the metrics of *proxies*, of who looks at them, and of their process."""
     registry = CollectorRegistry()
-    registry.register(ProxiesCollector(proxies))
+    registry.register(ProxiesCollector(proxies, live))
     ProcessCollector(registry=registry)
     return registry
 
@@ -155,12 +193,14 @@ def write_metrics(registry: CollectorRegistry) -> bytes:
 class MetricsResource:
     """The responder of ``/metrics``. Like Toxiproxy's, it answers to every method, but not to browsers."""
 
-    def __init__(self, proxies: Mapping[str, ProxyServer]) -> None:
-        self._registry = make_registry(proxies)
+    def __init__(self, proxies: Mapping[str, ProxyServer], live: Live) -> None:
+        self._registry = make_registry(proxies, live)
+        self._live = live
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Get the metrics."""
         begin(req, resp)
+        self._live.look()
         resp.content_type = CONTENT_TYPE
         resp.data = write_metrics(self._registry)
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import falcon
 
 from vaurien import __version__
+from vaurien.records.origin import ORIGIN
 
 
 class CleanPaths:
@@ -22,6 +23,14 @@ class CleanPaths:
         if clean != req.path:
             query = f'?{req.query_string}' if req.query_string else ''
             raise falcon.HTTPMovedPermanently(f'{quote(clean)}{query}')
+
+
+class NotedOrigin:
+    """Middleware that notes that what is changed now is changed by the API."""
+
+    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Note it for the greenlet of the client."""
+        ORIGIN.set('api')
 
 
 class VersionHeader:

@@ -25,18 +25,27 @@ from vaurien.control.answers import (
     BehaviorsAnswer,
     Done,
     ErrorAnswer,
+    FaultAnswer,
     FaultsAnswer,
+    HeldAnswer,
     LinksAnswer,
+    MatchAnswer,
+    ReadyAnswer,
+    ToxicsAnswer,
 )
-from vaurien.control.api import ControlApi
+from vaurien.control.api import EVENT_PARAMETERS, EVENT_STREAM, ControlApi
 from vaurien.control.app import Route
 from vaurien.control.authority import CONTENT_TYPE as AUTHORITY_TYPE, AuthorityResource
+from vaurien.control.health import PROBES, ProbeResource
 from vaurien.control.journal import LINES, PARAMETERS
 from vaurien.control.json_schema import Schema, Schemas
 from vaurien.control.metrics import CONTENT_TYPE, MetricsResource
 from vaurien.control.operation import JSON, VAURIEN, Content, Dialect, JsonText, Operation
+from vaurien.control.page import TYPES, PageResource
 from vaurien.control.schedule import ScheduleResource
+from vaurien.control.trying import MatchResource
 from vaurien.engine.turns import get_turns, pausing
+from vaurien.live.events import NAMES, Columns, State
 from vaurien.records.page import JournalPage
 from vaurien.records.status import ProxyStatus, ScheduleStatus
 from vaurien.toxiproxy import operations as toxiproxy
@@ -57,13 +66,25 @@ _OfProxy = partial(Operation, errors=(404, 409))
 #: The operation of every responder, by its function.
 OPERATIONS: dict[Callable[..., None], Operation] = {
     ControlApi.on_get_behavior: _OfProxy(BehaviorAnswer),
-    ControlApi.on_put_behavior: _OfProxy(Done, takes=schemas.describe_arming),
+    ControlApi.on_put_behavior: _OfProxy(Done, takes=schemas.describe_arming, errors=(404, 409, 503)),
     ControlApi.on_get_behaviors: Operation(BehaviorsAnswer),
+    ControlApi.on_get_toxics: Operation(ToxicsAnswer),
     ControlApi.on_get_backend: _OfProxy(BackendAnswer),
-    ControlApi.on_put_backend: _OfProxy(Done, takes=schemas.describe_backend),
+    ControlApi.on_put_backend: _OfProxy(Done, takes=schemas.describe_backend, errors=(404, 409, 503)),
+    ControlApi.on_get_events: Operation(
+        str,
+        content=EVENT_STREAM,
+        errors=(400, 404, 503),
+        parameters=EVENT_PARAMETERS,
+        events={name: type_ for type_, name in NAMES.items()},
+        named=(State, Columns),
+    ),
     ControlApi.on_get_status: _OfProxy(ProxyStatus),
     ControlApi.on_get_faults: _OfProxy(FaultsAnswer),
     ControlApi.on_delete_faults: _OfProxy(Done),
+    ControlApi.on_post_taken: _OfProxy(FaultAnswer),
+    ControlApi.on_get_held: _OfProxy(HeldAnswer),
+    ControlApi.on_post_decision: _OfProxy(Done, takes=schemas.describe_decision),
     ControlApi.on_get_journal: Operation(JournalPage, errors=(400, 404), parameters=PARAMETERS, lines=LINES),
     ControlApi.on_get_links: _OfProxy(LinksAnswer),
     ControlApi.on_delete_link: _OfProxy(Done),
@@ -71,7 +92,13 @@ OPERATIONS: dict[Callable[..., None], Operation] = {
     ScheduleResource.on_put: Operation(Done, takes=schemas.describe_schedule),
     ScheduleResource.on_delete: Operation(Done),
     ScheduleResource.on_post_mark: Operation(Done, takes=schemas.describe_mark, errors=(404,)),
+    MatchResource.on_post: Operation(MatchAnswer, takes=schemas.describe_match),
+    PageResource.on_get: Operation(str, content=TYPES['html']),
+    PageResource.on_get_file: Operation(str, content='*/*', errors=(404,)),
+    PageResource.on_get_library: Operation(str, content='*/*', errors=(404,)),
     AuthorityResource.on_get: Operation(str, content=AUTHORITY_TYPE),
+    ProbeResource.on_get_health: Operation(Done, dialect=PROBES, is_public=True),
+    ProbeResource.on_get_ready: Operation(ReadyAnswer, errors=(503,), dialect=PROBES, is_public=True),
     MetricsResource.on_get: Operation(str, content=CONTENT_TYPE, dialect=METRICS),
     **toxiproxy.OPERATIONS,
 }
@@ -141,6 +168,9 @@ class Document:
         operation = OPERATIONS[responder.__func__]
         dialect, statuses = operation.dialect, {401, 403, 500, *operation.errors}
         body: dict[str, Any] = {}
+        if operation.is_public:
+            statuses.discard(401)
+            body['security'] = [{}]
         if operation.parameters:
             body['parameters'] = [
                 {'name': name, 'in': 'query', 'description': schema.pop('description'), 'schema': schema}
@@ -181,8 +211,29 @@ class Document:
         answer = {'description': HTTPStatus(operation.status).phrase, 'headers': headers}
         if operation.answer is not None:
             lines = {} if operation.lines is None else {operation.lines: str}
-            answer['content'] = self._describe_content({operation.content: operation.answer, **lines})
+            answer['content'] = content = self._describe_content({operation.content: operation.answer, **lines})
+            if operation.events:
+                content[operation.content]['x-itemSchema'] = self._describe_events(operation)
         return answer
+
+    def _describe_events(self, operation: Operation) -> Schema:
+        """Describe each event, as ``itemSchema`` of OpenAPI 3.2 would; in 3.1, it is an extension."""
+        for type_ in operation.named:
+            self._schemas.of(type_)
+        return {
+            'oneOf': [
+                {
+                    'type': 'object',
+                    'properties': {
+                        'event': {'const': name},
+                        'id': {'type': 'string', 'pattern': '^[0-9]+$'},
+                        'data': self._describe_inside(JsonText(type_)),
+                    },
+                    'required': ['event', 'id', 'data'],
+                }
+                for name, type_ in operation.events.items()
+            ]
+        }
 
     def _refer_to_body(self, takes: Callable[[Schemas], Schema]) -> Schema:
         name = takes.__name__.removeprefix('describe_')

@@ -55,3 +55,8 @@ class Operation(NamedTuple):
     parameters: Mapping[str, Option] = {}
     #: The other content that it may answer with, in which each line has JSON of a type of its own.
     lines: str | None = None
+    #: The events that it answers with, the type of the data of each by its name; and what these name in their schemas.
+    events: Mapping[str, Any] = {}
+    named: tuple[Any, ...] = ()
+    #: Whether it needs no token.
+    is_public: bool = False

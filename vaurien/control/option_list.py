@@ -1,4 +1,4 @@
-"""The options of every behavior, as the control API lists them."""
+"""The options of every behavior and the attributes of every toxic, as the control API lists them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,34 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from vaurien.behaviors import Behavior
 from vaurien.control.answers import OptionAnswer
+from vaurien.control.json_schema import Schemas
+from vaurien.plugins.options import Configurable
+from vaurien.plugins.units import find_unit
+from vaurien.toxics import Toxic
 
 
 def list_options() -> dict[str, dict[str, OptionAnswer]]:
-    """Return the options of every behavior that can be armed: help, type and default."""
+    """Return the options of every behavior that can be armed: what each means, and what it may be."""
+    return {name: _list(behavior) for name, behavior in Behavior.usable().items()}
+
+
+def list_attributes() -> dict[str, dict[str, OptionAnswer]]:
+    """Return the attributes of every toxic that can be added, likewise."""
+    return {name: _list(toxic) for name, toxic in Toxic.usable().items()}
+
+
+def _list(plugin: type[Configurable]) -> dict[str, OptionAnswer]:
+    declared = plugin.all_options()
+    schemas = Schemas().options(declared)
     return {
         name: {
-            option: {'help': text, 'type': _name_type(type_), 'default': default}
-            for option, (text, type_, default) in behavior.all_options().items()
+            'help': text,
+            'type': _name_type(type_),
+            'default': default,
+            'unit': None if (unit := find_unit(type_)) is None else unit.unit,
+            'schema': schemas[name],
         }
-        for name, behavior in Behavior.usable().items()
+        for name, (text, type_, default) in declared.items()
     }
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from vaurien.behaviors import Behavior
 from vaurien.control.answers import BackendAnswer
 from vaurien.control.json_schema import Schema, Schemas, describe_fields
+from vaurien.control.trying import FIELDS
+from vaurien.rules.decision import ACTIONS, list_error_options
 from vaurien.rules.toxics import STREAMS
 from vaurien.schedule.reading import FAULTS, FLAP, Name
 from vaurien.schedule.schedule import MAX_STEPS, Length, Moment
@@ -33,7 +35,7 @@ def describe_arming(schemas: Schemas) -> Schema:
             *one,
             _strict({'behavior': spec, 'options': by_name}, 'behavior'),
             _strict({'name': {**spec, 'allOf': [not_bare]}, 'options': by_name}, 'name'),
-            _strict({'behaviors': _describe_rules(schemas)}, 'behaviors'),
+            _strict({'behaviors': describe_rules(schemas)}, 'behaviors'),
         ]
     }
 
@@ -49,7 +51,7 @@ def _describe_spec() -> Schema:
     return {'type': 'string', 'pattern': f'^{term}(,{term})*$', 'examples': ['20:error,10:delay']}
 
 
-def _describe_rules(schemas: Schemas) -> Schema:
+def describe_rules(schemas: Schemas) -> Schema:
     """Describe a list of rules."""
     percent = {'type': 'number', 'minimum': 0, 'maximum': 100, 'default': 100}
     rules = [
@@ -57,6 +59,20 @@ def _describe_rules(schemas: Schemas) -> Schema:
         for name in Behavior.usable()
     ]
     return {'type': 'array', 'minItems': 1, 'items': {'anyOf': rules}}
+
+
+def describe_decision(schemas: Schemas) -> Schema:
+    """Describe what becomes of a request that is held: a word, an error with its options, or a text with both."""
+    plain = {'enum': [action for action in ACTIONS if action != 'error']}
+    error = {'decision': {'const': 'error'}, **schemas.options(list_error_options())}
+    text = {'type': 'string', 'pattern': rf'^\s*({"|".join(ACTIONS)})\s*\(.*\)\s*$', 'examples': ['error(close=true)']}
+    return {
+        'anyOf': [
+            _strict({'decision': plain}, 'decision'),
+            _strict(error, 'decision'),
+            _strict({'decision': text}, 'decision'),
+        ]
+    }
 
 
 def describe_schedule(schemas: Schemas) -> Schema:
@@ -68,7 +84,7 @@ def describe_schedule(schemas: Schemas) -> Schema:
         **dict.fromkeys(('for', 'every'), length),
         **dict.fromkeys(('proxy', 'after'), name),
         'behavior': _describe_spec(),
-        'behaviors': _describe_rules(schemas),
+        'behaviors': describe_rules(schemas),
         'toxic': _describe_toxic(),
         'enabled': {'type': 'boolean'},
         'ramp': {'type': 'object', 'additionalProperties': {'type': 'array', 'minItems': 2, 'maxItems': 2}},
@@ -91,6 +107,12 @@ def _describe_toxic() -> Schema:
 def describe_mark(schemas: Schemas) -> Schema:
     """Describe the name of a mark."""
     return _strict({'name': schemas.of(Name)}, 'name')
+
+
+def describe_match(schemas: Schemas) -> Schema:
+    """Describe a pattern, and the requests to try it on."""
+    fields = {name: schemas.of(type_) for name, type_ in FIELDS.items()}
+    return _strict(fields, *fields)
 
 
 def describe_backend(schemas: Schemas) -> Schema:

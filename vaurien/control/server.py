@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from vaurien.address import Address
 from vaurien.control.app import make_app
 from vaurien.control.error_responses import encode_error
+from vaurien.control.health import ROUTES
+from vaurien.control.page import list_paths
 from vaurien.control.routes import make_routes
 from vaurien.engine.proxies import Proxies
 from vaurien.journal.kept import KeptEntries
 from vaurien.journal.replay import Replay
+from vaurien.live.live import Live
 from vaurien.schedule.scheduler import Scheduler
 from vaurien.web.guard import Guard
 from vaurien.web.server import App, Malformed, WebServer
@@ -44,6 +47,7 @@ class ControlServer(WebServer):
         super().__init__(address)
         self._proxies = proxies
         self._scheduler = scheduler or Scheduler(proxies)
+        self._live = Live(proxies, self._scheduler)
         self._hosts = hosts
         self._token = token
         self._kept = kept
@@ -51,5 +55,11 @@ class ControlServer(WebServer):
 
     def make_app(self, bound: str) -> App:
         """Return the application, for a server that listens on the IP address *bound*."""
-        guard = Guard(self.wanted.host, bound, self._hosts, self._token)
-        return make_app(make_routes(self._proxies, self._scheduler, self._kept, self._replay), guard)
+        public = {*ROUTES, *list_paths()}
+        guard = Guard(self.wanted.host, bound, self._hosts, self._token, public=public)
+        return make_app(make_routes(self._proxies, self._scheduler, self._live, self._kept, self._replay), guard)
+
+    def stop(self) -> None:
+        """Close the listeners and every connection, and look at the proxies no more."""
+        self._live.stop()
+        super().stop()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from operator import add
-from typing import Literal
+from typing import Literal, Protocol
 
 from vaurien.clock import go_on
-from vaurien.records.counts import Counts
+from vaurien.records.counts import Arrived, Counts
 from vaurien.records.faults import Fault
 from vaurien.records.histogram import Histogram
 from vaurien.records.observer import ObservedLink, Observer
@@ -17,15 +17,27 @@ from vaurien.records.observer import ObservedLink, Observer
 Kind = Literal['behavior', 'toxic']
 
 
+#: How many links are asked between two pauses.
+AT_ONCE = 100
+
+
+class CountedLink(ObservedLink, Protocol):
+    """The part of a link whose counts are added up."""
+
+    def count_arrived(self) -> tuple[int, int, int]:
+        """Return what `Arrived` has, until now or until it was closed."""
+
+
 class Counters(Observer):
     """Counts what has happened on the links that are open, and on those that were, since the proxy was created.
 
     Nothing is counted here as bytes pass: the open links are asked for their counts when somebody wants to know.
     """
 
-    def __init__(self, links: Mapping[int, ObservedLink]) -> None:
-        """*links* are those that are open, by number."""
+    def __init__(self, links: Mapping[int, CountedLink], count_bare: Callable[[], Arrived] = Arrived) -> None:
+        """*links* are those that are open, by number. *count_bare* adds up what other links have counted."""
         self._links = links
+        self._count_bare = count_bare
         self._closed = Counts()
         #: Links that found no address of the backend that accepts.
         self.connect_failures = 0
@@ -57,16 +69,33 @@ class Counters(Observer):
 
     @property
     def closed_exchanges(self) -> int:
-        """The exchanges of the links that have closed."""
-        return self._closed.exchanges
+        """The exchanges of the links that have closed, or that are not asked one by one."""
+        return self._closed.exchanges + self._count_bare().exchanges
 
     def counts(self, pause: Callable[[], object] = go_on) -> Counts:
         """Return the counts of all links together. *pause* is called after each link: meanwhile some may close."""
-        total, links = list(self._closed), list(self._links.values())
+        bare, links = self._count_bare(), list(self._links.values())
+        total = list(map(add, self._closed, bare.as_counts()))
         for link in links:
             total = list(map(add, total, link.counts()))
             pause()
         return Counts._make(total)
+
+    def count_arrived(self, pause: Callable[[], object] = go_on) -> Arrived:
+        """Return what has arrived on all links together; likewise, in a tenth of the time."""
+        closed, links = self._closed, list(self._links.values())
+        total, upstream, downstream = self._count_bare()
+        total += closed.exchanges
+        upstream += closed.upstream_received
+        downstream += closed.downstream_received
+        for i in range(0, len(links), AT_ONCE):
+            for link in links[i : i + AT_ONCE]:
+                exchanges, up, down = link.count_arrived()
+                total += exchanges
+                upstream += up
+                downstream += down
+            pause()
+        return Arrived(total, upstream, downstream)
 
     def behavior_hits(self) -> dict[str, int]:
         """Return the number of exchanges that each behavior was applied to."""

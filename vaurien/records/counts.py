@@ -5,6 +5,18 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
+class Arrived(NamedTuple):
+    """What has arrived on one link, or on several together: the part of `Counts` that costs next to nothing."""
+
+    exchanges: int = 0
+    upstream: int = 0
+    downstream: int = 0
+
+    def as_counts(self) -> Counts:
+        """Return the counts of links that have sent all that has arrived, and nothing else."""
+        return Counts(self.exchanges, self.upstream, self.upstream, self.downstream, self.downstream)
+
+
 class Counts(NamedTuple):
     """The counts of one link, or of several together."""
 

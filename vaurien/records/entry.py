@@ -45,6 +45,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     digest: str = ''
     #: Where the request comes from, ``app/orders.py:41``; empty if nobody knows.
     where: str = ''
+    #: The trace context that the request carries, as the header field ``traceparent`` has it; empty if nobody asked for
+    #: it, or if there is none.
+    traceparent: str = ''
     #: The name of the behavior that was applied, and its options; None if there was none.
     behavior: str | None = None
     options: dict[str, Any] = {}

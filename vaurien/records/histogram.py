@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import accumulate
+from operator import add
 
 #: The upper bounds of the buckets, in seconds: from what a fast network takes to what no client waits for.
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -13,14 +14,16 @@ BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0
 class Histogram:
     """Counts hits, and the durations of those that were held."""
 
-    __slots__ = ('_buckets', 'hits', 'seconds')
+    __slots__ = ('_bounds', '_buckets', 'hits', 'seconds')
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: tuple[float, ...] = BOUNDS) -> None:
+        """*bounds* are the upper bounds of the buckets, in seconds."""
+        self._bounds = bounds
         #: How many exchanges, or chunks, it was applied to.
         self.hits = 0
         #: The sum of all durations.
         self.seconds = 0.0
-        self._buckets = [0] * (len(BOUNDS) + 1)
+        self._buckets = [0] * (len(bounds) + 1)
 
     def count_hits(self, count: int = 1) -> None:
         """Count so many more hits."""
@@ -29,8 +32,14 @@ class Histogram:
     def add(self, seconds: float) -> None:
         """Add the duration for which something was held."""
         self.seconds += seconds
-        self._buckets[bisect_left(BOUNDS, seconds)] += 1
+        self._buckets[bisect_left(self._bounds, seconds)] += 1
+
+    def merge(self, other: Histogram) -> None:
+        """Count everything that *other* has counted, too."""
+        self.hits += other.hits
+        self.seconds += other.seconds
+        self._buckets = list(map(add, self._buckets, other._buckets))
 
     def buckets(self) -> Iterator[tuple[str, int]]:
         """Return each upper bound with the number of durations up to it; the last bound is ``+Inf``."""
-        return zip([*map(str, BOUNDS), '+Inf'], accumulate(self._buckets), strict=True)
+        return zip([*map(str, self._bounds), '+Inf'], accumulate(self._buckets), strict=True)

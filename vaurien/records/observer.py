@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 from vaurien.address import Address
 from vaurien.records.counts import Counts
 from vaurien.records.entry import Entry
 from vaurien.records.faults import Fault
+from vaurien.records.origin import What
 
 
 class ObservedLink(Protocol):
@@ -31,6 +32,9 @@ class Observer:
 
     Override what you want to know: nothing else is called, and costs anything.
     """
+
+    #: Whether entries are to have the trace context of requests, for which each of them is looked at.
+    wants_traces: ClassVar[bool] = False
 
     def on_link(self, link: ObservedLink) -> None:
         """Note that a client was accepted."""
@@ -58,17 +62,42 @@ class Observer:
     def on_closed(self, link: ObservedLink) -> None:
         """Note that both connections of a link are closed."""
 
+    def on_change(self, what: What, text: str) -> None:
+        """Note that something of the proxy was changed: what, and a *text* that says how."""
+
+
+#: The events, each a method of `Observer`.
+_EVENTS = ('on_link', 'on_request', 'on_fault', 'on_fault_over', 'on_exchange', 'on_closed', 'on_change')
+
 
 class Observers:
     """The observers of a proxy. Each event has a list of the methods that want to know of it."""
 
     def __init__(self, observers: Iterable[Observer]) -> None:
-        observers = list(observers)
-        self.on_link = [one.on_link for one in observers if type(one).on_link is not Observer.on_link]
-        self.on_request = [one.on_request for one in observers if type(one).on_request is not Observer.on_request]
-        self.on_fault = [one.on_fault for one in observers if type(one).on_fault is not Observer.on_fault]
-        self.on_fault_over = [
-            one.on_fault_over for one in observers if type(one).on_fault_over is not Observer.on_fault_over
+        self.on_link: list[Callable[[ObservedLink], None]] = []
+        self.on_request: list[Callable[[ObservedLink, int, Callable[[], str]], None]] = []
+        self.on_fault: list[Callable[[Fault], None]] = []
+        self.on_fault_over: list[Callable[[str, float], None]] = []
+        self.on_exchange: list[Callable[[Entry], None]] = []
+        self.on_closed: list[Callable[[ObservedLink], None]] = []
+        self.on_change: list[Callable[[What, str], None]] = []
+        for observer in observers:
+            self.add(observer)
+
+    def add(self, observer: Observer) -> None:
+        """Tell one more observer, of faults and changes from now on, and of links and requests as links open."""
+        for name, method in self._list_overridden(observer):
+            getattr(self, name).append(method)
+
+    def remove(self, observer: Observer) -> None:
+        """Tell an observer no more."""
+        for name, method in self._list_overridden(observer):
+            getattr(self, name).remove(method)
+
+    @staticmethod
+    def _list_overridden(observer: Observer) -> list[tuple[str, Any]]:
+        return [
+            (name, getattr(observer, name))
+            for name in _EVENTS
+            if getattr(type(observer), name) is not getattr(Observer, name)
         ]
-        self.on_exchange = [one.on_exchange for one in observers if type(one).on_exchange is not Observer.on_exchange]
-        self.on_closed = [one.on_closed for one in observers if type(one).on_closed is not Observer.on_closed]

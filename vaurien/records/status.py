@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
+#: What the proxies of a process are about: they begin to listen, serve, or let open exchanges finish at the end.
+Phase = Literal['starting', 'ready', 'draining']
+
 
 class RuleStatus(TypedDict):
     """A rule: its share of the exchanges in percent, how many it saw, how many matched, how many it was applied to.
@@ -77,6 +80,19 @@ class LinkStatus(TypedDict):
     toxics: list[str]
 
 
+class HeldStatus(TypedDict):
+    """A request that is held until somebody decides: since when (Unix time), for how long, and for how long at most."""
+
+    id: int
+    time: float
+    link: int
+    client: str | None
+    request: str
+    #: How long it was held until now, and how long it will be if nobody decides.
+    seconds: float
+    left: float
+
+
 class ReplayStatus(TypedDict):
     """The faults of a journal that are injected again: how many, how many of them were, and the first that were not."""
 
@@ -84,6 +100,33 @@ class ReplayStatus(TypedDict):
     placed: int
     #: Each with the reason, as far as it can be known by now.
     unplaced: list[str]
+
+
+class QuantilesStatus(TypedDict):
+    """The percentiles of times, in seconds."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+class _TimesStatus(TypedDict):
+    """The times of exchanges of a kind."""
+
+    timed: int
+    backend: QuantilesStatus | None
+    client: QuantilesStatus | None
+
+
+class TimesStatus(_TimesStatus, total=False):
+    """The times of exchanges: how many were timed, and the percentiles of the last 1,000 of them.
+
+    *backend* is from the request sent until its reply's end, *client* from the request having come until the reply was
+    sent. Exchanges are timed while somebody looks, and of many only some.
+    """
+
+    #: Those of each class of requests, of the last 100; only with ``--classes``.
+    classes: dict[str, _TimesStatus]
 
 
 class _ProxyStatus(TypedDict):
@@ -106,6 +149,7 @@ class _ProxyStatus(TypedDict):
     bytes: BytesStatus
     #: How many exchanges each behavior was applied to, by its name.
     faults: dict[str, int]
+    times: TimesStatus
 
 
 class ProxyStatus(_ProxyStatus, total=False):

@@ -10,6 +10,9 @@ import falcon
 from vaurien.errors import BrowserError
 from vaurien.toxiproxy.api import ROUTES, ToxiproxyApi
 
+#: The header by which Vaurien's own page tells that it asks. A page of another site cannot send it: a browser would
+#: have to be allowed to first.
+PAGE = 'X-Vaurien-Page'
 #: The beginning of the ``User-Agent`` of a program that acts for somebody who looks at a page.
 BROWSER = 'Mozilla/'
 
@@ -31,7 +34,10 @@ class ToxiproxyMiddleware:
 
 
 def begin(req: falcon.Request, resp: falcon.Response) -> None:
-    """Number the answer, and raise `BrowserError` for a request of a browser: Toxiproxy does not serve them."""
+    """Number the answer, and raise `BrowserError` for a request of a browser: Toxiproxy does not serve them.
+
+    Those of Vaurien's own page are served.
+    """
     resp.set_header('X-Toxiproxy-Request-Id', secrets.token_hex(10))
-    if (req.user_agent or '').startswith(BROWSER):
+    if (req.user_agent or '').startswith(BROWSER) and req.get_header(PAGE) is None:
         raise BrowserError

@@ -29,12 +29,12 @@ def read_bytes(req: falcon.Request, resp: falcon.Response, most: int) -> bytes:
     return body
 
 
-def read_object(req: falcon.Request, resp: falcon.Response, example: str) -> dict[str, Any]:
+def read_object(req: falcon.Request, resp: falcon.Response, example: str, most: int = MAX_OBJECT) -> dict[str, Any]:
     """Return the JSON object in the body of a request, whatever its ``Content-Type`` is. Errors show *example*.
 
-    Raise `ConfigError` if it is not one, and `falcon.HTTPContentTooLarge` if it has more than `MAX_OBJECT` bytes.
+    Raise `ConfigError` if it is not one, and `falcon.HTTPContentTooLarge` if it has more than *most* bytes.
     """
-    body = read_bytes(req, resp, MAX_OBJECT)
+    body = read_bytes(req, resp, most)
     try:
         value = msgspec.json.decode(body)
     except RecursionError:

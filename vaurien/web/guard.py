@@ -11,7 +11,7 @@ a token is set, a client has to send that too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from hmac import compare_digest
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -26,22 +26,32 @@ class Guard:
     """Falcon middleware that rejects requests of web pages (403) and requests without the token (401)."""
 
     def __init__(
-        self, host: str, bound: str, hosts: Sequence[str] = (), token: str | None = None, *, is_strict: bool = False
+        self,
+        host: str,
+        bound: str,
+        hosts: Sequence[str] = (),
+        token: str | None = None,
+        *,
+        is_strict: bool = False,
+        public: Collection[str] = (),
     ) -> None:
         """Guard a server that was asked to listen on *host* and that listens on the IP address *bound*.
 
-        *hosts* are more names of this machine. If there is a *token*, every request has to carry it. A server that
-        others than this machine can reach has names that it does not know, so there any ``Host`` will do; unless the
-        guard *is_strict*: then a name in it that has a dot has to be one of *hosts*.
+        *hosts* are more names of this machine. If there is a *token*, every request has to carry it, but for those of
+        the paths in *public*. A server that others than this machine can reach has names that it does not know, so
+        there any ``Host`` will do; unless the guard *is_strict*: then a name in it that has a dot has to be one of
+        *hosts*.
         """
         self.hosts = {host.lower(), *map(str.lower, hosts)}
         self.loopback = is_loopback(bound)
         self._is_strict = is_strict
         self._token = token
+        self._public = frozenset(public)
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Reject a request before falcon looks for its route."""
-        if self._token is not None and not self._knows(self._token, req.auth or ''):
+        needed = None if req.path in self._public else self._token
+        if needed is not None and not self._knows(needed, req.auth or ''):
             raise falcon.HTTPUnauthorized(
                 title='Authorization', description='expected Bearer and the token', challenges=['Bearer']
             )

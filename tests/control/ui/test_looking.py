@@ -1,0 +1,85 @@
+"""What the page shows, to whom, and that it asks nobody else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.browser import Browser
+from tests.commands import StartCommand
+from tests.control.ui.shown import Shown
+from tests.control.ui.stage import Stage
+from tests.servers import Server
+
+
+def test_each_proxy_has_a_card_with_its_numbers(page: Shown, stage: Stage) -> None:
+    assert page.texts('.card h2') == ['cache', 'shop', 'Schedule']
+    cache = '.card[data-proxy=cache]'
+    page.wait(lambda: re.fullmatch(r'[1-9][\d.]*', page.texts(f'{cache} .stat dd')[0]))
+    page.wait(lambda: all(re.fullmatch(r'[\d.]+ m?s', text) for text in page.texts(f'{cache} .times td')[1:]))
+    assert page.texts(f'{cache} .stat dt') == ['requests/s', 'errors/s', 'faults/s', 'links', 'up /s', 'down /s']
+    assert page.texts(f'{cache} .where')[0].split()[::3] == ['redis', stage.status('cache')['backend']]
+    assert page.browser.messages() == []
+    hosts = {urlsplit(url).netloc for url in page.browser.requests()}
+    assert hosts == {urlsplit(stage.api).netloc}
+
+
+@pytest.mark.parametrize(('width', 'is_dark'), [(1280, False), (390, True)])
+def test_all_can_be_used_on_any_screen_in_any_light(
+    page: Shown, stage: Stage, axe: Path, width: int, is_dark: bool
+) -> None:
+    stage.arm('cache', {'behavior': "20:error(message='LOADING'),30:delay(sleep=0.05, match='GET user:*')"})
+    stage.add('shop', {'type': 'latency', 'attributes': {'latency': 20}})
+    page.open(width=width, height=844, is_dark=is_dark)
+    page.wait(lambda: len(page.texts('.armed code')) == 3 and len(page.texts('.live .request')) > 5)
+    assert page.find_serious(axe) == []
+    assert page.overflow <= 0
+    page.press('button[aria-label="Arm a fault on cache"]')
+    page.fill('#option-match', 'GET *')
+    page.wait(lambda: page.texts('.trial')[0].startswith('Would have hit'))
+    assert page.find_serious(axe) == []
+    assert page.overflow <= 0
+
+
+def test_all_charts_have_one_cursor_and_one_zoom(page: Shown) -> None:
+    page.wait(lambda: page.seconds() > 3)
+    page.point_at('.card[data-proxy=cache] .u-over', 0.99)
+    page.wait(lambda: all('client p50' in text for text in page.texts('figcaption')))
+    [begin, end] = page.ranges()[0]
+    page.drag('.card[data-proxy=shop] .u-over', 0.5, 0.8)
+    page.wait(lambda: page.find('#unzoom') and len({tuple(one) for one in page.ranges()}) == 1)
+    [first, last] = page.ranges()[0]
+    assert last - first == pytest.approx(0.3 * (end - begin), rel=0.1)
+    assert begin < first < last < end
+    page.press('#unzoom')
+    page.wait(lambda: page.ranges()[0][1] > end)
+
+
+def test_the_token_is_asked_for_once(browser: Browser, vaurien_command: StartCommand, redis_server: Server) -> None:
+    command = vaurien_command('--backend', f'127.0.0.1:{redis_server.port}', '--http', '--api-token', 's3cret')
+    page = Shown(browser, cast(Stage, command))
+    browser.open(f'{command.api}/ui')
+    page.wait(lambda: page.texts('dialog h2') == ['Token'])
+    page.fill('#token', 'wrong')
+    page.press('dialog button.main')
+    page.wait(lambda: page.texts('dialog .wrong') == ['That is not it.'])
+    page.fill('#token', 's3cret')
+    page.press('dialog button.main')
+    page.wait(lambda: page.texts('.card h2') == ['vaurien', 'Schedule'])
+    browser.driver.refresh()
+    page.wait(lambda: page.texts('.card h2') == ['vaurien', 'Schedule'])
+    assert not page.find('dialog')
+    assert all('s3cret' not in url for url in browser.requests())
+
+
+def test_the_end_of_the_process_is_seen(browser: Browser, vaurien_command: StartCommand) -> None:
+    command = vaurien_command('--http')
+    page = Shown(browser, cast(Stage, command))
+    browser.open(f'{command.api}/ui')
+    page.wait(lambda: page.texts('.state')[0].startswith('live'))
+    command.stop()
+    page.wait(lambda: page.texts('.state') == ['not connected'])

@@ -1,0 +1,110 @@
+"""Who looks, and those who read too slowly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from socket import SO_RCVBUF, SOL_SOCKET
+
+import gevent
+import pytest
+from gevent import socket as green
+
+from tests.loop import in_loop
+from tests.servers import HOST, TIMEOUT
+from vaurien.address import Address
+from vaurien.control.server import ControlServer
+from vaurien.engine.proxies import Proxies
+from vaurien.errors import BusyError
+from vaurien.live import live as module, reader
+from vaurien.live.live import MOST_READERS, Live
+from vaurien.rules.behaviors import make_rules
+from vaurien.schedule.scheduler import Scheduler
+from vaurien.settings import ProxySettings
+
+
+def wait_until(check: Callable[[], object]) -> None:
+    with gevent.Timeout(TIMEOUT):
+        while not check():
+            gevent.sleep(0.001)
+
+
+def test_who_reads_nothing_is_dropped_and_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, 'MOST_BYTES', 256 * 1024)
+    many = make_rules(','.join(f'1:delay(match="{"x" * 900}")' for _ in range(20)))
+
+    def read_nothing() -> int:
+        proxies = Proxies([ProxySettings(name='one')])
+        server = ControlServer(proxies, Address(HOST, 0))
+        server.start()
+        live = server._live
+        proxies['one'].arm(many)  # which has each change show much
+        try:
+            with green.socket() as client:
+                client.setsockopt(SOL_SOCKET, SO_RCVBUF, 4096)
+                client.connect(tuple(server.address))
+                client.sendall(b'GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n')
+                wait_until(lambda: live.readers)
+                with gevent.Timeout(TIMEOUT):
+                    while not live.dropped:
+                        proxies['one'].set_backend(Address(HOST, 1))
+                        gevent.sleep(0)
+            wait_until(lambda: not live.readers)
+        finally:
+            server.stop()
+        return live.dropped
+
+    assert in_loop(read_nothing) == 1
+
+
+def test_only_so_many_may_read() -> None:
+    def read() -> None:
+        proxies = Proxies([])
+        live = Live(proxies, Scheduler(proxies))
+        readers = [live.read() for _ in range(MOST_READERS)]
+        for one in readers:
+            next(one)
+        with pytest.raises(BusyError):
+            live.read()
+        readers[0].close()
+        live.read()
+        live.stop()
+
+    in_loop(read)
+
+
+def test_nothing_is_counted_while_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, 'LINGER', 0.01)
+    monkeypatch.setattr(module, 'PERIOD', 0.01)
+
+    def look() -> list[int]:
+        proxies = Proxies([ProxySettings(name='one')])
+        observers = proxies['one'].observers
+        before = len(observers.on_fault)
+        live = Live(proxies, Scheduler(proxies))
+        counts = [len(observers.on_fault) - before]
+        live.look()
+        gevent.sleep(0)
+        counts.append(len(observers.on_fault) - before)
+        wait_until(lambda: len(observers.on_fault) == before)
+        live.look()
+        gevent.sleep(0)
+        counts.append(len(observers.on_fault) - before)
+        live.stop()
+        counts.append(len(observers.on_fault) - before)
+        return counts
+
+    assert in_loop(look) == [0, 1, 1, 0]
+
+
+def test_silence_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, 'HEARTBEAT', 0.001)
+
+    def read() -> list[bytes]:
+        proxies = Proxies([])
+        live = Live(proxies, Scheduler(proxies))
+        events = live.read()
+        said = [next(events)[:16], next(events)]
+        live.stop()
+        return said
+
+    assert in_loop(read) == [b'event: snapshot\n', b': heartbeat\n\n']
