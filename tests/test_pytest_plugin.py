@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -61,6 +62,95 @@ def test_a_suite_of_somebodys(tmp_path: Path, echo_server: RawBackend) -> None:
     assert '4 passed' in result.stdout, result.stdout
     assert '1 failed' in result.stdout
     assert 'test_a_test_that_fails' in result.stdout
+
+
+SCOPES = """
+import socket
+import pytest
+
+BACKEND = {backend!r}
+
+def ask(proxy):
+    with socket.create_connection(proxy.address, 5) as client:
+        client.sendall(b'hello')
+        return client.recv(5)
+
+@pytest.fixture(scope='module')
+def shared(vaurien_proxy_factory):
+    proxy = vaurien_proxy_factory(BACKEND, seed=3)
+    yield proxy
+    proxy.stop()
+
+def test_one(shared):
+    shared.seen = shared.address
+
+def test_another(shared):
+    assert shared.seen == shared.address
+    assert shared.status()['seed'] == 3
+
+pytestmark = pytest.mark.vaurien(behavior='100:delay', options={{'delay': {{'sleep': 0}}}})
+
+def test_the_marker_of_the_module(vaurien_proxy):
+    status = vaurien_proxy(BACKEND).status()
+    assert (status['behavior'], status['seed'], status['protocol']) == ('delay', 7, 'tcp')
+
+@pytest.mark.vaurien(behavior='20:error', seed=5, protocol='redis')
+def test_that_of_the_test_goes_first(vaurien_proxy):
+    status = vaurien_proxy(BACKEND).status()
+    assert (status['behavior'], status['seed'], status['protocol']) == ('20:error', 5, 'redis')
+    assert vaurien_proxy(BACKEND, 'tcp', behavior='hang').status()['behavior'] == 'hang'
+
+def test_a_file(vaurien_proxies):
+    assert list(vaurien_proxies) == ['first', 'second']
+    first, second = vaurien_proxies.values()
+    assert (first.get_behavior(), second.get_behavior()) == ('dummy', 'delay')
+    assert first.port != 8000
+    assert ask(first) == b'hello'
+
+def test_that_fails(shared, vaurien_proxy):
+    proxy = vaurien_proxy(BACKEND, behavior='delay(times=1, sleep=0)')
+    proxy.add_toxic('latency', latency=1)
+    with socket.create_connection(proxy.address, 5) as client:
+        client.sendall(b'hello')
+        assert client.recv(5) == b'bye'
+
+@pytest.mark.vaurien('20:error')
+def test_a_marker_with_a_mistake(vaurien_proxy):
+    pass
+"""
+
+FILE = """
+[proxy.first]
+proxy = 'localhost:8000'
+backend = '{backend}'
+
+[proxy.second]
+backend = '{backend}'
+behavior = '100:delay'
+"""
+
+
+def test_proxies_of_any_scope_markers_a_file_and_a_failure(tmp_path: Path, echo_server: RawBackend) -> None:
+    (tmp_path / 'test_mine.py').write_text(SCOPES.format(backend=echo_server.address))
+    (tmp_path / 'vaurien.toml').write_text(FILE.format(backend=echo_server.address))
+    (tmp_path / 'pytest.ini').write_text('[pytest]\nvaurien_config = vaurien.toml\n')
+    out = pytest_in(tmp_path, '-q', '-W', 'error', '--strict-markers', '--vaurien-seed', '7').stdout
+    assert '1 failed, 5 passed, 1 error' in out, out
+    assert "@pytest.mark.vaurien: name what is given, as in vaurien(behavior='20:error')" in out
+    _, told = re.findall(r'^-+ vaurien -+\n(<Proxy of .*?)(?=^[-=_]{9})', out, re.DOTALL | re.MULTILINE)
+    shared, own = told.split('<Proxy of tcp before ')[1:]
+    assert 'seed: 3 (--vaurien-seed 3 draws the same again)' in shared
+    assert 'armed: nothing' in shared
+    assert 'seed: 7 (--vaurien-seed 7 draws the same again)' in own
+    assert re.search(r'^    armed: delay\(.*\): matched 1 of 1 exchanges, applied to 1$', own, re.MULTILINE)
+    assert '    toxic: latency(latency=1, jitter=0' in own
+    assert '    exchanges: 1, faults: delay 1\n    link 1 exchange 1: delay on 5 bytes\n' in own
+
+
+def test_a_file_that_nobody_has_named(tmp_path: Path) -> None:
+    (tmp_path / 'test_mine.py').write_text('def test_one(vaurien_proxies): pass\n')
+    out = pytest_in(tmp_path, '-q').stdout
+    assert 'vaurien_proxies: no file is named, set vaurien_config in the settings of pytest' in out
 
 
 def test_it_is_listed_with_what_it_does(tmp_path: Path) -> None:

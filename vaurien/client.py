@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import urlencode
 
 import msgspec
 
 from vaurien.address import Address
-from vaurien.console.values import has_more_values
-from vaurien.errors import AddressError, AnswerError, ConfigError, ControlError, UnreachableError, find_reason
+from vaurien.errors import AddressError, ConfigError, ControlError
+from vaurien.interface import ProxyControl
 from vaurien.plugins.options import did_you_mean
 from vaurien.plugins.registry import NAME
+from vaurien.records.entry import Entry
 from vaurien.records.faults import Fault
 from vaurien.records.page import JournalPage
-from vaurien.web.ask import Answer, ask
+from vaurien.records.status import HeldStatus, LinkStatus, ProxyStatus, ScheduleStatus, ToxicStatus
+from vaurien.rules.grammar import Term, format_term
+from vaurien.web.call import DEFAULT_PORT, TOKENS, URL, Api, parse_api
 from vaurien.web.segment import quote_name
 
 if TYPE_CHECKING:
     from vaurien.config.schedules import Plan
     from vaurien.rules.behaviors import Spec
+    from vaurien.toxiproxy.answers import ProxyAnswer
 
 #: How long one call may take, in seconds.
 TIMEOUT = 5.0
-#: The most bytes and values of an answer: several times what 20,000 proxies or open links take.
-MAX_ANSWER = 32 * 1024 * 1024
-MAX_VALUES = 1_000_000
 #: The HTTP status if there is no such proxy, toxic or link.
 NOT_FOUND = 404
 
 
-class Client:
+class Event(NamedTuple):
+    """Something that has happened: its name, such as ``exchange``, and what is known of it."""
+
+    name: str
+    data: dict[str, Any]
+
+
+class Client(ProxyControl):
     """A client of the control API that listens on *host* and *port*.
 
     Most methods are about one proxy: the only one of the process, or the one that the client is bound to, as in
@@ -47,16 +55,58 @@ class Client:
     """
 
     def __init__(
-        self, host: str = 'localhost', port: int = 8080, *, timeout: float = TIMEOUT, token: str | None = None
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        *,
+        timeout: float = TIMEOUT,
+        token: str | None = None,
     ) -> None:
-        """*timeout* is in seconds and for one call; *token* is the ``--api-token`` that the server was started with."""
+        """*timeout* is in seconds and for one call; *token* is the ``--api-token`` that the server was started with.
+
+        Without *host* and *port*, the variable ``VAURIEN_URL`` of the environment says where the API is, or else it is
+        on ``localhost:8080``. Without *token*, ``VAURIEN_TOKEN`` is the token, or else ``TOXIPROXY_AUTH_TOKEN``. Raise
+        `ConfigError` for what cannot be one of these.
+        """
+        if host is None and port is None:
+            try:
+                address = parse_api(os.environ.get(URL) or 'localhost')
+            except AddressError as error:
+                raise error.within(URL) from None
+        else:
+            address = Address('localhost' if host is None else host, DEFAULT_PORT if port is None else port)
+        if token is None:
+            token = next(filter(None, map(os.environ.get, TOKENS)), None)
         if token is not None and not (token.isascii() and token.isprintable()):
             raise ConfigError('expected ASCII characters', 'token')
-        self.url = f'http://{Address(host, port)}'
-        self.timeout = timeout
+        self._address = address
+        self._api = Api(f'http://{address}', timeout=timeout, token=token)
         #: The name of the proxy that it is bound to; None: it is for the only proxy.
         self.name: str | None = None
-        self._token = token
+
+    def __repr__(self) -> str:
+        bound = '' if self.name is None else f' proxy {self.name!r}'
+        return f'<{type(self).__name__} {self.url}{bound}>'
+
+    @property
+    def url(self) -> str:
+        """The URL of the control API."""
+        return self._api.url
+
+    @property
+    def host(self) -> str:
+        """The host of the control API."""
+        return self._address.host
+
+    @property
+    def port(self) -> int:
+        """The port of the control API."""
+        return self._address.port
+
+    @property
+    def timeout(self) -> float:
+        """How long one call may take, in seconds."""
+        return self._api.timeout
 
     def proxy(self, name: str) -> Client:
         """Return a client of the same process that is bound to the proxy of that name. It need not exist yet."""
@@ -67,41 +117,32 @@ class Client:
     # One proxy: faults
 
     def get_behavior(self) -> str:
-        """Return what is armed: ``dummy``, ``delay``, ``20:error,10:delay``."""
         return cast(str, self._call('GET', f'{self._prefix}/behavior')['behavior'])
 
-    def set_behavior(self, name: Spec, **options: Any) -> None:
-        """Arm one behavior, or several by weight.
-
-        ``set_behavior('delay', match='GET *', sleep=2)``; ``set_behavior('20:error,10:delay(match="GET *")')``;
-        ``set_behavior([{'name': 'error', 'percent': 20}, {'name': 'delay', 'percent': 10, 'match': 'GET *'}])``. An
-        option that is not given has the value that was configured for the proxy, or else its default.
-        """
-        if not isinstance(name, str):
-            body: dict[str, Any] = {'behaviors': list(name)}
-        elif NAME.fullmatch(name):
-            body = {**options, 'name': name}
+    def set_behavior(self, behavior: Spec, **options: object) -> None:
+        if not isinstance(behavior, str):
+            body: dict[str, object] = {'behaviors': list(behavior)}
+        elif NAME.fullmatch(behavior):
+            body = {**options, 'name': behavior}
         else:
-            body = {'behavior': name, 'options': options}
+            body = {'behavior': behavior, 'options': options}
         self._call('PUT', f'{self._prefix}/behavior', body)
 
     @contextmanager
-    def with_behavior(self, name: Spec, **options: Any) -> Iterator[None]:
-        """Arm as `set_behavior` does for the length of a block; then arm again what was armed before."""
+    def with_behavior(self, behavior: Spec, **options: object) -> Iterator[Client]:
         before = self.status()
         proxy = self.proxy(before['name'])
-        proxy.set_behavior(name, **options)
+        proxy.set_behavior(behavior, **options)
         try:
-            yield
+            yield self
         finally:
-            armed = [
+            armed: list[dict[str, object]] = [
                 {**rule['options'], 'name': rule['name'], 'percent': rule['percent']} for rule in before['behaviors']
             ]
             proxy.set_behavior(armed or 'dummy')
 
-    def toxics(self) -> list[dict[str, Any]]:
-        """Return its toxics, those of the upstream first: type, name, stream, toxicity and attributes of each."""
-        return cast('list[dict[str, Any]]', self.inspect()['toxics'])
+    def toxics(self) -> list[ToxicStatus]:
+        return self.inspect()['toxics']
 
     def add_toxic(
         self,
@@ -111,27 +152,20 @@ class Client:
         toxicity: float = 1.0,
         name: str = '',
         client: str | None = None,
-        **attributes: Any,
-    ) -> dict[str, Any]:
-        """Add a toxic to a stream, behind the others: ``add_toxic('latency', latency=200)``. Return it as it is now.
-
-        *stream* is ``upstream``, ``downstream`` or ``both``. *toxicity* is the probability that a link gets it, if it
-        is one of that *client*: an address or a network. Without a *name* it is called ``latency_downstream``.
-        """
+        **attributes: object,
+    ) -> ToxicStatus:
         checked = _check_attributes(type_, attributes)
         body = {'type': type_, 'name': name, 'stream': stream, 'toxicity': toxicity, 'attributes': checked}
         if client is not None:
             body['client'] = client
-        return self._call('POST', f'{self._path}/toxics', body)
+        return cast(ToxicStatus, self._call('POST', f'{self._path}/toxics', body))
 
-    def update_toxic(self, name: str, *, toxicity: float | None = None, **attributes: Any) -> dict[str, Any]:
-        """Change the toxicity or the attributes of a toxic, on open links, too. Return it as it is now."""
+    def update_toxic(self, name: str, *, toxicity: float | None = None, **attributes: object) -> ToxicStatus:
         path = f'{self._path}/toxics/{quote_name(name)}'
         checked = _check_attributes(self._call('GET', path)['type'], attributes)
-        return self._call('PATCH', path, {'toxicity': toxicity, 'attributes': checked})
+        return cast(ToxicStatus, self._call('PATCH', path, {'toxicity': toxicity, 'attributes': checked}))
 
     def remove_toxic(self, name: str) -> None:
-        """Remove the toxic of that name. The bytes that wait in it go on."""
         self._call('DELETE', f'{self._path}/toxics/{quote_name(name)}')
 
     @contextmanager
@@ -143,13 +177,12 @@ class Client:
         toxicity: float = 1.0,
         name: str = '',
         client: str | None = None,
-        **attributes: Any,
-    ) -> Iterator[None]:
-        """Add a toxic as `add_toxic` does for the length of a block; then remove it if it is still there."""
+        **attributes: object,
+    ) -> Iterator[Client]:
         proxy = self.proxy(self._find_name())
         added = proxy.add_toxic(type_, stream=stream, toxicity=toxicity, name=name, client=client, **attributes)
         try:
-            yield
+            yield self
         finally:
             try:
                 proxy.remove_toxic(added['name'])
@@ -159,47 +192,73 @@ class Client:
 
     # One proxy: its state
 
-    def status(self) -> dict[str, Any]:
-        """Return everything about the proxy: settings, what is armed, links, exchanges, bytes, faults."""
-        return self._call('GET', f'{self._prefix}/status')
+    def status(self) -> ProxyStatus:
+        return cast(ProxyStatus, self._call('GET', f'{self._prefix}/status'))
 
-    def inspect(self) -> dict[str, Any]:
+    def describe_rules(self) -> list[str]:
+        return [
+            f'{format_term(Term(rule["name"], rule["percent"], given), alone=True)}: '
+            f'matched {rule["matched"]} of {rule["seen"]} exchanges, applied to {rule["hits"]}'
+            for rule in self.status()['behaviors']
+            if rule['name'] != 'dummy'
+            for given in [{name: value for name, value in rule['options'].items() if value is not None}]
+        ]
+
+    def inspect(self) -> ProxyAnswer:
         """Return the proxy as Toxiproxy's API shows it: name, listen, upstream, enabled, toxics, maybe protocol."""
-        return self._call('GET', self._path)
+        return cast('ProxyAnswer', self._call('GET', self._path))
 
     def faults(self) -> list[Fault]:
-        """Return the last faults, the oldest first."""
         return msgspec.convert(self._call('GET', f'{self._prefix}/faults')['faults'], list[Fault])
 
     def clear_faults(self) -> None:
-        """Make the proxy forget the faults until now."""
         self._call('DELETE', f'{self._prefix}/faults')
 
-    def journal(self, since: int | None = None, limit: int | None = None) -> JournalPage:
-        """Return the last exchanges, or the first after the one of number *since*, up to *limit*.
+    def take_fault(self) -> Fault | None:
+        return msgspec.convert(self._call('POST', f'{self._prefix}/faults/take')['fault'], Fault | None)
 
-        They are those of the proxy that the client is bound to, or of all. The process has to keep a journal.
+    def held(self) -> list[HeldStatus]:
+        return cast('list[HeldStatus]', self._call('GET', f'{self._prefix}/held')['held'])
+
+    def decide(self, number: int, decision: str, **options: object) -> None:
+        self._call('POST', f'{self._prefix}/held/{number:d}', {**options, 'decision': decision})
+
+    def journal(self, limit: int | None = None) -> list[Entry]:
+        """Return the last exchanges, up to *limit*: those of the proxy that the client is bound to, or of all.
+
+        The process has to keep a journal.
         """
+        return self.journal_page(limit=limit).entries
+
+    def journal_page(self, since: int | None = None, limit: int | None = None) -> JournalPage:
+        """Return the last exchanges, or the first after the one of number *since*; and what to ask for next."""
         given = {'since': since, 'limit': limit}
         query = urlencode({name: value for name, value in given.items() if value is not None})
         return msgspec.convert(self._call('GET', f'{self._prefix}/journal?{query}'), JournalPage)
 
-    def links(self) -> list[dict[str, Any]]:
-        """Return the open links: id, client, backend, age in seconds, bytes, exchanges, behavior and toxics of each."""
-        return cast('list[dict[str, Any]]', self._call('GET', f'{self._prefix}/links')['links'])
+    def events(self, match: str | None = None) -> Generator[Event, None, None]:
+        """Yield what happens from now on: a snapshot, then counts each second, exchanges, faults and changes.
+
+        They are those of the proxy that the client is bound to, or of all. *match* is a pattern: of exchanges and
+        faults, only those whose request matches come. The iterator ends with the process, or if it was not read for
+        too long. Close it, or leave it to the garbage collector, to end the connection.
+        """
+        query = '' if match is None else f'?{urlencode({"match": match})}'
+        for sent in self._api.follow(f'{self._prefix}/events{query}'):
+            yield Event(sent.name, msgspec.json.decode(sent.data))
+
+    def links(self) -> list[LinkStatus]:
+        return cast('list[LinkStatus]', self._call('GET', f'{self._prefix}/links')['links'])
 
     def cut_link(self, number: int) -> None:
-        """Close both connections of the link with that id."""
         self._call('DELETE', f'{self._prefix}/links/{number:d}')
 
     # One proxy: where it serves, and whether
 
     def get_backend(self) -> str:
-        """Return the address of the backend, ``host:port``."""
         return cast(str, self._call('GET', f'{self._prefix}/backend')['backend'])
 
     def set_backend(self, backend: str) -> None:
-        """Change the backend to another ``host:port``."""
         self._call('PUT', f'{self._prefix}/backend', {'backend': backend})
 
     def enable(self) -> None:
@@ -212,7 +271,6 @@ class Client:
 
     @contextmanager
     def down(self) -> Iterator[Client]:
-        """Disable the proxy for the length of a block."""
         self.disable()
         try:
             yield self
@@ -229,9 +287,9 @@ class Client:
         """Return the names of all behaviors that can be armed."""
         return cast('list[str]', self._call('GET', '/behaviors')['behaviors'])
 
-    def proxies(self) -> dict[str, dict[str, Any]]:
+    def proxies(self) -> dict[str, ProxyAnswer]:
         """Return all proxies by name, each as `inspect` returns it."""
-        return self._call('GET', '/proxies')
+        return cast('dict[str, ProxyAnswer]', self._call('GET', '/proxies'))
 
     def create_proxy(
         self,
@@ -266,11 +324,11 @@ class Client:
 
     def ca_pem(self) -> str:
         """Return the certificate of the authority that signs for proxies with ``tls='auto'``, as PEM."""
-        answer = _ask(self.url, 'GET', '/tls/ca.pem', None, timeout=self.timeout, token=self._token)
+        answer = self._api.ask('GET', '/tls/ca.pem')
         if answer.status == HTTPStatus.OK:
             return answer.body.decode('ascii', 'backslashreplace')
-        _read_answer(self.url, answer)
-        raise UnreachableError(f'{self.url} is not a control API: it answers {answer.status}')
+        self._api.read(answer)
+        raise self._api.make_error(f'it answers {answer.status}')
 
     def reset(self) -> None:
         """Reset every proxy: remove its toxics, arm the rules of its configuration, and enable it."""
@@ -287,24 +345,20 @@ class Client:
 
         self._call('PUT', '/schedule', read_plan(schedule))
 
-    def get_schedule(self) -> dict[str, Any]:
-        """Return how far the schedule has come: status, seconds, active steps, next change, marks, counts."""
-        return self._call('GET', '/schedule')
+    def get_schedule(self) -> ScheduleStatus:
+        return cast(ScheduleStatus, self._call('GET', '/schedule'))
 
     def stop_schedule(self) -> None:
-        """Stop the schedule, and return when it has put back what it has changed. Without a schedule do nothing."""
         self._call('DELETE', '/schedule')
 
     def mark(self, name: str) -> None:
-        """Set a mark: the steps of the schedule that are after it begin."""
         self._call('POST', '/schedule/mark', {'name': name})
 
     @contextmanager
-    def schedule(self, schedule: Plan) -> Iterator[None]:
-        """Run a schedule as `set_schedule` does, for the length of a block at most; then stop it."""
+    def schedule(self, schedule: Plan) -> Iterator[Client]:
         self.set_schedule(schedule)
         try:
-            yield
+            yield self
         finally:
             self.stop_schedule()
 
@@ -321,13 +375,13 @@ class Client:
         return f'/proxies/{quote_name(self._find_name())}'
 
     def _find_name(self) -> str:
-        return cast(str, self.status()['name']) if self.name is None else self.name
+        return self.status()['name'] if self.name is None else self.name
 
-    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        return send(self.url, method, path, body, timeout=self.timeout, token=self._token)
+    def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
+        return self._api.call(method, path, body)
 
 
-def _check_attributes(type_: str, attributes: dict[str, Any]) -> dict[str, Any]:
+def _check_attributes(type_: str, attributes: Mapping[str, object]) -> Mapping[str, object]:
     """Return the attributes checked; raise `OptionError` for a wrong one. The API, like Toxiproxy, would ignore it.
 
     Toxics that are not installed here are left to the process.
@@ -336,7 +390,7 @@ def _check_attributes(type_: str, attributes: dict[str, Any]) -> dict[str, Any]:
 
     if type_ not in Toxic.names():
         return attributes
-    return cast('dict[str, Any]', msgspec.to_builtins(Toxic.get(type_).check(attributes), enc_hook=str))
+    return cast('dict[str, object]', msgspec.to_builtins(Toxic.get(type_).check(attributes), enc_hook=str))
 
 
 def _check_tls(tls: Mapping[str, str | bool]) -> None:
@@ -347,58 +401,3 @@ def _check_tls(tls: Mapping[str, str | bool]) -> None:
         raise ConfigError(
             f'there is no such setting, {did_you_mean(field, list(TLSSettings.__struct_fields__))}', field
         )
-
-
-def send(
-    url: str, method: str, path: str, body: Mapping[str, Any] | None, *, timeout: float, token: str | None
-) -> dict[str, Any]:
-    """Return the JSON object that the API at *url* answers; an empty one for an answer without a body.
-
-    *timeout* is in seconds and for all of it. Raise `ControlError` with the text of an error response,
-    `UnreachableError` if nothing answers or it is not a control API, and `ConfigError` for a *body* with a number that
-    JSON does not have.
-    """
-    return _read_answer(url, _ask(url, method, path, body, timeout=timeout, token=token))
-
-
-def _ask(
-    url: str, method: str, path: str, body: Mapping[str, Any] | None, *, timeout: float, token: str | None
-) -> Answer:
-    headers = {} if token is None else {'Authorization': f'Bearer {token}'}
-    try:
-        content = None if body is None else json.dumps(body, allow_nan=False).encode()
-    except ValueError as error:
-        raise ConfigError(f'not JSON: {error}') from None
-    if content is not None:
-        headers['Content-Type'] = 'application/json'
-    try:
-        return ask(method, url + path, seconds=timeout, most=MAX_ANSWER, body=content, headers=headers)
-    except TimeoutError:
-        raise UnreachableError(f'{url} did not answer within {timeout:g} s') from None
-    except OSError as error:
-        raise UnreachableError(f'cannot reach {url}: {find_reason(error)}') from None
-    except AnswerError as error:
-        raise UnreachableError(f'{url} is not a control API: {error}') from None
-
-
-def _read_answer(url: str, answer: Answer) -> dict[str, Any]:
-    if answer.status == HTTPStatus.NO_CONTENT:
-        return {}
-    if has_more_values(answer.body, MAX_VALUES):
-        raise UnreachableError(f'{url} is not a control API: it sends more than {MAX_VALUES} values')
-    try:
-        value = msgspec.json.decode(answer.body)
-        if answer.status < HTTPStatus.BAD_REQUEST and isinstance(value, dict):
-            return value
-        text = _read_error(value)
-    except (ValueError, msgspec.DecodeError, KeyError, TypeError, RecursionError):
-        raise UnreachableError(f'{url} is not a control API: it answers {answer.status}') from None
-    raise ControlError(text, answer.status)
-
-
-def _read_error(answer: Any) -> str:
-    """Return the text of an error response in Toxiproxy's form, or in Vaurien's."""
-    if 'error' in answer:
-        return str(answer['error'])
-    errors = [(error['name'], error['description']) for error in answer['errors']]
-    return '; '.join(f'{name}: {text}' if name else text for name, text in errors)

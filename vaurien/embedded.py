@@ -4,51 +4,59 @@ from __future__ import annotations
 
 import os
 import ssl
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
-from time import monotonic, sleep
+from time import sleep
 from types import TracebackType
-from typing import Any
 
-from vaurien.address import Address, parse_backend
-from vaurien.config.keys import SETTINGS
+from msgspec.structs import replace
+
+from vaurien.address import Address
+from vaurien.config.arguments import check_settings, find_proxy, read_address, read_backend
 from vaurien.config.schedules import Plan, open_schedule
 from vaurien.engine.chooser import Chooser
 from vaurien.engine.lookup import is_number
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.record import Hasher
 from vaurien.engine.thread import ProxyThread
-from vaurien.errors import ConfigError, OptionError, ToxicNameError
+from vaurien.errors import ConfigError, ToxicNameError
+from vaurien.interface import PAUSE, ProxyControl
 from vaurien.journal.journal import Journal
+from vaurien.journal.kept import KEPT
 from vaurien.journal.replay import Replay
 from vaurien.plugins.distribution import reading_files
-from vaurien.plugins.options import convert
-from vaurien.plugins.units import find_unit
 from vaurien.records.entry import Entry
 from vaurien.records.faults import Fault
 from vaurien.records.observer import Observer
-from vaurien.records.status import LinkStatus, ProxyStatus, ScheduleStatus, ToxicStatus
+from vaurien.records.status import HeldStatus, LinkStatus, ProxyStatus, ScheduleStatus, ToxicStatus
 from vaurien.rules.behaviors import (
+    Options,
     Spec,
     check_options,
     check_own_options,
     complete_rules,
+    format_rules,
     read_rules,
     sort_options,
 )
+from vaurien.rules.decision import read_decision
 from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import ToxicRule, make_toxic
 from vaurien.schedule.scheduler import Scheduler
 from vaurien.settings import Settings
 from vaurien.tls.authority import get_authority, write_ca_file
+from vaurien.tls.ca_file import CaFile
 
-#: How often `wait_for_fault` looks for a fault, in seconds.
-PAUSE = 0.005
+#: The schemes of URLs that differ from the name of the protocol: without TLS with clients, and with it.
+SCHEMES = {
+    'http': ('http', 'https'),
+    'postgres': ('postgresql', 'postgresql'),
+    'redis': ('redis', 'rediss'),
+    'smtp': ('smtp', 'smtps'),
+}
 
 
-class Proxy:
+class Proxy(ProxyControl):
     """A proxy that serves during a block: ``with Proxy(backend='localhost:6379', protocol='redis') as proxy:``.
 
     It belongs to the process that has started it. In a child of a fork nothing of it is left: `stop` does nothing, and
@@ -61,22 +69,23 @@ class Proxy:
         protocol: str = 'tcp',
         *,
         behavior: Spec = 'dummy',
-        options: Mapping[str, Mapping[str, Any]] | None = None,
-        protocol_options: Mapping[str, Any] | None = None,
+        options: Options | None = None,
+        protocol_options: Mapping[str, object] | None = None,
         proxy: str | Address = '127.0.0.1:0',
         observer: Observer | None = None,
         chooser: Chooser | None = None,
         digest: Callable[[], Hasher] | None = None,
         journal: bool | str | os.PathLike[str] = False,
         replay: str | os.PathLike[str] | None = None,
-        **settings: Any,
+        **settings: object,
     ) -> None:
         """Check all that is given; raise `ConfigError`.
 
         *behavior* is a name, a text such as ``20:error,10:delay(sleep=2)``, or a list of mappings with ``name``,
         ``percent`` and options. *options* are those of behaviors, by the name of the behavior. *settings* are more
         fields of `Settings`: ``seed``, ``timeout``, ``idle_timeout``, ``keepalive``, ``backlog``, ``max_links``,
-        ``addressed``, ``journal_max``, and those that begin with ``tls``, ``backend_tls`` and ``proxy_tls``.
+        ``addressed``, ``mark_faults``, ``journal_max``, and those that begin with ``tls``, ``backend_tls`` and
+        ``proxy_tls``.
 
         *observer* is told of links, requests, faults and exchanges, and *chooser* is asked for each request, in the
         thread of the proxy. *digest* returns a new hash, such as `hashlib.blake2b`, for the digests of requests.
@@ -86,16 +95,39 @@ class Proxy:
         """
         with reading_files():
             rules = read_rules(behavior)
-            self._options = check_options(options or {}, rules)
-        self._settings = Settings(
-            proxy=_address(proxy),
-            backend=_backend(backend),
+            checked = check_options(options or {}, rules)
+        made = Settings(
+            proxy=read_address(proxy),
+            backend=read_backend(backend),
             protocol=protocol,
-            behaviors=complete_rules(rules, self._options),
-            behavior_options=self._options,
+            behaviors=complete_rules(rules, checked),
+            behavior_options=checked,
             protocol_options={protocol: dict(protocol_options or {})},
-            **_check_settings(settings),
+            **check_settings(settings),
         )
+        self._set_up(made, observer, chooser, digest, journal, replay)
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], name: str | None = None, *, seed: int | None = None) -> Proxy:
+        """Return the proxy of that *name* in a config file, or the only one, on a free port; raise `ConfigError`.
+
+        A *seed* goes before that of the file. What is for a process, such as the control API, is not looked at.
+        """
+        settings = find_proxy(path, name)
+        made = cls.__new__(cls)
+        made._set_up(settings if seed is None else replace(settings, seed=seed))
+        return made
+
+    def _set_up(
+        self,
+        settings: Settings,
+        observer: Observer | None = None,
+        chooser: Chooser | None = None,
+        digest: Callable[[], Hasher] | None = None,
+        journal: bool | str | os.PathLike[str] = False,
+        replay: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self._settings = settings
         self._journal = _make_journal(journal, self._settings.journal_max)
         self._replay = None if replay is None else Replay(replay)
         #: What chooses the faults of the journal that is replayed.
@@ -103,7 +135,7 @@ class Proxy:
         if chooser is not None and self._replayed is not None:
             raise ConfigError('it chooses faults, and so does chooser: give one of them', 'replay')
         self._thread = ProxyThread(self._settings, observer, chooser or self._replayed, digest, self._journal)
-        self._temporary_ca_file: str | None = None
+        self._ca_file = CaFile()
         #: Exists from the first schedule on.
         self._scheduler: Scheduler | None = None
 
@@ -135,9 +167,8 @@ class Proxy:
         self._thread.stop()
         if is_here and self._journal is not None:
             self._journal.close()
-        if is_here and self._temporary_ca_file is not None:
-            Path(self._temporary_ca_file).unlink(missing_ok=True)
-            self._temporary_ca_file = None
+        if is_here:
+            self._ca_file.remove()
 
     def __enter__(self) -> Proxy:
         return self.start()
@@ -147,10 +178,37 @@ class Proxy:
     ) -> None:
         self.stop()
 
+    def __repr__(self) -> str:
+        settings = self._settings
+        where = f'on {self.address}' if self._thread.is_running else 'not running'
+        return f'<{type(self).__name__} of {settings.protocol} before {settings.backend}, {where}>'
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it serves, in this process."""
+        return self._thread.is_running
+
     @property
     def address(self) -> Address:
         """The address on which it listens."""
         return self._thread.server.address
+
+    @property
+    def host(self) -> str:
+        """The host on which it listens, without brackets."""
+        return self.address.host
+
+    @property
+    def port(self) -> int:
+        """The port on which it listens."""
+        return self.address.port
+
+    @property
+    def url(self) -> str:
+        """The URL for clients, without a user and a path: ``redis://127.0.0.1:43211``, ``tcp://…`` if nothing fits."""
+        protocol = self._settings.protocol
+        schemes = SCHEMES.get(protocol, (protocol, protocol))
+        return f'{schemes[self._settings.client_leg is not None]}://{self.address}'
 
     @property
     def backend(self) -> Address:
@@ -173,15 +231,7 @@ class Proxy:
         """
         if self._settings.tls_ca_file is not None:
             return self._settings.tls_ca_file
-        return self._thread.call(lambda server: self._find_ca_file())  # one at a time: there is one file
-
-    def _find_ca_file(self) -> str:
-        if self._temporary_ca_file is None:
-            pem = self.ca_pem.encode()
-            descriptor, self._temporary_ca_file = tempfile.mkstemp(prefix='vaurien-ca-', suffix='.pem')
-            with os.fdopen(descriptor, 'wb') as file:
-                file.write(pem)
-        return self._temporary_ca_file
+        return self._thread.call(lambda server: self._ca_file.find())  # one at a time: there is one file
 
     def ssl_context(self) -> ssl.SSLContext:
         """Return a context for clients, which believes that authority and nobody else. Raise `ConfigError`."""
@@ -189,15 +239,18 @@ class Proxy:
 
     def disable(self) -> None:
         """Refuse clients, and close all links. The port stays with the proxy; so do toxics and what is armed."""
-        self._thread.call(lambda server: server.shut_down(keeps_port=True))
+        self._thread.call(lambda server: server.shut_down(keeps_port=True), waits=True)
 
     def enable(self) -> None:
         """Serve clients again, on the same port."""
-        self._thread.call(lambda server: None if server.enabled else server.start(wait=False))
+        self._thread.call(_enable)
+
+    def reset(self) -> None:
+        """Remove the toxics, arm what it was created with, and enable it."""
+        self._thread.call(_reset)
 
     @contextmanager
     def down(self) -> Iterator[Proxy]:
-        """Disable the proxy for the length of a block."""
         self.disable()
         try:
             yield self
@@ -205,9 +258,12 @@ class Proxy:
             if self._thread.is_running:
                 self.enable()
 
+    def get_backend(self) -> str:
+        return str(self.backend)
+
     def set_backend(self, backend: str | Address) -> None:
         """Change the backend, from the next exchange on. Raise `ConfigError` if it is the proxy itself."""
-        address = _backend(backend)
+        address = read_backend(backend)
 
         def change(server: ProxyServer) -> None:
             if is_number(address.host):  # a name could not be looked up here without keeping links waiting
@@ -216,20 +272,17 @@ class Proxy:
 
         self._thread.call(change)
 
-    def set_behavior(self, behavior: Spec, **options: Any) -> None:
-        """Arm one behavior, or several by weight; raise `ConfigError`.
+    def get_behavior(self) -> str:
+        return format_rules(self._thread.server.rules)
 
-        ``set_behavior('delay', match='GET *', sleep=2)``; ``set_behavior('20:error,10:delay(match="GET *")')``;
-        ``set_behavior([{'name': 'error', 'percent': 20}, {'name': 'delay', 'percent': 10, 'match': 'GET *'}])``.
-        """
+    def set_behavior(self, behavior: Spec, **options: object) -> None:
         with reading_files():
             rules = read_rules(behavior)
             given = check_own_options(sort_options(behavior, options), rules)
-        self._arm(complete_rules(rules, given, self._options))
+        self._arm(complete_rules(rules, given, self._settings.behavior_options))
 
     @contextmanager
-    def with_behavior(self, behavior: Spec, **options: Any) -> Iterator[Proxy]:
-        """Arm as `set_behavior` does for the length of a block; then arm again what was armed before."""
+    def with_behavior(self, behavior: Spec, **options: object) -> Iterator[Proxy]:
         before = self._thread.server.rules
         self.set_behavior(behavior, **options)
         try:
@@ -242,27 +295,32 @@ class Proxy:
     def schedule(self, schedule: Plan) -> Iterator[Proxy]:
         """Run a schedule for the length of a block at most; then stop it, and have it put back what it has changed.
 
-        *schedule* is the path of a file, a mapping as it would be there, or its steps. One that still runs is stopped
-        first. Raise `ConfigError`.
+        *schedule* is what `set_schedule` takes.
         """
-        opened = open_schedule(schedule)
-        self._stop_schedule()
-        self._thread.call(lambda server: self._find_scheduler(server).start(opened))
+        self.set_schedule(schedule)
         try:
             yield self
         finally:
             if self._thread.is_running:
-                self._stop_schedule()
+                self.stop_schedule()
+
+    def set_schedule(self, schedule: Plan) -> None:
+        """Run a schedule from now on: that in a file, by its path, or a mapping as it would be there, or its steps.
+
+        One that still runs is stopped first, and puts back what it has changed. Raise `ConfigError`.
+        """
+        opened = open_schedule(schedule)
+        self.stop_schedule()
+        self._thread.call(lambda server: self._find_scheduler(server).start(opened))
+
+    def stop_schedule(self) -> None:
+        while self._thread.call(lambda server: self._find_scheduler(server).request_stop()):
+            sleep(PAUSE)
 
     def get_schedule(self) -> ScheduleStatus:
-        """Return how far the schedule has come, as ``GET /schedule`` does."""
         return self._thread.call(lambda server: self._find_scheduler(server).status())
 
     def mark(self, name: str) -> None:
-        """Set a mark: the steps of the schedule that are after it begin.
-
-        Raise `NoScheduleError` if no schedule runs, and `ConfigError` if no step of it is after that mark.
-        """
         self._thread.call(lambda server: self._find_scheduler(server).mark(name))
 
     def _find_scheduler(self, server: ProxyServer) -> Scheduler:
@@ -270,13 +328,7 @@ class Proxy:
             self._scheduler = Scheduler({server.name: server}, server.settings.seed)
         return self._scheduler
 
-    def _stop_schedule(self) -> None:
-        """Return when no schedule runs, and everything is put back."""
-        while self._thread.call(lambda server: self._find_scheduler(server).request_stop()):
-            sleep(PAUSE)
-
     def toxics(self) -> list[ToxicStatus]:
-        """Return its toxics, those of the upstream first: type, name, stream, toxicity and attributes of each."""
         return self._thread.call(lambda server: [rule.status() for rule in server.toxics])
 
     def add_toxic(
@@ -287,25 +339,14 @@ class Proxy:
         toxicity: float = 1.0,
         name: str = '',
         client: str | None = None,
-        **attributes: Any,
+        **attributes: object,
     ) -> ToxicStatus:
-        """Add a toxic to a stream, behind the others: ``add_toxic('latency', latency=200)``. Return it as it is now.
-
-        *stream* is ``upstream``, ``downstream`` or ``both``. *toxicity* is the probability that a link gets it, if it
-        is one of that *client*: an address or a network. Without a *name* it is called ``latency_downstream``. Raise
-        `ConfigError`.
-        """
         with reading_files():
             rule = make_toxic(type_, attributes, name=name, stream=stream, toxicity=toxicity, client=client)
         self._thread.call(lambda server: server.toxics.add(rule))
         return rule.status()
 
-    def update_toxic(self, name: str, *, toxicity: float | None = None, **attributes: Any) -> ToxicStatus:
-        """Change the toxicity or the attributes of a toxic, on open links, too. Return it as it is now.
-
-        Raise `ConfigError`.
-        """
-
+    def update_toxic(self, name: str, *, toxicity: float | None = None, **attributes: object) -> ToxicStatus:
         def update(server: ProxyServer) -> ToxicRule:
             with reading_files():
                 rule = server.toxics.get(name).change(attributes, toxicity)
@@ -315,7 +356,6 @@ class Proxy:
         return self._thread.call(update).status()
 
     def remove_toxic(self, name: str) -> None:
-        """Remove the toxic of that name. The bytes that wait in it go on. Raise `ConfigError`."""
         self._thread.call(lambda server: server.toxics.remove(name))
 
     @contextmanager
@@ -327,9 +367,8 @@ class Proxy:
         toxicity: float = 1.0,
         name: str = '',
         client: str | None = None,
-        **attributes: Any,
+        **attributes: object,
     ) -> Iterator[Proxy]:
-        """Add a toxic as `add_toxic` does for the length of a block; then remove it if it is still there."""
         added = self.add_toxic(type_, stream=stream, toxicity=toxicity, name=name, client=client, **attributes)
         try:
             yield self
@@ -346,12 +385,9 @@ class Proxy:
         return status
 
     def links(self) -> list[LinkStatus]:
-        """Return the open links, as ``GET /links`` does."""
         return self._thread.call(lambda server: [link.status() for link in server.links.values()])
 
     def cut_link(self, number: int) -> None:
-        """Close both connections of the link with that id; raise `ConfigError` if it is not open."""
-
         def cut(server: ProxyServer) -> None:
             if number not in server.links:
                 raise ConfigError(f'there is no open link {number}')
@@ -360,67 +396,54 @@ class Proxy:
         self._thread.call(cut)
 
     def faults(self) -> list[Fault]:
-        """Return the last faults, the oldest first, as ``GET /faults`` does."""
         return self._thread.call(lambda server: server.faults.last())
 
     def clear_faults(self) -> None:
-        """Forget the faults until now."""
         self._thread.call(lambda server: server.faults.clear())
 
-    def journal(self) -> list[Entry]:
-        """Return the last exchanges since it was started, the first that was over first, also once it is stopped.
+    def journal(self, limit: int | None = None) -> list[Entry]:
+        """Return the last exchanges since it was started, up to *limit*, also once it is stopped.
 
-        Raise `ConfigError` if it keeps no journal.
+        They are in the order in which they were over. Raise `ConfigError` if it keeps no journal.
         """
         journal = self._journal
         if journal is None:
             raise ConfigError('it keeps none: give journal=True, or the path of a file', 'journal')
+        most = KEPT if limit is None else limit
         if not self._thread.is_running:
-            return journal.kept.find().entries
-        return self._thread.call(lambda server: journal.kept.find().entries)
+            return journal.kept.find(limit=most).entries
+        return self._thread.call(lambda server: journal.kept.find(limit=most).entries)
 
-    def wait_for_fault(self, timeout: float = 5.0) -> Fault:
-        """Return the next fault since rules were last armed: each call returns another one, in order.
+    def take_fault(self) -> Fault | None:
+        return self._thread.call(lambda server: server.faults.take())
 
-        Raise `TimeoutError` if there is none within *timeout* seconds.
-        """
-        deadline = monotonic() + timeout
-        while True:
-            fault = self._thread.call(lambda server: server.faults.take())
-            if fault is not None:
-                return fault
-            if monotonic() >= deadline:
-                reports = self._thread.call(lambda server: server.report_rules())
-                raise TimeoutError('; '.join([f'no fault within {timeout:g} s', *reports]))
-            sleep(PAUSE)
+    def held(self) -> list[HeldStatus]:
+        return self._thread.call(lambda server: server.breakpoints.list())
+
+    def decide(self, number: int, decision: str, **options: object) -> None:
+        def decide(server: ProxyServer) -> None:
+            if not server.breakpoints.decide(number, read_decision(decision, options, server.protocol)):
+                raise ConfigError(f'no request {number} is held')
+
+        self._thread.call(decide)
+
+    def describe_rules(self) -> list[str]:
+        return self._thread.call(lambda server: server.report_rules())
 
     def _arm(self, rules: Sequence[Rule]) -> None:
         self._thread.call(lambda server: server.arm(rules))
 
 
+def _enable(server: ProxyServer) -> None:
+    if not server.enabled:
+        server.start(wait=False)
+
+
+def _reset(server: ProxyServer) -> None:
+    server.toxics.clear()
+    server.arm(server.settings.behaviors)
+    _enable(server)
+
+
 def _make_journal(given: bool | str | os.PathLike[str], most: int) -> Journal | None:
     return Journal(None if given is True else os.fspath(given), most) if given else None
-
-
-def _check_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return *settings*, checked: those of TLS, where a mistake could leave a link plain, and those with a unit.
-
-    Raise `ConfigError`.
-    """
-    checked = dict(settings)
-    for name, value in settings.items():
-        type_ = SETTINGS.get(name)
-        if type_ is not None and ('tls' in name or find_unit(type_)):
-            try:
-                checked[name] = convert(os.fspath(value) if isinstance(value, os.PathLike) else value, type_)
-            except OptionError as error:
-                raise error.within(name) from None
-    return checked
-
-
-def _backend(value: str | Address) -> Address:
-    return value if isinstance(value, Address) else parse_backend(value)
-
-
-def _address(value: str | Address) -> Address:
-    return value if isinstance(value, Address) else Address.parse(value)

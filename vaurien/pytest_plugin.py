@@ -1,19 +1,22 @@
-"""The plug-in for pytest: proxies on free ports that end with the test, and the exploration of tests."""
+"""The plug-in for pytest: proxies on free ports that end with their tests, and the exploration of tests."""
 
 from __future__ import annotations
 
 from argparse import SUPPRESS
-from collections.abc import Callable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from vaurien.address import Address
     from vaurien.embedded import Proxy
+    from vaurien.testing.proxies import MakeProxy, ServedProxies
 
 # Modules of Vaurien are imported late: test runs that do not need them need not import gevent.
+
+#: Where the settings of a run have its proxies, once there are any.
+SERVED: pytest.StashKey[ServedProxies] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,6 +54,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         '--vaurien-allow-remote', action='store_true', help='explore also with backends that are on other machines'
     )
+    group.addoption('--vaurien-seed', type=int, metavar='N', help='the seed of proxies that are not given one')
+    parser.addini('vaurien_config', 'the file with the proxies of the fixture vaurien_proxies', default='')
     # A process of pytest that runs one test for another process is started with these.
     group.addoption('--vaurien-explore-only', metavar='TEST', help=SUPPRESS)
     group.addoption('--vaurien-explore-serve', metavar='DESCRIPTOR', help=SUPPRESS)
@@ -68,6 +73,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker, and register what shows the results."""
+    config.addinivalue_line('markers', 'vaurien(behavior, seed, …): settings for the proxies of the test')
     config.addinivalue_line(
         'markers', 'vaurien_explore(allow, skip, faults, …): settings for exploring the test, as in the file'
     )
@@ -77,20 +83,72 @@ def pytest_configure(config: pytest.Config) -> None:
         register_summary(config)
 
 
+@pytest.fixture(scope='session')
+def _vaurien_served(request: pytest.FixtureRequest) -> ServedProxies:
+    """Return the proxies of this run of tests."""
+    from vaurien.testing.proxies import ServedProxies
+
+    config = request.config
+    served = config.stash[SERVED] = ServedProxies(config.option.vaurien_seed)
+    return served
+
+
 @pytest.fixture
-def vaurien_proxy(request: pytest.FixtureRequest) -> Iterator[Callable[..., Proxy]]:
+def vaurien_proxy(request: pytest.FixtureRequest) -> Iterator[MakeProxy]:
     """Return a function that starts a proxy: ``vaurien_proxy('localhost:6379', protocol='redis')``.
 
     It takes what `vaurien.Proxy` takes, and returns a running proxy on a free port. All are stopped when the test ends.
+    ``@pytest.mark.vaurien(behavior='20:error')`` has settings for those proxies of a test that are not given others.
     """
     running = request.config.pluginmanager.get_plugin('vaurien-running')
-    with ExitStack() as stack:
-        if running is not None:
+    if running is not None:
+        with ExitStack() as stack:
             yield running.serve_proxies(stack)
-            return
-        from vaurien.embedded import Proxy
-
-        def make(backend: str | Address, protocol: str = 'tcp', **settings: Any) -> Proxy:
-            return stack.enter_context(Proxy(backend, protocol, **settings))
-
+        return
+    served: ServedProxies = request.getfixturevalue('_vaurien_served')
+    with served.serving(_read_markers(request.node)) as make:
         yield make
+
+
+@pytest.fixture(scope='session')
+def vaurien_proxy_factory(_vaurien_served: ServedProxies) -> Iterator[MakeProxy]:
+    """Return a function that starts a proxy, for fixtures of any scope; it takes what `vaurien.Proxy` takes.
+
+    All are stopped when the run ends; ``proxy.stop()`` stops one earlier, and ``proxy.reset()`` disarms it.
+    """
+    with _vaurien_served.serving({}) as make:
+        yield make
+
+
+@pytest.fixture
+def vaurien_proxies(request: pytest.FixtureRequest, _vaurien_served: ServedProxies) -> Iterator[dict[str, Proxy]]:
+    """Return the proxies of the file that ``vaurien_config`` names in the settings of pytest, by name.
+
+    Each is on a free port, whatever the file says. All are stopped when the test ends.
+    """
+    config = request.config
+    path = config.getini('vaurien_config')
+    if not path:
+        raise pytest.UsageError('vaurien_proxies: no file is named, set vaurien_config in the settings of pytest')
+    with _vaurien_served.serving_file(config.rootpath / path) as proxies:
+        yield proxies
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say in the report of a test that has failed what its proxies have done."""
+    report = yield
+    served = item.config.stash.get(SERVED, None)
+    if report.failed and served is not None and report.when != 'teardown' and (text := served.describe()):
+        report.sections.append(('vaurien', text))
+    return report
+
+
+def _read_markers(item: pytest.Item) -> dict[str, object]:
+    """Return the settings in the markers of a test; those of the test go before those of its class and module."""
+    settings: dict[str, object] = {}
+    for marker in item.iter_markers('vaurien'):
+        if marker.args:
+            raise pytest.UsageError("@pytest.mark.vaurien: name what is given, as in vaurien(behavior='20:error')")
+        settings = {**marker.kwargs, **settings}
+    return settings
