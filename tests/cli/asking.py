@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import select
 import signal
 import subprocess
@@ -11,11 +10,9 @@ from time import monotonic
 
 from tests.commands import SCRIPTS, call
 from tests.servers import TIMEOUT
-from tests.terminal import Terminal
+from tests.terminal import ESCAPE, Terminal
 from vaurien.cli import ctl
 
-#: What a terminal is told that is not text.
-ESCAPE = re.compile(r'\x1b\[[0-9;?]*[A-Za-z]')
 #: Columns of a terminal.
 COLUMNS = 160
 
@@ -28,8 +25,13 @@ def done(*words: str) -> str:
 
 
 def rows(*words: str) -> list[list[str]]:
-    """Return the cells of the lines that the command prints, which are separated by tabs."""
-    return [line.split('\t') for line in done(*words).splitlines()]
+    """Return the cells of the table that the command prints."""
+    return cells(done(*words))
+
+
+def cells(table: str) -> list[list[str]]:
+    """Return the cells of the lines behind the headings. Tabs separate them."""
+    return [line.split('\t') for line in table.splitlines()[1:]]
 
 
 def failed(status: int, *words: str) -> str:

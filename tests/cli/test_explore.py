@@ -198,6 +198,8 @@ def test_a_command_that_asks_nothing(explore: Explore) -> None:
         (['--vaurien', 'REDIS_URL', '--', 'true'], "'REDIS_URL' is not PROTOCOL:VARIABLE, such as redis:REDIS_URL"),
         (['--vaurien', 'redis:NO_URL', '--', 'true'], 'NO_URL: it is not set in the environment'),
         (['--vaurien', 'redis:FAR_URL', '--', 'true'], 'FAR_URL: 192.0.2.1:6379 is not on this machine'),
+        (['--vaurien', 'redis:REDIS_URL', '--jobs', '0', '--', 'true'], "--jobs: expected int >= 1, got '0'"),
+        (['--vaurien', 'redis:REDIS_URL', '--env', 'x', '--', 'true'], "--env: 'x' is not NAME=VALUE, such as PORT="),
         (['--vaurien', 'redis:REDIS_URL', '--max', 'x', '--', 'true'], "--max: expected int, got 'x'"),
         (['--vaurien', 'redis:REDIS_URL', '--fail', 'wrng', '--', 'true'], "--fail: 'wrng' is unknown, did you mean"),
         (['--vaurien', 'redis:REDIS_URL', '--baseline', 'no', '--', 'true'], 'no: '),
@@ -214,12 +216,42 @@ def test_a_mistake_is_one_line(explore: Explore, words: Sequence[str], said: str
     assert result.stderr.count('\n') == 1
 
 
-def test_a_command_that_is_not_there(explore: Explore) -> None:
-    result = explore('--vaurien', 'redis:REDIS_URL', '--', '/no/such')
-    assert (result.returncode, result.stderr) == (
-        1,
-        "vaurien explore: error: cannot run '/no/such': no such file or directory\n",
-    )
+def test_each_job_has_an_environment_of_its_own(explore: Explore, redis_server: Server, tmp_path: Path) -> None:
+    code = """
+ask(b'SELECT', os.environ['NUMBER'].encode())
+open('jobs', 'a').write(os.environ['NUMBER'] + re.search('/[0-9]$', os.environ['REDIS_URL'])[0] + ' ')
+"""
+    variables = ['--env', 'NUMBER={job}', '--env', f'REDIS_URL=redis://{redis_server.address}/{{job}}']
+    result = explore(*of_redis(code, '--jobs', '2', '--max', '2', *variables))
+    assert 'tried 2 of' in result.stdout, result.stdout
+    assert set((tmp_path / 'jobs').read_text().split()) == {'1/1', '2/2'}
+
+
+def test_the_line_that_tries_a_cell_again_has_the_environment(explore: Explore) -> None:
+    result = explore(*of_redis("ask(b'INCR', b'visits')", '--env', 'PART={job}', '--jobs', '2', '--max', '1'))
+    assert "--env 'PART={job}' --fault" in result.stdout
+
+
+def test_a_command_that_cannot_run_beside_itself(explore: Explore) -> None:
+    result = explore(*of_redis("ask(b'PING'); open('only', 'x')", '--jobs', '2'))
+    assert result.returncode == 1
+    assert 'it fails without a fault, 2 of it at a time: FileExistsError' in result.stdout
+
+
+@pytest.mark.parametrize(
+    ('name', 'mode', 'reason'),
+    [
+        ('./there-is-no-such', 0, 'no such file or directory'),
+        ('./not-executable', 0o600, 'permission denied'),
+        ('./not-a-program', 0o700, 'exec format error'),
+    ],
+)
+def test_a_command_that_cannot_be_run(explore: Explore, tmp_path: Path, name: str, mode: int, reason: str) -> None:
+    if mode:
+        (tmp_path / name).write_text('\x00')
+        (tmp_path / name).chmod(mode)
+    result = explore('--vaurien', 'redis:REDIS_URL', '--', name)
+    assert (result.returncode, result.stderr) == (2, f'vaurien explore: error: cannot run {name!r}: {reason}\n')
 
 
 def test_interrupted_it_shows_what_is_known(explore: Explore, tmp_path: Path) -> None:

@@ -73,15 +73,15 @@ def test_every_example_of_the_help_is_one(monkeypatch: pytest.MonkeyPatch) -> No
 def test_every_setting() -> None:
     line = (
         '--proxy [::1]:0 --backend localhost:1 --protocol redis --behavior delay --seed -3 --timeout 2.5'
-        ' --idle-timeout 60 --resolve-interval 5 --keepalive 7 --backlog 16 --max-links 100'
-        ' --http --http-host 0.0.0.0 --http-port 8081'
-        ' --log-level debug --log-output - --toxic latency(latency=200)@upstream,slicer'
+        ' --idle-timeout 60 --resolve-interval 5 --keepalive 7 --backlog 16 --max-links 100 --classes 20'
+        ' --http --http-host 0.0.0.0 --http-port 8081 --ui --workers 2'
+        ' --log-level debug --log-output - --log-format json --toxic latency(latency=200)@upstream,slicer'
         ' --api-host toxiproxy,vaurien.test --api-token s3cret'
         ' --tls auto --tls-mode upgrade --proxy-tls cert.pem:key.pem --proxy-tls-client-ca clients.pem --backend-tls'
         ' --backend-tls-verify no --backend-tls-ca ca.pem --backend-tls-name db.example.com'
         ' --backend-tls-cert client.pem --backend-tls-key client.key --tls-min 1.2 --tls-max 1.3'
-        ' --tls-keylog keys.log --tls-ca-file authority.pem --addressed'
-        ' --journal run.jsonl --journal-max 1MB --replay before.jsonl'
+        ' --tls-keylog keys.log --tls-ca-file authority.pem --addressed --mark-faults'
+        ' --journal run.jsonl --journal-max 1MB --replay before.jsonl --otel http://localhost:4318 --otel-all'
     )
     elsewhere = {'behaviors', 'server', 'toxiproxy_config'}
     flags = {flag[2:].replace('-', '_') for flag in re.findall(r'--[\w-]+', line)}
@@ -98,11 +98,17 @@ def test_every_setting() -> None:
         keepalive=7,
         backlog=16,
         max_links=100,
+        classes=20,
         http=True,
         http_host='0.0.0.0',
         http_port=8081,
+        ui=True,
+        workers=2,
         log_level='debug',
+        otel='http://localhost:4318',
+        otel_all=True,
         log_output='-',
+        log_format='json',
         toxics=read_toxics('latency(latency=200)@upstream,slicer'),
         api_host=('toxiproxy', 'vaurien.test'),
         api_token='s3cret',
@@ -121,6 +127,7 @@ def test_every_setting() -> None:
         tls_keylog='keys.log',
         tls_ca_file='authority.pem',
         addressed=True,
+        mark_faults=True,
         journal='run.jsonl',
         journal_max=1_000_000,
         replay='before.jsonl',
@@ -209,10 +216,22 @@ def test_classic_flags_are_ignored(given: list[str]) -> None:
         for section, names in CLASSIC.items()
         for name in names
     ]
-    assert len(every) == 31
+    assert len(every) == 40
     for flag in every:
         assert parse([flag, *given])[:4] == (Settings(), (flag,), False, None)
     assert not any(flag in make_parser().format_help() for flag in every)
+
+
+def test_classic_flags_of_statsd_have_a_dot() -> None:
+    assert parse(['--statsd.host', 'localhost', '--statsd.sample-rate=0.5']).ignored == (
+        '--statsd-host',
+        '--statsd-sample-rate',
+    )
+
+
+@pytest.mark.parametrize('level', ['INFO', 'info', 'Info'])
+def test_the_case_of_a_log_level_does_not_matter(level: str) -> None:
+    assert parse(['--log-level', level]).settings.log_level == 'info'
 
 
 def test_classic_flags_and_keys_are_told_together(tmp_path: Path) -> None:
@@ -233,7 +252,7 @@ def test_classic_flags_and_keys_are_told_together(tmp_path: Path) -> None:
         ('8000', "unexpected argument '8000', see vaurien --help"),
         ('--proxy', '--proxy: expected one argument, see vaurien --help'),
         ('--config', '--config: expected one argument, see vaurien --help'),
-        ('--proxy 8000', "--proxy: '8000' is not an address: expected host:port"),
+        ('--proxy web', "--proxy: 'web' is not an address: expected host:port"),
         ('--backend ::1:80', "--backend: '::1:80' is ambiguous: write an IPv6 address in brackets, [::1]:8000"),
         ('--protocol htp', "--protocol: unknown protocol 'htp', did you mean 'http'?"),
         ('--behavior 20:eror', "--behavior: unknown behavior 'eror', did you mean 'error'?"),
@@ -244,8 +263,10 @@ def test_classic_flags_and_keys_are_told_together(tmp_path: Path) -> None:
         ('--behavior-delay-before maybe', "--behavior-delay-before: expected bool, got 'maybe'"),
         ('--http-port http', "--http-port: expected int, got 'http'"),
         ('--log-level loud', "--log-level: expected one of debug, info, warning, error, critical, got 'loud'"),
+        ('--log-format xml', "--log-format: expected one of text, json, got 'xml'"),
         ('--timeout -1', "--timeout: expected float > 0.0, got '-1'"),
         ('--max-links 0', "--max-links: expected int >= 1, got '0'"),
+        ('--classes -1', "--classes: expected int >= 0, got '-1'"),
         ('--toxic latncy', "--toxic: unknown toxic 'latncy', did you mean 'latency'?"),
         ('--toxic latency(latency=soon)', "--toxic: latency: expected a duration such as 200ms or 2s, got 'soon'"),
         ('--toxic latency(', "--toxic: expected option=value in '('"),

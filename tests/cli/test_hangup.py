@@ -72,7 +72,7 @@ def test_a_mistake_in_the_file_is_one_line(command: Command, write: Write, tmp_p
         write('30:errror')
         text = hang_up(command, tmp_path)
         assert text.count('\n') == 1
-        assert f"ERROR not reloaded: {path}: vaurien.behavior: unknown behavior 'errror', did you" in text
+        assert f"ERROR not reloaded: {path}:4: vaurien.behavior: unknown behavior 'errror', did you" in text
         path.write_text('\x1b[2J')
         lines = hang_up(command, tmp_path).splitlines()
         assert [line.isprintable() for line in lines] == [True, True]

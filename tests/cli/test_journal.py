@@ -81,7 +81,7 @@ def use(command: Command) -> dict[str, list[object]]:
 
 @pytest.fixture
 def config(tmp_path: Path, redis_server: Server, nginx: Server, postgres: Server) -> Path:
-    """Three proxies, with faults at all of them."""
+    """Three proxies. With this seed, there are faults at all of them."""
     path = tmp_path / 'vaurien.ini'
     backends = {'cache': ('redis', redis_server), 'web': ('http', nginx), 'db': ('postgres', postgres)}
     sections = [
@@ -89,7 +89,8 @@ def config(tmp_path: Path, redis_server: Server, nginx: Server, postgres: Server
         for name, (protocol, server) in backends.items()
     ]
     path.write_text(
-        '[vaurien]\nbehavior = 20:error,15:abort,5:delay(sleep="uniform(min=1ms, max=3ms)")\n' + ''.join(sections)
+        '[vaurien]\nseed = 1\nbehavior = 20:error,15:abort,5:delay(sleep="uniform(min=1ms, max=3ms)")\n'
+        + ''.join(sections)
     )
     return path
 

@@ -16,14 +16,15 @@ import pytest
 from tests.commands import SCRIPTS, StartCommand, call, run
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT
-from vaurien import __version__
+from vaurien import __version__, native
 from vaurien.cli import run as unpatched
+from vaurien.cli.flags import parse
 from vaurien.console.command import run_command
 
 
 def run_here(argv: Sequence[str]) -> int:
     """Run the command without patching the standard library first."""
-    return run_command('vaurien', lambda: unpatched.run(argv))
+    return run_command('vaurien', lambda: unpatched.run(parse(argv)))
 
 
 def assert_refused(result: subprocess.CompletedProcess[str], said: str, status: int = 2) -> None:
@@ -83,7 +84,7 @@ def test_mistakes_end_the_command(line: str, said: str) -> None:
             ":2: behavior.delay.slep: delay has no such option, did you mean 'sleep'?",
         ),
         ('vaurien.toml', b'[vaurien]\nseed = x\n', ':2: Invalid value (column 8)'),
-        ('vaurien.toml', b'[vaurien]\nbehavior = "200:delay"\n', ": vaurien.behavior: 200 in '200:delay' is"),
+        ('vaurien.toml', b'[vaurien]\nbehavior = "200:delay"\n', ":2: vaurien.behavior: 200 in '200:delay' is"),
         ('vaurien.yaml', b'vaurien: {seed: [}\n', ':1: '),
         ('vaurien.yaml', b'vaurien: {behavior: 20:dely}\n', ":1: vaurien.behavior: unknown behavior 'dely', did you"),
         ('vaurien.yaml', b'vaurien: {seed: x}\n', ":1: vaurien.seed: expected int, got 'x'"),
@@ -121,6 +122,21 @@ def test_a_plug_in_in_the_current_directory(tmp_path: Path, monkeypatch: pytest.
 def test_version() -> None:
     result = run('vaurien', '--version')
     assert (result.returncode, result.stdout, result.stderr) == (0, f'vaurien {__version__}\n', '')
+
+
+@pytest.mark.parametrize(('pure', 'way'), [('0', native.describe()), ('1', 'pure Python (VAURIEN_PURE is set)')])
+def test_version_in_detail(pure: str, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('VAURIEN_PURE', pure)
+    result = run('vaurien', '--version', '--verbose')
+    assert (result.returncode, result.stdout, result.stderr) == (0, f'vaurien {__version__}\n{way}\n', '')
+
+
+def test_verbose_alone() -> None:
+    result = run('vaurien', '--verbose')
+    assert (result.returncode, result.stderr) == (
+        2,
+        'vaurien: error: --verbose: only with --version, see vaurien --help\n',
+    )
 
 
 def test_help() -> None:

@@ -12,6 +12,7 @@ from tests.cli.test_hangup import hang_up
 from tests.commands import Command, StartCommand, run
 from tests.peers import RawBackend
 from vaurien.cli import run as main
+from vaurien.cli.flags import parse
 from vaurien.errors import ConfigError
 
 STEPS = """\
@@ -55,9 +56,9 @@ def test_a_dry_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('text', 'flags', 'error'),
     [
-        (STEPS.replace('"1s"', '"1x"'), [], 'PATH: steps[0].ramp.latency: expected a duration such as 200ms or 2s'),
+        (STEPS.replace('"1s"', '"1x"'), [], 'PATH:6: steps[0].ramp.latency: expected a duration such as 200ms or 2s'),
         (STEPS.replace('20:delay', 'error(code=503)'), ['--dry-run'], 'steps[1].behavior.error.code: errors of tcp'),
-        (STEPS, [], "schedule.steps[0].proxy: there is no proxy 'redis', known: vaurien"),
+        (STEPS, [], "PATH:4: steps[0].proxy: there is no proxy 'redis', known: vaurien"),
         (STEPS.replace('proxy =', 'after ='), ['--server', '--http-port=0'], 'steps[0].proxy: there is no proxy'),
     ],
 )
@@ -72,7 +73,7 @@ def test_mistakes_are_one_line(tmp_path: Path, text: str, flags: list[str], erro
 
 def test_a_dry_run_without_a_schedule() -> None:
     with pytest.raises(ConfigError, match=r'^--dry-run: there is no schedule to show'):
-        main.run(['--dry-run'])
+        main.run(parse(['--dry-run']))
 
 
 def armed(command: Command) -> str:
@@ -109,5 +110,5 @@ def test_a_hangup_reads_it_again(tmp_path: Path, echo_server: RawBackend, vaurie
     eventually(lambda: armed(command) == '30:delay')
     write(tmp_path / 'x.toml', '[[steps]]\nbehavior = "30:dela"\n')
     hung_up = hang_up(command, tmp_path)
-    assert f"ERROR not reloaded: {path}: steps[0].behavior: unknown behavior 'dela'" in hung_up
+    assert f"ERROR not reloaded: {path}:2: steps[0].behavior: unknown behavior 'dela'" in hung_up
     assert armed(command) == '30:delay'

@@ -48,6 +48,7 @@ resolve-interval = 5
 keepalive = 7
 backlog = 16
 max_links = 100
+classes = 20
 tls = auto
 tls_mode = upgrade
 proxy_tls = cert.pem:key.pem
@@ -63,11 +64,17 @@ tls_max = 1.3
 tls_keylog = keys.log
 tls_ca_file = authority.pem
 addressed = yes
+mark-faults = yes
 http = yes
 http_host = 0.0.0.0
 http-port = 8081
+ui = yes
+workers = 2
 log-level = debug
 log-output = /var/log/vaurien.log
+log-format = json
+otel = http://localhost:4318
+otel-all = yes
 journal = run.jsonl
 journal-max = 1MB
 replay = before.jsonl
@@ -95,6 +102,7 @@ resolve-interval = 5
 keepalive = 7
 backlog = 16
 max_links = 100
+classes = 20
 tls = "auto"
 tls_mode = "upgrade"
 proxy_tls = "cert.pem:key.pem"
@@ -110,11 +118,17 @@ tls_max = "1.3"
 tls_keylog = "keys.log"
 tls_ca_file = "authority.pem"
 addressed = true
+mark-faults = true
 http = true
 http_host = '0.0.0.0'
 http-port = 8081
+ui = true
+workers = 2
 log-level = 'debug'
 log-output = '/var/log/vaurien.log'
+log-format = 'json'
+otel = 'http://localhost:4318'
+otel-all = true
 journal = 'run.jsonl'
 journal-max = '1MB'
 replay = 'before.jsonl'
@@ -142,6 +156,7 @@ vaurien:
   keepalive: 7
   backlog: 16
   max_links: 100
+  classes: 20
   tls: "auto"
   tls_mode: "upgrade"
   proxy_tls: "cert.pem:key.pem"
@@ -157,11 +172,17 @@ vaurien:
   tls_keylog: "keys.log"
   tls_ca_file: "authority.pem"
   addressed: true
+  mark-faults: true
   http: yes
   http_host: 0.0.0.0
   http-port: 8081
+  ui: true
+  workers: 2
   log-level: debug
   log-output: /var/log/vaurien.log
+  log-format: json
+  otel: http://localhost:4318
+  otel-all: true
   journal: run.jsonl
   journal-max: 1MB
   replay: before.jsonl
@@ -229,6 +250,7 @@ def test_every_setting_in_every_format(tmp_path: Path, suffix: str) -> None:
         keepalive=7,
         backlog=16,
         max_links=100,
+        classes=20,
         tls='auto',
         tls_mode='upgrade',
         proxy_tls='cert.pem:key.pem',
@@ -244,11 +266,17 @@ def test_every_setting_in_every_format(tmp_path: Path, suffix: str) -> None:
         tls_keylog='keys.log',
         tls_ca_file='authority.pem',
         addressed=True,
+        mark_faults=True,
         http=True,
         http_host='0.0.0.0',
         http_port=8081,
+        ui=True,
+        workers=2,
         log_level='debug',
         log_output='/var/log/vaurien.log',
+        log_format='json',
+        otel='http://localhost:4318',
+        otel_all=True,
         journal='run.jsonl',
         journal_max=1_000_000,
         replay='before.jsonl',
@@ -289,7 +317,7 @@ def test_options_of_a_behavior_that_is_not_armed_are_kept(tmp_path: Path) -> Non
         ('[vaurien]\nhttp = maybe\n', '2: vaurien.http', "expected bool, got 'maybe'"),
         ('[vaurien]\nhttp-port = 65536\n', '2: vaurien.http-port', "expected int <= 65535, got '65536'"),
         ('[vaurien]\nlog_level = loud\n', '2: vaurien.log_level', 'expected one of debug, info, '),
-        ('[vaurien]\nproxy = 8000\n', '2: vaurien.proxy', "'8000' is not an address"),
+        ('[vaurien]\nproxy = 8.5\n', '2: vaurien.proxy', "'8.5' is not an address"),
         ('[vaurien]\nprotocol = htp\n', '2: vaurien.protocol', "unknown protocol 'htp', did you mean 'http'?"),
         ('[vaurien]\nbehavior = 20:dely\n', '2: vaurien.behavior', "unknown behavior 'dely', did you mean 'delay'?"),
         ('[vaurien]\nbehavior = x:delay\n', '2: vaurien.behavior', "'x' in 'x:delay' is not a percent"),
@@ -328,35 +356,35 @@ def test_mistakes_in_ini(tmp_path: Path, content: str, place: str, said: str) ->
 @pytest.mark.parametrize(
     ('content', 'place', 'said'),
     [
-        ('[vaurin]\nseed = 1\n', 'vaurin', "unknown section, did you mean 'vaurien'?"),
-        ('["behavior:delay"]\nsleep = 1\n', 'behavior:delay', 'unknown section, known: behavior.NAME, '),
-        ('vaurien = 1\n', 'vaurien', 'expected keys and values, got 1'),
-        ('behavior = "20:delay"\n', 'behavior', "expected keys and values, got '20:delay'"),
-        ('[behavior]\ndelay = 2\n', 'behavior.delay', 'expected keys and values, got 2'),
-        ('[vaurien]\nsed = 1\n', 'vaurien.sed', "no such setting, did you mean 'seed'?"),
-        ('[vaurien]\nseed = "1"\n', 'vaurien.seed', "expected int, got '1'"),
-        ('[vaurien]\nproxy = 8000\n', 'vaurien.proxy', 'expected str, got 8000'),
-        ('[vaurien]\nbehavior = 20\n', 'vaurien.behavior', 'expected str, got 20'),
-        ('[vaurien]\nbehavior = "20:dely"\n', 'vaurien.behavior', "unknown behavior 'dely', did you mean 'delay'?"),
-        ('[vaurien]\ntoxics = ["noop", 7]\n', 'vaurien.toxics[1]', 'expected object, got 7'),
-        ('[vaurien]\ntoxics = 7\n', 'vaurien.toxics', 'expected array, got 7'),
+        ('[vaurin]\nseed = 1\n', '1: vaurin', "unknown section, did you mean 'vaurien'?"),
+        ('["behavior:delay"]\nsleep = 1\n', '1: behavior:delay', 'unknown section, known: behavior.NAME, '),
+        ('vaurien = 1\n', '1: vaurien', 'expected keys and values, got 1'),
+        ('behavior = "20:delay"\n', '1: behavior', "expected keys and values, got '20:delay'"),
+        ('[behavior]\ndelay = 2\n', '2: behavior.delay', 'expected keys and values, got 2'),
+        ('[vaurien]\nsed = 1\n', '2: vaurien.sed', "no such setting, did you mean 'seed'?"),
+        ('[vaurien]\nseed = "1"\n', '2: vaurien.seed', "expected int, got '1'"),
+        ('[vaurien]\nproxy = 8.5\n', '2: vaurien.proxy', 'expected str, got 8.5'),
+        ('[vaurien]\nbehavior = 20\n', '2: vaurien.behavior', 'expected str, got 20'),
+        ('[vaurien]\nbehavior = "20:dely"\n', '2: vaurien.behavior', "unknown behavior 'dely', did you mean 'delay'?"),
+        ('[vaurien]\ntoxics = ["noop", 7]\n', '2: vaurien.toxics[1]', 'expected object, got 7'),
+        ('[vaurien]\ntoxics = 7\n', '2: vaurien.toxics', 'expected array, got 7'),
         (
             '[vaurien]\ntoxics = [{type = "latency", latency = "1"}]\n',
-            'vaurien.toxics[0].latency',
+            '2: vaurien.toxics[0].latency',
             'expected a duration',
         ),
-        ('[vaurien]\ntoxics = [{type = "latency", stream = 7}]\n', 'vaurien.toxics[0]', 'expected str, got 7'),
-        ('[vaurien]\ntoxics = [{latency = 1}]\n', 'vaurien.toxics[0]', "unknown toxic ''"),
-        ('[vaurien]\napi-host = [7]\n', 'vaurien.api-host', 'expected str, got [7]'),
-        ('[vaurien]\nbehavior = "101:delay"\n', 'vaurien.behavior', "101 in '101:delay' is not a percent"),
-        ('[behavior.dely]\nsleep = 1\n', 'behavior.dely', "unknown behavior 'dely', did you mean 'delay'?"),
-        ('[behavior.delay]\nslep = 1\n', 'behavior.delay.slep', "delay has no such option, did you mean 'sleep'?"),
-        ('[behavior.delay]\nsleep = "2"\n', 'behavior.delay.sleep', 'expected a duration'),
-        ('[behavior.delay]\nsleep = nan\n', 'behavior.delay.sleep', 'expected'),
+        ('[vaurien]\ntoxics = [{type = "latency", stream = 7}]\n', '2: vaurien.toxics[0]', 'expected str, got 7'),
+        ('[vaurien]\ntoxics = [{latency = 1}]\n', '2: vaurien.toxics[0]', "unknown toxic ''"),
+        ('[vaurien]\napi-host = [7]\n', '2: vaurien.api-host', 'expected str, got [7]'),
+        ('[vaurien]\nbehavior = "101:delay"\n', '2: vaurien.behavior', "101 in '101:delay' is not a percent"),
+        ('[behavior.dely]\nsleep = 1\n', '1: behavior.dely', "unknown behavior 'dely', did you mean 'delay'?"),
+        ('[behavior.delay]\nslep = 1\n', '2: behavior.delay.slep', "delay has no such option, did you mean 'sleep'?"),
+        ('[behavior.delay]\nsleep = "2"\n', '2: behavior.delay.sleep', 'expected a duration'),
+        ('[behavior.delay]\nsleep = nan\n', '2: behavior.delay.sleep', 'expected'),
     ],
 )
 def test_mistakes_in_toml(tmp_path: Path, content: str, place: str, said: str) -> None:
-    assert mistake(tmp_path, 'toml', content).startswith(f': {place}: {said}')
+    assert mistake(tmp_path, 'toml', content).startswith(f':{place}: {said}')
 
 
 @pytest.mark.parametrize(
@@ -435,11 +463,11 @@ def test_a_flag_takes_the_place_of_a_list(tmp_path: Path) -> None:
             'vaurien:\n  behaviors:\n    - name: delay\n      slep: 1\n',
             ':4: vaurien.behaviors[0].slep: ',
         ),
-        ('toml', '[[vaurien.behaviors]]\nname = "dely"\n', ': vaurien.behaviors[0]: unknown behavior'),
+        ('toml', '[[vaurien.behaviors]]\nname = "dely"\n', ':1: vaurien.behaviors[0]: unknown behavior'),
         (
             'toml',
             '[[vaurien.behaviors]]\nname = "hang"\n' * 2,
-            ": vaurien.behaviors: '100:hang,100:hang' adds up",
+            ":1: vaurien.behaviors: '100:hang,100:hang' adds up",
         ),
     ],
 )
@@ -520,6 +548,30 @@ def test_a_classic_section_of_nothing_else_needs_no_such_protocol(tmp_path: Path
     assert len(source.ignored) == 1
 
 
+@pytest.mark.parametrize(
+    ('suffix', 'content'),
+    [
+        ('ini', '[statsd]\nenabled = true\nsample_rate = 1.0\nother = 1\n'),
+        ('toml', '[statsd]\nenabled = true\nsample_rate = 1.0\nother = 1\n'),
+        ('yaml', 'statsd: {enabled: true, sample_rate: 1.0, other: 1}\n'),
+    ],
+)
+def test_the_classic_section_of_statsd_is_set_apart(tmp_path: Path, suffix: str, content: str) -> None:
+    source = source_of(tmp_path, suffix, content)
+    assert build(source) == Settings()
+    keys = [place.split(': ')[-1] for place in source.ignored]
+    assert keys == ['statsd.enabled', 'statsd.sample_rate', 'statsd.other']
+
+
+def test_an_empty_section_of_statsd_is_no_proxy(tmp_path: Path) -> None:
+    assert build(source_of(tmp_path, 'ini', '[statsd]\n')) == Settings()
+
+
+@pytest.mark.parametrize('content', ["[vaurien]\nlog-level = 'INFO'\n", "[vaurien]\nlog_level = 'info'\n"])
+def test_the_case_of_a_log_level_does_not_matter(tmp_path: Path, content: str) -> None:
+    assert build(source_of(tmp_path, 'toml', content)) == Settings(log_level='info')
+
+
 @pytest.mark.usefixtures('registries')
 class TestCallable:
     @pytest.mark.parametrize(
@@ -546,7 +598,7 @@ class TestCallable:
     @pytest.mark.parametrize(
         ('section', 'reference', 'said'),
         [
-            ('behavior:slow', 'tests.samples.delay', 'is not of the form package.module:Class'),
+            ('behavior:slow', 'delay', 'is not of the form package.module:Class'),
             ('behavior:slow', 'tests.samples.hurry:Delay', "cannot load 'tests.samples.hurry:Delay': ModuleNotFound"),
             ('behavior:slow', 'tests.samples.minitel:MinitelProtocol', 'is no behavior'),
             ('protocol:slow', 'tests.samples.delay:Delay', 'is no protocol'),

@@ -58,12 +58,13 @@ def test_ini(tmp_path: Path, suffix: str) -> None:
 
 
 def test_toml(tmp_path: Path) -> None:
-    tree, _, text = read_document(write(tmp_path, 'vaurien.toml', TOML))
+    tree, lines, text = read_document(write(tmp_path, 'vaurien.toml', TOML))
     assert tree == {
         'vaurien': {'proxy': 'localhost:8000'},
         'behavior': {'delay': {'sleep': 2}},
         'protocol': {'http': {}},
     }
+    assert (lines['vaurien.proxy'], lines['behavior.delay'], lines['behavior.delay.sleep']) == (2, 4, 5)
     assert not text
 
 
@@ -173,8 +174,8 @@ def test_an_alias(tmp_path: Path) -> None:
 
 
 def test_a_long_number_of_toml(tmp_path: Path) -> None:
-    path = write(tmp_path, 'vaurien.toml', 'a = ' + '1' * 5000)
-    with pytest.raises(ConfigError, match=f'^{path}: Exceeds the limit'):
+    path = write(tmp_path, 'vaurien.toml', 'b = 1\na = ' + '1' * 5000)
+    with pytest.raises(ConfigError, match=f'^{path}:2: Exceeds the limit'):
         read_document(path)
 
 

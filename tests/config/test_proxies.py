@@ -37,6 +37,8 @@ resolve-interval = 5
 keepalive = 7
 backlog = 16
 max_links = 100
+mark_faults = yes
+classes = 20
 tls = auto
 tls_mode = upgrade
 proxy_tls = cert.pem:key.pem
@@ -75,6 +77,8 @@ resolve-interval = 5
 keepalive = 7
 backlog = 16
 max_links = 100
+mark_faults = true
+classes = 20
 tls = "auto"
 tls_mode = "upgrade"
 proxy_tls = "cert.pem:key.pem"
@@ -122,6 +126,8 @@ proxy:
     keepalive: 7
     backlog: 16
     max_links: 100
+    mark_faults: yes
+    classes: 20
     tls: "auto"
     tls_mode: "upgrade"
     proxy_tls: "cert.pem:key.pem"
@@ -169,6 +175,8 @@ def test_every_setting_in_every_format(tmp_path: Path, suffix: str) -> None:
                 keepalive=7,
                 backlog=16,
                 max_links=100,
+                mark_faults=True,
+                classes=20,
                 tls='auto',
                 tls_mode='upgrade',
                 proxy_tls='cert.pem:key.pem',
@@ -247,11 +255,11 @@ def test_a_name_may_be_nearly_anything(tmp_path: Path) -> None:
         ('ini', '[proxy:a]\ntoxics = latncy\n', ":2: proxy.a.toxics: unknown toxic 'latncy'"),
         ('ini', '[vaurien]\nproxy = a:1\n[proxy:a]\n', ':2: vaurien.proxy: each proxy needs an address of its own'),
         ('ini', '[vaurien]\nenabled = no\n', ':2: vaurien.enabled: no such setting'),
-        ('toml', '[[proxy.a.toxics]]\ntype = "noop"\n' * 2, ": proxy.a.toxics: there are two toxics named 'noop_do"),
+        ('toml', '[[proxy.a.toxics]]\ntype = "noop"\n' * 2, ":1: proxy.a.toxics: there are two toxics named 'noop_do"),
         (
             'toml',
             '[[proxy.a.toxics]]\ntype = "latency"\nlatency = "1"\n',
-            ': proxy.a.toxics[0].latency: expected a duration',
+            ':3: proxy.a.toxics[0].latency: expected a duration',
         ),
         ('yaml', 'proxy:\n  a: 7\n', ':2: proxy.a: expected keys and values, got 7'),
         ('yaml', 'proxy:\n  a:\n    options: {dely: {}}\n', ":3: proxy.a.options: dely: unknown behavior 'dely'"),

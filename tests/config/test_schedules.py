@@ -77,7 +77,7 @@ def test_the_flag_comes_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('name', 'text', 'wanted'),
     [
-        ('x.toml', TOML.replace('at =', 'att ='), "steps[0].att: there is no such field, did you mean 'at'?"),
+        ('x.toml', TOML.replace('at =', 'att ='), ":4: steps[0].att: there is no such field, did you mean 'at'?"),
         ('x.yaml', f'{YAML}  - {{behavior: delay,\n    at: soon}}\n', ':5: steps[1].at: expected a duration such as '),
         ('x.yaml', f'{YAML}  - {{behavior: delai}}\n', ":4: steps[1].behavior: unknown behavior 'delai', did you mean"),
         ('x.toml', 'steps = [', ':1: Invalid value'),

@@ -74,6 +74,31 @@ def test_mistakes(words: list[str], said: str) -> None:
     assert mistake(*words) == said
 
 
+@pytest.mark.parametrize(
+    ('words', 'usage'),
+    [
+        (['help'], 'usage: cook [-h]'),
+        (['help', 'stew'], 'usage: cook stew [-h]'),
+        (['--heat', '9', 'stew', '-h'], 'usage: cook stew [-h]'),
+        (['-V'], f'cook {__version__}'),
+    ],
+)
+def test_help_and_version(words: list[str], usage: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        make_parser().parse(words)
+    assert not caught.value.code
+    assert capsys.readouterr().out.startswith(usage)
+
+
+def test_commands_of_somebody_else() -> None:
+    parser = Parser(prog='mix')
+    parser.commands = ('explore', 'report')
+    with pytest.raises(ConfigError, match=r"^unknown command 'explor', did you mean 'explore'\?$"):
+        parser.parse(['explor'])
+    with pytest.raises(ConfigError, match=r"^unexpected argument 'localhost:1', see mix --help$"):
+        parser.parse(['localhost:1'])
+
+
 def test_flags_between_words() -> None:
     parser = Parser(prog='mix')
     parser.add_argument('words', nargs='*')

@@ -7,7 +7,9 @@ from importlib import metadata
 import pytest
 from gevent import monkey
 
+from vaurien.console import patching
 from vaurien.console.patching import patch_standard_library
+from vaurien.plugins.installed import read_entry_points
 
 GROUP = 'console_scripts'
 
@@ -25,6 +27,7 @@ def test_the_metadata_of_packages_are_read_once(monkeypatch: pytest.MonkeyPatch)
         answers.extend(sorted(metadata.entry_points(group=GROUP)) for _ in range(25))
 
     monkeypatch.setattr(metadata, 'entry_points', read)
+    monkeypatch.setattr(patching, 'read_entry_points', read_entry_points.__wrapped__)
     monkeypatch.setattr(monkey, 'patch_all', patch)
     patch_standard_library()
     assert readings == ['once']

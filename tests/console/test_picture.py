@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from matplotlib.figure import Figure
 
 from vaurien.console.picture import check_picture, save
 from vaurien.errors import ConfigError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def make_figure() -> Figure:
+    """Return the smallest figure."""
+    from matplotlib.figure import Figure  # late: it takes a while
+
+    return Figure(figsize=(1, 1))
 
 
 @pytest.mark.parametrize(('suffix', 'start'), [('.png', b'\x89PNG\r\n\x1a\n'), ('.svg', b'<?xml'), ('.pdf', b'%PDF')])
@@ -17,7 +27,7 @@ def test_formats(tmp_path: Path, suffix: str, start: bytes) -> None:
     path = tmp_path / f'picture{suffix}'
     check_picture(path)
     assert not path.exists()
-    save(Figure(figsize=(1, 1)), path)
+    save(make_figure(), path)
     assert path.read_bytes().startswith(start)
 
 
@@ -39,7 +49,7 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     path = tmp_path / 'picture.png'
     path.symlink_to('/dev/full')
     with pytest.raises(ConfigError, match=f'cannot write {path}: No space left'):
-        save(Figure(figsize=(1, 1)), path)
+        save(make_figure(), path)
 
 
 def test_without_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from gevent.event import Event
 
 from tests.servers import TIMEOUT
 from tests.terminal import Terminal
-from vaurien.console.signals import ANNOUNCEMENT, CLEARED, on_signals, on_signals_in_loop
+from vaurien.console.signals import ANNOUNCEMENT, CLEARED, WITH_CURSOR, on_signals, on_signals_in_loop
 
 #: A program that waits for signals.
 WAIT = """\
@@ -58,14 +58,6 @@ def test_the_first_signal_calls_and_the_second_leaves(number: int) -> None:
         with pytest.raises(ProcessEndedError) as ended:
             send(number)
     assert (calls, ended.value.args) == (['end'], (128 + number,))
-
-
-@pytest.mark.parametrize('catch', [on_signals, on_signals_in_loop])
-def test_a_status_of_the_command(catch: Catch) -> None:
-    with catch(lambda: None, status=1):
-        send(signal.SIGINT)
-        with pytest.raises(ProcessEndedError, match='1'):
-            send(signal.SIGTERM)
 
 
 @pytest.mark.parametrize('catch', [on_signals, on_signals_in_loop])
@@ -119,7 +111,7 @@ def shown_on_terminal(monkeypatch: pytest.MonkeyPatch, name: str, number: int = 
         return terminal.wait_for('.').encode()[:-1]
 
 
-@pytest.mark.parametrize(('kind', 'begin'), [('xterm', CLEARED), ('dumb', b'\n')])
+@pytest.mark.parametrize(('kind', 'begin'), [('xterm', CLEARED + WITH_CURSOR), ('dumb', b'\n')])
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_it_is_announced_on_a_terminal(monkeypatch: pytest.MonkeyPatch, kind: str, begin: bytes, number: int) -> None:
     monkeypatch.setenv('TERM', kind)
@@ -128,7 +120,7 @@ def test_it_is_announced_on_a_terminal(monkeypatch: pytest.MonkeyPatch, kind: st
 
 def test_it_is_announced_where_only_the_output_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('TERM', 'xterm')
-    assert shown_on_terminal(monkeypatch, 'stdout') == CLEARED + ANNOUNCEMENT
+    assert shown_on_terminal(monkeypatch, 'stdout') == CLEARED + WITH_CURSOR + ANNOUNCEMENT
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])

@@ -33,9 +33,9 @@ def test_every_value_is_one_cell(value: Any, text: str) -> None:
 
 def test_lines_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     print_rows(('name', 'count'), [('a', 1), ('b', None)], 'nothing')
-    assert capsys.readouterr().out == 'a\t1\nb\t-\n'
+    assert capsys.readouterr().out == 'name\tcount\na\t1\nb\t-\n'
     print_rows(('name', 'count'), [], 'nothing')
-    assert capsys.readouterr().out == ''
+    assert capsys.readouterr().out == 'name\tcount\n'
 
 
 def test_a_table_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import NoneType
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
-from vaurien.config.build import SERVER_PORT, build, locate
+from vaurien import native
+from vaurien.cli.commands import COMMANDS, describe_commands
+from vaurien.cli.groups import GROUPS
+from vaurien.config.build import build, locate
 from vaurien.config.keys import CLASSIC, REGISTRIES, SETTINGS
-from vaurien.config.source import Sections, Source, make_source, read, register
+from vaurien.config.source import STATSD, Sections, Source, make_source, read, register
 from vaurien.console.parser import Parser
+from vaurien.console.statuses import describe_statuses
 from vaurien.errors import ConfigError, PluginError
 from vaurien.plugins.options import Configurable
 from vaurien.plugins.units import find_unit
@@ -20,18 +24,19 @@ from vaurien.settings import Settings
 USAGE = """\
 vaurien [--proxy HOST:PORT] [--backend HOST:PORT] [--protocol NAME] [--behavior PERCENT:NAME,...] [flags]
        vaurien explore --vaurien PROTOCOL:VARIABLE [flags] -- COMMAND [ARGUMENT ...]
-       vaurien report [flags] DIR ..."""
+       vaurien report [flags] DIR ...
+       vaurien check [flags] FILE ...
+       vaurien schema
+       vaurien completion bash|zsh|fish [COMMAND]"""
 
 DESCRIPTION = """\
 A TCP proxy that makes a backend fail the way real backends fail: replies come late, wrong,
 incomplete or never.
 Point your application at --proxy instead of --backend, and choose what goes wrong, how often."""
 
-EPILOG = """\
-commands, which have flags of their own, such as vaurien explore --help:
-  explore  run a command, such as that of your tests, once for each request and each fault that matter, and show
-           which faults it does not survive
-  report   make one page of that, to be read before a release
+EPILOG = f"""\
+commands, which have flags of their own, such as vaurien help explore:
+{describe_commands()}
 
 examples:
   vaurien --proxy 0.0.0.0:8888 --backend example.com:80 --protocol http --behavior 20:error
@@ -51,7 +56,9 @@ examples:
       with the control API: change the faults while it runs, from tests or with vaurienctl
 
 environment:
-  TOXIPROXY_AUTH_TOKEN   the token of the control API, unless --api-token is given, as for Toxiproxy
+  VAURIEN_BACKEND and the like, one for each flag: flags go before them, and they go before a file; VAURIEN_CONFIG is
+  the file, VAURIEN_BEHAVIOR_DELAY_SLEEP an option
+  TOXIPROXY_AUTH_TOKEN is the token of the control API if there is no other, as for Toxiproxy
 
 SIGHUP reopens the file of --log-output, and takes over the faults of --config and --schedule that have changed.
 
@@ -59,81 +66,17 @@ Weights are percents, also fractions (0.5:error). All other exchanges pass untou
 
 Durations, sizes and rates may have units: 200ms, 2s, 1m30s; 4096B, 64KiB, 1MB; 50KB/s.
 
-The exit status is 0 after Ctrl-C or SIGTERM, 1 if it cannot start, 2 for a mistake in flags or files. A second Ctrl-C
-ends at once, with 130."""
+{describe_statuses('vaurien')}"""
 
 #: The key of the file of a schedule.
 SCHEDULE = 'schedule.file'
 #: The flags of keys that are called otherwise.
 NAMED = {'vaurien.toxics': '--toxic', SCHEDULE: '--schedule'}
 
+#: How the variables of the environment begin that are settings.
+PREFIX = 'VAURIEN_'
 #: The variable of the environment that has the token of Toxiproxy's server.
 TOKEN_VARIABLE = 'TOXIPROXY_AUTH_TOKEN'
-
-#: The flags of the settings, by group: name, placeholder, help.
-GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
-    'what to proxy': (
-        ('proxy', 'HOST:PORT', 'address that clients connect to; port 0 takes a free one'),
-        ('backend', 'HOST:PORT', 'address of the backend, or none'),
-        ('protocol', 'NAME', 'protocol between clients and backend'),
-    ),
-    'what goes wrong': (
-        ('behavior', 'PERCENT:NAME,...', 'behaviors, each with its share of the exchanges'),
-        ('toxics', 'TYPE(...)@STREAM,...', 'toxics, which change the bytes of a stream, whatever they mean'),
-        ('addressed', 'BOOL', 'let requests ask for faults: X-Vaurien-Fault: error(code=503), /* vaurien: error */'),
-        ('seed', 'N', 'number that makes the same faults happen again'),
-    ),
-    'limits': (
-        ('timeout', '', 'most seconds to wait for a connection to the backend'),
-        ('resolve-interval', '', 'how often the name of the backend is looked up again, in seconds'),
-        ('idle-timeout', '', 'seconds after which a link is closed if nothing moves on it'),
-        ('keepalive', '', 'how often a silent peer is asked whether it is still there, in seconds; 0: never'),
-        ('max-links', 'N', 'most clients at a time'),
-        ('backlog', 'N', 'most clients that wait to be accepted'),
-    ),
-    'TLS': (
-        (
-            'tls',
-            'auto',
-            'auto: speak TLS with clients and backend, with made certificates; refuse: grant it to nobody',
-        ),
-        ('tls-mode', 'MODE', 'implicit: TLS begins with the first byte; upgrade: where the protocol asks for it'),
-        ('proxy-tls', 'CERT[:KEY]', 'speak TLS with clients: auto, or files in PEM'),
-        ('proxy-tls-client-ca', 'FILE', 'ask clients for a certificate that one of these authorities has signed'),
-        ('backend-tls', 'BOOL', 'speak TLS with the backend'),
-        ('backend-tls-verify', 'BOOL', 'refuse a backend whose certificate is not that of its name'),
-        ('backend-tls-ca', 'FILE', 'authorities that are believed, instead of those of the system'),
-        ('backend-tls-name', 'NAME', 'name that the backend is asked for and has to have, instead of its host'),
-        ('backend-tls-cert', 'FILE', 'certificate to show the backend'),
-        ('backend-tls-key', 'FILE', 'its key, if that is in a file of its own'),
-        ('tls-min', 'VERSION', 'lowest version of TLS: 1.2 or 1.3'),
-        ('tls-max', 'VERSION', 'highest version of TLS'),
-        ('tls-ca-file', 'FILE', 'write the certificate of the authority to this file, which clients are to trust'),
-        ('tls-keylog', 'FILE', 'append the keys of all sessions to this file, for Wireshark'),
-    ),
-    'control API': (
-        ('http', 'BOOL', 'serve the control API'),
-        ('http-host', 'HOST', 'host to serve it on'),
-        ('http-port', 'PORT', 'port to serve it on; 0 takes a free one'),
-        ('api-host', 'NAME,...', 'names of this machine under which it may be reached'),
-        ('api-token', 'TOKEN', 'token that requests must have: Authorization: Bearer TOKEN'),
-        ('server', 'BOOL', f'start with the proxies of the file, or none, and the API on port {SERVER_PORT}'),
-        (
-            'toxiproxy-config',
-            'FILE',
-            f'start with the proxies of a Toxiproxy file, and the API on port {SERVER_PORT}',
-        ),
-    ),
-    'journal': (
-        ('journal', 'FILE', 'write every exchange to this file, with its fault: a line of JSON each'),
-        ('journal-max', 'SIZE', 'size in bytes at which the file becomes FILE.1, and another one begins'),
-        ('replay', 'FILE', 'inject the faults of a journal again, each at the same request, and no others'),
-    ),
-    'log': (
-        ('log-level', '', 'level to log from; each fault is a record of info'),
-        ('log-output', 'FILE', 'file to append the log to; - is standard error'),
-    ),
-}
 
 
 class Arguments(NamedTuple):
@@ -149,24 +92,29 @@ class Arguments(NamedTuple):
     locate: Callable[[ConfigError, str], ConfigError]
     #: Whether the schedule is to be printed, and nothing more.
     dry_run: bool
+    #: The plug-ins that the file of ``--config`` names, by section: what to import.
+    plugins: Mapping[str, Any]
 
 
-def parse(argv: Sequence[str]) -> Arguments:
-    """Read flags, and the file of ``--config``; raise `ConfigError`, or `SystemExit` after ``--help``."""
-    environment, path = _read_environment(), _find_config(argv)
+def parse(argv: Sequence[str], *, reads_environment: bool = True) -> Arguments:
+    """Read flags, the environment and the file of ``--config``; raise `ConfigError`, `SystemExit` after ``--help``."""
+    path = _find_config(argv, reads_environment=reads_environment)
     config = [] if path is None else [read(path)]
     for source in config:  # before the flags: its plug-ins have flags, too
         register(source)
-    given = make_parser().parse(argv)
-    flags = _make_source(vars(given))
-    sources = [*environment, *config, flags]
+    parser = make_parser()
+    given = parser.parse(argv)
+    flags = _make_source(vars(given), _flag)
+    environment = _read_environment(parser if reads_environment else None)
+    sources = [*_read_token(), *config, environment, flags]
     ignored = tuple(place for source in sources for place in source.ignored)
 
     def read_again() -> Settings:
-        return build(*environment, *([] if path is None else [_read_aside(path)]), flags)
+        return build(*_read_token(), *([] if path is None else [_read_aside(path)]), environment, flags)
 
-    has_file = (
-        path is not None or 'toxiproxy-config' in flags.sections.get('vaurien', {}) or 'schedule' in flags.sections
+    has_file = path is not None or any(
+        'toxiproxy-config' in source.sections.get('vaurien', {}) or 'schedule' in source.sections
+        for source in (environment, flags)
     )
     return Arguments(
         build(*sources),
@@ -175,6 +123,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         read_again if has_file else None,
         lambda error, proxy: locate(error, proxy, sources),
         given.dry_run,
+        {section: reference for source in config for section, reference in source.plugins.items()},
     )
 
 
@@ -198,7 +147,10 @@ def _read_or_fail(path: str) -> Source | ConfigError:
 
 def make_parser() -> Parser:
     """Return the parser of all flags, those of registered plug-ins included."""
-    parser = Parser(prog='vaurien', usage=USAGE, description=DESCRIPTION, epilog=EPILOG, has_version=True)
+    parser = Parser(
+        prog='vaurien', usage=USAGE, description=DESCRIPTION, epilog=EPILOG, has_version=True, details=native.describe
+    )
+    parser.commands = tuple(COMMANDS)
     parser.add_argument('--config', metavar='FILE', help='read settings from .ini, .toml or .yaml')
     parser.add_argument('--demo', action='store_true', help='show what it does, on a small backend of its own')
     defaults = Settings()
@@ -220,22 +172,41 @@ def make_parser() -> Parser:
     for section, names in CLASSIC.items():
         for name in names:
             dest = f'{section}.{name}'
-            parser.add_argument(_flag(dest), dest=dest, nargs='?', default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+            spellings = [_flag(dest)] + [f'--{dest}'] * (section == STATSD)  # --statsd.host, as it was
+            parser.add_argument(*spellings, dest=dest, nargs='?', default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser
 
 
-def _read_environment() -> list[Source]:
-    """Read what Toxiproxy's server reads, before anything else: a file and flags take precedence."""
+def _read_environment(parser: Parser | None) -> Source:
+    """Return the settings of the environment, where each flag of *parser* has a variable: ``VAURIEN_BACKEND``.
+
+    An empty one does not count, nor do others that begin so: Kubernetes sets some for a service of that name.
+    """
+    given = {}
+    if parser is not None and any(name.startswith(PREFIX) for name in os.environ):
+        for action in parser._actions:
+            if '.' in action.dest and (value := os.environ.get(find_variable(action.dest))):
+                given[action.dest] = value
+    return _make_source(given, find_variable)
+
+
+def find_variable(dotted: str) -> str:
+    """Return the variable of the environment for a dotted path, such as ``VAURIEN_BEHAVIOR_DELAY_SLEEP``."""
+    return PREFIX + _flag(dotted).removeprefix('--').replace('-', '_').upper()
+
+
+def _read_token() -> list[Source]:
+    """Read what Toxiproxy's server reads, before anything else: all others take precedence."""
     token = os.environ.get(TOKEN_VARIABLE)
     return [make_source({'vaurien': {'api_token': token}}, lambda dotted: TOKEN_VARIABLE, text=True)] if token else []
 
 
-def _find_config(argv: Sequence[str]) -> str | None:
-    """Return the file of ``--config``."""
+def _find_config(argv: Sequence[str], *, reads_environment: bool) -> str | None:
+    """Return the file of ``--config``, or of ``VAURIEN_CONFIG``."""
     parser = Parser(prog='vaurien', add_help=False)
     parser.add_argument('--config')
     path: str | None = parser.parse_known_args(argv)[0].config
-    return path
+    return path or (os.environ.get(f'{PREFIX}CONFIG') if reads_environment else None) or None
 
 
 def _add_plugin(parser: argparse.ArgumentParser, kind: str, name: str) -> None:
@@ -304,10 +275,10 @@ def _flag(dotted: str) -> str:
     return '--' + dotted.removeprefix('vaurien.').replace('.', '-').replace('_', '-')
 
 
-def _make_source(given: dict[str, Any]) -> Source:
+def _make_source(given: dict[str, Any], place: Callable[[str], str]) -> Source:
     sections: Sections = {}
     for dest, value in given.items():
         section, dot, key = dest.rpartition('.')
         if dot:
             sections.setdefault(section, {})[key] = value
-    return make_source(sections, _flag, text=True)
+    return make_source(sections, place, text=True)

@@ -10,11 +10,8 @@ from vaurien.console.command import run_command
 from vaurien.console.files import writing
 from vaurien.console.output import print_line
 from vaurien.console.parser import Parser
+from vaurien.console.statuses import describe_statuses
 from vaurien.errors import ConfigError
-from vaurien.explore.showing.baseline import NOTHING, load_baseline
-from vaurien.explore.showing.records import read_records
-from vaurien.explore.showing.report import RECORDS
-from vaurien.explore.showing.resilience import make_resilience_page
 
 NAME = 'vaurien report'
 TITLE = 'Resilience report'
@@ -28,13 +25,13 @@ for each dependency and kind of fault, how long that took beside runs without a 
 not tried. Takes the folders that --report of `vaurien explore` and --vaurien-explore-report of pytest
 have written, or the files explore.json in them. The page is one file that loads nothing."""
 
-EPILOG = """\
+EPILOG = f"""\
 examples:
   vaurien report findings
   vaurien report --title 'Shop 4.2' --output shop.html api/findings mail/findings
   vaurien report --baseline accepted.toml findings
 
-The exit status is 0, or 2 for a mistake in flags or files."""
+{describe_statuses(NAME)}"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -45,6 +42,11 @@ def main(argv: Sequence[str]) -> int:
 def run(argv: Sequence[str]) -> int:
     """Write the page, and return 0; raise `ConfigError`."""
     given = make_parser().parse(argv, intermixed=True)
+    from vaurien.explore.showing.baseline import NOTHING, load_baseline  # late: these take as long as the flags
+    from vaurien.explore.showing.records import read_records
+    from vaurien.explore.showing.report import RECORDS
+    from vaurien.explore.showing.resilience import make_resilience_page
+
     if not given.paths:
         raise ConfigError(f'there is nothing to report: {USAGE}')
     files = [Path(path, RECORDS) if Path(path).is_dir() else Path(path) for path in given.paths]

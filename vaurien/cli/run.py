@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import gevent
 from gevent.event import Event
@@ -14,13 +17,13 @@ from gevent.pool import Group
 
 from vaurien import __version__
 from vaurien.address import Address
-from vaurien.cli.flags import Arguments, parse
+from vaurien.cli.flags import Arguments
 from vaurien.config.reload import Reloader
 from vaurien.config.schedules import check_schedule
 from vaurien.console import log
 from vaurien.console.background import in_background
 from vaurien.console.limits import raise_descriptors
-from vaurien.console.output import make_printable, print_line
+from vaurien.console.output import SERVING, make_printable, print_line
 from vaurien.console.signals import on_hangup_in_loop, on_signals_in_loop
 from vaurien.engine.memory import MemoryWatch
 from vaurien.engine.proxies import Proxies
@@ -32,12 +35,15 @@ from vaurien.records.status import ProxyStatus
 from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import format_toxic
 from vaurien.schedule.preview import preview
+from vaurien.schedule.schedule import Schedule
 from vaurien.schedule.scheduler import Scheduler
 from vaurien.settings import AUTO, ONLY, REFUSE, ProxySettings, Settings
 from vaurien.tls.authority import write_ca_file
 
 if TYPE_CHECKING:
     from vaurien.control.server import ControlServer
+    from vaurien.telemetry.telemetry import Telemetry
+    from vaurien.workers.pool import Pool
 
 #: Seconds that open exchanges may take to finish at the end.
 GRACE = 3.0
@@ -45,15 +51,15 @@ GRACE = 3.0
 logger = logging.getLogger(__name__)
 
 
-def run(argv: Sequence[str]) -> int:
+def run(arguments: Arguments) -> int:
     """Do what the command line asks for and return the exit status; raise `ConfigError`, `StartError`."""
-    arguments = parse(argv)
     if arguments.demo:
         return show_demo()
     if arguments.dry_run:
         return show_schedule(arguments)
-    with in_background():
-        log.set_up(arguments.settings.log_level, arguments.settings.log_output)
+    settings = arguments.settings
+    with in_background(log_format=settings.log_format):
+        log.set_up(settings.log_level, settings.log_output, settings.log_format)
         if arguments.ignored:
             logger.warning('ignored, without meaning since version 2: %s', ', '.join(arguments.ignored))
         return serve(arguments)
@@ -71,62 +77,158 @@ def show_schedule(arguments: Arguments) -> int:
     settings = arguments.settings
     if settings.schedule is None:
         raise ConfigError('there is no schedule to show: give one with --schedule FILE', '--dry-run')
-    bound = check_schedule(Scheduler(make_proxies(arguments)), settings.schedule, is_early=True)
-    for line in preview(bound, settings.seed or 0):
+    for line in preview_schedule(arguments, settings.schedule, make_proxies(arguments)):
         if not print_line(line):
             break
     return 0
 
 
+def preview_schedule(arguments: Arguments, schedule: Schedule, proxies: Proxies) -> Iterator[str]:
+    """Return what a schedule will do to *proxies*, a line for each change; raise `ConfigError` if they cannot have it.
+
+    The schedule draws by the seed of the proxies, unless it has one of its own.
+    """
+    bound = bind_schedule(arguments, Scheduler(proxies), schedule, is_early=True)
+    return preview(bound, arguments.settings.seed or 0)
+
+
+def bind_schedule(arguments: Arguments, scheduler: Scheduler, schedule: Schedule, *, is_early: bool) -> Schedule:
+    """Do as `check_schedule`, but raise `ConfigError` with the line of the file."""
+    try:
+        return check_schedule(scheduler, schedule, is_early=is_early)
+    except ConfigError as error:
+        raise arguments.locate(error, ONLY) from None
+
+
 def serve(arguments: Arguments) -> int:
     """Serve until SIGINT or SIGTERM, and return 0; raise `ConfigError`, `StartError`."""
     settings = arguments.settings
+    pool = make_pool(arguments)
     replay = None if settings.replay is None else Replay(settings.replay)
-    if settings.journal is None:
-        return serve_until_signal(arguments, None, replay)
-    journal = Journal(settings.journal, settings.journal_max)
-    journal.open()
-    with closing(journal):
-        return serve_until_signal(arguments, journal, replay)
+    with ExitStack() as stack:
+        telemetry = make_telemetry(settings)
+        if telemetry is not None:
+            stack.callback(telemetry.close)
+        journal = None if settings.journal is None else Journal(settings.journal, settings.journal_max)
+        if journal is not None:
+            journal.open()
+            stack.callback(journal.close)
+        return serve_until_signal(arguments, journal, replay, telemetry, pool)
 
 
-def serve_until_signal(arguments: Arguments, journal: Journal | None, replay: Replay | None) -> int:
-    """Do as `serve`, with a journal that is written, or one that is replayed."""
+def make_telemetry(settings: Settings) -> Telemetry | None:
+    """Return what sends telemetry, if that is wanted; raise `ConfigError`."""
+    if settings.otel is None:
+        if settings.otel_all:
+            raise ConfigError('it is of no use without --otel URL', '--otel-all')
+        return None
+    if not is_url(settings.otel):
+        raise ConfigError(f'expected a URL such as http://localhost:4318, got {settings.otel!r}', '--otel')
+    try:
+        from vaurien.telemetry.telemetry import Telemetry  # late: it takes half a second, and an extra
+    except ModuleNotFoundError as error:
+        if (error.name or '').partition('.')[0] != 'opentelemetry':
+            raise
+        raise ConfigError("it needs OpenTelemetry: pip install 'vaurien[otel]'", '--otel') from None
+    return Telemetry(settings.otel, takes_all=settings.otel_all)
+
+
+def is_url(text: str) -> bool:
+    """Return whether *text* is a URL of HTTP that names a host."""
+    try:
+        url = urlsplit(text)
+        return url.scheme in ('http', 'https') and bool(url.hostname) and url.port != 0
+    except ValueError:  # no such port
+        return False
+
+
+def serve_until_signal(
+    arguments: Arguments,
+    journal: Journal | None,
+    replay: Replay | None,
+    telemetry: Telemetry | None,
+    pool: Pool | None,
+) -> int:
+    """Do as `serve`, with a journal that is written, one that is replayed, and who is told of it; or with workers."""
     settings = arguments.settings
-    proxies = make_proxies(arguments, journal, replay)
+    proxies = make_proxies(arguments, journal, replay, telemetry, pool)
     scheduler = Scheduler(proxies, settings.seed)
     if settings.schedule is not None:
-        check_schedule(scheduler, settings.schedule, is_early=settings.http)
+        bind_schedule(arguments, scheduler, settings.schedule, is_early=settings.http)
     reloader = Reloader(proxies, scheduler, settings)
     raise_descriptors()  # a link takes two, and the usual limit is 1024
     ended = Event()
-    with on_signals_in_loop(ended.set), reloading(reloader, arguments.read_again, ended.set):
+    with (
+        on_signals_in_loop(ended.set),
+        reloading(reloader, arguments.read_again, ended.set, pool),
+        pool or nullcontext(),
+    ):
         if settings.tls_ca_file is not None:
             write_ca_file(settings.tls_ca_file)
         gc.freeze()  # a collection that walks all modules would keep every link waiting
+        if telemetry is not None:
+            telemetry.start(proxies)
         proxies.start()
         memory = MemoryWatch(gevent.get_hub().loop, proxies.values)
         control = start_control(proxies, scheduler, settings, journal, replay) if settings.http else None
-        print_line(announce(proxies, control, replay))
+        print_line(announce(proxies, control, replay, pool, has_page=settings.ui))
+        browsers = start_browser(control) if control and settings.ui else None
         if settings.schedule is not None:
             scheduler.start(settings.schedule, is_early=True)
         ended.wait()
         scheduler.abandon()
         proxies.shut_down(GRACE)
         memory.stop()
+        if browsers:
+            browsers.kill()
         if control:
             control.stop()
-    for proxy in proxies.values():
-        print_line(summarize(proxy.status(), proxy.report_rules(), alone=settings.proxies is None))
+        for proxy in proxies.values():
+            print_line(summarize(proxy.status(), proxy.report_rules(), alone=settings.proxies is None))
     if replay is not None:
         report_replay(replay)
     return 0
 
 
-def make_proxies(arguments: Arguments, journal: Journal | None = None, replay: Replay | None = None) -> Proxies:
+def make_pool(arguments: Arguments) -> Pool | None:
+    """Return the workers, if there are any beside this process; raise `ConfigError` for what they cannot do."""
+    settings = arguments.settings
+    if settings.size == 1:
+        return None
+    if sys.platform != 'linux':
+        raise ConfigError('links are handed to workers on Linux only: start with --workers 1', '--workers')
+    for flag, value in (('--journal', settings.journal), ('--replay', settings.replay), ('--otel', settings.otel)):
+        if value is not None:
+            raise ConfigError('it needs all exchanges in one process: start with --workers 1', flag)
+    from vaurien.workers.pool import Pool  # late, as below: most processes have no workers
+    from vaurien.workers.process import Setup
+
+    return Pool(settings.size, Setup(arguments.plugins, settings.log_level, settings.log_output, settings.log_format))
+
+
+def make_proxies(
+    arguments: Arguments,
+    journal: Journal | None = None,
+    replay: Replay | None = None,
+    telemetry: Telemetry | None = None,
+    pool: Pool | None = None,
+) -> Proxies:
     """Return the proxies that are there at the start; raise `ConfigError` with the flag, or the line of a file."""
     make_chooser = None if replay is None else replay.make_chooser
-    proxies = Proxies((), arguments.settings.defaults, journal=journal, make_chooser=make_chooser)
+    make_observer = None if telemetry is None else telemetry.make_observer
+    make_proxy: Callable[..., ProxyServer] = ProxyServer
+    if pool is not None:
+        from vaurien.workers.proxy import SharedProxy
+
+        make_proxy = partial(SharedProxy, pool)
+    proxies = Proxies(
+        (),
+        arguments.settings.defaults,
+        journal=journal,
+        make_chooser=make_chooser,
+        make_observer=make_observer,
+        make_proxy=make_proxy,
+    )
     for one in arguments.settings.each_proxy:
         try:
             proxies.add(proxies.make(one))
@@ -137,11 +239,14 @@ def make_proxies(arguments: Arguments, journal: Journal | None = None, replay: R
 
 @contextmanager
 def reloading(
-    reloader: Reloader, read_again: Callable[[], Settings] | None, end: Callable[[], object]
+    reloader: Reloader,
+    read_again: Callable[[], Settings] | None,
+    end: Callable[[], object],
+    pool: Pool | None = None,
 ) -> Iterator[None]:
     """Within the block, reopen the log and apply what has changed in the files after every SIGHUP, one at a time.
 
-    *end* is called if the terminal has gone.
+    *end* is called if the terminal has gone. The workers of *pool* reopen the log, too.
     """
     hung_up = Event()
     greenlets = Group()
@@ -150,6 +255,8 @@ def reloading(
         while hung_up.wait():
             hung_up.clear()
             log.reopen()
+            if pool is not None:
+                pool.reopen_logs()
             if read_again is not None:
                 apply_again(reloader, read_again)
 
@@ -194,14 +301,39 @@ def start_control(
     return control
 
 
-def announce(proxies: Proxies, control: ControlServer | None, replay: Replay | None = None) -> str:
-    """Return what is printed at the start."""
+def start_browser(control: ControlServer) -> Group:
+    """Have a browser open the page, and return the greenlet that waits for it, in its group."""
+    from vaurien.cli.browsing import open_page  # late: few want it, and it looks for all browsers
+
+    greenlets = Group()
+    greenlets.spawn(open_page, find_page(control))
+    return greenlets
+
+
+def find_page(control: ControlServer) -> str:
+    """Return the URL of the page."""
+    return f'http://{control.address}/ui'
+
+
+def announce(
+    proxies: Proxies,
+    control: ControlServer | None,
+    replay: Replay | None = None,
+    pool: Pool | None = None,
+    *,
+    has_page: bool = False,
+) -> str:
+    """Return what is printed at the start, the URL of the page if it *has_page*."""
     lines = [line for proxy in proxies.values() for line in announce_proxy(proxy)]
     if replay is not None:
         lines.append(f'replay: {replay.status()["faults"]} faults of {replay.path}, and nothing that is armed is drawn')
+    if pool is not None:
+        lines.append(f'workers: {len(pool.pids)}, with the pids {", ".join(map(str, pool.pids))}')
     if control:
         lines.append(f'control API: http://{control.address}')
-    return f'vaurien {__version__}: ' + '\n'.join([*lines, 'Ctrl-C ends'])
+        if has_page:
+            lines.append(f'page: {find_page(control)}')
+    return f'vaurien {__version__}: ' + '\n'.join([*lines, SERVING])
 
 
 def announce_proxy(proxy: ProxyServer) -> list[str]:
@@ -244,13 +376,14 @@ def describe_armed(rules: Sequence[Rule]) -> str:
 
 
 def _describe(rule: Rule) -> str:
-    values = [
-        f'{name}={str(value).lower() if isinstance(value, bool) else value}'
-        for name, value in rule.options.items()
-        if value is not None
-    ]
+    values = [f'{name}={format_value(value)}' for name, value in rule.options.items() if value is not None]
     options = f' ({", ".join(values)})' if values else ''
     return f'{rule.percent:g}% {rule.name}{options}'
+
+
+def format_value(value: object) -> str:
+    """Return the value of an option, as it is written."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def summarize(status: ProxyStatus, rules: Sequence[str], *, alone: bool = True) -> str:

@@ -8,20 +8,19 @@ from typing import Any
 import msgspec
 
 from vaurien.address import Address
+from vaurien.config.backend_url import URLAddress
+from vaurien.config.connection_string import OPAQUE
 from vaurien.config.keys import PROXY_SETTINGS, SETTINGS, SPECS
-from vaurien.config.schedules import SECTION, read_section
+from vaurien.config.schedules import SECTION, locate_step, read_section
 from vaurien.config.source import Sections, Source
 from vaurien.config.values import read_options, read_settings
 from vaurien.errors import ConfigError
 from vaurien.plugins.distribution import reading_files
 from vaurien.rules.behaviors import Options, complete_rules
 from vaurien.schedule.schedule import Schedule
-from vaurien.settings import ProxySettings, Settings
+from vaurien.settings import AUTO, SERVER_PORT, ProxySettings, Settings
 from vaurien.toxiproxy.fields import read_config
 from vaurien.web.segment import check_name
-
-#: The port of the control API if the process has no proxy of its own: that of Toxiproxy's API.
-SERVER_PORT = 8474
 
 #: Where a proxy of several listens by default.
 ANYWHERE = Address('localhost', 0)
@@ -49,6 +48,8 @@ def build(*sources: Source) -> Settings:
     is_server = common.values.pop('server', False) or config is not None
     if is_server:
         common.values = {'http': True, 'http_port': SERVER_PORT, **common.values}
+    if common.values.get('ui'):
+        common.values['http'] = True
     shared: dict[str, Any] = {
         'behavior_options': options['behavior'],
         'protocol_options': options['protocol'],
@@ -75,7 +76,12 @@ def build(*sources: Source) -> Settings:
 
 
 def locate(error: ConfigError, proxy: str, sources: Sequence[Source]) -> ConfigError:
-    """Return *error*, which is about a setting of the proxy of that name, with the place where *sources* have it."""
+    """Return *error*, which is about a setting of the proxy of that name, with the place where *sources* have it.
+
+    It may also be about the schedule.
+    """
+    if error.path.startswith(f'{SECTION}.'):
+        return next((locate_step(error, source) for source in sources[::-1] if SECTION in source.sections), error)
     for section in (f'proxy.{proxy}', 'vaurien'):
         for source in sources[::-1]:
             for key in source.sections.get(section, ()):
@@ -97,7 +103,13 @@ class _Section:
         """Take the values that *source* gives; raise `ConfigError`."""
         if SPECS.keys() & given.keys():  # either key replaces the rules of an earlier source
             self.places = {name: place for name, place in self.places.items() if name not in SPECS}
-        self.values.update(read_settings(source, section, given, self.types))
+        values = read_settings(source, section, given, self.types)
+        if isinstance(backend := values.get('backend'), URLAddress):
+            protocol = values.setdefault('protocol', backend.protocol)
+            if protocol not in (backend.protocol, OPAQUE):
+                told = f'a URL of {backend.scheme} is for the protocol {backend.protocol}, and not {protocol}'
+                raise source.error(ConfigError(told), section, 'backend')
+        self.values.update(values)
         self.places.update({key.replace('-', '_'): (source, section, key) for key in given})
 
     def refuse(self, name: str, description: str) -> None:
@@ -111,7 +123,10 @@ class _Section:
 
         *options* are those configured for each behavior. A section without rules has those of *common*.
         """
+        self._check_tls(common)
         fields = {name: value for name, value in self.values.items() if name not in (*SPECS, 'options')}
+        if isinstance(backend := fields.get('backend'), URLAddress):
+            fields['backend'] = Address(*backend)
         own = self.values.get('options')
         if own is not None:
             options = {name: {**options.get(name, {}), **own.get(name, {})} for name in {**options, **own}}
@@ -124,6 +139,18 @@ class _Section:
             except ConfigError as error:
                 raise source.error(ConfigError(str(error)), *path) from None
         return fields
+
+    def _check_tls(self, common: _Section | None) -> None:
+        """Raise `ConfigError` if the backend has a URL for TLS, and nobody is to speak TLS with it."""
+        backend = self.values.get('backend')
+        known = {**(common.values if common else {}), **self.values}
+        is_leg = known.get('backend_tls') or known.get('tls') == AUTO
+        if isinstance(backend, URLAddress) and backend.is_tls and not is_leg:
+            self.refuse(
+                'backend',
+                'its URL is for TLS: add tls = auto (--tls auto), with which clients speak TLS, too, or backend-tls '
+                '(--backend-tls), with which they do not',
+            )
 
 
 def _check_name(source: Source, section: str) -> None:

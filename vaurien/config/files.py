@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,7 +23,7 @@ class Document(NamedTuple):
     """The values in a file, by section and key. ``[behavior:delay]`` of INI is ``delay`` in ``behavior``."""
 
     tree: Any
-    #: Line numbers by dotted path, if the parser of the format gives them.
+    #: Line numbers by dotted path. Elements of lists are ``steps[0]``.
     lines: dict[str, int]
     #: Whether every value is a text that has to be converted.
     text: bool = False
@@ -73,12 +75,16 @@ def _read_ini(path: str, text: str) -> Document:
 def _read_toml(path: str, text: str) -> Document:
     import tomli
 
+    from vaurien.config.toml_lines import find_lines
+
     try:
-        return Document(tomli.loads(text), {})
+        return Document(tomli.loads(text), find_lines(text))
     except tomli.TOMLDecodeError as error:
         raise ConfigError(f'{error.msg} (column {error.colno})', f'{path}:{error.lineno}') from None
     except ValueError as error:  # of a number with more digits than Python reads
-        raise ConfigError(str(error), path) from None
+        number = re.search(rf'[0-9_]{{{sys.get_int_max_str_digits()}}}', text)
+        line = text.count('\n', 0, number.start()) + 1 if number else 1
+        raise ConfigError(str(error), f'{path}:{line}') from None
 
 
 def _read_yaml(path: str, text: str) -> Document:

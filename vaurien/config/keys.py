@@ -43,7 +43,8 @@ SETTINGS: dict[str, Any] = {
 
 #: Flags and keys of Vaurien 1 that have no meaning now, by section.
 CLASSIC: dict[str, tuple[str, ...]] = {
-    'vaurien': ('stay-connected',),
+    'vaurien': ('bufsize', 'pool-max-size', 'pool-timeout', 'stay-connected', 'sync'),
+    'statsd': ('enabled', 'host', 'port', 'prefix', 'sample-rate'),
     **{
         f'protocol.{name}': ('buffer', 'keep-alive', 'pool-max-size', 'pool-timeout', 'reuse-socket')
         for name in ('http', 'memcache', 'mysql', 'redis', 'smtp', 'tcp')

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # `vaurienctl` reads settings, and needs no event loop
     from vaurien.schedule.scheduler import Scheduler
 
 #: A schedule as a program has it: the path of a file, what could be in it, or its steps.
-Plan = str | os.PathLike[str] | Mapping[str, Any] | Sequence[Mapping[str, Any]]
+Plan = str | os.PathLike[str] | Mapping[str, object] | Sequence[Mapping[str, object]]
 
 #: The section, and the key of it that names a file.
 SECTION, FILE = 'schedule', 'file'
@@ -73,6 +73,15 @@ def check_schedule(scheduler: Scheduler, schedule: Schedule, *, is_early: bool) 
         return scheduler.check(schedule, is_early=is_early)
     except ConfigError as error:
         raise error.within('schedule') from None
+
+
+def locate_step(error: ConfigError, source: Source) -> ConfigError:
+    """Return *error* of `check_schedule` with the place in *source*, or in the file that it names for a schedule."""
+    given = source.sections[SECTION]
+    if FILE not in given:
+        return source.error(error, error.path)
+    path = _read_path(given[FILE])
+    return type(error)(error.description, place_in(path, _read_file(path)[1], error.path.removeprefix(f'{SECTION}.')))
 
 
 def _read_file(path: str) -> tuple[Any, Mapping[str, int]]:

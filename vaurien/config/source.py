@@ -19,6 +19,8 @@ Sections = dict[str, dict[str, Any]]
 
 #: The sections of which there is one. Others have a name: ``proxy.redis``.
 SINGLE = ('vaurien', 'schedule')
+#: The section of Vaurien 1 that has no meaning now.
+STATSD = 'statsd'
 
 
 class Source(NamedTuple):
@@ -48,7 +50,7 @@ def read(path: str) -> Source:
     known = [*SINGLE, *(f'{kind}{separator}NAME' for kind in (*REGISTRIES, 'proxy'))]
     sections: Sections = {}
     for name, value in _read_mapping(tree, '', place).items():
-        if name in SINGLE:
+        if name in SINGLE or name == STATSD:
             sections[name] = _read_mapping(value, name, place)
         elif name in REGISTRIES or name == 'proxy':
             for plugin, given in _read_mapping(value, name, place).items():
@@ -59,8 +61,14 @@ def read(path: str) -> Source:
 
 
 def place_in(path: str, lines: Mapping[str, int], dotted: str) -> str:
-    """Return the place of what is at a dotted path in a file: the file, the line if it is known, and that path."""
-    line = f':{lines[dotted]}' if dotted in lines else ''
+    """Return the place of what is at a dotted path in a file: the file, the line, and that path.
+
+    What is missing has the line of where it should be.
+    """
+    known = dotted
+    while known and known not in lines:
+        known = known[: max(known.rfind('.'), known.rfind('['), 0)]
+    line = f':{lines[known]}' if known else ''
     return f'{path}{line}: {dotted}' if dotted else path
 
 
@@ -74,10 +82,10 @@ def make_source(sections: Sections, place: Callable[[str], str], *, text: bool) 
         if section.startswith(tuple(f'{kind}.' for kind in REGISTRIES)) and 'callable' in values:
             plugins[section] = kept[section].pop('callable')
         for key in values:
-            if key.replace('_', '-') in CLASSIC.get(section, ()):
+            if section == STATSD or key.replace('_', '-') in CLASSIC.get(section, ()):
                 ignored.append(place(f'{section}.{key}'))
                 del kept[section][key]
-        if values and not kept[section] and section not in plugins:
+        if not kept[section] and section not in plugins and (values or section == STATSD):
             del kept[section]  # its protocol may no longer exist
     return Source(kept, place, text, plugins, tuple(ignored))
 
@@ -85,11 +93,16 @@ def make_source(sections: Sections, place: Callable[[str], str], *, text: bool) 
 def register(source: Source) -> None:
     """Register the plug-ins of *source*, each under the name of its section; raise `ConfigError`."""
     for section, reference in source.plugins.items():
-        kind, _, name = section.partition('.')
         try:
-            REGISTRIES[kind].register(load_callable(convert(reference, str)), name)
+            register_plugin(section, reference)
         except ConfigError as error:
             raise source.error(error, section, 'callable') from error
+
+
+def register_plugin(section: str, reference: Any) -> None:
+    """Register the plug-in that *reference* names under the name of that section; raise `ConfigError`."""
+    kind, _, name = section.partition('.')
+    REGISTRIES[kind].register(load_callable(convert(reference, str)), name)
 
 
 def _read_mapping(value: Any, path: str, place: Callable[[str], str]) -> dict[str, Any]:

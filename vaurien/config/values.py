@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from vaurien.address import Address, parse_backend
+from vaurien.address import Address, parse_place
+from vaurien.config.backend_url import read_backend
 from vaurien.config.keys import REGISTRIES, SPECS
 from vaurien.config.source import Source
 from vaurien.errors import ConfigError
@@ -51,12 +52,14 @@ def _read_setting(name: str, value: Any, types: Mapping[str, Any], text: bool) -
         known = [setting.replace('_', '-') for setting in types]
         raise ConfigError(f'no such setting, {did_you_mean(name.replace("_", "-"), known)}')
     if type_ is Address:
-        parse = parse_backend if name == 'backend' else Address.parse
-        return parse(convert(value, str))
+        parse = read_backend if name == 'backend' else parse_place
+        return parse(convert(str(value) if type(value) is int else value, str))
     if name == 'toxics':
         return read_toxics(value)
     if name == 'api_host':
         return _read_names(value)
+    if name == 'log_level' and isinstance(value, str):  # Vaurien 1 takes INFO, too
+        value = value.lower()
     value = convert(value, type_, text=text)
     if name == 'api_token' and not _TOKEN.fullmatch(value or ''):
         raise ConfigError('expected ASCII characters, and no spaces')  # the message must not show the token

@@ -2,11 +2,14 @@
 
 command      an error of ours is one line and an exit status
 patching     a standard library that does not block
+statuses     what the exit status of each says
+asking       words that ask for help or for the version
 parser       the command line
 output       lines to standard output and error; terminals
 table        rows of values
 percentiles  many values in a few
-log          logging
+log          logging, in lines of text or of JSON
+json_log     the latter
 writer       writing that nobody waits for
 background   the same for standard output and error
 signals      Ctrl-C and SIGTERM

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
-from vaurien.console.log import format_notice
+from vaurien.console.log import TEXT, LogFormat, find_notice
 from vaurien.console.writer import FLUSH_TIMEOUT, Writer
 
 if TYPE_CHECKING:
@@ -19,15 +19,15 @@ NO_DESCRIPTOR = -1
 
 
 @contextmanager
-def in_background(*, keep_output: bool = False) -> Iterator[None]:
+def in_background(*, keep_output: bool = False, log_format: LogFormat = TEXT) -> Iterator[None]:
     """Within the block, let no `print` and no log record wait until the standard output and error are read.
 
     What nobody reads is dropped, once `MOST` bytes wait. At the end, wait `FLUSH_TIMEOUT` seconds for the rest;
-    with *keep_output*, wait for the standard output as long as that takes.
+    with *keep_output*, wait for the standard output as long as that takes. What is dropped is noted as the log would.
     """
     before = sys.stdout, sys.stderr
     out, err = _find_descriptor(sys.stdout), _find_descriptor(sys.stderr)
-    writers = {descriptor: Writer(descriptor, format_notice) for descriptor in {out, err} - {NO_DESCRIPTOR}}
+    writers = {descriptor: Writer(descriptor, find_notice(log_format)) for descriptor in {out, err} - {NO_DESCRIPTOR}}
     if len(writers) == 2 and os.path.sameopenfile(out, err):
         writers[err] = writers[out]  # one thread keeps what is printed to both in order
     within = _wrap(sys.stdout, writers.get(out)), _wrap(sys.stderr, writers.get(err))

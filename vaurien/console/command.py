@@ -5,29 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from vaurien.console.output import fail, flush
+from vaurien.console.statuses import INTERRUPTED
 from vaurien.errors import ConfigError, VaurienError
 
 #: The exit status of each error, where a command has no others: 2 for a mistake of the user, 1 for what went wrong.
 STATUSES: Mapping[type[VaurienError], int] = {ConfigError: 2, VaurienError: 1}
-#: The exit status of Ctrl-C where there is nothing to end in order: 128 + SIGINT, as shells have it.
-INTERRUPTED = 130
 
 
 def run_command(
     name: str,
     run: Callable[[], int],
     statuses: Mapping[type[VaurienError], int] = STATUSES,
-    interrupted: int = INTERRUPTED,
 ) -> int:
     """Call *run* and return its exit status; if it raises an error of ours, print it and return the error's status.
 
-    The nearest base class of the error that is in *statuses* counts. *interrupted* is the exit status of Ctrl-C.
+    The nearest base class of the error that is in *statuses* counts.
     """
     try:
         return run()
     except VaurienError as error:
         return fail(name, error, next(statuses[base] for base in type(error).__mro__ if base in statuses))
     except KeyboardInterrupt:
-        return interrupted
+        return INTERRUPTED
     finally:
         flush()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 from contextlib import suppress
 from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
@@ -21,12 +20,12 @@ def raise_descriptors(connections: int = 0) -> int:
     It is raised to the hard limit. That is raised, too, if *connections* need it and this process has the privilege.
     """
     used = _count_used()
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and connections + used > hard:
+    _, hard = find_limits()
+    if hard != UNLIMITED and connections + used > hard:
         _try_limit(connections + used)
-    _try_limit(resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return sys.maxsize if soft == resource.RLIM_INFINITY else max(0, soft - used)
+    _try_limit(find_limits()[1])
+    soft, _ = find_limits()
+    return sys.maxsize if soft == UNLIMITED else max(0, soft - used)
 
 
 def describe_shortage(connections: int) -> str:
@@ -34,17 +33,38 @@ def describe_shortage(connections: int) -> str:
     fitting = raise_descriptors(connections)
     if fitting >= connections:
         return ''
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, _ = find_limits()
     return (
         f'about {fitting} of the {connections} connections fit into the {soft} file descriptors that this process may '
         f'open: as root, ulimit -Hn {connections + _count_used()} makes room for what is started after it'
     )
 
 
-def _count_used() -> int:
-    return len(list(Path('/proc/self/fd').iterdir())) + SPARE
+if sys.platform != 'win32':
+    import resource
 
+    UNLIMITED = resource.RLIM_INFINITY
 
-def _try_limit(limit: int) -> None:
-    with suppress(OSError, ValueError):  # raised for more than this process may set, or the kernel allows (fs.nr_open)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    def find_limits() -> tuple[int, int]:
+        """Return how many files this process may open, and what it may raise that to."""
+        return resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def _count_used() -> int:
+        return sum(1 for _ in Path('/dev/fd').iterdir()) + SPARE
+
+    def _try_limit(limit: int) -> None:
+        with suppress(OSError, ValueError):  # more than this process may set, or the kernel allows (fs.nr_open)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+
+else:
+    UNLIMITED = -1
+
+    def find_limits() -> tuple[int, int]:
+        """Return that there is no limit: sockets are no files there."""
+        return UNLIMITED, UNLIMITED
+
+    def _count_used() -> int:
+        return SPARE
+
+    def _try_limit(limit: int) -> None:
+        """Do nothing."""

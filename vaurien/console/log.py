@@ -1,4 +1,4 @@
-"""Logging of the commands: one line for each record, to standard error or to a file."""
+"""Logging of the commands: one line for each record, as text or JSON, to standard error or to a file."""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 from vaurien.console.output import make_printable, print_line
 from vaurien.console.writer import Writer
 from vaurien.errors import ConfigError
 
 FORMAT = '%(asctime)s %(levelname)s %(message)s'
+
+#: How lines are written: for people, or for programs.
+LogFormat = Literal['text', 'json']
+TEXT: LogFormat = 'text'
+FORMAT_HELP = 'how the log is written: lines of text, or a JSON object a line'
 
 #: Of what `sys.exc_info` returns.
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -57,8 +64,8 @@ class StandardErrorHandler(logging.Handler):
 class FileHandler(logging.Handler):
     """Appends records to a file, in the background."""
 
-    def __init__(self, path: str) -> None:
-        """Open the file; raise `OSError`."""
+    def __init__(self, path: str, format_notice: Callable[[str], str]) -> None:
+        """Open the file; raise `OSError`. *format_notice* is that of its `Writer`."""
         super().__init__()
         self._path = str(Path(path).absolute())
         self._writer: Writer | None = Writer(_open(self._path), format_notice)
@@ -88,16 +95,21 @@ class FileHandler(logging.Handler):
                 os.close(writer.descriptor)
 
 
-def set_up(level: str, output: str) -> None:
+def set_up(level: str, output: str, form: LogFormat = TEXT) -> None:
     """Write records of *level* (such as ``info``) and above to standard error (``-``), or append them to a file.
 
     Raises `ConfigError` if the file cannot be written.
     """
+    formatter: logging.Formatter = Formatter()
+    if form != TEXT:
+        from vaurien.console.json_log import JsonLineFormatter  # late: most logs are for people
+
+        formatter = JsonLineFormatter()
     try:
-        handler = StandardErrorHandler() if output == '-' else FileHandler(output)
+        handler = StandardErrorHandler() if output == '-' else FileHandler(output, find_notice(form))
     except OSError as error:
         raise ConfigError(f'cannot write the log to {output}: {error.strerror}') from None
-    handler.setFormatter(Formatter())
+    handler.setFormatter(formatter)
     # force: libraries may have set up handlers of their own while they were imported
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
@@ -109,15 +121,24 @@ def reopen() -> None:
             handler.reopen()
 
 
+def find_notice(form: LogFormat) -> Callable[[str], str]:
+    """Return what makes a line of a text, as `set_up` logs it. It takes no lock of `logging`, and suits any thread."""
+    if form == TEXT:
+        return format_notice
+    from vaurien.console.json_log import format_json_notice  # late, and not on such a thread
+
+    return format_json_notice
+
+
 def format_notice(text: str) -> str:
-    """Return a line as `set_up` logs it. This takes no lock of `logging`, and suits any thread."""
+    """Return a line of text."""
     now = time.time()
     moment = time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(now))
     return f'{moment},{int(now % 1 * 1000):03} WARNING {make_printable(text)}'
 
 
 def _open(path: str) -> int:
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
 
 
 def _reopen(writer: Writer, path: str) -> None:

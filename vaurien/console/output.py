@@ -10,6 +10,9 @@ from typing import Any, TextIO
 
 import msgspec
 
+#: The last line that a process prints before it serves.
+SERVING = 'Ctrl-C ends'
+
 
 def print_line(text: str, stream: TextIO | None = None, end: str = '\n') -> bool:
     """Print to *stream*, by default the standard output, and flush it; return whether anybody can read it.

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import Any
+
+from vaurien.plugins.installed import read_entry_points
 
 
 def patch_standard_library() -> None:
@@ -30,8 +32,10 @@ def reading_entry_points_once() -> Iterator[None]:
     While gevent patches, it asks for the entry points of its plug-ins 25 times, and each time Python reads the metadata
     of all packages. Reading them once makes a command among a hundred packages start in two thirds of the time.
     """
+    from importlib import metadata  # late: it takes 15 ms, and most commands patch nothing
+
     read = metadata.entry_points
-    installed = read()
+    installed = read_entry_points()
     metadata.entry_points = lambda *, group: installed.select(group=group)  # type: ignore[assignment]  # one overload
     try:
         yield

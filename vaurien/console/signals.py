@@ -16,13 +16,15 @@ READ = 1
 ANNOUNCEMENT = b'ending; Ctrl-C again ends at once\n'
 #: What removes whatever is on the line: the ``^C`` of the terminal, or a progress bar.
 CLEARED = b'\r\x1b[2K'
+#: What shows the cursor, which a progress bar hides: who is ended at once cannot show it again.
+WITH_CURSOR = b'\x1b[?25h'
 
 
 @contextmanager
-def on_signals(end: Callable[[], object], status: int | None = None) -> Iterator[None]:
+def on_signals(end: Callable[[], object]) -> Iterator[None]:
     """Call *end* at the first SIGINT or SIGTERM within the block; at the second one, end the process at once.
 
-    The exit status is then *status*, by default 128 + the number of the signal, as shells have it. *end* is called in
+    The exit status is then 128 + the number of the signal, as shells have it. *end* is called in
     the signal handler, which interrupts any code at any place: it must not wait, and should do as little as it can.
     """
     is_ending = False
@@ -30,7 +32,7 @@ def on_signals(end: Callable[[], object], status: int | None = None) -> Iterator
     def handle(number: int, frame: object) -> None:
         nonlocal is_ending
         if is_ending:
-            os._exit(128 + number if status is None else status)
+            os._exit(128 + number)
         is_ending = True
         _announce()
         end()
@@ -51,12 +53,12 @@ def _announce() -> None:
     stream = next(filter(is_terminal, (sys.stderr, sys.stdout)), None)
     if stream is None:
         return
-    begin = CLEARED if can_redraw(stream) else b'\n'
+    begin = CLEARED + WITH_CURSOR if can_redraw(stream) else b'\n'
     os.write(stream.fileno(), begin + ANNOUNCEMENT)  # print() is not reentrant, and may be under way
 
 
 @contextmanager
-def on_signals_in_loop(end: Callable[[], object], status: int | None = None) -> Iterator[None]:
+def on_signals_in_loop(end: Callable[[], object]) -> Iterator[None]:
     """Do the same where gevent's event loop runs: call *end* in a greenlet of its own, which may wait.
 
     The second signal needs no event loop: it also ends a process whose loop is held up.
@@ -68,7 +70,7 @@ def on_signals_in_loop(end: Callable[[], object], status: int | None = None) -> 
     watcher = loop.async_()  # it also keeps a loop alive that waits for nothing but a signal
     watcher.start(greenlets.spawn, end)
     try:
-        with _waking(loop), on_signals(watcher.send, status):
+        with _waking(loop), on_signals(watcher.send):
             yield
     finally:
         watcher.stop()
@@ -83,6 +85,9 @@ def on_hangup_in_loop(reload: Callable[[], object], end: Callable[[], object]) -
     """
     import gevent
 
+    if not hasattr(signal, 'SIGHUP'):  # Windows
+        yield
+        return
     terminals = [descriptor for descriptor in range(3) if os.isatty(descriptor)]
 
     def handle() -> None:
@@ -103,7 +108,9 @@ def _waking(loop: Any) -> Iterator[None]:
     A signal that comes right before the loop begins to wait would otherwise be handled at the next event, which may
     never come (signal.set_wakeup_fd).
     """
-    read_end, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    read_end, write_end = os.pipe()
+    os.set_blocking(read_end, False)
+    os.set_blocking(write_end, False)
     watcher = loop.io(read_end, READ)
     watcher.start(_drain, read_end)
     before = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)

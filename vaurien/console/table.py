@@ -1,4 +1,4 @@
-"""Rows of values: a table for people, lines with tabs for programs."""
+"""Rows of values: a table for people, lines with tabs for programs, both with headings."""
 
 from __future__ import annotations
 
@@ -18,10 +18,14 @@ WIDTH = 120
 
 
 def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str = '') -> None:
-    """Print a table on a terminal, or *nothing* where there are no rows; elsewhere a line for each row, with tabs."""
+    """Print a table on a terminal, or *nothing* where there are no rows.
+
+    Elsewhere print a line for each row, with tabs. The first one has the columns, also where there are no rows: so that
+    a program can rely on it.
+    """
     found = list(rows)
     if not is_terminal(sys.stdout):
-        for row in found:
+        for row in (columns, *found):
             print_line('\t'.join(map(format_cell, row)))
     elif found:
         print_table(columns, found)

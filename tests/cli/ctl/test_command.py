@@ -12,7 +12,7 @@ import pytest
 
 from tests.arming import UNAIMED
 from tests.behaviors.waiting import eventually
-from tests.cli.asking import done, failed
+from tests.cli.asking import done, failed, rows
 from tests.commands import MEMORY, Command, call, run, run_within
 from tests.peers import Peer, RawBackend, pour
 from tests.servers import HOST, TIMEOUT, free_port
@@ -110,7 +110,7 @@ def test_status_is_aligned_for_people(host: str, command: Command) -> None:
 
 def test_rules_are_lines(host: str) -> None:
     done('--host', host, 'set-behavior', "20:delay(match='GET *'),50:hang")
-    lines = [line.split('\t') for line in done('--host', host, 'rules').splitlines()]
+    lines = rows('--host', host, 'rules')
     assert [[line[0], line[1], *line[3:]] for line in lines] == [
         ['delay', '20.0', '0', '0', '0'],
         ['hang', '50.0', '0', '0', '0'],
@@ -152,7 +152,8 @@ def test_refused_by_the_proxy(host: str, words: list[str], said: str) -> None:
     ('words', 'said'),
     [
         ([], 'the following arguments are required: COMMAND'),
-        (['stop'], "unknown command 'stop', known: ca, clear-faults, "),
+        (['begin'], "unknown command 'begin', known: ca, clear-faults, "),
+        (['stop'], "unknown command 'stop', did you mean 'top'?"),
         (['proxy', 'lst'], "unknown command 'lst', did you mean 'list'?"),
         (['set-behavior'], 'the following arguments are required: NAME'),
         (['get-behavior', 'delay'], "unexpected argument 'delay'"),

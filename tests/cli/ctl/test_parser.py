@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.commands import Command
 from tests.peers import Peer, RawBackend
-from tests.servers import HOST
+from tests.servers import HOST, TIMEOUT
 from vaurien.cli import ctl
 from vaurien.cli.ctl.command import Command as CtlCommand
 from vaurien.cli.ctl.parser import COMMANDS, EPILOG, GROUPS
@@ -48,17 +49,28 @@ def examples(text: str) -> list[list[str]]:
     return [shlex.split(line) for line in EXAMPLE.findall(text)]
 
 
+def connect(redis: Client, peers: ExitStack) -> Peer:
+    """Return one of the *peers*, which has sent a byte."""
+    peer = peers.enter_context(Peer.connect(int(redis.inspect()['listen'].rpartition(':')[2])))
+    peer.send(b'x')
+    return peer
+
+
 @pytest.mark.parametrize('command', COMMANDS, ids=lambda command: command.name)
 def test_every_command_has_examples_that_work(redis: Client, command: CtlCommand) -> None:
     assert examples(command.examples)
     if command.name == 'toxic add':
         redis.remove_toxic('latency_downstream')
-    with Peer.connect(int(redis.inspect()['listen'].rpartition(':')[2])) as peer:
-        peer.send(b'x')
+    with ExitStack() as peers:
+        peer = connect(redis, peers)
         peer.recv_exactly(1)
         number = str(redis.links()[0]['id'])
         for words in examples(command.examples):
             assert ' '.join(words).startswith(command.name)
+            if command.name.startswith('held '):
+                redis.set_behavior('hold')
+                connect(redis, peers)
+                number = str(redis.wait_for_held(TIMEOUT)['id'])
             if '--follow' not in words:
                 assert ctl.main([number if word == '3' else word for word in words]) == 0
 

@@ -39,7 +39,7 @@ def connect(client: Client) -> Peer:
 
 class TestProxies:
     def test_comes_and_goes(self, process: Client, echo_server: RawBackend) -> None:
-        assert done('proxy', 'list') == ''
+        assert rows('proxy', 'list') == []
         assert told('proxy', 'list') == {}
         (row,) = rows('proxy', 'create', 'cache', '--upstream', echo_server.address, '--protocol', 'redis')
         name, listen, *rest = row
@@ -53,7 +53,7 @@ class TestProxies:
             assert peer.recv() == b''
         assert rows('proxy', 'enable', 'cache') == [row]
         assert done('proxy', 'delete', 'cache') == ''
-        assert done('proxy', 'list') == ''
+        assert rows('proxy', 'list') == []
 
     def test_creates_one_that_does_not_listen(self, process: Client) -> None:
         listen = f'{HOST}:{free_port()}'
@@ -84,7 +84,7 @@ class TestProxies:
         assert [row[0] for row in rows('proxy', 'list')] == ['api', 'db', 'redis']
 
     def test_inspects(self, redis: Client) -> None:
-        assert done('proxy', 'inspect', 'redis') == ''
+        assert rows('proxy', 'inspect', 'redis') == []
         redis.add_toxic('latency', latency=200, distribution='normal')
         redis.add_toxic('noop', stream='upstream', toxicity=0.5)
         assert rows('proxy', 'inspect', 'redis') == [
@@ -223,9 +223,9 @@ class TestOneOfSeveral:
 
     def test_rules_of_each(self, redis: Client) -> None:
         done('--proxy', 'redis', 'set-behavior', 'hang')
-        lines = [line.split('\t')[:2] for line in done('rules').splitlines()]
+        lines = [row[:2] for row in rows('rules')]
         assert lines == [['redis', 'hang']]
-        assert done('rules', '--proxy', 'redis').split('\t')[0] == 'hang'
+        assert rows('rules', '--proxy', 'redis')[0][0] == 'hang'
 
     def test_without_a_name(self, redis: Client) -> None:
         for command in (['get-behavior'], ['clear-faults'], ['set-behavior', 'hang']):
@@ -262,7 +262,7 @@ class TestOneOfSeveral:
 
 class TestLinks:
     def test_lists_and_cuts(self, redis: Client) -> None:
-        assert done('links', '--proxy', 'redis') == ''
+        assert rows('links', '--proxy', 'redis') == []
         redis.add_toxic('noop')
         with connect(redis) as peer:
             peer.send(b'+OK\r\n')
@@ -287,6 +287,33 @@ class TestLinks:
         assert shown('links', '--proxy', 'redis') == ['no links']
 
 
+class TestHeld:
+    """Also tests `held`."""
+
+    def test_lists_and_decides(self, redis: Client) -> None:
+        assert rows('held', 'list', '--proxy', 'redis') == []
+        redis.set_behavior('hold', wait=100 * TIMEOUT)
+        with connect(redis) as peer:
+            for number, words, answer in [
+                ('1', ['pass', '1'], b'+OK\r\n'),
+                ('2', ['error', '2', '--message', 'LOADING'], b'-LOADING Redis is loading the dataset in memory\r\n'),
+                ('3', ['cut', '3'], b''),
+            ]:
+                peer.send(b'+OK\r\n')
+                redis.wait_for_held(TIMEOUT)
+                ((id_, link, client, request, seconds, left),) = rows('held', 'list', '--proxy', 'redis')
+                assert (id_, link, client) == (number, '1', '{}:{}'.format(*peer.sock.getsockname()))
+                assert request == redis.held()[0]['request']
+                assert float(seconds) + float(left) == pytest.approx(100 * TIMEOUT, abs=0.01)
+                assert done('held', *words, '--proxy', 'redis') == ''
+                assert peer.recv_exactly(len(answer)) == answer
+            assert peer.recv() == b''
+        assert failed(2, 'held', 'cut', '3', '--proxy', 'redis').endswith('no request 3 is held')
+        assert failed(2, 'held', 'error', '3', '--kode', '503', '--proxy', 'redis').endswith("did you mean 'code'?")
+        assert failed(2, 'held', 'pass', 'x').startswith("ID: expected int, got 'x'")
+        assert [row[:2] for row in map(str.split, shown('held', 'list', '--proxy', 'redis'))] == [['no', 'requests']]
+
+
 def test_all_well_again(redis: Client, process: Client) -> None:
     redis.add_toxic('noop')
     redis.set_behavior('hang')
@@ -301,11 +328,11 @@ def test_who_knows_the_token_is_let_in(vaurien_command: StartCommand, monkeypatc
     monkeypatch.setenv('VAURIEN_URL', f'http://{HOST}:{port}')
     for command in (['status'], ['proxy', 'list']):
         assert failed(2, *command).endswith('expected Bearer and the token: give it with --token or VAURIEN_TOKEN')
-    assert done('proxy', 'list', '--token', 'open-sesame') == ''
+    assert rows('proxy', 'list', '--token', 'open-sesame') == []
     monkeypatch.setenv('TOXIPROXY_AUTH_TOKEN', 'open-sesame')
-    assert done('proxy', 'list') == ''
+    assert rows('proxy', 'list') == []
     monkeypatch.setenv('VAURIEN_TOKEN', 'sesame')
     assert failed(2, 'proxy', 'list').startswith('expected Bearer')
     monkeypatch.setenv('VAURIEN_TOKEN', 'open-sesame')
-    assert done('proxy', 'list') == ''
+    assert rows('proxy', 'list') == []
     assert failed(2, '--token', 'sesame', 'proxy', 'list').startswith('expected Bearer')

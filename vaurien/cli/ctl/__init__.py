@@ -5,9 +5,11 @@ command    what a command is
 options    options of behaviors and toxics, which no parser knows
 behaviors  the commands about behaviors
 status     the command about the status
+top        what goes through the proxies now
 faults     the commands about faults
 journal    the command about the journal
 links      the commands about links
+held       the commands about requests that are held
 proxies    the commands about proxies and their backends
 tls        the settings of TLS of a proxy that is created
 toxics     the commands about toxics
@@ -21,10 +23,11 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from vaurien.cli.ctl.command import Command
-from vaurien.cli.ctl.parser import parse, parse_host
+from vaurien.cli.ctl.parser import parse
 from vaurien.client import Client
 from vaurien.console.command import run_command
 from vaurien.errors import ConfigError, ControlError, UnreachableError
+from vaurien.web.call import parse_api
 
 #: The exit status of each error.
 STATUSES = {UnreachableError: 1, ControlError: 2, ConfigError: 2}
@@ -43,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(arguments: Namespace) -> int:
     """Run the command, print its answer and return 0; raise `ConfigError`, `ControlError`."""
     command: Command = arguments.command
-    client = Client(*parse_host(arguments.host), token=arguments.token)
+    client = Client(*parse_api(arguments.host), token=arguments.token)
     try:
         answer = command.run(client if arguments.proxy is None else client.proxy(arguments.proxy), arguments)
     except ControlError as error:

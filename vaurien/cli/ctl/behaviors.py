@@ -6,11 +6,10 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vaurien.cli.ctl.command import Command, argument, ask_each
+from vaurien.cli.ctl.command import Answer, Command, argument, ask_each, print_each
 from vaurien.cli.ctl.options import add_options, parse_options
 from vaurien.client import Client
 from vaurien.console.output import make_printable, print_line
-from vaurien.console.table import print_rows
 
 #: What is printed of a rule.
 COLUMNS = ('name', 'percent', 'options', 'seen', 'matched', 'hits')
@@ -37,13 +36,9 @@ def list_rules(client: Client, arguments: Namespace) -> Any:
     return ask_each(client, lambda one: one.status()['behaviors'])
 
 
-def show_rules(rules: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+def show_rules(rules: Answer) -> None:
     """Print each rule on a line, with its proxy first if there are several."""
-    columns = ('proxy', *COLUMNS) if isinstance(rules, Mapping) else COLUMNS
-    by_proxy = rules if isinstance(rules, Mapping) else {'': rules}
-    found = [{**rule, 'proxy': name} for name, own in by_proxy.items() for rule in own]
-    chosen = [{**rule, 'options': _drop_unset(rule['options'])} for rule in found]
-    print_rows(columns, [[rule[column] for column in columns] for rule in chosen], 'no rules')
+    print_each(COLUMNS, rules, 'no rules', lambda rule: {**rule, 'options': _drop_unset(rule['options'])})
 
 
 def _drop_unset(options: Mapping[str, Any]) -> dict[str, Any]:

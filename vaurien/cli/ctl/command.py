@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vaurien.client import Client
 from vaurien.console.output import make_printable, print_json, print_line
+from vaurien.console.table import print_rows
 from vaurien.errors import ControlError
 
 #: The HTTP status if a path could mean several proxies.
 AMBIGUOUS = 409
+
+#: What is known of some things of a proxy; of several proxies, that of each by its name.
+Things = Sequence[Mapping[str, Any]]
+Answer = Things | Mapping[str, Things]
 
 
 class Argument(NamedTuple):
@@ -64,3 +69,19 @@ def ask_each(client: Client, ask: Callable[[Client], Any]) -> Any:
         if error.status != AMBIGUOUS:
             raise
     return {name: ask(client.proxy(name)) for name in client.proxies()}
+
+
+def print_each(
+    columns: Sequence[str],
+    answer: Answer,
+    nothing: str,
+    prepare: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
+) -> None:
+    """Print what `ask_each` has returned, a row for each, with its proxy first if there are several.
+
+    *nothing* is printed if there is no row, and *prepare* makes of one what has all *columns*.
+    """
+    by_proxy = answer if isinstance(answer, Mapping) else {'': answer}
+    shown = ('proxy', *columns) if isinstance(answer, Mapping) else columns
+    rows = [{**prepare(one), 'proxy': name} for name, own in by_proxy.items() for one in own]
+    print_rows(shown, [[row[column] for column in shown] for row in rows], nothing)

@@ -23,7 +23,7 @@ PAUSE = 0.25
 def list_exchanges(client: Client, arguments: Namespace) -> Any:
     """Return the last exchanges. With --follow print them as they come, and return None once nobody reads them."""
     if not arguments.follow:
-        return client.journal(limit=arguments.limit).entries
+        return client.journal(arguments.limit)
     follow(client, arguments.limit, as_json=arguments.json)
     return None
 
@@ -43,11 +43,11 @@ def follow(client: Client, limit: int | None, *, as_json: bool) -> None:
 
 def watch(client: Client, limit: int | None) -> Iterator[JournalPage]:
     """Yield the last exchanges, and then, again and again, those that are new."""
-    page = client.journal(limit=limit)
+    page = client.journal_page(limit=limit)
     while True:
         yield page
         try:
-            page = client.journal(page.last)
+            page = client.journal_page(page.last)
         except ControlError as error:
             if error.status == NOT_FOUND:  # the proxy was deleted, or the process has been started anew
                 raise UnreachableError(str(error), error.status) from None

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vaurien.cli.ctl.command import Command, argument, ask_each
+from vaurien.cli.ctl.command import Answer, Command, argument, ask_each, print_each
 from vaurien.client import Client
 from vaurien.console.parser import value_of
-from vaurien.console.table import print_rows
 
 COLUMNS = ('id', 'client', 'backend', 'age', 'upstream', 'downstream', 'exchanges', 'behavior', 'toxics')
 
@@ -19,15 +17,9 @@ def list_links(client: Client, arguments: Namespace) -> Any:
     return ask_each(client, Client.links)
 
 
-def show_links(links: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+def show_links(links: Answer) -> None:
     """Print each link on a line, with its proxy first if there are several."""
-    if isinstance(links, Mapping):
-        columns: tuple[str, ...] = ('proxy', *COLUMNS)
-        found = [{**link, 'proxy': name} for name, own in links.items() for link in own]
-    else:
-        columns, found = COLUMNS, [dict(link) for link in links]
-    moved = [{**link, **link['bytes']} for link in found]
-    print_rows(columns, [[link[column] for column in columns] for link in moved], 'no links')
+    print_each(COLUMNS, links, 'no links', lambda link: {**link, **link['bytes']})
 
 
 def cut_link(client: Client, arguments: Namespace) -> None:

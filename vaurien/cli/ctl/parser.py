@@ -7,15 +7,17 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from vaurien.address import Address
-from vaurien.cli.ctl import authority, behaviors, faults, journal, links, proxies, schedule, status, toxics
+from vaurien.cli.ctl import authority, behaviors, faults, held, journal, links, proxies, schedule, status, toxics
 from vaurien.cli.ctl.command import Command
+from vaurien.cli.ctl.top import command as top
 from vaurien.console.parser import Parser
-from vaurien.errors import AddressError, ConfigError
+from vaurien.console.statuses import describe_statuses
+from vaurien.errors import ConfigError
+from vaurien.web.call import TOKENS, URL
 
 DESCRIPTION = 'Control a running vaurien that was started with --http or --server.'
 
-EPILOG = """\
+EPILOG = f"""\
 examples:
   vaurienctl status
       the settings of the proxy, what is armed, and what happened so far
@@ -38,11 +40,17 @@ environment:
   VAURIEN_URL    the control API, unless --host is given: http://localhost:8474
   VAURIEN_TOKEN  the token, unless --token is given; without it, TOXIPROXY_AUTH_TOKEN is the token
 
-In a terminal, lists are tables; elsewhere each row is a line with tabs. vaurienctl COMMAND --help says more.
-The exit status is 0 if all is done, 1 if no control API answers, 2 for a mistake or an error of the API."""
+In a terminal, lists are tables; elsewhere each row is a line with tabs, behind one with the headings.
+vaurienctl help COMMAND says more.
+
+{describe_statuses('vaurienctl')}"""
 
 #: The first words of commands with two words: a line for the list of commands, and the description in their help.
 GROUPS = {
+    'held': (
+        'list what is held: pass it, answer with an error, or cut its link',
+        'Decide about requests that the behavior hold holds.',
+    ),
     'proxy': ('list, create, delete, enable, disable or inspect proxies', 'Manage the proxies of the process.'),
     'schedule': ('run, stop or show a schedule, or mark a moment', 'Run faults that come and go over time.'),
     'toxic': ('add, update or remove toxics', 'Manage the toxics on the streams of a proxy. proxy inspect lists them.'),
@@ -52,9 +60,11 @@ GROUPS = {
 COMMANDS: tuple[Command, ...] = (
     *behaviors.COMMANDS,
     *status.COMMANDS,
+    *top.COMMANDS,
     *faults.COMMANDS,
     *journal.COMMANDS,
     *links.COMMANDS,
+    *held.COMMANDS,
     *proxies.COMMANDS,
     *toxics.COMMANDS,
     *schedule.COMMANDS,
@@ -62,7 +72,6 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 DEFAULT_HOST = 'localhost:8080'
-DEFAULT_PORT = 8080
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -110,11 +119,11 @@ def _add_common(parser: argparse.ArgumentParser, *, of_proxy: bool, defaults: bo
     flags: dict[str, dict[str, Any]] = {
         '--host': {
             'metavar': 'HOST[:PORT]',
-            'default': os.environ.get('VAURIEN_URL') or DEFAULT_HOST,
+            'default': os.environ.get(URL) or DEFAULT_HOST,
             'help': f'the control API (default VAURIEN_URL, or {DEFAULT_HOST}; --server is on localhost:8474)',
         },
         '--token': {
-            'default': os.environ.get('VAURIEN_TOKEN') or os.environ.get('TOXIPROXY_AUTH_TOKEN') or None,
+            'default': next(filter(None, map(os.environ.get, TOKENS)), None),
             'help': 'the --api-token of the server (default VAURIEN_TOKEN, which lists of processes do not show)',
         },
         '--json': {'action': 'store_true', 'default': False, 'help': 'print the JSON of the answer, for programs'},
@@ -124,14 +133,3 @@ def _add_common(parser: argparse.ArgumentParser, *, of_proxy: bool, defaults: bo
         flags['--proxy'] = {'metavar': 'NAME', 'default': None, 'help': text}
     for flag, how in flags.items():
         group.add_argument(flag, **(how if defaults else {**how, 'default': argparse.SUPPRESS}))
-
-
-def parse_host(text: str) -> Address:
-    """Return the address in ``host``, ``host:port``, ``[v6]`` or ``http://host:port``; raise `AddressError`.
-
-    Without a port it is `DEFAULT_PORT`.
-    """
-    place = text.removeprefix('http://').rstrip('/')
-    if '/' in place:
-        raise AddressError(f'{text!r} is not a control API: expected http://HOST:PORT')
-    return Address.parse(f'{place}:{DEFAULT_PORT}' if ':' not in place or place.endswith(']') else place)

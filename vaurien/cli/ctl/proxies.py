@@ -13,6 +13,7 @@ from vaurien.cli.ctl.toxics import PROXY, show_toxics
 from vaurien.client import Client
 from vaurien.console.output import is_terminal, make_printable, print_line
 from vaurien.console.table import print_rows
+from vaurien.toxiproxy.answers import ProxyAnswer
 
 #: The columns of Toxiproxy's command, and one more.
 COLUMNS = ('name', 'listen', 'upstream', 'enabled', 'toxics', 'protocol')
@@ -31,7 +32,7 @@ def set_backend(client: Client, arguments: Namespace) -> None:
     client.set_backend(arguments.backend)
 
 
-def list_proxies(client: Client, arguments: Namespace) -> dict[str, Any]:
+def list_proxies(client: Client, arguments: Namespace) -> dict[str, ProxyAnswer]:
     """Return all proxies, by name."""
     return client.proxies()
 
@@ -46,7 +47,7 @@ def show_proxy(proxy: Mapping[str, Any]) -> None:
     _show_rows([proxy])
 
 
-def create(client: Client, arguments: Namespace) -> dict[str, Any]:
+def create(client: Client, arguments: Namespace) -> ProxyAnswer:
     """Create a proxy and return it."""
     bound = client.create_proxy(
         arguments.owner,
@@ -65,21 +66,21 @@ def delete(client: Client, arguments: Namespace) -> None:
     client.proxy(arguments.owner).delete()
 
 
-def enable(client: Client, arguments: Namespace) -> dict[str, Any]:
+def enable(client: Client, arguments: Namespace) -> ProxyAnswer:
     """Make a proxy listen, and return it: it may have another port than before."""
     proxy = client.proxy(arguments.owner)
     proxy.enable()
     return proxy.inspect()
 
 
-def disable(client: Client, arguments: Namespace) -> dict[str, Any]:
+def disable(client: Client, arguments: Namespace) -> ProxyAnswer:
     """Make a proxy stop listening, and return it."""
     proxy = client.proxy(arguments.owner)
     proxy.disable()
     return proxy.inspect()
 
 
-def inspect(client: Client, arguments: Namespace) -> dict[str, Any]:
+def inspect(client: Client, arguments: Namespace) -> ProxyAnswer:
     """Return a proxy with its toxics."""
     return client.proxy(arguments.owner).inspect()
 

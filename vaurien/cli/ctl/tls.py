@@ -6,11 +6,10 @@ from argparse import Namespace
 from typing import Any, get_type_hints
 
 from vaurien.cli.ctl.command import Argument, argument
-from vaurien.cli.flags import GROUPS
+from vaurien.cli.groups import GROUPS
 from vaurien.errors import OptionError
 from vaurien.plugins.options import convert
 from vaurien.settings import AUTO, TLSSettings
-from vaurien.tls.certificates import read_pem
 from vaurien.toxiproxy.fields import PEM_FIELDS
 
 _TYPES = get_type_hints(TLSSettings, include_extras=True)
@@ -49,5 +48,7 @@ def read_flags(arguments: Namespace) -> dict[str, Any]:
 
 def _read_files(paths: str, flag: str) -> str:
     """Return what is in ``FILE``, or in ``CERT:KEY``."""
+    from vaurien.tls.certificates import read_pem  # late: TLS takes 10 ms, and few commands read files
+
     files = TLSSettings(proxy_tls=paths).split_certificate() if flag == '--proxy-tls' else (paths,)
     return ''.join(f'{read_pem(file, flag).decode("ascii", "backslashreplace")}\n' for file in files if file)

@@ -13,6 +13,7 @@ from vaurien.console.parser import value_of
 from vaurien.console.table import print_rows
 from vaurien.errors import ConfigError, OptionError
 from vaurien.plugins.options import did_you_mean
+from vaurien.records.status import ToxicStatus
 
 COLUMNS = ('name', 'type', 'stream', 'toxicity', 'attributes')
 
@@ -32,7 +33,7 @@ TOXICITY = argument(
 )
 
 
-def add(client: Client, arguments: Namespace) -> dict[str, Any]:
+def add(client: Client, arguments: Namespace) -> ToxicStatus:
     """Add a toxic and return it."""
     from vaurien.rules.toxics import parse_toxics  # late: it looks for installed plug-ins
 
@@ -51,7 +52,7 @@ def add(client: Client, arguments: Namespace) -> dict[str, Any]:
     )
 
 
-def update(client: Client, arguments: Namespace) -> dict[str, Any]:
+def update(client: Client, arguments: Namespace) -> ToxicStatus:
     """Change a toxic and return it."""
     from vaurien.toxics import Toxic  # late: it looks for installed plug-ins
 

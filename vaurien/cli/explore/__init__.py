@@ -1,115 +1,29 @@
 """``vaurien explore``: try the faults that matter on a command, and show which of them it does not survive.
 
 flags     the command line
+run       tries, and shows what came of it
 progress  how far it has come, while it runs
 """
 
 from __future__ import annotations
 
-import os
-import shlex
-import socket
 from collections.abc import Sequence
-from pathlib import Path
 
-from rich.console import Console
+from vaurien.cli.explore.flags import NAME, make_parser, parse
+from vaurien.console.command import STATUSES, run_command
+from vaurien.errors import StartError
 
-from vaurien.address import Address
-from vaurien.cli.explore.flags import NAME, Arguments, parse
-from vaurien.cli.explore.progress import Progress
-from vaurien.console import log
-from vaurien.console.command import INTERRUPTED, run_command
-from vaurien.console.output import print_line, print_styled, warn
-from vaurien.console.signals import on_signals
-from vaurien.explore.command_runner import CommandRunner
-from vaurien.explore.explorer import explore, study
-from vaurien.explore.judging import judge
-from vaurien.explore.model import Explored, Injection, Outcome
-from vaurien.explore.replaying import find_candidate
-from vaurien.explore.settings import ExploreSettings
-from vaurien.explore.showing.findings import find_findings, should_fail
-from vaurien.explore.showing.report import check_report, write_report
-from vaurien.explore.showing.terminal import show
-
-#: How many lines of the output of a command are shown if it fails without a fault.
-LINES = 20
-#: How many seconds it may take then to connect to a backend.
-CONNECT_TIMEOUT = 2.0
+__all__ = ['main', 'make_parser']
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the command with *argv*, behind its name, and return its exit status."""
-    return run_command(NAME, lambda: run(parse(argv)))
+    # What cannot be started is a mistake in the command line.
+    return run_command(NAME, lambda: _run(argv), {**STATUSES, StartError: 2})
 
 
-def run(arguments: Arguments) -> int:
-    """Explore, show what was found out, and return the exit status; raise `ConfigError`, `StartError`."""
-    log.set_up('error', '-')  # faults that are injected are no news
-    if arguments.settings.report is not None:
-        check_report(Path(arguments.settings.report))
-    explored = Explored(test=shlex.join(arguments.command), replay=arguments.replay)
-    progress = Progress(explored)
-    runner = CommandRunner(arguments.command, arguments.environment, os.environ, progress.begin)
-    is_interrupted = False
-    with runner, on_signals(runner.interrupt):
-        try:
-            if arguments.faults:
-                try_again(runner, arguments.faults, explored, arguments.settings)
-            else:
-                for cell in explore(runner, arguments.settings, explored):
-                    progress.note(cell)
-        except KeyboardInterrupt:
-            is_interrupted = True
-        finally:
-            progress.end()
-    if explored.problem and runner.output:
-        print_line('\n'.join(runner.output.splitlines()[-LINES:]))
-    conclude(explored, arguments)
-    return INTERRUPTED if is_interrupted else int(has_failed(explored, arguments))
+def _run(argv: Sequence[str]) -> int:
+    arguments = parse(argv)
+    from vaurien.cli.explore.run import run  # late: the engine takes twice as long as the flags
 
-
-def try_again(
-    runner: CommandRunner, faults: Sequence[Injection], explored: Explored, settings: ExploreSettings
-) -> None:
-    """Run the command with *faults*, once it is known what it does without."""
-    learned = study(runner, settings, explored)
-    if learned is None:
-        return
-    limit = settings.limit or learned.limit
-    faulty = runner.run_visibly(faults, limit)
-    explored.runs += 1
-    explored.seconds += faulty.seconds
-    explored.cells.append(judge(runner.test, find_candidate(faults, learned), faulty, learned, settings))
-
-
-def conclude(explored: Explored, arguments: Arguments) -> None:
-    """Show what was found out, and write the report; raise `ConfigError` if it cannot be written."""
-    console, report = Console(), arguments.settings.report
-    print_styled(show([explored], console.width, console.is_terminal and not console.no_color, arguments.baseline))
-    for backend in arguments.environment.backends if explored.problem else ():
-        if reason := find_obstacle(backend.address):
-            warn(NAME, f'cannot connect to {backend.address}, which {backend.variable.name} names: {reason}')
-    for backend in arguments.environment.backends if explored.runs > 1 else ():
-        if all(point.proxy != backend.proxy for point in explored.points):
-            warn(NAME, f'no request came to {backend.proxy}: does the command read {backend.variable.name}?')
-    if report is not None:
-        write_report(Path(report), [explored], arguments.baseline, arguments.settings.fail)
-        print_line(f'The report is in {report}.')
-
-
-def find_obstacle(address: Address) -> str:
-    """Return why nobody can connect to *address*; nothing if that is possible."""
-    try:
-        socket.create_connection((address.host, address.port), CONNECT_TIMEOUT).close()
-    except OSError as error:
-        return (error.strerror or str(error)).lower()
-    return ''
-
-
-def has_failed(explored: Explored, arguments: Arguments) -> bool:
-    """Return whether there is anything new to mend, or nothing could be found out."""
-    if explored.problem or not explored.points:
-        return True
-    if arguments.faults and explored.cells[0].worst is Outcome.NOT_HIT:
-        return True
-    return should_fail(find_findings([explored], arguments.baseline), arguments.settings.fail)
+    return run(arguments)

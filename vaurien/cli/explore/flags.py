@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import os
 from argparse import SUPPRESS, Namespace
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple, get_type_hints
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, NamedTuple, get_type_hints
 
-from vaurien.console.parser import Parser, value_of
+import msgspec
+
+from vaurien.console.asking import read_help
+from vaurien.console.log import LogFormat
+from vaurien.console.parser import Parser, add_log_format, value_of
+from vaurien.console.statuses import describe_statuses
 from vaurien.errors import ConfigError, OptionError
 from vaurien.explore.environment import Environment, read_variables
 from vaurien.explore.model import Injection, Replay
 from vaurien.explore.replaying import check_proxies
 from vaurien.explore.settings import ExploreSettings, read_settings
 from vaurien.explore.showing.baseline import NOTHING, Baseline, load_baseline
+from vaurien.plugins.options import shorten
 
 NAME = 'vaurien explore'
 #: What stands between the flags and the command.
 BORDER = '--'
+#: What stands for the number of a job in the values of --env.
+JOB = '{job}'
 
 USAGE = f'{NAME} --vaurien PROTOCOL:VARIABLE [flags] -- COMMAND [ARGUMENT ...]'
 
@@ -30,7 +38,7 @@ The command has to find its backends in the environment, and has to pass without
 status is the outcome, and its output says why it has failed. It writes what it always writes, many
 times, so no backend may be on another machine unless you allow that."""
 
-EPILOG = """\
+EPILOG = f"""\
 examples:
   vaurien explore --vaurien http:API_URL --vaurien mysql:DB_URL -- npm test
       proxies stand in the way of the backends that API_URL and DB_URL name, whatever form these have: URLs,
@@ -39,6 +47,8 @@ examples:
       try the riskiest first, for a minute; write a page, and files for other programs
   vaurien explore --vaurien http:API_URL --fault 'http: POST /charge #1 lost' -- npm test
       one cell again: the first POST /charge is carried out, and its reply is lost
+  vaurien explore --vaurien redis:REDIS_URL --jobs 4 --env REDIS_URL=redis://localhost/{JOB} -- npm test
+      run four at a time, each with a database of its own
   vaurien explore --vaurien http:API_URL --baseline findings/baseline.toml --fail wrong,twice,hung -- npm test
       fail for new findings only, and for the worst
 
@@ -65,8 +75,7 @@ outcomes, the worst first; capital letters are findings:
 More settings, such as what to skip and which exceptions to allow, are in [tool.vaurien.explore] of pyproject.toml, or
 in vaurien-explore.toml.
 
-The exit status is 0 if there is nothing new to mend, 1 if there is, or if the command fails without a fault, 2 for a
-mistake in flags or files, and 130 after Ctrl-C, behind which everything that is known until then is shown."""
+{describe_statuses(NAME)}"""
 
 #: The flags that change a setting: its field, placeholder, help.
 SETTINGS = (
@@ -84,38 +93,49 @@ class Arguments(NamedTuple):
     """What the command line asks for."""
 
     command: Sequence[str]
-    environment: Environment
+    #: The backends of each job, and the variables that they were read from.
+    environments: Sequence[tuple[Environment, Mapping[str, str]]]
     #: The faults to try, and no others.
     faults: Sequence[Injection]
     settings: ExploreSettings
     baseline: Baseline
+    log_format: LogFormat
     #: How to try one cell again.
     replay: Replay
+
+    @property
+    def environment(self) -> Environment:
+        """The backends of the first job. Those of the others have the same names."""
+        return self.environments[0][0]
 
 
 def parse(argv: Sequence[str]) -> Arguments:
     """Read flags, the files of settings, and the environment; raise `ConfigError`, or `SystemExit` after ``--help``."""
+    argv = read_help(argv)
     if BORDER not in argv and {'-h', '--help'}.isdisjoint(argv):
         raise ConfigError(f'put {BORDER} before the command: {USAGE}')
     flags, command = split(argv)
     given = make_parser().parse(flags)
     if not command:
         raise ConfigError(f'there is no command to run: {USAGE}')
-    _check_text(command)
+    _check_text([*command, *given.env])
     if not given.vaurien:
         raise ConfigError('say which variable names a backend: --vaurien redis:REDIS_URL')
     settings = _change_settings(given)
     faults = [Injection.parse(text) for text in given.fault]
-    environment = Environment(read_variables(given.vaurien), os.environ, allow_remote=settings.allow_remote)
+    environs = _make_environs(given.env, given.jobs)
+    variables = read_variables(given.vaurien)
+    environments = [(Environment(variables, each, allow_remote=settings.allow_remote), each) for each in environs]
     try:
-        check_proxies(faults, [backend.proxy for backend in environment.backends])
+        check_proxies(faults, [backend.proxy for backend in environments[0][0].backends])
     except ConfigError as error:
         raise error.within('--fault') from None
     return Arguments(
         command=command,
-        environment=environment,
+        environments=environments,
         faults=faults,
         settings=settings,
+        log_format=given.log_format,
         baseline=NOTHING if settings.baseline is None else load_baseline(settings.baseline),
         replay=Replay(before=(*NAME.split(), *_keep_flags(given)), after=(BORDER, *command), flag='--fault'),
     )
@@ -145,6 +165,20 @@ def make_parser() -> Parser:
         default=[],
         help='try this fault alone, and show what the command prints; or several together',
     )
+    parser.add_argument(
+        '--jobs',
+        metavar='N',
+        type=value_of(Annotated[int, msgspec.Meta(ge=1)]),
+        default=1,
+        help='run the command so many times at a time, each with proxies of its own (default 1)',
+    )
+    parser.add_argument(
+        '--env',
+        metavar='NAME=VALUE',
+        action='append',
+        default=[],
+        help=f'set a variable of the command, in which {JOB} is the number of the job, from 1; may be given again',
+    )
     types = get_type_hints(ExploreSettings, include_extras=True)
     for field, placeholder, text in SETTINGS:
         type_ = str if field == 'fail' else value_of(types[field])
@@ -155,7 +189,22 @@ def make_parser() -> Parser:
         default=SUPPRESS,
         help='take backends that are on other machines, too: the command writes to them many times',
     )
+    add_log_format(parser)
     return parser
+
+
+def _make_environs(texts: Sequence[str], number: int) -> list[Mapping[str, str]]:
+    """Return the environment of each of so many jobs; raise `ConfigError`."""
+    changes: dict[str, str] = {}
+    for text in texts:
+        name, sign, value = text.partition('=')
+        if not (name and sign):
+            raise ConfigError(f'{shorten(text)} is not NAME=VALUE, such as PORT=808{JOB}', '--env')
+        changes[name] = value
+    return [
+        {**os.environ, **{name: value.replace(JOB, str(job)) for name, value in changes.items()}}
+        for job in range(1, number + 1)
+    ]
 
 
 def _check_text(words: Iterable[str]) -> None:
@@ -180,4 +229,5 @@ def _change_settings(given: Namespace) -> ExploreSettings:
 def _keep_flags(given: Namespace) -> list[str]:
     """Return the flags without which a cell could not be tried again."""
     flags = [word for text in given.vaurien for word in ('--vaurien', text)]
+    flags += [word for text in given.env for word in ('--env', text)]
     return [*flags, '--allow-remote'] if 'allow_remote' in given else flags

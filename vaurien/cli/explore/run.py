@@ -1,0 +1,116 @@
+"""Try the faults that matter on a command, and show what came of it."""
+
+from __future__ import annotations
+
+import shlex
+import socket
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+
+from vaurien.address import Address
+from vaurien.cli.explore.flags import NAME, Arguments
+from vaurien.cli.explore.progress import Progress
+from vaurien.console import log
+from vaurien.console.output import print_line, print_styled, warn
+from vaurien.console.signals import on_signals
+from vaurien.console.statuses import INTERRUPTED
+from vaurien.explore.command_runner import CommandRunner
+from vaurien.explore.explorer import explore, study
+from vaurien.explore.judging import judge
+from vaurien.explore.model import Explored, Injection, Outcome
+from vaurien.explore.replaying import find_candidate
+from vaurien.explore.settings import ExploreSettings
+from vaurien.explore.showing.findings import find_findings, should_fail
+from vaurien.explore.showing.report import check_report, write_report
+from vaurien.explore.showing.terminal import show
+
+#: How many lines of the output of a command are shown if it fails without a fault.
+LINES = 20
+#: How many seconds it may take then to connect to a backend.
+CONNECT_TIMEOUT = 2.0
+
+
+def run(arguments: Arguments) -> int:
+    """Explore, show what was found out, and return the exit status; raise `ConfigError`, `StartError`."""
+    log.set_up('error', '-', arguments.log_format)  # faults that are injected are no news
+    if arguments.settings.report is not None:
+        check_report(Path(arguments.settings.report))
+    explored = Explored(test=shlex.join(arguments.command), replay=arguments.replay)
+    progress = Progress(explored)
+    runners = [CommandRunner(arguments.command, *each, progress.begin) for each in arguments.environments]
+    is_interrupted = False
+
+    def interrupt() -> None:
+        for runner in runners:
+            runner.interrupt()
+
+    with ExitStack() as stack:
+        for runner in runners:
+            stack.enter_context(runner)
+        stack.enter_context(on_signals(interrupt))
+        try:
+            first, *others = runners
+            if arguments.faults:
+                try_again(first, arguments.faults, explored, arguments.settings)
+            else:
+                for cell in explore(first, arguments.settings, explored, others=others):
+                    progress.note(cell)
+        except KeyboardInterrupt:
+            is_interrupted = True
+        finally:
+            progress.end()
+    output = next((runner.output for runner in runners if not runner.has_passed), '')
+    if explored.problem and output:
+        print_line('\n'.join(output.splitlines()[-LINES:]))
+    conclude(explored, arguments)
+    return INTERRUPTED if is_interrupted else int(has_failed(explored, arguments))
+
+
+def try_again(
+    runner: CommandRunner, faults: Sequence[Injection], explored: Explored, settings: ExploreSettings
+) -> None:
+    """Run the command with *faults*, once it is known what it does without."""
+    learned = study(runner, settings, explored)
+    if learned is None:
+        return
+    limit = settings.limit or learned.limit
+    faulty = runner.run_visibly(faults, limit)
+    explored.runs += 1
+    explored.seconds += faulty.seconds
+    explored.cells.append(judge(runner.test, find_candidate(faults, learned), faulty, learned, settings))
+
+
+def conclude(explored: Explored, arguments: Arguments) -> None:
+    """Show what was found out, and write the report; raise `ConfigError` if it cannot be written."""
+    console, report = Console(), arguments.settings.report
+    print_styled(show([explored], console.width, console.is_terminal and not console.no_color, arguments.baseline))
+    for backend in arguments.environment.backends if explored.problem else ():
+        if reason := find_obstacle(backend.address):
+            warn(NAME, f'cannot connect to {backend.address}, which {backend.variable.name} names: {reason}')
+    for backend in arguments.environment.backends if explored.runs > 1 else ():
+        if all(point.proxy != backend.proxy for point in explored.points):
+            warn(NAME, f'no request came to {backend.proxy}: does the command read {backend.variable.name}?')
+    if report is not None:
+        write_report(Path(report), [explored], arguments.baseline, arguments.settings.fail)
+        print_line(f'The report is in {report}.')
+
+
+def find_obstacle(address: Address) -> str:
+    """Return why nobody can connect to *address*; nothing if that is possible."""
+    try:
+        socket.create_connection((address.host, address.port), CONNECT_TIMEOUT).close()
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return ''
+
+
+def has_failed(explored: Explored, arguments: Arguments) -> bool:
+    """Return whether there is anything new to mend, or nothing could be found out."""
+    if explored.problem or not explored.points:
+        return True
+    if arguments.faults and explored.cells[0].worst is Outcome.NOT_HIT:
+        return True
+    return should_fail(find_findings([explored], arguments.baseline), arguments.settings.fail)
