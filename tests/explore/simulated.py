@@ -59,8 +59,10 @@ class Hung(BaseException):
 class Wire:
     """What stands between a simulated application and its backends in one run."""
 
-    def __init__(self, aim: Aim, limit: float) -> None:
+    def __init__(self, aim: Aim, limit: float, faults: Sequence[str] = ()) -> None:
         self.aim = aim
+        #: The faults of this run.
+        self.faults = faults
         self.limit = limit
         self.now = 0.0
         self.entries: list[Entry] = []
@@ -165,7 +167,7 @@ class SimulatedRunner:
     def run(self, injections: Sequence[Injection] = (), limit: float | None = None) -> Run:
         """See `Runner.run`."""
         self.runs.append(tuple(map(str, injections)))
-        wire = Wire(Aim(injections), FOR_EVER if limit is None else limit)
+        wire = Wire(Aim(injections), FOR_EVER if limit is None else limit, self.runs[-1])
         failure, is_hung = None, False
         try:
             self._test(wire)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
 
-from tests.servers import TIMEOUT
+from tests.programs import run_to_end
 from vaurien.explore.command_failure import read_failure
 
 #: What frameworks print that are not run here, as their documentation has it; and the status that it is about.
@@ -57,17 +56,8 @@ PRINTED = [
 ]
 
 
-def run(*command: str, cwd: Path | None = None) -> tuple[int, str]:
-    ended = subprocess.run(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        timeout=TIMEOUT,
-        cwd=cwd,
-        check=False,
-    )
+def run(*command: str, cwd: Path = Path()) -> tuple[int, str]:
+    ended = run_to_end(command, cwd)
     return ended.returncode, ended.stdout
 
 

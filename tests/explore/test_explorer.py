@@ -21,10 +21,16 @@ Following
     a retry meets the fault once more and for ever            a_retry
     so does a fallback, with what its protocol has            a_fallback
     pairs, on request, of what had an impact                  pairs
+    what follows and was planned is tried once                nothing_is_tried_twice
 Budget
     runs, and seconds of runs                                 budget_of
     whatever was not tried has its reason                     everything_possible
     also if somebody interrupts                               interrupted
+Several jobs
+    they run at the same time, clean runs too                 run_at_the_same_time
+    what others may make pointless waits for them             waits_for
+    each is to blame for its own faults                       its_own_faults
+    all end if one cannot go on                               all_jobs_end
 Spoilt tests
     a clean run behind wrong, hung, storm, and at the end     clean_runs
     a fault behind which it fails is a leak                   is_a_leak
@@ -35,15 +41,17 @@ Spoilt tests
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from threading import Barrier, BrokenBarrierError, Event
 from typing import Any
 
 import pytest
 
 from tests.explore.simulated import FOR_EVER, Broken, Refusal, SimulatedRunner, Status, Wire
+from tests.servers import TIMEOUT
 from vaurien.explore.explorer import explore
-from vaurien.explore.model import Explored, ExploredProxy, Injection, Outcome
+from vaurien.explore.model import Cell, Explored, ExploredProxy, Injection, Outcome
 from vaurien.explore.pruning import Known
 from vaurien.explore.settings import ExploreSettings
 
@@ -499,6 +507,109 @@ def test_what_was_not_tried_is_known_if_somebody_interrupts() -> None:
     known = [name(*cell.injections) for cell in explored.cells]
     known += [name(one.injection) for one in explored.untried]
     assert sorted(known) == sorted(fault for fault in (*everything.order, *everything.untried) if 'late' not in fault)
+
+
+def test_nothing_is_tried_twice() -> None:
+    def test(wire: Wire) -> None:
+        for _ in range(2):
+            retrying(request='POST a')(wire)
+
+    found = Exploration(test, faults=['refused', 'lost'])
+    tried = [faults for faults in found.runner.runs if faults]
+    assert ('api: POST a #1+ refused',) in tried
+    assert sorted(set(tried)) == sorted(tried)
+
+
+# Several jobs
+
+
+def explore_beside(*tests: Test, **settings: Any) -> tuple[Explored, Iterator[Cell]]:
+    """Return what is known of an exploration with a job for each of *tests*, and the cells that come of it."""
+    first, *others = map(SimulatedRunner, tests)
+    explored = Explored(test=first.test)
+    return explored, explore(first, ExploreSettings().change(settings), explored, others=others)
+
+
+def find_letters(explored: Explored) -> dict[str, str]:
+    return {name(*cell.injections): cell.worst.letter for cell in explored.cells}
+
+
+def test_jobs_run_at_the_same_time_and_find_what_one_finds() -> None:
+    test = guarded('GET a', 'POST b', 'COMMIT')
+    barriers = {'clean': Barrier(2), 'faulty': Barrier(2)}
+    met: set[str] = set()
+
+    def meeting(wire: Wire) -> None:
+        kind = 'faulty' if wire.faults else 'clean'
+        with suppress(BrokenBarrierError):  # it has served
+            barriers[kind].wait(TIMEOUT)
+            met.add(kind)
+            barriers[kind].abort()
+        test(wire)
+
+    explored, cells = explore_beside(meeting, meeting)
+    assert len(list(cells)) == len(explored.cells)
+    assert met == set(barriers)
+    alone = Exploration(test)
+    assert find_letters(explored) == find_letters(alone.explored)
+    assert {name(one.injection, *one.also): one.reason for one in explored.untried} == alone.untried
+
+
+def test_what_may_become_pointless_waits_for_another_job() -> None:
+    has_begun = Event()
+
+    def test(wire: Wire) -> None:
+        if wire.faults == ('api: POST a #1 refused',):
+            assert has_begun.wait(TIMEOUT)
+        elif wire.faults:
+            has_begun.set()
+        for _ in range(3):
+            wire.ask('api', 'POST a')
+
+    explored, cells = explore_beside(test, test, faults=['refused'])
+    assert 'api: POST a #3 refused' in [name(*cell.injections) for cell in cells]
+    reasons = {name(one.injection): one.reason for one in explored.untried}
+    assert reasons['api: POST a #1+ refused'] == 'less has failed already'
+
+
+def test_a_job_is_blamed_for_its_own_faults_alone() -> None:
+    has_come = Event()
+
+    def make_test() -> Test:
+        broken: list[str] = []
+
+        def test(wire: Wire) -> None:
+            assert not broken
+            wire.ask('api', 'GET before')
+            if 'api: GET a #1 refused' in wire.faults:
+                assert has_come.wait(TIMEOUT)
+            absorbing('GET a')(wire)
+            if 'api: GET b #1 refused' in wire.faults:
+                broken.append('b')
+            absorbing('GET b')(wire)
+
+        return test
+
+    explored, cells = explore_beside(make_test(), make_test(), faults=['refused'], skip=['api: GET before'])
+    for cell in cells:
+        if name(*cell.injections) == 'api: GET b #1 refused':
+            has_come.set()
+    assert find_letters(explored) == {'api: GET b #1 refused': 'K', 'api: GET a #1 refused': '.'}
+
+
+def test_all_jobs_end_if_one_cannot_go_on() -> None:
+    test = guarded('GET a', 'POST b')
+
+    def interrupted(wire: Wire) -> None:
+        if wire.faults:
+            raise KeyboardInterrupt
+        test(wire)
+
+    explored, cells = explore_beside(interrupted, test)
+    with pytest.raises(KeyboardInterrupt):
+        list(cells)
+    assert 'interrupted' in {one.reason for one in explored.untried}
+    assert not {name(one.injection) for one in explored.untried} & set(find_letters(explored))
 
 
 # Spoilt tests

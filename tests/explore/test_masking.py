@@ -5,17 +5,35 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given, strategies as st
 
-from vaurien.explore.masking import MaskingHash, mask
+from vaurien.explore.masking import MaskingHash
 from vaurien.explore.model import Injection
 from vaurien.framing.head import TEXT_MAX
 from vaurien.framing.trials import Kind
+from vaurien.rules.masking import mask
 from vaurien.rules.match import Pattern
 
 #: Texts as requests have them, with much of what is masked.
 TEXTS = st.lists(
     st.one_of(
         st.text(st.characters(categories=['L', 'N', 'P', 'S', 'Zs']), max_size=8),
-        st.sampled_from(['/', '[', ']', '*', '?', ' ', 'user:', 'deadbeef1', '2026-11-28T20:17:02Z', 'Σ']),
+        st.sampled_from(
+            [
+                '/',
+                '[',
+                ']',
+                '*',
+                '?',
+                ' ',
+                'user:',
+                'deadbeef1',
+                '%20',
+                '%C3%AF',
+                r'\xc3',
+                r'\xaf',
+                '2026-11-28T20:17:02Z',
+                'Σ',
+            ]
+        ),
         st.uuids().map(str),
         st.integers(0).map(str),
     ),
@@ -40,8 +58,16 @@ TEXTS = st.lists(
         ('GET facade', 'GET facade'),
         ('GET /a-page-with-a-long-name', 'GET /a-page-with-a-long-name'),
         ('GET a[b]', 'GET a?b]'),
-        ('/api/', '?api/'),
+        ('/api/', '/api?'),
         ('KEYS **', 'KEYS *'),
+        (r'GET na\xc3\xafve:42', r'GET na\xc3\xafve:*'),
+        (r'GET \xe4\xba\xac9f86d081884c7d65', r'GET \xe4\xba\xac*'),
+        (r'GET key:\x00\x8f\x1a7', 'GET key:*'),
+        ('GET /a%20b/17', 'GET /a%20b/*'),
+        ('GET /%E4%BA%AC/17?at=2026-11-28T20%3A17%3A02', 'GET /%E4%BA%AC/*?at=*'),
+        ('GET /keys/a%2F9f86d081884c7d65', 'GET /keys/a%2F*'),
+        ('GET /blobs/%00%8F', 'GET /blobs/*'),
+        ("SELECT name FROM items WHERE name LIKE '%42%'", "SELECT name FROM items WHERE name LIKE '%*%'"),
         (' GET a ', '*GET a*'),
         ('', '*'),
     ],
@@ -52,12 +78,14 @@ def test_what_differs_is_masked(text: str, masked: str) -> None:
 
 @given(TEXTS)
 @example('ΑΣdeadbeef1')
+@example('\\x0aΣ')
 @example('/a/')
 def test_a_masked_text_is_a_pattern_that_the_text_matches(text: str) -> None:
     assert Pattern.parse(mask(text)).matches(text)
 
 
 @given(TEXTS)
+@example('/%20/')
 def test_masking_again_changes_nothing(text: str) -> None:
     assert mask(mask(text)) == mask(text)
 

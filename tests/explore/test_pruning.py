@@ -9,7 +9,7 @@ import pytest
 
 from vaurien.explore.model import CONNECTION, Cell, Injection, Outcome
 from vaurien.explore.planning import Candidate, make_lasting
-from vaurien.explore.pruning import Known, Pruning
+from vaurien.explore.pruning import Known, Pruning, may_spare
 from vaurien.explore.settings import ExploreSettings
 from vaurien.framing.meaning import Effect
 from vaurien.framing.trials import Kind
@@ -49,6 +49,22 @@ def objecting(request: pytest.FixtureRequest) -> Callable[..., str]:
         return (pruning if request.param == 'pruning' else Pruning(known, ExploreSettings())).object(other)
 
     return find
+
+
+@pytest.mark.parametrize(
+    ('candidate', 'other', 'expected'),
+    [
+        (make_lasting(make()), make(), True),
+        (make(), make_lasting(make()), False),
+        (join(make(), make(nth=2)), make(), True),
+        (make(nth=2), make(), False),
+        (make(Kind.SILENT, 'GET b'), make(Kind.SILENT), True),
+        (make(Kind.SILENT, proxy='db'), make(Kind.SILENT), False),
+        (make(Kind.SILENT), make(Kind.LOST, 'GET b'), False),
+    ],
+)
+def test_what_others_may_make_pointless_waits_for_them(candidate: Candidate, other: Candidate, expected: bool) -> None:
+    assert may_spare(candidate, other) is expected
 
 
 def test_nothing_is_pointless_at_first() -> None:

@@ -11,8 +11,9 @@ import filecmp
 import os
 import re
 import shutil
-import subprocess
+import socket
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
@@ -21,6 +22,7 @@ import psycopg
 import pytest
 
 from tests.commands import PYTEST, SCRIPTS as COMMANDS
+from tests.programs import run_program
 from tests.servers import TIMEOUT, Server, free_port
 from vaurien.explore.model import Cell, Outcome
 from vaurien.explore.settings import ExploreSettings, read_settings
@@ -47,6 +49,9 @@ QUICK_TESTS = [
     'tests/test_afterwards.py::test_visitors_see_no_orders',
 ]
 QUICK_SETTINGS = 'faults = ["lost", "half"]\n'
+
+#: How many runs of the shop for Node.js there are at a time, where all faults are tried.
+JOBS = 2
 
 #: What a sound application never comes to.
 FALSE = {Outcome.WRONG, Outcome.TWICE, Outcome.HUNG}
@@ -97,30 +102,11 @@ def shop(tmp_path: Path) -> Path:
     return shutil.copytree(SHOP, tmp_path / 'shop', ignore=shutil.ignore_patterns('__pycache__'))
 
 
-def run(
-    command: Sequence[str], cwd: Path, environment: Mapping[str, str], *, statuses: Sequence[int] = (0,), turns: int = 6
-) -> str:
-    """Return what a command prints that must end with one of *statuses*."""
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=turns * TIMEOUT,
-        check=False,
-    )
-    assert done.returncode in statuses, done.stdout
-    return done.stdout
-
-
 def explore_shop(twin: str, shop: Path, environment: Mapping[str, str], *flags: str) -> list[Cell]:
     """Return what has become of the shop for Python under each fault that was tried."""
     variables = [f'--vaurien={protocol}:{variable}' for protocol, variable in VARIABLES.items()]
     command = [*PYTEST, *TWINS[twin], '--vaurien-explore', *variables, '--vaurien-explore-report=report', *flags]
-    run(command, shop, environment, statuses=(0, 1), turns=60)
+    run_program(command, shop, environment, statuses=(0, 1), seconds=60 * TIMEOUT)
     return [cell for explored in read_records(shop / 'report' / 'explore.json') for cell in explored.cells]
 
 
@@ -128,8 +114,19 @@ def explore_node_shop(twin: str, node_shop: Path, environment: Mapping[str, str]
     """Return what has become of the shop for Node.js under each fault that was tried."""
     variables = ['--vaurien=redis:REDIS_URL', '--vaurien=http:PAYMENT_URL']
     command = [str(COMMANDS / 'vaurien'), 'explore', *variables, f'--report=report-{twin}', *flags]
-    run([*command, '--', 'npm', 'run', SCRIPTS[twin]], node_shop, environment, statuses=(0, 1), turns=60)
+    words = [*command, '--', 'npm', 'run', SCRIPTS[twin]]
+    run_program(words, node_shop, environment, statuses=(0, 1), seconds=60 * TIMEOUT)
     return [cell for explored in read_records(node_shop / f'report-{twin}' / 'explore.json') for cell in explored.cells]
+
+
+def find_port_prefix(jobs: int) -> str:
+    """Return what, with the number of a job behind it, is a free port for each of so many."""
+    while True:
+        prefix = str(free_port() // 10)
+        with suppress(OSError), ExitStack() as stack:
+            for job in range(1, jobs + 1):
+                stack.enter_context(socket.create_server(('127.0.0.1', int(f'{prefix}{job}'))))
+            return prefix
 
 
 class Planted(NamedTuple):
@@ -180,12 +177,12 @@ def test_each_planted_fault_has_a_module_of_its_own(folder: Path, count: int) ->
 
 @pytest.mark.parametrize('twin', TWINS)
 def test_the_tests_of_the_shop_pass(twin: str, environment: Mapping[str, str]) -> None:
-    assert '16 passed' in run([*PYTEST, *TWINS[twin]], SHOP, environment)
+    assert '16 passed' in run_program([*PYTEST, *TWINS[twin]], SHOP, environment)
 
 
 @pytest.mark.parametrize('twin', SCRIPTS)
 def test_the_tests_of_the_shop_for_node_pass(twin: str, environment: Mapping[str, str], node_shop: Path) -> None:
-    assert re.search(r'pass 3$', run(['npm', 'run', SCRIPTS[twin]], node_shop, environment), re.MULTILINE)
+    assert re.search(r'pass 3$', run_program(['npm', 'run', SCRIPTS[twin]], node_shop, environment), re.MULTILINE)
 
 
 def test_planted_faults_are_found_at_once(shop: Path, environment: Mapping[str, str]) -> None:
@@ -221,9 +218,15 @@ def test_all_faults_of_the_shop(tmp_path: Path, hasty: Mapping[str, str]) -> Non
 @pytest.mark.whole
 @pytest.mark.timeout(900)
 def test_all_faults_of_the_shop_for_node(node_shop: Path, hasty: Mapping[str, str]) -> None:
-    cells = explore_node_shop('shipped', node_shop, hasty)
+    ports = find_port_prefix(JOBS) + '{job}'
+    variables = ['--env', f'PAYMENT_PORT={ports}', '--env', f'PAYMENT_URL=http://127.0.0.1:{ports}']
+    flags = ['--jobs', str(JOBS), *variables]
+    patient = {**hasty, 'SHOP_TIMEOUT': '1'}  # two runs at a time take longer each
+    began = monotonic()
+    cells = explore_node_shop('shipped', node_shop, patient, *flags)
+    assert monotonic() - began < 180
     assert find_missed(find_planted(NODE_SHOP), cells) == []
-    assert find_false(explore_node_shop('mended', node_shop, hasty)) == []
+    assert find_false(explore_node_shop('mended', node_shop, patient, *flags)) == []
 
 
 def test_the_invariants_that_the_tutorial_shows() -> None:

@@ -4,7 +4,7 @@ model              points, faults at them, outcomes: what all of the room speaks
 settings           what is tried and how it is judged, from files, flags and markers
 explorer           the exploration of one test
 
-masking            requests without what differs from run to run
+masking            a hash of requests without what differs from run to run
 learning           the points that clean runs have in common
 trying             what is armed for a fault
 aiming             which request a fault meets
@@ -19,7 +19,6 @@ proxies            the proxies of a test: what they inject during its call, and 
 watching           what injects faults at a proxy, and keeps what the application asked for
 
 environment        proxies in the way of backends that an application finds in the environment
-connection_string  where a text, such as a URL, says where backends are
 locality           whether a backend is on this machine
 trust              what has an application trust the certificates of proxies
 

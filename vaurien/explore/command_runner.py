@@ -46,8 +46,9 @@ class CommandRunner:
         self._ports: set[int] = set()
         self._group: ProcessGroup | None = None
         self._is_interrupted = False
-        #: The end of what the last run has printed.
+        #: The end of what the last run has printed, and whether it has passed.
         self.output = ''
+        self.has_passed = True
 
     def __enter__(self) -> CommandRunner:
         with ExitStack() as stack:
@@ -111,7 +112,7 @@ class CommandRunner:
         finally:
             self._group = None
         seconds = monotonic() - began
-        self.output = group.output
+        self.output, self.has_passed = group.output, status == 0
         self._watched.end_call()
         self._watched.end_run(is_clean=not injections)
         if self._is_interrupted:

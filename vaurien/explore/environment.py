@@ -11,8 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vaurien.address import Address
-from vaurien.errors import ConfigError
-from vaurien.explore.connection_string import (
+from vaurien.config.connection_string import (
     IMPLICIT,
     PORTS,
     ConnectionString,
@@ -21,6 +20,7 @@ from vaurien.explore.connection_string import (
     read_connection_string,
     read_port,
 )
+from vaurien.errors import ConfigError
 from vaurien.explore.locality import is_local, refuse_remote
 from vaurien.explore.model import ExploredProxy
 from vaurien.protocols import Protocol

@@ -3,51 +3,66 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from threading import Condition
 
 from vaurien.explore.following import follow, pair
 from vaurien.explore.judging import add_leak, describe, judge
 from vaurien.explore.learning import MOST_RUNS, Learned, are_alike, learn
-from vaurien.explore.model import Cell, Explored, Injection, Run, Runner
+from vaurien.explore.model import Cell, Explored, Injection, Run, Runner, Untried
 from vaurien.explore.planning import Candidate, plan
-from vaurien.explore.pruning import Known, Pruning
+from vaurien.explore.pruning import Known, Pruning, may_spare
 from vaurien.explore.settings import ExploreSettings
 from vaurien.explore.spoiling import is_suspicious, is_void
 
 
 def explore(
-    runner: Runner, settings: ExploreSettings, explored: Explored, known: Known | None = None
+    runner: Runner,
+    settings: ExploreSettings,
+    explored: Explored,
+    known: Known | None = None,
+    others: Sequence[Runner] = (),
 ) -> Iterator[Cell]:
     """Try the faults that a test may meet, and yield what becomes of each.
 
     A cell comes a second time if it shows later that the fault has spoilt the test.
 
-    All that is found out is in *explored*, which is up to date whenever a cell is yielded; what was not tried is there
-    in the end, also if that comes early. *known* is what explorations of other tests have found out, and learns more.
+    All that is found out is in *explored*, and what was not tried. It is up to date whenever a cell is yielded, as if
+    somebody interrupted there. *known* is what explorations of other tests have found out, and learns more. *others*
+    run the same test beside *runner*, each in a thread of its own.
     """
-    learned = study(runner, settings, explored)
+    learned = study(runner, settings, explored, others)
     if learned is None:
         return
-    exploration = _Exploration(runner, settings, explored, learned, Pruning(known or Known(), settings))
+    jobs = [_Job(each) for each in (runner, *others)]
+    exploration = _Exploration(jobs, settings, explored, learned, Pruning(known or Known(), settings))
     try:
-        yield from exploration.run()
+        for cell in exploration.run():
+            exploration.leave('interrupted')
+            yield cell
     finally:
-        reason = exploration.find_end() or 'interrupted'
-        explored.untried += [candidate.leave(candidate.objection or reason) for candidate in exploration.queue]
+        exploration.leave(exploration.find_end() or 'interrupted')
 
 
-def study(runner: Runner, settings: ExploreSettings, explored: Explored) -> Learned | None:
+def study(
+    runner: Runner, settings: ExploreSettings, explored: Explored, others: Sequence[Runner] = ()
+) -> Learned | None:
     """Run a test clean until two runs in a row are alike, and put what they show into *explored*.
 
-    Return None if it does not pass.
+    *others* run it at the same time, as they do later. Return None if it does not pass.
     """
+    runners = [runner, *others]
     runs: list[Run] = []
     while len(runs) < MOST_RUNS and not (len(runs) > 1 and are_alike(*runs[-2:])):
-        run = _run(runner, explored, limit=settings.limit)
-        if not run.has_passed:
-            explored.problem = f'it fails without a fault: {describe(run)}'
-            return None
-        runs.append(run)
+        for run in _run_together(runners, settings.limit):
+            _count(explored, run)
+            if not run.has_passed:
+                together = f', {len(runners)} of it at a time' if others else ''
+                explored.problem = f'it fails without a fault{together}: {describe(run)}'
+                return None
+            runs.append(run)
     learned = learn(runs)
     explored.proxies = runner.proxies
     explored.points, explored.is_stable = learned.points, learned.is_stable
@@ -56,91 +71,197 @@ def study(runner: Runner, settings: ExploreSettings, explored: Explored) -> Lear
     return learned
 
 
-def _run(runner: Runner, explored: Explored, *injections: Injection, limit: float | None) -> Run:
-    run = runner.run(injections, limit)
+def _run_together(runners: Sequence[Runner], limit: float | None) -> Sequence[Run]:
+    """Return a clean run of each of *runners*, which run at the same time."""
+    if len(runners) == 1:  # perhaps one that runs in the main thread only
+        return [runners[0].run((), limit)]
+    with ThreadPoolExecutor(len(runners)) as threads:
+        return list(threads.map(lambda runner: runner.run((), limit), runners))
+
+
+def _count(explored: Explored, run: Run) -> None:
     explored.runs += 1
     explored.seconds += run.seconds
-    return run
+
+
+class _Job:
+    """A runner, and what its run before has left behind."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
+        #: The run before; None if it was a clean one.
+        self.before: Run | None = None
+        #: What it has tried so far.
+        self.cells: list[Cell] = []
 
 
 class _Exploration:
-    """What is left to try, and what the run before has left behind."""
+    """What is left to try, by one job or by several at a time.
+
+    Each job works in a thread of its own if there are several. `_turn` is held while anything changes, and free while a
+    test runs.
+    """
 
     def __init__(
-        self, runner: Runner, settings: ExploreSettings, explored: Explored, learned: Learned, pruning: Pruning
+        self, jobs: Sequence[_Job], settings: ExploreSettings, explored: Explored, learned: Learned, pruning: Pruning
     ) -> None:
-        self._runner = runner
+        self._jobs = jobs
         self._settings = settings
         self._explored = explored
         self._learned = learned
         self._pruning = pruning
         self._limit = settings.limit or learned.limit
         self._tried: list[tuple[Candidate, Cell]] = []
-        #: The run before; None if it was a clean one.
-        self._before: Run | None = None
         self._is_spoilt = False
-        self.queue = deque(plan(learned, runner.proxies))
+        self._pruned: list[Untried] = []
+        self._queue = deque(plan(learned, explored.proxies))
+        self._turn = Condition()
+        #: What the jobs are trying.
+        self._going: dict[_Job, Candidate] = {}
+        #: Whether a job has failed, or nobody wants to know more, so that all jobs end.
+        self._is_over = False
 
     def run(self) -> Iterator[Cell]:
         """Try what is in the queue, and what comes of it, as long as that makes sense."""
-        yield from self._try_all()
+        yield from self._share(self._try_all)
         if self._settings.depth > 1:
-            self.queue.extend(pair(self._tried))
-            yield from self._try_all()
-        if self._before is not None and not (clean := self._run()).has_passed:
-            yield self._blame(clean)
+            self._queue.extend(pair(self._tried))
+            yield from self._share(self._try_all)
+        yield from self._share(self._end)
+
+    def leave(self, reason: str) -> None:
+        """Note that nothing of what is in the queue was tried, for that *reason* if there is no other one."""
+        with self._turn:
+            left = [*self._find_unfinished(), *self._queue]
+            self._explored.untried = self._pruned + [each.leave(each.objection or reason) for each in left]
 
     def find_end(self) -> str:
         """Return why nothing more is tried; nothing if there is no reason."""
         settings, explored = self._settings, self._explored
         if self._is_spoilt:
             return 'the test fails without a fault by now'
-        is_spent = settings.max is not None and len(explored.cells) >= settings.max
-        is_late = settings.seconds is not None and explored.seconds >= settings.seconds
+        begun = len(explored.cells) + len(self._find_unfinished())
+        is_spent = settings.max is not None and begun >= settings.max
+        is_late = settings.seconds is not None and explored.seconds / len(self._jobs) >= settings.seconds
         return 'out of budget' if is_spent or is_late else ''
 
-    def _try_all(self) -> Iterator[Cell]:
-        while self.queue and not self.find_end():
-            candidate = self.queue[0]
-            if objection := self._pruning.object(candidate):
-                self._explored.untried.append(candidate.leave(objection))
-                self.queue.popleft()
-            else:
-                yield from self._try(candidate)
+    def _share(self, work: Callable[[_Job], Iterator[Cell]]) -> Iterator[Cell]:
+        """Yield the cells of the *work* of all jobs."""
+        if len(self._jobs) == 1:
+            yield from work(self._jobs[0])
+            return
+        cells: SimpleQueue[Cell | None] = SimpleQueue()
 
-    def _try(self, candidate: Candidate) -> Iterator[Cell]:
+        def do(job: _Job) -> None:
+            try:
+                for cell in work(job):
+                    cells.put(cell)
+            except BaseException:
+                self._is_over = True
+                raise
+            finally:
+                with self._turn:
+                    self._turn.notify_all()
+                cells.put(None)
+
+        with ThreadPoolExecutor(len(self._jobs)) as threads:
+            working = [threads.submit(do, job) for job in self._jobs]
+            try:
+                for _ in working:
+                    yield from iter(cells.get, None)
+            except GeneratorExit:  # nobody wants to know more
+                self._is_over = True
+                raise
+        for each in working:
+            each.result()
+
+    def _try_all(self, job: _Job) -> Iterator[Cell]:
+        while candidate := self._take(job):
+            yield from self._try(job, candidate)
+
+    def _take(self, job: _Job) -> Candidate | None:
+        """Return what *job* tries next; None if there is nothing more. This may wait for what others find out."""
+        with self._turn:
+            while not self._is_over and not self.find_end():
+                for candidate in list(self._queue):
+                    if objection := self._pruning.object(candidate):
+                        self._pruned.append(candidate.leave(objection))
+                        self._queue.remove(candidate)
+                    elif not any(may_spare(candidate, other) for other in self._going.values()):
+                        self._queue.remove(candidate)
+                        self._going[job] = candidate
+                        return candidate
+                if not self._going:
+                    break
+                self._turn.wait()
+        return None
+
+    def _put_first(self, following: Sequence[Candidate]) -> None:
+        """Try *following* next, but for what has been tried. What was planned for later anyway is tried once."""
+        tried = {candidate.injections for candidate, _ in self._tried}
+        following = [each for each in following if each.injections not in tried]
+        sooner = {each.injections for each in following}
+        later = [each for each in self._queue if each.injections not in sooner]
+        self._queue = deque([*following, *later])
+
+    def _find_unfinished(self) -> list[Candidate]:
+        """Return what is being tried, and has no cell yet."""
+        return [
+            candidate
+            for job, candidate in self._going.items()
+            if not (job.cells and job.cells[-1].injections == candidate.injections)
+        ]
+
+    def _try(self, job: _Job, candidate: Candidate) -> Iterator[Cell]:
         """Try a fault, have a clean run behind it if need be, and note what becomes of it."""
-        before = self._before
-        run = self._run(*candidate.injections)
-        cell = judge(self._runner.test, candidate, run, self._learned, self._settings)
-        self.queue.popleft()  # not before: somebody may interrupt the run
-        self._explored.cells.append(cell)
-        if is_suspicious(run, cell) and not (clean := self._run()).has_passed:
+        before = job.before
+        run = self._run(job, *candidate.injections)
+        cell = judge(job.runner.test, candidate, run, self._learned, self._settings)
+        with self._turn:
+            job.cells.append(cell)
+            self._explored.cells.append(cell)
+        if is_suspicious(run, cell) and not (clean := self._run(job)).has_passed:
             if is_void(run, clean, before):
-                self._explored.cells.pop()
-                yield self._blame(clean)
-                self.queue.appendleft(candidate)
-                self._recover()
+                with self._turn:
+                    self._explored.cells.remove(job.cells.pop())
+                yield self._blame(job, clean)
+                with self._turn:
+                    self._queue.appendleft(self._going.pop(job))
+                    self._turn.notify_all()
+                self._recover(job)
                 return
             if not run.hung:  # to end it has broken what a run needs
-                cell = self._blame(clean)
-            self._recover()
-        self._tried.append((candidate, cell))
-        self._pruning.note(candidate, cell)
-        self.queue.extendleft(reversed(list(follow(candidate, cell, self._learned, self._runner.proxies))))
+                cell = self._blame(job, clean)
+            self._recover(job)
+        with self._turn:
+            self._tried.append((candidate, cell))
+            self._pruning.note(candidate, cell)
+            self._put_first(list(follow(candidate, cell, self._learned, self._explored.proxies)))
+            del self._going[job]
+            self._turn.notify_all()
         yield cell
 
-    def _run(self, *injections: Injection) -> Run:
-        run = _run(self._runner, self._explored, *injections, limit=self._limit)
-        self._before = run if injections else None
+    def _end(self, job: _Job) -> Iterator[Cell]:
+        """See what the last fault has left behind."""
+        if job.before is not None and not (clean := self._run(job)).has_passed:
+            yield self._blame(job, clean)
+
+    def _run(self, job: _Job, *injections: Injection) -> Run:
+        run = job.runner.run(injections, self._limit)
+        with self._turn:
+            _count(self._explored, run)
+        job.before = run if injections else None
         return run
 
-    def _blame(self, clean: Run) -> Cell:
-        """Note, and return, that the fault tried last has the *clean* run behind it fail."""
-        cells = self._explored.cells
-        cells[-1] = add_leak(cells[-1], clean)
-        return cells[-1]
+    def _blame(self, job: _Job, clean: Run) -> Cell:
+        """Note, and return, that the fault that *job* tried last has the *clean* run behind it fail."""
+        with self._turn:
+            cells, last = self._explored.cells, job.cells[-1]
+            place = next(number for number, cell in enumerate(cells) if cell is last)
+            job.cells[-1] = cells[place] = add_leak(last, clean)
+            return job.cells[-1]
 
-    def _recover(self) -> None:
+    def _recover(self, job: _Job) -> None:
         """Find out whether the test passes once more, perhaps in a fresh process."""
-        self._is_spoilt = not (self._run().has_passed or (self._runner.renew() and self._run().has_passed))
+        if not (self._run(job).has_passed or (job.runner.renew() and self._run(job).has_passed)):
+            self._is_spoilt = True

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from vaurien.explore.masking import mask
 from vaurien.explore.model import CONNECTION, Point, Run
 from vaurien.framing.meaning import Effect
 from vaurien.records.entry import Entry
+from vaurien.rules.masking import mask
 from vaurien.rules.match import Pattern
 
 #: The most clean runs from which a test is learnt.

@@ -6,8 +6,8 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import NamedTuple
@@ -20,6 +20,8 @@ OUTPUT_MAX = 64 * 1024
 #: Seconds that processes may take to end when they are asked to; and between two looks at whether they have.
 GRACE = 2.0
 PAUSE = 0.005
+#: Where the processes of the machine are listed, on Linux.
+PROC = Path('/proc')
 
 
 class ProcessGroup:
@@ -41,7 +43,8 @@ class ProcessGroup:
         assert self._process.stdout is not None
         self._pipe = self._process.stdout.fileno()
         os.set_blocking(self._pipe, False)
-        self._interruption = os.eventfd(0)
+        self._interruption, self._interrupting = os.pipe()
+        os.set_blocking(self._interrupting, False)
         self._output = bytearray()
         self._echoes = echoes
 
@@ -60,35 +63,42 @@ class ProcessGroup:
 
         Then, and if it has left any behind, end its processes. Call this once.
         """
-        descriptor = os.pidfd_open(self.number)
         try:
-            has_ended = self._read_until(descriptor, limit)
+            with _watch(self.number) as descriptor:
+                has_ended = self._read_until(descriptor, limit)
             self._end_all()
         finally:
-            os.close(descriptor)
-            interruption, self._interruption = self._interruption, -1  # in this order: the number may be taken again
-            os.close(interruption)
+            interrupting, self._interrupting = self._interrupting, -1  # in this order: the number may be taken again
+            os.close(interrupting)
+            os.close(self._interruption)
             assert self._process.stdout is not None
             self._process.stdout.close()
         return self._process.returncode if has_ended else None
 
     def interrupt(self) -> None:
         """Have `wait` return as if the time were over. A signal handler may call this."""
-        if self._interruption >= 0:
-            os.eventfd_write(self._interruption, 1)
+        if self._interrupting >= 0:
+            with suppress(BlockingIOError):  # it was interrupted often enough
+                os.write(self._interrupting, b'!')
 
-    def _read_until(self, descriptor: int, limit: float | None) -> bool:
-        """Read its output until it ends, and return True; or until the time is over, or somebody interrupts."""
+    def _read_until(self, descriptor: int | None, limit: float | None) -> bool:
+        """Read its output until it ends, and return True; or until the time is over, or somebody interrupts.
+
+        *descriptor* tells when it ends. Without one, look again and again.
+        """
         deadline = None if limit is None else monotonic() + limit
         events = select.poll()
         for one in (descriptor, self._pipe, self._interruption):
-            events.register(one, select.POLLIN)
+            if one is not None:
+                events.register(one, select.POLLIN)
         while deadline is None or monotonic() < deadline:
-            left = None if deadline is None else 1000 * max(0.0, deadline - monotonic())
-            ready = {one for one, _ in events.poll(left)}
+            left = None if deadline is None else max(0.0, deadline - monotonic())
+            if descriptor is None:
+                left = PAUSE if left is None else min(left, PAUSE)
+            ready = {one for one, _ in events.poll(None if left is None else 1000 * left)}
             if self._pipe in ready and not self._read():
                 events.unregister(self._pipe)
-            if descriptor in ready:
+            if descriptor in ready or (descriptor is None and self._process.poll() is not None):
                 return True
             if self._interruption in ready:
                 return False
@@ -127,7 +137,7 @@ class ProcessGroup:
             os.killpg(self.number, 0)
         except ProcessLookupError:
             return False
-        return any(not process.has_ended for process in find_session(self.number))
+        return not PROC.is_dir() or any(not process.has_ended for process in find_session(self.number))
 
 
 class SessionProcess(NamedTuple):
@@ -140,9 +150,9 @@ class SessionProcess(NamedTuple):
 
 
 def find_session(number: int) -> list[SessionProcess]:
-    """Return the processes of a session."""
+    """Return the processes of a session; none where no file system tells them."""
     found = []
-    for path in Path('/proc').glob('[1-9]*/stat'):
+    for path in PROC.glob('[1-9]*/stat'):
         with suppress(OSError):  # it has ended meanwhile
             # The name, in parentheses, may be anything; behind it are state, parent, group and session (proc(5)).
             state, parent, _, session = path.read_bytes().rpartition(b')')[2].split()[:4]
@@ -154,3 +164,22 @@ def find_session(number: int) -> list[SessionProcess]:
 def _send(group: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.killpg(group, number)
+
+
+if hasattr(os, 'pidfd_open'):
+
+    @contextmanager
+    def _watch(number: int) -> Iterator[int | None]:
+        """Have a descriptor within the block that is readable when a process has ended."""
+        descriptor = os.pidfd_open(number)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+else:
+
+    @contextmanager
+    def _watch(number: int) -> Iterator[int | None]:
+        """Have none: this system has no such descriptor."""
+        yield None

@@ -89,6 +89,17 @@ class Pruning:
             self._failing.append(cell)
 
 
+def may_spare(candidate: Candidate, other: Candidate) -> bool:
+    """Return whether *candidate* may be pointless once it is known what becomes of *other*.
+
+    Of what is silent at one proxy, one may hang, or be enough. Everything else of that kind is rare.
+    """
+    one, two = candidate.first, other.first
+    if one.proxy == two.proxy and one.kind is two.kind is Kind.SILENT:
+        return True
+    return _has_all(candidate.injections, other.injections)
+
+
 def _classify(candidate: Candidate) -> _HangClass:
     kind = candidate.first.kind
     effect = None if kind is Kind.SILENT else candidate.effect
@@ -105,9 +116,14 @@ def _contains(injections: tuple[Injection, ...], cell: Cell) -> bool:
     That a retry fails, too, is another thing than that there is one: so the same fault for ever is more only if the
     application did not try again.
     """
-    if any(one not in injections and not _lasts(injections, one) for one in cell.injections):
+    if not _has_all(injections, cell.injections):
         return False
     return len(injections) > len(cell.injections) or Outcome.RETRIED not in cell.outcomes
+
+
+def _has_all(injections: tuple[Injection, ...], others: tuple[Injection, ...]) -> bool:
+    """Return whether each of *others* is among *injections*, perhaps for ever."""
+    return all(one in injections or _lasts(injections, one) for one in others)
 
 
 def _lasts(injections: tuple[Injection, ...], one: Injection) -> bool:

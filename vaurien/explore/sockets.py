@@ -14,7 +14,7 @@ from vaurien.address import Address
 def list_sockets() -> set[Address]:
     """Return the addresses that the sockets of this process have, of those for IP."""
     found = set()
-    for entry in Path('/proc/self/fd').iterdir():
+    for entry in Path('/dev/fd').iterdir():
         with suppress(OSError):  # another thread may have closed it meanwhile
             number = int(entry.name)
             if not stat.S_ISSOCK(os.fstat(number).st_mode):

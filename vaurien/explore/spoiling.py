@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vaurien.explore.judging import describe
-from vaurien.explore.masking import mask
 from vaurien.explore.model import Cell, Outcome, Run
+from vaurien.rules.masking import mask
 
 #: The outcomes behind which a clean run is worth its time.
 _SUSPICIOUS = frozenset({Outcome.WRONG, Outcome.HUNG, Outcome.STORM})

@@ -53,6 +53,8 @@ def _wait_until_ready(url: str) -> str:
 
 
 def _running(command: list[str], port: int) -> Executor:
+    # Any process with mirakuru kills, at its end, whatever has a mark in which the number of that process occurs.
+    command = ['env', '-u', 'mirakuru_uuid', *command]
     quiet = {'stdin': subprocess.DEVNULL, 'stdout': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL}
     return TCPExecutor(command, HOST, port, timeout=30, sleep=0.01, stop_signal=signal.SIGINT, **quiet)
 

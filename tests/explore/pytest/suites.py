@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.commands import PYTEST
-from tests.servers import TIMEOUT, Server
+from tests.explore.pytest.forking import Forking, Order
+from tests.servers import Server
 from vaurien.explore.model import Cell, Explored, Outcome
 from vaurien.explore.showing.records import read_records
 
@@ -69,8 +70,9 @@ def test_add(database):
 class Suite:
     """A project with tests, and a Redis of its own."""
 
-    def __init__(self, folder: Path, redis: Server) -> None:
+    def __init__(self, folder: Path, redis: Server, forking: Forking) -> None:
         self.folder = folder
+        self._forking = forking
         self.environ = {**os.environ, 'REDIS_URL': f'redis://{redis.address}/0', 'CART': folder.name}
         self.write('pyproject.toml', '')
         self.write('shop/cart.py', CART)
@@ -87,15 +89,11 @@ class Suite:
 
     def run(self, *flags: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run the tests."""
-        return subprocess.run(
-            self.command(*flags),
-            cwd=self.folder,
-            env={**self.environ, **(environ or {})},
-            capture_output=True,
-            text=True,
-            timeout=4 * TIMEOUT,
-            check=False,
-        )
+        command = self.command(*flags)
+        out, err = self.folder / 'stdout', self.folder / 'stderr'
+        environ = {**self.environ, **(environ or {})}
+        status = self._forking.run(Order(str(self.folder), command[3:], environ, str(out), str(err)))
+        return subprocess.CompletedProcess(command, status, out.read_text(), err.read_text())
 
     def explore(self, *flags: str, **environ: Any) -> dict[str, Explored]:
         """Explore the tests, and return what was found out by the name of the test."""

@@ -96,7 +96,7 @@ def test_a_file_of_all_findings_is_read_once_each_has_a_reason(tmp_path: Path, b
     text = path.read_text()
     assert text.count('[[accepted]]') == 7
     assert text.count('reason = "The provider knows the order."') == 1
-    with pytest.raises(ConfigError, match=r'baseline\.toml: accepted\[0\]\.reason: say why it is accepted$'):
+    with pytest.raises(ConfigError, match=r'baseline\.toml:6: accepted\[0\]\.reason: say why it is accepted$'):
         load_baseline(path)
     path.write_text(text.replace('reason = ""', 'reason = "so it is"'))
     assert all(one.reason for one in find_findings(make_explored(), load_baseline(path)))
@@ -117,10 +117,17 @@ def test_any_text_is_read_back(tmp_path: Path) -> None:
     ('text', 'said'),
     [
         ('[[accepted', r'\.toml:1: .* end of an array declaration'),
-        ('accept = []', 'unknown field `accept`'),
-        (FILE.replace('twice', 'thrice'), r"Invalid enum value 'thrice' - at `\$\.accepted\[0\]\.outcomes"),
+        ('acepted = []', r"\.toml:1: acepted: no such key, did you mean 'accepted'\?$"),
+        ('accepted = 3', r'\.toml:1: accepted: expected a list, got a number$'),
+        (FILE.replace('test =', 'tset ='), r"accepted\[1\]\.tset: no such key, did you mean 'test'\?$"),
+        (
+            FILE.replace('"twice"', '"twcie"'),
+            r"accepted\[0\]\.outcomes\[0\]: 'twcie' is unknown, did you mean 'twice'\?$",
+        ),
+        (FILE.replace('["wrong"]', '"wrong"'), r'accepted\[1\]\.outcomes: expected a list, got a text$'),
+        (FILE.partition('reason')[0], r'accepted\[0\]\.reason: it is missing: say which faults are accepted, which'),
         (FILE.replace('#1 lost', 'lost'), r'accepted\[0\]\.faults: .* is no fault such as'),
-        (FILE.replace('["twice", "storm"]', '[]'), r'outcomes'),
+        (FILE.replace('["twice", "storm"]', '[]'), r'accepted\[0\]\.outcomes: expected a list that is not empty$'),
         ('\udcff', 'not UTF-8: byte 0xff'),
     ],
 )

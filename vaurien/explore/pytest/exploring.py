@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from math import ceil
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,7 +22,7 @@ from vaurien.explore.pruning import Known
 from vaurien.explore.pytest.fresh import FreshProcess
 from vaurien.explore.pytest.item_runner import ItemRunner
 from vaurien.explore.pytest.running import Running
-from vaurien.explore.pytest.summary import ATTRIBUTE, SUMMARY
+from vaurien.explore.pytest.summary import ATTRIBUTE, KEPT_IN, SUMMARY
 from vaurien.explore.replaying import check_proxies, find_candidate
 from vaurien.explore.settings import ExploreSettings
 from vaurien.explore.showing.junit import make_properties
@@ -74,7 +77,9 @@ class Exploring(Running):
                 report = (self._explore if self._faults is None else self._replay)(item, runner, explored)
             except BaseException:  # somebody interrupts: what is known until now is shown
                 summary = self._config.pluginmanager.get_plugin(SUMMARY)
-                if summary is not None:  # it may be in another process, which does not listen any more
+                if summary is None:  # it is in another process, which does not listen any more
+                    self._keep(explored)
+                else:
                     summary.add(explored)
                 raise
         self._tear_down(item, nextitem, report, explored)
@@ -92,7 +97,7 @@ class Exploring(Running):
             _stop_timeout(item)
             try:
                 for _ in explore(runner, self._restrict(self._find_settings(item), item), explored, self._known):
-                    pass
+                    self._keep(explored)
             except ConfigError as error:  # a plug-in may have trials that cannot be armed
                 explored.problem = str(error)
             self._tried += len(explored.cells)
@@ -118,6 +123,15 @@ class Exploring(Running):
             explored.cells.append(cell)
         return reports[-1]
 
+    def _keep(self, explored: Explored) -> None:
+        """Have the process that shows the results find this, should it not get the report of the test."""
+        folder = getattr(self._config, 'workerinput', {}).get(KEPT_IN)
+        if folder is not None:
+            path = Path(folder, f'{os.getpid()}.json')
+            with suppress(OSError):  # it may be on another machine
+                path.with_suffix('.new').write_bytes(msgspec.json.encode(explored))
+                path.with_suffix('.new').replace(path)
+
     def _prepare_fresh(self, item: pytest.Item) -> FreshProcess:
         """Return the process that runs a test if this one is spoilt: its flags are those of this one."""
         workerinput = getattr(self._config, 'workerinput', None)
@@ -139,13 +153,17 @@ class Exploring(Running):
         """Return *settings* with the share of one test in what is left of the budget.
 
         The riskiest faults of each test come first. Were the first tests to take all, those of the last would not come.
+        What a marker says bounds its test alone.
         """
+        whole = self.settings
         items = item.session.items
         workers = getattr(self._config, 'workerinput', {'workercount': 1})['workercount']
         left = ceil((len(items) - items.index(item)) / workers)
-        most = None if settings.max is None else max(0, ceil((settings.max - self._tried) / left))
-        seconds = None if settings.seconds is None else max(0.0, (settings.seconds - self._seconds) / left)
-        return msgspec.structs.replace(settings, max=most, seconds=seconds)
+        most = None if whole.max is None else max(0, ceil((whole.max - self._tried) / left))
+        seconds = None if whole.seconds is None else max(0.0, (whole.seconds - self._seconds) / left)
+        return msgspec.structs.replace(
+            settings, max=_find_least(settings.max, most), seconds=_find_least(settings.seconds, seconds)
+        )
 
     def _tear_down(
         self, item: pytest.Function, nextitem: pytest.Item | None, report: pytest.TestReport, explored: Explored
@@ -165,6 +183,11 @@ class Exploring(Running):
             setattr(report, ATTRIBUTE, msgspec.json.encode(explored).decode())
             report.user_properties += make_properties(explored)
         _log(item, [report])
+
+
+def _find_least(*bounds: Any) -> Any:
+    """Return the least of some bounds; None, if none of them is one."""
+    return min((bound for bound in bounds if bound is not None), default=None)
 
 
 def _log(item: pytest.Item, reports: Sequence[pytest.TestReport]) -> None:

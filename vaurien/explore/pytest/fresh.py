@@ -101,10 +101,12 @@ class FreshProcess:
         if self._process is None or self._socket is None:
             return
         self._socket.close()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(0 if is_stuck else END)
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self._process = self._socket = None
-        self._received = b''
+        try:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(0 if is_stuck else END)
+        finally:  # somebody may not want to wait for that
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = self._socket = None
+            self._received = b''

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -17,6 +25,8 @@ from vaurien.explore.showing.terminal import show
 SUMMARY = 'vaurien-summary'
 #: The attribute of a report that has what was found out, as JSON: so it comes from a worker, too.
 ATTRIBUTE = 'vaurien_explored'
+#: The key of the input of a worker of pytest-xdist that has the folder in which it keeps what it knows.
+KEPT_IN = 'vaurien_kept_in'
 #: The exit status of what was interrupted, as shells have it: 128 and the number of the signal.
 INTERRUPTED = 130
 #: What is said if no test could be explored, though some have passed.
@@ -31,13 +41,18 @@ class Summary:
 
     def __init__(self, config: pytest.Config, settings: ExploreSettings) -> None:
         """Read the baseline, and make the folder of the report; raise `ConfigError`."""
+        self._config = config
         self._settings = settings
         self._folder = config.invocation_params.dir
         self._baseline = NOTHING if settings.baseline is None else load_baseline(self._folder / settings.baseline)
         if settings.report is not None:
             check_report(self._folder / settings.report)
         self._explored: list[Explored] = []
+        self._kept_in: TemporaryDirectory[str] | None = None
         self._is_interrupted = False
+        #: What Ctrl-C did before it ended pytest at once.
+        self._replaced: Any = None
+        self._is_showing = self._is_shown = False
 
     def add(self, explored: Explored) -> None:
         """Take what was found out about one test."""
@@ -50,8 +65,29 @@ class Summary:
         if text is not None:
             self.add(msgspec.json.decode(text, type=Explored))
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Have a worker of pytest-xdist keep what it finds out: it may be ended before it can report that."""
+        if self._kept_in is None:
+            self._kept_in = TemporaryDirectory(prefix='vaurien-explore-')
+        node.workerinput[KEPT_IN] = self._kept_in.name
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show it, and write the report."""
+        self._is_showing = True
+        self._add_kept()
+        self._show(terminalreporter)
+        self._is_showing, self._is_shown = False, True
+
+    def _add_kept(self) -> None:
+        """Take what workers have kept of tests that they have not reported."""
+        reported = {each.test for each in self._explored}
+        for path in [] if self._kept_in is None else sorted(Path(self._kept_in.name).glob('*.json')):
+            explored = msgspec.json.decode(path.read_bytes(), type=Explored)
+            if explored.test not in reported:
+                self.add(explored)
+
+    def _show(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self._explored:
             if 'passed' in terminalreporter.stats and not self._is_interrupted:
                 terminalreporter.write_line(NOTHING_EXPLORED, yellow=True)
@@ -71,6 +107,32 @@ class Summary:
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note that somebody interrupts: pytest calls what it ends itself by that name, too."""
         self._is_interrupted = excinfo.type is KeyboardInterrupt
+        if self._is_interrupted:
+            with suppress(ValueError):  # this is not the main thread
+                self._replaced = signal.signal(signal.SIGINT, self._end_at_once)
+
+    def _end_at_once(self, number: int, frame: FrameType | None) -> None:
+        """Show what is known unless that was done, and end, for somebody interrupts again.
+
+        Whatever is raised here, pytest would go on with the teardown of other fixtures.
+        """
+        if self._is_showing:
+            return
+        reporter = self._config.pluginmanager.get_plugin('terminalreporter')
+        if reporter is not None:
+            if not self._is_shown:
+                self.pytest_terminal_summary(reporter)
+            reporter.flush()
+        if self._kept_in is not None:
+            self._kept_in.cleanup()
+        os._exit(INTERRUPTED)
+
+    def pytest_unconfigure(self) -> None:
+        """Have Ctrl-C do what it did before."""
+        if self._replaced is not None:
+            signal.signal(signal.SIGINT, self._replaced)
+        if self._kept_in is not None:
+            self._kept_in.cleanup()
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

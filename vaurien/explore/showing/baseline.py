@@ -12,6 +12,7 @@ accepted finding does not come back as a new one if a test asks once more.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -23,10 +24,14 @@ from vaurien.config.source import place_in
 from vaurien.errors import ConfigError
 from vaurien.explore.model import SEVERITY, Cell, Explored, Injection, Outcome
 from vaurien.framing.trials import Kind
+from vaurien.plugins.options import did_you_mean
 
 HEADER = """\
 # Findings that are accepted. A reason has to be given for each: without one, the file is not read.
 """
+
+#: What msgspec calls the kinds of values, and what they are called here.
+_KINDS = {'array': 'a list', 'object': 'keys and values', 'str': 'a text', 'int': 'a number', 'null': 'nothing'}
 
 _Faults = frozenset[tuple[str, str, Kind, str, bool]]
 
@@ -75,7 +80,8 @@ def load_baseline(path: Path | str) -> Baseline:
     try:
         return Baseline(msgspec.convert(document.tree, _File).accepted)
     except msgspec.ValidationError as error:
-        raise ConfigError(str(error), str(path)) from None
+        misfit = _explain(error)
+        raise ConfigError(misfit.description, place_in(str(path), document.lines, misfit.path)) from None
     except ConfigError as error:
         raise ConfigError(error.description, place_in(str(path), document.lines, error.path)) from None
 
@@ -99,6 +105,25 @@ def format_baseline(explored: Sequence[Explored], baseline: Baseline) -> str:
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     accepted: list[Accepted] = []
+
+
+def _explain(error: msgspec.ValidationError) -> ConfigError:
+    """Return what is wrong with the file, where, and what to write there."""
+    problem, _, place = str(error).partition(' - at `$')
+    path = place.rstrip('`').removeprefix('.')
+    word = ''.join(re.findall(r"[`'](.*)[`']$", problem))
+    if problem.startswith('Object missing'):
+        return ConfigError(
+            'it is missing: say which faults are accepted, which outcomes, and the reason', f'{path}.{word}'
+        )
+    if problem.startswith('Object contains'):
+        keys = list((Accepted if path else _File).__struct_fields__)
+        return ConfigError(f'no such key, {did_you_mean(word, keys)}', f'{path}.{word}'.removeprefix('.'))
+    if problem.startswith('Invalid enum'):
+        findings = [outcome.value for outcome in Outcome if outcome.is_finding]
+        return ConfigError(f'{word!r} is unknown, {did_you_mean(word, findings)}', path)
+    expected = re.sub(r'`(\w+)`', lambda kind: _KINDS.get(kind[1], kind[1]), problem)
+    return ConfigError(expected.lower().replace(' of length >= 1', ' that is not empty'), path)
 
 
 def _identify(injections: Iterable[Injection]) -> _Faults:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
-from vaurien.explore.masking import mask
 from vaurien.records.entry import Entry
+from vaurien.rules.masking import mask
 
 #: The most exchanges that are shown of a run. A storm has thousands, all alike.
 SHOWN = 120
