@@ -34,5 +34,5 @@ def test_it_holds_them():
 def test_what_a_network_loses_is_noticed():
     with vaurien.Proxy(REDIS, behavior='10:blackout', seed=1) as proxy:
         found = tcpgoon(str(proxy.address))
-        assert found['exit_status'] == 2
+        assert found['exit_status'] == 1
         assert found['counts']['error'] == proxy.status()['faults']['blackout']

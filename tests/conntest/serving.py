@@ -19,8 +19,9 @@ class Server(Process):
     """A ``conntest server`` that is listening, on loopback unless *flags* say otherwise."""
 
     def __init__(self, *flags: str) -> None:
-        where = () if '--host' in flags else ('--host', HOST)
-        super().__init__('conntest', 'server', '-p', '0', *where, *flags)
+        host = () if '--host' in flags else ('--host', HOST)
+        port = () if '-p' in flags else ('-p', '0')
+        super().__init__('conntest', 'server', *host, *port, *flags)
         try:
             self.port = int(self.wait_for_line(self.out_lines, LISTENING)['port'])
         except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import requests
 from tests.commands import run, unheard
 from tests.conntest.serving import LISTENING, Server, StartServer
 from tests.peers import Peer
-from tests.servers import HOST, TIMEOUT
+from tests.servers import HOST, TIMEOUT, free_port
 
 
 @pytest.fixture(scope='module')
@@ -24,11 +25,11 @@ def reachable() -> Iterator[Server]:
     server.kill()
 
 
-def assert_refused(result: Any, said: str) -> None:
+def assert_refused(result: Any, said: str, status: int = 2) -> None:
     assert result.stdout == ''
     assert result.stderr.startswith(f'conntest: error: {said}')
     assert result.stderr.count('\n') == 1
-    assert result.returncode == 2
+    assert result.returncode == status
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
@@ -64,6 +65,14 @@ def test_each_run_is_logged_on_demand(start_server: StartServer) -> None:
     server.wait_for_log(f'DEBUG group {group_id} run 7: 5 bytes')
 
 
+def test_the_log_in_json(start_server: StartServer) -> None:
+    server = start_server('--log-format', 'json')
+    group_id = server.create()
+    line = json.loads(server.wait_for_log('created').string)
+    assert line['message'].startswith(f'group {group_id} created')
+    assert line['logger'] == 'vaurien.conntest.app'
+
+
 def test_all_addresses(start_server: StartServer) -> None:
     server = start_server('--host', '')
     assert server.out_lines[0].endswith(f'http://localhost:{server.port}, on all addresses')
@@ -91,16 +100,21 @@ def test_web_pages_do_not_reach_it(reachable: Server, headers: bytes, status: in
 
 
 def test_one_address(start_server: StartServer) -> None:
-    server = start_server('--host', '127.0.0.2')
-    assert f'http://127.0.0.2:{server.port}' in server.out_lines[0]
-    with pytest.raises(ConnectionRefusedError), socket.create_connection((HOST, server.port)):
-        pass
+    # Held on the other address, where another server could be given the same number otherwise.
+    with socket.socket() as held:
+        held.bind((HOST, free_port()))
+        port = held.getsockname()[1]
+        server = start_server('--host', '127.0.0.2', '-p', str(port))
+        assert f'http://127.0.0.2:{port}' in server.out_lines[0]
+        with pytest.raises(ConnectionRefusedError):
+            Peer.connect(port)
 
 
 def test_a_port_in_use(server: Server) -> None:
     assert_refused(
         run('conntest', 'server', '--host', HOST, '-p', str(server.port), timeout=4 * TIMEOUT),
         f'cannot listen on {HOST}:{server.port}: address already in use',
+        status=1,
     )
 
 
@@ -113,4 +127,5 @@ def test_a_port_in_use(server: Server) -> None:
     ],
 )
 def test_mistakes(arguments: str, said: str) -> None:
-    assert_refused(run('conntest', 'server', *arguments.split(), timeout=4 * TIMEOUT), said)
+    result = run('conntest', 'server', *arguments.split(), timeout=4 * TIMEOUT)
+    assert_refused(result, said, status=1 if said.startswith('cannot listen') else 2)

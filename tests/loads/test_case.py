@@ -6,20 +6,17 @@ Without load, what its clients report goes to a `Recorder` of ``recorder.py`` th
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 
 import pytest
 
+from tests.commands import PYTEST
 from tests.loads.conftest import Shop
-from tests.servers import TIMEOUT
+from tests.programs import run_program
 
 #: Those of `cases/plain.py`; one of them is about not being run under load.
 PLAIN = ['same_class', 'session', 'app', 'app_elsewhere', 'web_socket', 'web_socket_that_closes', 'counter']
 PLAIN.append('web_socket_read_by_its_callback_alone')
-
-#: Without a plug-in that takes a second to import.
-PYTEST = ['-m', 'pytest', '-W', 'error', '-p', 'no:cacheprovider', '-p', 'no:schemathesis']
 
 
 @pytest.mark.parametrize(
@@ -27,23 +24,13 @@ PYTEST = ['-m', 'pytest', '-W', 'error', '-p', 'no:cacheprovider', '-p', 'no:sch
     [
         (['-W', 'error', '-m', 'unittest', 'plain', 'example'], 'OK (expected failures=1)'),
         (['-m', 'unittest', 'fast'], 'OK'),
-        ([*PYTEST, 'plain.py', 'example.py'], '11 passed, 1 xfailed'),
+        ([*PYTEST[1:], '-W', 'error', 'plain.py', 'example.py'], '11 passed, 1 xfailed'),
     ],
     ids=['unittest', 'fast', 'pytest'],
 )
 def test_without_load(shop: Shop, runner: list[str], said: str) -> None:
-    done = subprocess.run(
-        [sys.executable, *runner],
-        cwd=shop.folder,
-        env={**os.environ, **shop.environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=6 * TIMEOUT,
-    )
-    assert done.returncode == 0, done.stdout
-    assert said in done.stdout
+    environment = {**os.environ, **shop.environment}
+    assert said in run_program([sys.executable, *runner], shop.folder, environment)
 
 
 def test_under_load(shop: Shop) -> None:

@@ -95,3 +95,21 @@ def test_a_module_that_fails() -> None:
 def test_a_module_that_leaves() -> None:
     with pytest.raises(SetupError, match='cannot import leaves: SystemExit: 3'):
         find_test('leaves.Test.test')
+
+
+@pytest.mark.parametrize(
+    'theirs', ['class TestCase(unittest.TestCase): pass', 'print "Python 2"', 'import no_such_package']
+)
+def test_another_package_is_in_the_place_of_ours(folder: Path, monkeypatch: pytest.MonkeyPatch, theirs: str) -> None:
+    (folder / 'loads').mkdir()
+    (folder / 'loads' / '__init__.py').touch()
+    (folder / 'loads' / 'case.py').write_text(f'import unittest\n{theirs}\n')
+    (folder / 'clashing.py').write_text(
+        'from loads.case import TestCase\n\nclass TestSite(TestCase):\n    def test_es(self): pass\n'
+    )
+    for name in ('loads', 'loads.case'):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.raises(
+        SetupError, match=r'write `from vaurien.loads import TestCase`, or .* --force-reinstall --no-deps vaurien$'
+    ):
+        find_test('clashing.TestSite.test_es')

@@ -58,7 +58,7 @@ def test_no_interval(holder: RawBackend) -> None:
 def test_the_output_of_a_failure() -> None:
     with closed_port() as port:
         result = call(main, 'run', '-y', '-c', '5', '-s', '0', HOST, str(port))
-    assert (result.returncode, result.stderr) == (2, '')
+    assert (result.returncode, result.stderr) == (1, '')
     assert 'Total: 5, Dialing: 0, Established: 0, Closed: 0, Error: 5, NotInitiated: 0\n' in result.stdout
     assert 'Response time' not in result.stdout
     pattern = rf'^Time to error stats for 5 failed connections min/avg/max/dev = ({DURATION}/){{3}}{DURATION}$'
@@ -71,7 +71,7 @@ def test_ipv6_and_names(holder: RawBackend) -> None:
     with closed_port() as port:
         result = call(main, '-y', '-c', '2', '[::1]', str(port))
     assert f'--- [::1]:{port} tcp test statistics ---' in result.stdout
-    assert result.returncode == 2
+    assert result.returncode == 1
 
 
 def test_verbose(holder: RawBackend) -> None:
@@ -79,6 +79,12 @@ def test_verbose(holder: RawBackend) -> None:
     assert re.search(r'DEBUG connection 2: dialing\n', result.stderr)
     assert re.search(r'DEBUG connection 2: established in 0\.\d+ s\n', result.stderr)
     assert 'DEBUG' not in result.stdout
+
+
+def test_verbose_in_json(holder: RawBackend) -> None:
+    result = call(main, '-y', '-v', '--log-format', 'json', '-c', '1', HOST, str(holder.port))
+    messages = [json.loads(line)['message'] for line in result.stderr.splitlines()]
+    assert messages[0] == 'connection 1: dialing'
 
 
 def test_json(holder: RawBackend) -> None:
@@ -107,7 +113,7 @@ def test_json_of_failures() -> None:
     assert summary['errors'] == {'ECONNREFUSED': 7}
     assert summary['times_ms']['response'] is None
     assert summary['times_ms']['error']['count'] == 7
-    assert summary['exit_status'] == result.returncode == 2
+    assert summary['exit_status'] == result.returncode == 1
 
 
 def test_a_real_server_in_its_own_words(redis_server: Server) -> None:
@@ -115,7 +121,7 @@ def test_a_real_server_in_its_own_words(redis_server: Server) -> None:
     result = call(main, '-y', '-c', '50', '-s', '0', *question, HOST, str(redis_server.port))
     assert (result.returncode, read_statuses(result.stdout)[-1]['established']) == (0, 50)
     result = call(main, '-y', '-c', '2', '-d', '300', *question[:3], 'PONG?', HOST, str(redis_server.port))
-    assert result.returncode == 2
+    assert result.returncode == 1
     assert '2 ETIMEDOUT' in result.stdout
 
 
@@ -123,7 +129,7 @@ def test_tls(holder: RawBackend, authority: trustme.CA, tmp_path: Path) -> None:
     file = tmp_path / 'ca.pem'
     authority.cert_pem.write_to_path(str(file))
     result = call(main, '-y', '-c', '2', '-d', '300', '--tls', '--cacert', str(file), HOST, str(holder.port))
-    assert (result.returncode, '2 ETIMEDOUT' in result.stdout) == (2, True)
+    assert (result.returncode, '2 ETIMEDOUT' in result.stdout) == (1, True)
 
 
 class TestThroughVaurien:
@@ -142,7 +148,7 @@ class TestThroughVaurien:
         summary = json.loads(held.stdout)
         assert summary['counts']['closed'] == len(summary['deaths']) == 20
         assert summary['established'] == {'total': 20, 'most': summary['established']['most'], 'at_end': 0}
-        assert held.returncode == 2
+        assert held.returncode == 1
 
     def test_some_of_them(self, echo_server: RawBackend, vaurien_command: StartCommand) -> None:
         proxy = vaurien_command('--backend', echo_server.address, '--behavior', '50:blackout', '--seed', '7')
@@ -150,7 +156,7 @@ class TestThroughVaurien:
         result = run('tcpgoon', '-y', *flags, HOST, str(proxy.port))
         status = read_statuses(result.stdout)[-1]
         assert 0 < status['error'] < 40
-        assert result.returncode == 2
+        assert result.returncode == 1
         said = proxy.stop()[1]
         assert f'faults: {status["error"]} blackout' in said
 
@@ -159,7 +165,7 @@ class TestThroughVaurien:
             proxy = vaurien_command('--backend', f'{HOST}:{port}')
             result = run('tcpgoon', '-y', '-c', '5', '-s', '0', '--hold', '60', HOST, str(proxy.port))
         status = read_statuses(result.stdout)[-1]
-        assert (status['closed'] + status['error'], result.returncode) == (5, 2)
+        assert (status['closed'] + status['error'], result.returncode) == (5, 1)
 
 
 @pytest.mark.parametrize('signal_number', [signal.SIGINT, signal.SIGTERM])
@@ -167,7 +173,7 @@ def test_interrupted(holder: RawBackend, signal_number: int) -> None:
     with running('-y', '-c', '1000', '-s', '100', HOST, str(holder.port)) as goon:
         goon.wait_for('Established: [1-9]')
         status, said, complaints = goon.interrupt(signal_number)
-    assert (status, complaints) == (1, '')
+    assert (status, complaints) == (130, '')
     last = read_statuses(said)[-1]
     assert last['established'] > 0
     assert last['not_initiated'] > 0
@@ -180,7 +186,7 @@ def test_interrupted_while_it_holds(holder: RawBackend) -> None:
         assert any('Established: 3' in line for line in goon.process.stderr)
         status, said, _ = goon.interrupt()
     summary = json.loads(said)
-    assert (status, summary['interrupted'], summary['exit_status']) == (1, True, 1)
+    assert (status, summary['interrupted'], summary['exit_status']) == (130, True, 130)
 
 
 def test_the_second_signal_ends_it_at_once(holder: RawBackend, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,8 +198,8 @@ def test_the_second_signal_ends_it_at_once(holder: RawBackend, monkeypatch: pyte
             os.kill(os.getpid(), signal.SIGINT)
 
     get_hub().loop.run_callback(interrupt_twice)
-    assert main(['-y', '-c', '1', '--hold', '600', HOST, str(holder.port)]) == 1
-    assert statuses == [1]
+    assert main(['-y', '-c', '1', '--hold', '600', HOST, str(holder.port)]) == 130
+    assert statuses == [130]
 
 
 def test_nobody_reads(holder: RawBackend) -> None:

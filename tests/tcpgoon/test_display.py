@@ -10,18 +10,16 @@ from tests.peers import RawBackend
 from tests.servers import HOST
 from tests.tcpgoon.dialing import target
 from tests.tcpgoon.processes import on_a_terminal, read_statuses
+from tests.terminal import ESCAPE
 from vaurien.tcpgoon.dialer import Dialer
 from vaurien.tcpgoon.display import PlainLines
 from vaurien.tcpgoon.handshake import Recipe
 from vaurien.tcpgoon.settings import Settings
 
-#: What moves a cursor or colours a text.
-CONTROL = re.compile(r'\x1b\[[0-9;?]*[A-Za-z]')
-
 
 def pictures(shown: str) -> list[str]:
     """Return what the line showed, one picture after the other."""
-    return [CONTROL.sub('', text).strip() for text in shown.replace('\n', '\r').split('\r')]
+    return [ESCAPE.sub('', text).strip() for text in shown.replace('\n', '\r').split('\r')]
 
 
 def test_a_bar_a_rate_and_counts_on_one_line(holder: RawBackend) -> None:
@@ -43,7 +41,7 @@ def test_a_bar_a_rate_and_counts_on_one_line(holder: RawBackend) -> None:
 def test_it_tells_how_long_it_holds(holder: RawBackend) -> None:
     with on_a_terminal('-y', '-c', '5', '-s', '0', '--hold', '0.5', HOST, str(holder.port)) as terminal:
         _, shown = terminal.wait()
-    assert re.search(r'holding for \d s more  established 5, closed 0, error 0', CONTROL.sub('', shown))
+    assert re.search(r'holding for \d s more  established 5, closed 0, error 0', ESCAPE.sub('', shown))
 
 
 def test_ctrl_c(holder: RawBackend) -> None:
@@ -51,10 +49,10 @@ def test_ctrl_c(holder: RawBackend) -> None:
         terminal.wait_for('established 1')
         terminal.type('\x03')
         status, shown = terminal.wait()
-    assert status == 1
+    assert status == 130
     assert 'Traceback' not in shown
     assert shown.index('\x1b[?25h') < shown.index('tcp test statistics')
-    assert read_statuses(CONTROL.sub('', shown))[-1]['not_initiated'] > 0
+    assert read_statuses(ESCAPE.sub('', shown))[-1]['not_initiated'] > 0
 
 
 def test_nothing_is_said_twice(holder: RawBackend) -> None:

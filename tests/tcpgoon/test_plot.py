@@ -49,7 +49,7 @@ def test_a_failure(tmp_path: Path) -> None:
     path = tmp_path / 'failure.png'
     with closed_port() as port:
         result = call(main, '-y', '-c', '20', '--plot', str(path), HOST, str(port))
-    assert result.returncode == 2
+    assert result.returncode == 1
     assert has_color(path, RED)
     assert not has_color(path, GREEN)
 
@@ -103,6 +103,6 @@ def test_without_matplotlib(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, 'matplotlib', None)
-    assert main(['-y', '--plot', str(tmp_path / 'picture.png'), 'localhost', '80']) == 1
+    assert main(['-y', '--plot', str(tmp_path / 'picture.png'), 'localhost', '80']) == 2
     said = "tcpgoon: error: --plot: drawing needs matplotlib: pip install 'vaurien[plot]'\n"
     assert capsys.readouterr() == ('', said)

@@ -67,7 +67,7 @@ def test_a_row_for_each_instance(capsys: pytest.CaptureFixture[str]) -> None:
     assert [re.split(r' {2,}', line.strip()) for line in capsys.readouterr().out.splitlines()] == [
         ['instance', 'address', 'established', 'closed', 'error', 'avg', 'p99', 'exit status'],
         ['web', '127.0.0.1:80', '3', '1', '0', '2ms', '3ms', '0'],
-        ['web', '127.0.0.1:80', '0', '0', '2', '-', '-', '2'],
+        ['web', '127.0.0.1:80', '0', '0', '2', '-', '-', '1'],
     ]
 
 

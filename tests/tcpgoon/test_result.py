@@ -12,10 +12,10 @@ def test_the_exit_status() -> None:
     interrupted.interrupted = True
     closed = make_record(established=3, closed=1)
     assert make_result(make_record(established=3)).exit_status == 0
-    assert make_result(make_record(established=3, failed=1)).exit_status == 2
-    assert make_result(interrupted).exit_status == 1
+    assert make_result(make_record(established=3, failed=1)).exit_status == 1
+    assert make_result(interrupted).exit_status == 130
     assert make_result(closed).exit_status == 0
-    assert make_result(closed, hold=1.0).exit_status == 2
+    assert make_result(closed, hold=1.0).exit_status == 1
     assert make_result(make_record(established=3), hold=1.0).exit_status == 0
 
 
@@ -24,5 +24,5 @@ def test_the_worst_status() -> None:
     interrupted = make_result(Record(1))
     interrupted.record.interrupted = True
     assert worst_status([fine, fine]) == 0
-    assert worst_status([fine, failed, fine]) == 2
-    assert worst_status([failed, interrupted]) == 1
+    assert worst_status([fine, failed, fine]) == 1
+    assert worst_status([failed, interrupted]) == 130

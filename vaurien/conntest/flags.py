@@ -12,14 +12,15 @@ import msgspec
 
 from vaurien.conntest.plan import Plan
 from vaurien.console.files import read_file
-from vaurien.console.parser import Parser, value_of
+from vaurien.console.parser import Parser, add_log_format, value_of
+from vaurien.console.statuses import describe_statuses
 from vaurien.errors import ConfigError
 from vaurien.plugins.units import MEBIBYTES, PositiveSeconds
 from vaurien.settings import Count, Port
 
 DESCRIPTION = 'Does what I send arrive, and how long does it take? Run requests from a client to a server of its own.'
 
-EPILOG = """\
+EPILOG = f"""\
 examples:
   conntest server -p 8080
       on one machine: record what arrives
@@ -34,9 +35,7 @@ examples:
 
 Durations and sizes may have units: --timeout 1m30s, --client-delay-ns 50ms, --max-memory 1GiB.
 
-The exit status is 0 if everything arrived and was answered, 1 if not, 2 if it could not be tried, because of a
-mistake in the command line or a server that does not answer. After Ctrl-C, conntest reports on the runs that were
-made, and the exit status is 130."""
+{describe_statuses('conntest')}"""
 
 SERVER = """\
 Record what clients send, and keep it until they delete it. The server has no password and listens on all addresses of
@@ -131,6 +130,7 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--no-upstream', action='store_true', help='fetch no URL for any client')
     parser.add_argument('-v', '--verbose', action='store_true', help='log each run')
+    add_log_format(parser)
 
 
 def _split_names(text: str) -> tuple[str, ...]:

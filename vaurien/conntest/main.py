@@ -10,17 +10,14 @@ from importlib import import_module
 from vaurien.conntest.flags import parse
 from vaurien.console.command import run_command
 from vaurien.console.patching import patch_standard_library
-from vaurien.errors import VaurienError
 
 #: The module whose ``command`` does what was asked.
 COMMANDS = {'server': 'server', 'client': 'run', 'run': 'run', 'plot': 'plot', 'summary': 'summary'}
-#: The exit status of an error: 1 says that something did not arrive, 2 that nothing could be tried.
-STATUSES = {VaurienError: 2}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with *argv* (without the command's name) and return its exit status."""
-    return run_command('conntest', lambda: _run(sys.argv[1:] if argv is None else argv), STATUSES)
+    return run_command('conntest', lambda: _run(sys.argv[1:] if argv is None else argv))
 
 
 def _run(argv: Sequence[str]) -> int:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import sys
 from time import monotonic
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
 from vaurien.conntest.client import Client
-from vaurien.console.output import can_redraw
+from vaurien.console.output import can_redraw, print_line
+from vaurien.console.progress import ProgressLine
 
 #: Seconds between two pictures of the bar. Each holds up the event loop for a few milliseconds, in which no run can
 #: start in time. That must stay well under one run in a hundred.
@@ -20,35 +18,31 @@ PAUSE = 5.0
 
 def watch(client: Client) -> None:
     """Show how many runs are over, until all are."""
-    console = Console(stderr=True, highlight=False)
     if can_redraw(sys.stderr):
-        _watch_live(client, console)
+        _watch_live(client)
     else:
-        _watch_lines(client, console)
+        _watch_lines(client)
 
 
-def _watch_live(client: Client, console: Console) -> None:
-    columns = (
-        BarColumn(),
-        TaskProgressColumn(),
-        MofNCompleteColumn(),
-        TextColumn('{task.fields[rate]:.0f}/s'),
-        TextColumn('{task.fields[failed]} errors'),
-        TimeRemainingColumn(),
-    )
+def _watch_live(client: Client) -> None:
     began = monotonic()
-    with Progress(*columns, console=console, auto_refresh=False, transient=True) as progress:
-        task = progress.add_task('', total=client.group.run_count, rate=0, failed=0)
+    line = ProgressLine(client.group.run_count, sys.stderr, in_full=True)
+    try:
         over = False
         while not over:
-            progress.refresh()
+            line.show(len(client.runs), _describe(client, monotonic() - began))
+            line.begin()
             over = client.wait(REFRESH)
-            done = len(client.runs)
-            rate = done / (monotonic() - began)
-            progress.update(task, completed=done, rate=rate, failed=client.failed)
+    finally:
+        line.end()
 
 
-def _watch_lines(client: Client, console: Console) -> None:
+def _describe(client: Client, seconds: float) -> str:
+    done = len(client.runs)
+    rate = done / seconds if seconds else 0
+    return f'{done}/{client.group.run_count} {rate:.0f}/s {client.failed} errors'
+
+
+def _watch_lines(client: Client) -> None:
     while not client.wait(PAUSE):
-        text = f'{len(client.runs)} of {client.group.run_count} runs, {client.failed} errors'
-        console.print(text, soft_wrap=True)
+        print_line(f'{len(client.runs)} of {client.group.run_count} runs, {client.failed} errors', sys.stderr)

@@ -19,11 +19,11 @@ from vaurien.conntest.report import make_report, write_report
 from vaurien.conntest.summary import summarize
 from vaurien.conntest.timestamps import SECOND
 from vaurien.console.background import in_background
-from vaurien.console.command import INTERRUPTED
 from vaurien.console.files import check_writable
 from vaurien.console.limits import describe_shortage
 from vaurien.console.output import fail, print_line
 from vaurien.console.signals import on_signals_in_loop
+from vaurien.console.statuses import INTERRUPTED
 from vaurien.errors import ConfigError, RemoteError
 
 

@@ -18,7 +18,7 @@ from vaurien.conntest.upstream import Upstream
 from vaurien.console import log
 from vaurien.console.background import in_background
 from vaurien.console.limits import raise_descriptors
-from vaurien.console.output import print_line
+from vaurien.console.output import SERVING, print_line
 from vaurien.console.signals import on_signals_in_loop
 from vaurien.errors import StartError
 from vaurien.web.guard import Guard
@@ -30,18 +30,18 @@ MAX_CLIENTS = 1000
 
 def command(given: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM, and return 0; raise `StartError`."""
-    log.set_up('debug' if given.verbose else 'info', '-')
+    log.set_up('debug' if given.verbose else 'info', '-', given.log_format)
     store = Store(given.max_groups, given.max_memory << 20)
     address = Address(given.host, given.port)
     server = ConnTestServer(store, address, fetches=not given.no_upstream, hosts=given.api_host)
     ended = Event()
-    with in_background(), on_signals_in_loop(ended.set):
+    with in_background(log_format=given.log_format), on_signals_in_loop(ended.set):
         try:
             server.start()
         except (OSError, UnicodeError) as error:  # UnicodeError: a host name that cannot be encoded
             raise StartError.of(error, address) from None
         where = server.address if given.host else f'localhost:{server.address.port}, on all addresses'
-        print_line(f'conntest {__version__}: http://{where}\nCtrl-C ends')
+        print_line(f'conntest {__version__}: http://{where}\n{SERVING}')
         ended.wait()
         server.stop()
         print_line(f'test groups: {len(store.groups)}, runs: {sum(group.count for group in store.groups)}')

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 #: The environment variable that replaces the ``server_url`` of every class. ``loads-runner`` sets it from
 #: ``--server-url`` and ``--vaurien``.
 SERVER_URL = 'LOADS_SERVER_URL'
+#: The environment variable in which a command finds the number of its user.
+LOADS_USER = 'LOADS_USER'
 
 
 class TestCase(unittest.TestCase):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 import sys
 import traceback
 import unittest
@@ -14,7 +15,15 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from vaurien.errors import ConfigError, SetupError
+from vaurien.loads.case import TestCase
 from vaurien.plugins.options import did_you_mean
+
+#: A package of that name on PyPI is older than this one, and takes its place if both are installed.
+CLASH = (
+    'the package loads is not that of vaurien: write `from vaurien.loads import TestCase`, or pip uninstall loads '
+    'and then pip install --force-reinstall --no-deps vaurien'
+)
+_LOADS = re.compile(r'\bloads\b')
 
 
 class FoundTest(NamedTuple):
@@ -47,6 +56,8 @@ def find_test(name: str) -> FoundTest:
         raise ConfigError(f'{module.__name__} has no test case {rest[0]!r}, {did_you_mean(rest[0], known)}')
     if len(rest) == 1:
         raise ConfigError(f'{name!r} is a test case: choose one of its tests, {_list(name, _tests(case))}')
+    if any((base.__module__, base.__name__) == ('loads.case', 'TestCase') for base in case.__mro__):
+        raise SetupError(f'{case.__name__}: {CLASH}')
     method = '.'.join(rest[1:])
     if not callable(getattr(case, method, None)):
         raise ConfigError(f'{case.__name__} has no test {method!r}, {did_you_mean(method, _tests(case))}')
@@ -86,7 +97,16 @@ def _import(dotted: str) -> ModuleType:
         while trace is not None and trace.tb_next is not None and _is_import(trace.tb_frame.f_code.co_filename):
             trace = trace.tb_next
         details = ''.join(traceback.format_exception(type(error), error, trace))
+        if _LOADS.search(details) and not _is_loads_ours():
+            raise SetupError(f'cannot import {dotted}: {CLASH}', details) from None
         raise SetupError(f'cannot import {dotted}: {type(error).__name__}: {error}', details) from None
+
+
+def _is_loads_ours() -> bool:
+    try:
+        return importlib.import_module('loads.case').TestCase is TestCase
+    except Exception:  # it is for another Python, or is gone
+        return False
 
 
 def _is_import(filename: str) -> bool:

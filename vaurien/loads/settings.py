@@ -8,6 +8,7 @@ from typing import Annotated, Any, NamedTuple
 from msgspec import Meta
 
 from vaurien.address import Address
+from vaurien.console.log import FORMAT_HELP, TEXT, LogFormat
 from vaurien.errors import ConfigError, OptionError
 from vaurien.loads.cluster.heartbeats import TIMEOUT
 from vaurien.loads.plan import Cycle
@@ -150,6 +151,7 @@ GROUPS: dict[str, dict[str, Setting]] = {
             'URL of InfluxDB, to send points to: http://HOST:PORT/?org=ORG&bucket=BUCKET', str, '', 'URL'
         ),
         'quiet': Setting('print no progress', bool, False),
+        'log_format': Setting(FORMAT_HELP, LogFormat, TEXT, 'text|json'),
         'project_name': Setting('name of the project, for reports', str, '', 'NAME'),
         'user_id': Setting('name of the user who runs the test, for reports', str, '', 'NAME'),
     },

@@ -6,7 +6,6 @@ import re
 import shlex
 from urllib.parse import urlsplit
 
-from vaurien.cli.flags import parse
 from vaurien.errors import ConfigError
 from vaurien.settings import Settings
 
@@ -24,6 +23,9 @@ REFUSED = (
         'version',
         'log-level',
         'log-output',
+        'log-format',
+        'otel',
+        'otel-all',
         'server',
         'toxiproxy-config',
     ),
@@ -53,6 +55,8 @@ def split_words(text: str) -> tuple[str, ...]:
 
 def read_words(words: tuple[str, ...], server_url: str) -> Settings:
     """Return the settings of the proxy. The backend is by default that of *server_url*. Raises `ConfigError`."""
+    from vaurien.cli.flags import parse  # late: it takes 25 ms, and most runs have no proxy
+
     given = {word.partition('=')[0] for word in words}
     flags = [f'--{word}' for word in words]
     if 'proxy' not in given:
@@ -60,7 +64,7 @@ def read_words(words: tuple[str, ...], server_url: str) -> Settings:
     if 'backend' not in given:
         flags.append(f'--backend={_address_of(server_url)}')
     try:
-        return parse(flags).settings
+        return parse(flags, reads_environment=False).settings
     except ConfigError as error:
         raise ConfigError(error.description, error.path.removeprefix('--')) from None
 

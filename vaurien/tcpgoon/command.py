@@ -30,7 +30,7 @@ from vaurien.tcpgoon.summary import summarize, summarize_application
 def run(settings: Settings, words: Sequence[str]) -> int:
     """Test the targets that *words* name, and return the exit status; raise `VaurienError`."""
     if settings.verbose:
-        log.set_up('warning', '-')
+        log.set_up('warning', '-', settings.log_format)
         logging.getLogger('vaurien.tcpgoon').setLevel(logging.DEBUG)
     if settings.plot is not None:
         _check_plot(settings.plot)
@@ -41,7 +41,7 @@ def run(settings: Settings, words: Sequence[str]) -> int:
     targets = [test.recipe.target.address for test in tests]
     if not settings.assume_yes and not confirm(targets, settings.connections, stream):
         return 1
-    with in_background(keep_output=True):
+    with in_background(keep_output=True, log_format=settings.log_format):
         results = run_tests(tests, settings, sys.stderr if settings.json else sys.stdout)
     if settings.json:
         application = settings.eureka is not None
@@ -71,7 +71,7 @@ def run_tests(tests: Sequence[Test], settings: Settings, stream: TextIO) -> list
 def run_test(test: Test, settings: Settings, stream: TextIO) -> Result:
     """Run a test to its end, or until a signal ends it."""
     began = datetime.now(timezone.utc)
-    with closing(Dialer(test.recipe, settings)) as dialer, on_signals_in_loop(dialer.interrupt, status=1):
+    with closing(Dialer(test.recipe, settings)) as dialer, on_signals_in_loop(dialer.interrupt):
         display = make_display(dialer, settings, stream)
         dialer.begin()
         display.begin()

@@ -6,6 +6,7 @@ from collections import deque
 from typing import Any, Protocol, TextIO
 
 from vaurien.console.output import can_redraw, print_line
+from vaurien.console.progress import ProgressLine
 from vaurien.tcpgoon.dialer import Dialer
 from vaurien.tcpgoon.report import format_status
 from vaurien.tcpgoon.settings import Settings
@@ -64,20 +65,8 @@ class LiveLine:
     """Draws a bar, a rate and the counts on one line, which is erased at the end."""
 
     def __init__(self, dialer: Dialer, stream: TextIO) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn
-        from rich.table import Column
-
         self._dialer = dialer
-        self._progress = Progress(
-            BarColumn(bar_width=None),
-            TextColumn('{task.description}', markup=False, table_column=Column(no_wrap=True)),
-            console=Console(file=stream),
-            auto_refresh=False,
-            transient=True,
-            expand=True,
-        )
-        self._task = self._progress.add_task('', total=dialer.record.total)
+        self._line = ProgressLine(dialer.record.total, stream)
         self._timer: Any = dialer.loop.timer(REFRESH, REFRESH)
         #: Seconds since the start, and how many connections were settled then.
         self._samples = deque([(0.0, 0)], maxlen=round(RATE_OVER / REFRESH))
@@ -85,19 +74,17 @@ class LiveLine:
     def begin(self) -> None:
         """Show it from now on."""
         self._show()
-        self._progress.start()
+        self._line.begin()
         self._timer.start(self._show, update=True)
 
     def end(self) -> None:
         """Erase the line, and show the cursor again."""
         self._timer.stop()
         self._timer.close()
-        self._progress.stop()
+        self._line.end()
 
     def _show(self) -> None:
-        record = self._dialer.record
-        self._progress.update(self._task, completed=record.settled, description=self._describe())
-        self._progress.refresh()
+        self._line.show(self._dialer.record.settled, self._describe())
 
     def _describe(self) -> str:
         record = self._dialer.record

@@ -13,6 +13,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
 import msgspec
 
 from vaurien.console.parser import Parser, value_of
+from vaurien.console.statuses import describe_statuses
 from vaurien.tcpgoon.settings import ServerSettings, Settings
 
 SettingsType = TypeVar('SettingsType', bound=msgspec.Struct)
@@ -81,16 +82,18 @@ RUN = Form(
             Flag('expect', '', 'text', 'Text of the server without which a connection is not established'),
         ),
         'Results': (
+            Flag('log-format', '', 'format', 'How to print debugging information: text, or json'),
             Flag('json', '', '', 'Print the results as a JSON object, and the status to the standard error'),
             Flag('plot', '', 'file', 'Draw connections over time and response times (.png, .svg or .pdf)'),
         ),
         'Targets': (Flag('eureka', '', 'URL', 'Test every instance of <application> in this Eureka registry'),),
     },
-    """\
+    f"""\
 Commands:
   run        Test; the same without a command
   server     Accept connections and hold them: a server to test
-  version    Print the version
+  version    Print the version, as -V does
+  help       Print the help of a command
 
 Examples:
   tcpgoon myhttpsamplehost.com 80 --connections 10 --sleep 999 -y
@@ -104,8 +107,7 @@ Examples:
 
 Times may have units: --sleep 50ms, --hold 1m30s, --interval 2s.
 
-Exit status: 0 if all connections were established and, with --hold, stayed open; 2 if all were dialed and some failed;
-1 after a mistake, Ctrl-C, or a no at the prompt.""",
+{describe_statuses('tcpgoon')}""",
 )
 
 SERVER = Form(
@@ -126,27 +128,41 @@ SERVER = Form(
 Example:
   tcpgoon server -m 1000 -d 60
 
-It ends when its time is over, or when all connections that it may accept have come and gone.
-Exit status: 0, or 1 if it cannot listen.""",
+It ends when its time is over, or when all connections that it may accept have come and gone.""",
 )
 
 
 def parse(form: Form[SettingsType], argv: Sequence[str]) -> Line[SettingsType]:
     """Read a command line; raise `ConfigError`."""
-    parser = Parser(prog=form.command, add_help=False, argument_default=argparse.SUPPRESS)
-    types = get_type_hints(form.settings, include_extras=True)
-    for flag in (flag for group in form.groups.values() for flag in group):
-        names = [f'-{flag.short}', f'--{flag.name}'] if flag.short else [f'--{flag.name}']
-        if flag.kind:
-            parser.add_argument(*names, type=value_of(types[_field(flag)]))
-        else:
-            parser.add_argument(*names, action='store_true')
-    parser.add_argument('words', nargs='*')
-    values = vars(parser.parse(argv, intermixed=True))
+    values = vars(make_parser(form).parse(argv, intermixed=True))
     words = values.pop('words', [])
     if values.pop('help', False):
         return Line(form.settings(), words, format_help(form))
     return Line(form.settings(**values), words, '')
+
+
+def make_parser(form: Form[Any]) -> Parser:
+    """Return the parser of a command line. Its help is `format_help`."""
+    parser = Parser(
+        prog=form.command,
+        usage=f'tcpgoon {form.usage.removeprefix("tcpgoon ")}',
+        description=form.text,
+        epilog=form.epilog,
+        add_help=False,
+        argument_default=argparse.SUPPRESS,
+    )
+    types = get_type_hints(form.settings, include_extras=True)
+    for title, flags in form.groups.items():
+        group = parser.add_argument_group(title)
+        for flag in flags:
+            names = [f'-{flag.short}', f'--{flag.name}'] if flag.short else [f'--{flag.name}']
+            if flag.kind:
+                type_ = value_of(types[_field(flag)])
+                group.add_argument(*names, type=type_, metavar=flag.kind, help=_describe(form, flag))
+            else:
+                group.add_argument(*names, action='store_true', help=_describe(form, flag))
+    parser.add_argument('words', nargs='*')
+    return parser
 
 
 def format_help(form: Form[Any]) -> str:

@@ -71,7 +71,8 @@ def _connect(target: Target) -> Steps[socket.socket]:
 
 
 def _connect_to(target: Target, place: Place) -> Steps[socket.socket]:
-    sock = socket.socket(place.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    sock = socket.socket(place.family, socket.SOCK_STREAM)
+    sock.setblocking(False)
     try:
         source = target.next_source(place.family)
         if source is not None:

@@ -6,20 +6,20 @@ import sys
 from collections.abc import Sequence
 
 from vaurien import __version__
+from vaurien.console.asking import VERSION, read_help
 from vaurien.console.command import run_command
 from vaurien.console.output import print_line
-from vaurien.errors import ConfigError, VaurienError
+from vaurien.errors import ConfigError
+from vaurien.plugins.options import find_nearest
 from vaurien.tcpgoon.flags import RUN, SERVER, parse
 
-COMMANDS = ('run', 'server', 'version', '--version')
-#: The exit status of errors and of Ctrl-C, as in the original, where 2 says that connections failed.
-FAILED = 1
+COMMANDS = ('run', 'server', 'version', *VERSION)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with *argv* (without the command's name) and return its exit status: 0, 1 or 2."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    return run_command('tcpgoon', lambda: _dispatch(words), {VaurienError: FAILED}, interrupted=FAILED)
+    """Run the command with *argv* (without the command's name) and return its exit status."""
+    words = read_help(sys.argv[1:] if argv is None else argv)
+    return run_command('tcpgoon', lambda: _dispatch(words))
 
 
 def _dispatch(words: list[str]) -> int:
@@ -34,6 +34,9 @@ def _run(words: Sequence[str]) -> int:
     if line.help:
         print_line(line.help)
         return 0
+    near = find_nearest(line.words[0], COMMANDS) if len(line.words) == 1 and line.settings.eureka is None else ''
+    if near:
+        raise ConfigError(f'unknown command {line.words[0]!r}, did you mean {near!r}?')
     from vaurien.tcpgoon.command import run  # late: it imports what the help does without, and that takes long
 
     return run(line.settings, line.words)

@@ -11,8 +11,14 @@ SYSTEM = Path('/proc/sys/net/ipv4')
 
 
 def check_ports(connections: int, target: Target) -> str:
-    """Return what is missing if so many connections to one target have no local port each, empty if all have one."""
-    ports = count_ports((SYSTEM / 'ip_local_port_range').read_text(), _read('ip_local_reserved_ports'))
+    """Return what is missing if so many connections to one target have no local port each, empty if all have one.
+
+    Systems other than Linux do not tell it in a file, and it is found out while they connect.
+    """
+    range_ = _read('ip_local_port_range')
+    if not range_:
+        return ''
+    ports = count_ports(range_, _read('ip_local_reserved_ports'))
     addresses = max(1, len(set(target.sources)))
     if connections <= ports * addresses:
         return ''

@@ -6,12 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
+from vaurien.console.statuses import INTERRUPTED
 from vaurien.tcpgoon.plan import Test
 from vaurien.tcpgoon.record import Record
 from vaurien.tcpgoon.settings import Settings
-
-#: Exit statuses, the worst first.
-STATUSES = (1, 2, 0)
 
 
 class Result(NamedTuple):
@@ -24,16 +22,16 @@ class Result(NamedTuple):
 
     @property
     def exit_status(self) -> int:
-        """0 if all connections were established, 2 if all were dialed and some failed, 1 if it was interrupted.
+        """0 if all connections were established, 1 if some failed, 130 if it was interrupted.
 
         With ``--hold``, a connection that the server closed has failed.
         """
         record = self.record
         if record.interrupted:
-            return 1
-        return 2 if record.failed or (self.settings.hold is not None and record.closed) else 0
+            return INTERRUPTED
+        return 1 if record.failed or (self.settings.hold is not None and record.closed) else 0
 
 
 def worst_status(results: Iterable[Result]) -> int:
     """Return the worst exit status of several tests."""
-    return min((result.exit_status for result in results), key=STATUSES.index)
+    return max(result.exit_status for result in results)

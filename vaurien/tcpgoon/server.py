@@ -11,7 +11,7 @@ from gevent.event import Event
 
 from vaurien.console.background import in_background
 from vaurien.console.limits import describe_shortage, raise_descriptors
-from vaurien.console.output import print_line, warn
+from vaurien.console.output import SERVING, print_line, warn
 from vaurien.console.signals import on_signals_in_loop
 from vaurien.errors import StartError
 from vaurien.tcpgoon.handshake import CHUNK, READ
@@ -46,7 +46,7 @@ def announce(address: str, settings: ServerSettings) -> str:
     """Return what is printed at the start."""
     count = f'up to {settings.maxconnections} connections' if settings.maxconnections else 'any number of connections'
     time = f' for {settings.duration} s' if settings.duration else ''
-    return f'tcpgoon server: {address} holds {count}{time}\nCtrl-C ends'
+    return f'tcpgoon server: {address} holds {count}{time}\n{SERVING}'
 
 
 class Server:

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from vaurien.address import MAX_PORT
+from vaurien.console.log import TEXT, LogFormat
 from vaurien.plugins.units import MILLISECONDS, SECONDS, Seconds
 
 Connections = Annotated[int, msgspec.Meta(ge=1, le=2_000_000_000)]
@@ -32,6 +33,7 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     #: Milliseconds between two dials.
     sleep: Pause = 10
     verbose: bool = False
+    log_format: LogFormat = TEXT
     #: Connections per second, instead of `sleep`.
     rate: Rate | None = None
     #: Seconds to hold the connections after the last dial, in which the server must close none. None: do not hold them.

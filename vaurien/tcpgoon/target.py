@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from itertools import cycle
 from socket import AI_NUMERICHOST, IPPROTO_IP, IPPROTO_TCP, SOCK_STREAM, gaierror, getaddrinfo, socket
@@ -94,7 +95,8 @@ def parse_sources(text: str) -> list[Place]:
 
 def bind_address(sock: socket, source: SocketAddress) -> None:
     """Let *sock* connect from the address of *source*, and from any port."""
-    sock.setsockopt(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+    if sys.platform == 'linux':  # elsewhere bind(2) takes a port, which nobody else can have then
+        sock.setsockopt(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
     sock.bind(source)
 
 

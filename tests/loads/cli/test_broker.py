@@ -94,6 +94,7 @@ def shop(cluster: Cluster) -> Shop:
     return cluster.shop
 
 
+@pytest.mark.slow
 def test_runs_one_after_the_other(shop: Shop, cluster: Cluster) -> None:
     pinged, checked, done, failed, last = shop.run_all(
         [

@@ -91,7 +91,7 @@ CONFIGS = [
         'loads.ini:3: loads.duration: give hits or a duration, not both',
     ),
     ('loads.ini', '[loads]\noutput_csv_name = x\n', "did you mean 'output_csv_prefix'?"),
-    ('loads.toml', '[loads]\nagents = "2"\n', "loads.toml: loads.agents: expected int, got '2'"),
+    ('loads.toml', '[loads]\nagents = "2"\n', "loads.toml:2: loads.agents: expected int, got '2'"),
     ('loads.yaml', 'loads:\n  output: [stdout, jsn]\n', "unknown output 'jsn', did you mean 'json'?"),
     ('loads.yaml', 'loads: 3\n', 'loads.yaml:1: loads: expected keys and values, got 3'),
     ('loads.yaml', '- loads\n', "loads.yaml: expected keys and values, got ['loads']"),

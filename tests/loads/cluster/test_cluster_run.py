@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.loads.commands import wait_until, workers
 from tests.loads.conftest import Shop, Starter
@@ -105,6 +106,7 @@ def test_an_agent_of_the_runner_that_dies(shop: Shop, start: Starter, scratch: P
     assert (done.number('Hits'), done.number('Missing')) == (6, 6)
 
 
+@pytest.mark.slow
 def test_agents_elsewhere(shop: Shop, start: Starter, scratch: Path, tmp_path: Path) -> None:
     port = free_port()
     flags = ['--broker', f'{HOST}:{port}', '-a', '2']

@@ -82,11 +82,12 @@ def folders(tmp_path: Path) -> Callable[[], list[str]]:
 
 
 def test_how_it_is_started(worker: Worker, folders: Callable[[], list[str]]) -> None:
-    process = WorkerProcess(MASTER._replace(no_patching=True), 'alpha', quiet=True)
+    process = WorkerProcess(MASTER._replace(no_patching=True, log_format='json'), 'alpha', quiet=True)
     (start,) = worker.wait(1)
     assert start.secret == MASTER.secret
     assert start.flags[:4] == ['-m', 'vaurien.loads.cluster', '--broker', 'localhost:5557']
     assert (start.flag('--name'), start.flag('--heartbeat-timeout')) == ('alpha', '9')
+    assert start.flag('--log-format') == 'json'
     assert start.flags[-2:] == ['--no-patching', '--quiet']
     assert MASTER.secret not in ' '.join(start.flags)  # which everybody on the machine can read
     assert [Path(start.flag('--directory')).name] == folders()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import threading
@@ -14,6 +15,7 @@ from gevent import Greenlet, getcurrent
 
 from tests.loop import in_loop
 from tests.peers import RawBackend, echo
+from vaurien.loads.case import LOADS_USER
 from vaurien.loads.users.connections import Connections
 from vaurien.loads.users.user import USER
 
@@ -123,24 +125,29 @@ def test_the_method_is_put_back() -> None:
     assert socket.socket.connect is before
 
 
-def test_commands(raw_backend: RawBackend) -> None:
-    """The connection belongs to a child of the command."""
+@pytest.mark.parametrize('another', [f'--unset={LOADS_USER}', f'{LOADS_USER}=ada'])
+def test_commands(raw_backend: RawBackend, another: str) -> None:
+    """The connection belongs to a child of the command, which has another environment."""
     connections = Connections()
     script = f'exec 3<>/dev/tcp/{raw_backend.host}/{raw_backend.port}; cat'
-    command = subprocess.Popen(['sh', '-c', f"bash -c '{script}'; true"], stdin=subprocess.PIPE)
-    with command:
+    words = ['sh', '-c', f'env {another} bash -c "{script}"; true']
+    with subprocess.Popen(words, stdin=subprocess.PIPE, env={**os.environ, LOADS_USER: '5'}) as command:
         port = raw_backend.accept().sock.getpeername()[1]
         assert connections.find(port) is None
-        connections.begin_command(command.pid, 5)
-        assert connections.find(port) == 5
+        with connections.running_command():
+            assert connections.find(1) is None
+            assert connections.find(port) == 5
         connections.forget(port)
-        connections.end_command(command.pid)
         assert connections.find(port) is None
         command.communicate()
 
 
-def test_a_command_that_has_just_ended(connections: Connections) -> None:
-    with subprocess.Popen(['true']) as command:
-        command.wait()
-    connections.begin_command(command.pid, 5)
-    assert connections.find(1) is None
+def test_a_connection_of_no_command(raw_backend: RawBackend) -> None:
+    """What the process has started for another reason, and what has been started elsewhere."""
+    connections = Connections()
+    script = f'exec 3<>/dev/tcp/{raw_backend.host}/{raw_backend.port}; cat'
+    with subprocess.Popen(['bash', '-c', script], stdin=subprocess.PIPE) as command:
+        port = raw_backend.accept().sock.getpeername()[1]
+        with connections.running_command():
+            assert connections.find(port) is None
+        command.communicate()

@@ -71,7 +71,7 @@ def test_commands_meet_faults(shop: Shop) -> None:
     flags = ['--server-url', shop.nginx.url, '--vaurien', ERROR]
     done = shop.run('test', '-u', '2', '--hits', '5', '--test-runner', './script.sh {test}', *flags)
     assert (done.status, done.counts()) == (1, (10, 6, 0, 4)), done
-    assert 'Faults injected: 4 error\nHits that met one: 4 (0 answered, 0 retried, 4 failed)' in done.out
+    assert 'Faults injected: 4 error\nHits that met one: 4 (0 answered, 0 retried, 4 failed)' in done.out, done.out
 
 
 def test_an_address_of_its_own(shop: Shop) -> None:

@@ -30,12 +30,12 @@ def begin(plan: Plan, settings: Settings, secret: str) -> Run | None:
     packed = _pack(settings)
     address: Address | None = settings.address
     if address is None:
-        return ClusterRun(plan, packed, None, secret, settings.heartbeat_timeout)
+        return ClusterRun(plan, packed, None, secret, settings.heartbeat_timeout, settings.log_format)
     demand_secret(address, secret, what='--broker')
     if not is_listening(address):
         if settings.detach:
             raise StartError(f'no broker at {address}: start one with loads-broker')
-        return ClusterRun(plan, packed, address, secret, settings.heartbeat_timeout)
+        return ClusterRun(plan, packed, address, secret, settings.heartbeat_timeout, settings.log_format)
     broker = BrokerClient(address, secret)
     broker.ask(messages.SUBMIT, {'plan': plan.to_data(), 'files': packed, 'detach': settings.detach})
     if not settings.detach:

@@ -20,7 +20,7 @@ from vaurien.explore.model import Injection
 from vaurien.explore.showing.report import write_report
 from vaurien.explore.showing.score import Score
 from vaurien.loads.cli import cluster
-from vaurien.loads.cli.progress import Progress
+from vaurien.loads.cli.progress import show_progress
 from vaurien.loads.cluster.seal import SECRET
 from vaurien.loads.outputs import OUTPUTS, Output
 from vaurien.loads.plan import Plan
@@ -38,7 +38,7 @@ TICK = 1.0
 
 def drive(settings: Settings) -> int:
     """Do what the settings ask for, and return the exit status. Raises `ConfigError`, `SetupError` or `StartError`."""
-    log.set_up('warning', '-')
+    log.set_up('warning', '-', settings.log_format)
     secret = settings.secret or os.environ.get(SECRET, '')
     if settings.ping_broker or settings.purge_broker:
         return cluster.ask(settings, secret)
@@ -100,18 +100,17 @@ def make_plan(settings: Settings) -> Plan:
 def follow(run: Run, settings: Settings) -> int:
     """Execute a run, or follow it, and return its exit status."""
     outputs = make_outputs(settings)
-    progress = Progress(run, is_bar='stdout' in settings.output and not settings.quiet, quiet=settings.quiet)
     greenlets = Group()
     for output in outputs:
         output.start(run)
-    with in_background(keep_output=True), _stopping(run):
-        greenlets.spawn(progress.show)
+    with in_background(keep_output=True, log_format=settings.log_format), _stopping(run):
+        if not settings.quiet:
+            greenlets.spawn(show_progress, run)
         greenlets.spawn(_tick, run, outputs)
         try:
             run.execute()
         finally:
             greenlets.kill()
-            progress.clear()
     report = run.report()
     for output in outputs:
         output.finish(run, report)

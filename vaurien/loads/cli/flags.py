@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vaurien.console.parser import Parser
+from vaurien.console.statuses import describe_statuses
 from vaurien.loads.config import Source, build, read
 from vaurien.loads.outputs import OUTPUTS
 from vaurien.loads.settings import GROUPS, Setting, Settings
@@ -17,7 +18,7 @@ DESCRIPTION = """\
 Run a functional test as load: with many users at the same time, on one machine or many. Locust is the engine.
 TEST is the name of a method of a unittest case: module.Class.test_method."""
 
-EPILOG = """\
+EPILOG = f"""\
 examples:
   loads-runner example.TestWebSite.test_es
       run it once, to see that it works
@@ -31,7 +32,7 @@ examples:
       run it in five processes on this machine
   loads-runner example.TestWebSite.test_something --agents 5 --broker 192.0.2.7:5557
       run it on five agents that were started elsewhere, with loads-agent --broker 192.0.2.7:5557
-  loads-runner checkout.js -u 20 --hits 5 --test-runner 'node {test}'
+  loads-runner checkout.js -u 20 --hits 5 --test-runner 'node {{test}}'
       run any command as the test; its exit status is the result
   loads-runner example.TestWebSite.test_es -u 10 -d 60 --vaurien 'protocol=http backend=localhost:9200 behavior=5:error'
       run it with faults on the way to the server
@@ -40,8 +41,7 @@ examples:
 
 Durations may have units: -d 1m30s. A bare number is in seconds.
 
-The exit status is 0 if all is well; 1 for errors, failures, lost agents or missing hits; 2 for a mistake in the flags
-or the file; 130 if it was interrupted, after the summary of the results until then."""
+{describe_statuses('loads-runner')}"""
 
 
 def parse(argv: Sequence[str]) -> Settings:

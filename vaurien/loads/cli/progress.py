@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import gevent
 
 from vaurien.console.output import can_redraw, make_printable, print_line
-from vaurien.loads.summary import draw_bar
+from vaurien.console.progress import ProgressLine
 
 if TYPE_CHECKING:
     from vaurien.loads.users.run import Run
@@ -17,52 +17,52 @@ if TYPE_CHECKING:
 #: Seconds to wait for something before a line says so.
 WAITING_AFTER = 0.5
 #: Seconds between two drawings of the bar, and between two lines where there is no terminal.
-REFRESH = 0.2
+REFRESH = 0.5
 LINE_EVERY = 10.0
 
 
-class Progress:
-    """A bar on a terminal, or a line now and then elsewhere; and a line for what the run waits for."""
+def show_progress(run: Run) -> None:
+    """Show the progress on standard error, until the greenlet is killed.
 
-    def __init__(self, run: Run, *, is_bar: bool, quiet: bool) -> None:
-        self._run = run
-        self._is_bar = is_bar and can_redraw(sys.stdout)
-        self._quiet = quiet
-        self._drawn = False
-        self._shown = ''
-
-    def show(self) -> None:
-        """Show the progress until the greenlet is killed."""
-        printed = since = time.monotonic()
-        waiting = ''
-        while not self._quiet:
-            run = self._run
-            if run.waiting != waiting:
-                waiting, since = run.waiting, time.monotonic()
-            if waiting not in ('', self._shown) and time.monotonic() - since > WAITING_AFTER:
-                self._shown = waiting
-                print_line(make_printable(f'{waiting} (Ctrl-C ends)'), sys.stderr)
-            if run.started is not None:
-                if self._is_bar:
-                    self._draw()
-                elif time.monotonic() - printed > LINE_EVERY:
-                    printed = time.monotonic()
-                    self._print()
+    That is a bar on a terminal, or a line now and then elsewhere; and a line for what the run waits for.
+    """
+    line = ProgressLine(1.0, sys.stderr, in_full=True) if can_redraw(sys.stderr) else None
+    waiting = Waiting()
+    printed = time.monotonic()
+    try:
+        while True:
+            waiting.show(run.waiting)
+            if run.started is None:
+                pass
+            elif line is not None:
+                line.show(run.progress(), _describe(run))
+                line.begin()
+            elif time.monotonic() - printed > LINE_EVERY:
+                printed = time.monotonic()
+                print_line(f'{run.progress():.0%} {_describe(run)}, {run.duration:.0f} s', sys.stderr)
             gevent.sleep(REFRESH)
+    finally:
+        if line is not None:
+            line.end()
 
-    def clear(self) -> None:
-        """Clear the bar, to make room for the summary."""
-        if self._drawn:
-            sys.stdout.write('\r\x1b[K')
 
-    def _draw(self) -> None:
-        self._drawn = True
-        run = self._run
-        bar = f'{draw_bar(run.progress())}  {run.stats.hits} hits, {run.users} users'
-        sys.stdout.write(f'\r\x1b[K{bar}')
-        sys.stdout.flush()
+def _describe(run: Run) -> str:
+    stats = run.stats
+    return f'{stats.hits} hits, {run.users} users, {stats.error} errors, {stats.failure} failures'
 
-    def _print(self) -> None:
-        run = self._run
-        done = f'{100 * run.progress():.0f}%, {run.stats.hits} hits, {run.users} users, {run.duration:.0f} s'
-        print_line(f'{done}, {run.stats.error} errors, {run.stats.failure} failures', sys.stderr)
+
+class Waiting:
+    """Says what a run waits for, once that takes a while."""
+
+    def __init__(self) -> None:
+        self._text = self._said = ''
+        self._since = 0.0
+
+    def show(self, text: str) -> None:
+        """Take what it waits for now, and print a line if that is worth one."""
+        now = time.monotonic()
+        if text != self._text:
+            self._text, self._since = text, now
+        if text not in ('', self._said) and now - self._since > WAITING_AFTER:
+            self._said = text
+            print_line(make_printable(f'{text} (Ctrl-C ends)'), sys.stderr)

@@ -7,7 +7,7 @@ from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 
 from vaurien.address import Address
-from vaurien.console.parser import Parser
+from vaurien.console.parser import Parser, add_log_format
 from vaurien.errors import OptionError
 from vaurien.loads.cluster.heartbeats import TIMEOUT
 from vaurien.loads.cluster.seal import SECRET, demand_secret
@@ -15,7 +15,7 @@ from vaurien.loads.settings import SETTINGS, read_value
 
 
 def make_service_parser(command: str, description: str, epilog: str) -> Parser:
-    """Return a parser with ``--version``, ``--secret`` and ``--heartbeat-timeout``."""
+    """Return a parser with ``--version``, ``--secret``, ``--heartbeat-timeout`` and ``--log-format``."""
     parser = Parser(prog=command, description=description, epilog=epilog, has_version=True)
     parser.add_argument('--secret', metavar='TEXT', default='', help=SETTINGS['secret'].help)
     parser.add_argument(
@@ -25,6 +25,7 @@ def make_service_parser(command: str, description: str, epilog: str) -> Parser:
         default=TIMEOUT,
         help=f'{SETTINGS["heartbeat_timeout"].help} (%(default)g)',
     )
+    add_log_format(parser)
     return parser
 
 

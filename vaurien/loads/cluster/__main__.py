@@ -27,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--host')
     parser.add_argument('--directory', type=Path)
     parser.add_argument('--heartbeat-timeout', type=float)
+    parser.add_argument('--log-format', default=log.TEXT)
     parser.add_argument('--no-patching', action='store_true')
     parser.add_argument('--quiet', action='store_true')
     arguments = parser.parse_args(argv)
@@ -36,8 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ.pop(name, None)
     del sys.argv[1:]
     prepare(no_patching=arguments.no_patching)
-    log.set_up('error', '-')
-    with in_background():
+    log.set_up('error', '-', arguments.log_format)
+    with in_background(log_format=arguments.log_format):
         return _serve(arguments, secret)
 
 

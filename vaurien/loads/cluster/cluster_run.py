@@ -8,6 +8,7 @@ import gevent
 from gevent.pool import Group
 
 from vaurien.address import Address
+from vaurien.console.log import TEXT, LogFormat
 from vaurien.errors import SetupError
 from vaurien.loads.cluster.agents import Agents
 from vaurien.loads.cluster.job import Job
@@ -26,13 +27,20 @@ class ClusterRun(Run):
     """A run that waits for agents at an address, or starts its own."""
 
     def __init__(
-        self, plan: Plan, files: bytes, address: Address | None, secret: str, heartbeat_timeout: float
+        self,
+        plan: Plan,
+        files: bytes,
+        address: Address | None,
+        secret: str,
+        heartbeat_timeout: float,
+        log_format: LogFormat = TEXT,
     ) -> None:
         """*address* is where agents connect; None starts them here. Raises `StartError`."""
         super().__init__(plan)
         self._own = address is None
         self._secret = secret if address is not None else make_nonce().hex()
         self._heartbeat_timeout = heartbeat_timeout
+        self._log_format = log_format
         self._agents = Agents(self.environment, address or Address('127.0.0.1', 0), self._secret, heartbeat_timeout)
         self._job = Job(self._agents, plan, files)
         self._workers: list[WorkerProcess] = []
@@ -59,7 +67,7 @@ class ClusterRun(Run):
 
     def _start_workers(self) -> None:
         address = Address('127.0.0.1', self._agents.port)
-        master = Master(address, self._secret, self._heartbeat_timeout, self.plan.no_patching)
+        master = Master(address, self._secret, self._heartbeat_timeout, self.plan.no_patching, self._log_format)
         for number in range(1, self.plan.agents + 1):
             self._workers.append(WorkerProcess(master, f'local-{number}', quiet=True))
 

@@ -12,6 +12,7 @@ import uuid
 from typing import NamedTuple
 
 from vaurien.address import Address
+from vaurien.console.log import TEXT, LogFormat
 from vaurien.loads.cluster.seal import SECRET
 
 #: Seconds that a worker may take to end when it is told to.
@@ -23,13 +24,14 @@ PAUSE_FAILED = 1.0
 
 
 class Master(NamedTuple):
-    """The master that workers connect to, and what they must have in common with it."""
+    """The master that workers connect to, what they must have in common with it, and how they log."""
 
     address: Address
     secret: str
     #: Seconds of silence after which they leave.
     heartbeat_timeout: float
     no_patching: bool = False
+    log_format: LogFormat = TEXT
 
 
 class WorkerProcess:
@@ -41,6 +43,7 @@ class WorkerProcess:
         self._directory = tempfile.mkdtemp(prefix='loads-agent-')
         flags = ['--broker', str(master.address), '--name', name, '--directory', self._directory]
         flags += ['--host', host or uuid.uuid4().hex, '--heartbeat-timeout', str(master.heartbeat_timeout)]
+        flags += ['--log-format', master.log_format]
         flags += ['--no-patching'] * master.no_patching + ['--quiet'] * quiet
         self._process = subprocess.Popen(
             [sys.executable, '-m', 'vaurien.loads.cluster', *flags],

@@ -16,7 +16,7 @@ from gevent import subprocess
 from vaurien.errors import ConfigError
 from vaurien.explore.command_failure import read_failure
 from vaurien.explore.model import Failure
-from vaurien.loads.case import SERVER_URL
+from vaurien.loads.case import LOADS_USER, SERVER_URL
 from vaurien.loads.stats import Outcome, TestStats, shorten
 
 if TYPE_CHECKING:
@@ -59,7 +59,6 @@ class CommandHits:
     ) -> None:
         """*user* is the number of the user whose hits these are."""
         self._words = split_command(plan.test_runner, plan.test)
-        self._user = user
         self._connections = connections
         self._stats = stats
         self._recorder = recorder
@@ -68,7 +67,7 @@ class CommandHits:
             **os.environ,
             'LOADS_TEST': plan.test,
             'LOADS_AGENT': agent,
-            'LOADS_USER': str(user),
+            LOADS_USER: str(user),
             'LOADS_PROJECT_NAME': plan.project_name,
             'LOADS_USER_ID': plan.user_id,
             SERVER_URL: os.environ.get(SERVER_URL, ''),
@@ -98,24 +97,23 @@ class CommandHits:
         """Do nothing: nothing is kept from one hit to the next."""
 
     def _run(self, environment: Mapping[str, str], stderr: IO[bytes]) -> int:
-        process = subprocess.Popen(
-            self._words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            env=environment,
-            start_new_session=True,
-        )
-        self._connections.begin_command(process.pid, self._user)
-        try:
-            with process.stdout as output:
-                while line := output.readline(MAX_LINE):
-                    self._read(line)
-            status: int = process.wait()
-            return status
-        finally:
-            _end(process)
-            self._connections.end_command(process.pid)
+        with self._connections.running_command():
+            process = subprocess.Popen(
+                self._words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=environment,
+                start_new_session=True,
+            )
+            try:
+                with process.stdout as output:
+                    while line := output.readline(MAX_LINE):
+                        self._read(line)
+                status: int = process.wait()
+                return status
+            finally:
+                _end(process)
 
     def _read(self, line: bytes) -> None:
         if not line.startswith(b'loads: '):

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import takewhile
 from typing import Any
 
 import psutil
 
+from vaurien.loads.case import LOADS_USER
 from vaurien.loads.users.user import current_user
 
 
 class Connections:
-    """The connections of users to one port, and the processes of their commands."""
+    """The connections of users and of their commands to one port."""
 
     def __init__(self) -> None:
         #: The users by local port.
         self._users: dict[int, int] = {}
         #: The sockets that are being connected, with their users.
         self._connecting: dict[socket.socket, int] = {}
-        #: The users by the process of their command.
-        self._commands: dict[int, int] = {}
+        #: The number of commands that run.
+        self._commands = 0
         self._connect: Any = None
 
     def watch(self, port: int) -> None:
@@ -38,20 +40,21 @@ class Connections:
         """Put the method back that `watch` replaced."""
         socket.socket.connect = self._connect  # type: ignore[method-assign]
 
-    def begin_command(self, pid: int, user: int) -> None:
-        """Note that the process *pid* runs the command of a user."""
-        self._commands[pid] = user
-
-    def end_command(self, pid: int) -> None:
-        """Note that the process has ended."""
-        del self._commands[pid]
+    @contextmanager
+    def running_command(self) -> Iterator[None]:
+        """Note that a command runs, with `LOADS_USER` in its environment."""
+        self._commands += 1
+        try:
+            yield
+        finally:
+            self._commands -= 1
 
     def find(self, port: int) -> int | None:
         """Return the number of the user that has the connection from that local port, or None if nobody is known."""
         if port not in self._users:
             user = self._find_connecting(port)
             if user is None and self._commands:
-                user = self._find_command(port)
+                user = _find_command(port)
             if user is not None:
                 self._users[port] = user
         return self._users.get(port)
@@ -83,13 +86,22 @@ class Connections:
                     return user
         return None
 
-    def _find_command(self, port: int) -> int | None:
-        for pid, user in self._commands.items():
-            try:
-                root = psutil.Process(pid)
-                for process in (root, *root.children(recursive=True)):
-                    if any(one.laddr.port == port for one in process.net_connections('tcp')):
-                        return user
-            except psutil.Error:  # it has just ended
-                continue
-        return None
+
+def _find_command(port: int) -> int | None:
+    """Return the user whose command has the connection from that local port, or None.
+
+    It is in the environment of the command, which may have begun before anything else is known of it here.
+    """
+    this = psutil.Process()
+    for process in this.children(recursive=True):
+        with suppress(psutil.Error):  # it has just ended
+            if any(one.laddr.port == port for one in process.net_connections('tcp')):
+                return _find_user(process, this)
+    return None
+
+
+def _find_user(process: psutil.Process, this: psutil.Process) -> int | None:
+    """Return the user of the command that has started *process*: it is a child of *this* one, which has named him."""
+    command = [process, *takewhile(lambda one: one != this, process.parents())][-1]
+    user = command.environ().get(LOADS_USER)
+    return None if user is None else int(user)
