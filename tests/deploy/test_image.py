@@ -1,0 +1,102 @@
+"""What the image starts, and what it is built from. Its entry point runs as it is, without Docker.
+
+`tests/test_containers.py` starts a proxy with it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.servers import TIMEOUT
+from vaurien.cli.flags import parse
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = ROOT / 'deploy' / 'compose'
+CLOSED = 'The control API listens on localhost, in this container alone'
+
+
+@pytest.fixture(scope='module')
+def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a ``vaurien`` that prints its token and its flags."""
+    folder = tmp_path_factory.mktemp('image')
+    command = folder / 'vaurien'
+    command.write_text('#!/bin/sh\nprintf "%s\\n" "$TOXIPROXY_AUTH_TOKEN" "$@"\n')
+    command.chmod(0o755)
+    return folder
+
+
+def enter(stand_in: Path, *arguments: str, **environment: str) -> tuple[list[str], str]:
+    """Return the lines that the entry point's command prints, and what the entry point says itself."""
+    done = subprocess.run(
+        [str(ROOT / 'deploy' / 'docker' / 'entrypoint.sh'), *arguments],
+        env={'PATH': f'{stand_in}:{os.environ["PATH"]}', **environment},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=True,
+    )
+    return done.stdout.splitlines(), done.stderr
+
+
+def test_without_a_token_the_api_is_for_the_container_alone(stand_in: Path) -> None:
+    flags = ['--proxy=0.0.0.0:8000', '--http', '--http-host=localhost', '--http-port=8474', '--backend', 'cache:6379']
+    lines, said = enter(stand_in, '--backend', 'cache:6379')
+    assert lines == ['', *flags]
+    assert said.startswith(CLOSED)
+
+
+@pytest.mark.parametrize('name', ['VAURIEN_TOKEN', 'TOXIPROXY_AUTH_TOKEN'])
+def test_with_a_token_it_is_for_all(stand_in: Path, name: str) -> None:
+    lines, said = enter(stand_in, '--backend', 'cache:6379', **{name: 'secret'})
+    assert lines[0] == 'secret'
+    assert '--http-host=0.0.0.0' in lines
+    assert not said
+
+
+@pytest.mark.parametrize('flag', ['--api-token=secret', '--http-host=0.0.0.0'])
+def test_flags_have_the_last_word(stand_in: Path, flag: str) -> None:
+    lines, said = enter(stand_in, flag)
+    assert lines[-1] == flag
+    assert '--http-host=0.0.0.0' in lines
+    assert not said
+
+
+@pytest.mark.parametrize('flag', ['--proxy=[::]:1', '--config=vaurien.toml', '--server', '--toxiproxy-config=a.json'])
+def test_who_names_proxies_gets_no_other(stand_in: Path, flag: str) -> None:
+    lines, _ = enter(stand_in, flag)
+    assert '--proxy=0.0.0.0:8000' not in lines
+
+
+def test_another_command(stand_in: Path) -> None:
+    assert enter(stand_in, 'vaurien', 'report', 'a folder') == (['', 'report', 'a folder'], '')
+
+
+def test_what_the_image_is_built_from_is_there() -> None:
+    kept = re.findall(r'^!(.+)$', (ROOT / '.dockerignore').read_text(), re.MULTILINE)
+    assert all((ROOT / name).exists() for name in kept)
+    copied = re.findall(r'^COPY (deploy/\S+) ', (ROOT / 'Dockerfile').read_text(), re.MULTILINE)
+    assert copied
+    assert set(copied) <= set(kept)
+    assert {path.name for path in ROOT.glob('setup.*')} | {'pyproject.toml'} <= set(kept)
+    packages = {path.parent.name for path in ROOT.glob('*/__init__.py')}
+    assert {name for name in packages if name.startswith(('loads', 'vaurien'))} <= set(kept)
+
+
+@pytest.mark.parametrize('name', ['compose.yaml', 'server.yaml'])
+def test_what_compose_starts(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    services: dict[str, Any] = yaml.safe_load((COMPOSE / name).read_text())['services']
+    container = services['vaurien']
+    monkeypatch.chdir(COMPOSE)
+    settings = parse([word.replace('/etc/', '') for word in container['command']]).settings
+    proxies = settings.each_proxy
+    assert {proxy.backend.host for proxy in proxies if proxy.backend} <= services.keys()
+    published = {int(port.rpartition(':')[2]) for port in container['ports']}
+    assert published <= {8474, *(proxy.proxy.port for proxy in proxies)}
+    assert all(proxy.proxy.host == '0.0.0.0' for proxy in proxies)
