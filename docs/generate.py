@@ -1,4 +1,4 @@
-"""Write the reference tables of the pages from what the code declares, and the pictures of behaviors.
+"""Write the reference tables of the pages from what the code declares, and the pictures that are drawn.
 
 A table stands between ``<!-- generated: … -->`` and ``<!-- end -->``.
 
@@ -20,15 +20,19 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from msgspec import Meta
 
 from docs.drawing import draw
+from docs.ideas import make_pictures
 from docs.sequences import PICTURES
 from tests.behaviors.test_trials import SUBJECTS
 from vaurien.address import Address
-from vaurien.cli.flags import GROUPS
+from vaurien.cli.groups import GROUPS
 from vaurien.config.keys import REGISTRIES, SETTINGS
+from vaurien.console.statuses import INTERRUPTED, STATUSES
 from vaurien.control.metrics import FAMILIES, make_registry
+from vaurien.engine.proxies import Proxies
 from vaurien.explore.model import Outcome
 from vaurien.explore.showing.words import FAULTS, OUTCOMES
 from vaurien.framing.trials import Kind
+from vaurien.live.live import Live
 from vaurien.loads.outputs import OUTPUTS
 from vaurien.loads.settings import GROUPS as LOADS_GROUPS, Counts, Place as LoadsPlace, Words
 from vaurien.plugins.distribution import DrawnMilliseconds, DrawnSeconds
@@ -41,7 +45,8 @@ from vaurien.protocols.http.headers import Headers
 from vaurien.rules.limits import Network, Rhythm
 from vaurien.rules.match import Ordinals, Pattern
 from vaurien.rules.toxics import ToxicRule
-from vaurien.settings import Settings
+from vaurien.schedule.scheduler import Scheduler
+from vaurien.settings import Auto, Settings
 from vaurien.toxics import Toxic
 from vaurien.toxics.packet_loss import Finite
 
@@ -65,6 +70,7 @@ NAMES: dict[Any, str] = {
     Address: '`host:port`',
     Pattern: 'pattern, or `/regular expression/`',
     Ordinals: '`3`, `1-2`, `5+` or `every 10`',
+    Auto: '`auto`',
     Headers: 'names and values',
     Network: 'address or network',
     Rhythm: '`fail` and `pass`, as in `fail,fail,pass`',
@@ -100,6 +106,8 @@ def make_files() -> Iterator[tuple[Path, str]]:
         yield page, REGION.sub(lambda match: match[1] + make(match[2]) + match[3], page.read_text())
     for name, picture in PICTURES.items():
         yield DOCS / picture_path(name), draw(name, picture)
+    for name, text in make_pictures().items():
+        yield DOCS / 'images' / f'{name}.svg', text
 
 
 def picture_path(behavior: str) -> str:
@@ -117,6 +125,8 @@ def make(what: str) -> str:
         return make_metrics()
     if what == 'outcomes':
         return make_outcomes()
+    if what == 'statuses':
+        return make_statuses()
     if what == 'faults':
         return make_faults()
     if what == 'trials':
@@ -233,7 +243,8 @@ def make_metrics() -> str:
     """Return a table of the metrics that ``GET /metrics`` returns."""
     labels = {family.name: family.labels for family in FAMILIES}
     rows = []
-    for metric in make_registry({}).collect():
+    proxies = Proxies(())
+    for metric in make_registry(proxies, Live(proxies, Scheduler(proxies))).collect():
         name = f'{metric.name}_total' if metric.type == 'counter' else metric.name
         named = labels.get(name) or [label for sample in metric.samples for label in sample.labels]
         rows.append(
@@ -253,6 +264,12 @@ def make_faults() -> str:
     """Return a table of the kinds of faults that exploring tries."""
     rows = [f'| *{kind.value}* | {FAULTS[kind]} |' for kind in Kind]
     return '\n'.join(['', '| fault | what happens to the request |', '|---|---|', *rows, '', ''])
+
+
+def make_statuses() -> str:
+    """Return a table of what the exit status of each command says."""
+    rows = [f'| `{command}` | {" | ".join(texts)} |' for command, texts in STATUSES.items()]
+    return '\n'.join(['', f'| command | 0 | 1 | 2 | {INTERRUPTED} |', '|---|---|---|---|---|', *rows, '', ''])
 
 
 def describe_type(type_: Any) -> str:

@@ -1,4 +1,4 @@
-"""Take the picture of the page of a report, as it is in a browser: the only one of `docs` that a person has to start.
+"""Take the picture of the page of a report, as it is in a browser: a person has to start this one.
 
 python -m docs.picture REPORT/index.html docs/images/explore.png
 """
@@ -18,8 +18,12 @@ def main(page: str, picture: str) -> None:
     """Write what is to be seen of *page* at first."""
     with Browser() as browser:
         browser.show(Path(page).resolve(), width=1280, height=860)
-        photograph = Image.open(BytesIO(browser.photograph()))
-    photograph.convert('RGB').quantize(128).save(picture, optimize=True)
+        save(browser.photograph(), Path(picture))
+
+
+def save(photograph: bytes, picture: Path) -> None:
+    """Write a photograph, in as few colors as it needs."""
+    Image.open(BytesIO(photograph)).convert('RGB').quantize(256).save(picture, optimize=True)
 
 
 if __name__ == '__main__':

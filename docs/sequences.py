@@ -126,6 +126,15 @@ PICTURES: Mapping[str, Picture] = {
             [Message(CLIENT, BACKEND, 'FIN')],
         ),
     ),
+    'hold': Picture(
+        'The request waits in Vaurien until somebody decides, and then passes to the backend, whose reply passes.',
+        (
+            [REQUEST._replace(target=VAURIEN)],
+            [Wait(VAURIEN, 'until somebody decides', is_fault=True)],
+            [REQUEST._replace(source=VAURIEN)],
+            [REPLY],
+        ),
+    ),
     'malformed': Picture(
         'The backend replies, and the client gets a reply whose form is wrong, and then a closed connection.',
         (
