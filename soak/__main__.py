@@ -23,13 +23,14 @@ def main() -> int:
     """Run what the command line asks for, and return the exit status."""
     parser = argparse.ArgumentParser('python -m soak', description=__doc__)
     parser.add_argument('--minutes', type=int, default=30, help='how long to soak (30)')
+    parser.add_argument('--pause', type=float, default=0.1, help='seconds between two exchanges of a client (0.1)')
     parser.add_argument('--seed', type=int, default=random.randrange(10**6), help='seed of all chances (any)')
     arguments = parser.parse_args()
     raise_descriptors()
     print(f'soak: {arguments.minutes} minutes, --seed {arguments.seed}', flush=True)
     count = arguments.minutes * A_MINUTE
     try:
-        with soaking(arguments.seed, SECONDS, WARM_UP if count > WARM_UP else 0) as rounds:
+        with soaking(arguments.seed, SECONDS, arguments.pause, WARM_UP if count > WARM_UP else 0) as rounds:
             status = 0
             for problem in report(rounds, count):
                 print(f'soak: {problem}', file=sys.stderr, flush=True)

@@ -14,7 +14,7 @@ from vaurien.client import Client
 #: Seconds that a fault is armed, and that none is, on average.
 ARMED, CALM = 0.6, 0.8
 
-Arm = Callable[[Client], AbstractContextManager[None]]
+Arm = Callable[[Client], AbstractContextManager[object]]
 
 
 def behavior(spec: str) -> Arm:
@@ -27,7 +27,7 @@ def toxic(type_: str, stream: str, **attributes: Any) -> Arm:
     return lambda proxy: proxy.toxic(type_, stream=stream, toxicity=0.5, **attributes)
 
 
-def cut_links(proxy: Client) -> AbstractContextManager[None]:
+def cut_links(proxy: Client) -> AbstractContextManager[object]:
     """Cut all links by disabling the proxy for a moment."""
     proxy.disable()
     proxy.enable()

@@ -14,7 +14,7 @@ from threading import Event
 
 from soak import clients
 from soak.faults import FAULTS, FRAMED_FAULTS, SPOILERS, Arm, Record, toggle
-from soak.worker import Connect, Outcome, Worker
+from soak.worker import Connect, Load, Outcome, Worker
 from tests import servers
 from tests.behaviors.mail import mail_server
 from tests.commands import Command
@@ -54,10 +54,11 @@ class Round:
 
 
 @contextmanager
-def soaking(seed: int, seconds: float, warm_up: int) -> Iterator[Iterator[Round]]:
-    """Start all servers and one ``vaurien --server``; yield rounds of that many seconds, without end.
+def soaking(seed: int, seconds: float, pause: float, warm_up: int) -> Iterator[Iterator[Round]]:
+    """Start all servers and one ``vaurien --server``; yield rounds of that many *seconds*, without end.
 
-    The first *warm_up* rounds, if any, have the process allocate what it will ever need.
+    Each client makes a *pause* of so many seconds after each exchange. The first *warm_up* rounds, if any, have the
+    process allocate what it will ever need.
     """
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='vaurien-soak-')))
@@ -71,7 +72,7 @@ def soaking(seed: int, seconds: float, warm_up: int) -> Iterator[Iterator[Round]
             for protocol in (backend, 'tcp')
         ]
         try:
-            yield _rounds(command.process.pid, targets, seed, seconds, warm_up)
+            yield _rounds(command.process.pid, targets, seed, seconds, pause, warm_up)
         finally:
             code, _, messages = command.stop()
             if code or messages:
@@ -104,25 +105,26 @@ def _create(control: Client, backend: str, protocol: str, connect: Connect, port
     return Target(name, protocol, connect, proxy, int(proxy.inspect()['listen'].rpartition(':')[2]))
 
 
-def _rounds(pid: int, targets: list[Target], seed: int, seconds: float, warm_up: int) -> Iterator[Round]:
+def _rounds(pid: int, targets: list[Target], seed: int, seconds: float, pause: float, warm_up: int) -> Iterator[Round]:
     if warm_up:
         for target in targets:
             _fill_fault_log(target)
     number = 0
     while True:
         number += 1
-        outcome, faults = _run_round(targets, f'{seed}/{number}', seconds, SHARES[number > warm_up])
+        load = Load(pause, SHARES[number > warm_up])
+        outcome, faults = _run_round(targets, f'{seed}/{number}', seconds, load)
         for target in targets:
             _wait_until_idle(target.proxy)
         time.sleep(2 * INTERVAL)  # for the memory that the process returns once it is idle
         yield Round(outcome, faults, _count_descriptors(pid), _measure_memory(pid))
 
 
-def _run_round(targets: list[Target], seed: str, seconds: float, share: float) -> tuple[Outcome, int]:
+def _run_round(targets: list[Target], seed: str, seconds: float, load: Load) -> tuple[Outcome, int]:
     """Load all targets and toggle their faults for so long. Return what was seen, and the number of faults."""
     calm, ended = Event(), Event()
     workers = [
-        Worker(target.name, target.connect, target.port, target.record, Random(f'{seed}/{target.name}/{index}'), share)
+        Worker(target.name, target.connect, target.port, target.record, Random(f'{seed}/{target.name}/{index}'), load)
         for target in targets
         for index in range(WORKERS)
     ]

@@ -8,16 +8,24 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from random import Random
 from threading import Event
+from typing import NamedTuple
 
 from soak.clients import ANSWERS, FAILURES, Talk
 from soak.faults import Record
 
 #: The most bytes of one exchange, and of a large one.
 USUAL, LARGE = 16 * 1024, 1024 * 1024
-#: Seconds between two exchanges of a client. They leave the processor to others, as the soak is part of the tests.
-PAUSE = 0.06
 
 Connect = Callable[[int], AbstractContextManager[Talk]]
+
+
+class Load(NamedTuple):
+    """How much clients ask."""
+
+    #: Seconds between two exchanges of a client. They leave the processor to others.
+    pause: float = 0.1
+    #: The share of large exchanges.
+    large: float = 0.01
 
 
 @dataclass
@@ -47,17 +55,14 @@ class Outcome:
 class Worker:
     """A client of the proxy on *port*, whose faults are in *record*."""
 
-    def __init__(
-        self, name: str, connect: Connect, port: int, record: Record, chance: Random, share: float = 0.01
-    ) -> None:
-        """*share* is that of large exchanges."""
+    def __init__(self, name: str, connect: Connect, port: int, record: Record, chance: Random, load: Load) -> None:
         self.name = name
         self.outcome = Outcome()
         self._connect = connect
         self._port = port
         self._record = record
         self._chance = chance
-        self._share = share
+        self._load = load
 
     def run(self, stopped: Event) -> None:
         """Make exchanges until *stopped* is set, on one connection after the other."""
@@ -75,7 +80,7 @@ class Worker:
         """Make exchanges on one connection, at least one, while there is no reason to make a new one."""
         is_worn = False
         while not (stopped.is_set() or is_worn):
-            size = self._chance.randrange(LARGE if self._chance.random() < self._share else USUAL)
+            size = self._chance.randrange(LARGE if self._chance.random() < self._load.large else USUAL)
             data = self._chance.randbytes(size)
             try:
                 answer = talk(data)
@@ -83,7 +88,7 @@ class Worker:
                 self._failed(born, error)
             else:
                 self._compare(born, data, answer)
-            stopped.wait(PAUSE)
+            stopped.wait(self._load.pause)
             is_worn = self._is_worn(born)
 
     def _is_worn(self, born: int) -> bool:

@@ -1,4 +1,4 @@
-"""A real browser that shows files to the tests: Chromium without a window."""
+"""A real browser that shows files to the tests: Chromium without windows, which takes half as much of a processor."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
-from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 from tests.servers import TIMEOUT
 
-TEXTS = """
+#: The elements of a CSS selector that can be seen. A page may be drawn anew at any time, but not within a script.
+SEEN = """
 const isSeen = (element) => element.checkVisibility({ visibilityProperty: true });
-return [...document.querySelectorAll(arguments[0])].filter(isSeen).map((element) => element.innerText.trim());
+const seen = [...document.querySelectorAll(arguments[0])].filter(isSeen);
 """
 
 #: The texts that have too little contrast to what is behind them, by WCAG 2 (level AA: 4.5).
@@ -46,8 +46,7 @@ class Browser:
     def __init__(self) -> None:
         """Start it; raise `FileNotFoundError` if there is none on this machine."""
         options = ChromeOptions()
-        options.binary_location = _find('chromium')
-        options.add_argument('--headless=new')
+        options.binary_location = _find('chromium-headless-shell')
         options.add_argument('--disable-gpu')
         # /dev/shm is small in a container.
         options.add_argument('--disable-dev-shm-usage')
@@ -72,6 +71,10 @@ class Browser:
         self, page: Path, *, width: int = 1280, height: int = 900, is_dark: bool = False, anchor: str = ''
     ) -> None:
         """Open a file, which becomes the only page, in a window of that size."""
+        self.open(page.as_uri() + anchor, width=width, height=height, is_dark=is_dark)
+
+    def open(self, url: str, *, width: int = 1280, height: int = 900, is_dark: bool = False) -> None:
+        """Open a URL, likewise."""
         size = {'width': width, 'height': height, 'deviceScaleFactor': 1, 'mobile': False}
         scheme = {'name': 'prefers-color-scheme', 'value': 'dark' if is_dark else 'light'}
         self.command('Emulation.setDeviceMetricsOverride', size)
@@ -79,7 +82,7 @@ class Browser:
         self.driver.get('about:blank')
         for kind in ('browser', 'performance'):
             self.driver.get_log(kind)  # what was before
-        self.driver.get(page.as_uri() + anchor)
+        self.driver.get(url)
 
     def command(self, name: str, parameters: dict[str, Any]) -> Any:
         """Give it a command of the DevTools protocol."""
@@ -91,7 +94,8 @@ class Browser:
 
     def find(self, selector: str) -> list[WebElement]:
         """Return the elements of a CSS selector that can be seen."""
-        return [element for element in self.driver.find_elements(By.CSS_SELECTOR, selector) if element.is_displayed()]
+        found: list[WebElement] = self.driver.execute_script(f'{SEEN} return seen;', selector)
+        return found
 
     def click(self, selector: str) -> None:
         """Click on the only element of a CSS selector."""
@@ -100,7 +104,9 @@ class Browser:
 
     def texts(self, selector: str) -> list[str]:
         """Return the texts of what can be seen of a CSS selector."""
-        found: list[str] = self.driver.execute_script(TEXTS, selector)
+        found: list[str] = self.driver.execute_script(
+            f'{SEEN} return seen.map((element) => element.innerText.trim());', selector
+        )
         return found
 
     def find_pale(self) -> list[str]:

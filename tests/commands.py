@@ -21,8 +21,9 @@ from tests.servers import HOST, TIMEOUT
 
 SCRIPTS = Path(sysconfig.get_path('scripts'))
 
-#: Runs the tests of somebody who has installed vaurien. The plug-in of schemathesis would take a second at every start.
-PYTEST = [sys.executable, '-m', 'pytest', '-p', 'no:cacheprovider', '-p', 'no:schemathesis']
+#: Runs the tests of somebody who has installed vaurien. These plug-ins of others would take a second at every start.
+_WITHOUT = ('cacheprovider', 'schemathesis', 'hypothesispytest', 'anyio')
+PYTEST = [sys.executable, '-m', 'pytest', *(word for name in _WITHOUT for word in ('-p', f'no:{name}'))]
 
 #: The line that says what is proxied: ``vaurien 2.0.0: 127.0.0.1:43211 -> localhost:6379 (redis)``.
 LISTENING = re.compile(r'vaurien \S+: (?P<host>\S+):(?P<port>\d+) -> ')
@@ -174,6 +175,17 @@ class Command(Process):
     def api(self) -> str:
         """The URL of the control API."""
         return f'http://localhost:{self.control_port}'
+
+
+@contextmanager
+def serving(*flags: str) -> Iterator[Command]:
+    """Have ``vaurien`` serve for a block. It has nothing to log at the level that is asked for, and ends well."""
+    command = Command(*flags)
+    try:
+        yield command
+        assert command.stop()[::2] == (0, '')
+    finally:
+        command.kill()
 
 
 @contextmanager

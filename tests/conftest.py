@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import node, servers
-from tests.commands import Command, StartCommand
+from tests.commands import Command, StartCommand, serving
+from tests.compiling import share_compiling
 from tests.peers import RawBackend, echo
 from tests.servers import Server
 from tests.toxiproxy.asking import Toxiproxy
-from tests.turns import turn
 from vaurien.behaviors import Behavior
 from vaurien.behaviors.dummy import Dummy
 from vaurien.plugins.registry import Registry
@@ -32,25 +33,36 @@ settings.load_profile('tests')
 
 
 def pytest_configure() -> None:
-    """Let every terminal have the size that its test gives it: pytest-xdist has readline set these."""
+    """Let what tests start know nothing of this terminal and of the world's authorities."""
+    # pytest-xdist has readline set these, and every terminal is to have the size that its test gives it.
     for name in ('COLUMNS', 'LINES'):
         os.environ.pop(name, None)
+    # Many a client reads all authorities for each connection, which takes 40 ms. No test talks to the world.
+    os.environ['SSL_CERT_FILE'] = os.devnull
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Compile what is to be collected beside the other workers, and look for garbage only once, when that is done."""
+    gc.disable()
+    share_compiling(session.config)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest test at the beginning, and the tests that run alone at the end: so the workers wait least."""
-    items.sort(key=lambda item: (_is_serial(item), item.path.name != 'test_soak.py'))
+    """Put slow tests at the beginning: so no worker waits for them in the end. Then come those that share a browser."""
+
+    def place(item: pytest.Item) -> int:
+        if item.get_closest_marker('slow') is not None:
+            return 0
+        return 1 if 'browser' in getattr(item, 'fixturenames', ()) else 2
+
+    items.sort(key=place)
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)  # outside of pytest-timeout: waiting for a turn is not part of the test
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Run a test when it is its turn."""
-    with turn(alone=_is_serial(item)):
-        return (yield)
-
-
-def _is_serial(item: pytest.Item) -> bool:
-    return item.get_closest_marker('serial') is not None
+def pytest_collection_finish() -> None:
+    """Let the garbage collector look at nothing that stays for the whole run: the tests themselves are most of it."""
+    gc.enable()
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope='session')
@@ -89,10 +101,10 @@ def postgres() -> Iterator[Server]:
 
 
 @pytest.fixture(scope='session')
-def node_modules(request: pytest.FixtureRequest) -> Path:
+def node_modules(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where npm has installed the clients for Node.js of `tests/package.json`; they stay there for the next time."""
-    assert request.config.cache is not None
-    return node.install(request.config.cache.mkdir('node'))
+    cache = getattr(request.config, 'cache', None)  # not there with `-p no:cacheprovider`
+    return node.install(cache.mkdir('node') if cache else tmp_path_factory.mktemp('node'))
 
 
 @pytest.fixture(scope='session')
@@ -114,12 +126,16 @@ def raw_backend() -> Iterator[RawBackend]:
 @pytest.fixture(scope='session')
 def server() -> Iterator[Command]:
     """``vaurien --server``, which must not complain of anything but backends that are not there, and ends well."""
-    command = Command('--server', '--log-level', 'error')
-    try:
+    with serving('--server', '--log-level', 'error') as command:
         yield command
-        assert command.stop()[::2] == (0, '')
-    finally:
-        command.kill()
+
+
+@pytest.fixture(scope='session')
+def echoing(echo_server: RawBackend) -> Iterator[Command]:
+    """``vaurien`` before a server that echoes, under control and with a journal; what is armed has to be disarmed."""
+    flags = '--behavior-delay-sleep', '0', '--journal', '/dev/null'
+    with serving('--http', '--backend', echo_server.address, '--log-level', 'error', *flags) as command:
+        yield command
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tests.locks import locked
 from tests.servers import TIMEOUT
-from tests.turns import locked
 
 WANTED = Path(__file__).parent / 'package.json'
 

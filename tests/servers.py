@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import getpass
 import os
 import random
@@ -19,6 +20,12 @@ from pathlib import Path
 from string import Template
 
 from mirakuru import TCPExecutor
+from mirakuru.base import cleanup_subprocesses
+
+# At its end, every process that has imported mirakuru kills whatever has a mark in which the number of that process
+# occurs, anywhere. The servers of the tests have no mark, and the tests kill nobody else's.
+UNMARKED = ('env', '-u', 'mirakuru_uuid')
+atexit.unregister(cleanup_subprocesses)
 
 HOST = '127.0.0.1'
 
@@ -123,15 +130,20 @@ def command_path(name: str) -> str:
 
 @contextmanager
 def running(
-    command: list[str], port: int, directory: Path, *, stop_signal: signal.Signals = signal.SIGTERM
+    command: list[str],
+    port: int,
+    directory: Path,
+    *,
+    stop_signal: signal.Signals = signal.SIGTERM,
+    timeout: float = TIMEOUT,
 ) -> Iterator[Server]:
     """*command*, from the moment it listens on *port* and until the block is left."""
     executor = TCPExecutor(
-        command,
+        [*UNMARKED, *command],
         host=HOST,
         port=port,
         cwd=str(directory),
-        timeout=TIMEOUT,
+        timeout=timeout,
         sleep=0.01,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -202,6 +214,16 @@ def memcached(directory: Path, *more_flags: str) -> Iterator[Server]:
         yield server
 
 
+def _install_mariadb(command: list[str], data: Path) -> None:
+    """Fill the folder *data*. Beside other installations it fails now and then, and succeeds when it is tried again."""
+    for _ in range(3):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if not done.returncode:
+            return
+        shutil.rmtree(data, ignore_errors=True)
+    raise AssertionError(done.stdout + done.stderr)
+
+
 @contextmanager
 def mariadb(directory: Path, *more: str) -> Iterator[Server]:
     """A MariaDB with the database ``test``; the user ``tester``, with the password ``secret``, may do anything.
@@ -212,7 +234,7 @@ def mariadb(directory: Path, *more: str) -> Iterator[Server]:
     data = directory / 'data'
     user = f'--user={getpass.getuser()}'
     install = [command_path('mariadb-install-db'), '--no-defaults', user, f'--datadir={data}', '--skip-test-db']
-    subprocess.run([*install, '--auth-root-authentication-method=normal'], check=True, capture_output=True)
+    _install_mariadb([*install, '--auth-root-authentication-method=normal'], data)
     setup = directory / 'setup.sql'
     setup.write_text(  # a statement a line
         "CREATE DATABASE test;\nCREATE USER tester@'%' IDENTIFIED BY 'secret';\nGRANT ALL ON *.* TO tester@'%' "

@@ -5,17 +5,23 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Callable
 from contextlib import suppress
+from io import StringIO
 from pathlib import Path
+from time import monotonic
 from typing import Any, TextIO
 
 from tests.servers import TIMEOUT
 
+#: What moves a cursor or colours a text.
+ESCAPE = re.compile(r'\x1b\[[0-9;?]*[A-Za-z]')
 #: Becomes the command that it is given, once the keys of the terminal send it signals; also where the tests run in the
 #: background of a shell, which has Ctrl-C ignored.
 TAKE_TERMINAL = """\
@@ -27,6 +33,13 @@ os.close(terminal)
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execv(sys.argv[2], sys.argv[2:])
 """
+
+
+class Screen(StringIO):
+    """What is printed within a test's own process, as if to a terminal."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 class Terminal:
@@ -78,7 +91,13 @@ class Terminal:
 
     def wait_for(self, text: str) -> str:
         """Return all that was shown, once *text* is in it; raise `AssertionError` if that takes too long."""
-        while text.encode() not in self.shown:
+        return self.wait_until(lambda: text.encode() in self.shown)
+
+    def wait_until(self, condition: Callable[[], object]) -> str:
+        """Return all that was shown, once *condition* is true; raise `AssertionError` if that takes too long."""
+        deadline = monotonic() + 2 * TIMEOUT
+        while not condition():
+            assert monotonic() < deadline, self.shown
             assert self._read(), self.shown
         return self.text
 
@@ -92,7 +111,7 @@ class Terminal:
     @property
     def text(self) -> str:
         """All that was shown so far."""
-        return self.shown.decode().replace('\r\n', '\n')
+        return self.shown.decode(errors='replace').replace('\r\n', '\n')
 
     def _read(self) -> bytes:
         assert select.select([self.outside], [], [], 2 * TIMEOUT)[0], self.shown

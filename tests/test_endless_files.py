@@ -38,7 +38,7 @@ def test_a_configuration_of_toxiproxy(path: str, said: str) -> None:
 def test_certificates() -> None:
     result = call(tcpgoon.main, '-y', '--tls', '--cacert', '/dev/zero', 'localhost', '80')
     said = 'tcpgoon: error: --cacert: cannot read /dev/zero: it has more than 8 MiB\n'
-    assert (result.returncode, result.stderr) == (1, said)
+    assert (result.returncode, result.stderr) == (2, said)
 
 
 def test_data() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -17,6 +16,7 @@ import pytest
 
 from tests.commands import PYTEST, SCRIPTS, StartCommand, run
 from tests.peers import Peer, RawBackend, echo
+from tests.programs import run_program
 from tests.schedule.stage import Stage, make, play
 from tests.servers import TIMEOUT, Server, free_port
 from vaurien.address import Address
@@ -45,6 +45,18 @@ RUN_BY = {
 }
 
 
+@pytest.mark.slow
+def test_recipes(redis_server: Server, tmp_path: Path) -> None:
+    """All of them at once, in two workers; that for gevent once more, in a process that is patched."""
+    environment = {**os.environ, 'REDIS': redis_server.address}
+    recipes = EXAMPLES / 'recipes'
+    plain = ['-m', 'pytest', '-p', 'no:cacheprovider', '-p', 'no:schemathesis', '-W', 'error', '-q']
+    patched = ['-m', 'gevent.monkey', '--module', *plain[1:], 'test_gevent.py']
+    for arguments, passed in (([*plain, '-n', '2'], 8), (patched, 1)):
+        said = run_program([sys.executable, *arguments], recipes, environment, seconds=12 * TIMEOUT)
+        assert f'{passed} passed' in said
+
+
 @pytest.fixture
 def _in_examples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(EXAMPLES)
@@ -68,18 +80,7 @@ def answer_lines(peer: Peer) -> None:
 
 def run_python(*arguments: str, **environment: str) -> str:
     """What *arguments* print, as a program of its own that must end well."""
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=EXAMPLES,
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=6 * TIMEOUT,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
+    return run_program([sys.executable, *arguments], EXAMPLES, {**os.environ, **environment})
 
 
 def test_every_file_is_run() -> None:
@@ -153,17 +154,9 @@ def test_unittest_client() -> None:
 
 def test_conntest(tmp_path: Path) -> None:
     ports = {name: str(free_port()) for name in ('SERVER_PORT', 'PROXY_PORT', 'CONTROL_PORT')}
-    done = subprocess.run(
-        ['bash', str(EXAMPLES / 'conntest.sh')],
-        cwd=tmp_path,
-        env={**os.environ, **ports, 'PATH': f'{SCRIPTS}:{os.environ["PATH"]}'},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=8 * TIMEOUT,
-    )
-    assert done.returncode == 0, done.stderr
-    faults = {match[1]: int(match[2]) for match in re.finditer(r'^faults\.(\w+) +(\d+)$', done.stdout, re.MULTILINE)}
+    environment = {**os.environ, **ports, 'PATH': f'{SCRIPTS}:{os.environ["PATH"]}'}
+    said = run_program(['bash', str(EXAMPLES / 'conntest.sh')], tmp_path, environment)
+    faults = {match[1]: int(match[2]) for match in re.finditer(r'^faults\.(\w+) +(\d+)$', said, re.MULTILINE)}
     assert set(faults) == {'blackout', 'error'}
     results = json.loads((tmp_path / 'report.json').read_bytes())['results']
     errors = [result['error'] for result in results if 'error' in result]
@@ -171,7 +164,7 @@ def test_conntest(tmp_path: Path) -> None:
     # The proxy may also have hit the calls that frame the runs, which are made again.
     assert 0 < len(errors) <= sum(faults.values())
     assert all(error.endswith('; server run not found') for error in errors)
-    assert done.stdout.count(f'errors    {len(errors)} (') == 2
+    assert said.count(f'errors    {len(errors)} (') == 2
     assert (tmp_path / 'roundtrip.png').exists()
 
 

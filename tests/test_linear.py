@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from importlib import import_module
 from time import process_time
 
-import pytest
-
 from tests.test_floors import modules
 
 #: What is matched with each expression: one of the beginnings, a piece many times, and an end that hardly fits.
@@ -43,9 +41,10 @@ def slow(pattern: re.Pattern[str] | re.Pattern[bytes]) -> Iterator[str]:
                 yield repr(beginning + piece)
 
 
-@pytest.mark.parametrize(('module', 'name'), list(expressions()))
-def test_it_takes_linear_time(module: str, name: str) -> None:
-    assert list(slow(getattr(import_module(module), name))) == []
+def test_each_takes_linear_time() -> None:
+    found = {f'{module}.{name}': list(slow(getattr(import_module(module), name))) for module, name in expressions()}
+    assert len(found) > 50
+    assert [name for name, texts in found.items() if texts] == []
 
 
 def test_the_check_finds_what_it_looks_for() -> None:

@@ -16,13 +16,14 @@ from soak.__main__ import report
 from soak.clients import Talk
 from soak.faults import Record
 from soak.rounds import Round
-from soak.worker import Outcome, Worker
+from soak.worker import Load, Outcome, Worker
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_minute() -> None:
     done = subprocess.run(
-        [sys.executable, '-m', 'soak', '--minutes', '1', '--seed', '1'],
+        [sys.executable, '-m', 'soak', '--minutes', '1', '--pause', '0.3', '--seed', '1'],
         cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,
@@ -48,7 +49,7 @@ class TestWorker:
 
             yield once
 
-        worker = Worker('redis', connect, 0, record, Random(1))
+        worker = Worker('redis', connect, 0, record, Random(1), Load())
         worker.run(stopped)
         return worker.outcome
 

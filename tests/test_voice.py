@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ('vaurien', 'loads')
+FOLDERS = ('vaurien', 'loads', 'vaurienclient')
 
 #: Beginnings that refer to something before them, or that continue a sentence.
 REFERRING = re.compile(
@@ -92,18 +92,12 @@ def find_faults(docstring: Docstring) -> Iterator[str]:
             yield f'says {wrong!r}, not {right!r}'
 
 
-DOCSTRINGS = [
-    docstring
-    for folder in FOLDERS
-    for path in sorted((ROOT / folder).rglob('*.py'))
-    for docstring in find_docstrings(path.relative_to(ROOT))
-]
-
-
 def test_docstrings_are_sentences_of_their_own() -> None:
+    paths = [path.relative_to(ROOT) for folder in FOLDERS for path in sorted((ROOT / folder).rglob('*.py'))]
     shown = [
         f'{docstring.path}:{docstring.line} {docstring.name} {fault}: {docstring.first_paragraph[:80]!r}'
-        for docstring in DOCSTRINGS
+        for path in paths
+        for docstring in find_docstrings(path)
         for fault in find_faults(docstring)
     ]
     assert not shown, '\n'.join(['', *shown])

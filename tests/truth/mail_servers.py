@@ -126,6 +126,11 @@ class Exim(MailServer):
             found.append(Kept(sender.strip('<>'), tuple(recipients), body))
         return sorted(found, key=repr)
 
+    def forget(self) -> None:
+        """Remove them."""
+        for path in (self.directory / 'spool' / 'input').glob('*'):
+            path.unlink()
+
 
 class Dovecot(MailServer):
     """A Dovecot with the users ``ann``, ``bob``, ``cy`` and ``dan``."""

@@ -152,10 +152,10 @@ def read_only(server: Server) -> Iterator[None]:
             other.run('SET GLOBAL read_only = 0')
 
 
-#: Kills who waits for a row.
+#: Kills who waits for a row. InnoDB shows transactions as they were a moment ago; the list of what runs is never old.
 KILL_WAITING = (
-    'BEGIN NOT ATOMIC DECLARE victim int; SELECT trx_mysql_thread_id INTO victim FROM'
-    " information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'; KILL {} victim; END"
+    'BEGIN NOT ATOMIC DECLARE victim int; SELECT id INTO victim FROM'
+    " information_schema.processlist WHERE info LIKE 'UPDATE %'; KILL {} victim; END"
 )
 
 

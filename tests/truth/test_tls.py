@@ -12,8 +12,8 @@ import pytest
 
 from docs.fidelity import Answers
 from tests.behaviors.mail import mail_server
-from tests.programs import running
-from tests.servers import TIMEOUT, Server, command_path
+from tests.programs import java_command, running
+from tests.servers import TIMEOUT, Server
 from tests.truth import tls_clients as use
 from tests.truth.conftest import Record
 from tests.truth.tls_clients import NO_ERROR, WAITS, Client, ask
@@ -200,11 +200,9 @@ def proxies(nginx: Server, redis_server: Server, mariadb: Server, postgres: Serv
 def clients(proxies: dict[str, Proxy]) -> Iterator[dict[str, Client]]:
     """Give all clients, each by the name of its program or package."""
     authority = str(proxies['http'].ca_file)
-    java = Path(command_path('javac')).with_name('java')  # the one that runs sources
-    flags = '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Djava.net.preferIPv4Stack=true'
     with (
         running(['node', str(HERE / 'node' / 'https.js'), authority], HERE) as with_node,
-        running([str(java), *flags, str(HERE / 'java' / 'Https.java'), authority], HERE) as with_java,
+        running([*java_command(), str(HERE / 'java' / 'Https.java'), authority], HERE) as with_java,
     ):
         yield {
             'openssl': use.use_openssl,
