@@ -99,30 +99,28 @@ if sys.version_info >= (3, 13) and hasattr(os, 'timerfd_create'):
             os.timerfd_settime(self.descriptor, initial=min(max(seconds, SHORTEST), LONGEST))
 
 elif sys.platform == 'linux':
-    import ctypes
-
-    _libc = ctypes.CDLL(None, use_errno=True)
-
-    class _Spec(ctypes.Structure):
-        """The ``struct itimerspec`` of timerfd_settime(2)."""
-
-        _fields_ = [(name, ctypes.c_long) for name in ('interval_s', 'interval_ns', 'value_s', 'value_ns')]
 
     class Timer(KernelTimer):
         """A timer of the kernel, as its library has them."""
 
         def __init__(self, loop: Any, call: Callable[[], None]) -> None:
-            descriptor = _libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
+            import ctypes  # late: commands without an event loop use other parts of this module
+
+            libc = ctypes.CDLL(None, use_errno=True)
+            descriptor = libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
             if descriptor < 0:
                 number = ctypes.get_errno()
                 raise OSError(number, os.strerror(number))
             super().__init__(loop, call, descriptor)
+            self._set_time = libc.timerfd_settime
+            #: A ``struct itimerspec`` (timerfd_settime(2)): seconds and nanoseconds of the interval, and of the value.
+            self._times = (ctypes.c_long * 4)()
 
         def set(self, seconds: float) -> None:
             """Make the call then, and not when it was to be made before."""
             whole, fraction = divmod(min(max(seconds, SHORTEST), LONGEST), 1)
-            spec = _Spec(0, 0, int(whole), int(fraction * 1e9))
-            _libc.timerfd_settime(self.descriptor, 0, ctypes.byref(spec), None)
+            self._times[2], self._times[3] = int(whole), int(fraction * 1e9)
+            self._set_time(self.descriptor, 0, self._times, None)
 
 else:
 

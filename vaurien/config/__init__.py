@@ -5,6 +5,7 @@ toml_lines  the line of each value in TOML
 source  the values of a file, or of the flags, by section and key
 keys    the keys that each section may have, and their types
 values  the value of one key
+schemes  what the schemes of URLs stand for
 connection_string  where a text, such as a URL, says where backends are
 backend_url  the URL of a backend, which also names its protocol
 schedules  schedules, in files of their own or in a section

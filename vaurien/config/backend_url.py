@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vaurien.address import Address, parse_backend
-from vaurien.config.connection_string import OPAQUE, SCHEMES, URL, read_connection_string
+from vaurien.config.schemes import OPAQUE, SCHEMES, URL
 from vaurien.errors import AddressError, ConfigError
 from vaurien.plugins.options import did_you_mean
 
@@ -28,6 +28,8 @@ def read_backend(text: str) -> Address:
     scheme = match['scheme'].lower() if match else ''
     if scheme not in (*SCHEMES, OPAQUE):
         raise AddressError(f'unknown scheme of a URL {scheme!r}, {did_you_mean(scheme, [*SCHEMES, OPAQUE])}')
+    from vaurien.config.connection_string import read_connection_string  # late: few addresses are URLs
+
     protocol = SCHEMES[scheme][0] if scheme in SCHEMES else OPAQUE
     try:
         read = read_connection_string(text, protocol)

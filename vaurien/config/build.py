@@ -9,9 +9,9 @@ import msgspec
 
 from vaurien.address import Address
 from vaurien.config.backend_url import URLAddress
-from vaurien.config.connection_string import OPAQUE
 from vaurien.config.keys import PROXY_SETTINGS, SETTINGS, SPECS
 from vaurien.config.schedules import SECTION, locate_step, read_section
+from vaurien.config.schemes import OPAQUE
 from vaurien.config.source import Sections, Source
 from vaurien.config.values import read_options, read_settings
 from vaurien.errors import ConfigError

@@ -12,14 +12,13 @@ from typing import Any, NamedTuple
 
 from vaurien.address import Address
 from vaurien.config.connection_string import (
-    IMPLICIT,
-    PORTS,
     ConnectionString,
     Slot,
     is_bare_host,
     read_connection_string,
     read_port,
 )
+from vaurien.config.schemes import IMPLICIT, PORTS
 from vaurien.errors import ConfigError
 from vaurien.explore.locality import is_local, refuse_remote
 from vaurien.explore.model import ExploredProxy
