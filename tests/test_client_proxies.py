@@ -190,6 +190,16 @@ class TestProxies:
         assert caught.value.status == 500
         assert process.proxies() == {}
 
+    def test_a_url_says_the_protocol(self, process: Client) -> None:
+        created = process.create_proxy('redis', f'{HOST}:0', 'redis://:secret@localhost/0').inspect()
+        assert (created['upstream'], created['protocol']) == ('localhost:6379', 'redis')
+        with pytest.raises(ConfigError, match=r'^upstream: a URL of http is for the protocol http, and not redis$'):
+            process.create_proxy('api', f'{HOST}:0', 'http://localhost', 'redis')
+        with pytest.raises(ConfigError, match=r'^upstream: its URL is for TLS'):
+            process.create_proxy('api', f'{HOST}:0', 'https://localhost')
+        secure = process.create_proxy('api', f'{HOST}:0', 'https://localhost', backend_tls=True).inspect()
+        assert (secure['upstream'], secure['protocol']) == ('localhost:443', 'http')
+
     def test_what_is_no_address(self, process: Client) -> None:
         with pytest.raises(AddressError, match=r"^upstream: 'localhost' is not an address"):
             process.create_proxy('redis', f'{HOST}:0', 'localhost')

@@ -27,14 +27,14 @@ def docker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
 
 
 def test_a_backend_in_a_container_fails(docker: Daemon, echo_server: RawBackend) -> None:
-    with VaurienContainer(echo_server.address, flags=['--seed=7']) as container:
+    with VaurienContainer(f'redis://{echo_server.address}/0', flags=['--seed=7']) as container:
         assert docker.created['Image'] == f'vaurien:{vaurien.__version__}'
         assert set(docker.created['ExposedPorts']) == {'8000/tcp', '8474/tcp'}
         with Peer.connect(container.address.port, container.address.host) as peer:
-            peer.send(b'hello')
-            assert peer.recv_exactly(5) == b'hello'
+            peer.send(b'+OK\r\n')
+            assert peer.recv_exactly(5) == b'+OK\r\n'
         status = container.client.status()
-        assert (status['backend'], status['seed'], status['exchanges']) == (echo_server.address, 7, 1)
+        assert (status['backend'], status['protocol'], status['seed']) == (echo_server.address, 'redis', 7)
         with pytest.raises(ControlError, match='expected Bearer and the token'):
             vaurien.Client(container.client.host, container.client.port).status()
     assert docker.process is not None

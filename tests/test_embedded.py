@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -65,6 +66,22 @@ class TestLife:
             Peer.connect(address.port)
         with pytest.raises(RuntimeError, match='not running'):
             proxy.address  # noqa: B018
+
+    def test_a_url_says_the_protocol(self, echo_server: RawBackend) -> None:
+        with Proxy(f'redis://:secret@{echo_server.address}/0') as proxy:
+            status = proxy.status()
+            assert (status['backend'], status['protocol']) == (echo_server.address, 'redis')
+        with Proxy(f'redis://{echo_server.address}', 'tcp') as proxy:
+            assert proxy.status()['protocol'] == 'tcp'
+        Proxy('rediss://localhost', backend_tls=True)
+        for backend, protocol, said in (
+            ('redis://:secret@localhost', 'http', 'a URL of redis is for the protocol redis, and not http'),
+            ('rediss://:secret@localhost', None, 'its URL is for TLS: add tls = auto'),
+            ('redsi://:secret@localhost', None, "unknown scheme of a URL 'redsi', did you mean 'redis'?"),
+        ):
+            with pytest.raises(ConfigError, match=re.escape(said)) as caught:
+                Proxy(backend, protocol)
+            assert 'secret' not in str(caught.value)
 
     def test_it_leaves_nothing(self, echo_server: RawBackend) -> None:
         def use() -> None:

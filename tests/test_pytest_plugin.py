@@ -172,3 +172,4 @@ def test_here(vaurien_proxy: Callable[..., Proxy], echo_server: RawBackend) -> N
     with Peer.connect(proxy.address.port) as client:
         client.send(b'hello')
         assert client.recv_exactly(5) == b'hello'
+    assert vaurien_proxy(f'redis://{echo_server.address}/0').status()['protocol'] == 'redis'

@@ -288,7 +288,7 @@ class AsyncProxy(AsyncControl):
     def __init__(
         self,
         backend: str | Address,
-        protocol: str = 'tcp',
+        protocol: str | None = None,
         *,
         behavior: Spec = 'dummy',
         options: Options | None = None,
@@ -405,7 +405,7 @@ class AsyncClient(AsyncControl):
         name: str,
         listen: str,
         upstream: str,
-        protocol: str = 'tcp',
+        protocol: str | None = None,
         enabled: bool = True,
         *,
         addressed: bool | None = None,

@@ -296,7 +296,7 @@ class Client(ProxyControl):
         name: str,
         listen: str,
         upstream: str,
-        protocol: str = 'tcp',
+        protocol: str | None = None,
         enabled: bool = True,
         *,
         addressed: bool | None = None,
@@ -304,8 +304,9 @@ class Client(ProxyControl):
     ) -> Client:
         """Create a proxy that listens on *listen* in front of *upstream*, each ``host:port``; return a client of it.
 
-        Port 0 takes a free port: ``client.inspect()['listen']`` says which. A proxy that is not *enabled* does not
-        listen yet. If it is *addressed*, requests may ask for faults themselves. *tls* are its settings of TLS:
+        *upstream* may be a URL such as ``redis://localhost:6379/0``, which says the *protocol*, too; else that is
+        ``tcp``. Port 0 takes a free port: ``client.inspect()['listen']`` says which. A proxy that is not *enabled* does
+        not listen yet. If it is *addressed*, requests may ask for faults themselves. *tls* are its settings of TLS:
         ``tls='auto', backend_tls_ca=Path('ca.pem').read_text()``. Certificates and keys are text in PEM, because the
         process reads no file for a request.
         """
@@ -313,10 +314,10 @@ class Client(ProxyControl):
         if tls:
             _check_tls(tls)
         try:
-            Address.parse(upstream)
-        except AddressError as error:  # the API, like Toxiproxy, would only fail when a client connects
+            address, spoken = _read_upstream(upstream, protocol, tls)
+        except ConfigError as error:  # the API, like Toxiproxy, would only fail when a client connects
             raise error.within('upstream') from None
-        body = {'name': name, 'listen': listen, 'upstream': upstream, 'protocol': protocol, 'enabled': enabled, **tls}
+        body = {'name': name, 'listen': listen, 'upstream': str(address), 'protocol': spoken, 'enabled': enabled, **tls}
         if addressed is not None:
             body['addressed'] = addressed
         self._call('POST', '/proxies', body)
@@ -391,6 +392,15 @@ def _check_attributes(type_: str, attributes: Mapping[str, object]) -> Mapping[s
     if type_ not in Toxic.names():
         return attributes
     return cast('dict[str, object]', msgspec.to_builtins(Toxic.get(type_).check(attributes), enc_hook=str))
+
+
+def _read_upstream(upstream: str, protocol: str | None, tls: Mapping[str, str | bool]) -> tuple[Address, str]:
+    """Return the address of a backend, and the protocol that is spoken there; raise `ConfigError`."""
+    if '://' not in upstream:
+        return Address.parse(upstream), protocol or 'tcp'
+    from vaurien.config.backend_url import read_spoken  # late: with it come all behaviors and protocols
+
+    return read_spoken(upstream, protocol, tls)
 
 
 def _check_tls(tls: Mapping[str, str | bool]) -> None:

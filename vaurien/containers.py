@@ -31,13 +31,15 @@ class VaurienContainer(DockerContainer):
     def __init__(
         self,
         backend: str,
-        protocol: str = 'tcp',
+        protocol: str | None = None,
         behavior: str = 'dummy',
         *,
         flags: Sequence[str] = (),
         image: str = IMAGE,
     ) -> None:
-        """*flags* are more of those that the command ``vaurien`` has, such as ``--seed=7``.
+        """*backend* is ``host:port``, or a URL, which says the *protocol*, too; without either it is ``tcp``.
+
+        *flags* are more of those that the command ``vaurien`` has, such as ``--seed=7``.
 
         Raise `AddressError` for what cannot be a backend.
         """
@@ -45,7 +47,8 @@ class VaurienContainer(DockerContainer):
         super().__init__(image, ports=[PROXY_PORT, CONTROL_PORT])
         self._token = token_hex()
         self.with_env('VAURIEN_TOKEN', self._token)
-        self.with_command([f'--backend={backend}', f'--protocol={protocol}', f'--behavior={behavior}', *flags])
+        spoken = [] if protocol is None else [f'--protocol={protocol}']
+        self.with_command([f'--backend={backend}', *spoken, f'--behavior={behavior}', *flags])
         ready = HttpWaitStrategy(CONTROL_PORT, '/ready').with_startup_timeout(START_TIMEOUT).with_poll_interval(PAUSE)
         self.waiting_for(ready)
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from vaurien.address import Address
 from vaurien.config.arguments import check_settings, find_proxy, read_address, read_backend
+from vaurien.config.backend_url import read_spoken
 from vaurien.config.schedules import Plan, open_schedule
 from vaurien.engine.chooser import Chooser
 from vaurien.engine.lookup import is_number
@@ -66,7 +67,7 @@ class Proxy(ProxyControl):
     def __init__(
         self,
         backend: str | Address,
-        protocol: str = 'tcp',
+        protocol: str | None = None,
         *,
         behavior: Spec = 'dummy',
         options: Options | None = None,
@@ -81,9 +82,10 @@ class Proxy(ProxyControl):
     ) -> None:
         """Check all that is given; raise `ConfigError`.
 
-        *behavior* is a name, a text such as ``20:error,10:delay(sleep=2)``, or a list of mappings with ``name``,
-        ``percent`` and options. *options* are those of behaviors, by the name of the behavior. *settings* are more
-        fields of `Settings`: ``seed``, ``timeout``, ``idle_timeout``, ``keepalive``, ``backlog``, ``max_links``,
+        *backend* is ``host:port``, or a URL such as ``redis://localhost:6379/0``, which says the *protocol*, too; else
+        that is ``tcp``. *behavior* is a name, a text such as ``20:error,10:delay(sleep=2)``, or a list of mappings with
+        ``name``, ``percent`` and options. *options* are those of behaviors, by the name of the behavior. *settings* are
+        more fields of `Settings`: ``seed``, ``timeout``, ``idle_timeout``, ``keepalive``, ``backlog``, ``max_links``,
         ``addressed``, ``mark_faults``, ``journal_max``, and those that begin with ``tls``, ``backend_tls`` and
         ``proxy_tls``.
 
@@ -96,13 +98,14 @@ class Proxy(ProxyControl):
         with reading_files():
             rules = read_rules(behavior)
             checked = check_options(options or {}, rules)
+        address, spoken = read_spoken(backend, protocol, settings)
         made = Settings(
             proxy=read_address(proxy),
-            backend=read_backend(backend),
-            protocol=protocol,
+            backend=address,
+            protocol=spoken,
             behaviors=complete_rules(rules, checked),
             behavior_options=checked,
-            protocol_options={protocol: dict(protocol_options or {})},
+            protocol_options={spoken: dict(protocol_options or {})},
             **check_settings(settings),
         )
         self._set_up(made, observer, chooser, digest, journal, replay)

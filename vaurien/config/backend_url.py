@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from vaurien.address import Address, parse_backend
 from vaurien.config.schemes import OPAQUE, SCHEMES, URL
 from vaurien.errors import AddressError, ConfigError
 from vaurien.plugins.options import did_you_mean
+from vaurien.settings import AUTO
 
 
 class URLAddress(Address):
@@ -15,6 +18,23 @@ class URLAddress(Address):
     protocol: str
     #: Whether the application speaks TLS with the backend.
     is_tls: bool
+
+    def choose_protocol(self, told: str | None) -> str:
+        """Return the protocol, of which *told* is what is said elsewhere; raise `ConfigError` if that is another one.
+
+        `OPAQUE` is none of its own: it may be said of any backend, and means that requests are not looked at.
+        """
+        if told not in (None, self.protocol, OPAQUE):
+            raise ConfigError(f'a URL of {self.scheme} is for the protocol {self.protocol}, and not {told}')
+        return told or self.protocol
+
+    def check_tls(self, settings: Mapping[str, object]) -> None:
+        """Raise `ConfigError` if the application speaks TLS with the backend, and by *settings* nobody would."""
+        if self.is_tls and not settings.get('backend_tls') and settings.get('tls') != AUTO:
+            raise ConfigError(
+                'its URL is for TLS: add tls = auto (--tls auto), with which clients speak TLS, too, or backend-tls '
+                '(--backend-tls), with which they do not'
+            )
 
 
 def read_backend(text: str) -> Address:
@@ -40,3 +60,15 @@ def read_backend(text: str) -> Address:
     address = URLAddress(*read.addresses[0])
     address.scheme, address.protocol, address.is_tls = scheme, protocol, read.is_tls
     return address
+
+
+def read_spoken(backend: str | Address, protocol: str | None, settings: Mapping[str, object]) -> tuple[Address, str]:
+    """Return the address of a backend, and the protocol that is spoken there; raise `ConfigError`.
+
+    A URL says both. *settings* are those of TLS, as they were given.
+    """
+    address = backend if isinstance(backend, Address) else read_backend(backend)
+    if not isinstance(address, URLAddress):
+        return address, protocol or OPAQUE
+    address.check_tls(settings)
+    return Address(*address), address.choose_protocol(protocol)

@@ -11,14 +11,13 @@ from vaurien.address import Address
 from vaurien.config.backend_url import URLAddress
 from vaurien.config.keys import PROXY_SETTINGS, SETTINGS, SPECS
 from vaurien.config.schedules import SECTION, locate_step, read_section
-from vaurien.config.schemes import OPAQUE
 from vaurien.config.source import Sections, Source
 from vaurien.config.values import read_options, read_settings
 from vaurien.errors import ConfigError
 from vaurien.plugins.distribution import reading_files
 from vaurien.rules.behaviors import Options, complete_rules
 from vaurien.schedule.schedule import Schedule
-from vaurien.settings import AUTO, SERVER_PORT, ProxySettings, Settings
+from vaurien.settings import SERVER_PORT, ProxySettings, Settings
 from vaurien.toxiproxy.fields import read_config
 from vaurien.web.segment import check_name
 
@@ -105,10 +104,10 @@ class _Section:
             self.places = {name: place for name, place in self.places.items() if name not in SPECS}
         values = read_settings(source, section, given, self.types)
         if isinstance(backend := values.get('backend'), URLAddress):
-            protocol = values.setdefault('protocol', backend.protocol)
-            if protocol not in (backend.protocol, OPAQUE):
-                told = f'a URL of {backend.scheme} is for the protocol {backend.protocol}, and not {protocol}'
-                raise source.error(ConfigError(told), section, 'backend')
+            try:
+                values['protocol'] = backend.choose_protocol(values.get('protocol'))
+            except ConfigError as error:
+                raise source.error(error, section, 'backend') from None
         self.values.update(values)
         self.places.update({key.replace('-', '_'): (source, section, key) for key in given})
 
@@ -144,13 +143,11 @@ class _Section:
         """Raise `ConfigError` if the backend has a URL for TLS, and nobody is to speak TLS with it."""
         backend = self.values.get('backend')
         known = {**(common.values if common else {}), **self.values}
-        is_leg = known.get('backend_tls') or known.get('tls') == AUTO
-        if isinstance(backend, URLAddress) and backend.is_tls and not is_leg:
-            self.refuse(
-                'backend',
-                'its URL is for TLS: add tls = auto (--tls auto), with which clients speak TLS, too, or backend-tls '
-                '(--backend-tls), with which they do not',
-            )
+        if isinstance(backend, URLAddress):
+            try:
+                backend.check_tls(known)
+            except ConfigError as error:
+                self.refuse('backend', error.description)
 
 
 def _check_name(source: Source, section: str) -> None:

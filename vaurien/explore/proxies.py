@@ -9,7 +9,8 @@ from itertools import count
 from time import monotonic, sleep
 from typing import Any, NamedTuple
 
-from vaurien.address import Address, parse_backend
+from vaurien.address import Address
+from vaurien.config.backend_url import read_spoken
 from vaurien.embedded import Proxy
 from vaurien.errors import ConfigError
 from vaurien.explore.aiming import Aim
@@ -153,20 +154,20 @@ class WatchedProxies:
         return [each.watcher.explored for each in self._each()]
 
     def start(
-        self, stack: ExitStack, *, backend: str | Address, protocol: str, lasts: bool = False, **settings: Any
+        self, stack: ExitStack, *, backend: str | Address, protocol: str | None, lasts: bool = False, **settings: Any
     ) -> Watched:
         """Start a proxy that is watched, and that *stack* stops; raise `ConfigError`.
 
         It is one of the test that runs, unless it *lasts* longer: then `keep` has it take part.
         """
-        address = backend if isinstance(backend, Address) else parse_backend(backend)
+        address, spoken = read_spoken(backend, protocol, settings)
         if not self._allow_remote:
             refuse_remote(address)
-        name = settings['name'] if lasts else self._find_name(settings.get('name', protocol))
+        name = settings['name'] if lasts else self._find_name(settings.get('name', spoken))
         is_tls = settings.get('tls') == 'auto' or settings.get('proxy_tls') is not None
-        watcher = Watcher(ExploredProxy(name=name, protocol=protocol, is_tls=is_tls), self._make_asker())
+        watcher = Watcher(ExploredProxy(name=name, protocol=spoken, is_tls=is_tls), self._make_asker())
         watching: dict[str, Any] = {'name': name, 'observer': watcher, 'chooser': watcher, 'digest': MaskingHash}
-        proxy = Proxy(address, protocol, **settings | watching)
+        proxy = Proxy(address, spoken, **settings | watching)
         watched = Watched(stack.enter_context(proxy), watcher)
         if not lasts:
             self._own.append(watched)

@@ -19,7 +19,7 @@ FAULTS = 10
 class MakeProxy(Protocol):
     """What the fixtures give: a function that starts a proxy."""
 
-    def __call__(self, backend: str | Address, protocol: str = 'tcp', **settings: object) -> Proxy:
+    def __call__(self, backend: str | Address, protocol: str | None = None, **settings: object) -> Proxy:
         """Return a running proxy on a free port. *settings* are those that `vaurien.Proxy` takes."""
 
 

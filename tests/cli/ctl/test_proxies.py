@@ -61,6 +61,10 @@ class TestProxies:
         assert created == process.proxies()['db']
         assert (created['listen'], created['enabled']) == (listen, False)
 
+    def test_creates_one_for_a_url(self, process: Client) -> None:
+        created = told('proxy', 'create', 'cache', '-u', 'redis://:secret@localhost/0')
+        assert (created['upstream'], created['protocol']) == ('localhost:6379', 'redis')
+
     def test_creates_one_that_speaks_tls(self, process: Client, tmp_path: Path) -> None:
         """Files are read by this command."""
         identity = AUTHORITY.issue_cert('localhost')
@@ -127,6 +131,10 @@ class TestProxies:
             ('proxy delete rdis', 'proxy not found'),
             ('proxy create redis -u localhost:1', 'proxy already exists'),
             ('proxy create x -u localhost', "upstream: 'localhost' is not an address: expected host:port"),
+            (
+                'proxy create x -u redsi://:secret@localhost',
+                "upstream: unknown scheme of a URL 'redsi', did you mean 'redis'?",
+            ),
             ('proxy create x -u localhost:1 -l localhost', 'missing port in address'),
             ('proxy create x -u localhost:1 --protocol rdis', "unknown protocol 'rdis', did you mean 'redis'?"),
             (

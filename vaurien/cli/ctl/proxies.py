@@ -149,6 +149,8 @@ COMMANDS = (
         """\
   vaurienctl proxy create cache --upstream localhost:6379 --protocol redis
       on a free port of this machine
+  vaurienctl proxy create sessions --upstream redis://localhost:6379/0
+      the protocol is in the URL, as an application has it
   vaurienctl proxy create db --listen localhost:15432 --upstream localhost:5432 --protocol postgres --disabled
       a proxy that does not listen until it is enabled
   vaurienctl proxy create api --upstream api.example.com:443 --protocol http --tls auto
@@ -164,8 +166,10 @@ COMMANDS = (
                 default='localhost:0',
                 help='where clients connect (default localhost:0)',
             ),
-            argument('-u', '--upstream', metavar='HOST:PORT', required=True, help='the address of the backend'),
-            argument('--protocol', metavar='NAME', default='tcp', help='the protocol (default tcp)'),
+            argument(
+                '-u', '--upstream', metavar='HOST:PORT|URL', required=True, help='the address or URL of the backend'
+            ),
+            argument('--protocol', metavar='NAME', help='the protocol (default that of the URL, else tcp)'),
             argument('--disabled', action='store_true', help='do not listen yet'),
             argument('--addressed', action='store_true', help='let requests ask for faults themselves'),
             *declare_flags(),

@@ -50,7 +50,7 @@ class Running:
     def serve_proxies(self, stack: ExitStack) -> Callable[..., Proxy]:
         """Return what starts proxies for the test that runs, which *stack* stops."""
 
-        def start(backend: str | Address, protocol: str = 'tcp', **settings: Any) -> Proxy:
+        def start(backend: str | Address, protocol: str | None = None, **settings: Any) -> Proxy:
             return self._proxies.start(proxies, backend=backend, protocol=protocol, **settings).proxy
 
         proxies = ExitStack()
