@@ -63,7 +63,6 @@ def test_a_suite_that_uses_the_fixture(suite: Suite) -> None:
         """
 import os
 import pytest
-from urllib.parse import urlsplit
 from shop import cart
 
 made = {'session': 0, 'function': 0}
@@ -82,7 +81,7 @@ def invariant(database):
     assert database.llen(os.environ['CART'] + ':ann') <= 1
 
 def test_add(vaurien_proxy, monkeypatch, wide, narrow, database, invariant):
-    proxy = vaurien_proxy(urlsplit(os.environ['REDIS_URL']).netloc, protocol='redis')
+    proxy = vaurien_proxy(os.environ['REDIS_URL'])
     monkeypatch.setenv('REDIS_URL', f'redis://{proxy.address}/0')
     cart.add('ann', 'tea')
 
