@@ -27,7 +27,7 @@ class Address(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Address:
         """Return the address that ``host:port`` or ``[IPv6]:port`` stands for; raise `AddressError` for other texts."""
-        _refuse_credentials(text)
+        refuse_credentials(text, 'host:port')
         host, colon, port = text.rpartition(':')
         if host.startswith('[') and host.endswith(']'):
             host = host[1:-1]
@@ -51,12 +51,12 @@ def parse_place(text: str) -> Address:
     return Address.parse(f'localhost:{port}' if port.isascii() and port.isdigit() else text)
 
 
-def _refuse_credentials(text: str) -> None:
+def refuse_credentials(text: str, expected: str) -> None:
     """Raise `AddressError` if a part of a URL is in *text*, without it: a message must not show a password."""
     if '://' in text:
-        raise AddressError('it is a URL: expected host:port')
+        raise AddressError(f'it is a URL: expected {expected}')
     if '@' in text:
-        raise AddressError('there is a user in it: expected host:port')
+        raise AddressError(f'there is a user in it: expected {expected}')
 
 
 class _Nowhere(Address):

@@ -137,6 +137,8 @@ def test_every_setting_has_a_flag() -> None:
         ('localhost -1', "<port>: expected int >= 1, got '-1'"),
         ('localhost http', "<port>: expected int, got 'http'"),
         ('no-such-host.invalid 80', 'cannot resolve no-such-host.invalid: '),
+        ('ada:secret@localhost 80', '<host>: there is a user in it: expected <host> <port>'),
+        ('http://ada:secret@localhost', '<host>: it is a URL: expected <host> <port>'),
         (f'{"a" * 64}.example 80', f'cannot resolve {"a" * 64}.example: not a name'),
         ('-c 0 localhost 80', "-c/--connections: expected int >= 1, got '0'"),
         ('-c -5 localhost 80', "-c/--connections: expected int >= 1, got '-5'"),

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from vaurien.address import Address
+from vaurien.address import Address, refuse_credentials
 from vaurien.console.files import read_file
 from vaurien.console.limits import describe_shortage
 from vaurien.errors import ConfigError
@@ -103,7 +103,7 @@ def _find_targets(settings: Settings, words: Sequence[str]) -> Iterator[tuple[st
         for instance in find_instances(settings.eureka, application):
             yield instance.id, Target.resolve(instance.address, sources, instance.host)
     else:
-        host, port = _expect(['<host>', '<port>'], words)
+        host, port = _expect_address(words)
         address = _read_address(host, port)
         yield str(address), Target.resolve(address, sources)
 
@@ -113,6 +113,15 @@ def _expect(names: Sequence[str], words: Sequence[str]) -> Sequence[str]:
         return words
     given = ' '.join(map(repr, words)) or 'nothing'
     raise ConfigError(f'expected {" ".join(names)}, got {given}, see tcpgoon --help')
+
+
+def _expect_address(words: Sequence[str]) -> Sequence[str]:
+    for word in words:
+        try:
+            refuse_credentials(word, '<host> <port>')
+        except ConfigError as error:
+            raise error.within('<host>') from None
+    return _expect(['<host>', '<port>'], words)
 
 
 def _read_address(host: str, port: str) -> Address:
