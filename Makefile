@@ -87,7 +87,7 @@ native-check: $(VENV)/.develop
 	cp -r setup.cfg tests fuzz build/sanitized
 	cd build/sanitized && LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" \
 	  $(abspath $(BIN))/python -m pytest -s -p no:xdist fuzz/test_native.py \
-	  tests/native/test_pump.py tests/native/test_passage.py $(ARGS)
+	  tests/native/test_pump.py tests/native/test_passage.py tests/engine/test_links.py $(ARGS)
 
 explore: $(VENV)/.develop
 	@scripts/install-servers redis-server postgres node npm

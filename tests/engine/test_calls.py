@@ -26,8 +26,11 @@ GET = b'*2\r\n$3\r\nGET\r\n$16\r\nno-key-of-a-test\r\n'
 NOTHING = b'$-1\r\n'
 ERROR = b'-ERR injected by vaurien\r\n'
 
+#: A setting with which each link has an object from its beginning, whether anything is compiled or not.
+OBJECTS = {'max_links': 100}
 
-def calls_of_a_request(backend: Server, spec: str, reply: bytes, number: int = 2) -> list[str]:
+
+def calls_of_a_request(backend: Server, spec: str, reply: bytes, number: int = 2, **more: Any) -> list[str]:
     """The functions of the package that are called for a request of a link: file and name of each.
 
     It is the second one unless another *number* is given. The first one also opens the link.
@@ -41,7 +44,11 @@ def calls_of_a_request(backend: Server, spec: str, reply: bytes, number: int = 2
 
     def ask() -> None:
         settings = ProxySettings(
-            proxy=Address(HOST, 0), backend=Address(HOST, backend.port), protocol='redis', behaviors=make_rules(spec)
+            proxy=Address(HOST, 0),
+            backend=Address(HOST, backend.port),
+            protocol='redis',
+            behaviors=make_rules(spec),
+            **more,
         )
         proxy = ProxyServer(settings)
         proxy.start()
@@ -74,17 +81,24 @@ def calls_of_a_request(backend: Server, spec: str, reply: bytes, number: int = 2
     ids=['untouched', 'delay', 'error'],
 )
 def test_they_are_few(redis_server: Server, spec: str, reply: bytes, most: int) -> None:
-    calls = calls_of_a_request(redis_server, spec, reply)
+    calls = calls_of_a_request(redis_server, spec, reply, **OBJECTS)
     assert 5 < len(calls) <= most, '\n'.join(calls)
 
 
 def test_an_untouched_request_meets_few_files(redis_server: Server) -> None:
-    files = {call.partition(':')[0] for call in calls_of_a_request(redis_server, 'dummy', NOTHING)}
+    calls = calls_of_a_request(redis_server, 'dummy', NOTHING, **OBJECTS)
+    files = {call.partition(':')[0] for call in calls}
     assert {'engine/stream.py', 'engine/dispatcher.py'} <= files
     assert len(files) <= 5, files
 
 
 @pytest.mark.skipif(bool(native.PURE), reason=native.PURE)
+@pytest.mark.parametrize('spec', ['dummy', '0.000001:error'])
+def test_on_a_link_without_an_object_there_is_none_from_the_beginning(redis_server: Server, spec: str) -> None:
+    assert calls_of_a_request(redis_server, spec, NOTHING) == []
+
+
+@pytest.mark.skipif(bool(native.PURE), reason=native.PURE)
 @pytest.mark.parametrize('spec', ['dummy', '0.000001:error', "100:error(match='SET *')"])
 def test_later_there_is_no_call_at_all(redis_server: Server, spec: str) -> None:
-    assert calls_of_a_request(redis_server, spec, NOTHING, 20) == []
+    assert calls_of_a_request(redis_server, spec, NOTHING, 20, **OBJECTS) == []

@@ -100,8 +100,11 @@ def every_other(proxy: Proxy, name: str, *, period: int = 2, **options: Any) -> 
         def __init__(self, behavior: Any) -> None:
             self.behavior = behavior
 
-        def draws(self, link: int) -> Periodic:
+        def draws(self, link: int, *, is_alike: bool = False) -> Periodic:
             return Periodic(self.behavior)
+
+        def count_quiet(self, link: int) -> int:
+            return 0
 
     def select(server: ProxyServer) -> None:
         assert server.arming.selector is not None

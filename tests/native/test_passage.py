@@ -244,8 +244,11 @@ batches: st.SearchStrategy[Batch] = st.tuples(
 )
 
 
-def converse(tongue: Tongue, backend: str, spec: str, script: list[Batch]) -> Any:
-    """All that anybody can know of a conversation: what the client got, and what the proxy has counted and logged."""
+def converse(tongue: Tongue, backend: str, spec: str, script: list[Batch], *, looks: bool) -> Any:
+    """All that anybody can know of a conversation: what the client got, and what the proxy has counted and logged.
+
+    If somebody *looks* at the link meanwhile, it gets an object for that.
+    """
     spec = spec.format(tongue.pattern)
     host, _, port = backend.rpartition(':')
     if tongue.forget:
@@ -273,7 +276,8 @@ def converse(tongue: Tongue, backend: str, spec: str, script: list[Batch]) -> An
                     data = data[size:]
                 client.sendall(data)
                 heard.append([tongue.read(file) for _ in requests])
-                counted.append(proxy.links()[0]['exchanges'])
+                if looks:
+                    counted.append(proxy.links()[0]['exchanges'])
                 if armed is not None:
                     proxy.set_behavior(armed.format(tongue.pattern))
             client.shutdown(socket.SHUT_WR)
@@ -287,9 +291,9 @@ def converse(tongue: Tongue, backend: str, spec: str, script: list[Batch]) -> An
 
 @pytest.fixture
 def begun(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Passages, as soon as anything is ordinary: all of those that begin."""
+    """Passages, as soon as anything is ordinary: all of those that begin on links with an object, or are taken over."""
     found: list[object] = []
-    begin = native.begin_passage
+    begin, take_over = native.begin_passage, Dispatcher.take_over
 
     def note(*args: Any) -> Any:
         passage = begin(*args)
@@ -297,7 +301,13 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[object]:
             found.append(passage)
         return passage
 
+    def note_taken(self: Dispatcher, passage: native.Passage) -> None:
+        if passage.requests:
+            found.append(passage)
+        take_over(self, passage)
+
     monkeypatch.setattr(native, 'begin_passage', note)
+    monkeypatch.setattr(Dispatcher, 'take_over', note_taken)
     monkeypatch.setattr(dispatcher, 'WORTHWHILE', 1)
     monkeypatch.setattr(dispatcher, 'FIRST_PASSAGE', 1)
     monkeypatch.setattr(dispatcher, 'LAST_PASSAGE', 1)
@@ -313,13 +323,13 @@ def test_both_ways_are_alike(
     examples, fewest = (6, 1) if TONGUES[protocol].login else (25, 26)  # large results take longer
 
     @settings(max_examples=examples, deadline=None)
-    @given(st.sampled_from(SPECS), st.lists(batches, min_size=1, max_size=8))
-    def check(spec: str, script: list[Batch]) -> None:
+    @given(st.sampled_from(SPECS), st.lists(batches, min_size=1, max_size=8), st.booleans())
+    def check(spec: str, script: list[Batch], looks: bool) -> None:
         tongue, backend = TONGUES[protocol], backends[protocol]
-        compiled = converse(tongue, backend, spec, script)
+        compiled = converse(tongue, backend, spec, script, looks=looks)
         with monkeypatch.context() as patch:
             patch.setattr(native, 'make_pump', lambda *args: None)
-            pure = converse(tongue, backend, spec, script)
+            pure = converse(tongue, backend, spec, script, looks=looks)
         assert compiled == pure
 
     check()

@@ -14,6 +14,7 @@ from vaurien.protocols.base import (
     NOTHING,
     BaseProtocol,
 )
+from vaurien.protocols.http import HTTP
 
 NAMES = ['http', 'memcache', 'mysql', 'postgres', 'redis', 'smtp', 'tcp']
 SANS_IO = sorted(path for room in (vaurien.protocols, vaurien.framing) for path in Path(room.__path__[0]).rglob('*.py'))
@@ -62,6 +63,16 @@ def test_base_lets_everything_pass() -> None:
     assert protocol.describe(data) == '8 bytes'
     assert protocol.describes_itself(data)
     assert len(protocol.error().data) == 1000
+
+
+def test_where_texts_are_alike_on_all_links() -> None:
+    class Counting(HTTP):
+        def describe(self, request: bytes) -> str:
+            return f'{super().describe(request)}, from here'
+
+    assert [name for name in NAMES if Protocol.get(name).has_texts_alike()] == ['http', 'memcache', 'redis']
+    assert not Counting.has_texts_alike()
+    assert not BaseProtocol.has_texts_alike()
 
 
 def test_chance_is_that_of_the_fault() -> None:

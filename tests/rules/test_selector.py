@@ -225,6 +225,24 @@ def test_what_nothing_is_for_is_described_once() -> None:
     assert Counter(described) == {b'GET x': 1, b'SET x': 9}
 
 
+def test_where_texts_are_alike_all_links_learn_together() -> None:
+    aimed = Rule(Aimed, 100.0, Aimed.check({'match': 'SET *'}))
+    selector = Selector([aimed], 1, is_alike=True)
+    assert selector.learns
+    for link, text in enumerate(('GET a', 'SET a', 'GET b')):
+        selector.draws(link, is_alike=True).draw(1, text.encode(), lambda request: (request.decode(), True))
+    assert selector.passing == {b'GET a', b'GET b'}
+    assert selector.draws(9, is_alike=True).look_ahead(1) == (None, selector.passing)
+    for number in range(2000):
+        selector.draws(number, is_alike=True).draw(1, b'%d' % number, lambda request: (request.decode(), True))
+    assert 0 < len(selector.passing) <= 1024
+    before = set(selector.passing)
+    selector.draws(9).draw(1, b'SET b', lambda request: ('5 bytes', True))  # a link that has become opaque
+    assert selector.passing == before
+    assert not Selector([aimed], 1).learns
+    assert not Selector([Rule(Aimed, 100.0, Aimed.check({'match': '/S.T/'}))], 1, is_alike=True).learns
+
+
 def test_a_text_that_may_change_is_asked_for_every_time() -> None:
     texts = iter(['GET x', 'SET x', 'GET x', 'SET x'])
     draws = Selector([Rule(Aimed, 100.0, Aimed.check({'match': 'SET *'}))], 1).draws(1)
@@ -255,6 +273,14 @@ def test_what_lies_ahead_passes(seed: int, percent: float, exchanges: list[int])
         assert quiet is not None
         assert not any(draw(selector, 1, number) for number in range(exchange, exchange + quiet))
         assert quiet >= FIRST_AHEAD * BLOCK - 7 or draw(selector, 1, exchange + quiet) is not None
+
+
+@given(st.integers(0, 2**32), st.sampled_from([0.001, 3, 30, 100]), st.integers(1, 10_000))
+def test_the_first_exchanges_of_a_link_that_pass(seed: int, percent: float, link: int) -> None:
+    selector = make([(percent / 2, Late), (percent / 2, Wrong)], seed)
+    quiet = selector.count_quiet(link)
+    assert not any(draw(selector, link, number) for number in range(1, quiet + 1))
+    assert quiet == BLOCK - 1 or draw(selector, link, quiet + 1) is not None
 
 
 def test_nothing_is_known_ahead_of_rules_that_count() -> None:

@@ -27,7 +27,7 @@ from vaurien.records.proxy_log import ProxyLog
 from vaurien.records.status import RuleStatus
 from vaurien.rules.behaviors import Options
 from vaurien.rules.rule import Rule
-from vaurien.rules.selector import UNKNOWN, Ahead, Describe, Draws, Selector
+from vaurien.rules.selector import UNKNOWN, Ahead, Describe, Draws, Foreseen, Selector
 from vaurien.tls.contexts import Legs
 from vaurien.tls.needs import check_needs
 
@@ -161,9 +161,19 @@ class Arming:
         self.door = next((rule.door for rule in rules if rule.door is not Door.OPEN), Door.OPEN)
 
     @property
-    def passes_all(self) -> bool:
-        """Whether opaque links that open pass, with all that comes over them, and nobody is to know."""
-        return self.selector is None and not (self.looks_at_connections or self._observers.on_request)
+    def lets_open(self) -> bool:
+        """Whether links that open pass, and nobody is to know of their requests."""
+        asks = self._addressed is not None and self._protocol.takes_addressed
+        return not (asks or self.looks_at_connections or self._observers.on_request)
+
+    def foresee(self) -> Foreseen | None:
+        """Return what is known of the requests of links that open; None: nothing."""
+        selector = self.selector
+        if selector is None:
+            return None, None
+        if selector.has_clients or (selector.is_limited and not selector.learns):
+            return None
+        return (None, selector.passing) if selector.is_limited else (selector.count_quiet, None)
 
     def list_rules(self, exchanges: int, pause: Callable[[], object] = go_on) -> list[RuleStatus]:
         """Return the status of each rule, after so many *exchanges* since they were armed."""
@@ -173,7 +183,8 @@ class Arming:
 
     def _select(self, armed: Sequence[Rule], stage: Stage) -> Selector | None:
         rules = [rule for rule in armed if rule.stage is stage]
-        return Selector(rules, self.seed) if any(rule.is_harmful for rule in rules) else None
+        is_alike = self._protocol.has_texts_alike()
+        return Selector(rules, self.seed, is_alike=is_alike) if any(rule.is_harmful for rule in rules) else None
 
     def draw_delay(self, link: ObservedLink) -> tuple[float, Rule | None]:
         """Return for how many seconds the client of a link waits that has connected, and the rule that says so."""
@@ -225,7 +236,7 @@ class Arming:
 
         *protocol* is what finds its messages; None: they are opaque.
         """
-        armed = _draws(self.selector, link)
+        armed = _draws(self.selector, link, is_alike=protocol is not None and protocol.has_texts_alike())
         draws: Draws | AddressedDraws | None = armed
         if self._addressed is not None and protocol is not None and protocol.takes_addressed:
             find = self._addressed.find
@@ -340,11 +351,11 @@ def _describe(describe: Describe, request: bytes) -> str:
     return describe(request)[0]
 
 
-def _draws(selector: Selector | None, link: ObservedLink) -> Draws | None:
+def _draws(selector: Selector | None, link: ObservedLink, *, is_alike: bool = False) -> Draws | None:
     if selector is None:
         return None
     if not selector.has_clients:  # to ask the kernel who that is takes time
-        return selector.draws(link.number)
+        return selector.draws(link.number, is_alike=is_alike)
     client = link.client_address
     serving = selector.serve(None if client is None else client.host)
     return None if serving is None else serving.draws(link.number)

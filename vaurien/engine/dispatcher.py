@@ -195,6 +195,16 @@ class Dispatcher(Traffic):
         if self._passage is None:
             self._put_off_passage()
 
+    def take_over(self, passage: native.Passage) -> None:
+        up, down = self.link.up, self.link.down
+        if passage.requests:  # else nothing has passed
+            up.watch(self._on_requests)
+            self._passage = passage
+            passage.attach(up, down)
+        for stream in (up, down):
+            if stream.ended:
+                self.on_end(stream)
+
     def _put_off_passage(self) -> None:
         self._patience = min(2 * self._patience, LAST_PASSAGE)
         self.link.up.ask_after(self._patience)
@@ -205,10 +215,10 @@ class Dispatcher(Traffic):
         if passage is None:
             return
         up, down = self.link.up, self.link.down
-        requests, replies, up_size, open_size, down_size = passage.end(self.protocol)
+        requests, replies, outstanding, up_size, open_size, down_size = passage.end(self.protocol)
         self.exchanges += requests
-        self._asked += requests
         self._answered += replies
+        self._asked = self._answered + outstanding  # not every request gets a reply
         up.held.skip(up_size)
         down.held.skip(down_size)
         self._boundary = up.held.position - open_size

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from gevent.hub import Waiter
 
+from vaurien import native
 from vaurien.address import Address
 from vaurien.engine.absent import AbsentBackend
 from vaurien.engine.cable import Cable
@@ -161,25 +162,32 @@ class Link:
             up.start()
             down.start()
 
-    def adopt(self, backend: socket, began: float, up: Progress, down: Progress) -> None:
-        """Go on with what has been a bare link until now: so far its streams have come."""
+    def adopt(
+        self, backend: socket, began: float, up: Progress, down: Progress, passage: native.Passage | None = None
+    ) -> None:
+        """Go on with what has been a bare link until now: so far its streams have come, in a *passage* if framed."""
         self._began = began
         self.backend, self.joined = backend, True
         self.up = Stream(self, self.runtime, self.client, backend)
         self.down = Stream(self, self.runtime, backend, self.client, from_backend=True)
+        if passage is not None:  # what has passed in it is counted by it, until it ends
+            self._attempt(self._begin_traffic, passage.terms)
         self.up.adopt(*up)
         self.down.adopt(*down)
-        self._attempt(self._begin_traffic)
+        if passage is None:
+            self._attempt(self._begin_traffic)
+        else:
+            self._attempt(self.traffic.take_over, passage)
         for stream in (self.up, self.down):
             if not (stream.ended or self.closed):
                 stream.start()
 
-    def _begin_traffic(self) -> None:
+    def _begin_traffic(self, terms: Any = None) -> None:
         protocol = self._owner.protocol
         if protocol.handles():
-            self.traffic = Handler(self, self._owner.new_protocol())
+            self.traffic = Handler(self, self._owner.new_protocol(terms))
         elif not protocol.is_opaque:
-            told = self._tell_legs(self._owner.new_protocol())
+            told = self._tell_legs(self._owner.new_protocol(terms))
             self.traffic = Dispatcher(self, told, self._owner.recording, make_upgrade=TLSExchange)
         else:
             self._look_if_armed()

@@ -16,7 +16,7 @@ from vaurien.engine.link import Link
 from vaurien.engine.reserve import DESCRIPTORS
 from vaurien.engine.runtime import Runtime
 from vaurien.native import Totals
-from vaurien.records.counts import Arrived
+from vaurien.records.counts import Counts
 
 
 class Links(MutableMapping[int, Link]):
@@ -57,11 +57,18 @@ class Links(MutableMapping[int, Link]):
             self.made.update(in_order)
             self._is_in_order = True
 
-    def count_bare(self) -> Arrived:
-        """Return what has come over bare links, which may be closed by now."""
+    def count_bare(self) -> Counts:
+        """Return the counts of bare links, open and closed. One that cannot send on what it got has an object."""
         pump, totals = self._runtime.pump, self.totals
-        exchanges, upstream, downstream = (0, 0, 0) if pump is None else pump.count_bare()
-        return Arrived(totals.exchanges + exchanges, totals.upstream + upstream, totals.downstream + downstream)
+        exchanges, upstream, upstream_sent, downstream = (0, 0, 0, 0) if pump is None else pump.count_bare()
+        downstream += totals.downstream
+        return Counts(
+            totals.exchanges + exchanges,
+            totals.upstream + upstream,
+            totals.upstream_sent + upstream_sent,
+            downstream,
+            downstream,
+        )
 
     def __len__(self) -> int:
         return len(self.made) + self._bare_count

@@ -69,8 +69,8 @@ class OpeningOwner(Protocol):
     def on_reachable(self, number: int) -> None:
         """Note that an address of the backend has accepted the connection for the link of that *number*."""
 
-    def new_protocol(self) -> BaseProtocol:
-        """Return a protocol object for one link."""
+    def new_protocol(self, terms: Any = None) -> BaseProtocol:
+        """Return a protocol object for one link, on the *terms* on which that began if it is not new."""
 
     def rest(self, reason: str) -> None:
         """Accept nobody for a moment."""

@@ -16,7 +16,7 @@ from typing import Any
 import gevent
 import msgspec
 
-from vaurien import __version__
+from vaurien import __version__, native
 from vaurien.address import NOWHERE, Address
 from vaurien.clock import go_on
 from vaurien.engine import loops
@@ -63,6 +63,9 @@ DRAIN_INTERVAL = 0.05
 #: About so many clients are accepted before whatever else is due.
 ACCEPTED_AT_ONCE = 100
 
+#: What the protocol object of a link is made with: the options of the protocol, and the backend.
+Terms = tuple[dict[str, Any], Address]
+
 
 class ProxyServer:
     """Serves one `ProxySettings`, in the thread and on the event loop where it was made."""
@@ -98,6 +101,9 @@ class ProxyServer:
         self._resolver: Resolver | None = None
         self.links = Links(self.runtime)
         self.links_total = 0
+        #: How links without objects begin, if their messages are framed, and for what that is so.
+        self._beginning: native.Beginning | None = None
+        self._beginning_of: tuple[object, object, object] = (None, None, None)
         self.counters = Counters(self.links.made, self.links.count_bare)
         self.faults = FaultLog()
         #: Who is told what happens; more may come, and go.
@@ -362,6 +368,9 @@ class ProxyServer:
         pump = self.runtime.pump
         if pump is None or not self._opens_bare:
             return False
+        beginning = None if self.protocol.is_opaque else self._find_beginning()
+        if beginning is None and not (self.protocol.is_opaque and self.arming.selector is None):
+            return False
         totals, adopt = self.links.totals, self._adopt
         left = ACCEPTED_AT_ONCE
         while left > 0:
@@ -370,7 +379,7 @@ class ProxyServer:
                 return False
             address = pack_address(*addresses[0])
             opened, last, client, backend, error = pump.accept(
-                listener, address, self.keepalive, limit, number, totals, adopt
+                listener, address, self.keepalive, limit, number, beginning, totals, adopt
             )
             left -= opened + 1
             self.links_total += opened
@@ -385,23 +394,45 @@ class ProxyServer:
 
     @property
     def _opens_bare(self) -> bool:
-        """Whether nothing but the pump deals with a link that opens now."""
+        """Whether nobody needs the object of a link that opens now but for what comes over it."""
         return (
-            self.protocol.is_opaque
-            and self.settings.max_links is None
+            self.settings.max_links is None
             and self.settings.idle_timeout is None
             and self.legs is None
-            and self.arming.passes_all
+            and self.arming.lets_open
             and not (self.toxics or self.recording.records_all or self.observers.on_link)
             and self.observers.on_closed == [self.counters.on_closed]
         )
 
+    def _find_beginning(self) -> native.Beginning | None:
+        """Return how links without objects begin whose messages are framed; None: they need objects."""
+        parts = self.arming.selector, self.protocol_options, self.backend
+        if any(one is not other for one, other in zip(parts, self._beginning_of, strict=True)):
+            self._beginning_of, self._beginning = parts, self._make_beginning((self.protocol_options, self.backend))
+        return None if self.recording.is_open else self._beginning
+
+    def _make_beginning(self, terms: Terms) -> native.Beginning | None:
+        foreseen = self.arming.foresee()
+        if foreseen is None or self.protocol.handles() or not self.protocol.find_twin():
+            return None
+        try:
+            return native.make_beginning(self.new_protocol(terms), self.recording, *foreseen, terms)
+        except Exception:  # of somebody's protocol: each link tells of it once it has an object
+            return None
+
     def _adopt(
-        self, number: int, began: float, client: int, backend: int, up: Progress, down: Progress
+        self,
+        number: int,
+        began: float,
+        client: int,
+        backend: int,
+        up: Progress,
+        down: Progress,
+        passage: native.Passage | None,
     ) -> tuple[Stream, Stream]:
         """Give a bare link an object, and return its streams."""
         self.links[number] = link = Link(self, number, own(client))
-        link.adopt(own(backend), began, up, down)
+        link.adopt(own(backend), began, up, down, passage)
         return link.up, link.down
 
     def list_links(self, pause: Callable[[], object]) -> list[Link]:
@@ -439,10 +470,11 @@ class ProxyServer:
         """The seconds between two questions whether a silent peer is still there."""
         return self.settings.keepalive
 
-    def new_protocol(self) -> BaseProtocol:
-        """Return a protocol object for one link."""
-        protocol = (self.upgrading or self.protocol)(self.protocol_options)
-        protocol.set_backend(str(self.backend))
+    def new_protocol(self, terms: Terms | None = None) -> BaseProtocol:
+        """Return a protocol object for one link, on the *terms* on which that began if it is not new."""
+        options, backend = (self.protocol_options, self.backend) if terms is None else terms
+        protocol = (self.upgrading or self.protocol)(options)
+        protocol.set_backend(str(backend))
         return protocol
 
     @property
@@ -493,7 +525,7 @@ class ProxyServer:
         links = self.list_links(pause)
         if armed is not self._armed:  # who has armed others meanwhile goes on
             return
-        self._exchanges_before = self.counters.closed_exchanges
+        self._exchanges_before = self.counters.closed_exchanges + self.links.totals.exchanges
         for link in links:
             if armed is not self._armed:  # as above
                 return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from vaurien import native
 from vaurien.engine.arming import Arming
 from vaurien.engine.kernel import find_silence
 from vaurien.engine.runtime import Runtime
@@ -122,6 +123,9 @@ class Traffic:
 
     def begin_passage(self) -> None:
         """Have the pump frame what comes, if all of it is ordinary."""
+
+    def take_over(self, passage: native.Passage) -> None:
+        """Go on where the pump has framed everything until now."""
 
     # What a stream asks
 

@@ -4,8 +4,8 @@
 - `course`: where a link is, as a protocol object and its compiled twin tell each other
 - `_pump`: moves the bytes that nothing looks at, and those of ordinary messages, in one loop of C
 
-`Flow`, `Gate`, `Totals`, `make_pump` and `begin_passage` are what the engine uses. Without the compiled modules, or
-with ``VAURIEN_PURE=1``, there is no pump, and the streams move all bytes in Python.
+`Flow`, `Gate`, `Totals`, `make_pump`, `make_beginning` and `begin_passage` are what the engine uses. Without the
+compiled modules, or with ``VAURIEN_PURE=1``, there is no pump, and the streams move all bytes in Python.
 """
 
 from __future__ import annotations
@@ -14,10 +14,22 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__all__ = ['PURE', 'Flow', 'Gate', 'Passage', 'Progress', 'Totals', 'begin_passage', 'describe', 'make_pump']
+__all__ = [
+    'PURE',
+    'Beginning',
+    'Flow',
+    'Gate',
+    'Passage',
+    'Progress',
+    'Totals',
+    'begin_passage',
+    'describe',
+    'make_beginning',
+    'make_pump',
+]
 
 #: What the pump has to have; one that was compiled before the sources changed may lack some of it.
-_COMPILED = ('Flow', 'Gate', 'Passage', 'Pump', 'Totals', 'begin_passage')
+_COMPILED = ('Beginning', 'Flow', 'Gate', 'Passage', 'Pump', 'Totals', 'begin_passage', 'make_beginning')
 
 
 def _find_reason() -> str:
@@ -38,7 +50,7 @@ PURE = _find_reason()
 Progress = tuple[int, int, bool]
 
 if TYPE_CHECKING or not PURE:
-    from vaurien.native._pump import Flow, Gate, Passage, Pump, Totals, begin_passage
+    from vaurien.native._pump import Beginning, Flow, Gate, Passage, Pump, Totals, begin_passage, make_beginning
 else:
 
     class Flow:
@@ -56,7 +68,7 @@ else:
     class Totals:
         """What has come over links that have no object: there are none."""
 
-        exchanges = upstream = downstream = 0
+        exchanges = upstream = upstream_sent = downstream = 0
 
 
 def describe() -> str:

@@ -27,24 +27,44 @@ class Gate:
     is_open: bool
 
 class Totals:
-    """What has come over bare links that are closed."""
+    """What has come over bare links that are closed: exchanges, bytes upstream and those sent on, bytes downstream."""
 
     exchanges: int
     upstream: int
+    upstream_sent: int
     downstream: int
 
 class Passage:
-    """Frames what passes of one link, from `begin_passage` to `end`."""
+    """Frames what passes of one link, from `begin_passage`, or from its beginning, to `end`."""
+
+    #: Of one that has begun with a bare link: what its protocol object is to be made with.
+    terms: Any
 
     @property
     def requests(self) -> int:
         """The number of requests that have passed."""
 
-    def end(self, protocol: Any) -> tuple[int, int, int, int, int]:
-        """Have *protocol* be where the link is; return how many requests and replies have passed, and three sizes.
+    def end(self, protocol: Any) -> tuple[int, int, int, int, int, int]:
+        """Have *protocol* be where the link is; return what has passed: three counts, and three sizes.
 
-        These are of all that has passed upstream, of what of its end belongs to an open request, and downstream.
+        Requests, replies, and requests without a whole reply; all bytes upstream, those at their end that belong to an
+        open request, and all downstream.
         """
+
+    def attach(self, up: Flow, down: Flow) -> None:
+        """Frame what passes over these streams from now on."""
+
+class Beginning:
+    """How bare links begin whose messages are framed."""
+
+def make_beginning(
+    protocol: Any, gate: Gate, count_quiet: Callable[[int], int] | None, passing: Set[bytes] | None, terms: object
+) -> Beginning | None:
+    """Return how links begin whose protocol objects would begin as *protocol* is; None: not with ordinary messages.
+
+    Requests pass while the *gate* is not open, as for `begin_passage`: as many as *count_quiet* returns for the number
+    of the link, however many if it is None. *terms* are what a protocol object has to be made with later.
+    """
 
 def begin_passage(
     protocol: Any, up: Flow, down: Flow, gate: Gate, quiet: int | None, passing: Set[bytes] | None
@@ -87,13 +107,17 @@ class Pump:
         keepalive: int,
         limit: int,
         number: int,
+        beginning: Beginning | None,
         totals: Totals,
-        adopter: Callable[[int, float, int, int, tuple[int, int, bool], tuple[int, int, bool]], tuple[Flow, Flow]],
+        adopter: Callable[
+            [int, float, int, int, tuple[int, int, bool], tuple[int, int, bool], Passage | None], tuple[Flow, Flow]
+        ],
     ) -> tuple[int, int, int, int, int]:
         """Accept clients and connect each of them at once: they have bare links, the first of which has that *number*.
 
-        *address* is the backend's, as the kernel has it. Nobody gets a descriptor from *limit* on. *totals* are what is
-        added up when they are closed. *adopter* makes the object of a link that needs one, and returns its streams.
+        *address* is the backend's, as the kernel has it. Nobody gets a descriptor from *limit* on. *beginning* is None
+        where bytes are opaque. *totals* are what is added up when they are closed. *adopter* makes the object of a link
+        that needs one, and returns its streams.
 
         Return how many have one, and the last descriptor of them; and the descriptors of a client that has none yet,
         because its backend is not connected: one that may be soon, and EALREADY; or -1, or the errno of what went
@@ -103,8 +127,8 @@ class Pump:
     def adopt_all(self, pause: Callable[[], object]) -> None:
         """Have each bare link adopted, and *pause* after it. Meanwhile others may come."""
 
-    def count_bare(self) -> tuple[int, int, int]:
-        """Return the numbers of the bare links that are open: exchanges, and bytes each way."""
+    def count_bare(self) -> tuple[int, int, int, int]:
+        """Return the numbers of the bare links that are open, as `Totals` has them."""
 
     def fileno(self) -> int:
         """Return the descriptor."""

@@ -4,8 +4,8 @@
 There are two kinds of streams for which that holds. What arrives at one that nobody looks at goes on as it is. What
 arrives at one of a link whose messages are all ordinary, and pass, is framed and counted: that is a `Passage`.
 
-A link of which both streams are of the first kind need not have an object at all, from the moment when its client is
-accepted until it is closed: it is a *bare* link. It is adopted, which is to say that it gets an object, as soon as
+A link of which both streams are of one of these kinds need not have an object at all, from the moment when its client
+is accepted until it is closed: it is a *bare* link. It is adopted, which is to say that it gets an object, as soon as
 there is something to decide, or somebody wants to see it.
 
 Each pump has an epoll descriptor of its own, which one watcher of the event loop watches. A socket is registered when
@@ -148,6 +148,9 @@ cdef struct Bare:
     Lane down
     long long number
     double began
+    # Where its messages are framed, which lies behind it; NULL: they are opaque. And `Beginning.users` of how it began.
+    Talk *talk
+    uint32_t *users
 
 
 cdef struct Slot:
@@ -240,35 +243,81 @@ cdef class Gate:
         self.open = value
 
 
-cdef class Totals:
-    """What has come over bare links that are closed: exchanges, and bytes each way."""
+cdef class Beginning:
+    """How bare links begin whose messages are framed."""
 
-    cdef readonly long long exchanges, upstream, downstream
+    cdef Talk talk
+    cdef Gate gate
+    cdef object count_quiet, passing, terms
+    cdef bint asks
+    # How many links that have begun so are bare.
+    cdef uint32_t users
+
+
+def make_beginning(protocol, Gate gate not None, count_quiet, passing, terms):
+    """Return how links begin whose protocol objects would begin as *protocol* is; None: not with ordinary messages.
+
+    Requests pass while the *gate* is not open, as for `begin_passage`: as many as *count_quiet* returns for the number
+    of the link, however many if it is None. *terms* are what a protocol object has to be made with later.
+    """
+    cdef const Framer *framer = find_framer(type(protocol))
+    cdef Beginning beginning = Beginning.__new__(Beginning)
+    if framer is NULL or not begin(&beginning.talk.course, protocol):
+        return None
+    beginning.talk.framer = framer
+    beginning.talk.quiet = INT64_MAX
+    beginning.talk.is_open = &gate.open
+    beginning.talk.passing = NULL if passing is None else <void *>passing
+    beginning.gate, beginning.count_quiet, beginning.passing, beginning.terms = gate, count_quiet, passing, terms
+    beginning.asks = count_quiet is not None
+    return beginning
+
+
+cdef int64_t find_quiet(Beginning beginning, long long number) noexcept with gil:
+    """Return how many requests of the link of that *number* pass: none if that cannot be said."""
+    return beginning.count_quiet(number)
+
+
+cdef class Totals:
+    """What has come over bare links that are closed: exchanges, bytes upstream and those sent on, bytes downstream."""
+
+    cdef readonly long long exchanges, upstream, upstream_sent, downstream
 
 
 cdef class Passage:
-    """Frames what passes of one link, from `begin_passage` to `end`."""
+    """Frames what passes of one link, from `begin_passage`, or from its beginning, to `end`."""
 
     cdef Talk talk
     cdef Flow up, down
     cdef object passing
     cdef Gate gate
+    # Of one that has begun with a bare link: what had passed by then, and what its protocol object is to be made with.
+    cdef size_t up_before, down_before
+    cdef readonly object terms
 
     @property
     def requests(self):
         return self.talk.requests
 
-    def end(self, protocol):
-        """Have *protocol* be where the link is; return how many requests and replies have passed, and three sizes.
+    def attach(self, Flow up not None, Flow down not None):
+        """Frame what passes over these streams from now on."""
+        self.up, self.down = up, down
+        up.lane.passed, down.lane.passed = self.up_before, self.down_before
+        up.lane.talk = down.lane.talk = &self.talk
+        up.lane.is_upstream, down.lane.is_upstream = True, False
 
-        These are of all that has passed upstream, of what of its end belongs to an open request, and downstream.
+    def end(self, protocol):
+        """Have *protocol* be where the link is; return what has passed: three counts, and three sizes.
+
+        Requests, replies, and requests without a whole reply; all bytes upstream, those at their end that belong to an
+        open request, and all downstream.
         """
         cdef size_t up = self.up.lane.passed, down = self.down.lane.passed
         self.up.lane.talk = self.down.lane.talk = NULL
         self.up.lane.passed = self.down.lane.passed = 0
         self.up = self.down = None
         end(&self.talk.course, protocol, up, down)
-        return self.talk.requests, self.talk.replies, up, self.talk.open, down
+        return self.talk.requests, self.talk.replies, self.talk.course.outstanding, up, self.talk.open, down
 
 
 def begin_passage(protocol, Flow up not None, Flow down not None, Gate gate not None, quiet, passing):
@@ -290,9 +339,7 @@ def begin_passage(protocol, Flow up not None, Flow down not None, Gate gate not 
     passage.talk.is_open = &gate.open
     passage.passing = passing
     passage.talk.passing = NULL if passing is None else <void *>passing
-    passage.up, passage.down = up, down
-    up.lane.talk = down.lane.talk = &passage.talk
-    up.lane.is_upstream, down.lane.is_upstream = True, False
+    passage.attach(up, down)
     return passage
 
 
@@ -354,6 +401,8 @@ cdef class Pump:
     cdef readonly uint32_t bare_count
     cdef Totals totals
     cdef object adopter
+    # What bare links have begun with, as long as there are any.
+    cdef list beginnings
     cdef epoll_event events[EVENTS]
     # What has become of the chunk that needs the interpreter.
     cdef Outcome outcome
@@ -370,7 +419,7 @@ cdef class Pump:
         PyBuffer_Release(&view)  # *buffer* itself keeps the memory where it is
         self.loop = loop
         self.large = large
-        self.readers = []
+        self.readers, self.beginnings = [], []
         self.epoll = epoll_create1(EPOLL_CLOEXEC)
         if self.epoll < 0:
             PyErr_SetFromErrno(OSError)
@@ -473,12 +522,21 @@ cdef class Pump:
     # Bare links
 
     def accept(
-        self, int listener, bytes address, int keepalive, int limit, long long number, Totals totals not None, adopter
+        self,
+        int listener,
+        bytes address,
+        int keepalive,
+        int limit,
+        long long number,
+        Beginning beginning,
+        Totals totals not None,
+        adopter,
     ):
         """Accept clients and connect each of them at once: they have bare links, the first of which has that *number*.
 
-        *address* is the backend's, as the kernel has it. Nobody gets a descriptor from *limit* on. *totals* are what is
-        added up when they are closed. *adopter* makes the object of a link that needs one, and returns its streams.
+        *address* is the backend's, as the kernel has it. Nobody gets a descriptor from *limit* on. *beginning* is None
+        where bytes are opaque. *totals* are what is added up when they are closed. *adopter* makes the object of a link
+        that needs one, and returns its streams.
 
         Return how many have one, and the last descriptor of them; and the descriptors of a client that has none yet,
         because its backend is not connected: one that may be soon, and EALREADY; or -1, or the errno of what went
@@ -489,6 +547,9 @@ cdef class Pump:
         cdef int opened = 0, last = -1, client = -1, backend = -1, error = 0
         self.reserve(2 * CLIENTS)
         self.totals, self.adopter = totals, adopter
+        if beginning is not None and beginning not in self.beginnings:
+            self.beginnings = [one for one in self.beginnings if (<Beginning>one).users]
+            self.beginnings.append(beginning)
         with nogil:
             while opened < CLIENTS:
                 client = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)
@@ -498,16 +559,17 @@ cdef class Pump:
                 backend = socket(there.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
                 last = max(client, backend)
                 error = errno if backend < 0 else dial(backend, there, size, keepalive)
-                if error or last >= limit or not self.join(client, backend, number + opened):
+                if error or last >= limit or not self.join(client, backend, number + opened, beginning):
                     break
                 client = backend = -1
                 opened += 1
         return opened, last, client, backend, error
 
-    cdef bint join(self, int client, int backend, long long number) noexcept nogil:
+    cdef bint join(self, int client, int backend, long long number, Beginning beginning) noexcept nogil:
         """Move what comes from both; return False if that is not possible."""
         cdef timespec now
-        cdef Bare *bare = <Bare *>calloc(1, sizeof(Bare))
+        cdef bint is_framed = beginning is not None
+        cdef Bare *bare = <Bare *>calloc(1, sizeof(Bare) + is_framed * sizeof(Talk))
         if bare is NULL:
             return False
         clock_gettime(CLOCK_MONOTONIC, &now)
@@ -516,12 +578,19 @@ cdef class Pump:
         self.take_lane(bare, &bare.up, client, backend)
         self.take_lane(bare, &bare.down, backend, client)
         bare.down.often_last = 1
+        if is_framed:
+            bare.talk = <Talk *>(bare + 1)
+            bare.talk[0] = beginning.talk
+            if beginning.asks:
+                bare.talk.quiet = find_quiet(beginning, number)
+            bare.users = &beginning.users
+            bare.users[0] += 1
+            bare.up.talk = bare.down.talk = bare.talk
+            bare.up.tapped = bare.down.tapped = bare.up.is_upstream = True
         if self.register(&bare.up) and self.register(&bare.down):
             self.bare_count += 1
             return True
-        self.drop(&bare.up)
-        self.drop(&bare.down)
-        free(bare)
+        self.free_bare(bare)
         return False
 
     cdef void take_lane(self, Bare *bare, Lane *lane, int source, int sink) noexcept nogil:
@@ -545,17 +614,23 @@ cdef class Pump:
 
     cdef void close_bare(self, Bare *bare) noexcept nogil:
         cdef int client = bare.up.source, backend = bare.up.sink
-        self.totals.exchanges += bare.up.chunks
+        self.totals.exchanges += count_exchanges(bare)
         self.totals.upstream += bare.up.received
+        self.totals.upstream_sent += count_sent(bare)
         self.totals.downstream += bare.down.received
         self.forget(bare)
         close_descriptor(backend)
         close_descriptor(client)
 
     cdef void forget(self, Bare *bare) noexcept nogil:
+        self.bare_count -= 1
+        self.free_bare(bare)
+
+    cdef void free_bare(self, Bare *bare) noexcept nogil:
         self.drop(&bare.up)
         self.drop(&bare.down)
-        self.bare_count -= 1
+        if bare.users is not NULL:
+            bare.users[0] -= 1
         free(bare)
 
     cdef Bare *find_bare(self, uint32_t slot) noexcept nogil:
@@ -585,6 +660,7 @@ cdef class Pump:
     cdef tuple adopt(self, Bare *bare):
         """Return the streams of the object that a bare link gets."""
         cdef Bare was = bare[0]
+        cdef Passage passage = None if bare.talk is NULL else self.make_passage(bare)
         self.forget(bare)
         return self.adopter(
             was.number,
@@ -593,21 +669,35 @@ cdef class Pump:
             was.up.sink,
             (was.up.received, was.up.chunks, bool(was.up.ended)),
             (was.down.received, was.down.chunks, bool(was.down.ended)),
+            passage,
         )
 
+    cdef Passage make_passage(self, const Bare *bare):
+        """Return what goes on with the messages of a bare link."""
+        cdef Passage passage = Passage.__new__(Passage)
+        cdef Beginning beginning
+        passage.talk = bare.talk[0]
+        passage.up_before, passage.down_before = bare.up.passed, bare.down.passed
+        for beginning in self.beginnings:
+            if &beginning.users == bare.users:
+                passage.gate, passage.passing, passage.terms = beginning.gate, beginning.passing, beginning.terms
+                return passage
+        raise AssertionError('nobody knows how the link has begun')
+
     def count_bare(self):
-        """Return the numbers of the bare links that are open: exchanges, and bytes each way."""
+        """Return the numbers of the bare links that are open, as `Totals` has them."""
         cdef uint32_t slot
         cdef Bare *bare
-        cdef long long exchanges = 0, upstream = 0, downstream = 0
+        cdef long long exchanges = 0, upstream = 0, upstream_sent = 0, downstream = 0
         if self.bare_count:
             for slot in range(self.slot_count):
                 bare = self.find_bare(slot)
                 if bare is not NULL:
-                    exchanges += bare.up.chunks
+                    exchanges += count_exchanges(bare)
                     upstream += bare.up.received
+                    upstream_sent += count_sent(bare)
                     downstream += bare.down.received
-        return exchanges, upstream, downstream
+        return exchanges, upstream, upstream_sent, downstream
 
     # Events
 
@@ -640,7 +730,7 @@ cdef class Pump:
     cdef bint ends_well(self, Lane *lane) noexcept nogil:
         """Deal with what has come to a bare link; return False if there is something to decide."""
         if self.outcome == SOURCE_ENDED or (self.outcome == ENDED_BEHIND and self.sent == self.count):
-            return self.pass_end(lane)
+            return (lane.talk is NULL or is_between(&lane.talk.course)) and self.pass_end(lane)
         return False
 
     cdef bint move_chunk(self, Lane *lane) noexcept nogil:
@@ -658,12 +748,10 @@ cdef class Pump:
             return False
         lane.received += self.count
         lane.chunks += 1
-        if not lane.tapped:
-            return self.pass_on(lane)
-        if not (self.frame_requests(lane) if lane.is_upstream else self.frame_replies(lane)):
+        if lane.tapped and not (self.frame_requests(lane) if lane.is_upstream else self.frame_replies(lane)):
             self.outcome = NOT_ORDINARY
             return False
-        return self.send_chunk(lane, 0)
+        return self.pass_on(lane)
 
     cdef bint pass_on(self, Lane *lane) noexcept nogil:
         cdef ssize_t behind = 1
@@ -679,7 +767,7 @@ cdef class Pump:
             self.outcome = ENDED_BEHIND
         elif is_broken:
             self.outcome = BROKEN_BEHIND
-        elif self.count >= self.large:
+        elif self.count >= self.large and not lane.tapped:
             self.outcome = LARGE
         else:
             lane.bulk = 0
@@ -797,6 +885,19 @@ cdef class Pump:
             stream.on_source_broken()
         elif outcome == LARGE:
             stream.count_bulk()
+
+
+cdef inline long long count_exchanges(const Bare *bare) noexcept nogil:
+    return bare.up.chunks if bare.talk is NULL else bare.talk.requests
+
+
+cdef inline long long count_sent(const Bare *bare) noexcept nogil:
+    return bare.up.received if bare.talk is NULL else <long long>bare.up.passed
+
+
+cdef inline bint is_between(const Course *course) noexcept nogil:
+    """Return whether no message is open, and no reply is awaited."""
+    return not (course.outstanding or course.up.left or course.up.awaited or course.down.left or course.down.awaited)
 
 
 cdef bint all_pass(void *passing, const unsigned char *data, const size_t *ends, int found) noexcept with gil:

@@ -62,6 +62,9 @@ class BaseProtocol(Configurable):
     #: Whether an open connection may be moved to another backend between two exchanges without the client noticing.
     stateless: ClassVar[bool] = False
 
+    #: Whether the text of a request is in its bytes alone, on whichever link they come.
+    describes_alike: ClassVar[bool] = False
+
     #: Whether there is one reply for each request, in their order.
     ordered: ClassVar[bool] = True
 
@@ -298,12 +301,22 @@ class BaseProtocol(Configurable):
     @classmethod
     def find_twin(cls) -> str:
         """Return the `twin` of this class; nothing if it has none, or overrides what that was made after."""
+        return str(cls._find_unless('twin', 'feed_upstream', 'feed_downstream') or '')
+
+    @classmethod
+    def has_texts_alike(cls) -> bool:
+        """Return `describes_alike` of this class; False if it overrides what that was said of."""
+        return bool(cls._find_unless('describes_alike', 'describe'))
+
+    @classmethod
+    def _find_unless(cls, name: str, *methods: str) -> object:
+        """Return the attribute of that *name*; None if a class below the one that has it overrides these *methods*."""
         for base in cls.__mro__:
-            if 'twin' in vars(base):
-                return str(vars(base)['twin'])
-            if 'feed_upstream' in vars(base) or 'feed_downstream' in vars(base):
-                return ''
-        return ''
+            if name in vars(base):
+                return vars(base)[name]
+            if any(method in vars(base) for method in methods):
+                break
+        return None
 
     @property
     def ordinary(self) -> Course | None:

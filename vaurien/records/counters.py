@@ -34,7 +34,7 @@ class Counters(Observer):
     Nothing is counted here as bytes pass: the open links are asked for their counts when somebody wants to know.
     """
 
-    def __init__(self, links: Mapping[int, CountedLink], count_bare: Callable[[], Arrived] = Arrived) -> None:
+    def __init__(self, links: Mapping[int, CountedLink], count_bare: Callable[[], Counts] = Counts) -> None:
         """*links* are those that are open, by number. *count_bare* adds up what other links have counted."""
         self._links = links
         self._count_bare = count_bare
@@ -69,13 +69,13 @@ class Counters(Observer):
 
     @property
     def closed_exchanges(self) -> int:
-        """The exchanges of the links that have closed, or that are not asked one by one."""
-        return self._closed.exchanges + self._count_bare().exchanges
+        """The exchanges of the links that have closed, but for those that were never asked one by one."""
+        return self._closed.exchanges
 
     def counts(self, pause: Callable[[], object] = go_on) -> Counts:
         """Return the counts of all links together. *pause* is called after each link: meanwhile some may close."""
         bare, links = self._count_bare(), list(self._links.values())
-        total = list(map(add, self._closed, bare.as_counts()))
+        total = list(map(add, self._closed, bare))
         for link in links:
             total = list(map(add, total, link.counts()))
             pause()
@@ -83,11 +83,10 @@ class Counters(Observer):
 
     def count_arrived(self, pause: Callable[[], object] = go_on) -> Arrived:
         """Return what has arrived on all links together; likewise, in a tenth of the time."""
-        closed, links = self._closed, list(self._links.values())
-        total, upstream, downstream = self._count_bare()
-        total += closed.exchanges
-        upstream += closed.upstream_received
-        downstream += closed.downstream_received
+        closed, bare, links = self._closed, self._count_bare(), list(self._links.values())
+        total = closed.exchanges + bare.exchanges
+        upstream = closed.upstream_received + bare.upstream_received
+        downstream = closed.downstream_received + bare.downstream_received
         for i in range(0, len(links), AT_ONCE):
             for link in links[i : i + AT_ONCE]:
                 exchanges, up, down = link.count_arrived()

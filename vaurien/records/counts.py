@@ -12,10 +12,6 @@ class Arrived(NamedTuple):
     upstream: int = 0
     downstream: int = 0
 
-    def as_counts(self) -> Counts:
-        """Return the counts of links that have sent all that has arrived, and nothing else."""
-        return Counts(self.exchanges, self.upstream, self.upstream, self.downstream, self.downstream)
-
 
 class Counts(NamedTuple):
     """The counts of one link, or of several together."""

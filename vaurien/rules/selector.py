@@ -18,8 +18,9 @@ from vaurien.rules.rule import PATTERNS, Rule
 
 #: How many exchanges share one hash: BLAKE2b gives up to 64 bytes (RFC 7693), a draw takes 8.
 DRAWS = 8
-#: How many requests without a rule each link remembers, and the most bytes of each. Clients repeat themselves.
-REMEMBERED = 64
+#: How many requests without a rule each link remembers, or all of them together; and the most bytes of each. Clients
+#: repeat themselves.
+REMEMBERED, REMEMBERED_BY_ALL = 64, 1024
 MEMORABLE = 512
 #: So many blocks of draws a link looks ahead, at first and at the most: a block takes about a microsecond.
 FIRST_AHEAD, LAST_AHEAD = 4, 128
@@ -30,8 +31,10 @@ Describe = Callable[[bytes], tuple[str, bool]]
 #: How many exchanges pass for certain, however many if it is None; and those requests of them that do, if not all.
 Ahead = tuple[int | None, Set[bytes] | None]
 UNKNOWN: Ahead = (0, None)
+#: The same of any link: who returns for its number how many of its first exchanges pass for certain, if not all.
+Foreseen = tuple[Callable[[int], int] | None, Set[bytes] | None]
 
-_NUMBER = Struct('<Q')
+_PLACES = {1: Struct('<2Q'), 2: Struct('<3Q')}
 _BLOCK = Struct(f'<{DRAWS}Q')
 _SPAN = 2**64
 
@@ -44,8 +47,11 @@ class Selector:
     percent in their order. What is missing to 100 percent passes untouched.
     """
 
-    def __init__(self, rules: Sequence[Rule], seed: int, *, is_limited: bool = False) -> None:
-        """*is_limited*: exchanges are counted for each rule, whether a rule needs that or not."""
+    def __init__(self, rules: Sequence[Rule], seed: int, *, is_limited: bool = False, is_alike: bool = False) -> None:
+        """*is_limited*: exchanges are counted for each rule, whether a rule needs that or not.
+
+        *is_alike*: the same bytes are the same request on every link.
+        """
         self.rules = rules
         self.seed = seed
         self.is_limited = is_limited or any(rule.is_limited for rule in rules)
@@ -59,6 +65,8 @@ class Selector:
         #: Returns None for the text of a request, in lower case, that no rule is for. It is one regular expression made
         #: of all patterns. None: the patterns have to be tried one by one.
         self.screen = _make_screen(rules)
+        #: Requests that no rule is for, on whichever link they come that has found it out; None: that depends on links.
+        self.passing: set[bytes] | None = set() if is_alike else None
         self._key = blake2b(str(seed).encode(), digest_size=_BLOCK.size)
 
     def serve(self, host: str | None) -> Selector | None:
@@ -69,15 +77,27 @@ class Selector:
         rules = [rule for rule in self.rules if rule.serves(host)]
         return Selector(rules, self.seed, is_limited=self.is_limited) if rules else None
 
-    def draws(self, link: int) -> Draws:
-        """Return the draws of one link."""
-        return Draws(self, link)
+    def draws(self, link: int, *, is_alike: bool = False) -> Draws:
+        """Return the draws of one link; *is_alike*: what its requests are called is in their bytes alone."""
+        return Draws(self, link, self.passing if is_alike else None)
+
+    def count_quiet(self, link: int) -> int:
+        """Return how many of the first exchanges of a link pass for certain; there may be more. No rule is limited."""
+        points = self.points(link, 0)[1:]  # exchanges count from 1
+        if min(points) >= self.shares.end:
+            return len(points)
+        drawn = self.shares.at(points)
+        return next(i for i, rule in enumerate(drawn) if rule is not None)
+
+    @property
+    def learns(self) -> bool:
+        """Whether links put into `passing` what they find to pass."""
+        return self.passing is not None and self.screen is not None and not self.names
 
     def points(self, link: int, *place: int) -> tuple[int, ...]:
         """Return uniform 64-bit numbers: for a block of `DRAWS` exchanges, or for an exchange and a statement of it."""
         key = self._key.copy()
-        for number in (link, *place):
-            key.update(_NUMBER.pack(number))
+        key.update(_PLACES[len(place)].pack(link, *place))
         return _BLOCK.unpack(key.digest())
 
 
@@ -91,13 +111,15 @@ class Draws:
         '_link',
         '_passing',
         '_points',
+        '_remembered',
         '_selector',
         'names',
         'quiet_until',
         'reads',
     )
 
-    def __init__(self, selector: Selector, link: int) -> None:
+    def __init__(self, selector: Selector, link: int, passing: set[bytes] | None = None) -> None:
+        """*passing* are the requests that all links know of to pass; None: the link has its own."""
         self._selector = selector
         self._link = link
         #: How many blocks to look ahead.
@@ -106,7 +128,8 @@ class Draws:
         self._points: tuple[int, ...] = ()
         self._drawn: list[Rule | None] = []
         #: Requests that no rule is for: looking one up is faster than describing it and matching it again.
-        self._passing: set[bytes] = set()
+        self._passing: set[bytes] = set() if passing is None else passing
+        self._remembered = REMEMBERED if passing is None else REMEMBERED_BY_ALL
         self.names = selector.names
         self.reads = selector.reads
         #: Exchanges before this one are known to pass, and need not draw.
@@ -166,7 +189,7 @@ class Draws:
         text, lasts = describe(request) if self.reads and describe is not None else ('', True)
         if selector.screen is not None and selector.screen(fold(text)) is None:
             if lasts and len(request) <= MEMORABLE:
-                if len(self._passing) >= REMEMBERED:
+                if len(self._passing) >= self._remembered:
                     self._passing.clear()
                 self._passing.add(request)
             return None
@@ -199,6 +222,11 @@ class _Shares:
             self._bounds.append(round(total / 100 * _SPAN))
             self._holders.append(rule)
         self._holders.append(None)
+
+    @property
+    def end(self) -> int:
+        """The number from which on no rule is drawn."""
+        return self._bounds[-1]
 
     def at(self, points: Sequence[int]) -> list[Rule | None]:
         return list(map(self._holders.__getitem__, map(partial(bisect_right, self._bounds), points)))

@@ -65,6 +65,7 @@ class HTTP(QuickHTTP):
         Trial(Kind.NO, 'error(code=500)', '500', CHANGING),
     )
     stateless = True
+    describes_alike = True
     # The behavior that its next response is marked with; none if it is empty.
     _behavior = ''
     _mark: ResponseMark | None = None

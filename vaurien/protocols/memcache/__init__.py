@@ -37,6 +37,7 @@ class Memcache(QuickMemcache):
     """The text and the binary protocol. An error is ``SERVER_ERROR`` or the status 0x84; the connection stays open."""
 
     name = 'memcache'
+    describes_alike = True
     error_options = {'message': ('Text, with its kind unless that is SERVER_ERROR', Line, INJECTED)}
     trials = (
         *USUAL_TRIALS,

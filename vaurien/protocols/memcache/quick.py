@@ -25,13 +25,15 @@ class QuickMemcache(FramedMemcache):
 
     @property
     def ordinary(self) -> Course | None:
-        """See `BaseProtocol.ordinary`. The twin knows the text protocol alone."""
-        return self._make_course() if self._up_idle and self._down_idle and not self.opaque else None
+        """See `BaseProtocol.ordinary`. The twin knows the text protocol alone, with which a link may begin."""
+        is_idle = (self._up_idle or not self._is_begun) and self._down_idle
+        return self._make_course() if is_idle and not self.opaque else None
 
     def advance(self, up: int, down: int, course: Course) -> None:
         """See `BaseProtocol.advance`. A request that is open lacks data; a reply, data and then lines of a list."""
         super().advance(up, down, course)
-        self._up_idle = not course.up_left
+        self._is_begun = self._is_begun or up > 0
+        self._up_idle = self._is_begun and not course.up_left
         self._head_mark = -1
         self._listing = bool(course.down_awaited)
         self._coming = 0

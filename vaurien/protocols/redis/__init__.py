@@ -42,6 +42,7 @@ class Redis(QuickRedis):
     """RESP2 and RESP3. An error is ``-ERR``; the connection stays open."""
 
     name = 'redis'
+    describes_alike = True
     names_clients = True
     # Whether a server says nothing of the error: because of CLIENT REPLY, or not before EXEC.
     _is_silent = False
