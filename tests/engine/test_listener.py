@@ -15,7 +15,7 @@ from tests.behaviors.waiting import eventually
 from tests.commands import StartCommand
 from tests.engine.talk import connect, inside, join, make_proxy
 from tests.peers import Peer, RawBackend
-from tests.servers import HOST
+from tests.servers import HOST, free_port
 from vaurien.address import Address
 from vaurien.embedded import Proxy
 from vaurien.engine.listener import Listener
@@ -79,7 +79,7 @@ class TestLocalhost:
                 assert raw_backend.accept().recv() == b'second'
 
     def test_one_is_in_use(self, echo_server: RawBackend) -> None:
-        with Proxy(echo_server.address, proxy='[::1]:0') as proxy:
+        with Proxy(echo_server.address, proxy=f'[::1]:{free_port()}') as proxy:
             other = Proxy(echo_server.address, proxy=f'localhost:{proxy.address.port}')
             with pytest.raises(OSError, match=rf"in use: '\[::1\]:{proxy.address.port}'"):
                 other.start()
