@@ -170,13 +170,14 @@ class Link:
         self.backend, self.joined = backend, True
         self.up = Stream(self, self.runtime, self.client, backend)
         self.down = Stream(self, self.runtime, backend, self.client, from_backend=True)
-        if passage is not None:  # what has passed in it is counted by it, until it ends
-            self._attempt(self._begin_traffic, passage.terms)
-        self.up.adopt(*up)
-        self.down.adopt(*down)
         if passage is None:
+            self.up.adopt(*up)
+            self.down.adopt(*down)
             self._attempt(self._begin_traffic)
         else:
+            self._attempt(self._begin_traffic, passage.terms)  # at the first byte: what has passed, the passage counts
+            self.up.adopt(*up)
+            self.down.adopt(*down)
             self._attempt(self.traffic.take_over, passage)
         for stream in (self.up, self.down):
             if not (stream.ended or self.closed):

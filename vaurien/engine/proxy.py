@@ -407,7 +407,7 @@ class ProxyServer:
     def _find_beginning(self) -> native.Beginning | None:
         """Return how links without objects begin whose messages are framed; None: they need objects."""
         parts = self.arming.selector, self.protocol_options, self.backend
-        if any(one is not other for one, other in zip(parts, self._beginning_of, strict=True)):
+        if parts != self._beginning_of:
             self._beginning_of, self._beginning = parts, self._make_beginning((self.protocol_options, self.backend))
         return None if self.recording.is_open else self._beginning
 
