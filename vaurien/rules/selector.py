@@ -83,11 +83,23 @@ class Selector:
 
     def count_quiet(self, link: int) -> int:
         """Return how many of the first exchanges of a link pass for certain; there may be more. No rule is limited."""
-        points = self.points(link, 0)[1:]  # exchanges count from 1
-        if min(points) >= self.shares.end:
-            return len(points)
-        drawn = self.shares.at(points)
-        return next(i for i, rule in enumerate(drawn) if rule is not None)
+        return self.find_drawn(link, 1, 1) - 1  # exchanges count from 1
+
+    def find_drawn(self, link: int, exchange: int, blocks: int) -> int:
+        """Return the first exchange from that one on that draws a rule, or that lies behind so many *blocks*.
+
+        No rule is limited.
+        """
+        first, place = divmod(exchange, DRAWS)
+        end = self.shares.end
+        for block in range(first, first + blocks):
+            points = self.points(link, block)
+            if min(points) < end:
+                for drawing in range(place, DRAWS):
+                    if points[drawing] < end:
+                        return block * DRAWS + drawing
+            place = 0
+        return (first + blocks) * DRAWS
 
     @property
     def learns(self) -> bool:
@@ -166,20 +178,10 @@ class Draws:
         """Return what is known of the exchanges from that one on. The more have passed, the further it looks."""
         if self._selector.is_limited:
             return (None, self._passing) if self.reads and not self.names else UNKNOWN
-        until = max(exchange, self.quiet_until)
-        for _ in range(self._ahead):
-            block, place = divmod(until, DRAWS)
-            passing = [rule is None for rule in self._selector.shares.at(self._selector.points(self._link, block))][
-                place:
-            ]
-            if not all(passing):
-                until += passing.index(False)
-                self._ahead = FIRST_AHEAD
-                break
-            until += len(passing)
-        else:
-            self._ahead = min(2 * self._ahead, LAST_AHEAD)
-        self.quiet_until = until
+        begin = max(exchange, self.quiet_until)
+        self.quiet_until = until = self._selector.find_drawn(self._link, begin, self._ahead)
+        is_drawn = until < (begin // DRAWS + self._ahead) * DRAWS
+        self._ahead = FIRST_AHEAD if is_drawn else min(2 * self._ahead, LAST_AHEAD)
         return until - exchange, None
 
     def _draw_limited(
