@@ -120,3 +120,15 @@ def test_a_transaction_that_is_given_up(relay: Relay, client: Any) -> None:
             one.execute_command(*command.split())
     effects = [said.meaning.effect for said in relay.take()]
     assert effects == [Effect.BEGIN, Effect.STEP, Effect.ROLLBACK, Effect.WRITE]
+
+
+def test_a_transaction_in_a_transaction(relay: Relay, client: Any) -> None:
+    """It is refused, and the first one goes on."""
+    with client.client() as one:
+        one.execute_command('MULTI')
+        with pytest.raises(redis.ResponseError, match='nested'):
+            one.execute_command('MULTI')
+        for command in ('GET meaning:a', 'DISCARD'):
+            one.execute_command(*command.split())
+    effects = [said.meaning.effect for said in relay.take()]
+    assert effects == [Effect.BEGIN, Effect.STEP, Effect.STEP, Effect.ROLLBACK]

@@ -84,6 +84,8 @@ class Redis(QuickRedis):
         name = text.partition(' ')[0]
         meaning = read_meaning(request, name)
         if meaning.effect is Effect.BEGIN:
+            if self._is_queueing:  # the server refuses it, and goes on with the first one
+                return meaning._replace(effect=Effect.STEP)
             self._is_queueing = True
         elif meaning.effect in (Effect.COMMIT, Effect.ROLLBACK) or name == 'RESET':
             self._is_queueing = False
