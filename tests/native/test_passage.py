@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import pytest
 from hypothesis import given, settings, strategies as st
+from msgspec.structs import replace
 
 from tests.behaviors.waiting import eventually
 from tests.engine.talk import inside, only_link
@@ -21,6 +22,8 @@ from vaurien.embedded import Proxy
 from vaurien.engine import dispatcher
 from vaurien.engine.dispatcher import Dispatcher
 from vaurien.engine.proxy import ProxyServer
+from vaurien.records.entry import Entry
+from vaurien.records.observer import Observer
 
 Result = TypeVar('Result')
 
@@ -244,10 +247,11 @@ batches: st.SearchStrategy[Batch] = st.tuples(
 )
 
 
-def converse(tongue: Tongue, backend: str, spec: str, script: list[Batch], *, looks: bool) -> Any:
+def converse(tongue: Tongue, backend: str, spec: str, script: list[Batch], *, looks: bool, journal: bool) -> Any:
     """All that anybody can know of a conversation: what the client got, and what the proxy has counted and logged.
 
-    If somebody *looks* at the link meanwhile, it gets an object for that.
+    If somebody *looks* at the link meanwhile, it gets an object for that; and with a *journal* it has one from the
+    start. What a journal says of a request that comes in pieces depends on the first one: there are none then.
     """
     spec = spec.format(tongue.pattern)
     host, _, port = backend.rpartition(':')
@@ -257,7 +261,7 @@ def converse(tongue: Tongue, backend: str, spec: str, script: list[Batch], *, lo
             tongue.read(file)
     options = {'error': {'sqlstate': '42P01'}} if tongue.protocol == 'postgres' else {}  # one after which it goes on
     before = 'dummy' if tongue.login else spec
-    with Proxy(backend, tongue.protocol, behavior=before, options=options, seed=7) as proxy:
+    with Proxy(backend, tongue.protocol, behavior=before, options=options, seed=7, journal=journal) as proxy:
         heard, counted = [], []
         with socket.create_connection((proxy.address.host, proxy.address.port), TIMEOUT) as client:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -268,10 +272,11 @@ def converse(tongue: Tongue, backend: str, spec: str, script: list[Batch], *, lo
                 client.sendall(tongue.login)
                 heard.append([tongue.read(file)])
                 proxy.set_behavior(spec)
+            known = [request for request in tongue.requests if not journal or len(request) < 1000]
             for numbers, sizes, armed in script:
-                requests = [tongue.requests[number % len(tongue.requests)] for number in numbers]
+                requests = [known[number % len(known)] for number in numbers]
                 data = b''.join(requests)
-                for size in sizes:
+                for size in () if journal else sizes:
                     client.sendall(data[:size])
                     data = data[size:]
                 client.sendall(data)
@@ -286,7 +291,15 @@ def converse(tongue: Tongue, backend: str, spec: str, script: list[Batch], *, lo
         eventually(lambda: proxy.status()['links']['open'] == 0)
         status = proxy.status()
         faults = [(fault.link, fault.exchange, fault.behavior, fault.request) for fault in proxy.faults()]
-        return heard, counted, status['bytes'], status['exchanges'], status['behaviors'], faults
+        told = list(map(without_times, proxy.journal())) if journal else []
+        return heard, counted, status['bytes'], status['exchanges'], status['behaviors'], faults, told
+
+
+def without_times(entry: Entry) -> Entry:
+    """What no other run differs in."""
+    assert 0 <= (entry.first or 0) <= (entry.seconds or 60)
+    first, seconds = (None if each is None else 0.0 for each in (entry.first, entry.seconds))
+    return replace(entry, time=0.0, first=first, seconds=seconds)
 
 
 @pytest.fixture
@@ -323,17 +336,85 @@ def test_both_ways_are_alike(
     examples, fewest = (6, 1) if TONGUES[protocol].login else (25, 26)  # large results take longer
 
     @settings(max_examples=examples, deadline=None)
-    @given(st.sampled_from(SPECS), st.lists(batches, min_size=1, max_size=8), st.booleans())
-    def check(spec: str, script: list[Batch], looks: bool) -> None:
+    @given(st.sampled_from(SPECS), st.lists(batches, min_size=1, max_size=8), st.booleans(), st.booleans())
+    def check(spec: str, script: list[Batch], looks: bool, journal: bool) -> None:
         tongue, backend = TONGUES[protocol], backends[protocol]
-        compiled = converse(tongue, backend, spec, script, looks=looks)
+        compiled = converse(tongue, backend, spec, script, looks=looks, journal=journal)
         with monkeypatch.context() as patch:
             patch.setattr(native, 'make_pump', lambda *args: None)
-            pure = converse(tongue, backend, spec, script, looks=looks)
+            pure = converse(tongue, backend, spec, script, looks=looks, journal=journal)
         assert compiled == pure
 
     check()
     assert len(begun) >= fewest
+
+
+class TestJournal:
+    """What is recorded of requests that pass."""
+
+    @pytest.fixture
+    def proxy(self, backends: dict[str, str], begun: list[object]) -> Iterator[Proxy]:
+        with Proxy(backends['redis'], 'redis', journal=True) as proxy:
+            yield proxy
+
+    def test_each_that_passes(self, proxy: Proxy) -> None:
+        """Also while the requests of another link are for Python: they are counted in the order in which they come."""
+        with Peer.connect(proxy.address.port) as one, Peer.connect(proxy.address.port) as other:
+            for client in (one, other):
+                for _ in range(3):
+                    talk_redis(client, call(b'PING'))
+            assert inside(proxy, lambda server: passing(server)) == 2
+            talk_redis(other, call(b'ECHO', b'x' * 70_000))  # too large for a passage
+            for client in (one, other, one):
+                talk_redis(client, call(b'PING'))
+            assert inside(proxy, lambda server: passing(server)) == 2
+        entries = proxy.journal()
+        assert [entry.nth for entry in entries if entry.request == 'PING'] == list(range(1, 10))
+        assert [entry.exchange for entry in entries if entry.link == 1] == [1, 2, 3, 4, 5]
+        assert [entry.exchange for entry in entries if entry.link == 2] == [1, 2, 3, 4, 5]
+        assert {entry.received for entry in entries if entry.request == 'PING'} == {len('+PONG\r\n')}
+        (large,) = [entry for entry in entries if entry.sent > 70_000]
+        assert large.received == len('$70000\r\n') + 70_000 + 2
+
+    def test_what_is_open_at_the_end(self, proxy: Proxy) -> None:
+        with Peer.connect(proxy.address.port) as client:
+            for _ in range(3):
+                talk_redis(client, call(b'PING'))
+            client.send(call(b'BLPOP', b'passage-list', b'0'))
+            eventually(lambda: proxy.status()['exchanges'] == 4)
+            assert inside(proxy, lambda server: passing(server)) == 1
+            assert len(proxy.journal()) == 3
+        eventually(lambda: proxy.status()['links']['open'] == 0)
+        *_, last = proxy.journal()
+        assert (last.request, last.executed, last.reply, last.seconds) == ('BLPOP passage-list', True, None, None)
+
+    def test_what_observers_may_do(self, backends: dict[str, str], begun: list[object]) -> None:
+        """Whoever is told of an exchange may close the link, though the pump has more of it."""
+
+        class Closer(Observer):
+            def on_exchange(self, entry: Entry) -> None:
+                if entry.request == 'GET passage':
+                    for link in list(closing_proxy[0].links.values()):
+                        link.reset()
+
+        closing_proxy: list[ProxyServer] = []
+        with Proxy(backends['redis'], 'redis', observer=Closer()) as proxy:
+            inside(proxy, closing_proxy.append)
+            with Peer.connect(proxy.address.port) as client:
+                for _ in range(3):
+                    talk_redis(client, call(b'PING'))
+                assert inside(proxy, lambda server: passing(server)) == 1
+                client.send(call(b'GET', b'passage') + call(b'PING') * 50)
+                with pytest.raises(ConnectionResetError):
+                    client.recv_all()
+            assert proxy.status()['links']['open'] == 0
+
+
+def talk_redis(client: Peer, request: bytes) -> bytes:
+    """Ask for anything; return the reply."""
+    client.send(request)
+    reply = client.recv_until(b'\r\n')
+    return reply + client.recv_exactly(int(reply[1:]) + 2) if reply[:1] == b'$' and reply[1:2] != b'-' else reply
 
 
 class TestOthers:

@@ -18,7 +18,7 @@ from vaurien.framing.marks import END, HEAD, INTERIM, LAST_OPENING, PROMPT, REPL
 from vaurien.plugins.failures import warn_failed
 from vaurien.protocols.base import BaseProtocol
 from vaurien.rules.rule import Rule
-from vaurien.rules.selector import UNKNOWN, Ahead, Describe
+from vaurien.rules.selector import Ahead, Describe
 
 #: So many requests of a link may wait for replies; those that come behind them are not recorded, until all have theirs.
 MAX_ASKED = 10_000
@@ -80,6 +80,13 @@ class Recorder(Unrecorded):
         if recording.records_all or (recording.is_open and not self._skipped):
             return False
         return not (self._asked or self._come or self._unended or self._faulty)
+
+    @property
+    def takes_whole(self) -> bool:
+        recording, asked = self._recording, self._asked
+        is_plain = recording.chooser is None and recording.new_hasher is None and not recording.is_traced
+        is_between = not (self._come or self._unended or self._faulty or self._own or self._skipped)
+        return recording.records_all and is_plain and is_between and not (asked and asked[0].size)
 
     def _end_replies(self) -> None:
         """End the replies that have begun: framing has ended behind them."""
@@ -154,8 +161,8 @@ class Recorder(Unrecorded):
         return draws.draw(exchange, request, describe, statement, client_name)
 
     def look_ahead(self, exchange: int) -> Ahead:
-        """Return that nothing is known: each request is recorded."""
-        return UNKNOWN
+        """Return what is known of the exchanges from that one on. It is told of them all the same."""
+        return (None, None) if self._draws is None else self._draws.look_ahead(exchange)
 
     def _open(self, exchange: int) -> Rule | None:
         """Expect a reply to a request that goes on now; return the rule that is chosen for it."""
@@ -213,6 +220,30 @@ class Recorder(Unrecorded):
             record.end_reply()
         else:
             self._finish(record, is_replied=False)
+
+    # What has passed by whole messages
+
+    def on_whole_request(self, request: bytes, now: float) -> None:
+        """Handle a request, which has come at the time *now* of the monotonic clock, and for which there is a reply."""
+        self._number += 1
+        begin, self._boundary = self._boundary, self._boundary + len(request)
+        if self._skipped or len(self._asked) >= MAX_ASKED:
+            self._skipped += 1
+            return
+        record = Record(self._number, request, begin, self._boundary, None)
+        record.came = now
+        self._asked.append(record)
+        self._name(record)
+
+    def on_whole_reply(self, reply: bytes, now: float) -> None:
+        """Handle the reply to the oldest of the requests that have none."""
+        if not self._asked:
+            self._skipped -= 1
+            return
+        record = self._asked.popleft()
+        record.add_reply(reply, now)
+        record.end_reply(now)
+        self._finish(record, now)
 
     # The fault
 

@@ -57,6 +57,11 @@ class Unrecorded:
         """Whether nobody wants to know of the next exchanges, and all that it has recorded are over."""
         return False
 
+    @property
+    def takes_whole(self) -> bool:
+        """Whether exchanges that pass may be told of when they have passed, each message as a whole."""
+        return True
+
     def watch(self, draws: LinkDraws | None, protocol: BaseProtocol, exchanges: int) -> LinkDraws | None:
         """Return what draws from now on: *draws*, or what records what they draw.
 

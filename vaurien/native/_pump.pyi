@@ -1,5 +1,5 @@
 from collections.abc import Callable, Set
-from typing import Any
+from typing import Any, Protocol
 
 class Flow:
     """The numbers of a stream, which the pump counts on, and whether it may move the bytes."""
@@ -66,13 +66,29 @@ def make_beginning(
     of the link, however many if it is None. *terms* are what a protocol object has to be made with later.
     """
 
+class Told(Protocol):
+    """Who is told of the messages of a link that pass, each of which is whole."""
+
+    def on_whole_request(self, request: bytes, now: float) -> None:
+        """Handle a request, which has come at the time *now* of the monotonic clock, and for which there is a reply."""
+
+    def on_whole_reply(self, reply: bytes, now: float) -> None:
+        """Handle the reply to the oldest of the requests that have none."""
+
 def begin_passage(
-    protocol: Any, up: Flow, down: Flow, gate: Gate, quiet: int | None, passing: Set[bytes] | None
+    protocol: Any,
+    up: Flow,
+    down: Flow,
+    gate: Gate,
+    quiet: int | None,
+    passing: Set[bytes] | None,
+    recorder: Told | None,
 ) -> Passage | None:
     """Return the passage of a link whose *protocol* knows its messages; None: they are not ordinary now.
 
     Requests pass while the *gate* is not open: *quiet* of them, however many if that is None; and, unless it is None,
-    only those in the set *passing*, whose bytes are alike.
+    only those in the set *passing*, whose bytes are alike. Unless it is None, *recorder* is told of each request and
+    reply, soon after it has passed.
     """
 
 class Reader:

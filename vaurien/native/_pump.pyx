@@ -106,6 +106,8 @@ cdef struct Talk:
     void *passing
     # Whether none may pass, because somebody wants to know of them.
     const bint *is_open
+    # Who is told of those that pass, and of their replies; NULL: nobody. Then all of them are whole in their chunk.
+    void *recorder
     int64_t requests
     int64_t replies
     # How many of the last bytes upstream belong to a request that is open.
@@ -289,7 +291,7 @@ cdef class Passage:
 
     cdef Talk talk
     cdef Flow up, down
-    cdef object passing
+    cdef object passing, recorder
     cdef Gate gate
     # Of one that has begun with a bare link: what had passed by then, and what its protocol object is to be made with.
     cdef size_t up_before, down_before
@@ -320,11 +322,12 @@ cdef class Passage:
         return self.talk.requests, self.talk.replies, self.talk.course.outstanding, up, self.talk.open, down
 
 
-def begin_passage(protocol, Flow up not None, Flow down not None, Gate gate not None, quiet, passing):
+def begin_passage(protocol, Flow up not None, Flow down not None, Gate gate not None, quiet, passing, recorder):
     """Return the passage of a link whose *protocol* knows its messages; None: they are not ordinary now.
 
     Requests pass while the *gate* is not open: *quiet* of them, however many if that is None; and, unless it is None,
-    only those in the set *passing*, whose bytes are alike.
+    only those in the set *passing*, whose bytes are alike. Unless it is None, *recorder* is told of each request and
+    reply, soon after it has passed.
     """
     cdef const Framer *framer = find_framer(type(protocol))
     cdef Passage passage
@@ -337,8 +340,9 @@ def begin_passage(protocol, Flow up not None, Flow down not None, Gate gate not 
     passage.talk.quiet = INT64_MAX if quiet is None else quiet
     passage.gate = gate
     passage.talk.is_open = &gate.open
-    passage.passing = passing
+    passage.passing, passage.recorder = passing, recorder
     passage.talk.passing = NULL if passing is None else <void *>passing
+    passage.talk.recorder = NULL if recorder is None else <void *>recorder
     passage.attach(up, down)
     return passage
 
@@ -403,6 +407,9 @@ cdef class Pump:
     cdef object adopter
     # What bare links have begun with, as long as there are any.
     cdef list beginnings
+    # What recorders are to be told as soon as nothing is under way here, for they may do anything then: each with a
+    # message, whether it is a request, and when it came.
+    cdef list untold
     cdef epoll_event events[EVENTS]
     # What has become of the chunk that needs the interpreter.
     cdef Outcome outcome
@@ -419,7 +426,7 @@ cdef class Pump:
         PyBuffer_Release(&view)  # *buffer* itself keeps the memory where it is
         self.loop = loop
         self.large = large
-        self.readers, self.beginnings = [], []
+        self.readers, self.beginnings, self.untold = [], [], []
         self.epoll = epoll_create1(EPOLL_CLOEXEC)
         if self.epoll < 0:
             PyErr_SetFromErrno(OSError)
@@ -708,21 +715,41 @@ cdef class Pump:
             ready = epoll_wait(self.epoll, self.events, EVENTS, 0)
             i = self.move(0, ready)
         while i < ready:
-            self.hand_over(<uint32_t>self.events[i].data.u64)
+            self.tell_recorders()
+            if self.find_lane(self.events[i].data.u64) is not NULL:
+                self.hand_over(<uint32_t>self.events[i].data.u64)
             with nogil:
                 i = self.move(i + 1, ready)
+        self.tell_recorders()
+
+    cdef tell_recorders(self):
+        """Tell recorders what there is to tell. This may close links, or end passages."""
+        if not self.untold:
+            return
+        untold, self.untold = self.untold, []
+        try:
+            for recorder, is_request, message, now in untold:
+                if is_request:
+                    recorder.on_whole_request(message, now)
+                else:
+                    recorder.on_whole_reply(message, now)
+        except BaseException:  # as the event loop does with the callback of a watcher
+            self.loop.handle_error(None, *sys.exc_info())
+
+    cdef Lane *find_lane(self, uint64_t data) noexcept nogil:
+        """Return the lane that an event with that *data* is for; NULL: it has gone."""
+        cdef Slot *slot = &self.slots[<uint32_t>data]
+        return slot.lane if slot.generation == <uint32_t>(data >> 32) else NULL
 
     cdef int move(self, int i, int ready) noexcept nogil:
         """Deal with the events from number *i* on; return the number of one that needs the interpreter."""
-        cdef uint64_t data
-        cdef Slot *slot
+        cdef Lane *lane
         while i < ready:
-            data = self.events[i].data.u64
-            slot = &self.slots[<uint32_t>data]
-            if slot.lane is not NULL and slot.generation == <uint32_t>(data >> 32):
-                if not slot.lane.wanted:
-                    self.unregister(slot.lane)
-                elif not (self.move_chunk(slot.lane) or (slot.lane.bare is not NULL and self.ends_well(slot.lane))):
+            lane = self.find_lane(self.events[i].data.u64)
+            if lane is not NULL:
+                if not lane.wanted:
+                    self.unregister(lane)
+                elif not (self.move_chunk(lane) or (lane.bare is not NULL and self.ends_well(lane))):
                     break
             i += 1
         return i
@@ -813,12 +840,16 @@ cdef class Pump:
             found > talk.quiet
             or (is_open and was_open and found == 1)  # where the last one begins is not known
             or (found and talk.passing is not NULL and (was_open or not all_pass(talk.passing, chunk, self.ends, found)))
+            or (talk.recorder is not NULL and (was_open or not self.is_whole(found, count)))
+            or (talk.recorder is not NULL and talk.course.outstanding != before.outstanding + <unsigned int>found)
         ):
             if talk.course.host_end:
                 memcpy(self.chunk, with_host, talk.course.host_end)
             talk.course = before
             return False
         self.chunk, self.count = <char *>chunk, count
+        if talk.recorder is not NULL:
+            self.note(talk.recorder, True, found)
         talk.requests += found
         talk.quiet -= found
         talk.open = 0 if not is_open else count - begin if found else talk.open + count
@@ -828,14 +859,36 @@ cdef class Pump:
     cdef bint frame_replies(self, Lane *lane) noexcept nogil:
         """Frame a chunk of replies likewise."""
         cdef Talk *talk = lane.talk
+        cdef Course before = talk.course
         cdef int found = talk.framer.replies(
             <unsigned char *>self.chunk, self.count, &talk.course, self.ends, MESSAGES
         )
         if found == UNSURE:
             return False
+        if talk.recorder is not NULL:
+            if not self.is_whole(found, self.count):
+                talk.course = before
+                return False
+            self.note(talk.recorder, False, found)
         talk.replies += found
         lane.passed += self.count
         return True
+
+    cdef bint is_whole(self, int found, ssize_t count) noexcept nogil:
+        """Return whether a chunk of so many messages ends with the last of them."""
+        return found > 0 and self.ends[found - 1] == <size_t>count
+
+    cdef void note(self, void *recorder, bint is_request, int found) noexcept with gil:
+        """Note that the recorder is to be told of the messages of the chunk."""
+        cdef const char *data = self.chunk
+        cdef size_t begin = 0
+        cdef int number
+        cdef timespec time
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        now = time.tv_sec + time.tv_nsec * 1e-9
+        for number in range(found):
+            self.untold.append((<object>recorder, is_request, data[begin : self.ends[number]], now))
+            begin = self.ends[number]
 
     cdef hand_over(self, uint32_t slot):
         """Have the stream do what the outcome asks for, in the order in which it does that itself."""
