@@ -50,3 +50,20 @@ def test_buckets_add_up(durations: list[float]) -> None:
     counts = [sum(duration <= bound for duration in durations) for bound in (*BOUNDS, float('inf'))]
     assert [count for _, count in histogram.buckets()] == counts
     assert histogram.seconds == pytest.approx(sum(durations))
+    assert sum(histogram.exponential.values()) == len(durations)
+
+
+@given(st.lists(st.floats(0, 100)), st.lists(st.floats(0, 100)))
+def test_merged_it_has_what_both_have_counted(durations: list[float], others: list[float]) -> None:
+    histogram, other, both = Histogram(), Histogram(), Histogram()
+    for duration in durations:
+        histogram.add(duration)
+    for duration in others:
+        other.add(duration)
+    for duration in durations + others:
+        both.add(duration)
+    histogram.merge(other)
+    assert list(histogram.buckets()) == list(both.buckets())
+    assert histogram.exponential == both.exponential
+    assert histogram.seconds == pytest.approx(both.seconds)
+    assert sum(other.exponential.values()) == len(others)  # and what was added is as before

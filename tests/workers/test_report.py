@@ -34,6 +34,7 @@ def test_everything_is_added_up() -> None:
     assert delay.hits == 3
     assert delay.seconds == pytest.approx(20.202)
     assert list(delay.buckets()) == list(held(0.002, 0.2, 20).buckets())
+    assert delay.exponential == held(0.002, 0.2, 20).exponential
     assert total.histograms['toxic', 'slow'].hits == 1
     assert one.histograms['behavior', 'delay'].hits == 1  # and what was added is as before
 
