@@ -15,20 +15,34 @@ from typing import NamedTuple
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from tests.behaviors.waiting import eventually
 from tests.commands import Command, StartCommand
+from tests.control.messages import decode, labels_of, read_buckets, read_samples
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT, Server, free_port
 from tests.toxiproxy.asking import Toxiproxy, connect, port_of
 from vaurien import __version__
 from vaurien.control.metrics import CONTENT_TYPE, FAMILIES
+from vaurien.control.protobuf import CONTENT_TYPE as PROTOBUF
+from vaurien.records.exponential import find_index
 
 DASHBOARD = Path(__file__).parent.parent.parent / 'examples' / 'grafana' / 'vaurien.json'
 #: The names of metrics in a query.
 NAMES = re.compile(r'\b(?:vaurien|toxiproxy|process)_\w+')
 #: What a query groups by or selects by.
 LABELS = re.compile(r'by \((?P<by>[^)]*)\)|\b(?P<selected>\w+)=')
+
+#: What Prometheus accepts if native histograms are enabled: 2.42, and 3.
+ASKING = 'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited'
+OF_PROMETHEUS_2 = f'{ASKING},application/openmetrics-text;version=1.0.0;q=0.8,text/plain;version=0.0.4;q=0.5,*/*;q=0.1'
+OF_PROMETHEUS_3 = (
+    f'{ASKING};escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,'
+    'text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1'
+)
+#: And what it accepts if they are not.
+WITHOUT = 'application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1'
 
 
 class Scraped:
@@ -234,6 +248,73 @@ class TestAnswer:
         assert requests.get(url(command), timeout=TIMEOUT).status_code == 401
         authorized = {'Authorization': 'Bearer secret'}
         assert requests.get(url(command), headers=authorized, timeout=TIMEOUT).status_code == 200
+
+
+def key_of(sample: Sample) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return what is unique of a sample."""
+    return sample.name, tuple(sorted(sample.labels.items()))
+
+
+def ask_for(command: Proxied | Command, accept: str | None) -> requests.Response:
+    return requests.get(url(command), headers={'Accept': accept}, timeout=TIMEOUT)  # None: without that header
+
+
+class TestProtobuf:
+    """The other format, for whoever asks for it."""
+
+    @pytest.mark.parametrize('accept', [PROTOBUF, ASKING, OF_PROMETHEUS_2, OF_PROMETHEUS_3, f'text/plain;q=0,{ASKING}'])
+    def test_who_gets_it(self, command: Proxied, accept: str) -> None:
+        response = ask_for(command, accept)
+        assert response.status_code == 200
+        assert response.headers['Content-Type'] == PROTOBUF
+        assert 'vaurien_links_open' in {family.name for family in decode(response.content)}
+
+    @pytest.mark.parametrize(
+        'accept',
+        [
+            None,
+            '',
+            '*/*',
+            'text/plain',
+            WITHOUT,
+            f'{ASKING};q=0.5,text/plain;version=0.0.4;q=0.6',
+            f'{ASKING},text/plain',  # either is as welcome
+            f'{ASKING};q=0',
+            ASKING.replace('delimited', 'text'),
+            ASKING.replace('MetricFamily', 'Other'),
+            'application/json',
+            'anything',
+            'text/plain;q=much',
+        ],
+    )
+    def test_who_gets_text(self, command: Proxied, accept: str | None) -> None:
+        response = ask_for(command, accept)
+        assert response.status_code == 200
+        assert response.headers['Content-Type'] == CONTENT_TYPE
+        assert response.text.startswith('# HELP ')
+
+    def test_it_says_what_the_text_does(self, command: Proxied, client: Peer) -> None:
+        post(command, '/proxies/vaurien/toxics', type='latency', name='far', attributes={'latency': 30})
+        exchange(client, 2)
+        text = scrape(command)
+        families = list(decode(ask_for(command, PROTOBUF).content))
+        told = [sample for family in families for sample in read_samples(family)]
+        assert sorted(map(key_of, told)) == sorted(map(key_of, text.samples))
+        values = {key_of(one): one.value for one in told if not one.name.startswith('process_')}
+        assert values == {key_of(one): one.value for one in text.samples if not one.name.startswith('process_')}
+
+    def test_histograms_are_native_ones(self, command: Proxied, client: Peer) -> None:
+        post(command, '/proxies/vaurien/toxics', type='latency', name='far', attributes={'latency': 30})
+        exchange(client, 2)
+        families = {family.name: family for family in decode(ask_for(command, PROTOBUF).content)}
+        (held,) = families['vaurien_added_latency_seconds'].metric
+        assert labels_of(held) == {'proxy': 'vaurien', 'kind': 'toxic', 'name': 'far'}
+        buckets = read_buckets(held.histogram)
+        assert (sum(buckets.values()), held.histogram.zero_count) == (2, 0)
+        assert min(buckets) >= find_index(0.03)
+        for name in 'vaurien_backend_seconds', 'vaurien_client_seconds':
+            (timed,) = families[name].metric
+            assert timed.histogram.zero_threshold > 0
 
 
 class TestNames:

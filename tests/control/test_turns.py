@@ -14,10 +14,12 @@ import pytest
 from gevent import socket as green
 from gevent.pool import Group
 
+from tests.control.messages import decode
 from tests.loop import in_loop
 from tests.servers import HOST, TIMEOUT
 from vaurien.address import Address
 from vaurien.clock import TURN
+from vaurien.control.protobuf import CONTENT_TYPE as PROTOBUF
 from vaurien.control.server import ControlServer
 from vaurien.engine.link import Link
 from vaurien.engine.proxies import Proxies
@@ -70,10 +72,10 @@ class Api:
         self.server = ControlServer(proxies, Address(HOST, 0))
         self.server.start()
 
-    def ask(self, method: str, path: str, body: Any = None) -> bytes:
+    def ask(self, method: str, path: str, body: Any = None, accept: str = '*/*') -> bytes:
         """Return the body of a successful answer."""
         data = b'' if body is None else json.dumps(body).encode()
-        head = f'{method} {path} HTTP/1.0\r\nContent-Length: {len(data)}\r\n\r\n'
+        head = f'{method} {path} HTTP/1.0\r\nAccept: {accept}\r\nContent-Length: {len(data)}\r\n\r\n'
         with green.create_connection(tuple(self.server.address), 6 * TIMEOUT) as client:
             client.sendall(head.encode() + data)
             answer = b''.join(iter(lambda: client.recv(65536), b''))
@@ -96,6 +98,10 @@ def test_an_answer_of_many_proxies_or_rules() -> None:
                 lines = api.ask('GET', '/metrics').decode().splitlines()
             assert len([line for line in lines if line.startswith('vaurien_links_open{')]) == MANY + 1
             assert len([line for line in lines if line.startswith('# TYPE vaurien_links_open ')]) == 1
+            with others_are_served():
+                answer = api.ask('GET', '/metrics', accept=PROTOBUF)
+            (opened,) = (family for family in decode(answer) if family.name == 'vaurien_links_open')
+            assert len(opened.metric) == MANY + 1
             with others_are_served():
                 api.ask('PUT', '/proxies/one/behavior', MANY_RULES)
             with others_are_served():

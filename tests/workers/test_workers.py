@@ -20,6 +20,7 @@ import requests
 
 from tests.behaviors.waiting import eventually
 from tests.commands import Command, StartCommand, serving
+from tests.control.messages import decode, read_buckets
 from tests.logs import own_root_logger
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT, Server
@@ -27,6 +28,7 @@ from tests.toxiproxy.asking import Toxiproxy, path_of, port_of
 from vaurien.cli import run as main
 from vaurien.cli.flags import parse
 from vaurien.client import Client
+from vaurien.control.protobuf import CONTENT_TYPE as PROTOBUF
 from vaurien.errors import ConfigError
 
 #: A request of Redis that has no effect, and its reply.
@@ -120,6 +122,9 @@ def test_what_is_known_is_added_up(spread: Command, api: Toxiproxy, redis_server
             'vaurien_added_latency_seconds_count{kind="behavior",name="error",proxy="r"} 7.0',
         ):
             assert line in metrics
+        answer = requests.get(f'{spread.api}/metrics', headers={'Accept': PROTOBUF}, timeout=TIMEOUT).content
+        (held,) = (family.metric for family in decode(answer) if family.name == 'vaurien_added_latency_seconds')
+        assert sum(one.histogram.zero_count + sum(read_buckets(one.histogram).values()) for one in held) == 7
         # What was counted stays when the proxy is disabled, and when it comes back.
         for enabled in (False, True):
             api.done('PATCH', path_of('r'), {'enabled': enabled})

@@ -13,6 +13,7 @@ error_responses  the table of errors, and the answer to each
 health           the responders of /health and /ready
 metrics          the responder of /metrics, and every metric of it
 metric_family    what a metric is
+protobuf         the format of metrics that has native histograms
 schedule         the responders of /schedule
 page             the responders of /ui, whose files are in ui/
 trying           the responder of /match

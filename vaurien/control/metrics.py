@@ -1,6 +1,6 @@
-"""The responder of ``/metrics``, in the text format of Prometheus, and every metric of it.
+"""The responder of ``/metrics``, in the formats of Prometheus, and every metric of it.
 
-The format is described at https://prometheus.io/docs/instrumenting/exposition_formats. All values are read when
+The formats are described at https://prometheus.io/docs/instrumenting/exposition_formats. All values are read when
 Prometheus asks: a series exists as long as its proxy does, and is up to date while links are open.
 """
 
@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 import falcon
 import gevent
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from vaurien import __version__
 from vaurien.console.writer import count_lost
-from vaurien.control.metric_family import Family, Series
+from vaurien.control.metric_family import Family, HistogramFamily, Series
+from vaurien.control.protobuf import CONTENT_TYPE as PROTOBUF, write_protobuf
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.turns import get_turns, pausing
 from vaurien.live.live import Live
@@ -31,12 +32,12 @@ CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 def _read_held(proxy: ProxyServer) -> Iterator[Series]:
     for (kind, name), histogram in proxy.counters.histograms.items():
-        yield [proxy.name, kind, name], [list(histogram.buckets()), histogram.seconds]
+        yield [proxy.name, kind, name], [histogram]
 
 
 def _read_times(proxy: ProxyServer, histograms: Iterable[tuple[str, Histogram]]) -> Iterator[Series]:
     for name, histogram in histograms:
-        yield [proxy.name, proxy.settings.protocol, name], [list(histogram.buckets()), histogram.seconds]
+        yield [proxy.name, proxy.settings.protocol, name], [histogram]
 
 
 #: How many samples of a metric are written at once: more would keep everybody waiting.
@@ -88,21 +89,21 @@ FAMILIES = (
         ],
     ),
     Family(
-        HistogramMetricFamily,
+        HistogramFamily,
         'vaurien_added_latency_seconds',
         'How long behaviors held exchanges and toxics held chunks before they went on.',
         FAULT,
         lambda proxy, counts: _read_held(proxy),
     ),
     Family(
-        HistogramMetricFamily,
+        HistogramFamily,
         'vaurien_backend_seconds',
         'How long the backend took, from the request sent to the end of its reply, of the exchanges that were timed.',
         TIMED,
         lambda proxy, counts: _read_times(proxy, proxy.times.backend()),
     ),
     Family(
-        HistogramMetricFamily,
+        HistogramFamily,
         'vaurien_client_seconds',
         'What clients felt, from the request having come until the reply was sent, of the exchanges that were timed.',
         TIMED,
@@ -179,15 +180,19 @@ class _Part:
         return [self._metric]
 
 
-def write_metrics(registry: CollectorRegistry) -> bytes:
-    """Return the metrics in Prometheus' format. Other requests are served between two parts."""
+def write_text(families: Iterable[Metric]) -> bytes:
+    """Return the metrics in the text format. Other requests are served between two parts."""
     texts: list[bytes] = []
     last = ''
-    for metric in registry.collect():
+    for metric in families:
         text: bytes = generate_latest(_Part(metric))  # it only calls `collect`
         texts.append(text.split(b'\n', 2)[2] if metric.name == last else text)  # without the two lines of its head
         last = metric.name
     return b''.join(texts)
+
+
+#: What writes each format. The first one is for whoever has no preference.
+WRITERS = {CONTENT_TYPE: write_text, PROTOBUF: write_protobuf}
 
 
 class MetricsResource:
@@ -201,7 +206,7 @@ class MetricsResource:
         """Get the metrics."""
         begin(req, resp)
         self._live.look()
-        resp.content_type = CONTENT_TYPE
-        resp.data = write_metrics(self._registry)
+        resp.content_type = req.client_prefers(WRITERS) or CONTENT_TYPE
+        resp.data = WRITERS[resp.content_type](self._registry.collect())
 
     on_head = on_post = on_put = on_patch = on_delete = on_options = on_get

@@ -42,6 +42,7 @@ from vaurien.control.json_schema import Schema, Schemas
 from vaurien.control.metrics import CONTENT_TYPE, MetricsResource
 from vaurien.control.operation import JSON, VAURIEN, Content, Dialect, JsonText, Operation
 from vaurien.control.page import TYPES, PageResource
+from vaurien.control.protobuf import CONTENT_TYPE as PROTOBUF
 from vaurien.control.schedule import ScheduleResource
 from vaurien.control.trying import MatchResource
 from vaurien.engine.turns import get_turns, pausing
@@ -85,7 +86,7 @@ OPERATIONS: dict[Callable[..., None], Operation] = {
     ControlApi.on_post_taken: _OfProxy(FaultAnswer),
     ControlApi.on_get_held: _OfProxy(HeldAnswer),
     ControlApi.on_post_decision: _OfProxy(Done, takes=schemas.describe_decision),
-    ControlApi.on_get_journal: Operation(JournalPage, errors=(400, 404), parameters=PARAMETERS, lines=LINES),
+    ControlApi.on_get_journal: Operation(JournalPage, errors=(400, 404), parameters=PARAMETERS, others={LINES: str}),
     ControlApi.on_get_links: _OfProxy(LinksAnswer),
     ControlApi.on_delete_link: _OfProxy(Done),
     ScheduleResource.on_get: Operation(ScheduleStatus),
@@ -99,7 +100,7 @@ OPERATIONS: dict[Callable[..., None], Operation] = {
     AuthorityResource.on_get: Operation(str, content=AUTHORITY_TYPE),
     ProbeResource.on_get_health: Operation(Done, dialect=PROBES, is_public=True),
     ProbeResource.on_get_ready: Operation(ReadyAnswer, errors=(503,), dialect=PROBES, is_public=True),
-    MetricsResource.on_get: Operation(str, content=CONTENT_TYPE, dialect=METRICS),
+    MetricsResource.on_get: Operation(str, content=CONTENT_TYPE, others={PROTOBUF: Any}, dialect=METRICS),
     **toxiproxy.OPERATIONS,
 }
 
@@ -210,8 +211,8 @@ class Document:
         headers = _describe_headers(is_numbered=operation.dialect.is_numbered)
         answer = {'description': HTTPStatus(operation.status).phrase, 'headers': headers}
         if operation.answer is not None:
-            lines = {} if operation.lines is None else {operation.lines: str}
-            answer['content'] = content = self._describe_content({operation.content: operation.answer, **lines})
+            content = self._describe_content({operation.content: operation.answer, **operation.others})
+            answer['content'] = content
             if operation.events:
                 content[operation.content]['x-itemSchema'] = self._describe_events(operation)
         return answer

@@ -53,8 +53,8 @@ class Operation(NamedTuple):
     names: str | None = None
     #: The parameters in the query of its path.
     parameters: Mapping[str, Option] = {}
-    #: The other content that it may answer with, in which each line has JSON of a type of its own.
-    lines: str | None = None
+    #: What it may answer with instead.
+    others: Content = {}
     #: The events that it answers with, the type of the data of each by its name; and what these name in their schemas.
     events: Mapping[str, Any] = {}
     named: tuple[Any, ...] = ()
