@@ -45,7 +45,7 @@ demo: $(VENV)/.runtime
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.develop
 	@scripts/install-servers redis-server redis-benchmark redis-cli nginx curl openssl haproxy jq memcached mariadbd mariadb \
-	  postgres psql exim4 lmtp node npm javac chromium-headless-shell chromedriver
+	  postgres psql exim4 lmtp node npm javac chromium-headless-shell chromedriver prometheus
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 # What a pump does, Python does without one.

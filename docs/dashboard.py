@@ -50,10 +50,6 @@ VARIABLES = {'$proxy': '.*', '$job': '.*', '$__rate_interval': '20s', '$__range'
 ROW = 38
 HEAD = 120
 
-SCRAPING = """
-global: {{scrape_interval: 1s}}
-scrape_configs: [{{job_name: vaurien, static_configs: [{{targets: ['{address}']}}]}}]
-"""
 DATASOURCE = """
 apiVersion: 1
 datasources: [{{name: Prometheus, type: prometheus, url: '{url}', isDefault: true, jsonData: {{timeInterval: 1s}}}}]
@@ -75,7 +71,9 @@ def main(words: Sequence[str]) -> int:
     with TemporaryDirectory() as temporary, ExitStack() as stack:
         folder = Path(temporary)
         stage = stack.enter_context(_play(folder))
-        prometheus = stack.enter_context(run_prometheus(folder, stage.api.removeprefix('http://')))
+        prometheus = stack.enter_context(
+            servers.prometheus(_make(folder / 'prometheus'), stage.api.removeprefix('http://'), '1s')
+        )
         grafana = stack.enter_context(_run_grafana(folder, prometheus))
         for name, rules, seconds in FAULTS:
             stage.arm(name, rules)
@@ -105,17 +103,6 @@ def _play(folder: Path) -> Iterator[Stage]:
         stage = Stage(command)
         stack.enter_context(asking(stage))
         yield stage
-
-
-@contextmanager
-def run_prometheus(folder: Path, address: str) -> Iterator[Server]:
-    """Have Prometheus ask the control API at that address."""
-    port, config = free_port(), folder / 'prometheus.yml'
-    config.write_text(SCRAPING.format(address=address))
-    flags = ['--config.file', str(config), '--storage.tsdb.path', str(folder / 'prometheus')]
-    flags += ['--web.listen-address', f'{HOST}:{port}', '--log.level', 'error']
-    with running([command_path('prometheus'), *flags], port, folder, timeout=START_TIMEOUT) as server:
-        yield server
 
 
 @contextmanager

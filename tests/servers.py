@@ -82,6 +82,12 @@ http {
 """)
 
 
+PROMETHEUS_CONFIG = """\
+global: {{scrape_interval: {interval}}}
+scrape_configs: [{{job_name: vaurien, static_configs: [{{targets: ['{address}']}}]}}]
+"""
+
+
 @dataclass(frozen=True)
 class Server:
     """A server that is running and reachable."""
@@ -284,3 +290,15 @@ def postgres(certificate: bytes | None = None) -> Iterator[Server]:
                 assert time.monotonic() < deadline, 'PostgreSQL is not getting ready'
                 time.sleep(0.02)
             yield server
+
+
+@contextmanager
+def prometheus(directory: Path, address: str, interval: str, *more: str) -> Iterator[Server]:
+    """A Prometheus that asks the control API at that address for the metrics. *more* are further flags."""
+    port = free_port()
+    config = directory / 'prometheus.yml'
+    config.write_text(PROMETHEUS_CONFIG.format(interval=interval, address=address))
+    flags = [f'--config.file={config}', f'--storage.tsdb.path={directory}/data', '--log.level=error']
+    flags += [f'--web.listen-address={HOST}:{port}']
+    with running([command_path('prometheus'), *flags, *more], port, directory, timeout=6 * TIMEOUT) as server:
+        yield server

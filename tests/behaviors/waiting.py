@@ -7,13 +7,13 @@ from time import monotonic, sleep
 
 from tests.servers import TIMEOUT
 
-#: Seconds between two looks.
+#: Seconds between two looks, if a look takes next to no time.
 INTERVAL = 0.002
 
 
-def eventually(check: Callable[[], object]) -> None:
+def eventually(check: Callable[[], object], interval: float = INTERVAL) -> None:
     """Return as soon as *check* holds. Raise `AssertionError` if it does not within `TIMEOUT`."""
     deadline = monotonic() + TIMEOUT
     while not check():
         assert monotonic() < deadline, 'it never came to that'
-        sleep(INTERVAL)
+        sleep(interval)
