@@ -161,6 +161,9 @@ class Clock:
         self._alarms: list[tuple[float, int, Alarm]] = []
         self._numbers = count()
         self._purge_at = MIN_PURGE
+        #: Whether alarms ring: the timer is set when all that are due have.
+        self._is_ringing = False
+        self._is_open = True
 
     def sleep(self, seconds: float) -> None:
         """Suspend the calling greenlet, while all others go on."""
@@ -184,13 +187,14 @@ class Clock:
         alarm = Alarm(deadline, call)
         entry = (deadline, next(self._numbers), alarm)
         heappush(self._alarms, entry)
-        if self._alarms[0] is entry:
+        if self._alarms[0] is entry and not self._is_ringing:
             self._timer.set(deadline - time.monotonic())
         return alarm
 
     def close(self) -> None:
         """Close the timer. Alarms that are left never ring, and no new ones may be set."""
         self._alarms.clear()  # an alarm may close the clock: `_on_due` must not set the timer for the ones after it
+        self._is_open = False
         self._timer.close()
 
     def leave_to_parent(self) -> None:
@@ -198,14 +202,19 @@ class Clock:
         self._timer.leave_to_parent()
 
     def _on_due(self) -> None:
-        with suppress(BlockingIOError):
-            self._timer.drain()
         now = last = time.monotonic()
-        while self._alarms and self._alarms[0][0] <= now and last < now + TURN:
-            heappop(self._alarms)[2].ring()
-            last = time.monotonic()
+        self._is_ringing = True
+        try:
+            while self._alarms and self._alarms[0][0] <= now and last < now + TURN:
+                heappop(self._alarms)[2].ring()
+                last = time.monotonic()
+        finally:
+            self._is_ringing = False
         if self._alarms:
-            self._timer.set(self._alarms[0][0] - time.monotonic())
+            self._timer.set(self._alarms[0][0] - time.monotonic())  # whereby it is no longer readable
+        elif self._is_open:
+            with suppress(BlockingIOError):
+                self._timer.drain()
 
     def _purge(self) -> None:
         self._alarms = [entry for entry in self._alarms if not entry[2].is_cancelled]
