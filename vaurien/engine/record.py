@@ -50,15 +50,20 @@ class Record:
     size = 0
     first: float | None = None
 
-    def __init__(self, number: int, request: bytes, begin: int, end: int | None, hasher: Hasher | None) -> None:
-        """*request* has the head, at least. It begins at *begin* and ends at *end*; None: nobody knows yet."""
+    def __init__(
+        self, number: int, request: bytes, begin: int, end: int | None, hasher: Hasher | None, came: float | None = None
+    ) -> None:
+        """*request* has the head, at least. It begins at *begin* and ends at *end*; None: nobody knows yet.
+
+        *came* is when it came, on the monotonic clock; None: just now.
+        """
         self.number = number
         self.request = request
         self.begin = begin
         self.end = end
         self.hasher = hasher
         self.time = time()
-        self.came = monotonic()
+        self.came = monotonic() if came is None else came
         if hasher is not None:
             hasher.update(request)
 

@@ -230,8 +230,7 @@ class Recorder(Unrecorded):
         if self._skipped or len(self._asked) >= MAX_ASKED:
             self._skipped += 1
             return
-        record = Record(self._number, request, begin, self._boundary, None)
-        record.came = now
+        record = Record(self._number, request, begin, self._boundary, None, now)
         self._asked.append(record)
         self._name(record)
 
