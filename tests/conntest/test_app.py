@@ -64,6 +64,15 @@ def test_without_groups_there_is_null(start_server: StartServer) -> None:
     assert [group['run_group_id'] for group in server.call('GET', '/test-groups').json()] == ids
 
 
+def test_head_is_get_without_a_body(server: Server) -> None:
+    path = f'/test-groups/{server.create()}'
+    for method, length in (('HEAD', 0), ('GET', len(server.call('GET', path).content))):
+        answer = server.call(method, path)
+        assert (answer.status_code, len(answer.content)) == (200, length)
+        assert answer.headers['Content-Type'] == 'application/json'
+        assert 'Content-Length' not in answer.headers
+
+
 def test_all_settings_come_back(server: Server) -> None:
     settings = {**SETTINGS, 'upstream_endpoint': 'https://localhost:1/x?y', 'upstream_timeout_ns': 7}
     assert server.read(server.create(**settings)).items() > settings.items()

@@ -36,10 +36,10 @@ def test_knows_no_other_path(api: Api, path: str) -> None:
 @pytest.mark.parametrize(
     ('method', 'path', 'allowed'),
     [
-        ('POST', '/behavior', {'GET', 'PUT', 'OPTIONS'}),
-        ('DELETE', '/backend', {'GET', 'PUT', 'OPTIONS'}),
-        ('PUT', '/status', {'GET', 'OPTIONS'}),
-        ('PATCH', '/behaviors', {'GET', 'OPTIONS'}),
+        ('POST', '/behavior', {'GET', 'HEAD', 'PUT', 'OPTIONS'}),
+        ('DELETE', '/backend', {'GET', 'HEAD', 'PUT', 'OPTIONS'}),
+        ('PUT', '/status', {'GET', 'HEAD', 'OPTIONS'}),
+        ('PATCH', '/behaviors', {'GET', 'HEAD', 'OPTIONS'}),
     ],
 )
 def test_says_which_methods_are_allowed(api: Api, method: str, path: str, allowed: set[str]) -> None:

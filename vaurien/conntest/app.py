@@ -18,6 +18,7 @@ from vaurien.conntest.upstream import Upstream
 from vaurien.errors import CapacityError, ConfigError
 from vaurien.web.body import read_bytes, read_object
 from vaurien.web.guard import Guard
+from vaurien.web.router import Router
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +125,7 @@ class Responders:
 
 def make_app(responders: Responders, guard: Guard) -> falcon.App[falcon.Request, falcon.Response]:
     """Return the WSGI application. *guard* is its middleware, and decides who may use it."""
-    app = falcon.App(middleware=[guard])
+    app = falcon.App(middleware=[guard], router=Router())
     app.add_error_handler(Exception, _on_error)
     app.add_error_handler(falcon.HTTPError, _on_error)
     app.add_route('/test-groups', responders)

@@ -12,6 +12,7 @@ from vaurien.control.middleware import CleanPaths, NotedOrigin, VersionHeader
 from vaurien.toxiproxy.error_responses import HANDLERS
 from vaurien.toxiproxy.middleware import ToxiproxyMiddleware
 from vaurien.web.guard import Guard
+from vaurien.web.router import Router
 
 
 class Route(NamedTuple):
@@ -25,7 +26,7 @@ class Route(NamedTuple):
 def make_app(routes: Iterable[Route], guard: Guard) -> falcon.App[falcon.Request, falcon.Response]:
     """Return the WSGI application with these routes, for the clients that *guard* admits."""
     middleware: list[Any] = [guard, NotedOrigin(), CleanPaths(), ToxiproxyMiddleware(), VersionHeader()]
-    app = falcon.App(middleware=middleware)
+    app = falcon.App(middleware=middleware, router=Router())
     app.resp_options.default_media_type = None  # type: ignore[assignment]  # an answer without a body has no type
     for error, handler in HANDLERS.items():
         app.add_error_handler(error, handler)

@@ -139,7 +139,8 @@ class Document:
             'info': {
                 'title': 'Vaurien',
                 'version': __version__,
-                'description': f'The control API of proxies. It includes the API of Toxiproxy {LEVEL}.',
+                'description': f'The control API of proxies. It includes the API of Toxiproxy {LEVEL}. '
+                'Paths with GET have HEAD, too, unless they are of Toxiproxy.',
             },
             'servers': [{'url': '/'}],
             'security': [{}, {'token': []}],

@@ -141,6 +141,9 @@ class WsgiHandler(pywsgi.WSGIHandler):  # type: ignore[misc]
             self.close_connection = True
             self.response_headers.append((b'Connection', b'close'))
         super().finalize_headers()
+        if self.command == 'HEAD' and self.provided_content_length is None:
+            # pywsgi counts what is sent, which is nothing. The length is that of what GET would send (RFC 9110, 8.6).
+            self.response_headers = [field for field in self.response_headers if field != (b'Content-Length', b'0')]
 
     def process_result(self) -> None:
         """Send the answer. From here on the client is waited for again."""
