@@ -41,7 +41,7 @@ def test_java(server: Command, toxiproxy: Toxiproxy) -> None:
     proxy = Client(port=server.control_port).create_proxy('java', 'localhost:0', 'localhost:1', 'redis')
     rules = '20:error(match="SET *"),10:delay'
     said = run_program([*java_command(), 'Vaurien.java', server.api, 'java', rules], CLIENTS / 'java')
-    assert json.loads(said) == {'behavior': "20:error(match='SET *'),10:delay"}
+    assert json.loads(said) == {'behavior': "20:error(match='SET *'),10:delay", 'options': {}}
     assert proxy.get_behavior() == "20:error(match='SET *'),10:delay"
 
 

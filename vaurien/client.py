@@ -139,7 +139,7 @@ class Client(ProxyControl):
             armed: list[dict[str, object]] = [
                 {**rule['options'], 'name': rule['name'], 'percent': rule['percent']} for rule in before['behaviors']
             ]
-            proxy.set_behavior(armed or 'dummy')
+            proxy.set_behavior(armed)
 
     def toxics(self) -> list[ToxicStatus]:
         return self.inspect()['toxics']

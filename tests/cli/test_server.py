@@ -75,7 +75,7 @@ def test_sections(tmp_path: Path, vaurien_command: StartCommand, echo_server: Ra
         ]
         assert (echo['enabled'], [toxic['type'] for toxic in echo['toxics']]) == (True, ['latency'])
         assert (redis['listen'], redis['enabled'], redis['protocol']) == ('localhost:0', False, 'redis')
-        assert toxiproxy('GET', '/proxies/redis/behavior').json() == {'behavior': '20:hang'}
+        assert toxiproxy('GET', '/proxies/redis/behavior').json() == {'behavior': '20:hang', 'options': {}}
         toxiproxy.done('POST', '/reset', status=204)
         assert toxiproxy.done('GET', '/proxies/redis')['listen'].startswith(f'{HOST}:')
         assert toxiproxy.done('GET', '/proxies/echo')['toxics'] == []

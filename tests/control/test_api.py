@@ -31,9 +31,13 @@ def test_a_real_proxy_can_be_controlled() -> None:
 
 
 def test_tells_what_is_armed(api: Api, served: ServedProxy) -> None:
-    assert api('GET', '/behavior').json() == {'behavior': 'dummy'}
-    served.proxy.rules = (rule('error', 20.0), rule('delay', 0.5))
-    assert api('GET', '/behavior').json() == {'behavior': '20:error,0.5:delay'}
+    assert api('GET', '/behavior').json() == {'behavior': 'dummy', 'options': {}}
+    served.proxy.rules = (rule('error', 20.0, inject=True), rule('delay', 0.5))
+    assert api('GET', '/behavior').json() == {
+        'behavior': '20:error,0.5:delay',
+        # What is at its default is there if it was configured otherwise.
+        'options': {'error': {'inject': True}, 'delay': {'sleep': 1.0, 'before': True}},
+    }
 
 
 def test_arms_one_behavior(api: Api, served: ServedProxy) -> None:
@@ -57,11 +61,16 @@ def test_takes_weights_under_either_key(api: Api, served: ServedProxy, key: str)
 
 
 def test_what_it_gives_can_be_put_back(api: Api, served: ServedProxy) -> None:
-    for body in ({'behavior': '20:delay,10:error'}, {'name': 'delay', 'sleep': 1}, {'name': 'dummy'}):
+    for body in (
+        {'behavior': '20:delay,10:error'},
+        {'name': 'delay', 'sleep': 1},
+        {'name': 'delay', 'sleep': 'uniform(min=1s, max=2s)', 'match': 'GET *', 'for': 9},
+        {'behaviors': [{'name': 'delay', 'percent': 50, 'sleep': 1, 'nth': 3}, {'name': 'delay', 'percent': 50}]},
+        {'name': 'dummy'},
+    ):
         api('PUT', '/behavior', json=body)
         rules = served.proxy.rules
-        options = {rule.name: rule.status()['options'] for rule in rules}
-        api('PUT', '/behavior', json={**api('GET', '/behavior').json(), 'options': options})
+        api('PUT', '/behavior', json=api('GET', '/behavior').json())
         assert served.proxy.told[-1] == rules
 
 
@@ -72,8 +81,17 @@ def test_arms_a_list(api: Api, served: ServedProxy) -> None:
     assert (first.percent, first.options['sleep'], str(first.options['match'])) == (100.0, 1.0, 'GET *')
     assert (second.percent, second.options['sleep'], str(second.options['nth'])) == (20.0, 5.0, '3')
     assert api('GET', '/behavior').json() == {
-        'behavior': "100:delay(before=false, match='GET *'),20:delay(sleep=5.0, before=false, nth='3')"
+        'behavior': "100:delay(before=false, match='GET *'),20:delay(sleep=5.0, before=false, nth='3')",
+        'options': {'delay': {'sleep': 1.0}},
     }
+
+
+def test_an_empty_list_lets_everything_pass(api: Api, served: ServedProxy) -> None:
+    assert api('GET', '/status').json()['behaviors'] == []
+    api('PUT', '/behavior', json={'name': 'hang'})
+    assert api('PUT', '/behavior', json={'behaviors': []}).json() == {'status': 'ok'}
+    assert served.proxy.told[-1] == ()
+    assert api('GET', '/behavior').json()['behavior'] == 'dummy'
 
 
 def test_tells_and_forgets_faults(api: Api, served: ServedProxy) -> None:

@@ -83,7 +83,6 @@ from tests.control.fake import ServedProxy
         ('/behavior', {'behavior': 'delay(nth=0)'}, 'behavior.delay.nth', 'expected 3'),
         ('/behavior', {'behavior': 'delay('}, 'behavior', 'expected option=value'),
         ('/behavior', {'behaviors': {}}, 'behaviors', 'expected a list'),
-        ('/behavior', {'behaviors': []}, 'behaviors', 'expected a list'),
         ('/behavior', {'behaviors': [{'name': 'delay', 'slep': 1}]}, 'behaviors[0].slep', "did you mean 'sleep'?"),
         ('/behavior', {'behaviors': [{'name': 'hang'}, {'name': 'hang'}]}, 'behaviors', 'more than 100'),
         ('/behavior', {'behaviors': [{'name': 'hang'}], 'options': {}}, 'options', 'no such field'),

@@ -75,11 +75,11 @@ def test_each_has_its_own(toxiproxy: Toxiproxy, name: str) -> None:
     path = path_of(name)
     assert done(toxiproxy('PUT', f'{path}/behavior', {'name': 'delay', 'sleep': 2})) == {'status': 'ok'}
     assert done(toxiproxy('PUT', f'{path}/backend', {'backend': 'localhost:2'})) == {'status': 'ok'}
-    assert done(toxiproxy('GET', f'{path}/behavior')) == {'behavior': 'delay'}
+    assert done(toxiproxy('GET', f'{path}/behavior')) == {'behavior': 'delay', 'options': {'delay': {'sleep': 2.0}}}
     assert done(toxiproxy('GET', f'{path}/backend')) == {'backend': 'localhost:2'}
     assert toxiproxy.done('GET', path)['upstream'] == 'localhost:2'
     assert done(toxiproxy('GET', f'{path}/status'))['name'] == name
-    assert done(toxiproxy('GET', '/proxies/other/behavior')) == {'behavior': 'dummy'}
+    assert done(toxiproxy('GET', '/proxies/other/behavior')) == {'behavior': 'dummy', 'options': {}}
     assert done(toxiproxy('GET', '/proxies/other/backend')) == {'backend': NOWHERE}
 
 

@@ -351,7 +351,7 @@ class TestReset:
         assert listens(proxies['other'])
         assert listens(proxies['never'])
         assert is_live(client)
-        assert toxiproxy('GET', '/proxies/echo/behavior').json() == {'behavior': 'dummy'}
+        assert toxiproxy('GET', '/proxies/echo/behavior').json() == {'behavior': 'dummy', 'options': {}}
 
     def test_one_that_cannot_be_started(self, toxiproxy: Toxiproxy) -> None:
         for name in ('a', 'b', 'c'):
@@ -376,7 +376,7 @@ class TestReset:
             assert toxiproxy('GET', '/proxies/redis/status').json()['seed'] == 7
             toxiproxy('PUT', '/behavior', {'name': 'dummy'})
             toxiproxy.done('POST', '/reset', status=204)
-            assert toxiproxy('GET', '/behavior').json() == {'behavior': '20:error'}
+            assert toxiproxy('GET', '/behavior').json() == {'behavior': '20:error', 'options': {}}
 
 
 def populate(toxiproxy: Toxiproxy, *entries: dict[str, Any]) -> list[dict[str, Any]]:

@@ -44,7 +44,7 @@ def send(served: ServedProxy, data: bytes) -> Peer:
 def answers(served: ServedProxy) -> bool:
     """Return whether a well-behaved client is served."""
     with send(served, LAST) as peer:
-        return peer.recv_all().endswith(b'{"behavior":"dummy"}')
+        return peer.recv_all().endswith(b'{"behavior":"dummy","options":{}}')
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_refuses_a_line_without_end(served: ServedProxy) -> None:
 
 def test_answers_on_one_connection_and_pipelined(served: ServedProxy) -> None:
     with send(served, REQUEST + REQUEST + LAST) as peer:
-        assert peer.recv_all().count(b'{"behavior":"dummy"}') == 3
+        assert peer.recv_all().count(b'{"behavior":"dummy","options":{}}') == 3
 
 
 def test_a_body_where_none_is_expected_is_not_the_next_request(served: ServedProxy) -> None:
@@ -209,12 +209,12 @@ def test_a_client_that_was_just_answered_stays(served: ServedProxy) -> None:
             stack.enter_context(send(served, b''))
         assert answers(served)  # so all that came before have been accepted
         first.send(REQUEST)
-        first.recv_until(b'{"behavior":"dummy"}')
+        first.recv_until(b'{"behavior":"dummy","options":{}}')
         for _ in range(MAX_CLIENTS // 2):
             stack.enter_context(send(served, b''))
         assert answers(served)
         first.send(LAST)
-        assert first.recv_all().endswith(b'{"behavior":"dummy"}')
+        assert first.recv_all().endswith(b'{"behavior":"dummy","options":{}}')
 
 
 def test_an_answer_is_not_lost_because_a_long_body_is_not_read(served: ServedProxy) -> None:

@@ -231,7 +231,7 @@ def test_what_counts_over_all_links_is_refused(
     (error,) = answer.json()['errors']
     assert (answer.status_code, error['name']) == (400, name)
     assert error['description'] == 'it is about all links, which are shared out among workers: start with --workers 1'
-    assert show(f'{spread.api}/proxies/r', 'behavior') == {'behavior': 'dummy'}
+    assert show(f'{spread.api}/proxies/r', 'behavior') == {'behavior': 'dummy', 'options': {}}
 
 
 def test_so_is_what_links_share(api: Toxiproxy, redis_server: Server) -> None:
@@ -361,7 +361,7 @@ def test_what_one_worker_cannot_take_is_taken_by_none(
         assert error['description'] in [
             f'worker {number} cannot do that, and nothing was changed: not here' for number in (1, 2)
         ]
-        assert show(command.api, 'behavior') == {'behavior': 'error'}
+        assert show(command.api, 'behavior') == {'behavior': 'error', 'options': {}}
         assert [ask(peer)[:4] for peer in peers] == [ERROR, ERROR]
         assert arm(command.api, name='picky').ok  # it is no longer the last time
         assert [ask(peer) for peer in peers] == [PONG, PONG]

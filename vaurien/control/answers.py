@@ -15,9 +15,10 @@ class Done(TypedDict):
 
 
 class BehaviorAnswer(TypedDict):
-    """The rules that are armed, in the text that arms them."""
+    """The rules that are armed, in the text that arms them, and the options of each behavior that are not in it."""
 
     behavior: str
+    options: dict[str, dict[str, Any]]
 
 
 class BackendAnswer(TypedDict):

@@ -32,7 +32,7 @@ from vaurien.journal.kept import KeptEntries
 from vaurien.journal.replay import Replay
 from vaurien.live.live import Live
 from vaurien.plugins.options import Option, did_you_mean
-from vaurien.rules.behaviors import format_rules
+from vaurien.rules.behaviors import format_rules, list_left_out
 from vaurien.rules.match import Pattern
 from vaurien.web.body import read_object
 
@@ -86,7 +86,10 @@ class ControlApi:
 
     def on_get_behavior(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Get the rules that are armed."""
-        _send(resp, BehaviorAnswer(behavior=format_rules(self._find(name).rules, get_turns().begin())))
+        proxy, pause = self._find(name), get_turns().begin()
+        rules = proxy.rules
+        left = list_left_out(rules, proxy.settings.behavior_options, pause)
+        _send(resp, BehaviorAnswer(behavior=format_rules(rules, pause), options=left))
 
     def on_put_behavior(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Arm other rules."""

@@ -64,7 +64,7 @@ def read_arming(
 
     There are three forms: ``{"name": "delay", "sleep": 2}`` for every exchange;
     ``{"behavior": "20:error,10:delay", "options": {"delay": {"sleep": 2}}}`` for several behaviors by weight; and
-    ``{"behaviors": [{"name": "delay", "percent": 20, "sleep": 2}]}``.
+    ``{"behaviors": [{"name": "delay", "percent": 20, "sleep": 2}]}``, where no rule lets everything pass.
 
     An option that is left out has its *configured* value, or else its declared default. *pause* is called after each
     rule.
@@ -131,7 +131,7 @@ def _as_object(value: Any, path: str) -> dict[str, Any]:
 
 def _take_list(fields: dict[str, Any], key: str) -> list[Any]:
     value = fields.pop(key)
-    if not isinstance(value, list) or not value:
+    if not isinstance(value, list):
         raise ConfigError('expected a list of objects with name, percent and options', key)
     return value
 

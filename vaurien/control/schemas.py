@@ -58,7 +58,7 @@ def describe_rules(schemas: Schemas) -> Schema:
         schemas.name(f'rule_{name}', _strict({**_describe_options(schemas, name), 'percent': percent}, 'name'))
         for name in Behavior.usable()
     ]
-    return {'type': 'array', 'minItems': 1, 'items': {'anyOf': rules}}
+    return {'type': 'array', 'items': {'anyOf': rules}}
 
 
 def describe_decision(schemas: Schemas) -> Schema:

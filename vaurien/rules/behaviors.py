@@ -110,15 +110,35 @@ def format_rules(rules: Sequence[Rule], pause: Callable[[], object] = go_on, *, 
     counts = Counter(rule.name for rule in rules)
     terms = []
     for rule in rules:
-        is_full = in_full or _has_limits(rule) or counts[rule.name] > 1
-        options = _list_chosen(rule) if is_full else {}
+        options = _list_chosen(rule) if in_full or _is_in_full(rule, counts) else {}
         terms.append(format_term(Term(rule.name, rule.percent, options), alone=len(rules) == 1))
         pause()
     return ','.join(terms)
 
 
-def _has_limits(rule: Rule) -> bool:
-    return any(rule.options[name] is not None for name in Dummy.options)
+def list_left_out(
+    rules: Sequence[Rule], configured: Options, pause: Callable[[], object] = go_on
+) -> dict[str, dict[str, Any]]:
+    """Return the options, by behavior, without which the text of `format_rules` would not be read as *rules*.
+
+    They are those that are not at their defaults, or for which something else was *configured*. *pause* is called after
+    each rule.
+    """
+    counts = Counter(rule.name for rule in rules)
+    left: dict[str, dict[str, Any]] = {}
+    for rule in rules:
+        written = _list_chosen(rule) if _is_in_full(rule, counts) else {}
+        usual = [rule.kind.resolve(given) for given in ({}, configured.get(rule.name, {}))]
+        for name, value in rule.options.items():
+            if name not in written and any(value != values[name] for values in usual):
+                left.setdefault(rule.name, {})[name] = value
+        pause()
+    return left
+
+
+def _is_in_full(rule: Rule, counts: Mapping[str, int]) -> bool:
+    """Return whether a rule is written with its options: it has limits, or there is another one of its name."""
+    return counts[rule.name] > 1 or any(rule.options[name] is not None for name in Dummy.options)
 
 
 def _list_chosen(rule: Rule) -> dict[str, Any]:

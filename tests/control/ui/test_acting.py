@@ -66,16 +66,16 @@ def test_a_rule_is_weighed_and_disarmed_and_all_is_undone(page: Shown, stage: St
     page.fill('#percent', '40')
     page.press('dialog button', 'no end')
     page.press('dialog button.main')
-    eventually(lambda: stage.get('/proxies/cache/behavior') == {'behavior': '40:error'})
+    eventually(lambda: stage.get('/proxies/cache/behavior')['behavior'] == '40:error')
     page.slide('.armed input[type=range]', 15)
-    eventually(lambda: stage.get('/proxies/cache/behavior') == {'behavior': '15:error'})
+    eventually(lambda: stage.get('/proxies/cache/behavior')['behavior'] == '15:error')
     assert stage.status('cache')['behaviors'][0]['options']['message'] == 'LOADING'
     page.press('.armed button', 'Disarm')
     eventually(lambda: stage.armed('cache') == [])
     acts = ['cache: disarmed error', 'cache: 15% error', "cache: armed error(message='LOADING')"]
     for act, behavior in zip(acts, ('15:error', '40:error', 'dummy'), strict=True):
         page.undo(act)
-        assert stage.get('/proxies/cache/behavior') == {'behavior': behavior}
+        assert stage.get('/proxies/cache/behavior')['behavior'] == behavior
     assert stage.armed('cache') == []
     page.wait(lambda: not page.element('#undo').is_enabled())
 
