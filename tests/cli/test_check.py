@@ -65,6 +65,20 @@ def test_a_schedule_and_nothing_armed(tmp_path: Path) -> None:
     ]
 
 
+def test_what_has_no_effect_with_some_protocols(tmp_path: Path) -> None:
+    path = tmp_path / 'v.ini'
+    sections = ''.join(f'[proxy:{name}]\nprotocol = {name}\n' for name in ('http', 'redis'))
+    path.write_text(f'[vaurien]\nmark-faults = yes\naddressed = yes\n{sections}')
+    lines = call(check.main, str(path)).stdout.splitlines()
+    said = [line.strip() for line in lines if 'mark-faults' in line or 'addressed' in line]
+    assert said == [
+        'addressed: requests may ask for faults',
+        'mark-faults: replies name their fault',
+        'addressed: requests of redis cannot ask for faults',
+        'mark-faults: replies of redis cannot name their fault',
+    ]
+
+
 def test_what_shares_are_of(tmp_path: Path) -> None:
     """Rules of connections and of exchanges do not share a draw, so their percents are not added up."""
     path = tmp_path / 'v.ini'

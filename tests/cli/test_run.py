@@ -7,7 +7,8 @@ from typing import Any, cast
 import pytest
 
 from tests.arming import rule
-from vaurien.cli.run import describe_armed, describe_tls, human_bytes, summarize
+from vaurien.cli.run import announce_proxy, describe_armed, describe_tls, human_bytes, summarize
+from vaurien.engine.proxy import ProxyServer
 from vaurien.records.status import ProxyStatus
 from vaurien.rules.rule import Rule
 from vaurien.settings import ProxySettings
@@ -49,6 +50,19 @@ def test_what_is_armed(rules: list[Rule], text: str) -> None:
 )
 def test_describe_tls(settings: dict[str, Any], text: str) -> None:
     assert describe_tls(ProxySettings(**settings)) == text
+
+
+@pytest.mark.parametrize(
+    ('protocol', 'text'),
+    [
+        ('http', 'mark-faults: replies name their fault'),
+        ('redis', 'mark-faults: replies of redis cannot name their fault'),
+        ('tcp', 'mark-faults: replies of tcp cannot name their fault'),
+    ],
+)
+def test_whether_faults_are_marked(protocol: str, text: str) -> None:
+    lines = announce_proxy(ProxyServer(ProxySettings(protocol=protocol, mark_faults=True)))
+    assert [line for line in lines if 'mark' in line] == [text]
 
 
 @pytest.mark.parametrize(

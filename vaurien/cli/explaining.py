@@ -7,7 +7,14 @@ from itertools import islice
 
 from vaurien.address import NOWHERE
 from vaurien.cli.flags import Arguments, parse
-from vaurien.cli.run import describe_addressed, describe_tls, format_value, make_proxies, preview_schedule
+from vaurien.cli.run import (
+    describe_addressed,
+    describe_marks,
+    describe_tls,
+    format_value,
+    make_proxies,
+    preview_schedule,
+)
 from vaurien.config.files import read_document
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
@@ -65,6 +72,8 @@ def explain_proxy(proxy: ProxyServer) -> Iterator[str]:
     yield from (f'  {explain_toxic(toxic)}' for toxic in settings.toxics)
     if settings.addressed:
         yield f'  {describe_addressed(settings, takes=proxy.protocol.takes_addressed)}'
+    if settings.mark_faults:
+        yield f'  {describe_marks(settings, marks=proxy.protocol.marks())}'
     if settings.seed is not None:
         yield f'  the seed {settings.seed} has the same faults happen in every run'
 

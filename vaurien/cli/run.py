@@ -349,6 +349,8 @@ def announce_proxy(proxy: ProxyServer) -> list[str]:
         lines.insert(1, describe_tls(proxy.settings))
     if proxy.settings.addressed:
         lines.insert(-1, describe_addressed(proxy.settings, takes=proxy.protocol.takes_addressed))
+    if proxy.settings.mark_faults:
+        lines.insert(-1, describe_marks(proxy.settings, marks=proxy.protocol.marks()))
     if proxy.toxics:
         lines.insert(-1, f'toxics: {", ".join(map(format_toxic, proxy.toxics))}')
     return lines
@@ -367,6 +369,11 @@ def describe_tls(settings: ProxySettings) -> str:
 def describe_addressed(settings: ProxySettings, *, takes: bool) -> str:
     """Return whether requests may ask for faults."""
     return f'addressed: requests {"may" if takes else f"of {settings.protocol} cannot"} ask for faults'
+
+
+def describe_marks(settings: ProxySettings, *, marks: bool) -> str:
+    """Return whether replies name their fault."""
+    return f'mark-faults: replies {"" if marks else f"of {settings.protocol} cannot "}name their fault'
 
 
 def describe_armed(rules: Sequence[Rule]) -> str:

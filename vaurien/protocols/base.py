@@ -137,6 +137,11 @@ class BaseProtocol(Configurable):
         """Return whether it moves the bytes itself, in `_handle`."""
         return cls._handle is not BaseProtocol._handle
 
+    @classmethod
+    def marks(cls) -> bool:
+        """Return whether its replies have a place for the name of a behavior: then it has `mark_fault`."""
+        return cls.mark_fault is not BaseProtocol.mark_fault
+
     @cached_property
     def random(self) -> Random:
         """The source of chance for the reply to `request`: with the same seed it gives the same again."""
