@@ -17,6 +17,11 @@ esac
 TOXIPROXY_AUTH_TOKEN=${TOXIPROXY_AUTH_TOKEN:-${VAURIEN_TOKEN:-}}
 export TOXIPROXY_AUTH_TOKEN
 
+# Kubernetes sets this one, for a service called vaurien-http: to tcp://10.0.0.7:8080.
+case ${VAURIEN_HTTP_PORT:-} in
+    *://*) unset VAURIEN_HTTP_PORT ;;
+esac
+
 proxy=--proxy=${VAURIEN_PROXY:-0.0.0.0:8000}
 [ -z "${VAURIEN_CONFIG:-}${VAURIEN_SERVER:-}${VAURIEN_TOXIPROXY_CONFIG:-}" ] || proxy=
 token=$TOXIPROXY_AUTH_TOKEN${VAURIEN_API_TOKEN:-}

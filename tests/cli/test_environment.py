@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import StartCommand
+from vaurien import Client
 from vaurien.address import Address
 from vaurien.cli.flags import find_variable, make_parser, parse
 from vaurien.errors import ConfigError
@@ -18,12 +20,44 @@ def test_each_flag_has_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('VAURIEN_TOXIC', 'noop')
     monkeypatch.setenv('VAURIEN_HTTP', 'yes')
     monkeypatch.setenv('VAURIEN_IDLE_TIMEOUT', '')  # as Compose writes one that is not set
-    monkeypatch.setenv('VAURIEN_PORT', 'tcp://10.0.0.7:8000')  # of Kubernetes
     settings = parse([]).settings
     assert (settings.backend, settings.protocol) == (Address('localhost', 6379), 'redis')
     assert settings.behaviors[0].options['sleep'] == 2
     assert [toxic.type for toxic in settings.toxics] == ['noop']
     assert (settings.http, settings.idle_timeout) == (True, None)
+
+
+#: What Kubernetes sets for services called vaurien, vaurien-http and vaurien-statsd (docs: "Accessing the Service").
+SERVICES = {
+    f'VAURIEN_{name}{key}': value
+    for name, port in (('', '8000'), ('HTTP_', '8080'), ('STATSD_', '8125'))
+    for key, value in (
+        ('SERVICE_HOST', '10.0.0.7'),
+        ('SERVICE_PORT', port),
+        ('SERVICE_PORT_REDIS', port),
+        ('PORT', f'tcp://10.0.0.7:{port}'),
+        (f'PORT_{port}_TCP', f'tcp://10.0.0.7:{port}'),
+        (f'PORT_{port}_TCP_PROTO', 'tcp'),
+        (f'PORT_{port}_TCP_PORT', port),
+        (f'PORT_{port}_TCP_ADDR', '10.0.0.7'),
+    )
+}
+
+
+def test_services_of_kubernetes_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    without = parse([])
+    for name, value in SERVICES.items():
+        monkeypatch.setenv(name, value)
+    assert (parse([]).settings, parse([]).ignored) == (without.settings, ())
+    monkeypatch.setenv('VAURIEN_HTTP_PORT', '9000')
+    assert parse([]).settings.http_port == 9000
+
+
+def test_it_starts_among_them(vaurien_command: StartCommand, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SERVICES.items():
+        monkeypatch.setenv(name, value)
+    command = vaurien_command('--http')
+    assert Client(port=command.control_port).status()['protocol'] == 'tcp'
 
 
 def test_no_two_flags_have_the_same_variable() -> None:

@@ -52,6 +52,13 @@ def test_without_a_token_the_api_is_for_the_container_alone(stand_in: Path) -> N
     assert said.startswith(CLOSED)
 
 
+def test_services_of_kubernetes_are_no_settings(stand_in: Path) -> None:
+    usual, _ = enter(stand_in)
+    lines, _ = enter(stand_in, VAURIEN_HTTP_PORT='tcp://10.0.0.7:8080', VAURIEN_PORT='tcp://10.0.0.7:8000')
+    assert lines == usual
+    assert '--http-port=9000' in enter(stand_in, VAURIEN_HTTP_PORT='9000')[0]
+
+
 @pytest.mark.parametrize('name', ['VAURIEN_TOKEN', 'TOXIPROXY_AUTH_TOKEN'])
 def test_with_a_token_it_is_for_all(stand_in: Path, name: str) -> None:
     lines, said = enter(stand_in, '--backend', 'cache:6379', **{name: 'secret'})

@@ -180,14 +180,21 @@ def make_parser() -> Parser:
 def _read_environment(parser: Parser | None) -> Source:
     """Return the settings of the environment, where each flag of *parser* has a variable: ``VAURIEN_BACKEND``.
 
-    An empty one does not count, nor do others that begin so: Kubernetes sets some for a service of that name.
+    An empty one does not count, nor do others that begin so: Kubernetes sets some for a service called vaurien, such as
+    ``VAURIEN_PORT``. For one called vaurien-http it sets ``VAURIEN_HTTP_PORT``, in a form that is no port.
     """
     given = {}
     if parser is not None and any(name.startswith(PREFIX) for name in os.environ):
         for action in parser._actions:
-            if '.' in action.dest and (value := os.environ.get(find_variable(action.dest))):
+            name = find_variable(action.dest)
+            if '.' in action.dest and (value := os.environ.get(name)) and not _is_of_kubernetes(name, value):
                 given[action.dest] = value
     return _make_source(given, find_variable)
+
+
+def _is_of_kubernetes(name: str, value: str) -> bool:
+    """Return whether Kubernetes has set a variable, for a service: ``NAME_PORT=tcp://10.0.0.7:8000``."""
+    return name.endswith('_PORT') and value.startswith(('tcp://', 'udp://', 'sctp://'))
 
 
 def find_variable(dotted: str) -> str:
