@@ -143,6 +143,11 @@ def test_backend(control: ProxyControl, raw_backend: RawBackend) -> None:
     with connect(control) as peer, raw_backend.accept() as backend:
         peer.send(b'hello')
         assert backend.recv_exactly(5) == b'hello'
+    control.set_backend(f'redis://:secret@{raw_backend.address}/0')
+    assert control.get_backend() == raw_backend.address
+    with pytest.raises((ConfigError, ControlError), match='its URL is for TLS, which the proxy') as caught:
+        control.set_backend('rediss://:secret@localhost')
+    assert 'secret' not in str(caught.value)
 
 
 def test_journal(control: ProxyControl) -> None:

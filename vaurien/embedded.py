@@ -12,8 +12,8 @@ from types import TracebackType
 from msgspec.structs import replace
 
 from vaurien.address import Address
-from vaurien.config.arguments import check_settings, find_proxy, read_address, read_backend
-from vaurien.config.backend_url import read_spoken
+from vaurien.config.arguments import check_settings, find_proxy, read_address
+from vaurien.config.backend_url import read_other, read_spoken
 from vaurien.config.schedules import Plan, open_schedule
 from vaurien.engine.chooser import Chooser
 from vaurien.engine.lookup import is_number
@@ -265,8 +265,11 @@ class Proxy(ProxyControl):
         return str(self.backend)
 
     def set_backend(self, backend: str | Address) -> None:
-        """Change the backend, from the next exchange on. Raise `ConfigError` if it is the proxy itself."""
-        address = read_backend(backend)
+        """Change the backend, from the next exchange on; a URL has to be for what the proxy speaks.
+
+        Raise `ConfigError` if it is for something else, or the backend is the proxy itself.
+        """
+        address = read_other(backend, self._settings)
 
         def change(server: ProxyServer) -> None:
             if is_number(address.host):  # a name could not be looked up here without keeping links waiting

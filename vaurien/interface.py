@@ -148,7 +148,7 @@ class ProxyControl(Protocol):
         """Return the address of the backend, ``host:port``."""
 
     def set_backend(self, backend: str) -> None:
-        """Change the backend to another ``host:port``, from the next exchange on."""
+        """Change the backend to another ``host:port``, or URL for the same protocol, from the next exchange on."""
 
     def disable(self) -> None:
         """Refuse clients, and close all links. Toxics and what is armed stay."""

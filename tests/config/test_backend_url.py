@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from vaurien.address import Address
+from vaurien.address import NOWHERE, Address
+from vaurien.config.backend_url import URLAddress, read_other
 from vaurien.config.build import build
 from vaurien.config.source import make_source
 from vaurien.errors import ConfigError
-from vaurien.settings import Settings
+from vaurien.settings import ProxySettings, Settings
 
 
 def settings_of(*sources: dict[str, Any]) -> Settings:
@@ -42,6 +43,49 @@ def test_a_url_has_address_and_protocol(url: str, address: str, protocol: str) -
     settings = settings_of({'backend': url})
     assert (settings.backend, settings.protocol) == (Address.parse(address), protocol)
     assert type(settings.backend) is Address
+
+
+@pytest.mark.parametrize(
+    ('backend', 'given', 'address'),
+    [
+        ('cache:6380', {'protocol': 'http'}, ('cache', 6380)),
+        ('none', {}, NOWHERE),
+        ('redis://:secret@cache', {'protocol': 'redis'}, ('cache', 6379)),
+        ('redis://cache:6380/0', {}, ('cache', 6380)),
+        ('rediss://cache', {'protocol': 'redis', 'backend_tls': True}, ('cache', 6379)),
+        ('https://shop', {'tls': 'auto'}, ('shop', 443)),
+        (Address('cache', 1), {'protocol': 'mysql'}, ('cache', 1)),
+    ],
+)
+def test_of_another_backend(backend: str | Address, given: dict[str, Any], address: tuple[str, int]) -> None:
+    read = read_other(backend, ProxySettings(**given))
+    assert (read, isinstance(read, URLAddress)) == (address, False)
+
+
+@pytest.mark.parametrize(
+    ('backend', 'given', 'said'),
+    [
+        (
+            'redis://:secret@cache',
+            {'protocol': 'http'},
+            'a URL of redis is for the protocol redis, and the proxy speaks http: write host:port if the backend '
+            'speaks http, or create another proxy',
+        ),
+        ('tcp://secret:1', {'protocol': 'http'}, 'a URL of tcp is for the protocol tcp, and the proxy speaks http: '),
+        (
+            'rediss://:secret@cache',
+            {'protocol': 'redis'},
+            'its URL is for TLS, which the proxy does not speak with its backend: write host:port if the backend does '
+            'without, or create another proxy, with backend_tls',
+        ),
+        ('redsi://:secret@cache', {}, "unknown scheme of a URL 'redsi', did you mean 'redis'?"),
+    ],
+)
+def test_what_cannot_be_another_backend(backend: str, given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_other(backend, ProxySettings(**given))
+    assert str(caught.value).startswith(said)
+    assert 'secret' not in str(caught.value)
 
 
 def test_who_says_the_protocol() -> None:

@@ -169,6 +169,8 @@ def test_tells_and_changes_the_backend(api: Api, served: ServedProxy) -> None:
     assert api('PUT', '/backend', json={'backend': '[::1]:6380'}).json() == {'status': 'ok'}
     assert served.proxy.told == [('::1', 6380)]
     assert api('GET', '/backend').json() == {'backend': '[::1]:6380'}
+    assert api('PUT', '/backend', json={'backend': 'redis://:secret@cache/0'}).json() == {'status': 'ok'}
+    assert api('GET', '/backend').json() == {'backend': 'cache:6379'}
 
 
 def test_tells_the_status(api: Api) -> None:

@@ -92,6 +92,9 @@ from tests.control.fake import ServedProxy
         ('/backend', {'backend': 'localhost:0'}, 'backend', 'no port'),
         ('/backend', {'backend': 'a..b:80'}, 'backend', 'no valid host'),
         ('/backend', {'backend': 'localhost:6380', 'port': 6380}, 'port', 'no such field'),
+        ('/backend', {'backend': 'redsi://localhost'}, 'backend', "did you mean 'redis'?"),
+        ('/backend', {'backend': 'rediss://localhost'}, 'backend', 'its URL is for TLS, which the proxy does not'),
+        ('/backend', {'backend': 'redis://:secret@localhost:0'}, 'backend', "'localhost:0' has no port to connect to"),
     ],
 )
 def test_names_a_bad_field_and_changes_nothing(

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from vaurien.address import Address, parse_backend, parse_place
+from vaurien.address import Address, parse_place
 from vaurien.config.build import build
 from vaurien.config.keys import SETTINGS
 from vaurien.config.source import read, register
@@ -63,8 +63,3 @@ def find_proxy(path: str | os.PathLike[str], name: str | None) -> Settings:
 def read_address(value: str | Address) -> Address:
     """Return the address to listen on; raise `AddressError`."""
     return value if isinstance(value, Address) else parse_place(value)
-
-
-def read_backend(value: str | Address) -> Address:
-    """Return the address of a backend; raise `AddressError`."""
-    return value if isinstance(value, Address) else parse_backend(value)

@@ -8,7 +8,7 @@ from vaurien.address import Address, parse_backend
 from vaurien.config.schemes import OPAQUE, SCHEMES, URL
 from vaurien.errors import AddressError, ConfigError
 from vaurien.plugins.options import did_you_mean
-from vaurien.settings import AUTO
+from vaurien.settings import AUTO, ProxySettings
 
 
 class URLAddress(Address):
@@ -72,3 +72,25 @@ def read_spoken(backend: str | Address, protocol: str | None, settings: Mapping[
         return address, protocol or OPAQUE
     address.check_tls(settings)
     return Address(*address), address.choose_protocol(protocol)
+
+
+def read_other(backend: str | Address, settings: ProxySettings) -> Address:
+    """Return the address of another backend for a proxy with these *settings*; raise `ConfigError`.
+
+    What is spoken with it stays as it is. So a URL has to be for that, or the proxy one that does not look at requests.
+    """
+    address = backend if isinstance(backend, Address) else read_backend(backend)
+    if not isinstance(address, URLAddress):
+        return address
+    spoken = settings.protocol
+    if spoken not in (address.protocol, OPAQUE):
+        raise ConfigError(
+            f'a URL of {address.scheme} is for the protocol {address.protocol}, and the proxy speaks {spoken}: '
+            f'write host:port if the backend speaks {spoken}, or create another proxy'
+        )
+    if address.is_tls and not settings.is_backend_leg:
+        raise ConfigError(
+            'its URL is for TLS, which the proxy does not speak with its backend: '
+            'write host:port if the backend does without, or create another proxy, with backend_tls'
+        )
+    return Address(*address)

@@ -116,9 +116,10 @@ class ControlApi:
 
     def on_put_backend(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Change the backend of a proxy."""
-        backend = read_backend(read_object(req, resp, EXAMPLE))
-        self._find(name).refuse_loop(backend)
-        self._find(name).set_backend(backend)
+        proxy = self._find(name)
+        backend = read_backend(read_object(req, resp, EXAMPLE), proxy.settings)
+        proxy.refuse_loop(backend)
+        proxy.set_backend(backend)
         _send(resp, DONE)
 
     def on_get_status(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from vaurien.address import NOWHERE, Address, parse_backend
+from vaurien.address import NOWHERE, Address
 from vaurien.behaviors.dummy import Dummy
 from vaurien.clock import go_on
+from vaurien.config.backend_url import read_other
 from vaurien.engine.turns import pausing
 from vaurien.errors import AddressError, ConfigError, OptionError
 from vaurien.plugins.decision import Decision
@@ -17,19 +18,20 @@ from vaurien.protocols.base import BaseProtocol
 from vaurien.rules.behaviors import Options, check_own_options, complete_rules, read_rules
 from vaurien.rules.decision import read_decision
 from vaurien.rules.rule import Rule, check_protocol
+from vaurien.settings import ProxySettings
 
 
-def read_backend(body: Mapping[str, Any]) -> Address:
-    """Return the address in ``{"backend": "localhost:6380"}``; raise `ConfigError`."""
+def read_backend(body: Mapping[str, Any], settings: ProxySettings) -> Address:
+    """Return the address in ``{"backend": "localhost:6380"}``, for a proxy with *settings*; raise `ConfigError`."""
     fields = dict(body)
     text = _take_text(fields, 'backend')
     _refuse_rest(fields, 'backend')
     try:
-        address = parse_backend(text)
-    except AddressError as error:
+        address = read_other(text, settings)
+    except ConfigError as error:
         raise error.within('backend') from None
     if not address.port and address is not NOWHERE:
-        raise AddressError(f'{text!r} has no port to connect to', 'backend')
+        raise AddressError(f'{str(address)!r} has no port to connect to', 'backend')
     return address
 
 

@@ -116,8 +116,9 @@ def describe_match(schemas: Schemas) -> Schema:
 
 
 def describe_backend(schemas: Schemas) -> Schema:
-    """Describe the address of a backend."""
-    fields = dict.fromkeys(describe_fields(BackendAnswer), ADDRESS)
+    """Describe the address of a backend. A URL will do, too, which a schema cannot tell from one that is refused."""
+    described = {**ADDRESS, 'description': 'The address, or a URL for what the proxy speaks.'}
+    fields = dict.fromkeys(describe_fields(BackendAnswer), described)
     return _strict(fields, *fields)
 
 

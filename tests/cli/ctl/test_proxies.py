@@ -228,6 +228,11 @@ class TestOneOfSeveral:
         done('set-backend', 'localhost:1', '--proxy', 'db')
         assert done('get-backend', '--proxy=db') == 'localhost:1\n'
         assert process.proxy('db').get_backend() == 'localhost:1'
+        done('set-backend', 'redis://:secret@localhost:2/0', '--proxy', 'redis')
+        assert done('get-backend', '--proxy', 'redis') == 'localhost:2\n'
+        said = failed(2, 'set-backend', 'postgres://:secret@localhost', '--proxy', 'redis')
+        assert 'a URL of postgres is for the protocol postgres, and the proxy speaks redis: write host:port' in said
+        assert 'secret' not in said
 
     def test_rules_of_each(self, redis: Client) -> None:
         done('--proxy', 'redis', 'set-behavior', 'hang')

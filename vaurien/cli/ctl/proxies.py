@@ -127,7 +127,13 @@ COMMANDS = (
   vaurienctl set-backend localhost:6380
       clients notice as little as their protocol allows""",
         description='Change the backend, from the next exchange on.',
-        arguments=(argument('backend', metavar='HOST:PORT', help='the address of the new backend'),),
+        arguments=(
+            argument(
+                'backend',
+                metavar='HOST:PORT',
+                help='the address of the new backend, or its URL: redis://localhost:6380',
+            ),
+        ),
         of_proxy=True,
     ),
     Command(
