@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from vaurien.framing.late_pattern import LatePattern
+
 #: The protocol of a URL by its scheme, without the driver behind ``+``, and the port if it has none.
 SCHEMES = {
     **dict.fromkeys(('redis', 'rediss', 'valkey', 'valkeys'), ('redis', 6379)),
@@ -24,4 +26,4 @@ OPAQUE = 'tcp'
 IMPLICIT = frozenset({'rediss', 'valkeys', 'https', 'wss', 'smtps'})
 
 #: A URL, with ``jdbc:`` before it, or a driver behind its scheme.
-URL = re.compile(r'(?:jdbc:)?(?P<scheme>[a-z][a-z\d.-]*)(?:\+(?P<driver>[\w+.-]+))?://(?P<authority>[^/?#]*)', re.I)
+URL = LatePattern(r'(?:jdbc:)?(?P<scheme>[a-z][a-z\d.-]*)(?:\+(?P<driver>[\w+.-]+))?://(?P<authority>[^/?#]*)', re.I)

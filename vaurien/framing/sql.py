@@ -11,17 +11,19 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from vaurien.framing.late_pattern import LatePattern
+
 
 class Dialect(NamedTuple):
     """What a dialect of SQL is made of, as far as semicolons depend on it."""
 
     #: Matches one token, in a group of its kind: ``blank``, the ``comment`` that begins here, ``end`` (a semicolon),
     #: ``word``, ``bracket``, ``unclear`` (what makes it unclear where the statement ends), and anything else.
-    token: re.Pattern[bytes]
+    token: LatePattern[bytes]
     #: Whether comments are nested.
     nests: bool = False
     #: Matches the first words of a statement, in upper case, that may have a body with semicolons.
-    has_body: re.Pattern[bytes] | None = None
+    has_body: LatePattern[bytes] | None = None
 
 
 #: Looking for statements in so many bytes takes some hundredths of a second, in which nothing else happens.
@@ -93,8 +95,9 @@ def _find(text: bytes, dialect: Dialect) -> Iterator[tuple[int, int]]:
 def tokens(text: bytes, dialect: Dialect) -> Iterator[tuple[str | None, bytes, int]]:
     """Yield the kind, the bytes and the end of each token that is neither blank nor a comment."""
     i = 0
+    match = dialect.token.match
     while i < len(text):
-        token = dialect.token.match(text, i)
+        token = match(text, i)
         if token is None:
             yield 'unclear', b'', i
             return

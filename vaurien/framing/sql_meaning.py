@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from vaurien.framing.late_pattern import LatePattern
 from vaurien.framing.meaning import Effect, Meaning
 from vaurien.framing.sql import Dialect, find_statements, tokens
 
@@ -64,7 +65,7 @@ _ITEM = (
     rb'(?:VERSION|CURRENT_SCHEMA|CURRENT_DATABASE|DATABASE|SCHEMA|CONNECTION_ID|PG_BACKEND_PID|PG_IS_IN_RECOVERY)'
     rb'\s*\(\))(?:\s+AS\s+\w+)?'
 )
-_PING = re.compile(
+_PING = LatePattern(
     rb'(?:\s|/\*(?:[^*]|\*(?!/))*\*/)*SELECT\s+' + _ITEM + rb'(?:\s*,\s*' + _ITEM + rb')*(?:\s+FROM\s+DUAL)?[\s;]*',
     re.IGNORECASE | re.DOTALL,
 )

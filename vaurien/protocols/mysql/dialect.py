@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 
+from vaurien.framing.late_pattern import LatePattern
 from vaurien.framing.sql import Dialect
 
 #: LOAD DATA LOCAL needs what the client sends behind the text. In a comment that is executed, a semicolon may stand.
 DIALECT = Dialect(
-    re.compile(
+    LatePattern(
         rb"""
           (?P<blank> \s+ | \#[^\n]* | --(?: [\x00-\x20][^\n]* | \Z ) )
         | (?P<comment> /\* (?! M?! ) )
@@ -28,7 +29,7 @@ DIALECT = Dialect(
         """,
         re.VERBOSE | re.DOTALL | re.IGNORECASE,
     ),
-    has_body=re.compile(
+    has_body=LatePattern(
         rb'CREATE (?:.* )?(?:PROCEDURE|FUNCTION|TRIGGER|EVENT|PACKAGE)\Z|ALTER (?:.* )?EVENT\Z'
         rb'|BEGIN NOT\Z|(?:IF|CASE|LOOP|WHILE|REPEAT|FOR|DECLARE)\Z|(?!XA )\S+ (?:LOOP|WHILE|REPEAT|FOR|BEGIN)\Z'
     ),

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from vaurien.framing.late_pattern import LatePattern
+
 #: With these InnoDB rolls back the whole transaction, not the statement alone: changed since the snapshot (MariaDB with
 #: innodb_snapshot_isolation), too many locks, a deadlock, and the latter two in a distributed transaction.
 ROLLING_BACK = {1020, 1206, 1213, 1613, 1614}
@@ -37,7 +39,7 @@ ENDS, BEGINS, TURNS_ON, DEFINES, FLUSHES, LOCKS, PREPARES, XA = (
     *('ends', 'begins', 'turns_on', 'defines', 'flushes', 'locks', 'prepares', 'xa'),
 )
 COMMITTING_BEFORE = {DEFINES, FLUSHES, LOCKS}
-_STATEMENT = re.compile(
+_STATEMENT = LatePattern(
     r"""
     # Spaces, comments, and what makes a comment a part of the statement on some servers.
     (?:\s|;|--\s[^\n]*\n|\#[^\n]*\n|/\*(?!M?!)(?:[^*]|\*(?!/))*\*/|/\*M?!\d*)*

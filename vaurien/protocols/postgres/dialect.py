@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 
+from vaurien.framing.late_pattern import LatePattern
 from vaurien.framing.sql import Dialect
 
 #: Whether a backslash quotes in a plain string depends on ``standard_conforming_strings``. So a plain string in which a
 #: quote follows on a backslash is not understood. COPY FROM STDIN needs what the client sends behind the text.
 DIALECT = Dialect(
-    re.compile(
+    LatePattern(
         rb"""
           (?P<blank> \s+ | --[^\r\n]* )
         | (?P<comment> /\* )

@@ -9,22 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence, Set as AbstractSet
 
+from vaurien.framing.late_pattern import LatePattern
 from vaurien.protocols.postgres.messages import FAILED, IDLE, make_message, unpack_header
 
 #: Statements that end a transaction, whatever their outcome; ``ROLLBACK TO`` goes back to a savepoint instead.
 _BLANKS = r'(?:\s|;|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*'
-_ENDS = re.compile(
+_ENDS = LatePattern(
     rf'{_BLANKS}(?:(?:COMMIT|END|ROLLBACK|ABORT)\b(?!\s+(?:WORK\s+|TRANSACTION\s+)?TO\b|\s+PREPARED\b)'
     r'|PREPARE\s+TRANSACTION\b)',
     re.IGNORECASE | re.DOTALL,
 )
-_GOES_BACK = re.compile(rf'{_BLANKS}ROLLBACK\b', re.IGNORECASE | re.DOTALL)
+_GOES_BACK = LatePattern(rf'{_BLANKS}ROLLBACK\b', re.IGNORECASE | re.DOTALL)
 
 #: What begins or ends a transaction inside of a text, and what changes rows and returns them.
-_CONTROLS = re.compile(
+_CONTROLS = LatePattern(
     rf'{_BLANKS}(?:BEGIN|START|COMMIT|END|ROLLBACK|ABORT|PREPARE\s+TRANSACTION)\b', re.IGNORECASE | re.DOTALL
 )
-_RETURNS = re.compile(rf'{_BLANKS}(?:INSERT|UPDATE|DELETE|MERGE|WITH)\b.*\bRETURNING\b', re.IGNORECASE | re.DOTALL)
+_RETURNS = LatePattern(rf'{_BLANKS}(?:INSERT|UPDATE|DELETE|MERGE|WITH)\b.*\bRETURNING\b', re.IGNORECASE | re.DOTALL)
 
 #: What no server understands. It makes a transaction fail, and nothing else; the backend's log has it.
 _NONSENSE = 'injected by vaurien'
