@@ -58,7 +58,7 @@ LINES = (
 
 #: Modules of the standard library that take 4 ms and more with what they import.
 LARGE = {
-    *('argparse', 'asyncio', 'concurrent.futures', 'ctypes', 'decimal', 'email.message', 'http.client'),
+    *('argparse', 'asyncio', 'concurrent.futures', 'ctypes', 'dataclasses', 'decimal', 'email.message', 'http.client'),
     *('importlib.metadata', 'inspect', 'logging', 'multiprocessing', 'socket', 'ssl', 'subprocess'),
     *('unittest', 'urllib.request', 'xml.etree.ElementTree'),
 }
@@ -99,17 +99,17 @@ def test_the_package(imported: Mapping[str, set[str]]) -> None:
     [
         (
             'vaurien',
-            {'cli', 'clock', 'config', 'native', 'toxiproxy', *SETTINGS},
+            {'cli', 'clock', 'config', 'native', *SETTINGS},
             {'email.message', 'httptools', 'importlib.metadata', 'socket'},
         ),
         ('explore', {'cli', 'config', 'explore', 'native', *SETTINGS}, {'socket'}),
         ('report', {'cli'}, set()),
         ('vaurienctl', {'cli', 'client', 'clock', 'interface', 'native', 'toxiproxy', *SETTINGS}, {'socket'}),
         ('conntest', {'conntest', 'native', *SETTINGS}, set()),
-        ('tcpgoon', {'address', 'tcpgoon'}, set()),
-        ('loads-runner', {'config', 'loads', 'native', *SETTINGS}, {'unittest'}),
-        ('loads-agent', {'loads', 'native', *SETTINGS}, {'socket', 'unittest'}),
-        ('loads-broker', {'loads', 'native', *SETTINGS}, {'socket', 'unittest'}),
+        ('tcpgoon', {'address', 'tcpgoon'}, {'dataclasses'}),
+        ('loads-runner', {'config', 'loads', 'native', *SETTINGS}, {'dataclasses', 'unittest'}),
+        ('loads-agent', {'loads', 'native', *SETTINGS}, {'dataclasses', 'socket', 'unittest'}),
+        ('loads-broker', {'loads', 'native', *SETTINGS}, {'dataclasses', 'socket', 'unittest'}),
     ],
 )
 def test_the_help_of_a_command(

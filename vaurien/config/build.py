@@ -18,7 +18,6 @@ from vaurien.plugins.distribution import reading_files
 from vaurien.rules.behaviors import Options, complete_rules
 from vaurien.schedule.schedule import Schedule
 from vaurien.settings import SERVER_PORT, ProxySettings, Settings
-from vaurien.toxiproxy.fields import read_config
 from vaurien.web.segment import check_name
 
 #: Where a proxy of several listens by default.
@@ -67,6 +66,8 @@ def build(*sources: Source) -> Settings:
         for section, read in sections.items()
     ]
     if config is not None:
+        from vaurien.toxiproxy.fields import read_config  # late: few have such a file
+
         proxies += read_config(config, process.defaults)
         _check_names(proxies, config)
     if not (proxies or process.http):

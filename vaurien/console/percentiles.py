@@ -6,8 +6,9 @@ Percentiles are by nearest rank: each is one of the values, and none lies betwee
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import ceil, fsum, sqrt
+
+from msgspec import Struct
 
 
 def percentiles(ranked: Sequence[float], *percents: int) -> Iterator[float]:
@@ -16,8 +17,7 @@ def percentiles(ranked: Sequence[float], *percents: int) -> Iterator[float]:
         yield ranked[ceil(percent * len(ranked) / 100) - 1]
 
 
-@dataclass(frozen=True)
-class Spread:
+class Spread(Struct, frozen=True):
     """A summary of many values, in their unit. The deviation is that of the population."""
 
     count: int

@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from math import exp, log, log1p
 from random import Random
-from statistics import NormalDist
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from msgspec import Meta
 
@@ -21,6 +21,9 @@ from vaurien.console.files import read_file
 from vaurien.errors import OptionError
 from vaurien.plugins.options import Parsed, convert, did_you_mean
 from vaurien.plugins.units import MILLISECONDS, SECONDS, Unit
+
+if TYPE_CHECKING:
+    from statistics import NormalDist
 
 #: Returns the number below which that share of all draws is, from 0 up to 1.
 Quantile = Callable[[float], float]
@@ -39,7 +42,6 @@ MAX_TABLE = 256 * 1024
 LARGEST = 2.0**62
 
 _PERCENTILE = re.compile(r'p([0-9]{1,2}(?:\.[0-9]{1,6})?)')
-_STANDARD = NormalDist()
 #: Whether whoever gives the text may have files of this machine read.
 _may_read = ContextVar('_may_read', default=False)
 
@@ -201,7 +203,15 @@ def _take(numbers: Mapping[str, float], name: str, *keys: str) -> list[float]:
 
 def _find_normal(share: float) -> float:
     """Return the quantile of the normal distribution with mean 0 and standard deviation 1."""
-    return _STANDARD.inv_cdf(max(share, 2.0**-54))  # Random.random may return 0, and nothing else below this
+    return _get_standard().inv_cdf(max(share, 2.0**-54))  # Random.random may return 0, and nothing else below this
+
+
+@cache
+def _get_standard() -> NormalDist:
+    """Return that distribution."""
+    from statistics import NormalDist  # late: few draw from it
+
+    return NormalDist()
 
 
 def _fit(name: str, numbers: Mapping[str, float], find: Quantile) -> Quantile:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, get_args
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 _NUMBER = r'([0-9]{1,15}(?:\.[0-9]{1,9})?)'
 #: In a schema, numbers are so short that no sum of four durations is above what 64 bits hold.
@@ -43,8 +42,7 @@ _SIZES = {
 }
 
 
-@dataclass(frozen=True)
-class Quantity:
+class Quantity(Struct, frozen=True):
     """A kind of quantity: what it is called, examples, and its units in terms of the smallest one."""
 
     name: str
@@ -69,8 +67,7 @@ SIZE = Quantity('size', '4096B or 64KB', _SIZES)
 RATE = Quantity('rate', '50KB/s or 1MB/s', {f'{unit}/s': size for unit, size in _SIZES.items()})
 
 
-@dataclass(frozen=True)
-class Unit:
+class Unit(Struct, frozen=True):
     """The unit of a declared type, in which bare numbers are."""
 
     quantity: Quantity

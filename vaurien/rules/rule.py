@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass, field
 from math import inf
 from time import monotonic
 from typing import Any
@@ -29,7 +28,6 @@ PATTERNS = ('match', 'once')
 AIMS = (*PATTERNS, 'client', 'client_name')
 
 
-@dataclass(slots=True)
 class Rule:
     """A behavior, armed or to be armed. Two rules are equal if they declare the same; their counters do not matter.
 
@@ -37,47 +35,57 @@ class Rule:
     that is at work, any number of times.
     """
 
-    kind: type[Dummy]
-    #: The share of the exchanges, from 0 to 100.
-    percent: float = 100.0
-    #: The options that were given, checked.
-    given: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
-    #: Every option with its value, given or default.
-    options: dict[str, Any] = field(init=False)
-    #: Those of them that are given of `LIMITS`.
-    limits: dict[str, Any] = field(init=False, repr=False)
-    #: The pattern for requests among these; whether it is for some only of those that match, and what picks them.
-    match: Pattern | None = field(init=False, repr=False)
-    _chooses: bool = field(init=False, repr=False, compare=False)
-    _picks: tuple[Container[int], ...] = field(init=False, repr=False, compare=False)
-    #: The number of exchanges that matched, and of those that it was applied to. The first is counted only if a rule
-    #: of the proxy has limits: otherwise every exchange matches, and none needs to be looked at for that.
-    matched: int = field(default=0, init=False, repr=False, compare=False)
-    hits: int = field(default=0, init=False, repr=False, compare=False)
-    #: In how many exchanges it is at work, or about to be. It is counted only if there may not be more than so many.
-    active: int = field(default=0, init=False, repr=False, compare=False)
-    #: The pattern for the request that wakes it; None once it is awake.
-    _awaited: Pattern | None = field(init=False, repr=False, compare=False)
-    #: Tells the time, in seconds; the log of its proxy; and when it may be applied again, and is armed no longer.
-    _now: Callable[[], float] = field(default=monotonic, init=False, repr=False, compare=False)
-    _log: ProxyLog = field(default=NO_PROXY, init=False, repr=False, compare=False)
-    _rests_until: float = field(default=0.0, init=False, repr=False, compare=False)
-    ends_at: float | None = field(default=None, init=False, repr=False, compare=False)
-    #: Whether a request has asked for it: then it is not among those that are armed.
-    is_addressed: bool = field(default=False, init=False, repr=False, compare=False)
-    #: What chance depends on where it is applied; empty: on the link and the exchange.
-    chance: str = field(default='', init=False, repr=False, compare=False)
-    #: The behavior at work. Only what `arm` returns has it.
-    behavior: Dummy = field(init=False, repr=False, compare=False)
+    __slots__ = (
+        *('kind', 'percent', 'given', 'options', 'limits', 'match', '_chooses', '_picks', 'matched', 'hits', 'active'),
+        *('_awaited', '_now', '_log', '_rests_until', 'ends_at', 'is_addressed', 'chance', 'behavior'),
+    )
 
-    def __post_init__(self) -> None:
-        """Complete the options; raise `OptionError` if two of them contradict each other."""
-        self.options = {**self.kind.resolve({}), **self.given}
-        written_out = self.kind.translate(self.options)
-        self.limits = {name: written_out[name] for name in LIMITS if written_out[name] is not None}
-        self.match, self._awaited = self.limits.get('match'), self.limits.get('once')
-        self._picks = tuple(self.limits[name] for name in ('nth', 'sequence') if name in self.limits)
+    def __init__(self, kind: type[Dummy], percent: float = 100.0, given: Mapping[str, Any] | None = None) -> None:
+        """Take what was looked up and checked: the behavior, its *percent* of the exchanges, and the options *given*.
+
+        Raise `OptionError` if two options contradict each other.
+        """
+        self.kind = kind
+        self.percent = percent
+        self.given: Mapping[str, Any] = {} if given is None else given
+        #: Every option with its value, given or default.
+        self.options: dict[str, Any] = {**kind.resolve({}), **self.given}
+        written_out = kind.translate(self.options)
+        #: Those of them that are given of `LIMITS`.
+        self.limits: dict[str, Any] = {name: written_out[name] for name in LIMITS if written_out[name] is not None}
+        #: The pattern for requests among these; whether it is for some only of those that match, and what picks them.
+        self.match: Pattern | None = self.limits.get('match')
         self._chooses = not self.limits.keys() <= {*AIMS, 'for'}
+        self._picks: tuple[Container[int], ...] = tuple(
+            self.limits[name] for name in ('nth', 'sequence') if name in self.limits
+        )
+        #: The number of exchanges that matched, and of those that it was applied to. The first is counted only if a
+        #: rule of the proxy has limits: otherwise every exchange matches, and none needs to be looked at for that.
+        self.matched = 0
+        self.hits = 0
+        #: In how many exchanges it is at work, or about to be; counted only if there may not be more than so many.
+        self.active = 0
+        #: The pattern for the request that wakes it; None once it is awake.
+        self._awaited: Pattern | None = self.limits.get('once')
+        #: Tells the time, in seconds; the log of its proxy; and when it may be applied again, and is armed no longer.
+        self._now: Callable[[], float] = monotonic
+        self._log: ProxyLog = NO_PROXY
+        self._rests_until = 0.0
+        self.ends_at: float | None = None
+        #: Whether a request has asked for it: then it is not among those that are armed.
+        self.is_addressed = False
+        #: What chance depends on where it is applied; empty: on the link and the exchange.
+        self.chance = ''
+        #: The behavior at work. Only what `arm` returns has it.
+        self.behavior: Dummy
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Rule):
+            return NotImplemented
+        return (self.kind, self.percent) == (other.kind, other.percent) and self.options == other.options
+
+    def __repr__(self) -> str:
+        return f'Rule({self.name}, {self.percent}, {self.options})'
 
     @property
     def name(self) -> str:
