@@ -207,6 +207,7 @@ class MetricsResource:
         begin(req, resp)
         self._live.look()
         resp.content_type = req.client_prefers(WRITERS) or CONTENT_TYPE
+        resp.append_header('Vary', 'Accept')
         resp.data = WRITERS[resp.content_type](self._registry.collect())
 
     on_head = on_post = on_put = on_patch = on_delete = on_options = on_get
