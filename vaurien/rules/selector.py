@@ -83,10 +83,10 @@ class Selector:
 
     def count_quiet(self, link: int) -> int:
         """Return how many of the first exchanges of a link pass for certain; there may be more. No rule is limited."""
-        return self.find_drawn(link, 1, 1) - 1  # exchanges count from 1
+        return self.find_drawn(link, 1, 1)[0] - 1  # exchanges count from 1
 
-    def find_drawn(self, link: int, exchange: int, blocks: int) -> int:
-        """Return the first exchange from that one on that draws a rule, or that lies behind so many *blocks*.
+    def find_drawn(self, link: int, exchange: int, blocks: int) -> tuple[int, bool]:
+        """Return the first exchange from that one on that draws a rule, and True; or that behind so many *blocks*.
 
         No rule is limited.
         """
@@ -97,9 +97,9 @@ class Selector:
             if min(points) < end:
                 for drawing in range(place, DRAWS):
                     if points[drawing] < end:
-                        return block * DRAWS + drawing
+                        return block * DRAWS + drawing, True
             place = 0
-        return (first + blocks) * DRAWS
+        return (first + blocks) * DRAWS, False
 
     @property
     def learns(self) -> bool:
@@ -179,8 +179,8 @@ class Draws:
         if self._selector.is_limited:
             return (None, self._passing) if self.reads and not self.names else UNKNOWN
         begin = max(exchange, self.quiet_until)
-        self.quiet_until = until = self._selector.find_drawn(self._link, begin, self._ahead)
-        is_drawn = until < (begin // DRAWS + self._ahead) * DRAWS
+        until, is_drawn = self._selector.find_drawn(self._link, begin, self._ahead)
+        self.quiet_until = until
         self._ahead = FIRST_AHEAD if is_drawn else min(2 * self._ahead, LAST_AHEAD)
         return until - exchange, None
 
