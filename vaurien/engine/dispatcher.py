@@ -186,13 +186,14 @@ class Dispatcher(Traffic):
     # What the pump frames
 
     def begin_passage(self) -> None:
-        up, down, draws, recorder = self.link.up, self.link.down, self._draws, self.recorder
-        is_ordinary = self._exchange is None and recorder.takes_whole and not self._recording.is_open
+        up, down, draws = self.link.up, self.link.down, self._draws
+        is_ordinary = self._exchange is None and self.recorder.takes_whole and not self._recording.is_open
         if is_ordinary and self._passage is None and not self.link.stale and up.is_free and down.is_free:
             quiet, passing = (None, None) if draws is None else draws.look_ahead(self.exchanges + 1)
-            told = recorder if isinstance(recorder, Recorder) else None
             if quiet is None or quiet >= WORTHWHILE:
-                self._passage = native.begin_passage(self.protocol, up, down, self._recording, quiet, passing, told)
+                self._passage = native.begin_passage(
+                    self.protocol, up, down, self._recording, quiet, passing, self.recorder.told
+                )
         if self._passage is None:
             self._put_off_passage()
 

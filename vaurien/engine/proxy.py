@@ -119,6 +119,7 @@ class ProxyServer:
             self.arming.prepare_chosen,
             self.log,
             is_traced=any(one.wants_traces for one in watching),
+            only_notes=self.observers.only_notes,
         )
         #: The times of the exchanges that were timed.
         self.times = Times(settings.classes, mask)

@@ -62,8 +62,9 @@ class Record:
         self.begin = begin
         self.end = end
         self.hasher = hasher
-        self.time = time()
-        self.came = monotonic() if came is None else came
+        now = monotonic()
+        self.came = now if came is None else came
+        self.time = time() - (now - self.came)
         if hasher is not None:
             hasher.update(request)
 

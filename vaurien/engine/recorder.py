@@ -83,10 +83,13 @@ class Recorder(Unrecorded):
 
     @property
     def takes_whole(self) -> bool:
-        recording, asked = self._recording, self._asked
-        is_plain = recording.chooser is None and recording.new_hasher is None and not recording.is_traced
+        asked = self._asked
         is_between = not (self._come or self._unended or self._faulty or self._own or self._skipped)
-        return recording.records_all and is_plain and is_between and not (asked and asked[0].size)
+        return is_between and self._recording.only_notes and not (asked and asked[0].size)
+
+    @property
+    def told(self) -> Recorder:
+        return self
 
     def _end_replies(self) -> None:
         """End the replies that have begun: framing has ended behind them."""
@@ -224,7 +227,7 @@ class Recorder(Unrecorded):
     # What has passed by whole messages
 
     def on_whole_request(self, request: bytes, now: float) -> None:
-        """Handle a request, which has come at the time *now* of the monotonic clock, and for which there is a reply."""
+        """Note a request that has passed: see `Told`."""
         self._number += 1
         begin, self._boundary = self._boundary, self._boundary + len(request)
         if self._skipped or len(self._asked) >= MAX_ASKED:
@@ -235,9 +238,9 @@ class Recorder(Unrecorded):
         self._name(record)
 
     def on_whole_reply(self, reply: bytes, now: float) -> None:
-        """Handle the reply to the oldest of the requests that have none."""
+        """Note a reply that has passed."""
         if not self._asked:
-            self._skipped -= 1
+            self._skipped -= self._skipped > 0
             return
         record = self._asked.popleft()
         record.add_reply(reply, now)

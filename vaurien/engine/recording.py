@@ -63,11 +63,12 @@ class Recording(Gate):
         log: ProxyLog,
         *,
         is_traced: bool = False,
+        only_notes: bool = False,
     ) -> None:
         """*proxy* is its name. *new_hasher* makes the digests; None: there are none. *prepare* puts a rule to work.
 
         Beside a rule, it takes what chance depends on in it. *log* is that of the proxy. If it
-        *is_traced*, entries have the trace contexts of requests.
+        *is_traced*, entries have the trace contexts of requests. *only_notes*: all who are told only take note of it.
         """
         self.proxy = proxy
         self.on_exchange = on_exchange
@@ -78,6 +79,8 @@ class Recording(Gate):
         self.is_traced = is_traced
         #: Whether each exchange is recorded, and not just some.
         self.records_all = bool(on_exchange) or chooser is not None
+        #: Whether it is enough to tell of exchanges when they have passed: nobody looks at requests before.
+        self.only_notes = only_notes and chooser is None and new_hasher is None and not is_traced
         #: Whether some more are wanted now.
         self.is_open = False
         self._take: Callable[[], object] = go_on

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from vaurien.engine.arming import LinkDraws
 from vaurien.framing.marks import Mark
+from vaurien.native.told import Told
 from vaurien.protocols.base import BaseProtocol
 from vaurien.rules.rule import Rule
 
@@ -59,8 +60,13 @@ class Unrecorded:
 
     @property
     def takes_whole(self) -> bool:
-        """Whether exchanges that pass may be told of when they have passed, each message as a whole."""
+        """Whether it is enough to tell of exchanges when they have passed, by whole messages."""
         return True
+
+    @property
+    def told(self) -> Told | None:
+        """Who is told of them then."""
+        return None
 
     def watch(self, draws: LinkDraws | None, protocol: BaseProtocol, exchanges: int) -> LinkDraws | None:
         """Return what draws from now on: *draws*, or what records what they draw.

@@ -11,6 +11,8 @@ from vaurien.records.observer import Observer
 class Journal(Observer):
     """The journal of one proxy, or of several."""
 
+    only_notes = True
+
     def __init__(self, path: str | None, most: int) -> None:
         """*path* is the file, which has up to *most* bytes; None: there is none."""
         self._path = path

@@ -2,6 +2,7 @@
 
 - `_framing`: the quick ways of protocols, for messages that nothing is to happen to; one file each in `framing/`
 - `course`: where a link is, as a protocol object and its compiled twin tell each other
+- `told`: who is told of what the pump lets pass
 - `_pump`: moves the bytes that nothing looks at, and those of ordinary messages, in one loop of C
 
 `Flow`, `Gate`, `Totals`, `make_pump`, `make_beginning` and `begin_passage` are what the engine uses. Without the

@@ -1,5 +1,7 @@
 from collections.abc import Callable, Set
-from typing import Any, Protocol
+from typing import Any
+
+from vaurien.native.told import Told
 
 class Flow:
     """The numbers of a stream, which the pump counts on, and whether it may move the bytes."""
@@ -65,15 +67,6 @@ def make_beginning(
     Requests pass while the *gate* is not open, as for `begin_passage`: as many as *count_quiet* returns for the number
     of the link, however many if it is None. *terms* are what a protocol object has to be made with later.
     """
-
-class Told(Protocol):
-    """Who is told of the messages of a link that pass, each of which is whole."""
-
-    def on_whole_request(self, request: bytes, now: float) -> None:
-        """Handle a request, which has come at the time *now* of the monotonic clock, and for which there is a reply."""
-
-    def on_whole_reply(self, reply: bytes, now: float) -> None:
-        """Handle the reply to the oldest of the requests that have none."""
 
 def begin_passage(
     protocol: Any,

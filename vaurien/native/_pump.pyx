@@ -106,7 +106,7 @@ cdef struct Talk:
     void *passing
     # Whether none may pass, because somebody wants to know of them.
     const bint *is_open
-    # Who is told of those that pass, and of their replies; NULL: nobody. Then all of them are whole in their chunk.
+    # Who is told of those that pass, and of their replies; NULL: nobody. Else all of them are whole in their chunk.
     void *recorder
     int64_t requests
     int64_t replies
@@ -407,8 +407,8 @@ cdef class Pump:
     cdef object adopter
     # What bare links have begun with, as long as there are any.
     cdef list beginnings
-    # What recorders are to be told as soon as nothing is under way here, for they may do anything then: each with a
-    # message, whether it is a request, and when it came.
+    # What recorders are to be told before anything else that Python does: a method of theirs, a message, and when it
+    # came.
     cdef list untold
     cdef epoll_event events[EVENTS]
     # What has become of the chunk that needs the interpreter.
@@ -716,40 +716,33 @@ cdef class Pump:
             i = self.move(0, ready)
         while i < ready:
             self.tell_recorders()
-            if self.find_lane(self.events[i].data.u64) is not NULL:
-                self.hand_over(<uint32_t>self.events[i].data.u64)
+            self.hand_over(<uint32_t>self.events[i].data.u64)
             with nogil:
                 i = self.move(i + 1, ready)
         self.tell_recorders()
 
     cdef tell_recorders(self):
-        """Tell recorders what there is to tell. This may close links, or end passages."""
+        """Tell recorders what there is to tell. They only take note of it: there may be a chunk in hand."""
         if not self.untold:
             return
         untold, self.untold = self.untold, []
-        try:
-            for recorder, is_request, message, now in untold:
-                if is_request:
-                    recorder.on_whole_request(message, now)
-                else:
-                    recorder.on_whole_reply(message, now)
-        except BaseException:  # as the event loop does with the callback of a watcher
-            self.loop.handle_error(None, *sys.exc_info())
-
-    cdef Lane *find_lane(self, uint64_t data) noexcept nogil:
-        """Return the lane that an event with that *data* is for; NULL: it has gone."""
-        cdef Slot *slot = &self.slots[<uint32_t>data]
-        return slot.lane if slot.generation == <uint32_t>(data >> 32) else NULL
+        for tell, message, now in untold:
+            try:
+                tell(message, now)
+            except BaseException:  # as the event loop does with the callback of a watcher
+                self.loop.handle_error(tell, *sys.exc_info())
 
     cdef int move(self, int i, int ready) noexcept nogil:
         """Deal with the events from number *i* on; return the number of one that needs the interpreter."""
-        cdef Lane *lane
+        cdef uint64_t data
+        cdef Slot *slot
         while i < ready:
-            lane = self.find_lane(self.events[i].data.u64)
-            if lane is not NULL:
-                if not lane.wanted:
-                    self.unregister(lane)
-                elif not (self.move_chunk(lane) or (lane.bare is not NULL and self.ends_well(lane))):
+            data = self.events[i].data.u64
+            slot = &self.slots[<uint32_t>data]
+            if slot.lane is not NULL and slot.generation == <uint32_t>(data >> 32):
+                if not slot.lane.wanted:
+                    self.unregister(slot.lane)
+                elif not (self.move_chunk(slot.lane) or (slot.lane.bare is not NULL and self.ends_well(slot.lane))):
                     break
             i += 1
         return i
@@ -840,7 +833,7 @@ cdef class Pump:
             found > talk.quiet
             or (is_open and was_open and found == 1)  # where the last one begins is not known
             or (found and talk.passing is not NULL and (was_open or not all_pass(talk.passing, chunk, self.ends, found)))
-            or (talk.recorder is not NULL and (was_open or not self.is_whole(found, count)))
+            or (talk.recorder is not NULL and (was_open or is_open or not self.is_whole(found, count)))
             or (talk.recorder is not NULL and talk.course.outstanding != before.outstanding + <unsigned int>found)
         ):
             if talk.course.host_end:
@@ -875,7 +868,7 @@ cdef class Pump:
         return True
 
     cdef bint is_whole(self, int found, ssize_t count) noexcept nogil:
-        """Return whether a chunk of so many messages ends with the last of them."""
+        """Return whether a chunk of so many messages ends with the last of them, or with its head if it is open."""
         return found > 0 and self.ends[found - 1] == <size_t>count
 
     cdef void note(self, void *recorder, bint is_request, int found) noexcept with gil:
@@ -886,8 +879,9 @@ cdef class Pump:
         cdef timespec time
         clock_gettime(CLOCK_MONOTONIC, &time)
         now = time.tv_sec + time.tv_nsec * 1e-9
+        tell = (<object>recorder).on_whole_request if is_request else (<object>recorder).on_whole_reply
         for number in range(found):
-            self.untold.append((<object>recorder, is_request, data[begin : self.ends[number]], now))
+            self.untold.append((tell, data[begin : self.ends[number]], now))
             begin = self.ends[number]
 
     cdef hand_over(self, uint32_t slot):
@@ -926,7 +920,7 @@ cdef class Pump:
         except BaseException:  # as the event loop does with the callback of a watcher
             if stream is not None:
                 reader.stop()
-            self.loop.handle_error(stream, *sys.exc_info())
+            self.loop.handle_error(self if stream is None else stream, *sys.exc_info())
 
     cdef finish_chunk(self, stream, Outcome outcome):
         cdef ssize_t count = self.count

@@ -35,6 +35,8 @@ class Observer:
 
     #: Whether entries are to have the trace context of requests, for which each of them is looked at.
     wants_traces: ClassVar[bool] = False
+    #: Whether it only takes note of exchanges: then it may be told when the client has the reply, which costs less.
+    only_notes: ClassVar[bool] = False
 
     def on_link(self, link: ObservedLink) -> None:
         """Note that a client was accepted."""
@@ -56,7 +58,7 @@ class Observer:
         """Note that an exchange is over: its reply has ended, or it gets none, or the link is closed.
 
         Every message is looked at for the sake of this, which costs time. It is told in the order in which exchanges
-        end, and before the end of the link.
+        end, and before the end of the link; and before the client has the end of the reply, unless it `only_notes`.
         """
 
     def on_closed(self, link: ObservedLink) -> None:
@@ -81,6 +83,8 @@ class Observers:
         self.on_exchange: list[Callable[[Entry], None]] = []
         self.on_closed: list[Callable[[ObservedLink], None]] = []
         self.on_change: list[Callable[[What, str], None]] = []
+        #: Whether all who are told of exchanges only take note of them.
+        self.only_notes = True
         for observer in observers:
             self.add(observer)
 
@@ -88,6 +92,8 @@ class Observers:
         """Tell one more observer, of faults and changes from now on, and of links and requests as links open."""
         for name, method in self._list_overridden(observer):
             getattr(self, name).append(method)
+            if name == 'on_exchange':
+                self.only_notes = self.only_notes and observer.only_notes
 
     def remove(self, observer: Observer) -> None:
         """Tell an observer no more."""
