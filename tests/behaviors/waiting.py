@@ -11,9 +11,9 @@ from tests.servers import TIMEOUT
 INTERVAL = 0.002
 
 
-def eventually(check: Callable[[], object], interval: float = INTERVAL) -> None:
-    """Return as soon as *check* holds. Raise `AssertionError` if it does not within `TIMEOUT`."""
-    deadline = monotonic() + TIMEOUT
+def eventually(check: Callable[[], object], interval: float = INTERVAL, timeout: float = TIMEOUT) -> None:
+    """Return as soon as *check* holds. Raise `AssertionError` if it does not within *timeout* seconds."""
+    deadline = monotonic() + timeout
     while not check():
         assert monotonic() < deadline, 'it never came to that'
         sleep(interval)

@@ -26,7 +26,7 @@ from tests.toxiproxy.asking import Toxiproxy, connect, port_of
 from vaurien import __version__
 from vaurien.control.metrics import CONTENT_TYPE, FAMILIES
 from vaurien.control.protobuf import CONTENT_TYPE as PROTOBUF
-from vaurien.records.exponential import find_index
+from vaurien.records.exponential import FIRST, find_place
 
 DASHBOARD = Path(__file__).parent.parent.parent / 'examples' / 'grafana' / 'vaurien.json'
 #: The names of metrics in a query.
@@ -311,7 +311,7 @@ class TestProtobuf:
         assert labels_of(held) == {'proxy': 'vaurien', 'kind': 'toxic', 'name': 'far'}
         buckets = read_buckets(held.histogram)
         assert (sum(buckets.values()), held.histogram.zero_count) == (2, 0)
-        assert min(buckets) >= find_index(0.03)
+        assert min(buckets) >= FIRST + find_place(0.03)
         for name in 'vaurien_backend_seconds', 'vaurien_client_seconds':
             (timed,) = families[name].metric
             assert timed.histogram.zero_threshold > 0

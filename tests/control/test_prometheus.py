@@ -47,7 +47,7 @@ def query(prometheus: Server, text: str) -> dict[str, float]:
 
 @pytest.mark.slow
 def test_quantiles(prometheus: Server, toxiproxy: Toxiproxy, redis_server: Server) -> None:
-    """A Prometheus that has just started waits five seconds before it asks for the first time."""
+    """A Prometheus that has just started waits five seconds, or more, before it asks for the first time."""
     created = toxiproxy.create('timed', redis_server.address, protocol='redis')
     toxiproxy.add_toxic('timed', 'latency', name='far', latency=1000 * LATENCY)
     toxiproxy.create('idle')
@@ -57,7 +57,7 @@ def test_quantiles(prometheus: Server, toxiproxy: Toxiproxy, redis_server: Serve
             client.send(b'PING\r\n')
             client.recv_until(b'\r\n')
     counted = {'timed': REQUESTS, 'idle': 0}
-    eventually(lambda: query(prometheus, 'histogram_count(vaurien_client_seconds)') == counted, LOOK)
+    eventually(lambda: query(prometheus, 'histogram_count(vaurien_client_seconds)') == counted, LOOK, 6 * TIMEOUT)
     assert query(prometheus, 'vaurien_exchanges_total') == counted
     assert query(prometheus, 'histogram_count(vaurien_added_latency_seconds)') == {'timed': REQUESTS}
     times = toxiproxy('GET', '/proxies/timed/status').json()['times']

@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from tests.control.messages import COUNTER, GAUGE, HISTOGRAM, decode, labels_of, read_buckets
 from vaurien.control.metric_family import HistogramFamily
 from vaurien.control.protobuf import write_protobuf
-from vaurien.records.exponential import FIRST, LAST, SCHEMA, find_bound, find_index
+from vaurien.records.exponential import FIRST, LAST, SCHEMA, find_bound, find_place
 from vaurien.records.histogram import BOUNDS, Histogram
 
 
@@ -79,6 +79,6 @@ def test_a_histogram_has_both_kinds_of_buckets(durations: list[float]) -> None:
     buckets = read_buckets(read)
     assert read.zero_count + sum(buckets.values()) == len(durations)
     assert read.zero_count == sum(duration <= read.zero_threshold for duration in durations)
-    indices = list(map(find_index, durations))
+    indices = [FIRST + find_place(duration) for duration in durations]
     assert buckets == {index: indices.count(index) for index in set(indices) - {FIRST}}
     assert set(buckets) <= set(range(FIRST + 1, LAST + 1))

@@ -7,14 +7,14 @@ from math import inf, nextafter
 import pytest
 from hypothesis import given, strategies as st
 
-from vaurien.records.exponential import FIRST, LAST, SCHEMA, find_bound, find_index, find_spans
+from vaurien.records.exponential import FIRST, LAST, SCHEMA, find_bound, find_place, find_spans
 
 ALL = range(FIRST, LAST + 1)
 
 
 @given(st.floats(0, 1000) | st.floats(0, allow_infinity=True, allow_nan=False))
 def test_a_duration_is_within_the_bounds_of_its_bucket(seconds: float) -> None:
-    index = find_index(seconds)
+    index = FIRST + find_place(seconds)
     assert index in ALL
     assert seconds <= find_bound(index) or index == LAST
     assert seconds > find_bound(index - 1) or index == FIRST
@@ -22,8 +22,8 @@ def test_a_duration_is_within_the_bounds_of_its_bucket(seconds: float) -> None:
 
 def test_a_bound_is_in_its_own_bucket() -> None:
     """As Prometheus has it."""
-    assert [find_index(find_bound(index)) for index in ALL] == list(ALL)
-    assert [find_index(nextafter(find_bound(index), inf)) for index in ALL] == [*ALL[1:], LAST]
+    assert [FIRST + find_place(find_bound(index)) for index in ALL] == list(ALL)
+    assert [FIRST + find_place(nextafter(find_bound(index), inf)) for index in ALL] == [*ALL[1:], LAST]
 
 
 def test_bounds_are_those_of_the_schema() -> None:

@@ -94,8 +94,9 @@ def _write_labels(labels: Mapping[str, str]) -> bytes:
 
 def _write_histogram(histogram: Histogram) -> bytes:
     exponential = histogram.exponential
-    indices = sorted(index for index in exponential if index != FIRST)
-    counts = [0, *(exponential[index] for index in indices)]
+    places = sorted(place for place in exponential if place)  # the first bucket is the zero bucket
+    counts = [0, *(exponential[place] for place in places)]
+    spans = find_spans([FIRST + place for place in places])
     return b''.join(
         [
             _number(1, sum(exponential.values())),
@@ -103,8 +104,8 @@ def _write_histogram(histogram: Histogram) -> bytes:
             *(_message(3, _number(1, count), _double(2, float(bound))) for bound, count in histogram.buckets()),
             _number(5, _zigzag(SCHEMA)),
             _double(6, find_bound(FIRST)),
-            _number(7, exponential.get(FIRST, 0)),
-            *(_message(12, _number(1, _zigzag(span.offset)), _number(2, span.length)) for span in find_spans(indices)),
+            _number(7, exponential.get(0, 0)),
+            *(_message(12, _number(1, _zigzag(span.offset)), _number(2, span.length)) for span in spans),
             _message(13, *(_encode(_zigzag(count - last)) for last, count in pairwise(counts))),
         ]
     )

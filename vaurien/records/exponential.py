@@ -7,6 +7,7 @@ which something was counted are kept: most durations are within a few powers of 
 from __future__ import annotations
 
 from bisect import bisect_left
+from functools import partial
 from math import pow
 from typing import NamedTuple
 
@@ -26,13 +27,8 @@ def find_bound(index: int) -> float:
     return pow(2, index / _PER_POWER)
 
 
-#: The upper bounds of all buckets but the last.
-_BOUNDS = tuple(map(find_bound, range(FIRST, LAST)))
-
-
-def find_index(seconds: float) -> int:
-    """Return the index of the bucket of a duration."""
-    return FIRST + bisect_left(_BOUNDS, seconds)
+#: Returns which bucket a duration is in, by its place among all: that of the index `FIRST` has the place 0.
+find_place = partial(bisect_left, tuple(map(find_bound, range(FIRST, LAST))))
 
 
 class Span(NamedTuple):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from operator import add
 
-from vaurien.records.exponential import find_index
+from vaurien.records.exponential import find_place
 
 #: The upper bounds of the buckets, in seconds: from what a fast network takes to what no client waits for.
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -27,7 +27,7 @@ class Histogram:
         #: The sum of all durations.
         self.seconds = 0.0
         self._buckets = [0] * (len(bounds) + 1)
-        #: How many durations are in each of the exponential buckets, by its index.
+        #: How many durations are in each of the exponential buckets, by its place.
         self.exponential: defaultdict[int, int] = defaultdict(int)
 
     def count_hits(self, count: int = 1) -> None:
@@ -38,7 +38,7 @@ class Histogram:
         """Add the duration for which something was held."""
         self.seconds += seconds
         self._buckets[bisect_left(self._bounds, seconds)] += 1
-        self.exponential[find_index(seconds)] += 1
+        self.exponential[find_place(seconds)] += 1
 
     def merge(self, other: Histogram) -> None:
         """Count everything that *other* has counted, too."""
