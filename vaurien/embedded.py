@@ -397,7 +397,7 @@ class Proxy(ProxyControl):
         def cut(server: ProxyServer) -> None:
             if number not in server.links:
                 raise ConfigError(f'there is no open link {number}')
-            server.links[number].close()
+            server.links[number].end()
 
         self._thread.call(cut)
 

@@ -10,7 +10,7 @@ from vaurien.toxics.base import Ending, Item
 #: More steps than any test takes at one time.
 MOST_STEPS = 100_000
 
-END, CLOSE, RESET = Ending.END, Ending.CLOSE, Ending.RESET
+END, BREAK, CLOSE, RESET = Ending.END, Ending.BREAK, Ending.CLOSE, Ending.RESET
 
 
 class Bench:

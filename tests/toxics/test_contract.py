@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import vaurien.toxics
-from tests.toxics.bench import CLOSE, END, RESET, Bench
+from tests.toxics.bench import BREAK, CLOSE, END, RESET, Bench
 from vaurien.errors import OptionError
 from vaurien.toxics import Toxic
 from vaurien.toxics.base import BaseToxic
@@ -129,7 +129,7 @@ def test_nothing_is_lost_repeated_or_reordered(kind: str, data: st.DataObject) -
     for event, given_ in data.draw(st.lists(events(kind), max_size=30)):
         happen(bench, event, given_, source)
         assert source.startswith(bench.data)
-    bench.feed(*data.draw(st.sampled_from([[END], [END, RESET], [CLOSE], []])))
+    bench.feed(*data.draw(st.sampled_from([[END], [END, BREAK], [CLOSE], [RESET], []])))
     bench.unblock() if data.draw(st.booleans()) else bench.wait(0.1)
     bench.retire()
     bench.unblock()
@@ -164,7 +164,7 @@ def test_whatever_it_is_told_it_goes_on(kind: str, data: st.DataObject) -> None:
     for event, given_ in data.draw(st.lists(events(kind), max_size=20)):
         happen(bench, event, given_, source)
         assert not math.isnan(bench.toxic.next_step)
-    bench.feed(*data.draw(st.sampled_from([[END], [END, RESET], [CLOSE], []])))
+    bench.feed(*data.draw(st.sampled_from([[END], [END, BREAK], [CLOSE], [RESET], []])))
     bench.wait(1)
     bench.retire()
     bench.unblock()

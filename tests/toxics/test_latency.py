@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.toxics.bench import CLOSE, END, RESET, Bench
+from tests.toxics.bench import BREAK, CLOSE, END, RESET, Bench
 from vaurien.errors import OptionError
 from vaurien.toxics.base import Ending
 
@@ -43,7 +43,7 @@ def test_as_many_are_under_way_as_it_takes() -> None:
     assert bench.toxic.has_room
 
 
-@pytest.mark.parametrize('end', [END, CLOSE, RESET])
+@pytest.mark.parametrize('end', [END, BREAK, CLOSE, RESET])
 def test_an_end_waits_for_data_only(end: Ending) -> None:
     bench = Bench('latency', latency=100)
     bench.feed(end)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.toxics.bench import CLOSE, END, RESET, Bench
+from tests.toxics.bench import BREAK, CLOSE, END, RESET, Bench
 from vaurien.toxics.base import Ending
 
 
@@ -16,7 +16,7 @@ def test_data_are_as_fast_as_ever() -> None:
     assert bench.out == [(0.0, b'a'), (0.0, b'b')]
 
 
-@pytest.mark.parametrize('end', [END, CLOSE])
+@pytest.mark.parametrize('end', [END, CLOSE, RESET])
 def test_the_end_is_late(end: Ending) -> None:
     bench = Bench('slow_close', delay=700)
     bench.wait(1)
@@ -25,10 +25,10 @@ def test_the_end_is_late(end: Ending) -> None:
     assert bench.out == [(1.0, b'a'), (1.7, end)]
 
 
-def test_a_reset_is_not() -> None:
+def test_a_reset_by_the_source_is_not() -> None:
     bench = Bench('slow_close', delay=700)
-    bench.feed(RESET)
-    assert bench.out == [(0.0, RESET)]
+    bench.feed(BREAK)
+    assert bench.out == [(0.0, BREAK)]
 
 
 @pytest.mark.parametrize('delay', [0, -1, -(2**63)])

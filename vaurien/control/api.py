@@ -190,15 +190,16 @@ class ControlApi:
         """List the open links."""
         pause = get_turns().begin()
         links = self._find(name).list_links(pause)
-        # One by one; but not those that close meanwhile.
-        _send(resp, {'links': [_encode(link.status()) for link in pausing(links, pause) if not link.closed]})
+        # One by one; but not those that end meanwhile.
+        are_open = (link for link in pausing(links, pause) if link.is_leaving or not link.closed)
+        _send(resp, {'links': [_encode(link.status()) for link in are_open]})
 
     def on_delete_link(self, req: falcon.Request, resp: falcon.Response, number: int, name: str = '') -> None:
         """Close a link."""
         links = self._find(name).links
         if number not in links:
             raise UnknownProxyError(f'there is no open link {number}')
-        links[number].close()
+        links[number].end()
         _send(resp, DONE)
 
 

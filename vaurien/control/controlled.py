@@ -19,13 +19,17 @@ class ControlledLink(Protocol):
 
     @property
     def closed(self) -> bool:
-        """Whether both connections are closed."""
+        """Whether it passes nothing more, but for what is on its way if it leaves."""
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether one connection is closed, and something is on its way to the other one."""
 
     def status(self) -> LinkStatus:
         """Return everything about the link, ready for JSON."""
 
-    def close(self) -> None:
-        """Close both connections."""
+    def end(self) -> None:
+        """Close what is open of it now."""
 
 
 class Controlled(Protocol):

@@ -54,12 +54,12 @@ class Chain:
         '_advancing',
         '_alarm',
         '_at',
+        '_breaking',
         '_call_at',
         '_call_later',
         '_ending',
         '_has_moved',
         '_is_waiting',
-        '_resetting',
         '_stream',
         'owed',
         'stages',
@@ -85,7 +85,7 @@ class Chain:
         self._at = NOWHERE
         self._has_moved = True
         self._ending = False
-        self._resetting = False
+        self._breaking = False
 
     @property
     def has_room(self) -> bool:
@@ -96,6 +96,11 @@ class Chain:
     def is_ending(self) -> bool:
         """Whether the end of the stream has gone in."""
         return self._ending
+
+    @property
+    def is_breaking(self) -> bool:
+        """Whether the source has broken off, and the sink will be told when what waits has gone on."""
+        return self._breaking
 
     @property
     def is_empty(self) -> bool:
@@ -135,10 +140,10 @@ class Chain:
 
     def delay_reset(self) -> bool:
         """Reset the link when what waits has gone on; return False if nothing waits."""
-        if self._resetting or self.is_empty:
-            return self._resetting
-        self._resetting = self._ending = True
-        self.stages[0].feed(Ending.RESET, monotonic())
+        if self._breaking or self.is_empty:
+            return self._breaking
+        self._breaking = self._ending = True
+        self.stages[0].feed(Ending.BREAK, monotonic())
         self.advance()
         return True
 
@@ -230,8 +235,8 @@ class Chain:
         if isinstance(item, bytes):
             self.owed -= len(item)
         self._stream.deliver(item)
-        if item is Ending.END and self._resetting:  # the reset comes right behind, and the sink takes no more
-            self._stream.deliver(Ending.RESET)
+        if item is Ending.END and self._breaking:  # the reset comes right behind, and the sink takes no more
+            self._stream.deliver(Ending.BREAK)
 
     def _set_alarm(self) -> None:
         due = min((stage.next_step for i, stage in enumerate(self.stages) if self._has_room_behind(i)), default=inf)

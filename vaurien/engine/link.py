@@ -18,6 +18,7 @@ from vaurien.engine.cable import Cable
 from vaurien.engine.dialer import Begun
 from vaurien.engine.dispatcher import Dispatcher, make_opaque_protocol
 from vaurien.engine.handler import Handler
+from vaurien.engine.leaving import Leaving
 from vaurien.engine.listener import RESET
 from vaurien.engine.opening import Opening, OpeningOwner
 from vaurien.engine.recording import Recording
@@ -34,6 +35,7 @@ from vaurien.protocols.upgrade import TLSLegs, Upgrading
 from vaurien.records.counts import Counts
 from vaurien.records.status import LinkStatus
 from vaurien.rules.rule import Rule
+from vaurien.toxics.base import Ending
 
 
 class LinkOwner(OpeningOwner, Protocol):
@@ -70,6 +72,7 @@ class Link:
         '_cables',
         '_final_counts',
         '_handshake',
+        '_leaving',
         '_opening',
         '_owner',
         '_unreadable',
@@ -117,6 +120,8 @@ class Link:
         self._handshake: TLSUpgrade | None = None
         #: What stands in the place of a backend that cannot be reached.
         self._absent: AbsentBackend | None = None
+        #: What owns the stream that a toxic's end of the other one has left, until all on its way has arrived.
+        self._leaving: Leaving | None = None
         #: What had gone over it when it was closed.
         self._final_counts: Counts | None = None
 
@@ -354,6 +359,37 @@ class Link:
         other.abandon()
         other.stop_reading()
 
+    def on_toxic_ended(self, stream: Stream, ending: Ending) -> None:
+        """Close as a toxic on *stream* says; what is on its way in the other stream arrives before."""
+        self.leave(self.down if stream is self.up else self.up, resets=ending is Ending.RESET)
+
+    def leave(self, left: Stream, *, resets: bool = False) -> None:
+        """Close, but before the sink of the stream *left* is closed, what is on its way to it arrives.
+
+        The peers see a reset if it *resets*.
+        """
+        if self.closed:
+            return
+        ended = self.down if left is self.up else self.up
+        # Where nothing moves, or the peer has gone, there is nothing to wait for.
+        is_stuck = self._cable_rule is not None or self._handshake is not None
+        is_gone = ended.chain is not None and ended.chain.is_breaking
+        if is_stuck or is_gone or left.would_end_at_once:
+            self.end(resets=resets)
+            return
+        self.closed = True
+        if resets:
+            _set_reset(self.client)
+            _set_reset(self.backend)
+        self._leaving = Leaving(self, left)
+        left.suspend()
+        ended.stop()
+        ended.suspend()
+        ended.sink.close()
+        self.traffic.stop()
+        self.changed()
+        left.outlive(self._leaving)
+
     def _attempt(self, function: Callable[..., object], *args: object) -> None:
         """Call what somebody's protocol may make raise."""
         try:
@@ -371,19 +407,29 @@ class Link:
     def reset(self) -> None:
         """Close so that both peers see a reset."""
         if not self.closed:
-            _set_reset(self.client)
-            _set_reset(self.backend)
-            self.close()
+            self.end(resets=True)
 
     def close(self) -> None:
-        """Close both sockets now, and end whatever waits for them."""
-        if self.closed:
+        """Close both sockets now, and end whatever waits for them. A link that leaves is already closed."""
+        if not self.closed:
+            self.end()
+
+    def end(self, *, resets: bool = False) -> None:
+        """Close whatever is open now, also if the link leaves; so that the peers see a reset, if it *resets*."""
+        leaving, self._leaving = self._leaving, None
+        if self.closed and leaving is None:
             return
         self.closed = True
+        if resets:
+            _set_reset(self.client)
+            _set_reset(self.backend)
         self._plug_in()  # the peers are told of the end
         opening, self._opening = self._opening, None
         if opening is not None:
             opening.stop()
+        elif leaving is not None:
+            leaving.stop()
+            self.backend.close()
         elif self.joined:
             self._part()
         if self._handshake is not None:
@@ -391,8 +437,9 @@ class Link:
         if self._absent is not None:
             self._absent.close()
         self.client.close()
-        self.traffic.stop()
-        self.changed()
+        if leaving is None:  # else that was done before
+            self.traffic.stop()
+            self.changed()
         self._final_counts = self.counts()
         self._owner.on_closed(self)
         # Break all circles: links come and go more quickly than the garbage collector finds them.
@@ -442,6 +489,11 @@ class Link:
     def connected(self) -> bool:
         """Whether it has a backend now, and streams that live."""
         return self.joined and self._opening is None and not self.closed
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether one connection is closed, and the other one will be when what is on its way to it has arrived."""
+        return self._leaving is not None
 
     @property
     def has_backend(self) -> bool:
@@ -526,6 +578,8 @@ class Link:
 
 
 def _set_reset(sock: Connection) -> None:
+    if sock.fileno() < 0:  # it is closed
+        return
     sock.setsockopt(SOL_SOCKET, SO_LINGER, RESET)
 
 

@@ -299,7 +299,7 @@ class ProxyServer:
         """Close all links that there are now, a few in each turn of the event loop."""
         pause = self.runtime.turns.begin()
         for link in self.list_links(pause):
-            link.close()
+            link.end()
             pause()
 
     def shut_down(self, grace: float = 0.0, *, keeps_port: bool = False) -> None:

@@ -68,8 +68,8 @@ class StreamOwner(Protocol):
     def begin_passage(self) -> None:
         """Have the pump frame what comes, if all of it is ordinary."""
 
-    def close(self) -> None:
-        """Close the link."""
+    def on_toxic_ended(self, stream: Stream, ending: Ending) -> None:
+        """Handle that a toxic ends a stream before its source does: the sink is to be closed, or reset."""
 
     def reset(self) -> None:
         """Close the link so that both peers see a reset."""
@@ -93,7 +93,7 @@ class _ClosedLink:
     def changed(self, *args: object) -> None:
         """Do nothing."""
 
-    on_broken = on_end = on_clear = begin_passage = close = reset = fail = changed
+    on_broken = on_end = on_clear = begin_passage = on_toxic_ended = reset = fail = changed
 
 
 _CLOSED = _ClosedLink()
@@ -390,6 +390,11 @@ class Stream(Flow):
         """Whether the sink was told, or will be, that no more comes."""
         return self.finished or (self.chain is not None and self.chain.is_ending)
 
+    @property
+    def would_end_at_once(self) -> bool:
+        """Whether its end would reach the sink at once, or has: nothing is on its way, and no toxic is there."""
+        return self.finished or (self.chain is None and self.unsent is None and self.splice is None)
+
     # Life
 
     def start(self) -> None:
@@ -404,6 +409,21 @@ class Stream(Flow):
         self._drop_splice()
         if self.chain is not None:
             self.chain.stop()
+
+    def outlive(self, owner: StreamOwner) -> None:
+        """Send on what is on its way, and then end, for another *owner*: the connection to the source is closed.
+
+        What is held is dropped: nobody will release it.
+        """
+        self._link = owner
+        self.ended = self.stalled = True
+        self.postponed = b''
+        if self._tap is not None:
+            self.holding = False
+            self.held.drop()
+        if self.splice is not None:
+            self.splice.leave()
+        self.settle()
 
     def leave_link(self) -> None:
         """Forget the link, which is closed, and whoever looks at the bytes. What still runs finds it closed."""
@@ -629,10 +649,10 @@ class Stream(Flow):
             self.send(item, past_toxics=True)
         elif item is Ending.END:
             self._finish()
-        elif item is Ending.CLOSE:
-            self._link.close()
-        else:
+        elif item is Ending.BREAK:
             self._link.reset()
+        else:
+            self._link.on_toxic_ended(self, item)
 
     def lose(self, count: int) -> None:
         """Count bytes that a broken sink did not get."""

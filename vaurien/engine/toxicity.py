@@ -100,7 +100,7 @@ class Toxics:
         for link in self._connected(pause):
             if self._rules.get(rule.name) is not rule:  # who has changed it meanwhile goes on
                 return
-            if link.connected:
+            if _has_streams(link):
                 self._apply_to(link, rule)
             pause()
 
@@ -123,7 +123,7 @@ class Toxics:
         self._leaving.add(name)
         self._tell(f'toxic {name} removed')
         for link in self._connected(pause):
-            if link.connected:
+            if _has_streams(link):
                 for chain, stage in _find_stages(rule, link):
                     chain.remove(stage)
             pause()
@@ -169,7 +169,12 @@ class Toxics:
         return None if commons is None else commons.find(rule, is_upstream)
 
     def _connected(self, pause: Callable[[], object]) -> list[Link]:
-        return [link for link in self._list_links(pause) if link.connected]
+        return [link for link in self._list_links(pause) if _has_streams(link)]
+
+
+def _has_streams(link: Link) -> bool:
+    """Return whether toxics act on a link: at least one of its streams moves bytes."""
+    return link.connected or link.is_leaving
 
 
 def _draw(stages: Sequence[BaseToxic], rule: ToxicRule) -> None:

@@ -40,9 +40,11 @@ class Ending(enum.Enum):
 
     #: The source has ended its stream.
     END = enum.auto()
-    #: The link is to be closed.
+    #: The source has broken off: its peer has reset the connection.
+    BREAK = enum.auto()
+    #: A toxic has the sink closed, and then the link.
     CLOSE = enum.auto()
-    #: The link is to be reset.
+    #: A toxic has the sink reset, and then the link.
     RESET = enum.auto()
 
 

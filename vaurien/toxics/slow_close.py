@@ -16,8 +16,9 @@ class SlowClose(BaseToxic):
     options = {'delay': ('Delay in milliseconds', Milliseconds, 0)}
 
     def release_time(self, arrived: float, item: Item, now: float) -> float:
-        """Count the delay from when the end becomes the first. A reset is not delayed."""
-        return now + self.option('delay') / 1000 if item in (Ending.END, Ending.CLOSE) else now
+        """Count the delay from when the end becomes the first. Neither data nor a reset by the source are delayed."""
+        is_delayed = isinstance(item, Ending) and item is not Ending.BREAK
+        return now + self.option('delay') / 1000 if is_delayed else now
 
     def interrupt(self, now: float) -> None:
         """Begin the whole delay again."""

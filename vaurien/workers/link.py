@@ -33,6 +33,11 @@ class RemoteLink(Link):
         return False
 
     @property
+    def is_leaving(self) -> bool:
+        """Whether anything is on its way here, which there never is."""
+        return False
+
+    @property
     def is_at_work(self) -> bool:
         """Whether it is none of the parent's business how idle it is."""
         return True
@@ -67,7 +72,7 @@ class RemoteLink(Link):
             'toxics': [],
         }
 
-    def close(self) -> None:
+    def end(self, *, resets: bool = False) -> None:
         """Have the worker close it."""
         self._end(self.number)
 

@@ -179,7 +179,7 @@ class Served:
         if number is None:
             self._proxies[key].close_links()
         elif number in self._proxies[key].links:
-            self._proxies[key].links[number].close()
+            self._proxies[key].links[number].end()
 
     def show_link(self, key: int, number: int) -> LinkStatus | None:
         """Return the status of a link; None if it has closed."""
