@@ -439,6 +439,16 @@ class TestBehaviors:
             server.send(REDIS.reply)
         return client, server
 
+    def test_what_was_sent_before_one_closes_arrives(self, raw_backend: RawBackend) -> None:
+        with make_proxy(raw_backend, 'redis') as proxy:
+            far = add(proxy, 'latency', latency=FOR_EVER)
+            proxy.set_behavior('abort', nth=2)
+            client, backend = self.ask_twice(proxy, raw_backend)
+            assert backend.recv_all() == b''
+            assert client.is_silent(A_MOMENT)
+            remove(proxy, far)
+            assert client.recv_all() == REDIS.reply
+
     def test_what_one_holds_is_lost_when_a_toxic_ends_the_link(self, raw_backend: RawBackend) -> None:
         with make_proxy(raw_backend, 'redis') as proxy:
             far = add(proxy, 'latency', latency=FOR_EVER)

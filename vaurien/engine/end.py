@@ -215,7 +215,10 @@ class LinkEnd(End):
             self._outbound.end()
 
     def close(self) -> None:
-        self._link.close()
+        if self._outbound.chain is None:
+            self._link.close()
+        else:  # what was sent before may be late
+            self._link.leave(self._outbound)
 
     def sleep(self, seconds: float) -> None:
         self._link.runtime.clock.sleep(seconds)

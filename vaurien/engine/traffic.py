@@ -71,6 +71,9 @@ class TrafficLink(ObservedLink, Protocol):
     def close(self) -> None:
         """Close both connections."""
 
+    def leave(self, left: Stream) -> None:
+        """Close both connections; what is on its way in the stream *left* arrives before."""
+
     def reset(self) -> None:
         """Close both connections so that the peers see a reset."""
 
