@@ -120,7 +120,8 @@ class ProxySettings(TLSSettings, kw_only=True, frozen=True):
     name: str = ONLY
     proxy: Address = Address('localhost', 8000)
     backend: Address = Address('localhost', 8888)
-    #: Whether a client's connection is reset if the backend cannot be reached; else it is ended.
+    #: Whether a client's connection is reset if the backend cannot be reached; else it is ended, with any toxic, as by
+    #: Toxiproxy.
     reset_if_unreachable: bool = True
     protocol: str = 'tcp'
     #: The rules that are armed at the start. Without a rule every exchange passes.

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import smtplib
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pymysql
@@ -20,9 +23,10 @@ from tests.behaviors.clients import http_session
 from tests.behaviors.waiting import eventually
 from tests.commands import StartCommand
 from tests.descriptors import descriptors, wait_until_none_is_left
-from tests.peers import Peer
+from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT, Server
 from vaurien import Proxy
+from vaurien.address import Address
 from vaurien.errors import ConfigError
 
 #: How long a client waits for a reply that does not come.
@@ -131,6 +135,45 @@ def test_the_toxic_timeout() -> None:
         with client:
             client.send(b'hello')
             assert client.recv() == b''
+
+
+@pytest.mark.parametrize(
+    'more',
+    [{'stream': 'downstream'}, {'toxicity': 0}, {'client': '192.0.2.1'}],
+    ids=['downstream', 'toxicity', 'client'],
+)
+def test_a_toxic_that_the_link_does_not_get_for_what_the_client_sends(more: dict[str, Any]) -> None:
+    toxic = {'stream': 'upstream', 'timeout': 0, **more}
+    with Proxy('none') as proxy, proxy.toxic('timeout', **toxic):
+        assert is_reset(proxy.address)
+
+
+def is_reset(address: Address) -> bool:
+    with socket.socket() as client:
+        client.settimeout(TIMEOUT)
+        try:
+            client.connect((address.host, address.port))
+            client.recv(1)
+        except ConnectionResetError:
+            return True
+    return False
+
+
+def test_the_toxicity_is_the_same_with_a_backend(raw_backend: RawBackend) -> None:
+    seen = []
+    for backend in ('none', raw_backend.address):
+        with Proxy(backend, seed=3) as proxy, proxy.toxic('timeout', stream='upstream', toxicity=0.5):
+            clients = [socket.socket() for _ in range(20)]
+            for client in clients:
+                with suppress(ConnectionResetError):  # at once, without a backend
+                    client.connect(tuple(proxy.address))
+            eventually(lambda: proxy.status()['links']['total'] == 20)
+            eventually(lambda: all(link['backend'] or link['toxics'] for link in proxy.links()))
+            seen.append([link['id'] for link in proxy.links() if link['toxics']])
+            for client in clients:
+                client.close()
+    assert seen[0] == seen[1]
+    assert 0 < len(seen[0]) < 20
 
 
 def test_over_tls_with_the_client() -> None:

@@ -179,6 +179,16 @@ def test_they_act_on_live_links_before_the_answer(toxiproxy: Toxiproxy, echo_ser
         assert client.recv() == b'', 'removing a timeout closes, also what it has spared'
 
 
+@pytest.mark.parametrize('toxicity', [0, 1])
+@pytest.mark.parametrize('timeout', [0, 100_000])
+@pytest.mark.parametrize('stream', ['upstream', 'downstream', 'both'])
+def test_none_goes_on_without_a_backend(toxiproxy: Toxiproxy, stream: str, timeout: int, toxicity: int) -> None:
+    created = toxiproxy.create('dead')
+    toxiproxy.add_toxic('dead', 'timeout', stream=stream, timeout=timeout, toxicity=toxicity)
+    with Peer.connect(port_of(created)) as client:
+        assert client.recv() == b''
+
+
 #: Attributes that end Toxiproxy up to 2.12, or its API.
 DEADLY: list[tuple[str, dict[str, Any]]] = [
     ('bandwidth', {'rate': -1}),

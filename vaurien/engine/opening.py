@@ -62,9 +62,8 @@ class OpeningOwner(Protocol):
     def upgrading(self) -> type[Upgrading[Any]] | None:
         """What this class is where TLS begins inside the protocol; None: it does not."""
 
-    @property
-    def may_go_without(self) -> bool:
-        """Whether something is armed that may need no backend."""
+    def may_go_without(self, link: ObservedLink) -> bool:
+        """Return whether something is armed that may need no backend, or *link* gets a toxic that needs none."""
 
     def on_reachable(self, number: int) -> None:
         """Note that an address of the backend has accepted the connection for the link of that *number*."""
@@ -194,7 +193,7 @@ class Opening:
     def on_unreachable(self, reason: str) -> None:
         """Go on without a backend if something is armed that may need none."""
         owner, link = self._owner, self._link
-        goes_on = owner.may_go_without and not link.joined
+        goes_on = not link.joined and owner.may_go_without(link)
         link.on_unreachable(reason, goes_on=goes_on)
         if goes_on:
             self._absent = absent = AbsentBackend()

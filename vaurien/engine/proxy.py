@@ -44,7 +44,7 @@ from vaurien.protocols.base import BaseProtocol
 from vaurien.records.counters import Counters
 from vaurien.records.counts import Counts
 from vaurien.records.fault_log import FaultLog
-from vaurien.records.observer import Observer, Observers
+from vaurien.records.observer import ObservedLink, Observer, Observers
 from vaurien.records.origin import ORIGIN, What
 from vaurien.records.proxy_log import ProxyLog
 from vaurien.records.status import LimitsStatus, ProxyStatus, RuleStatus
@@ -478,10 +478,14 @@ class ProxyServer:
         protocol.set_backend(str(backend))
         return protocol
 
-    @property
-    def may_go_without(self) -> bool:
-        """Whether something is armed that may need no backend."""
-        return self.arming.selector is not None or any(rule.kind.needs_no_backend for rule in self.toxics)
+    def may_go_without(self, link: ObservedLink) -> bool:
+        """Return whether something is armed that may need no backend, or *link* gets a toxic that needs none.
+
+        Toxics of proxies that end their links as Toxiproxy does act only on links with a backend, as there.
+        """
+        if self.arming.selector is not None:
+            return True
+        return self.settings.reset_if_unreachable and self.toxics.need_no_backend(link)
 
     def equip(self, link: Link) -> None:
         """Put the toxics on the streams of a link that opens."""

@@ -13,6 +13,7 @@ from vaurien.engine.stream import Stream
 from vaurien.engine.turns import Turns
 from vaurien.errors import ToxicNameError
 from vaurien.records.counters import Counters
+from vaurien.records.observer import ObservedLink
 from vaurien.rules.toxics import BOTH, DOWNSTREAM, STREAMS, UPSTREAM, ToxicRule, format_toxic
 from vaurien.toxics.base import BaseToxic
 
@@ -141,17 +142,36 @@ class Toxics:
         for rule in self._rules.values():
             self._add_stages(rule, link)
 
+    def need_no_backend(self, link: ObservedLink) -> bool:
+        """Return whether a link that opens gets a toxic that takes what the client sends, and needs no backend."""
+        return any(
+            rule.kind.needs_no_backend
+            and rule.direction != DOWNSTREAM
+            and _serves(rule, link)
+            and self._will_apply(rule, link)
+            for rule in self._rules.values()
+        )
+
+    def _will_apply(self, rule: ToxicRule, link: ObservedLink) -> bool:
+        """Return whether a toxic will apply to a link: the stages that it gets will draw the same."""
+        stage = rule.kind(rule.attributes, name=rule.name, seed=self._find_seed(rule, link))
+        _draw([stage], rule)
+        return stage.applied
+
+    def _find_seed(self, rule: ToxicRule, link: ObservedLink, number: int = 0) -> str:
+        """Return the seed of the stage of a toxic on one of its streams of a link, the first or the second."""
+        return '/'.join([str(self._seed), str(link.number), rule.name, *['downstream'] * number])
+
     def _add_stages(self, rule: ToxicRule, link: Link) -> None:
         """Put a toxic on its streams of a link, if it is for the client of that link."""
-        client = None if rule.client is None else link.client_address  # to ask the kernel takes time
-        if not rule.serves(None if client is None else client.host):
+        if not _serves(rule, link):
             return
         streams = _find_streams(rule, link)
         stages = [
             rule.kind(
                 rule.attributes,
                 name=rule.name,
-                seed='/'.join([str(self._seed), str(link.number), rule.name, *['downstream'] * number]),
+                seed=self._find_seed(rule, link, number),
                 now=monotonic(),
                 fresh=link.number > self._born[rule.name],
                 histogram=self._counters.find_toxic(rule.name),
@@ -170,6 +190,11 @@ class Toxics:
 
     def _connected(self, pause: Callable[[], object]) -> list[Link]:
         return [link for link in self._list_links(pause) if _has_streams(link)]
+
+
+def _serves(rule: ToxicRule, link: ObservedLink) -> bool:
+    client = None if rule.client is None else link.client_address  # to ask the kernel takes time
+    return rule.serves(None if client is None else client.host)
 
 
 def _has_streams(link: Link) -> bool:

@@ -64,7 +64,7 @@ class BaseToxic(Configurable):
     make_shared: ClassVar[Callable[[], Any]] = SimpleNamespace
     #: Whether the links that it was on are closed when it is removed.
     closes_when_removed: ClassVar[bool] = False
-    #: Whether it may act on links whose backend cannot be reached.
+    #: Whether, upstream, it acts on links whose backend cannot be reached: nothing of what the client sends goes on.
     needs_no_backend: ClassVar[bool] = False
 
     def __init__(
