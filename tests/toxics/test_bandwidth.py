@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from tests.toxics.bench import END, Bench
+from tests.toxics.bench import BREAK, CLOSE, END, RESET, Bench
 from vaurien.plugins.wire import Wire
+from vaurien.toxics.base import Ending
 
 
 def test_a_chunk_takes_its_time() -> None:
@@ -65,6 +66,26 @@ def test_no_rate_stops_everything() -> None:
     bench.wait(1)
     assert bench.data == b'.' * count
     assert bench.endings == [END]
+
+
+@pytest.mark.parametrize('end', [END, BREAK, CLOSE, RESET])
+def test_no_rate_lets_an_end_pass_that_has_nothing_before_it(end: Ending) -> None:
+    bench = Bench('bandwidth', rate=0)
+    bench.feed(end)
+    assert bench.out == [(0.0, end)]
+
+
+@pytest.mark.parametrize('rate', [0, 1])
+def test_an_end_behind_data_stays_behind_them(rate: int) -> None:
+    bench = Bench('bandwidth', rate=1)
+    bench.feed(bytes(150), END)
+    bench.wait(0.1)
+    bench.update(rate=rate)
+    assert bench.data == bytes(150)  # a change lets the rest go
+    assert bench.out[-1] == (0.1, END)
+    bench = Bench('bandwidth', rate=rate)
+    bench.feed(bytes(150), END)
+    assert bench.out == []
 
 
 def test_no_rate_until_it_is_removed() -> None:

@@ -38,8 +38,8 @@ class Bandwidth(BaseToxic):
 
     def emit(self, now: float) -> Item | None:
         """Return the next piece, when the time that it takes has passed."""
-        rate = self.option('rate')
-        if not (self.queue or self._rest) or (rate == 0 and not self._rushed):
+        rate, item = self.option('rate'), self._rest or (self.queue[0][1] if self.queue else b'')
+        if not item or (rate == 0 and not (self._rushed or isinstance(item, Ending))):
             return None
         if not self._rest:
             arrived, item = self.queue[0]
