@@ -59,11 +59,21 @@ class TestLocalhost:
             with Peer.connect(port, host) as client:
                 assert is_live(client)
 
-    def test_one_is_in_use(self, toxiproxy: Toxiproxy) -> None:
-        with socket.create_server(('::1', free_port()), family=socket.AF_INET6) as listener:
-            port = listener.getsockname()[1]
+    def test_the_first_is_enough(self, toxiproxy: Toxiproxy, echo_server: RawBackend) -> None:
+        with socket.create_server(('::1', free_port()), family=socket.AF_INET6) as other:
+            listen = f'localhost:{other.getsockname()[1]}'
+            created = toxiproxy.create('echo', echo_server.address, listen=listen)
+            assert created['listen'] == listen.replace('localhost', HOST)
+            for change in ({'enabled': False}, {'enabled': True}, {'listen': 'localhost:0'}, {'listen': listen}):
+                changed = toxiproxy.done('PATCH', '/proxies/echo', change)
+            assert changed == created
+            with connect(changed) as client:
+                assert is_live(client)
+
+    def test_the_first_is_in_use(self, toxiproxy: Toxiproxy) -> None:
+        with taken_port() as port:
             body = {'name': 'redis', 'upstream': NOWHERE, 'listen': f'localhost:{port}'}
-            text = f'listen tcp [::1]:{port}: bind: address already in use'
+            text = f'listen tcp {HOST}:{port}: bind: address already in use'
             assert toxiproxy.refused('POST', '/proxies', 500, body) == text
             assert toxiproxy.done('GET', '/proxies') == {}
 

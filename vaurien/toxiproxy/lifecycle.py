@@ -253,8 +253,12 @@ def _refuse_loop(upstream: str, addresses: Addresses) -> None:
 
 
 def _bind(listen: Callable[..., None], addresses: Addresses) -> None:
+    """Call *listen* with *addresses*; with the first alone if another is taken: Toxiproxy listens at no more."""
     try:
         listen(*addresses)
     except OSError as error:
+        if len(addresses) > 1 and error.filename != str(addresses[0]):
+            _bind(listen, addresses[:1])
+            return
         text = f'{error.filename or addresses[0]}: bind: {(error.strerror or str(error)).lower()}'
         raise ToxiproxyError(500, f'listen tcp {text}') from None
