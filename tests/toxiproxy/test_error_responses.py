@@ -28,7 +28,7 @@ def is_missing(answer: tuple[str, dict[str, str], bytes]) -> bool:
     [
         ('POST', '/proxies', '', 400, f'{BAD}EOF'),
         ('POST', '/proxies', ' \n', 400, f'{BAD}EOF'),
-        ('POST', '/proxies', '{"name"', 400, BAD),
+        ('POST', '/proxies', '{"name"', 400, f'{BAD}unexpected EOF'),
         ('POST', '/proxies', '\ufeff{}', 400, BAD),
         ('POST', '/proxies', '{"name":NaN}', 400, f'{BAD}NaN is not JSON'),
         ('POST', '/proxies', '[' * 60_000, 400, BAD),
@@ -64,6 +64,7 @@ def is_missing(answer: tuple[str, dict[str, str], bytes]) -> bool:
         ('POST', TOXICS, '{"stream":"side","type":"none"}', 400, NO_STREAM),
         ('POST', TOXICS, '{"stream":"","type":"latency"}', 400, NO_STREAM),
         ('POST', TOXICS, '{"name":"slow","type":"none"}', 400, 'invalid toxic type'),
+        ('POST', TOXICS, '{"stream":"both","type":"none"}', 400, NO_STREAM),
         ('POST', TOXICS, '{"type":""}', 400, 'invalid toxic type'),
         ('POST', TOXICS, '{"type":"Latency"}', 400, 'invalid toxic type'),
         ('POST', TOXICS, 'null', 400, 'invalid toxic type'),
@@ -104,6 +105,8 @@ def test_errors_are_spelled_as_by_go(toxiproxy: Toxiproxy) -> None:
     [
         ('', 'bad request body: EOF'),
         ('{}', 'bad request body: Expected `array`, got `object`'),
+        ('[', 'bad request body: unexpected EOF'),
+        ('[{}', 'bad request body: unexpected EOF'),
         ('[7]', 'bad request body: Expected `object`, got `int`'),
         ('[null]', 'missing required field: name at proxy 1'),
         ('[{"name":"a","upstream":"a:1"},{"upstream":"a:1"}]', 'missing required field: name at proxy 2'),

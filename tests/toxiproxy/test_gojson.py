@@ -60,7 +60,16 @@ def test_lists(text: str, things: list[Thing]) -> None:
     [
         (b'', 'EOF'),
         (b' \n', 'EOF'),
-        (b'{', 'Expecting property name'),
+        (b'{', 'unexpected EOF'),
+        (b'{"name": ', 'unexpected EOF'),
+        (b'{"name": "a', 'unexpected EOF'),
+        (b'{"name"', 'unexpected EOF'),
+        (b'{"name":"a",', 'unexpected EOF'),
+        (b'{"count":-', 'unexpected EOF'),
+        (b'{"more": nul', 'unexpected EOF'),
+        (b'[{}', 'unexpected EOF'),
+        (b'{"count":1 t', "Expecting ',' delimiter"),
+        (b'hello', 'Expecting value'),
         (b"{'name':1}", 'Expecting property name'),
         (b'\xef\xbb\xbf{}', 'Expecting value'),
         (b'\xff{}', 'Expecting value'),
@@ -115,6 +124,21 @@ def test_how_it_is_written() -> None:
 )
 def test_numbers_without_a_fraction(value: float, number: str) -> None:
     assert json.dumps(gojson.as_number(value)) == number
+
+
+@pytest.mark.parametrize(
+    ('value', 'number'),
+    [
+        (1e-4, '0.0001'),
+        (1.5e-5, '0.000015'),
+        (-1e-6, '-0.000001'),
+        (9.5e-7, '9.5e-7'),
+        (1e-12, '1e-12'),
+        (1e-100, '1e-100'),
+    ],
+)
+def test_small_numbers(value: float, number: str) -> None:
+    assert gojson.write({'a': [value]}) == f'{{"a":[{number}]}}'
 
 
 def test_other_values_are_no_numbers() -> None:

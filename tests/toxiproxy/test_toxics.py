@@ -63,7 +63,7 @@ def test_the_bytes_of_a_toxic(toxiproxy: Toxiproxy, redis: str) -> None:
     """Numbers without a fraction have none, as JavaScript's and Go's have not."""
     body = {'type': 'packet_loss', 'name': '<', 'toxicity': 0.1, 'attributes': {'loss_rate': 1.0, 'correlation': 1e-7}}
     assert toxiproxy('POST', redis, body).content == (
-        b'{"attributes":{"loss_rate":1,"correlation":1e-07},"name":"\\u003c",'
+        b'{"attributes":{"loss_rate":1,"correlation":1e-7},"name":"\\u003c",'
         b'"type":"packet_loss","stream":"downstream","toxicity":0.1}'
     )
 

@@ -1,9 +1,10 @@
 """The responders of Toxiproxy's HTTP API, for its clients of every language.
 
-Routes, statuses, bodies and life cycle are those of Toxiproxy 2.13 (https://github.com/Shopify/toxiproxy#http-api). The
-texts of errors are Toxiproxy's own, because clients show them. A proxy may have a field that Toxiproxy does not know,
-``protocol``; answers have it where it is not ``tcp``. A proxy that is created may have the settings of TLS, too. No
-answer has them: they may be keys.
+Routes, statuses, the forms of bodies and the life cycle are those of Toxiproxy 2.13
+(https://github.com/Shopify/toxiproxy#http-api), but for what ``docs/toxics.md`` lists. The texts of errors are
+Toxiproxy's own, because clients show them; only what is wrong with a body of JSON is said in other words. A proxy may
+have a field that Toxiproxy does not know, ``protocol``; answers have it where it is not ``tcp``. A proxy that is
+created may have the settings of TLS, too. No answer has them: they may be keys.
 
 The first line of a responder's docstring is the summary of its operation in OpenAPI.
 """
@@ -103,6 +104,7 @@ class ToxiproxyApi:
         except ToxiproxyError as error:
             proxies = gojson.Written.list(done) if done else None
             raise ToxiproxyError(error.status, error.text, proxies=proxies) from None
+        # Toxiproxy answers null if there are none, on which its client for Node.js fails.
         send_written(resp, gojson.write_object([('proxies', gojson.Written.list(done))]), falcon.HTTP_201)
 
     def on_post_reset(self, req: falcon.Request, resp: falcon.Response) -> None:

@@ -1,6 +1,6 @@
 """Addresses and proxies as Toxiproxy writes them, in its API and in its ``-config`` file.
 
-The texts of errors are those of Go's package ``net``, because Toxiproxy's clients show them.
+The texts of errors about addresses are those of Go's package ``net``, because Toxiproxy's clients show them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """JSON as Go reads and writes it (https://pkg.go.dev/encoding/json): Toxiproxy's clients and files rely on that.
 
 Reading takes the first value of a body, whatever follows it. Keys match in any case, null stands for what is absent,
-and text that is not Unicode becomes U+FFFD. Writing is compact, and escapes what a browser might take for HTML.
+and text that is not Unicode becomes U+FFFD. What is wrong with a text is told in words of Python's, unless it breaks
+off. Writing is compact, and escapes what a browser might take for HTML.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import math
 import re
 import struct
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any, get_args, get_origin
 
 import msgspec
@@ -21,11 +23,13 @@ from vaurien.errors import ConfigError, OptionError
 _DIGITS = 20
 #: The most characters of one thing in a list: more would take too long at once.
 MAX_ITEM = 64 * 1024
-#: Go writes an exponent from here on.
-_LARGE = 1e21
+#: Go writes an exponent from here on, and below that; Python does below the last.
+_LARGE, _SMALL, _LEAST = 1e21, 1e-6, 1e-4
 
 #: An escape in a JSON text. The group is half of a surrogate pair without the other half.
 _ESCAPE = re.compile(r'\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u([dD][89a-fA-F][\da-fA-F]{2})|.)', re.DOTALL)
+#: What a value may be that is not known from its first character alone.
+_VALUES = ('true', 'false', 'null', '-')
 _SPACE = re.compile(r'[ \t\r\n]*')
 _HTML = str.maketrans({char: f'\\u{ord(char):04x}' for char in '<>&\u2028\u2029'})
 
@@ -65,7 +69,7 @@ def read_list(data: bytes, type_: Any, pause: Callable[[], None]) -> list[Any]:
         if text[at : at + 1] == ']':
             return items
         if text[at : at + 1] != ',':
-            raise ConfigError(str(json.JSONDecodeError("Expecting ',' delimiter", text, at)))
+            raise ConfigError(_explain("Expecting ',' delimiter", text, at))
         at = _skip_space(text, at + 1)
         pause()
 
@@ -86,6 +90,12 @@ def write(value: Any) -> str:
     """Return *value* as a JSON text."""
     if isinstance(value, Written):
         return value
+    if isinstance(value, dict):
+        return write_object(value.items())
+    if isinstance(value, list):
+        return Written.list(value)
+    if isinstance(value, float) and 0 < abs(value) < _LEAST:
+        return f'{Decimal(repr(value)):f}' if abs(value) >= _SMALL else repr(value).replace('e-0', 'e-')
     return json.dumps(value, separators=(',', ':'), ensure_ascii=False, allow_nan=False).translate(_HTML)
 
 
@@ -148,11 +158,22 @@ def _decode(text: str, at: int = 0, most: int | None = None) -> tuple[Any, int]:
     except RecursionError:
         raise ConfigError('nested too deeply') from None
     except json.JSONDecodeError as error:
-        what = f', or a value of more than {most} characters' if at + len(part) < len(text) else ''
-        raise ConfigError(f'{json.JSONDecodeError(error.msg, text, at + error.pos)}{what}') from None
+        if at + len(part) == len(text):
+            raise ConfigError(_explain(error.msg, text, at + error.pos)) from None
+        place = json.JSONDecodeError(error.msg, text, at + error.pos)
+        raise ConfigError(f'{place}, or a value of more than {most} characters') from None
     except ValueError as error:
         raise ConfigError(str(error)) from None
     return value, at + size
+
+
+def _explain(message: str, text: str, at: int) -> str:
+    """Return what Python says of a mistake at a place of a JSON text; what Go says if the text breaks off there."""
+    rest = text[at:].rstrip()
+    breaks_off = not rest or message.startswith('Unterminated string')
+    if breaks_off or (message == 'Expecting value' and any(one.startswith(rest) for one in _VALUES)):
+        return 'unexpected EOF'
+    return str(json.JSONDecodeError(message, text, at))
 
 
 def _mend(escape: re.Match[str]) -> str:

@@ -10,7 +10,7 @@ import msgspec
 from vaurien.clock import go_on
 from vaurien.errors import ConfigError, OptionError, ToxiproxyError
 from vaurien.rules.limits import Network
-from vaurien.rules.toxics import STREAMS, ToxicRule, read_client
+from vaurien.rules.toxics import BOTH, STREAMS, ToxicRule, read_client
 from vaurien.toxics import Toxic
 from vaurien.toxics.base import BaseToxic
 from vaurien.toxiproxy import gojson
@@ -44,9 +44,10 @@ def make_rule(fields: ToxicFields, taken: Collection[str] = ()) -> ToxicRule:
     Mistakes are looked for in the order in which Toxiproxy does.
     """
     stream = 'downstream' if fields.stream is None else fields.stream
-    if stream.lower() not in STREAMS:
+    is_known = fields.type in Toxic.names()
+    if stream.lower() not in STREAMS or (stream.lower() == BOTH and not is_known):  # which Toxiproxy does not have
         raise ToxiproxyError(400, 'stream was invalid, can be either upstream or downstream')
-    if fields.type not in Toxic.names():
+    if not is_known:
         raise ToxiproxyError(400, 'invalid toxic type')
     name = fields.name or f'{fields.type}_{stream}'
     refuse_name(name)
