@@ -191,7 +191,7 @@ class Chain:
                     return
                 i, moved = last, False
             if self._has_room_behind(i) and (item := self._step(self.stages[i], now)) is not None:
-                moved = True
+                moved = moved or i < last  # the one behind it has been asked, and has something now
                 self._pass_on(i, item, now)
             else:
                 i -= 1
