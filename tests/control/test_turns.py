@@ -132,7 +132,7 @@ class SlowLink:
         while monotonic() < end:
             pass
 
-    close = retire = rearm = status = work
+    end = retire = rearm = status = work
 
     def counts(self) -> Counts:
         return Counts()
