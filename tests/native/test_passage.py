@@ -22,6 +22,7 @@ from vaurien.embedded import Proxy
 from vaurien.engine import dispatcher
 from vaurien.engine.dispatcher import Dispatcher
 from vaurien.engine.proxy import ProxyServer
+from vaurien.engine.unrecorded import UNRECORDED
 from vaurien.records.entry import Entry
 from vaurien.records.observer import Observer
 
@@ -491,6 +492,9 @@ class TestOthers:
         for _ in range(3):
             ask(client)
         assert inside(proxy, lambda server: passing(server)) == 1
+        traffic = inside(proxy, lambda server: only_link(server).traffic)
+        assert isinstance(traffic, Dispatcher)
+        assert traffic.recorder is UNRECORDED
 
     def test_what_is_left_to_the_protocol_object_is_as_it_came(self, talk: tuple[Proxy, Peer, RawBackend]) -> None:
         """Whether a request is what a rule looks for is seen with the host of the backend, which it may not keep."""

@@ -80,7 +80,7 @@ class Recording(Gate):
         #: Whether each exchange is recorded, and not just some.
         self.records_all = bool(on_exchange) or chooser is not None
         #: Whether it is enough to tell of exchanges when they have passed: nobody looks at requests before.
-        self.only_notes = only_notes and chooser is None and new_hasher is None and not is_traced
+        self.only_notes = bool(on_exchange) and only_notes and chooser is None and new_hasher is None and not is_traced
         #: Whether some more are wanted now.
         self.is_open = False
         self._take: Callable[[], object] = go_on
