@@ -26,6 +26,7 @@ from tests.engine.test_chain import (
     is_held,
     lasting,
     remove,
+    stream_of,
     toxics,
     update,
 )
@@ -34,12 +35,15 @@ from tests.engine.test_stream import Flow
 from tests.peers import Peer, RawBackend
 from tests.servers import TIMEOUT
 from vaurien.embedded import Proxy
+from vaurien.engine.proxy import ProxyServer
 from vaurien.plugins.registry import Registry
 from vaurien.toxics.base import BaseToxic, Item
 
 __all__ = ['toxics']  # a fixture
 
 GREETING = b'greeting'
+#: More bytes than the kernel takes for a peer that does not read at once.
+LARGE = 600_000
 REDIS = LANGUAGES['redis']
 
 #: What ends a stream: a toxic, what passes of ten bytes, and whether the connections are reset.
@@ -241,6 +245,65 @@ class TestWhatIsLate:
                 assert client.recv(100) == b''  # else it would raise: the session ends before the connection
 
 
+class TestWhatIsStillSent:
+    """By the peer that is left: it leads nowhere."""
+
+    @both_streams
+    def test_does_no_harm(self, proxy: Proxy, raw_backend: RawBackend, stream: str) -> None:
+        add(proxy, 'limit_data', stream, bytes=5)
+        far = add(proxy, 'latency', other_than(stream), latency=FOR_EVER)
+        sender, receiver = in_order(*join(proxy, raw_backend), stream)
+        receiver.send(PATTERN[:LARGE])
+        eventually(lambda: inside(proxy, lambda server: stream_of(server, other_than(stream)).received == LARGE))
+        sender.send(b'0123456789')
+        assert receiver.recv_all() == b'01234'
+        sender.send(PATTERN[:1000])
+        remove(proxy, far)
+        assert sender.recv_all() == PATTERN[:LARGE]
+        eventually(lambda: has_no_link(proxy))
+
+    def test_does_no_harm_in_the_last_moment(self, proxy: Proxy, late: tuple[Peer, Peer]) -> None:
+        client, _ = late
+
+        def end(server: ProxyServer) -> None:
+            client.send(b'more')
+            server.toxics.clear()
+
+        inside(proxy, end)
+        assert client.recv_all() == GREETING
+
+    def test_does_no_harm_behind_an_end(self, proxy: Proxy, raw_backend: RawBackend) -> None:
+        """The end is noticed once, and nothing more is read."""
+        far = add(proxy, 'latency', latency=FOR_EVER)
+        silent = add(proxy, 'timeout', 'upstream')
+        client, backend = join(proxy, raw_backend)
+        backend.send(GREETING)
+        eventually(lambda: is_held(proxy))
+        remove(proxy, silent)
+        assert backend.recv_all() == b''
+        client.send(b'more')
+        client.shut_down()
+        assert client.is_silent(A_MOMENT)
+        remove(proxy, far)
+        assert client.recv_all() == GREETING
+
+    def test_does_no_harm_through_tls(self, raw_backend: RawBackend) -> None:
+        with make_proxy(raw_backend, proxy_tls='auto') as proxy:
+            add(proxy, 'limit_data', 'upstream', bytes=5)
+            far = add(proxy, 'latency', latency=FOR_EVER)
+            context = ssl.create_default_context(cafile=proxy.ca_file)
+            plain = socket.create_connection((proxy.address.host, proxy.address.port), TIMEOUT)
+            with Peer(context.wrap_socket(plain, server_hostname='localhost')) as client:
+                backend = raw_backend.accept()
+                backend.send(PATTERN[:LARGE])
+                eventually(lambda: proxy.links()[0]['bytes']['downstream'] == LARGE)
+                client.send(b'0123456789')
+                assert backend.recv_all() == b'01234'
+                client.send(PATTERN[:1000])
+                remove(proxy, far)
+                assert client.recv_all() == PATTERN[:LARGE]
+
+
 class TestNothingLate:
     @every_end
     @both_streams
@@ -353,6 +416,21 @@ class TestEnds:
         remove(proxy, silent)
         assert is_leaving(proxy)
         client.close()
+        eventually(lambda: has_no_link(proxy))
+
+    def test_the_client_resets_its_connection(self, proxy: Proxy, late: tuple[Peer, Peer]) -> None:
+        late[0].reset()
+        eventually(lambda: has_no_link(proxy))
+
+    def test_the_backend_resets_its_connection(self, proxy: Proxy, raw_backend: RawBackend) -> None:
+        add(proxy, 'limit_data', bytes=5)
+        add(proxy, 'bandwidth', 'upstream', rate=0)
+        client, backend = join(proxy, raw_backend)
+        client.send(b'late')
+        eventually(lambda: is_held(proxy, 'upstream'))
+        backend.send(b'0123456789')
+        assert client.recv_all() == b'01234'
+        backend.reset()
         eventually(lambda: has_no_link(proxy))
 
     def test_a_toxic_that_fails(self, proxy: Proxy, late: tuple[Peer, Peer], toxics: Registry[BaseToxic]) -> None:

@@ -3,15 +3,24 @@
 A toxic or a behavior has ended that stream, and the connection to which it led is closed. Nothing more comes from
 there, so the other stream ends, too, and its end goes through its toxics as any other. How long that takes is up to
 them, and to the peer that reads.
+
+What that peer still sends leads nowhere. It is read all the same, and dropped: the kernel resets a connection that is
+closed with bytes unread, and then what is on its way to the peer is lost. Besides, only who reads notices that the peer
+has reset its connection.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
+from vaurien.engine.runtime import Runtime
 from vaurien.engine.stream import Stream
-from vaurien.engine.tls_socket import Connection
+from vaurien.engine.tls_socket import READ, Connection, TLSSocket
 from vaurien.toxics.base import Ending
+
+#: Just before the end, what has come meanwhile is dropped, too; but of a peer that sends all the time, only so many
+#: chunks, for others wait.
+LAST_READS = 16
 
 
 class LeavingLink(Protocol):
@@ -27,21 +36,40 @@ class LeavingLink(Protocol):
 class Leaving:
     """Owns the stream that is left, in the place of the link. The link ends with it."""
 
-    __slots__ = ('_link', '_stream', 'closed')
+    __slots__ = ('_buffer', '_link', '_peer', '_reader', '_stream', 'closed')
 
     #: No greenlet waits for this stream: behaviors have ended.
     waiters = ()
 
-    def __init__(self, link: LeavingLink, stream: Stream) -> None:
+    def __init__(self, link: LeavingLink, stream: Stream, runtime: Runtime) -> None:
+        """Take over the *stream*, and begin to read from its sink, from which nobody else reads any more."""
         self._link = link
         self._stream = stream
+        self._peer = peer = stream.sink
+        self._buffer = runtime.buffer
         #: Whether the link has ended.
         self.closed = False
+        self._reader: Any = peer.watch() if isinstance(peer, TLSSocket) else runtime.loop.io(peer.fileno(), READ)
+        self._reader.start(self._drop)
 
     def stop(self) -> None:
         """Stop the stream, because the link ends."""
         self.closed = True
+        self._reader.close()
         self._stream.stop()
+
+    def _drop(self) -> bool:
+        """Drop some of what the peer has sent, or end the link if the peer has gone; return whether there was any."""
+        try:
+            count = self._peer.recv_into(self._buffer)
+        except BlockingIOError:
+            return False
+        except OSError:
+            self._link.end()
+            return False
+        if not count:
+            self._reader.stop()
+        return count > 0
 
     def may_finish(self, stream: Stream) -> bool:
         """Return True: nothing else is waited for."""
@@ -49,6 +77,9 @@ class Leaving:
 
     def on_finished(self, stream: Stream) -> bool:
         """End the link, for everything has arrived; return False: that tells the sink."""
+        for _ in range(LAST_READS):
+            if not self._drop():
+                break
         self._link.end()
         return False
 

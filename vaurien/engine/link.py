@@ -381,10 +381,10 @@ class Link:
         if resets:
             _set_reset(self.client)
             _set_reset(self.backend)
-        self._leaving = Leaving(self, left)
         left.suspend()
         ended.stop()
         ended.suspend()
+        self._leaving = Leaving(self, left, self.runtime)
         ended.sink.close()
         self.traffic.stop()
         self.changed()

@@ -315,10 +315,10 @@ class TLSReader:
         self._tls = tls
         self._run_callback = loop.run_callback
         self._watcher = loop.io(tls.fileno(), READ)
-        self._callback: Callable[[], None] | None = None
+        self._callback: Callable[[], object] | None = None
         self._pending: Any = None
 
-    def start(self, callback: Callable[[], None]) -> None:
+    def start(self, callback: Callable[[], object]) -> None:
         """Call back whenever there may be something to read."""
         self._callback = callback
         self._watcher.start(callback)
