@@ -14,6 +14,7 @@ import requests
 from tests.behaviors.waiting import eventually
 from tests.commands import StartCommand
 from tests.descriptors import descriptors, wait_until_none_is_left
+from tests.engine.acting import Act
 from tests.engine.talk import LANGUAGES, PATTERN, connect, count_greenlets, inside, join, make_proxy, only_link
 from tests.engine.test_chain import (
     A_MOMENT,
@@ -36,7 +37,9 @@ from tests.peers import Peer, RawBackend
 from tests.servers import TIMEOUT
 from vaurien.embedded import Proxy
 from vaurien.engine.proxy import ProxyServer
+from vaurien.plugins.end import End
 from vaurien.plugins.registry import Registry
+from vaurien.protocols.base import BaseProtocol
 from vaurien.toxics.base import BaseToxic, Item
 
 __all__ = ['toxics']  # a fixture
@@ -527,6 +530,63 @@ class TestBehaviors:
             remove(proxy, far)
             assert client.recv_all() == REDIS.reply
 
+    def test_what_was_sent_before_one_fails_arrives(self, raw_backend: RawBackend) -> None:
+        """The backend has ended its stream: nothing can be written behind that."""
+        with make_proxy(raw_backend, 'redis') as proxy:
+            far = add(proxy, 'latency', latency=FOR_EVER)
+            proxy.set_behavior('error', nth=2)
+            client, backend = join(proxy, raw_backend)
+            client.send(REDIS.request)
+            assert backend.recv_exactly(len(REDIS.request)) == REDIS.request
+            backend.send(REDIS.reply)
+            backend.shut_down()
+            eventually(lambda: inside(proxy, lambda server: only_link(server).down.is_ending))
+            client.send(REDIS.request)
+            assert backend.recv_all() == b''
+            remove(proxy, far)
+            assert client.recv_all() == REDIS.reply
+
+    def test_what_was_sent_before_one_is_disarmed_arrives(self, raw_backend: RawBackend, act: Act) -> None:
+        def say(protocol: BaseProtocol, source: End, dest: End) -> None:
+            source.sendall(b'a part')
+            source.sleep(FOR_EVER)
+
+        act(say)
+        with make_proxy(raw_backend, 'redis', 'mine') as proxy:
+            far = add(proxy, 'latency', latency=FOR_EVER)
+            client, backend = join(proxy, raw_backend)
+            client.send(REDIS.request)
+            eventually(lambda: is_held(proxy))
+            proxy.set_behavior('dummy')
+            assert backend.recv_all() == b''
+            remove(proxy, far)
+            assert client.recv_all() == b'a part'
+
+    def test_what_was_sent_before_the_client_ends_one_that_holds_arrives(self, raw_backend: RawBackend) -> None:
+        with make_proxy(raw_backend, 'redis') as proxy:
+            far = add(proxy, 'latency', latency=FOR_EVER)
+            proxy.set_behavior('hold', nth=2)
+            client, backend = join(proxy, raw_backend)
+            client.send(REDIS.request)
+            assert backend.recv_exactly(len(REDIS.request)) == REDIS.request
+            backend.send(REDIS.reply)
+            eventually(lambda: is_held(proxy))
+            client.send(REDIS.request)
+            eventually(lambda: proxy.links()[0]['behavior'] == 'hold')
+            client.shut_down()
+            assert backend.recv_all() == b''
+            remove(proxy, far)
+            assert client.recv_all() == REDIS.reply
+
+    def test_an_answer_to_a_request_that_does_not_parse_arrives(self, raw_backend: RawBackend) -> None:
+        with make_proxy(raw_backend, 'http', 'error') as proxy:
+            far = add(proxy, 'latency', latency=FOR_EVER)
+            client, backend = join(proxy, raw_backend)
+            client.send(b'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nZZZ\r\n')
+            assert backend.recv_all() == b''
+            remove(proxy, far)
+            assert client.recv_all().endswith(b', injected by vaurien\n')
+
     def test_what_one_holds_is_lost_when_a_toxic_ends_the_link(self, raw_backend: RawBackend) -> None:
         with make_proxy(raw_backend, 'redis') as proxy:
             far = add(proxy, 'latency', latency=FOR_EVER)
@@ -539,3 +599,52 @@ class TestBehaviors:
             eventually(lambda: count_greenlets(proxy) == 0)
             remove(proxy, far)
             assert client.recv_all() == REDIS.reply
+
+
+class TestWithoutBehaviors:
+    """What else closes a link."""
+
+    def test_what_a_protocol_has_sent_before_it_closes_arrives(
+        self, raw_backend: RawBackend, protocols: Registry[BaseProtocol]
+    ) -> None:
+        @protocols.register
+        class Brief(BaseProtocol):
+            """Ends each link behind the first reply."""
+
+            name = 'brief'
+
+            def _handle(self, source: End, dest: End, to_backend: bool) -> bool:
+                dest.sendall(source.recv())
+                return to_backend
+
+        with Proxy(raw_backend.address, 'brief') as proxy:
+            far = add(proxy, 'latency', latency=FOR_EVER)
+            client, backend = join(proxy, raw_backend)
+            client.send(b'ping')
+            assert backend.recv_exactly(4) == b'ping'
+            backend.send(b'pong')
+            assert backend.recv_all() == b''
+            assert client.is_silent(A_MOMENT)
+            remove(proxy, far)
+            assert client.recv_all() == b'pong'
+
+    def test_what_the_last_backend_has_sent_arrives(self, proxy: Proxy, raw_backend: RawBackend) -> None:
+        far = add(proxy, 'latency', latency=FOR_EVER)
+        client, backend = join(proxy, raw_backend)
+        backend.send(GREETING)
+        eventually(lambda: is_held(proxy))
+        proxy.set_backend('localhost:1')
+        assert backend.recv_all() == b''
+        assert client.is_silent(A_MOMENT)
+        remove(proxy, far)
+        assert client.recv_all() == GREETING
+
+    def test_all_that_was_sent_upstream_is_lost(self, proxy: Proxy, raw_backend: RawBackend) -> None:
+        """Nobody waits for a reply any more."""
+        add(proxy, 'latency', 'upstream', latency=FOR_EVER)
+        client, backend = join(proxy, raw_backend)
+        client.send(b'late')
+        eventually(lambda: is_held(proxy, 'upstream'))
+        proxy.set_backend('localhost:1')
+        assert backend.recv_all() == b''
+        assert client.recv_all() == b''

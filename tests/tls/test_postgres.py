@@ -233,6 +233,15 @@ def test_nothing_may_follow_on_a_request_that_is_granted(
     assert warnings(caplog) == ['link 1: no TLS with the client: it has not waited for the answer']
 
 
+def test_the_answer_is_late_if_toxics_say_so(secure_postgres: Server, files: Path) -> None:
+    """Also if the link is closed behind it."""
+    with make_proxy(secure_postgres, files, 'both') as proxy, Peer.connect(proxy.address.port) as peer:
+        with proxy.toxic('latency', latency=100_000):
+            peer.send(SSL_REQUEST + b'\0\0\0\x10')
+            eventually(lambda: proxy.links()[0]['backend'] is None)
+        assert peer.recv_all() == b'S'
+
+
 def test_what_follows_on_a_request_that_is_not_granted(secure_postgres: Server, files: Path) -> None:
     with make_proxy(secure_postgres, files, 'refused') as proxy, Peer.connect(proxy.address.port) as peer:
         peer.send(GSSENC_REQUEST + SSL_REQUEST + STARTUP)

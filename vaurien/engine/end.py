@@ -215,10 +215,7 @@ class LinkEnd(End):
             self._outbound.end()
 
     def close(self) -> None:
-        if self._outbound.chain is None:
-            self._link.close()
-        else:  # what was sent before may be late
-            self._link.leave(self._outbound)
+        self._link.close_behind(self._outbound)
 
     def sleep(self, seconds: float) -> None:
         self._link.runtime.clock.sleep(seconds)
@@ -229,7 +226,7 @@ class LinkEnd(End):
             while held.decision is None and not (link.closed or inbound.ended):
                 link.wait()
         if held.decision is None and inbound.ended:
-            link.close()
+            link.close_behind(self._outbound)
         if link.closed:
             raise _make_closed_error()
         self._decision = held.decision or PASS

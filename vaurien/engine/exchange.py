@@ -225,7 +225,7 @@ class Exchange:
             return
         except OSError as error:
             link.runtime.log.debug('link %d: %s: %s', link.number, behavior.name, error)
-            link.close()
+            link.close_behind(link.down)
         except (Exception, SystemExit) as error:  # whatever somebody's behavior raises
             warn_failed(behavior, error, link.runtime.log)
             self._give_up()
@@ -245,7 +245,7 @@ class Exchange:
 
     def _give_up(self) -> None:
         if self._touched:
-            self._link.close()
+            self._link.close_behind(self._link.down)
 
     def _drop_request(self, client: LinkEnd) -> None:
         self.is_dropped = True
@@ -262,7 +262,7 @@ class Exchange:
             client.skip_message()
         self._owner.protocol.on_dropped(self._begin, self._link.up.held.position)
         if self._is_torn:  # nobody knows where the next request begins, and the backend has not seen this one
-            self._link.close()
+            self._link.close_behind(self._link.down)
 
     def _let_pass(self, client: LinkEnd, backend: LinkEnd) -> None:
         link, owner, behavior, kind = self._link, self._owner, self.behavior, type(self.behavior)

@@ -146,7 +146,7 @@ class Handler(Traffic):
                 if not stream.held.data or (self._stands_back and not to_backend):
                     link.wait()
                 elif self._call(source, dest, to_backend) is False:
-                    link.close()
+                    link.close_behind(link.down)
                 elif link.stale:
                     link.retire()
         except OSError:

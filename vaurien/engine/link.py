@@ -414,6 +414,13 @@ class Link:
         if not self.closed:
             self.end()
 
+    def close_behind(self, stream: Stream) -> None:
+        """Close, but what was sent on *stream* before, and waits in its toxics, arrives at its sink."""
+        if self.connected and stream.chain is not None:
+            self.leave(stream)
+        else:
+            self.close()
+
     def end(self, *, resets: bool = False) -> None:
         """Close whatever is open now, also if the link leaves; so that the peers see a reset, if it *resets*."""
         leaving, self._leaving = self._leaving, None
@@ -458,7 +465,7 @@ class Link:
         self.stale = True
         traffic = self.traffic
         if traffic.is_opaque or (traffic.is_idle and not traffic.is_movable):
-            self.close()
+            self.close_behind(self.down)
         elif traffic.is_idle:
             self.stale = False
             self._part()

@@ -53,7 +53,7 @@ class TLSExchange(Exchange):
             else:
                 self._let_pass(*self._make_ends())
         except OSError:
-            self._link.close()
+            self._link.close_behind(self._link.down)
 
     def _make_ends(self) -> tuple[LinkEnd, LinkEnd]:
         link = self._link
@@ -98,7 +98,7 @@ class TLSExchange(Exchange):
             if early and not self._upgrade.early:
                 text = 'link %d: no TLS with the client: it has not waited for the answer'
                 link.runtime.log.warning(text, link.number)
-                link.close()
+                link.close_behind(link.down)
                 return
             link.secure_client(early)
         protocol.on_upgraded(client=is_granted)

@@ -68,11 +68,8 @@ class TrafficLink(ObservedLink, Protocol):
     def simplify(self) -> None:
         """Look at the bytes no more if nothing needs that."""
 
-    def close(self) -> None:
-        """Close both connections."""
-
-    def leave(self, left: Stream) -> None:
-        """Close both connections; what is on its way in the stream *left* arrives before."""
+    def close_behind(self, stream: Stream) -> None:
+        """Close both connections; what waits in the toxics of *stream* arrives before."""
 
     def reset(self) -> None:
         """Close both connections so that the peers see a reset."""
