@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from itertools import repeat
 from typing import Any
@@ -14,7 +15,7 @@ import requests
 from tests.behaviors.waiting import eventually
 from tests.commands import StartCommand
 from tests.descriptors import descriptors, wait_until_none_is_left
-from tests.engine.acting import Act
+from tests.engine.acting import Act, until
 from tests.engine.talk import LANGUAGES, PATTERN, connect, count_greenlets, inside, join, make_proxy, only_link
 from tests.engine.test_chain import (
     A_MOMENT,
@@ -586,6 +587,29 @@ class TestBehaviors:
             assert backend.recv_all() == b''
             remove(proxy, far)
             assert client.recv_all().endswith(b', injected by vaurien\n')
+
+    def test_what_was_sent_before_a_reset_that_one_defers_arrives(self, raw_backend: RawBackend, act: Act) -> None:
+        may_go = threading.Event()
+        act(until(may_go))
+        with make_proxy(raw_backend, 'redis') as proxy:
+            far = add(proxy, 'latency', latency=FOR_EVER)
+            proxy.set_behavior('mine', nth=2)
+            client, backend = join(proxy, raw_backend)
+            client.send(REDIS.request)
+            assert backend.recv_exactly(len(REDIS.request)) == REDIS.request
+            backend.send(REDIS.reply)
+            eventually(lambda: is_held(proxy))
+            client.send(REDIS.request)
+            eventually(lambda: proxy.links()[0]['behavior'] == 'mine')
+            backend.reset()
+            eventually(lambda: inside(proxy, lambda server: only_link(server).down.ended))
+            may_go.set()
+            eventually(lambda: proxy.links()[0]['behavior'] is None)
+            assert client.is_silent(A_MOMENT)
+            remove(proxy, far)
+            assert client.recv_exactly(len(REDIS.reply)) == REDIS.reply
+            with pytest.raises(ConnectionResetError):
+                client.recv()
 
     def test_what_one_holds_is_lost_when_a_toxic_ends_the_link(self, raw_backend: RawBackend) -> None:
         with make_proxy(raw_backend, 'redis') as proxy:

@@ -524,10 +524,10 @@ class Dispatcher(Traffic):
         link.down.release()  # what it left held comes before whatever the next exchange brings
         if self.recorder is not UNRECORDED:
             self.recorder.on_fault_over(exchange)
-        if self.is_broken:
-            link.reset()
-            return
         self._exchange = None
+        if self.is_broken:
+            link.break_off(link.down)
+            return
         if exchange.is_dropped and link.arming.marks_faults:
             self.protocol.unmark_fault()
         up = link.up

@@ -347,14 +347,19 @@ class Link:
 
     def on_broken(self, sock: Connection) -> None:
         """Reset both connections, for one is broken; but not before a behavior is done, or toxics have let go."""
-        stream, other = (self.up, self.down) if sock is self.client else (self.down, self.up)
-        if stream is self.down:
-            stream.drain()
-            if not self.closed and self.traffic.defers_reset():
-                return
+        if sock is self.client:
+            self.break_off(self.up)
+            return
+        self.down.drain()
+        if self.closed or not self.traffic.defers_reset():
+            self.break_off(self.down)
+
+    def break_off(self, stream: Stream) -> None:
+        """Reset both connections, for the source of *stream* is broken, as soon as its toxics have let go."""
         if self.closed or stream.chain is None or not stream.chain.delay_reset():
             self.reset()
             return
+        other = self.down if stream is self.up else self.up
         stream.end_reading()
         other.abandon()
         other.stop_reading()

@@ -68,6 +68,9 @@ class TrafficLink(ObservedLink, Protocol):
     def simplify(self) -> None:
         """Look at the bytes no more if nothing needs that."""
 
+    def break_off(self, stream: Stream) -> None:
+        """Reset both connections, for the source of *stream* is broken, when its toxics have let go."""
+
     def close_behind(self, stream: Stream) -> None:
         """Close both connections; what waits in the toxics of *stream* arrives before."""
 
