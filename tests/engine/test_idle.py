@@ -59,6 +59,7 @@ class FakeLink:
         self.number = number
         self.has = Counts()
         self.closed = False
+        self.is_leaving = False
         self.is_at_work = False
         self._links = links
         links[number] = self
@@ -72,8 +73,8 @@ class FakeLink:
     def counts(self) -> Counts:
         return self.has
 
-    def close(self) -> None:
-        self.closed = True
+    def end(self) -> None:
+        self.closed, self.is_leaving = True, False
         del self._links[self.number]
 
 
@@ -137,6 +138,15 @@ def test_a_link_at_work_is_not_idle(links: dict[int, Any], timer: FakeTimer) -> 
     assert links == {}
 
 
+def test_a_link_that_leaves_is_ended_likewise(links: dict[int, Any], timer: FakeTimer) -> None:
+    link = FakeLink(links, 1)
+    link.closed = link.is_leaving = True
+    timer.fire()
+    assert links == {1: link}
+    timer.fire()
+    assert links == {}
+
+
 def test_many_links_take_several_turns(links: dict[int, Any]) -> None:
     """Other links are served in between, and some may close."""
     loop = FakeLoop()
@@ -149,7 +159,7 @@ def test_many_links_take_several_turns(links: dict[int, Any]) -> None:
     assert list(links) == [PER_TURN, PER_TURN + 1]
     loop.last.fire()
     assert list(links) == [PER_TURN, PER_TURN + 1], 'the look goes on, and does not begin again'
-    links[PER_TURN].close()
+    links[PER_TURN].end()
     loop.callbacks.pop()()
     assert links == {}
     assert not loop.callbacks

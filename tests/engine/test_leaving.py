@@ -437,6 +437,33 @@ class TestEnds:
         backend.reset()
         eventually(lambda: has_no_link(proxy))
 
+    @pytest.mark.parametrize('rate', [0, 1_000_000])
+    def test_nothing_moves(self, raw_backend: RawBackend, rate: int) -> None:
+        """Because of a toxic, or because the peer reads nothing."""
+        with make_proxy(raw_backend, idle_timeout=0.5) as proxy:
+            add(proxy, 'bandwidth', rate=rate)
+            add(proxy, 'limit_data', 'upstream', bytes=5)
+            client, backend = join(proxy, raw_backend)
+            if rate:
+                flow = Flow(backend, repeat(PATTERN, MANY))
+                flow.wait_until_stuck()
+            else:
+                backend.send(GREETING)
+                eventually(lambda: is_held(proxy))
+            client.send(b'0123456789')
+            eventually(lambda: has_no_link(proxy))
+            assert inside(proxy, lambda server: server.counters.counts()).upstream_sent == 5
+
+    def test_something_moves_later(self, raw_backend: RawBackend) -> None:
+        with make_proxy(raw_backend, idle_timeout=0.5) as proxy:
+            add(proxy, 'latency', latency=1500)
+            add(proxy, 'limit_data', 'upstream', bytes=5)
+            client, backend = join(proxy, raw_backend)
+            backend.send(GREETING)
+            eventually(lambda: is_held(proxy))
+            client.send(b'0123456789')
+            assert client.recv_all() == GREETING
+
     def test_a_toxic_that_fails(self, proxy: Proxy, late: tuple[Peer, Peer], toxics: Registry[BaseToxic]) -> None:
         @toxics.register
         class Broken(BaseToxic):

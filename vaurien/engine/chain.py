@@ -108,6 +108,11 @@ class Chain:
         return not any(stage.is_holding for stage in self.stages)
 
     @property
+    def is_timed(self) -> bool:
+        """Whether a toxic waits for its time, or the chain for its turn: it goes on by itself."""
+        return self._alarm is not None or self._is_waiting
+
+    @property
     def is_at_work(self) -> bool:
         """Whether anything waits in it, or a toxic waits for its time."""
         return self._alarm is not None or not self.is_empty

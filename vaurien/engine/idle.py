@@ -17,7 +17,8 @@ class IdleWatch:
     """Looks at all links every so many seconds, and closes those on which nothing has moved since the last time.
 
     So a link is closed after one to two of these periods. Nothing is done for a link in between. A link does not count
-    as idle while it connects, while a behavior or a toxic is at work on it, or while bytes wait to be sent.
+    as idle while it connects, while a behavior or a toxic is at work on it, or while bytes wait to be sent. A link that
+    leaves is idle although bytes wait to be sent: nobody but the peer that does not take them has it any more.
     """
 
     def __init__(self, loop: Any, links: Mapping[int, Link], seconds: float, log: ProxyLog) -> None:
@@ -46,14 +47,14 @@ class IdleWatch:
     def _go_on(self, links: deque[Link], seen: dict[Link, int]) -> None:
         for _ in range(min(PER_TURN, len(links))):
             link = links.popleft()
-            if link.closed:
+            if link.closed and not link.is_leaving:
                 continue
             moved = _count_moved(link)
             if self._seen.get(link) != moved or link.is_at_work:
                 seen[link] = moved
             else:
                 self._log.info('link %d: nothing moved for %g s, closed', link.number, self._seconds)
-                link.close()
+                link.end()
         if links:
             self._turn = self._loop.run_callback(self._go_on, links, seen)
         else:

@@ -58,6 +58,12 @@ class Leaving:
         self._reader.close()
         self._stream.stop()
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether a toxic waits for its time. A toxic that stops all data does not, nor does a peer that is slow."""
+        chain = self._stream.chain
+        return chain is not None and chain.is_timed
+
     def _drop(self) -> bool:
         """Drop some of what the peer has sent, or end the link if the peer has gone; return whether there was any."""
         try:

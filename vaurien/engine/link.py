@@ -523,7 +523,12 @@ class Link:
 
     @property
     def is_at_work(self) -> bool:
-        """Whether it connects, a behavior is applied, or bytes are on their way: only the proxy, or a peer, is slow."""
+        """Whether it connects, a behavior is applied, or bytes are on their way: only the proxy, or a peer, is slow.
+
+        Where one connection is closed already, nobody waits for a peer that is slow.
+        """
+        if self._leaving is not None:
+            return self._leaving.is_at_work
         if self._cable_rule is not None or not self.connected:
             return True
         return self.traffic.doing is not None or self.up.is_under_way or self.down.is_under_way
