@@ -85,6 +85,24 @@ def test_a_child_keeps_no_descriptor(child: Child, raw_backend: RawBackend) -> N
             transfer.finish(got)
 
 
+def test_a_tls_session_goes_on(child: Child, raw_backend: RawBackend) -> None:
+    """With the client, and with the backend, neither of which is told of its end."""
+    with (
+        Proxy(raw_backend.address, proxy_tls='auto') as inner,
+        Proxy(str(inner.address), proxy_tls='auto', backend_tls=True, backend_tls_verify=False) as outer,
+        connect(outer) as plain,
+        outer.ssl_context().wrap_socket(plain.sock, server_hostname='localhost') as sock,
+    ):
+        client, backend = Peer(sock), raw_backend.accept()
+        client.send(b'ping')
+        assert backend.recv_exactly(4) == b'ping'
+        child.fork(lambda: None)
+        backend.send(b'pong')
+        assert client.recv_exactly(4) == b'pong'
+        client.send(b'ping')
+        assert backend.recv_exactly(4) == b'ping'
+
+
 def test_a_child_has_no_copy_of_what_is_being_accepted(echo_server: RawBackend, proxy: Proxy) -> None:
     port = proxy.address.port
 

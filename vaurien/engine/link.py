@@ -484,13 +484,13 @@ class Link:
 
     def leave_to_parent(self) -> None:
         """Close this process's copies of the descriptors, for it is a child of a fork. No peer notices."""
-        self.client.close()
+        _leave_to_parent(self.client)
         if self._absent is not None:
             self._absent.close()
         if self._opening is not None:
             self._opening.leave_to_parent()
         elif self.joined:
-            self.backend.close()
+            _leave_to_parent(self.backend)
             for stream in (self.up, self.down):
                 if stream.splice is not None:
                     stream.splice.close()
@@ -598,6 +598,13 @@ def _set_reset(sock: Connection) -> None:
     if sock.fileno() < 0:  # it is closed
         return
     sock.setsockopt(SOL_SOCKET, SO_LINGER, RESET)
+
+
+def _leave_to_parent(sock: Connection) -> None:
+    if isinstance(sock, TLSSocket):
+        sock.leave_to_parent()
+    else:
+        sock.close()
 
 
 def _peer_of(sock: Connection) -> Address | None:

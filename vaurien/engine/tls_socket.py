@@ -281,6 +281,10 @@ class TLSSocket:
                 self._end_session()
         self._sock.close()
 
+    def leave_to_parent(self) -> None:
+        """Close this process's copy of the descriptor, for it is a child of a fork: the session goes on elsewhere."""
+        self._sock.close()
+
     # As of the socket
 
     def setsockopt(self, level: int, option: int, value: Any) -> None:
