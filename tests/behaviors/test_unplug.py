@@ -141,6 +141,20 @@ def test_who_stops_the_proxy_ends_the_connections(echo_server: RawBackend) -> No
         assert client.recv() == b''
 
 
+@pytest.mark.usefixtures('_privileges')
+def test_the_proxy_can_be_enabled_again(echo_server: RawBackend) -> None:
+    """While a connection that was unplugged, and is the client's now, still has its port."""
+    with Proxy(echo_server.address) as proxy, lively(proxy) as client:
+        with proxy.with_behavior('unplug'):
+            client.send(b'again')
+            assert client.is_silent(A_MOMENT)
+        assert client.recv_exactly(5) == b'again'
+        proxy.disable()
+        proxy.enable()
+        with lively(proxy):
+            assert client.recv() == b''
+
+
 def test_an_idle_timeout_does_not_end_them(echo_server: RawBackend) -> None:
     with Proxy(echo_server.address, idle_timeout=0.05) as proxy, lively(proxy) as client:
         proxy.set_behavior('unplug')

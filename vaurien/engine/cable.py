@@ -12,7 +12,7 @@ import ctypes
 import struct
 import sys
 from contextlib import suppress
-from socket import IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET
+from socket import IPPROTO_TCP, SO_KEEPALIVE, SO_REUSEADDR, SOL_SOCKET
 
 from vaurien.engine.tls_socket import Connection
 
@@ -52,6 +52,8 @@ class Cable:
     def __init__(self, sock: Connection) -> None:
         """Pull it."""
         self._sock = sock
+        #: Whether others may listen on the port meanwhile, as a proxy does that is enabled again. A repair forbids it.
+        self._reuse = sock.getsockopt(SOL_SOCKET, SO_REUSEADDR)
         self._keepalive = sock.getsockopt(SOL_SOCKET, SO_KEEPALIVE)
         sock.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 0)  # it would break the connection when nobody answers
         if sys.platform == 'linux':  # elsewhere these numbers are those of other options
@@ -64,6 +66,7 @@ class Cable:
         sock = self._sock
         # The end of the repair probes the peer, whose answer has to come through: else it might take seconds.
         played = ((IPPROTO_TCP, _TCP_REPAIR, 0), (SOL_SOCKET, _SO_DETACH_FILTER, 0)) if sys.platform == 'linux' else ()
-        for level, option, value in (*played, (SOL_SOCKET, SO_KEEPALIVE, self._keepalive)):
+        own = (SOL_SOCKET, SO_REUSEADDR, self._reuse), (SOL_SOCKET, SO_KEEPALIVE, self._keepalive)
+        for level, option, value in (*played, *own):
             with suppress(OSError):  # it was not set, or the peer has broken off
                 sock.setsockopt(level, option, value)
