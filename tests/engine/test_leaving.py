@@ -232,6 +232,21 @@ class TestWhatIsLate:
             assert bytes(received) == DATA[: len(received)]
             assert len(received) == seen
 
+    def test_before_a_reset_that_came_behind_the_end(self, proxy: Proxy, raw_backend: RawBackend) -> None:
+        far = add(proxy, 'latency', latency=FOR_EVER)
+        add(proxy, 'limit_data', 'upstream', bytes=5)
+        client, backend = join(proxy, raw_backend)
+        backend.send(GREETING)
+        backend.shut_down()
+        eventually(lambda: inside(proxy, lambda server: only_link(server).down.is_ending))
+        backend.reset()
+        client.send(b'0123456789')
+        eventually(lambda: is_leaving(proxy))
+        remove(proxy, far)
+        assert client.recv_exactly(len(GREETING)) == GREETING
+        with pytest.raises(ConnectionResetError):
+            client.recv()
+
     def test_through_tls(self, raw_backend: RawBackend) -> None:
         with make_proxy(raw_backend, proxy_tls='auto') as proxy:
             add(proxy, 'limit_data', 'upstream', bytes=5)

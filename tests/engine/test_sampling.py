@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from socket import SHUT_WR
 from typing import TypeVar
 
 import gevent
 import pytest
 from gevent import socket as green
 
+from tests.engine.test_chain import FOR_EVER, entry_of
 from tests.loop import in_loop
 from tests.servers import HOST, TIMEOUT
 from vaurien.address import Address
@@ -178,6 +180,59 @@ def test_a_fault_is_drawn_as_without() -> None:
         played.client.sendall(b'GET a\r\n')
         assert played.client.recv(100).startswith(b'-ERR')
         assert [timed.entry.behavior for timed in played.told] == [None, 'error']
+
+    sampled(play)
+
+
+@pytest.mark.parametrize('is_cut', [False, True])
+def test_a_reply_that_is_late_when_a_toxic_has_closed_the_other_connection(is_cut: bool) -> None:
+    def play(played: Sampled) -> None:
+        (link,) = played.proxy.links.values()
+        played.proxy.toxics.add(entry_of('latency', 'downstream', latency=FOR_EVER))
+        played.proxy.toxics.add(entry_of('limit_data', 'upstream', bytes=7))
+        played.open(1)
+        played.ask(b'PING\r\n')
+        played.backend.sendall(b'+PONG\r\n')
+        with gevent.Timeout(TIMEOUT):
+            while not link.down.received:
+                gevent.sleep(0.001)
+        played.client.sendall(b'PING\r\n')
+        assert played.read(played.backend, 1) == b'P'
+        assert played.backend.recv(1) == b''
+        assert link.is_leaving
+        assert played.told == []
+        if is_cut:
+            link.end()
+            assert played.client.recv(1) == b''
+        else:
+            played.proxy.toxics.clear()
+            assert played.read(played.client, 7) == b'+PONG\r\n'
+        with gevent.Timeout(TIMEOUT):
+            while not played.told:
+                gevent.sleep(0.001)
+        (timed,) = played.told
+        assert timed.backend_time is not None
+        assert (timed.client_time is None) is is_cut
+
+    sampled(play)
+
+
+def test_an_answer_that_is_late_when_a_behavior_closes() -> None:
+    def play(played: Sampled) -> None:
+        far = entry_of('latency', 'downstream', latency=FOR_EVER)
+        played.proxy.toxics.add(far)
+        played.proxy.arm(make_rules('error(close=true)'))
+        played.open(1)
+        played.client.sendall(b'PING\r\n')
+        played.client.shutdown(SHUT_WR)
+        assert played.backend.recv(1) == b''
+        assert played.told == []
+        played.proxy.toxics.remove(far.name)
+        assert played.client.recv(100).startswith(b'-ERR')
+        with gevent.Timeout(TIMEOUT):
+            while not played.told:
+                gevent.sleep(0.001)
+        assert played.told[0].client_time is not None
 
     sampled(play)
 

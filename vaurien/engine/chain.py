@@ -239,9 +239,9 @@ class Chain:
     def _deliver(self, item: Item) -> None:
         if isinstance(item, bytes):
             self.owed -= len(item)
+        elif item is Ending.END and self._breaking:  # the reset comes right behind, and the sink takes no more
+            item = Ending.BREAK
         self._stream.deliver(item)
-        if item is Ending.END and self._breaking:  # the reset comes right behind, and the sink takes no more
-            self._stream.deliver(Ending.BREAK)
 
     def _set_alarm(self) -> None:
         due = min((stage.next_step for i, stage in enumerate(self.stages) if self._has_room_behind(i)), default=inf)

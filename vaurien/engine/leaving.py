@@ -11,6 +11,7 @@ has reset its connection.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from vaurien.engine.runtime import Runtime
@@ -26,6 +27,13 @@ LAST_READS = 16
 class LeavingLink(Protocol):
     """The part of a link that is needed until it has left."""
 
+    @property
+    def waiters(self) -> Sequence[object]:
+        """The greenlets that wait for `changed`."""
+
+    def changed(self) -> None:
+        """Wake the greenlets that wait for something to change."""
+
     def end(self, *, resets: bool = False) -> None:
         """Close what is still open; so that the peer sees a reset, if it *resets*."""
 
@@ -37,9 +45,6 @@ class Leaving:
     """Owns the stream that is left, in the place of the link. The link ends with it."""
 
     __slots__ = ('_buffer', '_link', '_peer', '_reader', '_stream', 'closed')
-
-    #: No greenlet waits for this stream: behaviors have ended.
-    waiters = ()
 
     def __init__(self, link: LeavingLink, stream: Stream, runtime: Runtime) -> None:
         """Take over the *stream*, and begin to read from its sink, from which nobody else reads any more."""
@@ -57,6 +62,15 @@ class Leaving:
         self.closed = True
         self._reader.close()
         self._stream.stop()
+
+    @property
+    def waiters(self) -> Sequence[object]:
+        """The greenlets that wait for anything to change: not those of behaviors, which have ended."""
+        return self._link.waiters
+
+    def changed(self) -> None:
+        """Wake them."""
+        self._link.changed()
 
     @property
     def is_at_work(self) -> bool:
@@ -107,6 +121,6 @@ class Leaving:
         self.reset()
 
     def ignore(self, *args: object) -> None:
-        """Do nothing: the stream reads no more, and nobody waits for it."""
+        """Do nothing: the stream reads no more."""
 
-    on_end = on_clear = begin_passage = changed = ignore
+    on_end = on_clear = begin_passage = ignore

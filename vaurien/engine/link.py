@@ -451,7 +451,7 @@ class Link:
         self.client.close()
         if leaving is None:  # else that was done before
             self.traffic.stop()
-            self.changed()
+        self.changed()
         self._final_counts = self.counts()
         self._owner.on_closed(self)
         # Break all circles: links come and go more quickly than the garbage collector finds them.
@@ -506,6 +506,11 @@ class Link:
     def is_leaving(self) -> bool:
         """Whether one connection is closed, and the other one will be when what is on its way to it has arrived."""
         return self._leaving is not None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is closed, and leaves no more."""
+        return self.closed and self._leaving is None
 
     @property
     def has_backend(self) -> bool:

@@ -35,6 +35,10 @@ class RecordedLink(TrafficLink, Protocol):
     def waiters(self) -> Sequence[object]:
         """The greenlets that wait for anything to change."""
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is closed, and nothing is on its way any more."""
+
     def list_toxics(self) -> list[str]:
         """Return the names of the toxics at work."""
 
@@ -118,14 +122,16 @@ class Recording(Gate):
             on_exchange(entry)
         if not record.is_timed:
             return
-        if link.down.chain is None or entry.seconds is None or link.closed:
-            self._tell_of(record, link, entry, entry.seconds)
-        else:
+        is_on_its_way = link.down.chain is not None and not (link.closed and link.down.is_clear)
+        if entry.seconds is not None and is_on_its_way and not link.has_ended:
             link.runtime.spawn(self._await_received, record, link, entry)
+        else:
+            self._tell_of(record, link, entry, entry.seconds)
 
     def _await_received(self, record: Record, link: RecordedLink, entry: Entry) -> None:
-        _await_gone(link, link.down)
-        self._tell_of(record, link, entry, None if link.closed else monotonic() - record.came)
+        goal = _await_gone(link, link.down)
+        has_all = not link.has_ended or link.counts().downstream_sent >= goal
+        self._tell_of(record, link, entry, monotonic() - record.came if has_all else None)
 
     def _tell_of(self, record: Record, link: RecordedLink, entry: Entry, seconds: float | None) -> None:
         if self._tell_timed is not None:
@@ -159,9 +165,13 @@ class Recording(Gate):
             return None, False
 
 
-def _await_gone(link: RecordedLink, stream: Stream) -> None:
-    """Wait until the sink has taken what is on its way now, or nothing is. Blocks the calling greenlet."""
+def _await_gone(link: RecordedLink, stream: Stream) -> int:
+    """Wait until the sink has taken what is on its way now, or nothing is; return how many bytes it then has taken.
+
+    If the link ends before, the sink has taken fewer. Blocks the calling greenlet.
+    """
     waiting = (0 if stream.chain is None else stream.chain.owed) + (0 if stream.unsent is None else len(stream.unsent))
     goal = stream.sent + waiting
-    while not (link.closed or stream.is_clear or stream.sent >= goal):
+    while not (link.has_ended or stream.is_clear or stream.sent >= goal):
         link.wait()
+    return goal
