@@ -359,14 +359,14 @@ class Link:
         if self.closed or stream.chain is None or not stream.chain.delay_reset():
             self.reset()
             return
-        other = self.down if stream is self.up else self.up
+        other = self._find_other(stream)
         stream.end_reading()
         other.abandon()
         other.stop_reading()
 
     def on_toxic_ended(self, stream: Stream, ending: Ending) -> None:
         """Close as a toxic on *stream* says; what is on its way in the other stream arrives before."""
-        self.leave(self.down if stream is self.up else self.up, resets=ending is Ending.RESET)
+        self.leave(self._find_other(stream), resets=ending is Ending.RESET)
 
     def leave(self, left: Stream, *, resets: bool = False) -> None:
         """Close, but before the sink of the stream *left* is closed, what is on its way to it arrives.
@@ -375,7 +375,7 @@ class Link:
         """
         if self.closed:
             return
-        ended = self.down if left is self.up else self.up
+        ended = self._find_other(left)
         # Where nothing moves, or the peer has gone, there is nothing to wait for.
         is_stuck = self._cable_rule is not None or self._handshake is not None
         is_gone = ended.chain is not None and ended.chain.is_breaking
@@ -384,8 +384,7 @@ class Link:
             return
         self.closed = True
         if resets:
-            _set_reset(self.client)
-            _set_reset(self.backend)
+            self._set_resets()
         left.suspend()
         ended.stop()
         ended.suspend()
@@ -394,6 +393,14 @@ class Link:
         self.traffic.stop()
         self.changed()
         left.outlive(self._leaving)
+
+    def _find_other(self, stream: Stream) -> Stream:
+        return self.down if stream is self.up else self.up
+
+    def _set_resets(self) -> None:
+        """Have both peers see a reset when their connections are closed."""
+        _set_reset(self.client)
+        _set_reset(self.backend)
 
     def _attempt(self, function: Callable[..., object], *args: object) -> None:
         """Call what somebody's protocol may make raise."""
@@ -433,8 +440,7 @@ class Link:
             return
         self.closed = True
         if resets:
-            _set_reset(self.client)
-            _set_reset(self.backend)
+            self._set_resets()
         self._plug_in()  # the peers are told of the end
         opening, self._opening = self._opening, None
         if opening is not None:
