@@ -833,8 +833,15 @@ cdef class Pump:
             found > talk.quiet
             or (is_open and was_open and found == 1)  # where the last one begins is not known
             or (found and talk.passing is not NULL and (was_open or not all_pass(talk.passing, chunk, self.ends, found)))
-            or (talk.recorder is not NULL and (was_open or is_open or not self.is_whole(found, count)))
-            or (talk.recorder is not NULL and talk.course.outstanding != before.outstanding + <unsigned int>found)
+            or (
+                talk.recorder is not NULL
+                and (
+                    was_open
+                    or is_open
+                    or not self.is_whole(found, count)
+                    or talk.course.outstanding != before.outstanding + <unsigned int>found  # one expects no reply
+                )
+            )
         ):
             if talk.course.host_end:
                 memcpy(self.chunk, with_host, talk.course.host_end)
