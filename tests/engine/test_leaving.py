@@ -554,14 +554,24 @@ class TestWhatIsKnown:
 class TestBehaviors:
     """They come before the toxics of their stream."""
 
+    def ask(self, client: Peer, server: Peer) -> None:
+        """The client sends a request, and the backend a reply."""
+        client.send(REDIS.request)
+        assert server.recv_exactly(len(REDIS.request)) == REDIS.request
+        server.send(REDIS.reply)
+
     def ask_twice(self, proxy: Proxy, backend: RawBackend) -> tuple[Peer, Peer]:
         """The first reply waits in a toxic when the second request draws the behavior."""
         client, server = join(proxy, backend)
         for _ in range(2):
-            client.send(REDIS.request)
-            assert server.recv_exactly(len(REDIS.request)) == REDIS.request
-            server.send(REDIS.reply)
+            self.ask(client, server)
         return client, server
+
+    def meet(self, proxy: Proxy, client: Peer, behavior: str) -> None:
+        """The first reply waits in a toxic, and then the next request meets the behavior."""
+        eventually(lambda: is_held(proxy))
+        client.send(REDIS.request)
+        eventually(lambda: proxy.links()[0]['behavior'] == behavior)
 
     def test_what_was_sent_before_one_closes_arrives(self, raw_backend: RawBackend) -> None:
         with make_proxy(raw_backend, 'redis') as proxy:
@@ -579,9 +589,7 @@ class TestBehaviors:
             far = add(proxy, 'latency', latency=FOR_EVER)
             proxy.set_behavior('error', nth=2)
             client, backend = join(proxy, raw_backend)
-            client.send(REDIS.request)
-            assert backend.recv_exactly(len(REDIS.request)) == REDIS.request
-            backend.send(REDIS.reply)
+            self.ask(client, backend)
             backend.shut_down()
             eventually(lambda: inside(proxy, lambda server: only_link(server).down.is_ending))
             client.send(REDIS.request)
@@ -610,12 +618,8 @@ class TestBehaviors:
             far = add(proxy, 'latency', latency=FOR_EVER)
             proxy.set_behavior('hold', nth=2)
             client, backend = join(proxy, raw_backend)
-            client.send(REDIS.request)
-            assert backend.recv_exactly(len(REDIS.request)) == REDIS.request
-            backend.send(REDIS.reply)
-            eventually(lambda: is_held(proxy))
-            client.send(REDIS.request)
-            eventually(lambda: proxy.links()[0]['behavior'] == 'hold')
+            self.ask(client, backend)
+            self.meet(proxy, client, 'hold')
             client.shut_down()
             assert backend.recv_all() == b''
             remove(proxy, far)
@@ -637,12 +641,8 @@ class TestBehaviors:
             far = add(proxy, 'latency', latency=FOR_EVER)
             proxy.set_behavior('mine', nth=2)
             client, backend = join(proxy, raw_backend)
-            client.send(REDIS.request)
-            assert backend.recv_exactly(len(REDIS.request)) == REDIS.request
-            backend.send(REDIS.reply)
-            eventually(lambda: is_held(proxy))
-            client.send(REDIS.request)
-            eventually(lambda: proxy.links()[0]['behavior'] == 'mine')
+            self.ask(client, backend)
+            self.meet(proxy, client, 'mine')
             backend.reset()
             eventually(lambda: inside(proxy, lambda server: only_link(server).down.ended))
             may_go.set()
