@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ import requests
 from tests.behaviors.waiting import eventually
 from tests.commands import Command, StartCommand, serving
 from tests.control.messages import decode, read_buckets
+from tests.live.test_events import Followed
 from tests.logs import own_root_logger
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT, Server
@@ -176,14 +176,42 @@ def test_toxics_reach_all_and_leave_all(spread: Command, api: Toxiproxy, echo_se
 
 def test_faults_are_told_of(spread: Command, api: Toxiproxy, redis_server: Server) -> None:
     port = port_of(api.create('r', redis_server.address, protocol='redis'))
-    with clients(port, 2) as peers, requests.get(f'{spread.api}/events', stream=True, timeout=TIMEOUT) as events:
-        lines = events.iter_lines(chunk_size=1)
-        assert b'event: second' in lines  # from then on
+    with clients(port, 2) as peers, closing(Client(HOST, spread.control_port).events()) as events:
+        followed = Followed(events)
+        followed.next('second')  # from then on
         assert arm(f'{spread.api}/proxies/r', name='error').ok
         for peer in peers:
             assert ask(peer).startswith(ERROR)
-        data = [next(line for line in lines if b'"behavior":"error"' in line and b'"link":' in line) for _ in peers]
-    assert [json.loads(line.removeprefix(b'data: '))['link'] for line in data] == [1, 2]
+        assert [followed.next('fault')['link'] for _ in peers] == [1, 2]
+
+
+@pytest.mark.parametrize(('protocol', 'text'), [('redis', 'PING'), ('tcp', f'{len(PING)} bytes')])
+def test_exchanges_are_timed_while_somebody_looks(
+    protocol: str, text: str, spread: Command, api: Toxiproxy, redis_server: Server
+) -> None:
+    port = port_of(api.create('r', redis_server.address, protocol=protocol))
+    client = Client(HOST, spread.control_port).proxy('r')
+    with clients(port, 2) as peers, closing(client.events()) as events:
+        followed = Followed(events)
+        told: dict[int, dict[str, Any]] = {}
+        while len(told) < 2:
+            for peer in peers:
+                assert ask(peer) == PONG
+            if client.status()['times']['timed']:
+                one = followed.next('exchange')
+                told[one['link']] = one
+        addresses = {link['id']: link['client'] for link in client.links()}
+        times = client.status()['times']
+        metrics = requests.get(f'{spread.api}/metrics', timeout=TIMEOUT).text
+    for link, one in told.items():
+        assert (one['client'], one['request'], one['executed']) == (addresses[link], text, True)
+        assert 0 < one['backend_time'] <= one['client_time']
+    assert times['client'] is not None
+    assert times['backend'] is not None
+    assert times['client']['p50'] >= times['backend']['p50'] > 0
+    series = f'vaurien_client_seconds_count{{class="",protocol="{protocol}",proxy="r"}} '
+    (counted,) = (line.removeprefix(series) for line in metrics.splitlines() if line.startswith(series))
+    assert float(counted) >= times['timed']
 
 
 def test_faults_are_waited_for(spread: Command, api: Toxiproxy, redis_server: Server) -> None:

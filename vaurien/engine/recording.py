@@ -5,10 +5,11 @@ If nobody wants to know of all exchanges, recorders exist only while it is open:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from typing import NamedTuple, Protocol
 
+from vaurien.address import Address
 from vaurien.clock import go_on
 from vaurien.engine.chooser import Chooser
 from vaurien.engine.record import Hasher, Record
@@ -47,7 +48,9 @@ class Timed(NamedTuple):
     """An exchange that is over, and was timed to its end."""
 
     entry: Entry
-    link: RecordedLink
+    #: The address of the client; None once it has gone. And the names of the toxics at work.
+    client: Address | None
+    toxics: Sequence[str]
     #: The seconds from the request sent to the backend until the end of its reply; None if there was none.
     backend_time: float | None
     #: The seconds until the client was sent its reply; None if it was sent none, or not all.
@@ -135,7 +138,15 @@ class Recording(Gate):
 
     def _tell_of(self, record: Record, link: RecordedLink, entry: Entry, seconds: float | None) -> None:
         if self._tell_timed is not None:
-            self._tell_timed(Timed(entry, link, record.backend_time, seconds))
+            self._tell_timed(Timed(entry, link.client_address, link.list_toxics(), record.backend_time, seconds))
+
+    def take_over(self, begun: int, timed: Iterable[Timed]) -> None:
+        """Tell of what another process has timed: how many exchanges have begun, and those that are over."""
+        for _ in range(begun):
+            self._take()
+        for one in timed:
+            if self._tell_timed is not None:
+                self._tell_timed(one)
 
     # All exchanges
 

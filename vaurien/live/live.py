@@ -204,11 +204,10 @@ class Live:
             self._send_to(readers, event)
 
     def _note_timed(self, timed: Timed) -> None:
-        entry, link = timed.entry, timed.link
+        entry, client = timed.entry, timed.client
         readers = self._find_readers(entry.proxy, entry.request)
         if not readers:
             return
-        client = link.client_address
         event = ExchangeEvent(
             time=entry.time,
             proxy=entry.proxy,
@@ -225,7 +224,7 @@ class Live:
             received=entry.received,
             behavior=entry.behavior,
             options=entry.options,
-            toxics=link.list_toxics(),
+            toxics=timed.toxics,
         )
         self._send_to(readers, event)
 

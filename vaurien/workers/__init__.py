@@ -10,6 +10,7 @@ toxics     its toxics
 link       a link of it
 totals     its counters and its last faults
 spread     what workers are told of a proxy
+timing     the exchanges that a worker times
 report     what a worker has counted on a proxy, and what all of them have together
 messages   how the parent asks a worker, and gets its answer
 clients    how the parent hands clients over, and hears of links that have closed

@@ -5,6 +5,7 @@ from __future__ import annotations
 from _socket import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from math import ceil
 from operator import attrgetter
 from time import monotonic
 from typing import Any
@@ -277,6 +278,13 @@ class SharedProxy(ProxyServer):
         for fault in found if was_looked_at and self._is_looked_at else ():
             for on_fault in self.observers.on_fault:
                 on_fault(fault)
+
+    def look_at_some(self, most: int) -> None:
+        """Have the workers time *most* exchanges in all, and tell of those that they have timed since the last time."""
+        if self._key is not None:
+            share = ceil(most / max(1, len(self._pool.pids)))
+            for begun, over in self._pool.ask(Served.time_some, self._key, share).values():
+                self.recording.take_over(begun, over)
 
     def _find_faults(self) -> list[Fault]:
         found = {} if self._key is None else self._pool.ask(Served.list_faults, self._key)

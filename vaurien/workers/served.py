@@ -20,6 +20,7 @@ from vaurien.workers.clients import Arrivals, Event
 from vaurien.workers.intake import Intake
 from vaurien.workers.report import LastReport, Report, Tally
 from vaurien.workers.spread import Spread
+from vaurien.workers.timing import Timing, Timings
 
 
 class ServedProxy(ProxyServer):
@@ -37,6 +38,7 @@ class ServedProxy(ProxyServer):
         rules = tuple(spread.rules.values())
         super().__init__(replace(spread.settings, behaviors=rules, toxics=spread.toxics, backend=spread.backend))
         self.set_address(*spread.addresses)
+        self._timing = Timing(self.recording)
 
     def _make_listener(self, addresses: Sequence[Address]) -> Intake:
         return Intake(addresses, self._find_targets, self._on_rest, self.log)
@@ -109,6 +111,12 @@ class ServedProxy(ProxyServer):
         tallies = {self._find_place(rule): _tally(status) for rule, status in self._list_rules(pause, counts)}
         histograms = dict(self.counters.histograms)
         return Report(counts, self.counters.connect_failures, histograms, arming, {**self._over, **tallies})
+
+    def time_some(self, most: int) -> Timings:
+        """Have up to *most* exchanges timed from now on; return what has become of those before."""
+        found = self._timing.time_some(most)
+        self.look_at_some(most)
+        return found
 
 
 def _tally(status: RuleStatus) -> Tally:
@@ -193,6 +201,10 @@ class Served:
     def report_all(self) -> dict[int, Report]:
         """Return what each proxy has counted."""
         return {key: proxy.report() for key, proxy in list(self._proxies.items())}
+
+    def time_some(self, key: int, most: int) -> Timings:
+        """Have up to *most* exchanges of a proxy timed from now on; return what has become of those before."""
+        return self._proxies[key].time_some(most) if key in self._proxies else Timings()
 
     def list_faults(self, key: int) -> list[Fault]:
         """Return the last faults of a proxy."""
