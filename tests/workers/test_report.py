@@ -6,7 +6,7 @@ import pytest
 
 from vaurien.records.counts import Counts
 from vaurien.records.histogram import Histogram
-from vaurien.workers.report import Report, Tally, add_up
+from vaurien.workers.report import Report, RuleCounts, add_up
 
 
 def held(*seconds: float) -> Histogram:
@@ -18,13 +18,13 @@ def held(*seconds: float) -> Histogram:
 
 
 def test_everything_is_added_up() -> None:
-    one = Report(Counts(1, 2, 3, 4, 5), 1, {('behavior', 'delay'): held(0.002)}, 7, {0: Tally(3, 2, 1)})
+    one = Report(Counts(1, 2, 3, 4, 5), 1, {('behavior', 'delay'): held(0.002)}, 7, {0: RuleCounts(3, 2, 1)})
     other = Report(
         Counts(10, 20, 30, 40, 50),
         2,
         {('behavior', 'delay'): held(0.2, 20), ('toxic', 'slow'): held(1)},
         7,
-        {0: Tally(1, 1, 1), 2: Tally(5, 5, 5)},
+        {0: RuleCounts(1, 1, 1), 2: RuleCounts(5, 5, 5)},
     )
     total = add_up([one, other], 7)
     assert total.counts == (11, 22, 33, 44, 55)
@@ -40,5 +40,8 @@ def test_everything_is_added_up() -> None:
 
 
 def test_rules_of_another_arming_do_not_count() -> None:
-    reports = [Report(Counts(1), arming=1, rules={0: Tally(9, 9, 9)}), Report(Counts(2), arming=2, rules={0: Tally(1)})]
-    assert add_up(reports, 2) == Report(Counts(3), arming=2, rules={0: Tally(1)})
+    reports = [
+        Report(Counts(1), arming=1, rules={0: RuleCounts(9, 9, 9)}),
+        Report(Counts(2), arming=2, rules={0: RuleCounts(1)}),
+    ]
+    assert add_up(reports, 2) == Report(Counts(3), arming=2, rules={0: RuleCounts(1)})

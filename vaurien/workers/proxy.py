@@ -27,7 +27,7 @@ from vaurien.tls.authority import get_authority
 from vaurien.workers.clients import Event
 from vaurien.workers.link import RemoteLink
 from vaurien.workers.pool import Pool
-from vaurien.workers.report import Report, Tally, add_up
+from vaurien.workers.report import Report, RuleCounts, add_up
 from vaurien.workers.served import Served
 from vaurien.workers.spread import Spread
 from vaurien.workers.totals import SharedCounters, SharedFaults
@@ -293,11 +293,11 @@ class SharedProxy(ProxyServer):
     def _list_rules(
         self, pause: Callable[[], object] = go_on, counts: Counts | None = None
     ) -> list[tuple[Rule, RuleStatus]]:
-        tallies = self._add_up().rules
+        found = self._add_up().rules
         listed = []
         for rule in self.rules:
             place = next(place for place, armed in enumerate(self._armed) if armed is rule)
-            seen, matched, hits = tallies.get(place, Tally())
+            seen, matched, hits = found.get(place, RuleCounts())
             listed.append((rule, RuleStatus(**{**rule.status(), 'seen': seen, 'matched': matched, 'hits': hits})))
         return listed
 

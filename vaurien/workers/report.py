@@ -12,7 +12,7 @@ from vaurien.records.faults import Fault
 from vaurien.records.histogram import Histogram
 
 
-class Tally(NamedTuple):
+class RuleCounts(NamedTuple):
     """The numbers of a rule since it was armed."""
 
     seen: int = 0
@@ -26,9 +26,9 @@ class Report(NamedTuple):
     counts: Counts = Counts()
     connect_failures: int = 0
     histograms: Mapping[tuple[Kind, str], Histogram] = {}
-    #: Which arming the rules are of, and the tally of each, by its place in that.
+    #: Which arming the rules are of, and the counts of each, by its place in that.
     arming: int = 0
-    rules: Mapping[int, Tally] = {}
+    rules: Mapping[int, RuleCounts] = {}
 
 
 class LastReport(NamedTuple):
@@ -44,13 +44,13 @@ def add_up(reports: Iterable[Report], arming: int) -> Report:
     """Return the sum of *reports*, of whose rules those of that *arming* count."""
     counts, failures = Counts(), 0
     histograms: dict[tuple[Kind, str], Histogram] = {}
-    rules: dict[int, Tally] = {}
+    rules: dict[int, RuleCounts] = {}
     for report in reports:
         counts = Counts._make(map(add, counts, report.counts))
         failures += report.connect_failures
         for source, histogram in report.histograms.items():
             histograms.setdefault(source, Histogram()).merge(histogram)
         if report.arming == arming:
-            for place, tally in report.rules.items():
-                rules[place] = Tally._make(map(add, rules.get(place, Tally()), tally))
+            for place, counted in report.rules.items():
+                rules[place] = RuleCounts._make(map(add, rules.get(place, RuleCounts()), counted))
     return Report(counts, failures, histograms, arming, rules)

@@ -18,7 +18,7 @@ from vaurien.rules.rule import Rule
 from vaurien.tls.authority import get_authority
 from vaurien.workers.clients import Arrivals, Event
 from vaurien.workers.intake import Intake
-from vaurien.workers.report import LastReport, Report, Tally
+from vaurien.workers.report import LastReport, Report, RuleCounts
 from vaurien.workers.spread import Spread
 from vaurien.workers.timing import Timing, Timings
 
@@ -33,8 +33,8 @@ class ServedProxy(ProxyServer):
         #: Which arming the rules are of, and their places in it; and those that will be armed in a moment.
         self._arming_number, self._places = 0, list[int]()
         self._coming: tuple[int, list[int]] | None = spread.arming, list(spread.rules)
-        #: The tallies of the rules whose time is over.
-        self._over: dict[int, Tally] = {}
+        #: The counts of the rules whose time is over.
+        self._over: dict[int, RuleCounts] = {}
         rules = tuple(spread.rules.values())
         super().__init__(replace(spread.settings, behaviors=rules, toxics=spread.toxics, backend=spread.backend))
         self.set_address(*spread.addresses)
@@ -99,7 +99,7 @@ class ServedProxy(ProxyServer):
         return []
 
     def _on_over(self, ended: Sequence[tuple[Rule, RuleStatus]]) -> None:
-        self._over |= {self._find_place(rule): _tally(status) for rule, status in ended}
+        self._over |= {self._find_place(rule): _count_rule(status) for rule, status in ended}
 
     def _find_place(self, rule: Rule) -> int:
         return next(place for place, armed in zip(self._places, self._armed, strict=True) if armed is rule)
@@ -108,9 +108,9 @@ class ServedProxy(ProxyServer):
         """Return what it has counted."""
         pause = self.runtime.turns.begin()
         counts, arming = self.counters.counts(pause), self._arming_number
-        tallies = {self._find_place(rule): _tally(status) for rule, status in self._list_rules(pause, counts)}
+        rules = {self._find_place(rule): _count_rule(status) for rule, status in self._list_rules(pause, counts)}
         histograms = dict(self.counters.histograms)
-        return Report(counts, self.counters.connect_failures, histograms, arming, {**self._over, **tallies})
+        return Report(counts, self.counters.connect_failures, histograms, arming, {**self._over, **rules})
 
     def time_some(self, most: int) -> Timings:
         """Have up to *most* exchanges timed from now on; return what has become of those before."""
@@ -119,8 +119,8 @@ class ServedProxy(ProxyServer):
         return found
 
 
-def _tally(status: RuleStatus) -> Tally:
-    return Tally(status['seen'], status['matched'], status['hits'])
+def _count_rule(status: RuleStatus) -> RuleCounts:
+    return RuleCounts(status['seen'], status['matched'], status['hits'])
 
 
 def _take_all(proxy: ServedProxy) -> list[Fault]:
