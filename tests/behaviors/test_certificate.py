@@ -5,8 +5,12 @@ from __future__ import annotations
 import ssl
 
 import pytest
+from cryptography import x509
 
+from tests.servers import HOST
 from tests.tls.serving import dial, ping, tls_proxy
+from vaurien.plugins.handshake import Problem
+from vaurien.tls.authority import get_authority
 
 PROBLEMS = {
     'expired': 'certificate has expired',
@@ -34,6 +38,25 @@ def test_a_wrong_certificate(problem: str) -> None:
         assert [(fault.behavior, fault.exchange, fault.request) for fault in proxy.faults()] == [
             ('certificate', 0, 'TLS sni=localhost')
         ] * 2
+
+
+@pytest.mark.parametrize('problem', PROBLEMS)
+def test_a_wrong_certificate_has_all_names_of_a_right_one(problem: str) -> None:
+    """Of a client that connects to an address, which does not ask for a name."""
+    error = 'IP address mismatch' if problem == 'wrong-host' else PROBLEMS[problem]
+    with tls_proxy() as proxy:
+        proxy.set_behavior('certificate', problem=problem)
+        with pytest.raises(ssl.SSLCertVerificationError, match=error):
+            dial(proxy, name=HOST)
+
+
+@pytest.mark.parametrize('problem', ['self-signed', 'weak-key', 'unknown-ca', 'incomplete-chain'])
+def test_the_problem_is_the_only_one(problem: Problem) -> None:
+    certificate = get_authority().issue('localhost', HOST, problem=problem)
+    leaf = x509.load_pem_x509_certificate(certificate.chain)
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ['localhost']
+    assert list(map(str, names.get_values_for_type(x509.IPAddress))) == [HOST]
 
 
 def test_the_second_handshake() -> None:

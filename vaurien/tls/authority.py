@@ -54,7 +54,7 @@ class Authority:
                 self._known.clear()
 
     def issue(self, *names: str, problem: Problem | None = None) -> Certificate:
-        """Return a certificate for these names or addresses, or one for the first of them that has a *problem*.
+        """Return a certificate for these names or addresses, with a *problem* if that is asked for.
 
         Raise `ValueError` for a name that cannot have one.
         """
@@ -70,7 +70,7 @@ class Authority:
 
     def _make(self, names: Sequence[str], problem: Problem | None) -> Certificate:
         if problem is not None:
-            return issue_flawed(problem, names[0], self._authority)
+            return issue_flawed(problem, names, self._authority)
         return make_certificate(self._authority.issue_cert(*names, common_name=names[0][:64]))
 
 

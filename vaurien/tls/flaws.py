@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -21,9 +21,9 @@ WEAK_BITS = 1024
 _ELSEWHERE = 'wrong.host.invalid'
 
 
-def issue_flawed(problem: Problem, name: str, authority: trustme.CA) -> Certificate:
-    """Return a certificate for *name* with that *problem*; *authority* is the one that clients trust."""
-    return _MAKERS[problem](name, authority)
+def issue_flawed(problem: Problem, names: Sequence[str], authority: trustme.CA) -> Certificate:
+    """Return a certificate for *names* with that *problem*; *authority* is the one that clients trust."""
+    return _MAKERS[problem](names, authority)
 
 
 def make_certificate(leaf: trustme.LeafCert) -> Certificate:
@@ -31,39 +31,39 @@ def make_certificate(leaf: trustme.LeafCert) -> Certificate:
     return Certificate(b''.join(pem.bytes() for pem in leaf.cert_chain_pems), leaf.private_key_pem.bytes())
 
 
-def _issue_expired(name: str, authority: trustme.CA) -> Certificate:
+def _issue_expired(names: Sequence[str], authority: trustme.CA) -> Certificate:
     now = datetime.now(timezone.utc).replace(tzinfo=None)
-    return make_certificate(authority.issue_cert(name, not_before=now - 2 * _DAY, not_after=now - _DAY))
+    return make_certificate(authority.issue_cert(*names, not_before=now - 2 * _DAY, not_after=now - _DAY))
 
 
-def _issue_early(name: str, authority: trustme.CA) -> Certificate:
+def _issue_early(names: Sequence[str], authority: trustme.CA) -> Certificate:
     now = datetime.now(timezone.utc).replace(tzinfo=None)
-    return make_certificate(authority.issue_cert(name, not_before=now + _DAY, not_after=now + 2 * _DAY))
+    return make_certificate(authority.issue_cert(*names, not_before=now + _DAY, not_after=now + 2 * _DAY))
 
 
-def _issue_elsewhere(name: str, authority: trustme.CA) -> Certificate:
+def _issue_elsewhere(names: Sequence[str], authority: trustme.CA) -> Certificate:
     return make_certificate(authority.issue_cert(_ELSEWHERE))
 
 
-def _issue_unknown(name: str, authority: trustme.CA) -> Certificate:
+def _issue_unknown(names: Sequence[str], authority: trustme.CA) -> Certificate:
     import trustme
 
-    return make_certificate(trustme.CA(organization_name='Nobody').issue_cert(name))
+    return make_certificate(trustme.CA(organization_name='Nobody').issue_cert(*names))
 
 
-def _issue_incomplete(name: str, authority: trustme.CA) -> Certificate:
-    leaf = authority.create_child_ca().issue_cert(name)
+def _issue_incomplete(names: Sequence[str], authority: trustme.CA) -> Certificate:
+    leaf = authority.create_child_ca().issue_cert(*names)
     return Certificate(leaf.cert_chain_pems[0].bytes(), leaf.private_key_pem.bytes())
 
 
-def _issue_self_signed(name: str, authority: trustme.CA) -> Certificate:
+def _issue_self_signed(names: Sequence[str], authority: trustme.CA) -> Certificate:
     from cryptography.hazmat.primitives.asymmetric import ec
 
     key = ec.generate_private_key(ec.SECP256R1())
-    return _build(name, key, _name(name), key)
+    return _build(names, key, _name(names[0]), key)
 
 
-def _issue_weak(name: str, authority: trustme.CA) -> Certificate:
+def _issue_weak(names: Sequence[str], authority: trustme.CA) -> Certificate:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -71,29 +71,25 @@ def _issue_weak(name: str, authority: trustme.CA) -> Certificate:
     signer = load_pem_private_key(authority.private_key_pem.bytes(), None)
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
     issuer = x509.load_pem_x509_certificate(authority.cert_pem.bytes()).subject
-    return _build(name, rsa.generate_private_key(65537, WEAK_BITS), issuer, signer)
+    return _build(names, rsa.generate_private_key(65537, WEAK_BITS), issuer, signer)
 
 
 def _build(
-    name: str,
+    names: Sequence[str],
     key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey,
     issuer: x509.Name,
     signer: ec.EllipticCurvePrivateKey,
 ) -> Certificate:
-    """Return a certificate for *name* and *key* that *signer* has signed in the name of *issuer*."""
+    """Return a certificate for *names* and *key* that *signer* has signed in the name of *issuer*."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
 
-    try:
-        alternative: x509.GeneralName = x509.IPAddress(ip_address(name))
-    except ValueError:
-        alternative = x509.DNSName(name.encode('idna').decode())
     now = datetime.now(timezone.utc)
     certificate = (
-        x509.CertificateBuilder(issuer, _name(name), key.public_key(), x509.random_serial_number())
+        x509.CertificateBuilder(issuer, _name(names[0]), key.public_key(), x509.random_serial_number())
         .not_valid_before(now - _DAY)
         .not_valid_after(now + 365 * _DAY)
-        .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(map(_make_alternative, names)), critical=False)
         .sign(signer, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
@@ -103,13 +99,22 @@ def _build(
     )
 
 
+def _make_alternative(name: str) -> x509.GeneralName:
+    from cryptography import x509
+
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name.encode('idna').decode())
+
+
 def _name(name: str) -> x509.Name:
     from cryptography import x509
 
     return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name[:64])])
 
 
-_MAKERS: dict[Problem, Callable[[str, trustme.CA], Certificate]] = {
+_MAKERS: dict[Problem, Callable[[Sequence[str], trustme.CA], Certificate]] = {
     'expired': _issue_expired,
     'not-yet-valid': _issue_early,
     'wrong-host': _issue_elsewhere,
