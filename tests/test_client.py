@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import chain, repeat
 
 import pytest
@@ -108,6 +108,16 @@ class TestWithBehavior:
             with client.with_behavior('hang'):
                 assert client.get_behavior() == 'hang'
             assert armed(client)['delay'][1]['sleep'] == 3.0
+        assert client.get_behavior() == 'dummy'
+
+    def test_overlaps(self, client: Client) -> None:
+        """As in two threads: the last one to begin has what is armed, and nothing of either is left in the end."""
+        bound = client.proxy(client.status()['name'])
+        with ExitStack() as first, ExitStack() as second:
+            first.enter_context(client.with_behavior('delay', sleep=3))
+            second.enter_context(bound.with_behavior('hang'))
+            first.close()
+            assert client.get_behavior() == 'hang'
         assert client.get_behavior() == 'dummy'
 
     def test_does_not_enter_when_it_is_refused(self, client: Client) -> None:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -350,6 +352,41 @@ class TestArming:
                     assert proxy.status()['behavior'] == 'hang'
                 assert proxy.status()['behavior'] == 'delay'
             assert proxy.status()['behaviors'] == before
+
+    def test_blocks_that_overlap(self, proxy: Proxy) -> None:
+        """As in threads: the last one to begin has what is armed, and nothing of any is left in the end."""
+        blocks = [ExitStack() for _ in range(3)]
+        with ExitStack() as stack:
+            for block, name in zip(blocks, ('delay', 'hang', 'abort'), strict=True):
+                stack.callback(block.close)
+                block.enter_context(proxy.with_behavior(name))
+            blocks[1].close()
+            assert proxy.get_behavior() == 'abort'
+            blocks[2].close()
+            assert proxy.get_behavior() == 'delay'
+            blocks[1].enter_context(proxy.with_behavior('hang'))
+            blocks[0].close()
+            assert proxy.get_behavior() == 'hang'
+        assert proxy.get_behavior() == 'dummy'
+
+    def test_threads_that_arm(self, proxy: Proxy) -> None:
+        def arm(name: str) -> None:
+            for _ in range(20):
+                with proxy.with_behavior(name):
+                    pass
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(arm, ['delay', 'hang', 'abort', 'error']))
+        assert proxy.get_behavior() == 'dummy'
+
+    def test_the_faults_of_a_block_can_be_waited_for_behind_it(self, proxy: Proxy) -> None:
+        with proxy.with_behavior('delay', sleep=0):
+            assert ask(proxy) == b'hello'
+        assert proxy.wait_for_fault(0).behavior == 'delay'
+        with proxy.with_behavior('delay', sleep=0):
+            assert ask(proxy) == b'hello'
+        with proxy.with_behavior('error', match='never'):
+            assert proxy.take_fault() is None  # they are of what was armed before
 
     def test_also_when_it_raises(self, proxy: Proxy) -> None:
         def fail() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
@@ -20,7 +21,8 @@ from vaurien.plugins.registry import NAME
 from vaurien.records.entry import Entry
 from vaurien.records.faults import Fault
 from vaurien.records.page import JournalPage
-from vaurien.records.status import HeldStatus, LinkStatus, ProxyStatus, ScheduleStatus, ToxicStatus
+from vaurien.records.status import HeldStatus, LinkStatus, ProxyStatus, RuleStatus, ScheduleStatus, ToxicStatus
+from vaurien.rules.blocks import Blocks
 from vaurien.rules.grammar import Term, format_term
 from vaurien.web.call import DEFAULT_PORT, TOKENS, URL, Api, parse_api
 from vaurien.web.segment import quote_name
@@ -83,6 +85,8 @@ class Client(ProxyControl):
         self._api = Api(f'http://{address}', timeout=timeout, token=token)
         #: The name of the proxy that it is bound to; None: it is for the only proxy.
         self.name: str | None = None
+        #: The blocks that have armed something, by proxy. Clients that are bound to one share them.
+        self._blocks: defaultdict[str, Blocks[list[RuleStatus]]] = defaultdict(Blocks)
 
     def __repr__(self) -> str:
         bound = '' if self.name is None else f' proxy {self.name!r}'
@@ -130,16 +134,14 @@ class Client(ProxyControl):
 
     @contextmanager
     def with_behavior(self, behavior: Spec, **options: object) -> Iterator[Client]:
-        before = self.status()
-        proxy = self.proxy(before['name'])
-        proxy.set_behavior(behavior, **options)
-        try:
+        name = self.status()['name'] if self.name is None else self.name
+        proxy = self.proxy(name)
+        with self._blocks[name].within(
+            lambda: proxy.status()['behaviors'],
+            lambda: proxy.set_behavior(behavior, **options),
+            lambda before: proxy.set_behavior(list(map(_declare, before))),
+        ):
             yield self
-        finally:
-            armed: list[dict[str, object]] = [
-                {**rule['options'], 'name': rule['name'], 'percent': rule['percent']} for rule in before['behaviors']
-            ]
-            proxy.set_behavior(armed)
 
     def toxics(self) -> list[ToxicStatus]:
         return self.inspect()['toxics']
@@ -392,6 +394,11 @@ def _check_attributes(type_: str, attributes: Mapping[str, object]) -> Mapping[s
     if type_ not in Toxic.names():
         return attributes
     return cast('dict[str, object]', msgspec.to_builtins(Toxic.get(type_).check(attributes), enc_hook=str))
+
+
+def _declare(rule: RuleStatus) -> dict[str, object]:
+    """Return what arms a rule as it is."""
+    return {**rule['options'], 'name': rule['name'], 'percent': rule['percent']}
 
 
 def _read_upstream(upstream: str, protocol: str | None, tls: Mapping[str, str | bool]) -> tuple[Address, str]:

@@ -40,6 +40,7 @@ from vaurien.rules.behaviors import (
     read_rules,
     sort_options,
 )
+from vaurien.rules.blocks import Blocks
 from vaurien.rules.decision import read_decision
 from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import ToxicRule, make_toxic
@@ -139,6 +140,7 @@ class Proxy(ProxyControl):
             raise ConfigError('it chooses faults, and so does chooser: give one of them', 'replay')
         self._thread = ProxyThread(self._settings, observer, chooser or self._replayed, digest, self._journal)
         self._ca_file = CaFile()
+        self._blocks: Blocks[Sequence[Rule]] = Blocks()
         #: Exists from the first schedule on.
         self._scheduler: Scheduler | None = None
 
@@ -289,13 +291,14 @@ class Proxy(ProxyControl):
 
     @contextmanager
     def with_behavior(self, behavior: Spec, **options: object) -> Iterator[Proxy]:
-        before = self._thread.server.rules
-        self.set_behavior(behavior, **options)
-        try:
+        with self._blocks.within(
+            lambda: self._thread.server.rules, lambda: self.set_behavior(behavior, **options), self._arm_again
+        ):
             yield self
-        finally:
-            if self._thread.is_running:
-                self._arm(before)
+
+    def _arm_again(self, rules: Sequence[Rule]) -> None:
+        if self._thread.is_running:
+            self._arm(rules)
 
     @contextmanager
     def schedule(self, schedule: Plan) -> Iterator[Proxy]:

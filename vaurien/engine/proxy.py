@@ -526,7 +526,8 @@ class ProxyServer:
         self._on_armed(armed)
         self._tell('behavior', f'behavior {text}')
         self._warn(unmatched)
-        self.faults.renew()
+        if any(rule.is_harmful for rule in armed):  # at the end of a block, who waits for its faults still gets them
+            self.faults.renew()
         links = self.list_links(pause)
         if armed is not self._armed:  # who has armed others meanwhile goes on
             return
