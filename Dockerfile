@@ -35,6 +35,7 @@ WORKDIR /tmp
 EXPOSE 8000 8474
 # It needs no token. A proxy whose backend is down is as healthy as any: its clients are to see that.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --start-interval=1s \
-    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://localhost:8474/health', timeout=2)"]
+    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(os.environ['VAURIEN_URL'] + '/health', timeout=2)"]
 ENTRYPOINT ["vaurien-entrypoint"]
-CMD ["--server"]
+# Nothing: what starts without flags, the entry point says.
+CMD []

@@ -6,6 +6,7 @@
 #   TOXIPROXY_AUTH_TOKEN, or as a flag. Whoever reaches the API can send clients elsewhere, so without a token it
 #   listens on localhost, which is this container alone, and the first line of the log says so.
 # - What VAURIEN_PROXY and the other variables of vaurien say has its place.
+# - Without flags it is `vaurien --server`, but for VAURIEN_BACKEND or VAURIEN_PROXY, which make it one proxy.
 # - Flags behind these have the last word: `--http-host 0.0.0.0` opens the API without a token.
 set -eu
 
@@ -13,6 +14,8 @@ case ${1:---} in
     -*) ;;
     *) exec "$@" ;; # another command of the image, such as vaurienctl, or a shell
 esac
+
+[ -n "$*${VAURIEN_BACKEND:-}${VAURIEN_PROXY:-}" ] || set -- --server
 
 TOXIPROXY_AUTH_TOKEN=${TOXIPROXY_AUTH_TOKEN:-${VAURIEN_TOKEN:-}}
 export TOXIPROXY_AUTH_TOKEN

@@ -52,6 +52,20 @@ def test_without_a_token_the_api_is_for_the_container_alone(stand_in: Path) -> N
     assert said.startswith(CLOSED)
 
 
+def test_without_flags_clients_create_the_proxies(stand_in: Path) -> None:
+    lines, _ = enter(stand_in, VAURIEN_CONFIG='/etc/vaurien.toml')
+    assert lines == ['', '--http', '--http-host=localhost', '--http-port=8474', '--server']
+    assert enter(stand_in)[0] == lines
+
+
+@pytest.mark.parametrize('name', ['VAURIEN_BACKEND', 'VAURIEN_PROXY'])
+def test_a_proxy_of_the_environment_is_the_only_one(stand_in: Path, name: str) -> None:
+    lines, _ = enter(stand_in, **{name: 'cache:6379'})
+    address = 'cache:6379' if name == 'VAURIEN_PROXY' else '0.0.0.0:8000'
+    assert lines[1] == f'--proxy={address}'
+    assert '--server' not in lines
+
+
 def test_services_of_kubernetes_are_no_settings(stand_in: Path) -> None:
     usual, _ = enter(stand_in)
     lines, _ = enter(stand_in, VAURIEN_HTTP_PORT='tcp://10.0.0.7:8080', VAURIEN_PORT='tcp://10.0.0.7:8000')
