@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from struct import pack
 from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,8 @@ from tests.servers import HOST
 
 ENTRY_POINT = Path(__file__).parents[1] / 'deploy' / 'docker' / 'entrypoint.sh'
 FREE_PORTS = '--proxy=127.0.0.1:0', '--http-port=0'
+#: The number of this stream in what a container has logged.
+STDERR = 2
 VERSION = {'ApiVersion': '1.44', 'MinAPIVersion': '1.24'}
 
 
@@ -31,6 +34,8 @@ class Daemon(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__((HOST, 0), Handler)
         self.process: Process | None = None
+        #: Whether the container is expected to end at once.
+        self.fails = False
         self._published: dict[str, list[dict[str, str]]] = {}
 
     @property
@@ -49,10 +54,16 @@ class Daemon(ThreadingHTTPServer):
             case 'POST', 'start', _:
                 self._start()
                 return 204, None
+            case 'GET', 'logs', _:
+                assert self.process is not None
+                said = '\n'.join(self.process.log_lines).encode()
+                return 200, pack('>B3xI', STDERR, len(said)) + said
             case 'GET', 'json', path if '/containers/' in path:
+                running = self.process is None or self.process.process.poll() is None
                 return 200, {
                     'Id': 'c0ffee',
-                    'State': {'Status': 'running', 'Running': True},
+                    'Config': {'Tty': False},
+                    'State': {'Status': 'running' if running else 'exited', 'Running': running},
                     'NetworkSettings': {'Ports': self._published},
                 }
             case 'GET', 'json', _:
@@ -71,6 +82,9 @@ class Daemon(ThreadingHTTPServer):
         environment = [f'PATH={SCRIPTS}:{os.environ["PATH"]}', *self.created['Env']]
         process = Process('/usr/bin/env', '-i', *environment, str(ENTRY_POINT), *self.created['Cmd'], *FREE_PORTS)
         self.process = process
+        if self.fails:
+            process.wait()
+            return
         for inside, pattern in (('8000/tcp', LISTENING), ('8474/tcp', CONTROL)):
             outside = process.wait_for_line(process.out_lines, pattern)['port']
             self._published[inside] = [{'HostIp': '0.0.0.0', 'HostPort': outside}]
@@ -86,7 +100,7 @@ class Handler(BaseHTTPRequestHandler):
         """Read a request with its body, and answer."""
         content = self.rfile.read(int(self.headers.get('Content-Length', 0)))
         status, answer = self.server.answer(self.command, urlsplit(self.path).path, json.loads(content or b'null'))
-        body = b'' if answer is None else json.dumps(answer).encode()
+        body = answer if isinstance(answer, bytes) else b'' if answer is None else json.dumps(answer).encode()
         self.send_response(status)
         self.send_header('Content-Type', 'application/json')
         self.send_header('Content-Length', str(len(body)))

@@ -12,7 +12,7 @@ from tests import daemon
 from tests.daemon import Daemon
 from tests.peers import Peer, RawBackend
 from vaurien.containers import VaurienContainer
-from vaurien.errors import AddressError, ControlError
+from vaurien.errors import AddressError, ControlError, StartError
 
 
 @pytest.fixture
@@ -40,6 +40,12 @@ def test_a_backend_in_a_container_fails(docker: Daemon, echo_server: RawBackend)
     assert docker.process is not None
     assert docker.process.wait()[0] == 0
     assert any('control API: http://0.0.0.0:' in line for line in docker.process.out_lines)
+
+
+def test_a_container_that_ends_says_why(docker: Daemon) -> None:
+    docker.fails = True
+    with pytest.raises(StartError, match=r"^vaurien: error: --behavior: unknown behavior 'eror'"):
+        VaurienContainer('redis:6379', 'redis', 'eror').start()
 
 
 def test_what_cannot_be_a_backend(docker: Daemon) -> None:

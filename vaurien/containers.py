@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from secrets import token_hex
+from time import monotonic, sleep
+from urllib.request import urlopen
 
 from testcontainers.core.container import DockerContainer
-from testcontainers.core.wait_strategies import HttpWaitStrategy
+from testcontainers.core.waiting_utils import WaitStrategy, WaitStrategyTarget
 
 from vaurien import __version__
 from vaurien.address import Address
 from vaurien.client import Client
 from vaurien.config.backend_url import read_backend
+from vaurien.errors import StartError
 
 #: The image of the `Dockerfile`, as `docker build -t vaurien:VERSION .` names it.
 IMAGE = f'vaurien:{__version__}'
@@ -19,6 +23,8 @@ IMAGE = f'vaurien:{__version__}'
 PROXY_PORT, CONTROL_PORT = 8000, 8474
 #: How long it may take to start, and how often to look, in seconds.
 START_TIMEOUT, PAUSE = 30, 0.05
+#: The statuses of a container whose process does not run any more.
+ENDED = 'exited', 'dead'
 
 
 class VaurienContainer(DockerContainer):
@@ -41,7 +47,8 @@ class VaurienContainer(DockerContainer):
 
         *flags* are more of those that the command ``vaurien`` has, such as ``--seed=7``.
 
-        Raise `AddressError` for what cannot be a backend.
+        Raise `AddressError` for what cannot be a backend. ``start`` raises `StartError` with the message of a
+        ``vaurien`` that does not start.
         """
         read_backend(backend)
         super().__init__(image, ports=[PROXY_PORT, CONTROL_PORT])
@@ -49,8 +56,7 @@ class VaurienContainer(DockerContainer):
         self.with_env('VAURIEN_TOKEN', self._token)
         spoken = [] if protocol is None else [f'--protocol={protocol}']
         self.with_command([f'--backend={backend}', *spoken, f'--behavior={behavior}', *flags])
-        ready = HttpWaitStrategy(CONTROL_PORT, '/ready').with_startup_timeout(START_TIMEOUT).with_poll_interval(PAUSE)
-        self.waiting_for(ready)
+        self.waiting_for(_Readiness())
 
     @property
     def address(self) -> Address:
@@ -65,3 +71,21 @@ class VaurienContainer(DockerContainer):
 
     def _find(self, port: int) -> Address:
         return Address(self.get_container_host_ip(), self.get_exposed_port(port))
+
+
+class _Readiness(WaitStrategy):
+    """Wait until the control API says that the proxies listen, or the container has ended."""
+
+    def wait_until_ready(self, container: WaitStrategyTarget) -> None:
+        """Return once *container* is ready; raise `StartError` with what it has logged if it ends."""
+        deadline = monotonic() + START_TIMEOUT
+        while monotonic() < deadline:
+            container.reload()
+            if container.status in ENDED:
+                raise StartError(container.get_logs()[1].decode(errors='replace').strip() or 'the container has ended')
+            with suppress(OSError):  # no port of a container that ends just now is one, too
+                host, port = container.get_container_host_ip(), container.get_exposed_port(CONTROL_PORT)
+                with urlopen(f'http://{host}:{port}/ready', timeout=1):
+                    return
+            sleep(PAUSE)
+        raise TimeoutError(f'the container is not ready after {START_TIMEOUT:g} s')
