@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# The proxy as an image: docs/deployment.md says how to use it. Build it with `docker build -t vaurien .`
+# The proxy as an image: docs/deployment.md says how to use it. Build it with `make image`.
 ARG PYTHON=3.13
 
 FROM python:${PYTHON}-slim AS build

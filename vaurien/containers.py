@@ -17,7 +17,7 @@ from vaurien.client import Client
 from vaurien.config.backend_url import read_backend
 from vaurien.errors import StartError
 
-#: The image of the `Dockerfile`, as `docker build -t vaurien:VERSION .` names it.
+#: The image of the `Dockerfile`, as `make image` names it.
 IMAGE = f'vaurien:{__version__}'
 #: The ports of the image. Containers in the same network connect to ``PROXY_PORT`` of the container.
 PROXY_PORT, CONTROL_PORT = 8000, 8474

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+import vaurien
 from tests.servers import TIMEOUT
 from vaurien.cli.flags import parse
 
@@ -97,6 +98,30 @@ def test_who_names_proxies_gets_no_other(stand_in: Path, flag: str) -> None:
 
 def test_another_command(stand_in: Path) -> None:
     assert enter(stand_in, 'vaurien', 'report', 'a folder') == (['', 'report', 'a folder'], '')
+
+
+@pytest.mark.parametrize('builder', ['docker', 'podman', 'buildah'])
+def test_each_builder_is_told_what_to_build(tmp_path: Path, builder: str) -> None:
+    command = tmp_path / builder
+    command.write_text('#!/bin/sh\necho "$@"\nexec cat\n')
+    command.chmod(0o755)
+    lines = subprocess.run(
+        [str(ROOT / 'scripts' / 'build-image'), '--build-arg', 'PYTHON=3.14'],
+        env={'PATH': f'{tmp_path}:{os.environ["PATH"]}', 'BUILDER': builder},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=True,
+    ).stdout.splitlines()
+    given = f'--tag vaurien --tag vaurien:{vaurien.__version__} --build-arg PYTHON=3.14'
+    if builder == 'docker':
+        assert lines == [f'build {given} .']
+    else:
+        assert lines[0] == f'build --format docker {given} --file - .'
+        (check,) = (line for line in lines if line.startswith('HEALTHCHECK '))
+        assert '--start-period=' in check
+        assert '--start-interval' not in check
 
 
 def test_what_the_image_is_built_from_is_there() -> None:
