@@ -50,7 +50,7 @@ image:
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.develop
 	@scripts/install-servers redis-server redis-benchmark redis-cli nginx curl openssl haproxy jq memcached mariadbd mariadb \
-	  postgres psql exim4 lmtp node npm javac chromium-headless-shell chromedriver prometheus
+	  postgres psql exim4 lmtp node npm javac chromium-headless-shell chromedriver prometheus shellcheck
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 # What a pump does, Python does without one.

@@ -1,8 +1,12 @@
-"""The files for Kubernetes, Helm and systemd agree with what they start; `make lint-deploy` asks others about them."""
+"""The files for Kubernetes, Helm and systemd agree with what they start, and those who read such files approve.
+
+`make lint-deploy` asks more of these.
+"""
 
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +14,21 @@ import pytest
 import yaml
 
 import vaurien
+from tests.programs import run_program
 from vaurien.cli.flags import parse
 
-DEPLOY = Path(__file__).parents[2] / 'deploy'
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / 'deploy'
 CHART = DEPLOY / 'helm' / 'vaurien'
 
 
 def read(path: Path) -> Any:
     """Return what is in a file of YAML."""
     return yaml.safe_load(path.read_text())
+
+
+def test_who_reads_the_files_finds_no_mistake() -> None:
+    run_program([sys.executable, 'scripts/lint_deploy.py', '--light'], ROOT)
 
 
 def test_the_sidecar_is_where_the_application_looks() -> None:
