@@ -525,6 +525,22 @@ class TestToxics:
         proxy.remove_toxic('far')
         assert proxy.toxics() == []
 
+    @pytest.mark.parametrize(
+        ('spec', 'options', 'error'),
+        [
+            (None, {}, 'behavior: expected a name, a text or a list, got None'),
+            (
+                '20:error,10:delay',
+                {'sleep': 1},
+                "sleep: of which behavior? Give options by behavior, as in error={'sleep': …}",
+            ),
+            ('20:error,10:delay', {'dealy': {'sleep': 1}}, "did you mean 'delay'?"),
+        ],
+    )
+    def test_what_cannot_be_armed(self, proxy: Proxy, spec: Any, options: dict[str, Any], error: str) -> None:
+        with pytest.raises(ConfigError, match=f'{re.escape(error)}$'):
+            proxy.set_behavior(spec, **options)
+
     def test_mistakes_change_nothing(self, proxy: Proxy) -> None:
         added = proxy.add_toxic('latency', latency=200)
         with pytest.raises(PluginError, match="did you mean 'latency'"):
@@ -605,3 +621,21 @@ with Proxy('{echo_server.address}') as proxy:
 print('done')
 """
     assert run(code) == (0, 'done\n', '')
+
+
+@pytest.mark.parametrize('backend', [None, ('localhost', 6379), 6379])
+def test_a_backend_that_is_no_text(backend: Any) -> None:
+    with pytest.raises(ConfigError, match=f'^{re.escape(f"backend: expected host:port or a URL, got {backend!r}")}$'):
+        Proxy(backend)
+
+
+@pytest.mark.parametrize(
+    ('settings', 'error'),
+    [
+        ({'behaviour': 'error'}, "there is no setting 'behaviour', did you mean 'behavior'?"),
+        ({'time_out': 3}, "there is no setting 'time_out', did you mean 'timeout'?"),
+    ],
+)
+def test_a_setting_that_there_is_not(settings: dict[str, Any], error: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(error)):
+        Proxy('localhost:6379', **settings)

@@ -47,6 +47,11 @@ def test_leaves_none_either():
 
 def test_one_that_was_stopped_by_hand(vaurien_proxy):
     vaurien_proxy(BACKEND).stop()
+    made.append(vaurien_proxy)
+
+def test_the_fixture_of_a_test_that_is_over():
+    with pytest.raises(RuntimeError, match='the test of this fixture is over'):
+        made[-1](BACKEND)
 """
 
 
@@ -59,7 +64,7 @@ def pytest_in(directory: Path, *flags: str) -> subprocess.CompletedProcess[str]:
 def test_a_suite_of_somebodys(tmp_path: Path, echo_server: RawBackend) -> None:
     (tmp_path / 'test_mine.py').write_text(SUITE.format(backend=echo_server.address))
     result = pytest_in(tmp_path, '-q', '-W', 'error')
-    assert '4 passed' in result.stdout, result.stdout
+    assert '5 passed' in result.stdout, result.stdout
     assert '1 failed' in result.stdout
     assert 'test_a_test_that_fails' in result.stdout
 
@@ -112,7 +117,10 @@ def test_that_fails(shared, vaurien_proxy):
     proxy.add_toxic('latency', latency=1)
     with socket.create_connection(proxy.address, 5) as client:
         client.sendall(b'hello')
-        assert client.recv(5) == b'bye'
+        assert client.recv(5) == b'hello'
+        with proxy.with_behavior('error', match='6 *'):
+            client.sendall(b'hello')
+            assert client.recv(5) == b'bye'
 
 @pytest.mark.vaurien('20:error')
 def test_a_marker_with_a_mistake(vaurien_proxy):
@@ -142,9 +150,14 @@ def test_proxies_of_any_scope_markers_a_file_and_a_failure(tmp_path: Path, echo_
     assert 'seed: 3 (--vaurien-seed 3 draws the same again)' in shared
     assert 'armed: nothing' in shared
     assert 'seed: 7 (--vaurien-seed 7 draws the same again)' in own
-    assert re.search(r'^    armed: delay\(.*\): matched 1 of 1 exchanges, applied to 1$', own, re.MULTILINE)
+    for line in (
+        r'was armed: delay\(.*\): matched 1 of 1 exchanges, applied to 1',
+        r"was armed: error\(.*match='6 \*'\): matched 0 of 1 exchanges, applied to 0",
+        r'armed: delay\(.*\): matched 0 of 0 exchanges, applied to 0',
+    ):
+        assert re.search(f'^    {line}$', own, re.MULTILINE)
     assert '    toxic: latency(latency=1, jitter=0' in own
-    assert '    exchanges: 1, faults: delay 1\n    link 1 exchange 1: delay on 5 bytes\n' in own
+    assert '    exchanges: 2, faults: delay 1\n    link 1 exchange 1: delay on 5 bytes\n' in own
 
 
 def test_a_file_that_nobody_has_named(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from time import sleep
@@ -56,6 +57,8 @@ SCHEMES = {
     'redis': ('redis', 'rediss'),
     'smtp': ('smtp', 'smtps'),
 }
+#: How many rules are remembered that are not armed any more.
+PAST = 10
 
 
 class Proxy(ProxyControl):
@@ -81,7 +84,7 @@ class Proxy(ProxyControl):
         replay: str | os.PathLike[str] | None = None,
         **settings: object,
     ) -> None:
-        """Check all that is given; raise `ConfigError`.
+        """Check all that is given; raise `ConfigError`, or `TypeError` for a setting that there is not.
 
         *backend* is ``host:port``, or a URL such as ``redis://localhost:6379/0``, which says the *protocol*, too; else
         that is ``tcp``. *behavior* is a name, a text such as ``20:error,10:delay(sleep=2)``, or a list of mappings with
@@ -107,7 +110,7 @@ class Proxy(ProxyControl):
             behaviors=complete_rules(rules, checked),
             behavior_options=checked,
             protocol_options={spoken: dict(protocol_options or {})},
-            **check_settings(settings),
+            **check_settings(settings, list(type(self).__init__.__kwdefaults__ or ())),
         )
         self._set_up(made, observer, chooser, digest, journal, replay)
 
@@ -141,6 +144,7 @@ class Proxy(ProxyControl):
         self._thread = ProxyThread(self._settings, observer, chooser or self._replayed, digest, self._journal)
         self._ca_file = CaFile()
         self._blocks: Blocks[Sequence[Rule]] = Blocks()
+        self._past_rules: deque[str] = deque(maxlen=PAST)
         #: Exists from the first schedule on.
         self._scheduler: Scheduler | None = None
 
@@ -439,8 +443,18 @@ class Proxy(ProxyControl):
     def describe_rules(self) -> list[str]:
         return self._thread.call(lambda server: server.report_rules())
 
+    @property
+    def past_rules(self) -> list[str]:
+        """The same lines for the last rules that are not armed any more, the oldest first."""
+        return list(self._past_rules)
+
     def _arm(self, rules: Sequence[Rule]) -> None:
-        self._thread.call(lambda server: server.arm(rules))
+        def arm(server: ProxyServer) -> None:
+            past = server.report_rules()
+            server.arm(rules)
+            self._past_rules.extend(past)
+
+        self._thread.call(arm)
 
 
 def _enable(server: ProxyServer) -> None:

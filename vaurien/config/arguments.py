@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vaurien.address import Address, parse_place
@@ -19,12 +19,15 @@ from vaurien.settings import ProxySettings, Settings
 FREE = Address('127.0.0.1', 0)
 
 
-def check_settings(settings: Mapping[str, object]) -> dict[str, Any]:
+def check_settings(settings: Mapping[str, object], others: Sequence[str] = ()) -> dict[str, Any]:
     """Return *settings*, checked: those of TLS, where a mistake could leave a link plain, and those with a unit.
 
-    Raise `ConfigError`.
+    Raise `ConfigError`; and `TypeError` for a name that none has. It may be meant for one of *others*.
     """
     checked = dict(settings)
+    known = Settings.__struct_fields__
+    for name in settings.keys() - set(known):
+        raise TypeError(f'there is no setting {name!r}, {did_you_mean(name, [*others, *known])}')
     for name, value in settings.items():
         type_ = SETTINGS.get(name)
         if type_ is not None and ('tls' in name or find_unit(type_)):

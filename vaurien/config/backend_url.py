@@ -62,12 +62,21 @@ def read_backend(text: str) -> Address:
     return address
 
 
+def _read(backend: str | Address) -> Address:
+    """Return the address that a program gives; raise `AddressError`."""
+    if isinstance(backend, Address):
+        return backend
+    if not isinstance(backend, str):  # such as None, of a variable of the environment that is not set
+        raise AddressError(f'expected host:port or a URL, got {backend!r}', 'backend')
+    return read_backend(backend)
+
+
 def read_spoken(backend: str | Address, protocol: str | None, settings: Mapping[str, object]) -> tuple[Address, str]:
     """Return the address of a backend, and the protocol that is spoken there; raise `ConfigError`.
 
     A URL says both. *settings* are those of TLS, as they were given.
     """
-    address = backend if isinstance(backend, Address) else read_backend(backend)
+    address = _read(backend)
     if not isinstance(address, URLAddress):
         return address, protocol or OPAQUE
     address.check_tls(settings)
@@ -79,7 +88,7 @@ def read_other(backend: str | Address, settings: ProxySettings) -> Address:
 
     What is spoken with it stays as it is. So a URL has to be for that, or the proxy one that does not look at requests.
     """
-    address = backend if isinstance(backend, Address) else read_backend(backend)
+    address = _read(backend)
     if not isinstance(address, URLAddress):
         return address
     spoken = settings.protocol

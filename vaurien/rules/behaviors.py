@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from vaurien.behaviors import Behavior
@@ -42,6 +42,8 @@ def read_rules(spec: Spec, pause: Callable[[], object] = go_on) -> list[Rule]:
     bad option.
     """
     is_text = isinstance(spec, str)
+    if not isinstance(spec, Iterable):
+        raise ConfigError(f'expected a name, a text or a list, got {spec!r}', 'behavior')
     terms = iterate_spec(spec) if isinstance(spec, str) else itertools.starmap(_read_term, enumerate(spec))
     rules = []
     for i, term in enumerate(terms):
@@ -90,6 +92,8 @@ def check_own_options(options: Options, rules: Sequence[Rule]) -> dict[str, dict
     """Do as `check_options`, and raise `OptionError` also for options of a behavior that no rule has."""
     names = [rule.name for rule in rules]
     for name in options:
+        if name not in names and len(names) > 1 and not isinstance(options[name], Mapping):
+            raise OptionError(f'of which behavior? Give options by behavior, as in {names[0]}={{{name!r}: …}}', name)
         if name not in names:
             raise OptionError(f'{name!r} is not among what is to be armed, {did_you_mean(name, names)}', name)
     return check_options(options, rules)

@@ -36,13 +36,19 @@ class ServedProxies:
         """Give what starts proxies; stop them at the end of the block. *defaults* are settings that may be replaced."""
         usual: dict[str, Any] = {**self._seed, **defaults}
         started: list[Proxy] = []
+        is_over = False
 
         def make(backend: str | Address, protocol: str | None = None, **settings: Any) -> Proxy:
+            if is_over:
+                raise RuntimeError('the test of this fixture is over: who would stop the proxy?')
             given = settings if protocol is None else {**settings, 'protocol': protocol}
             return self._start(Proxy(backend, **{**usual, **given}), started)
 
-        with self._stopping(started):
-            yield make
+        try:
+            with self._stopping(started):
+                yield make
+        finally:
+            is_over = True
 
     @contextmanager
     def serving_file(self, path: str | os.PathLike[str]) -> Iterator[dict[str, Proxy]]:
@@ -77,6 +83,8 @@ def _describe(proxy: Proxy) -> Iterator[str]:
     yield f'    seed: {status["seed"]} (--vaurien-seed {status["seed"]} draws the same again)'
     for rule in proxy.describe_rules() or ['nothing']:
         yield f'    armed: {rule}'
+    for rule in proxy.past_rules:
+        yield f'    was armed: {rule}'
     for toxic in status['toxics']:
         yield f'    toxic: {format_call(toxic["type"], toxic["attributes"])}@{toxic["stream"]}'
     counts = ', '.join(f'{name} {count}' for name, count in status['faults'].items())

@@ -85,8 +85,8 @@ class MySQL(QuickMySQL):
         Trial(Kind.NO, "error(errno=1062, message='Duplicate entry')", '1062', frozenset({Effect.WRITE})),
     )
     to_be_readable = (
-        'turn compression off in the client, and have Vaurien speak TLS (--tls auto), or turn that off as well, as '
-        '--skip-ssl or ssl_disabled=True do'
+        'have Vaurien speak TLS (--tls auto), or turn it off in the client, as --skip-ssl or ssl_disabled=True do; if '
+        'the client compresses, turn that off, too'
     )
 
     _refusal: MySQLRefusal | None = None
