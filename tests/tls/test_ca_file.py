@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import requests
 
 from tests.forking import WARNING, Child
 from tests.peers import RawBackend
+from tests.programs import run_program
 from tests.servers import INDEX, TIMEOUT, Server
 from vaurien import Proxy
 from vaurien.errors import ConfigError
@@ -72,3 +74,9 @@ def test_one_that_cannot_be_written(echo_server: RawBackend) -> None:
     proxy = Proxy(echo_server.address, proxy_tls='auto', tls_ca_file='/nowhere/ca.pem')
     with pytest.raises(ConfigError, match=r'cannot write /nowhere/ca\.pem: No such file'):
         proxy.start()
+
+
+def test_one_of_a_proxy_that_nobody_stops(echo_server: RawBackend) -> None:
+    text = 'from vaurien import Proxy; import sys; print(Proxy(sys.argv[1], tls="auto").start().ca_file)'
+    ended = run_program([sys.executable, '-c', text, echo_server.address], Path.cwd())
+    assert not Path(ended.strip()).exists()
