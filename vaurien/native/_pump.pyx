@@ -545,9 +545,10 @@ cdef class Pump:
         where bytes are opaque. *totals* are what is added up when they are closed. *adopter* makes the object of a link
         that needs one, and returns its streams.
 
-        Return how many have one, and the last descriptor of them; and the descriptors of a client that has none yet,
-        because its backend is not connected: one that may be soon, and EALREADY; or -1, or the errno of what went
-        wrong. If there is no such client, these are -1, and the errno of what kept it from being accepted.
+        Return five values: how many links were opened; the last descriptor that was used, or -1; and, if the last
+        client has no link yet, its descriptor, that of its backend, and an errno: 0 if they are connected, EALREADY if
+        they may soon be, or why they cannot be. If no client is left, both descriptors are -1, and the errno says why
+        none was accepted.
         """
         cdef const sockaddr *there = <const sockaddr *><const char *>address
         cdef socklen_t size = len(address)
@@ -829,20 +830,7 @@ cdef class Pump:
             count += <ssize_t>talk.course.host_size - <ssize_t>(talk.course.host_end - talk.course.host_begin)
         if is_open and found:
             begin = self.ends[found - 2] if found > 1 else 0
-        if (
-            found > talk.quiet
-            or (is_open and was_open and found == 1)  # where the last one begins is not known
-            or (found and talk.passing is not NULL and (was_open or not all_pass(talk.passing, chunk, self.ends, found)))
-            or (
-                talk.recorder is not NULL
-                and (
-                    was_open
-                    or is_open
-                    or not self.is_whole(found, count)
-                    or talk.course.outstanding != before.outstanding + <unsigned int>found  # one expects no reply
-                )
-            )
-        ):
+        if not self.may_pass(talk, before.outstanding, chunk, count, found, was_open, is_open):
             if talk.course.host_end:
                 memcpy(self.chunk, with_host, talk.course.host_end)
             talk.course = before
@@ -855,6 +843,29 @@ cdef class Pump:
         talk.open = 0 if not is_open else count - begin if found else talk.open + count
         lane.passed += count
         return True
+
+    cdef bint may_pass(
+        self,
+        Talk *talk,
+        unsigned int outstanding,
+        unsigned char *chunk,
+        ssize_t count,
+        int found,
+        bint was_open,
+        bint is_open,
+    ) noexcept nogil:
+        """Return whether a chunk with the ends of so many requests may go on; *outstanding* were so before it.
+
+        *was_open* and *is_open*: it begins, or ends, in the middle of a request.
+        """
+        if found > talk.quiet or (is_open and was_open and found == 1):  # where the last one begins is not known
+            return False
+        if found and talk.passing is not NULL and (was_open or not all_pass(talk.passing, chunk, self.ends, found)):
+            return False
+        if talk.recorder is NULL:
+            return True
+        cdef bint has_replies = talk.course.outstanding == outstanding + <unsigned int>found
+        return has_replies and not (was_open or is_open) and self.is_whole(found, count)
 
     cdef bint frame_replies(self, Lane *lane) noexcept nogil:
         """Frame a chunk of replies likewise."""
