@@ -320,7 +320,7 @@ RUN_PAGES = {
     'schedules.md': 1,
     'tls.md': 1,
     'toxics.md': 1,
-    'extending.md': 10,
+    'extending.md': 11,
     'howto/a-503-with-retry-after.md': 2,
     'howto/a-race-step-by-step.md': 3,
     'howto/deadlock-on-commit.md': 5,
@@ -397,7 +397,8 @@ def test_a_protocol_that_moves_the_bytes(
 
 def install(directory: Path) -> None:
     """What installing the package there would leave for Python to find."""
-    project = tomli.loads((directory / 'pyproject.toml').read_text())['project']
+    described = tomli.loads((directory / 'pyproject.toml').read_text())
+    project, modules = described['project'], described['tool']['setuptools']['py-modules']
     installed = directory / 'vaurien_mine-1.0.dist-info'
     installed.mkdir()
     (installed / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {project["name"]}\nVersion: 1.0\n')
@@ -405,6 +406,8 @@ def install(directory: Path) -> None:
         '\n'.join([f'[{group}]', *(f'{name} = {value}' for name, value in points.items()), ''])
         for group, points in project['entry-points'].items()
     ]
+    named = [value.partition(':')[0] for points in project['entry-points'].values() for value in points.values()]
+    assert set(named) == set(modules)
     (installed / 'entry_points.txt').write_text('\n'.join(groups))
 
 

@@ -30,3 +30,12 @@ def test_the_traceback_is_for_those_who_debug(level: int, caplog: pytest.LogCapt
         except SystemExit as error:
             warn_failed(Dummy(), error, NO_PROXY)
     assert ('Traceback' in caplog.text) == (level == logging.DEBUG)
+
+
+def test_an_exception_that_cannot_say_anything(caplog: pytest.LogCaptureFixture) -> None:
+    class Silent(Exception):
+        def __str__(self) -> str:
+            raise ValueError('nor does this')
+
+    warn_failed(Dummy(), Silent(), NO_PROXY)
+    assert caplog.messages == ['dummy failed: Silent']

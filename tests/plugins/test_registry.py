@@ -38,6 +38,14 @@ class Late(Dummy):
     name = 'late'
 
 
+def _yield_nothing(*args: object) -> Iterator[None]:
+    yield
+
+
+async def _await_nothing(*args: object) -> None:
+    """Do nothing."""
+
+
 @pytest.fixture
 def behaviors() -> Registry[Dummy]:
     return Registry('behavior', 'vaurien.behaviors', Dummy)
@@ -139,9 +147,11 @@ def test_duplicates(behaviors: Registry[Dummy]) -> None:
         name = 'late'
 
     behaviors.register(Late)
-    with pytest.raises(PluginError, match=r"^there is a behavior named 'late' already$"):
+    with pytest.raises(PluginError, match=r"^there is a behavior named 'late' already: \S+test_registry:Late$"):
         behaviors.register(Other)
-    with pytest.raises(PluginError, match=r"^there is a behavior named 'dummy' already$"):
+    with pytest.raises(
+        PluginError, match=r"^there is a behavior named 'dummy' already: vaurien.behaviors.dummy:Dummy$"
+    ):
         behaviors.register(Other, 'dummy')
     assert behaviors.get('late') is Late
 
@@ -156,7 +166,7 @@ def test_a_built_in_one_gives_way(behaviors: Registry[Dummy]) -> None:
     assert behaviors.get('delay') is not Delay
     behaviors.register(Delay)
     assert behaviors.get('delay') is Delay
-    with pytest.raises(PluginError, match=r"^there is a behavior named 'delay' already$"):
+    with pytest.raises(PluginError, match=r"^there is a behavior named 'delay' already: \S+test_registry:\S+Delay$"):
         behaviors.register(Other)
 
 
@@ -181,6 +191,21 @@ def test_an_option_declared_wrongly(behaviors: Registry[Dummy]) -> None:
         behaviors.register(Short)
 
 
+@pytest.mark.parametrize(
+    ('attributes', 'error'),
+    [
+        ({'options': [('sleep', int)]}, "options of 'odd' is not declared as {name: (help, type, default)}"),
+        ({'options': {'x': ('X', lambda value: value, 1)}}, "option 'x' of 'odd' has a type that cannot be read: "),
+        ({'on_before_handle': _yield_nothing}, "on_before_handle of 'odd' is a generator or a coroutine, "),
+        ({'on_after_handle': _await_nothing}, "on_after_handle of 'odd' is a generator or a coroutine, "),
+    ],
+    ids=['a list of options', 'a function for a type', 'a generator', 'a coroutine'],
+)
+def test_what_would_fail_later(behaviors: Registry[Dummy], attributes: dict[str, Any], error: str) -> None:
+    with pytest.raises(PluginError, match=re.escape(error)):
+        behaviors.register(type('Odd', (Dummy,), attributes), 'odd')
+
+
 def test_an_error_option_declared_wrongly() -> None:
     class Short(BaseProtocol):
         name = 'short'
@@ -200,8 +225,29 @@ def test_installed_by_another_package(behaviors: Registry[Dummy], monkeypatch: p
 
 def test_installed_twice(behaviors: Registry[Dummy], monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, ('slow', 'tests.samples.delay:Delay'), ('slow', 'other:Delay'))
-    with pytest.raises(PluginError, match="two installed packages bring a behavior named 'slow'"):
-        behaviors.names()
+    assert behaviors.names() == ['slow']
+    error = "several packages bring a behavior named 'slow', .*: tests.samples.delay:Delay and other:Delay"
+    with pytest.raises(PluginError, match=error):
+        behaviors.get('slow')
+    assert behaviors.usable() == {}
+
+
+@pytest.mark.parametrize('is_first', [False, True])
+def test_installed_under_the_name_of_a_built_in_one(
+    behaviors: Registry[Dummy], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_first: bool
+) -> None:
+    points = [('delay', 'vaurien.behaviors.delay:Delay'), ('delay', 'tests.samples.delay:Delay')]
+    install(monkeypatch, *(points[::-1] if is_first else points))
+    assert behaviors.get('delay').__module__ == 'vaurien.behaviors.delay'
+    assert caplog.messages == ["tests.samples.delay:Delay is left out: Vaurien has a behavior named 'delay' itself"]
+
+
+def test_installed_and_registered(behaviors: Registry[Dummy], monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, ('late', f'{Late.__module__}:Late'))
+    behaviors.register(Late)
+    assert behaviors.get('late') is Late
+    with pytest.raises(PluginError, match=r"^there is a behavior named 'late' already: \S+:Late$"):
+        behaviors.register(Dummy, 'late')
 
 
 def test_installed_and_not_a_behavior(behaviors: Registry[Dummy], monkeypatch: pytest.MonkeyPatch) -> None:

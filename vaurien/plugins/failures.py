@@ -11,9 +11,16 @@ from vaurien.records.proxy_log import ProxyLog
 def warn_failed(plugin: Configurable | type[Configurable], error: BaseException, log: ProxyLog) -> None:
     """Log that *plugin* has raised *error*, at debug level with the traceback."""
     log.warning(
-        '%s failed: %s: %s',
+        '%s failed: %s',
         plugin.name,
-        type(error).__name__,
-        error,
+        describe_error(error),
         exc_info=log.is_enabled(logging.DEBUG),
     )
+
+
+def describe_error(error: BaseException) -> str:
+    """Return the type of an exception and what it says, if it can say that."""
+    try:
+        return f'{type(error).__name__}: {error}'
+    except Exception:  # its own text is somebody's code, too
+        return type(error).__name__

@@ -9,9 +9,9 @@ from importlib import import_module
 from itertools import count
 from typing import Any, Generic, TypeVar
 
-from vaurien.errors import PluginError
+from vaurien.errors import OptionError, PluginError
 from vaurien.plugins.installed import find_entry_points
-from vaurien.plugins.options import Configurable, did_you_mean
+from vaurien.plugins.options import Configurable, convert, did_you_mean
 
 Plugin = TypeVar('Plugin', bound=Configurable)
 
@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 NAME = re.compile(r'[A-Za-z0-9][\w-]*', re.ASCII)
 #: How the entry points of this package's own plug-ins begin.
 BUILT_IN = 'vaurien.'
+#: The flags of functions that only begin when their result is iterated over, or awaited (`inspect`).
+NOT_RUN = 0x20 | 0x80 | 0x200
 
 
 def load_callable(reference: str) -> Any:
@@ -57,6 +59,8 @@ class Registry(Generic[Plugin]):
         self._registered: dict[str, type[Plugin]] = {}
         self._loaded: dict[str, type[Plugin]] = {}
         self._references: dict[str, str] | None = None
+        #: The names that several packages bring, and what each of these has under it.
+        self._contested: dict[str, list[str]] = {}
 
     def register(self, plugin: type[Plugin], name: str = '') -> type[Plugin]:
         """Add a class by its ``name``, or by another one, and return it; it is a decorator, too.
@@ -64,9 +68,14 @@ class Registry(Generic[Plugin]):
         The class may take the place of a built-in one. Raise `PluginError` if another plug-in has the name.
         """
         named = self._named(plugin, name or getattr(plugin, '__dict__', {}).get('name', ''))
-        is_free = named.name != self.base.name and self._installed().get(named.name, BUILT_IN).startswith(BUILT_IN)
-        if not (is_free and issubclass(self._registered.setdefault(named.name, named), plugin)):
-            raise PluginError(f'there is a {self.kind} named {named.name!r} already')
+        taken = self._installed().get(named.name, BUILT_IN)
+        is_free = taken.startswith(BUILT_IN) or taken == f'{plugin.__module__}:{plugin.__qualname__}'
+        if named.name == self.base.name or not is_free:
+            raise PluginError(f'there is a {self.kind} named {named.name!r} already: {taken}')
+        first = self._registered.setdefault(named.name, named)
+        if not issubclass(first, plugin):
+            found = f'{first.__module__}:{first.__qualname__}'
+            raise PluginError(f'there is a {self.kind} named {named.name!r} already: {found}')
         self.changes = next(self._numbers)
         return plugin
 
@@ -82,6 +91,9 @@ class Registry(Generic[Plugin]):
             reference = self._installed().get(name)
             if reference is None:
                 raise PluginError(f'unknown {self.kind} {name!r}, {did_you_mean(name, self.names())}')
+            if name in self._contested:
+                found = ' and '.join(self._contested[name])
+                raise PluginError(f'several packages bring a {self.kind} named {name!r}, keep one of them: {found}')
             self._loaded.setdefault(name, self._named(load_callable(reference), name))
         return self._loaded[name]
 
@@ -100,15 +112,35 @@ class Registry(Generic[Plugin]):
         plugin = self._complete(given)
         if not NAME.fullmatch(name):
             raise PluginError(f'{name!r} is no name for a {self.kind}: expected letters, digits, - and _')
+        if not plugin.__module__.startswith(BUILT_IN):
+            self._check(plugin, name)
+        if plugin.name == name:
+            return plugin
+        named: type[Plugin] = _derive(plugin, (plugin,), name=name)
+        return named
+
+    def _check(self, plugin: type[Plugin], name: str) -> None:
+        """Raise `PluginError` for what would fail later, where nobody knows whose mistake it is."""
+        for base in plugin.__mro__:
+            for attribute in ('options', 'error_options'):
+                if not isinstance(vars(base).get(attribute, {}), Mapping):
+                    raise PluginError(f'{attribute} of {name!r} is not declared as {{name: (help, type, default)}}')
         for option, declared in (plugin.all_options('error_options') | plugin.all_options()).items():
             if not (isinstance(declared, tuple) and len(declared) == 3):
                 raise PluginError(f'option {option!r} of {name!r} is not declared as (help, type, default)')
             if self.base.options.get(option, declared) is not declared:
                 raise PluginError(f'option {option!r} of {name!r} is one that every {self.kind} has')
-        if plugin.name == name:
-            return plugin
-        named: type[Plugin] = _derive(plugin, (plugin,), name=name)
-        return named
+            _, type_, default = declared
+            try:
+                convert(default, type_)
+            except OptionError:  # a default may be what nobody can give
+                pass
+            except Exception as error:  # whatever comes of somebody's type
+                raise PluginError(f'option {option!r} of {name!r} has a type that cannot be read: {error}') from None
+        for method in dir(plugin):
+            code = getattr(getattr(plugin, method), '__code__', None) if method.startswith('on_') else None
+            if code is not None and code.co_flags & NOT_RUN:
+                raise PluginError(f'{method} of {name!r} is a generator or a coroutine, of which nothing would run')
 
     def _complete(self, plugin: Any) -> type[Plugin]:
         """Return *plugin* with the base class; raise `PluginError` if it is no plug-in."""
@@ -135,11 +167,18 @@ class Registry(Generic[Plugin]):
 
     def _installed(self) -> dict[str, str]:
         if self._references is None:
-            references: dict[str, str] = {}
+            found: dict[str, list[str]] = {}
             for point in find_entry_points(self.group):
-                if references.setdefault(point.name, point.value) != point.value:
-                    raise PluginError(f'two installed packages bring a {self.kind} named {point.name!r}')
-            self._references = references
+                if point.value not in found.setdefault(point.name, []):
+                    found[point.name].append(point.value)
+            for name, values in found.items():
+                own = [value for value in values if value.startswith(BUILT_IN)]
+                if own and len(own) < len(values):
+                    others = ', '.join(value for value in values if value not in own)
+                    logger.warning('%s is left out: Vaurien has a %s named %r itself', others, self.kind, name)
+                    found[name] = own
+            self._contested = {name: values for name, values in found.items() if len(values) > 1}
+            self._references = {name: values[0] for name, values in found.items()}
         return self._references
 
 
