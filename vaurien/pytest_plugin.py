@@ -94,19 +94,20 @@ def _vaurien_served(request: pytest.FixtureRequest) -> ServedProxies:
 
 
 @pytest.fixture
-def vaurien_proxy(request: pytest.FixtureRequest) -> Iterator[MakeProxy]:
+def vaurien_proxy(request: pytest.FixtureRequest, _vaurien_served: ServedProxies) -> Iterator[MakeProxy]:
     """Return a function that starts a proxy: ``vaurien_proxy('localhost:6379', protocol='redis')``.
 
     It takes what `vaurien.Proxy` takes, and returns a running proxy on a free port. All are stopped when the test ends.
     ``@pytest.mark.vaurien(behavior='20:error')`` has settings for those proxies of a test that are not given others.
     """
+    from vaurien.testing.proxies import start_proxy
+
     running = request.config.pluginmanager.get_plugin('vaurien-running')
-    if running is not None:
-        with ExitStack() as stack:
-            yield running.serve_proxies(stack)
-        return
-    served: ServedProxies = request.getfixturevalue('_vaurien_served')
-    with served.serving(_read_markers(request.node)) as make:
+    start = start_proxy if running is None else running.start_proxy
+    with ExitStack() as stack:
+        make = stack.enter_context(_vaurien_served.serving(_read_markers(request.node), start))
+        if running is not None:
+            stack.callback(running.compare_own)  # before they are stopped
         yield make
 
 

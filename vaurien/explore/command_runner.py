@@ -52,9 +52,10 @@ class CommandRunner:
 
     def __enter__(self) -> CommandRunner:
         with ExitStack() as stack:
-            lasting = [
-                self._watched.start(stack, **backend.settings(), lasts=True) for backend in self._environment.backends
-            ]
+            lasting = []
+            for backend in self._environment.backends:
+                lasting.append(self._watched.start(**backend.settings(), lasts=True))
+                stack.callback(lasting[-1].proxy.stop)
             self._watched.keep(lasting)
             addresses = {watched.name: watched.proxy.address for watched in lasting}
             self._ports.update(address.port for address in addresses.values())

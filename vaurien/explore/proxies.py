@@ -154,9 +154,9 @@ class WatchedProxies:
         return [each.watcher.explored for each in self._each()]
 
     def start(
-        self, stack: ExitStack, *, backend: str | Address, protocol: str | None, lasts: bool = False, **settings: Any
+        self, backend: str | Address, protocol: str | None = None, *, lasts: bool = False, **settings: Any
     ) -> Watched:
-        """Start a proxy that is watched, and that *stack* stops; raise `ConfigError`.
+        """Start a proxy that is watched; raise `ConfigError`. Whoever calls this stops it.
 
         It is one of the test that runs, unless it *lasts* longer: then `keep` has it take part.
         """
@@ -166,9 +166,8 @@ class WatchedProxies:
         name = settings['name'] if lasts else self._find_name(settings.get('name', spoken))
         is_tls = settings.get('tls') == 'auto' or settings.get('proxy_tls') is not None
         watcher = Watcher(ExploredProxy(name=name, protocol=spoken, is_tls=is_tls), self._make_asker())
-        watching: dict[str, Any] = {'name': name, 'observer': watcher, 'chooser': watcher, 'digest': MaskingHash}
-        proxy = Proxy(address, spoken, **settings | watching)
-        watched = Watched(stack.enter_context(proxy), watcher)
+        proxy = Proxy(address, spoken, **settings, observer=watcher, chooser=watcher, digest=MaskingHash)
+        watched = Watched(proxy.start(), watcher)
         if not lasts:
             self._own.append(watched)
             if self._call is not None:
@@ -212,12 +211,9 @@ class WatchedProxies:
             self._call.end()
             self._call = None
 
-    def close_own(self, stack: ExitStack, is_clean: bool) -> None:
-        """See what is left open at the proxies of the test; *stack* stops them."""
-        try:
-            self._compare(self._own, is_clean)
-        finally:
-            stack.close()
+    def compare_own(self, is_clean: bool) -> None:
+        """See what is left open at the proxies of the test, which are stopped next."""
+        self._compare(self._own, is_clean)
 
     def end_run(self, is_clean: bool) -> Sequence[str]:
         """Return at which proxies more was left open than clean runs leave, and than there was before."""

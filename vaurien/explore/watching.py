@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from vaurien.address import Address
 from vaurien.engine.chooser import Choice
 from vaurien.explore.aiming import Aim
@@ -127,4 +129,4 @@ class Watcher(Observer):
         if entry.transaction is not None and entry.link in self._open:
             self._open[entry.link].transaction = entry.transaction
         if self._take is not None:
-            self._take.keep(entry)
+            self._take.keep(msgspec.structs.replace(entry, proxy=self.explored.name))  # it may have no name of its own

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -23,6 +23,11 @@ class MakeProxy(Protocol):
         """Return a running proxy on a free port. *settings* are those that `vaurien.Proxy` takes."""
 
 
+def start_proxy(backend: str | Address, **settings: Any) -> Proxy:
+    """Return a running proxy."""
+    return Proxy(backend, **settings).start()
+
+
 class ServedProxies:
     """The proxies of a run of tests that serve at the moment."""
 
@@ -32,8 +37,11 @@ class ServedProxies:
         self._serving: list[Proxy] = []
 
     @contextmanager
-    def serving(self, defaults: Mapping[str, object]) -> Iterator[MakeProxy]:
-        """Give what starts proxies; stop them at the end of the block. *defaults* are settings that may be replaced."""
+    def serving(self, defaults: Mapping[str, object], start: Callable[..., Proxy] = start_proxy) -> Iterator[MakeProxy]:
+        """Give what starts proxies; stop them at the end of the block. *defaults* are settings that may be replaced.
+
+        *start* gets all settings of a proxy, and returns it running.
+        """
         usual: dict[str, Any] = {**self._seed, **defaults}
         started: list[Proxy] = []
         is_over = False
@@ -42,7 +50,7 @@ class ServedProxies:
             if is_over:
                 raise RuntimeError('the test of this fixture is over: who would stop the proxy?')
             given = settings if protocol is None else {**settings, 'protocol': protocol}
-            return self._start(Proxy(backend, **{**usual, **given}), started)
+            return self._keep(start(backend, **{**usual, **given}), started)
 
         try:
             with self._stopping(started):
@@ -55,10 +63,12 @@ class ServedProxies:
         """Start the proxies of a config file, and give them by name; stop them at the end of the block."""
         started: list[Proxy] = []
         with self._stopping(started):
-            yield {name: self._start(Proxy.from_file(path, name, **self._seed), started) for name in read_proxies(path)}
+            yield {
+                name: self._keep(Proxy.from_file(path, name, **self._seed).start(), started)
+                for name in read_proxies(path)
+            }
 
-    def _start(self, proxy: Proxy, started: list[Proxy]) -> Proxy:
-        proxy.start()
+    def _keep(self, proxy: Proxy, started: list[Proxy]) -> Proxy:
         started.append(proxy)
         self._serving.append(proxy)
         return proxy

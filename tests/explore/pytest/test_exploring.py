@@ -106,6 +106,57 @@ def test_they_were_made():
     assert properties['test_they_were_made'] == []
 
 
+SETTINGS = """
+import os
+import pytest
+import redis
+from vaurien.records.observer import Observer
+
+URL = os.environ['REDIS_URL']
+
+@pytest.mark.vaurien(behavior='error', protocol='redis', seed=5)
+def test_marked(vaurien_proxy):
+    proxy = vaurien_proxy(URL.removeprefix('redis://').removesuffix('/0'))
+    status = proxy.status()
+    assert (proxy.get_behavior(), status['seed']) == ('error', 5)
+    assert (status['protocol'], status['name']) == ('redis', 'vaurien')
+
+def test_seed(vaurien_proxy):
+    assert vaurien_proxy(URL, 'redis').status()['seed'] == 7
+
+class Requests(Observer):
+    def __init__(self):
+        self.texts = []
+
+    def on_request(self, link, exchange, describe):
+        self.texts.append(describe())
+
+def test_observer(vaurien_proxy):
+    requests = Requests()
+    with redis.Redis.from_url(vaurien_proxy(URL, observer=requests).url, protocol=2) as client:
+        client.get('cart')
+    assert requests.texts[-1] == 'GET cart'
+
+def test_fails(vaurien_proxy):
+    vaurien_proxy(URL)
+    assert False
+"""
+
+
+@pytest.mark.parametrize('flag', ['', '--vaurien-explore', '--vaurien-fault=redis: GET cart #1 lost'])
+def test_the_proxies_of_a_test_are_as_they_always_are(suite: Suite, flag: str) -> None:
+    suite.write('tests/test_settings.py', SETTINGS)
+    result = suite.run('--vaurien-seed=7', *filter(None, [flag]))
+    assert '1 failed, 3 passed' in result.stdout, result.stdout + result.stderr
+    assert '    seed: 7 (--vaurien-seed 7 draws the same again)' in result.stdout
+
+
+def test_the_line_below_a_finding_has_the_seed(suite: Suite) -> None:
+    suite.write('tests/test_cart.py', TEST)
+    explored = suite.explore('--vaurien-seed=7', '--vaurien-explore-max=1', CART='cart')['test_add']
+    assert explored.format_replay(()).endswith(' --vaurien redis:REDIS_URL --vaurien-seed 7')
+
+
 def test_settings_of_files_and_markers(suite: Suite) -> None:
     suite.write('pyproject.toml', '[tool.vaurien.explore]\nfaults = ["no", "lost"]\nskip = ["redis: LRANGE *"]\n')
     suite.write(

@@ -49,7 +49,8 @@ class Backends:
         environment = Environment(variables, environ, allow_remote=self._allow_remote)
         for backend in environment.backends:
             if backend not in self._running:
-                self._running[backend] = self._proxies.start(self._stack, **backend.settings(), lasts=True)
+                started = self._running[backend] = self._proxies.start(**backend.settings(), lasts=True)
+                self._stack.callback(started.proxy.stop)
         watched = {backend.proxy: self._running[backend] for backend in environment.backends}
         self._proxies.keep(list(watched.values()))
         os.environ.update(environment.rewrite({name: each.proxy.address for name, each in watched.items()}))

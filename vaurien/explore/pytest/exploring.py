@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from math import ceil
 from pathlib import Path
@@ -54,7 +55,7 @@ class Exploring(Running):
         self._tried = 0
         self._seconds = 0.0
         #: The flags without which a fault would not meet the same request again.
-        self._flags = tuple(word for each in variables for word in ('--vaurien', f'{each.protocol}:{each.name}'))
+        self._flags = tuple(_list_flags(config.known_args_namespace))
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Check the markers of all tests."""
@@ -183,6 +184,16 @@ class Exploring(Running):
             setattr(report, ATTRIBUTE, msgspec.json.encode(explored).decode())
             report.user_properties += make_properties(explored)
         _log(item, [report])
+
+
+def _list_flags(options: Namespace) -> Iterator[str]:
+    """Yield the flags that a test needs so that its proxies are the same."""
+    for text in options.vaurien:
+        yield from ('--vaurien', text)
+    if options.vaurien_seed is not None:
+        yield from ('--vaurien-seed', str(options.vaurien_seed))
+    if options.vaurien_allow_remote:
+        yield '--vaurien-allow-remote'
 
 
 def _find_least(*bounds: Any) -> Any:

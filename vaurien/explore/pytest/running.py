@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import pytest
@@ -19,8 +19,12 @@ from vaurien.explore.pytest.backends import Backends
 from vaurien.explore.pytest.fresh import FreshProcess
 from vaurien.explore.pytest.item_runner import ItemRunner
 from vaurien.explore.settings import ExploreSettings
+from vaurien.testing.proxies import start_proxy
 
 logger = logging.getLogger('vaurien')
+
+#: The settings of a proxy with which somebody else watches it, or chooses its faults.
+WATCHING = frozenset({'observer', 'chooser', 'digest', 'replay'})
 
 
 class Running:
@@ -47,15 +51,18 @@ class Running:
             self._runner = None
             runner.close()
 
-    def serve_proxies(self, stack: ExitStack) -> Callable[..., Proxy]:
-        """Return what starts proxies for the test that runs, which *stack* stops."""
+    def start_proxy(self, backend: str | Address, **settings: Any) -> Proxy:
+        """Return a proxy of the test that runs, running; raise `ConfigError`.
 
-        def start(backend: str | Address, protocol: str | None = None, **settings: Any) -> Proxy:
-            return self._proxies.start(proxies, backend=backend, protocol=protocol, **settings).proxy
+        One that the test watches itself, or for which it chooses the faults, is left to it.
+        """
+        if not WATCHING.isdisjoint(settings):
+            return start_proxy(backend, **settings)
+        return self._proxies.start(backend, **settings).proxy
 
-        proxies = ExitStack()
-        stack.callback(self._proxies.close_own, proxies, self._runner is None or self._runner.is_clean)
-        return start
+    def compare_own(self) -> None:
+        """See what is left open at the proxies of the test that runs."""
+        self._proxies.compare_own(self._runner is None or self._runner.is_clean)
 
     # The hooks of the session
 
