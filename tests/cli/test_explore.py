@@ -129,6 +129,7 @@ def test_a_command_that_hangs_is_ended(explore: Explore, tmp_path: Path) -> None
     assert result.returncode == 1
     assert 'hung' in result.stdout
     assert 'no end within 2' in result.stdout
+    assert '$ vaurien explore --vaurien redis:REDIS_URL --limit 2.0 --fault ' in result.stdout
 
 
 def test_one_fault_again_shows_what_the_command_prints(explore: Explore) -> None:

@@ -222,6 +222,59 @@ def ask_for_ever():
     assert not explored.problem
 
 
+#: Waits without end, and takes whatever ends that for an answer.
+ASKING = """
+import os
+import redis
+
+def ask():
+    with redis.Redis.from_url(os.environ['REDIS_URL'], protocol=2, retry=None, socket_timeout=None) as client:
+        return client.get(os.environ['CART'] + ':ann')
+
+def ask_at_any_price():
+    try:
+        return ask()
+    except BaseException:
+        return None
+"""
+
+
+@pytest.mark.parametrize('flag', ['--vaurien-explore-limit=0.4', ''])
+def test_what_hangs_does_so_again_and_shows_where(suite: Suite, flag: str) -> None:
+    suite.write('shop/cart.py', ASKING)
+    test = 'def test_{0}(): assert cart.{0}() is None\n'
+    tests = [test.format(name) for name in ('ask', 'ask_at_any_price')]
+    suite.write('tests/test_cart.py', '\n'.join(['from shop import cart', *tests]))
+    if not flag:
+        suite.write('vaurien-explore.toml', 'limit = "400ms"\n')
+    result = suite.run('--vaurien=redis:REDIS_URL', '--vaurien-fault=redis: GET * #1 silent', *filter(None, [flag]))
+    assert result.returncode == 1
+    assert '2 failed' in result.stdout
+    assert 'shop/cart.py:7: in ask' in result.stdout
+    assert 'OverdueError: no end within 0.4 s' in result.stdout
+    assert 'no end within 0.4 s: it was ended then' in result.stdout
+    assert ' 1  hung  redis: any request' in result.stdout
+    assert ('--vaurien-explore-limit 0.4' in result.stdout) == bool(flag)
+
+
+def test_what_a_debugger_looks_at_has_no_limit(suite: Suite) -> None:
+    suite.write(
+        'tests/test_cart.py',
+        """
+import time
+from shop import cart
+
+def test_list(request):
+    request.config.hook.pytest_enter_pdb(config=request.config, pdb=None)
+    time.sleep(0.3)
+    assert cart.list_items('nobody') == []
+""",
+    )
+    fault = '--vaurien-fault=redis: LRANGE * #1 no'
+    result = suite.run('--vaurien=redis:REDIS_URL', fault, '--vaurien-explore-limit=0.2')
+    assert (result.returncode, '1 passed' in result.stdout) == (0, True), result.stdout
+
+
 #: Goes on for ever in its fourth run, the second with a fault.
 WAITING = """
 import pathlib

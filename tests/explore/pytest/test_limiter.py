@@ -81,6 +81,24 @@ def test_who_catches_everything_is_interrupted_again(taken: Taken) -> None:
         catch_and_wait()
 
 
+def test_where_it_waits_is_shown_before_anything_else_is_done(taken: Taken) -> None:
+    with pytest.raises(OverdueError), taken.limiter.watch(0.01, is_shown=True) as phase:
+        sleep(600)
+    assert (phase.steps, taken.steps) == (1, [])
+    with taken.limiter.watch(0.01, is_shown=True):
+        with pytest.raises(OverdueError):
+            sleep(600)
+        assert taken.cut.wait(TIMEOUT)
+    assert taken.steps == ['disarm', 'cut']
+
+
+def test_a_phase_that_somebody_looks_at_has_no_end(taken: Taken) -> None:
+    with taken.limiter.watch(0.01) as phase:
+        phase.pause()
+        assert not taken.disarmed.wait(0.05)
+    assert phase.steps == 0
+
+
 def test_the_next_phase_begins_anew(taken: Taken) -> None:
     with taken.limiter.watch(0.01):
         assert taken.disarmed.wait(TIMEOUT)

@@ -9,6 +9,8 @@ from vaurien.explore.model import Cell, Explored, ExploredProxy, Outcome
 from vaurien.explore.showing.baseline import NOTHING
 from vaurien.explore.showing.findings import Finding, find_findings
 from vaurien.explore.showing.words import (
+    CONNECT_TIMEOUTS,
+    CONNECTION_FAULTS,
     FAULTS,
     OTHERS_MAX,
     OUTCOMES,
@@ -16,6 +18,7 @@ from vaurien.explore.showing.words import (
     count,
     describe_fault,
     describe_faults,
+    describe_place,
     find_remedy,
     join,
     list_others,
@@ -44,7 +47,27 @@ def test_a_fault_is_said_in_words() -> None:
     assert describe_fault([lost, inject(CART, Kind.NO, 'LOADING', for_ever=True)]) == (
         'it is carried out and its reply is lost while the backend says no (LOADING), each time'
     )
-    assert describe_fault([inject(CONNECT, Kind.SILENT)]) == 'connecting fails: there is no reply'
+
+
+def test_what_happens_to_a_connection_is_not_said_as_of_a_request() -> None:
+    ever = inject(CONNECT, Kind.SILENT, for_ever=True)
+    assert describe_fault([ever]) == 'the connection gets no answer, each time'
+    cells = [make_cell(CONNECT, kind, Outcome.LEAKED, detail=detail) for kind, detail in CONNECTION_FAULTS]
+    assert [describe_faults(find(cell)) for cell in cells] == [f'if {words}' for words in CONNECTION_FAULTS.values()]
+    cells = [make_cell(point, Kind.REFUSED, Outcome.LEAKED, message='m') for point in (CART, CONNECT)]
+    both = Finding([], '', Outcome.LEAKED, [(Explored(test='test_one'), cell) for cell in cells], '')
+    assert describe_faults(both) == ('if it is not carried out and the connection is cut, or the connection is refused')
+
+
+def test_who_waits_for_a_connection_without_end_is_told_of_its_timeout() -> None:
+    hung = find(make_cell(CONNECT, Kind.SILENT, Outcome.HUNG, for_ever=True), protocol='redis')
+    assert describe_place(hung) == 'redis: (connect)'
+    assert describe_faults(hung) == 'if the connection gets no answer, each time'
+    assert find_remedy(hung) == CONNECT_TIMEOUTS['redis']
+    assert set(CONNECT_TIMEOUTS) == set(TIMEOUTS)
+    assert find_remedy(find(make_cell(CONNECT, Kind.SILENT, Outcome.HUNG))) != find_remedy(
+        find(make_cell(CHARGE, Kind.SILENT, Outcome.HUNG))
+    )
 
 
 def test_two_kinds_are_said_in_words_and_more_by_their_names() -> None:

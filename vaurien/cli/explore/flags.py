@@ -227,7 +227,9 @@ def _change_settings(given: Namespace) -> ExploreSettings:
 
 
 def _keep_flags(given: Namespace) -> list[str]:
-    """Return the flags without which a cell could not be tried again."""
+    """Return the flags without which a cell could not be tried again, or with another limit."""
     flags = [word for text in given.vaurien for word in ('--vaurien', text)]
     flags += [word for text in given.env for word in ('--env', text)]
+    if 'limit' in given:
+        flags += ['--limit', str(given.limit)]
     return [*flags, '--allow-remote'] if 'allow_remote' in given else flags

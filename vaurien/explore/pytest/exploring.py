@@ -54,7 +54,6 @@ class Exploring(Running):
         #: How many runs with faults there were, and how many seconds of runs.
         self._tried = 0
         self._seconds = 0.0
-        #: The flags without which a fault would not meet the same request again.
         self._flags = tuple(_list_flags(config.known_args_namespace))
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -115,7 +114,10 @@ class Exploring(Running):
             except ConfigError as error:  # another test may have it
                 explored.problem, learned = str(error), None
         try:
-            run, reports = runner.run_visibly(() if learned is None else faults)
+            if learned is None:
+                run, reports = runner.run_visibly((), settings.limit)
+            else:
+                run, reports = runner.run_visibly(faults, settings.limit or learned.limit)
         except ConfigError as error:
             raise pytest.UsageError(f'--vaurien-fault: {error}') from None
         _log(item, reports[:-1])
@@ -187,11 +189,13 @@ class Exploring(Running):
 
 
 def _list_flags(options: Namespace) -> Iterator[str]:
-    """Yield the flags that a test needs so that its proxies are the same."""
+    """Yield the flags without which the proxies of a test, or its limit, would not be the same again."""
     for text in options.vaurien:
         yield from ('--vaurien', text)
     if options.vaurien_seed is not None:
         yield from ('--vaurien-seed', str(options.vaurien_seed))
+    if options.vaurien_explore_limit is not None:
+        yield from ('--vaurien-explore-limit', options.vaurien_explore_limit)
     if options.vaurien_allow_remote:
         yield '--vaurien-allow-remote'
 

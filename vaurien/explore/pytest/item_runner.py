@@ -17,7 +17,7 @@ from vaurien.explore.model import ExploredProxy, Failure, Injection, Run
 from vaurien.explore.proxies import Call, WatchedProxies
 from vaurien.explore.pytest.failures import describe_failure
 from vaurien.explore.pytest.fresh import FreshProcess
-from vaurien.explore.pytest.limiter import Limiter
+from vaurien.explore.pytest.limiter import Limiter, Phase
 
 
 class ItemRunner:
@@ -36,6 +36,8 @@ class ItemRunner:
         self._limiter = Limiter((self._disarm, self._cut))
         self._injections: Sequence[Injection] = ()
         self._limit: float | None = None
+        #: The phase that goes on, if it has a limit.
+        self._phase: Phase | None = None
         #: Whether pytest shows what becomes of the run.
         self._is_visible = True
         self._call: Call | None = None
@@ -104,9 +106,14 @@ class ItemRunner:
             [self._make_report(phase, 'passed') for phase in ('setup', 'call', 'teardown')] if first.has_passed else []
         )
 
-    def run_visibly(self, injections: Sequence[Injection]) -> tuple[Run, list[pytest.TestReport]]:
-        """Run it with those faults, and return the reports, too; raise `ConfigError` for a bad fault."""
-        return self._run(injections, None, is_visible=True)
+    def run_visibly(self, injections: Sequence[Injection], limit: float | None) -> tuple[Run, list[pytest.TestReport]]:
+        """Do as `run` does, and return the reports, too. A test that is ended at its limit fails."""
+        return self._run(injections, limit, is_visible=True)
+
+    def pause(self) -> None:
+        """Give the phase that goes on as long as it takes: it is in a debugger."""
+        if self._phase is not None:
+            self._phase.pause()
 
     def _run(
         self, injections: Sequence[Injection], limit: float | None, *, is_visible: bool
@@ -148,11 +155,15 @@ class ItemRunner:
             if self._limit is None:
                 yield
             else:
-                with self._limiter.watch(self._limit) as watched:
+                with self._limiter.watch(self._limit, is_shown=self._is_visible) as watched:
+                    self._phase = watched
                     try:
                         yield
                     finally:
+                        self._phase = None
                         self._is_hung = self._is_hung or watched.steps > 0
+                if watched.steps and self._is_visible:  # the application has caught whatever was to end it
+                    pytest.fail(f'no end within {self._limit:.1f} s: it was ended then', pytrace=False)
         finally:
             self._watched.end_call()
 

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import inf
 from time import monotonic
 from types import FrameType
 from typing import Any
@@ -21,11 +22,20 @@ STEP = 0.15
 class Phase:
     """One phase of a test: its set-up, its call or its teardown."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, is_shown: bool = False) -> None:
+        self.seconds = seconds
         #: When the next step is taken.
         self.deadline = monotonic() + seconds
         #: How many steps were taken.
         self.steps = 0
+        #: Whether somebody wants to see where it waits.
+        self.is_shown = is_shown
+        #: Whether it is interrupted, from now on.
+        self.is_interrupted = False
+
+    def pause(self) -> None:
+        """Give it as long as it takes: somebody looks at it."""
+        self.deadline = inf
 
 
 class Limiter:
@@ -33,7 +43,8 @@ class Limiter:
 
     At its limit, a phase is ended by steps, until one of them does it. First comes what it is given, such as to inject
     no more, which ends retries without end, and to cut connections, which ends the wait for a reply. Then it raises
-    `OverdueError` in the main thread, again and again, which ends ``sleep(60)``.
+    `OverdueError` in the main thread, again and again, which ends ``sleep(60)``. If somebody wants to see where the
+    phase waits, that comes first, too: the traceback shows it.
     """
 
     def __init__(self, steps: Sequence[Callable[[], object]]) -> None:
@@ -45,11 +56,11 @@ class Limiter:
         self._replaced: Any = None
 
     @contextmanager
-    def watch(self, seconds: float) -> Iterator[Phase]:
-        """Give a block so many *seconds*."""
+    def watch(self, seconds: float, *, is_shown: bool = False) -> Iterator[Phase]:
+        """Give a block so many *seconds*. *is_shown*: somebody wants to see where it waits."""
         if self._thread is None:
             self._start()
-        phase = self._phase = Phase(seconds)
+        phase = self._phase = Phase(seconds, is_shown=is_shown)
         self._woken.set()
         try:
             yield phase
@@ -74,19 +85,22 @@ class Limiter:
             if phase is not None and rest is not None and rest <= 0:
                 self._take_step(phase)
             else:
-                self._woken.wait(rest)
+                self._woken.wait(None if rest == inf else rest)
                 self._woken.clear()
 
     def _take_step(self, phase: Phase) -> None:
         phase.steps += 1
         phase.deadline = monotonic() + STEP
-        if phase.steps <= len(self._steps):
-            self._steps[phase.steps - 1]()
+        number = phase.steps - phase.is_shown
+        if 0 < number <= len(self._steps):
+            self._steps[number - 1]()
         elif self._replaced is not None:
+            phase.is_interrupted = True
             main = threading.main_thread().ident
             assert main is not None
             signal.pthread_kill(main, SIGNAL)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self._phase is not None and self._phase.steps > len(self._steps):
-            raise OverdueError('it takes too long')
+        __tracebackhide__ = True
+        if self._phase is not None and self._phase.is_interrupted:
+            raise OverdueError(f'no end within {self._phase.seconds:.1f} s')

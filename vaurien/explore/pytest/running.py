@@ -124,6 +124,11 @@ class Running:
     def _watch(self, phase: str) -> AbstractContextManager[None]:
         return nullcontext() if self._runner is None else self._runner.watch(phase)
 
+    def pytest_enter_pdb(self) -> None:
+        """Give the phase that goes on as long as it takes: somebody looks at it."""
+        if self._runner is not None:
+            self._runner.pause()
+
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
         """Note how a phase of a run has ended; make a short report of it if nobody is going to see that."""
         return None if self._runner is None else self._runner.note(call)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from vaurien.explore.model import SEVERITY, Cell, Explored, Outcome
+from vaurien.explore.model import CONNECTION, SEVERITY, Cell, Explored, Outcome
 from vaurien.explore.showing.baseline import Baseline
 from vaurien.framing.trials import Kind
 
@@ -129,7 +129,8 @@ def _find_place(cell: Cell) -> Place:
     proxy = _join(one.proxy for one in cell.injections)
     # A client that waits without end has no timeout, which is mended where the application connects.
     if _find_cause(cell) is Outcome.HUNG and {one.kind for one in cell.injections} == {Kind.SILENT}:
-        return Place(proxy, ANY, '')
+        is_connecting = any(one.request == CONNECTION for one in cell.injections)  # for which it has another one
+        return Place(proxy, CONNECTION if is_connecting else ANY, '')
     return Place(proxy, _join(one.request for one in cell.injections), cell.where)
 
 
@@ -145,7 +146,7 @@ def _make(cells: _Cells, baseline: Baseline) -> Finding:
     cause = _find_cause(cell)
     places = list(dict.fromkeys(_find_place(one) for _, one in cells))
     lines = {one.where for _, one in cells}
-    if places[0].request == ANY and len(lines) == 1:
+    if not places[0].where and len(lines) == 1:
         places = [places[0]._replace(where=cell.where)]
     protocols = {one.name: one.protocol for one in test.proxies}
     return Finding(

@@ -17,6 +17,13 @@ FAULTS = {
     Kind.HALF: 'the reply breaks off',
     Kind.NO: 'the backend says no',
 }
+#: What each fault of a connection is, by its kind and its detail.
+CONNECTION_FAULTS = {
+    (Kind.REFUSED, ''): 'the connection is refused',
+    (Kind.SILENT, ''): 'the connection gets no answer',
+    (Kind.REFUSED, 'in the handshake'): 'the handshake of TLS breaks off',
+    (Kind.NO, 'expired certificate'): 'the certificate has expired',
+}
 #: The most faults that are said in words. More of them are read quicker by their names.
 MOST_IN_WORDS = 2
 
@@ -62,6 +69,16 @@ TIMEOUTS = {
     'smtp': 'Give the client a timeout: timeout= of smtplib and aiosmtplib.',
 }
 
+#: What gives a client a timeout for connecting, by protocol.
+CONNECT_TIMEOUTS = {
+    'http': 'Give each request a timeout that holds for connecting, too: timeout= of requests and httpx.',
+    'memcache': 'Give connecting a timeout: connect_timeout of pymemcache.',
+    'mysql': 'Give connecting a timeout: connect_timeout of PyMySQL.',
+    'postgres': 'Give connecting a timeout: connect_timeout of libpq and psycopg, timeout of asyncpg.',
+    'redis': 'Give connecting a timeout, and few retries: socket_connect_timeout and retry of redis-py.',
+    'smtp': 'Give connecting a timeout: timeout= of smtplib and aiosmtplib.',
+}
+
 
 def describe_place(finding: Finding) -> str:
     """Return where it is first: ``http: POST /charge``."""
@@ -88,9 +105,13 @@ def describe_faults(finding: Finding) -> str:
     parts = []
     for kind in kinds:
         # How late a reply was, and where it broke off, is a matter of the reply.
-        details = [one.detail for one in injections if one.kind is kind is Kind.NO and one.detail]
+        same = [one for one in injections if one.kind is kind]
+        of_requests = [one for one in same if not is_in_words or one.request != CONNECTION]
+        details = [one.detail for one in of_requests if kind is Kind.NO and one.detail]
         name = FAULTS[kind] if is_in_words else kind.value
-        parts.append(f'{name} ({join(list(dict.fromkeys(details)))})' if details else name)
+        if of_requests:
+            parts.append(f'{name} ({join(list(dict.fromkeys(details)))})' if details else name)
+        parts += dict.fromkeys(_describe_kind(one) for one in same if one not in of_requests)
     ever = ', each time' if all(one.for_ever for one in injections) else ''
     return f'if {", or ".join(parts)}{ever}' if is_in_words else f'under {join(parts)}{ever}'
 
@@ -105,6 +126,8 @@ def summarize(finding: Finding) -> str:
 def find_remedy(finding: Finding) -> str:
     """Return what helps; empty if that is a matter of the application alone."""
     if finding.cause is Outcome.HUNG:
+        if finding.places[0].request == CONNECTION:
+            return CONNECT_TIMEOUTS.get(finding.protocol, 'Give connecting a timeout.')
         return TIMEOUTS.get(finding.protocol, REMEDIES[Outcome.HUNG])
     return REMEDIES.get(finding.cause, '')
 
@@ -120,6 +143,11 @@ def count(number: int, noun: str) -> str:
 
 
 def _describe_one(injection: Injection) -> str:
-    detail = f' ({injection.detail})' if injection.detail else ''
-    connecting = 'connecting fails: ' if injection.request == CONNECTION else ''
-    return f'{connecting}{FAULTS[injection.kind]}{detail}{", each time" if injection.for_ever else ""}'
+    return f'{_describe_kind(injection)}{", each time" if injection.for_ever else ""}'
+
+
+def _describe_kind(injection: Injection) -> str:
+    """Return what happens to a request, or to a connection, with the details."""
+    if injection.request == CONNECTION and (words := CONNECTION_FAULTS.get((injection.kind, injection.detail))):
+        return words
+    return FAULTS[injection.kind] + (f' ({injection.detail})' if injection.detail else '')
