@@ -143,6 +143,15 @@ def test_one_fault_again_shows_what_the_command_prints(explore: Explore) -> None
     assert '- not hit' in missed.stdout
 
 
+def test_one_fault_again_leaves_the_report_of_all_alone(explore: Explore, tmp_path: Path) -> None:
+    (tmp_path / 'vaurien-explore.toml').write_text('report = "found"\n')
+    words = of_redis("ask(b'GET', b'visits')", '--fault', 'redis: GET visits #1 lost')
+    assert 'report' not in explore(*words).stdout
+    assert not (tmp_path / 'found').exists()
+    assert 'The report is in other.' in explore('--report', 'other', *words).stdout
+    assert (tmp_path / 'other' / 'explore.json').exists()
+
+
 def test_what_the_test_asks_itself_is_not_explored(explore: Explore) -> None:
     # It starts a server, so it is no application.
     code = """

@@ -70,6 +70,10 @@ class ExploreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             for proxy, pattern in map(_parse_skipped, self.skip)
         )
 
+    def keep_reports(self) -> ExploreSettings:
+        """Return these settings without the folder for reports: the report of all faults is not to be one of a few."""
+        return msgspec.structs.replace(self, report=None)
+
     def change(self, given: Mapping[str, Any], *, text: bool = False) -> ExploreSettings:
         """Return these settings with those that are *given*, by their names; raise `ConfigError` with the key.
 

@@ -257,6 +257,17 @@ def test_what_hangs_does_so_again_and_shows_where(suite: Suite, flag: str) -> No
     assert ('--vaurien-explore-limit 0.4' in result.stdout) == bool(flag)
 
 
+def test_a_fault_that_is_tried_again_leaves_the_report_of_all_alone(suite: Suite) -> None:
+    suite.write('tests/test_cart.py', TEST)
+    suite.write('vaurien-explore.toml', 'report = "out"\n')
+    flags = '--vaurien=redis:REDIS_URL', '--vaurien-fault=redis: LRANGE * #1 lost'
+    result = suite.run(*flags)
+    assert ('1 failed' in result.stdout, 'The report is' in result.stdout) == (True, False)
+    assert not (suite.folder / 'out').exists()
+    suite.run(*flags, '--vaurien-explore-report=again')
+    assert (suite.folder / 'again' / 'explore.json').exists()
+
+
 def test_what_a_debugger_looks_at_has_no_limit(suite: Suite) -> None:
     suite.write(
         'tests/test_cart.py',

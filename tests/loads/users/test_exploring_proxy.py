@@ -48,7 +48,7 @@ def test_a_write_that_comes_twice(shop: Shop, tmp_path: Path) -> None:
     assert len(cell.times) == 3
     assert 'Explored: survived 0 of 1 faults, tried 1 of ' in done.out
     replay = read(tmp_path).format_replay(cell.injections)
-    assert replay.endswith(f"--hits 40 --explore explored --explore-fault '{fault}'")
+    assert replay.endswith(f"--hits 40 --explore tried-again --explore-fault '{fault}'")
 
 
 def test_too_few_hits(shop: Shop, tmp_path: Path) -> None:

@@ -220,6 +220,8 @@ def _change_settings(given: Namespace) -> ExploreSettings:
     """Return the settings of the files, changed by flags; raise `ConfigError`."""
     fields = {name: value for name, value in vars(given).items() if name in ExploreSettings.__struct_fields__}
     settings = read_settings()
+    if given.fault:
+        settings = settings.keep_reports()
     try:
         return settings.change(fields)
     except OptionError as error:

@@ -65,6 +65,8 @@ def _reporting_mistakes() -> Iterator[None]:
 def _find_settings(config: pytest.Config, options: Namespace) -> ExploreSettings:
     """Return the settings of files, and of flags, which go before them; raise `ConfigError`."""
     settings = read_settings(config.invocation_params.dir)
+    if options.vaurien_fault:
+        settings = settings.keep_reports()
     try:
         return settings.change(dict(_list_given(options)), text=True)
     except ConfigError as error:

@@ -56,7 +56,7 @@ def _list_words(plan: Plan) -> Iterator[str]:
     for flag, value in (('--server-url', plan.server_url), ('--test-runner', plan.test_runner)):
         if value:
             yield from (flag, value)
-    yield from ('--vaurien', shlex.join(plan.vaurien), '--hits', str(REPLAYED), '--explore', 'explored')
+    yield from ('--vaurien', shlex.join(plan.vaurien), '--hits', str(REPLAYED), '--explore', 'tried-again')
 
 
 class _Hit:
