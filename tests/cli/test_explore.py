@@ -141,6 +141,7 @@ def test_one_fault_again_shows_what_the_command_prints(explore: Explore) -> None
     missed = explore(*of_redis(code, '--fault', 'redis: GET visits #2 lost'))
     assert missed.returncode == 1
     assert '- not hit' in missed.stdout
+    assert missed.stderr == "vaurien explore: warning: 'redis: GET visits #2 lost' has met no request\n"
 
 
 def test_one_fault_again_leaves_the_report_of_all_alone(explore: Explore, tmp_path: Path) -> None:

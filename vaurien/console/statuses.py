@@ -23,7 +23,7 @@ STATUSES = {
     'vaurien': Statuses('Ctrl-C or SIGTERM has ended it', 'it cannot start', interrupted='the second Ctrl-C'),
     'vaurien explore': Statuses(
         'there is nothing new to mend',
-        'there is, or the command fails without a fault',
+        'there is, or the command fails without a fault, or a fault of --fault met no request',
         'a flag or a file has a mistake, or the command cannot be run',
         'Ctrl-C, after what was found out until then',
     ),

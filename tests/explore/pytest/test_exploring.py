@@ -729,6 +729,29 @@ def test_a_fault_at_a_proxy_that_is_not_there_names_those_that_are(suite: Suite)
     suite.write('tests/test_cart.py', TEST)
     result = suite.run('--vaurien=redis:REDIS_URL', '--vaurien-fault=reds: LRANGE * #1 lost')
     assert "not explored: there is no proxy 'reds', did you mean 'redis'?" in result.stdout
+    assert "ERROR: --vaurien-fault: there is no proxy 'reds', did you mean 'redis'?" in result.stdout
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+
+
+@pytest.mark.parametrize('flags', [(), ('-n1',)], ids=['alone', 'worker'])
+def test_a_fault_that_meets_no_request_in_any_test_fails(suite: Suite, flags: Sequence[str]) -> None:
+    suite.write('tests/test_cart.py', TEST + '\ndef test_list():\n    assert cart.list_items("carol") == []\n')
+    fault = '--vaurien-fault=redis: RPUSH cart:an #1 no'
+    result = suite.run('--vaurien=redis:REDIS_URL', fault, *flags, environ={'CART': 'cart'})
+    assert '2 passed' in result.stdout, result.stdout
+    assert result.returncode == 1
+    assert [line for line in result.stdout.splitlines() if line.startswith('ERROR')] == [
+        "ERROR: --vaurien-fault: 'redis: RPUSH cart:an #1 no' has met no request: did you mean 'RPUSH cart:ann'?"
+    ]
+    suite.write('vaurien-explore.toml', 'allow = ["Unavailable"]')
+    fault = '--vaurien-fault=redis: RPUSH * #1 no'  # which one of the two tests survives
+    result = suite.run('--vaurien=redis:REDIS_URL', fault, *flags, environ={'CART': 'cart'})
+    assert (result.returncode, 'ERROR' in result.stdout) == (0, False), result.stdout
+
+
+def test_a_fault_is_no_mistake_where_no_test_is_run(suite: Suite) -> None:
+    suite.write('tests/test_cart.py', TEST)
+    assert suite.run('--vaurien-fault=redis: GET * #1 lost', '--collect-only').returncode == 0
 
 
 def test_a_variable_that_a_test_sets_for_itself_is_not_missing(suite: Suite) -> None:

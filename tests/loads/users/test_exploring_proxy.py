@@ -51,6 +51,14 @@ def test_a_write_that_comes_twice(shop: Shop, tmp_path: Path) -> None:
     assert replay.endswith(f"--hits 40 --explore tried-again --explore-fault '{fault}'")
 
 
+def test_a_fault_that_meets_no_request(shop: Shop, tmp_path: Path) -> None:
+    flags = ['--server-url', shop.nginx.url, '--vaurien', 'protocol=http', '--explore', str(tmp_path)]
+    fault = 'http: GET /okay #1 lost'
+    done = shop.run('faulty.TestFaults.test_failed_in_time', '--hits', '12', '--explore-fault', fault, *flags)
+    assert done.status == 1
+    assert done.err == f"loads-runner: error: --explore-fault: {fault!r} has met no request: did you mean 'GET /ok'?\n"
+
+
 def test_too_few_hits(shop: Shop, tmp_path: Path) -> None:
     flags = ['--server-url', shop.nginx.url, '--vaurien', 'protocol=http', '--explore', str(tmp_path)]
     shop.run('faulty.TestFaults.test_failed', '--hits', '3', *flags)

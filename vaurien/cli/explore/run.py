@@ -20,8 +20,8 @@ from vaurien.console.statuses import INTERRUPTED
 from vaurien.explore.command_runner import CommandRunner
 from vaurien.explore.explorer import explore, study
 from vaurien.explore.judging import judge
-from vaurien.explore.model import Explored, Injection, Outcome
-from vaurien.explore.replaying import find_candidate
+from vaurien.explore.model import Explored, Injection
+from vaurien.explore.replaying import describe_missed, find_candidate
 from vaurien.explore.settings import ExploreSettings
 from vaurien.explore.showing.findings import find_findings, should_fail
 from vaurien.explore.showing.report import check_report, write_report
@@ -93,6 +93,8 @@ def conclude(explored: Explored, arguments: Arguments) -> None:
     for backend in arguments.environment.backends if explored.runs > 1 else ():
         if all(point.proxy != backend.proxy for point in explored.points):
             warn(NAME, f'no request came to {backend.proxy}: does the command read {backend.variable.name}?')
+    if arguments.faults and not explored.problem and (missed := describe_missed(arguments.faults, [explored])):
+        warn(NAME, missed)
     if report is not None:
         write_report(Path(report), [explored], arguments.baseline, arguments.settings.fail)
         print_line(f'The report is in {report}.')
@@ -111,6 +113,6 @@ def has_failed(explored: Explored, arguments: Arguments) -> bool:
     """Return whether there is anything new to mend, or nothing could be found out."""
     if explored.problem or not explored.points:
         return True
-    if arguments.faults and explored.cells[0].worst is Outcome.NOT_HIT:
+    if arguments.faults and describe_missed(arguments.faults, [explored]):
         return True
     return should_fail(find_findings([explored], arguments.baseline), arguments.settings.fail)

@@ -50,7 +50,8 @@ def register_summary(config: pytest.Config) -> None:
     if hasattr(config, 'workerinput') or config.option.vaurien_explore_serve is not None:
         return
     with _reporting_mistakes():
-        config.pluginmanager.register(Summary(config, _find_settings(config, config.option)), SUMMARY)
+        faults = [Injection.parse(text) for text in config.option.vaurien_fault]
+        config.pluginmanager.register(Summary(config, _find_settings(config, config.option), faults), SUMMARY)
 
 
 @contextmanager

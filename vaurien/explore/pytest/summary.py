@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,8 @@ import msgspec
 import pytest
 
 from vaurien.errors import ConfigError
-from vaurien.explore.model import Explored
+from vaurien.explore.model import Explored, Injection
+from vaurien.explore.replaying import check_all_proxies, describe_missed
 from vaurien.explore.settings import ExploreSettings
 from vaurien.explore.showing.baseline import NOTHING, load_baseline
 from vaurien.explore.showing.findings import find_findings, should_fail
@@ -39,10 +41,16 @@ NOTHING_EXPLORED = (
 class Summary:
     """Collects what was found out, wherever that was."""
 
-    def __init__(self, config: pytest.Config, settings: ExploreSettings) -> None:
-        """Read the baseline, and make the folder of the report; raise `ConfigError`."""
+    def __init__(self, config: pytest.Config, settings: ExploreSettings, faults: Sequence[Injection]) -> None:
+        """Read the baseline, and make the folder of the report; raise `ConfigError`.
+
+        *faults* are those with which tests are run; none: they are explored.
+        """
         self._config = config
         self._settings = settings
+        self._faults = faults
+        #: What is wrong with the faults: in none of the tests could they be tried.
+        self._complaint = ''
         self._folder = config.invocation_params.dir
         self._baseline = NOTHING if settings.baseline is None else load_baseline(self._folder / settings.baseline)
         if settings.report is not None:
@@ -77,6 +85,8 @@ class Summary:
         self._is_showing = True
         self._add_kept()
         self._show(terminalreporter)
+        if self._complaint:
+            terminalreporter.write_line(f'ERROR: --vaurien-fault: {self._complaint}', red=True)
         self._is_showing, self._is_shown = False, True
 
     def _add_kept(self) -> None:
@@ -139,8 +149,21 @@ class Summary:
         """Set the exit status: a new finding fails as a test does."""
         if self._is_interrupted:
             session.exitstatus = INTERRUPTED
-        elif session.exitstatus == pytest.ExitCode.OK and self._has_failed():
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        elif session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            if self._faults and not session.config.option.collectonly and (status := self._check_faults()):
+                session.exitstatus = status
+            elif self._has_failed():
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _check_faults(self) -> int:
+        """Return the exit status if the faults were tried in none of the tests; 0 if they were in one."""
+        try:
+            check_all_proxies(self._faults, self._explored)
+        except ConfigError as error:
+            self._complaint = str(error)
+            return pytest.ExitCode.USAGE_ERROR
+        self._complaint = describe_missed(self._faults, self._explored)
+        return pytest.ExitCode.TESTS_FAILED if self._complaint else pytest.ExitCode.OK
 
     def _has_failed(self) -> bool:
         return should_fail(find_findings(self._explored, self._baseline), self._settings.fail)

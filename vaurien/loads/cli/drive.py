@@ -13,10 +13,11 @@ from gevent.pool import Group
 
 from vaurien.console import log
 from vaurien.console.background import in_background
-from vaurien.console.output import print_line
+from vaurien.console.output import fail, print_line
 from vaurien.console.signals import on_signals
 from vaurien.errors import ConfigError
 from vaurien.explore.model import Injection
+from vaurien.explore.replaying import describe_missed
 from vaurien.explore.showing.report import write_report
 from vaurien.explore.showing.score import Score
 from vaurien.loads.cli import cluster
@@ -117,6 +118,9 @@ def follow(run: Run, settings: Settings) -> int:
     if isinstance(run, LocalRun) and (explored := run.conclude()) is not None:
         write_report(Path(settings.explore), [explored])
         print_line(f'Explored: {Score.count([explored])}. The report is in {settings.explore}.')
+        if settings.explore_fault and not explored.cells:
+            why = explored.problem or describe_missed([Injection.parse(settings.explore_fault)], [explored])
+            return max(fail('loads-runner', f'--explore-fault: {why}', 1), report.status)
     return report.status
 
 
