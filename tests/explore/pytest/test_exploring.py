@@ -21,7 +21,7 @@ import pytest
 from tests import servers
 from tests.behaviors.waiting import INTERVAL
 from tests.commands import PYTEST
-from tests.explore.pytest.suites import CONFTEST, TEST, Suite, find_cell, outcomes
+from tests.explore.pytest.suites import CART, CONFTEST, TEST, Suite, find_cell, outcomes
 from tests.servers import TIMEOUT
 from tests.tls.legs import LEAF
 from vaurien.explore.model import Outcome
@@ -220,6 +220,38 @@ def ask_for_ever():
     silent = find_cell(explored, 'redis: GET cart:ann #1 silent')
     assert silent.outcomes == {Outcome.HUNG}
     assert not explored.problem
+
+
+#: Holds the GIL while it waits for what never comes.
+HOLDING = """
+import ctypes
+from shop import cart
+
+def find():
+    if not cart.list_items('carol'):
+        return
+    ctypes.PyDLL(None).sleep(600)
+"""
+
+
+@pytest.mark.parametrize('flag', ['--vaurien-explore', '--vaurien-fault=redis: LRANGE * #1 half(1 bytes)'])
+def test_a_call_that_lets_nobody_else_run_ends_pytest(suite: Suite, flag: str) -> None:
+    suite.write('shop/cart.py', CART.replace('return []', 'return [1]'))
+    suite.write('shop/finding.py', HOLDING)
+    suite.write('tests/test_find.py', 'from shop import finding\n\ndef test_find():\n    finding.find()\n')
+    hasty = 'from vaurien.explore.pytest import watchdog\nwatchdog.FROZEN, watchdog.BEAT = 1.0, 0.05\n'
+    suite.write('tests/conftest.py', hasty)
+    result = suite.run('--vaurien=redis:REDIS_URL', flag)
+    assert result.returncode == 1
+    assert 'shop/finding.py", line 8 in find' in result.stderr
+    assert 'File "vaurien ends pytest: ' in result.stderr
+
+
+@pytest.mark.parametrize('flags', [('-p', 'no:faulthandler'), ('-o', 'faulthandler_timeout=600')])
+def test_whether_pytest_has_such_tracebacks_itself_does_not_matter(suite: Suite, flags: Sequence[str]) -> None:
+    suite.write('tests/test_cart.py', TEST)
+    result = suite.run('--vaurien=redis:REDIS_URL', '--vaurien-fault=redis: LRANGE * #1 no', *flags)
+    assert '1 failed' in result.stdout, result.stdout + result.stderr
 
 
 #: Waits without end, and takes whatever ends that for an answer.

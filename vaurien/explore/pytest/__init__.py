@@ -11,5 +11,6 @@ fresh        runs it in a fresh process
 backends     proxies in the way of what variables of the environment name
 asker        who has sent a request
 limiter      ends a test that takes too long
+watchdog     ends a process in which nobody can run any more
 failures     what an exception says
 """

@@ -24,10 +24,13 @@ from vaurien.explore.pytest.fresh import FreshProcess
 from vaurien.explore.pytest.item_runner import ItemRunner
 from vaurien.explore.pytest.running import Running
 from vaurien.explore.pytest.summary import ATTRIBUTE, KEPT_IN, SUMMARY
+from vaurien.explore.pytest.watchdog import Watchdog
 from vaurien.explore.replaying import check_proxies, find_candidate
 from vaurien.explore.settings import ExploreSettings
 from vaurien.explore.showing.junit import make_properties
 
+#: The descriptor of the standard error.
+STANDARD_ERROR = 2
 #: The marker that changes settings for a test.
 MARKER = 'vaurien_explore'
 
@@ -54,7 +57,24 @@ class Exploring(Running):
         #: How many runs with faults there were, and how many seconds of runs.
         self._tried = 0
         self._seconds = 0.0
+        self._watchdog: Watchdog | None = None
         self._flags = tuple(_list_flags(config.known_args_namespace))
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Have the process end if nobody can run any more. The standard error is not captured at this moment.
+
+        The traceback that pytest can print itself is made in the same way, so that it goes before.
+        """
+        has_own = config.pluginmanager.has_plugin('faulthandler') and float(config.getini('faulthandler_timeout') or 0)
+        if not has_own:
+            with suppress(OSError):  # the standard error may be closed
+                self._watchdog = Watchdog(os.dup(STANDARD_ERROR))
+
+    def pytest_unconfigure(self) -> None:
+        """Do as the base class does, and end what has begun."""
+        if self._watchdog is not None:
+            self._watchdog.close()
+        super().pytest_unconfigure()
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Check the markers of all tests."""

@@ -54,6 +54,7 @@ class Limiter:
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
         self._replaced: Any = None
+        self._is_closed = False
 
     @contextmanager
     def watch(self, seconds: float, *, is_shown: bool = False) -> Iterator[Phase]:
@@ -68,7 +69,9 @@ class Limiter:
             self._phase = None
 
     def close(self) -> None:
-        """Give the signal back."""
+        """Give the signal back, and end the thread."""
+        self._is_closed = True
+        self._woken.set()
         if self._replaced is not None:
             signal.signal(SIGNAL, self._replaced)
 
@@ -79,7 +82,7 @@ class Limiter:
         self._thread.start()
 
     def _run(self) -> None:
-        while True:
+        while not self._is_closed:
             phase = self._phase
             rest = None if phase is None else phase.deadline - monotonic()
             if phase is not None and rest is not None and rest <= 0:
