@@ -77,11 +77,52 @@ def test_the_addresses_are_found_and_put_back(protocol: str, text: str, addresse
         ('mysql://db/app?ssl_mode=VERIFY_IDENTITY', True),
         ('jdbc:mysql://db/app?useSSL=true', True),
         ('jdbc:mysql://db/app?useSSL=false', False),
+        ('mysql+pymysql://db/app?ssl_ca=/ca.crt', True),
+        ('mysql://db/app?ssl-ca=/ca.crt&ssl-mode=DISABLED', False),
+        ('mysql+mysqlconnector://db/app?ssl_ca=/ca.crt&ssl_disabled=true', False),
+        ('mysql+pymysql://db/app?ssl_verify_identity=true', True),
+        ('mysql+pymysql://db/app?ssl_verify_cert=false', False),
+        ('mysql+pymysql://db/app?ssl_check_hostname=1', True),
+        ('mysql+pymysql://db/app?ssl_cert=/own.crt', True),
+        ('mysql://db/app?ssl={"rejectUnauthorized":true}', True),
+        ('mysql://db/app?ssl=%7B%22ca%22%3A%22x%22%7D', True),
+        ('mysql://db/app?ssl_ca=', False),
+        ('postgresql://db/app?sslrootcert=/ca.crt', False),  # of which libpq makes use if there is TLS
     ],
 )
 def test_whether_tls_is_a_must(text: str, is_tls: bool) -> None:
     protocol = {'h': 'http', 'p': 'postgres', 'm': 'mysql', 'u': 'mysql', 'j': 'mysql'}.get(text[0], 'redis')
     assert read(text, 'postgres' if text.startswith('host=') else protocol).is_tls is is_tls
+
+
+@pytest.mark.parametrize(
+    ('protocol', 'text', 'rewritten'),
+    [
+        (
+            'postgres',
+            'postgresql://db/app?sslrootcert=/db/ca.crt&sslmode=verify-full&channel_binding=require#x',
+            'postgresql://127.0.0.1:1111/app?sslrootcert=/a%20b.pem&sslmode=verify-full&channel_binding=disable#x',
+        ),
+        (
+            'postgres',
+            "host=db sslrootcert='/db/ca.crt' sslmode=require",
+            "host=127.0.0.1 port=1111 sslrootcert='/a b.pem' sslmode=require",
+        ),
+        (
+            'postgres',
+            'Host=db;SSL Mode=Require;Root Certificate=/ca.crt;Channel Binding=Prefer',
+            'Host=127.0.0.1;Port=1111;SSL Mode=Require;Root Certificate=/a b.pem;Channel Binding=disable',
+        ),
+        ('mysql', 'mysql+pymysql://db/app?ssl_ca=/ca.crt', 'mysql+pymysql://127.0.0.1:1111/app?ssl_ca=/a%20b.pem'),
+        ('mysql', 'mysql://db?ssl-ca=/ca&tls_ca=x', 'mysql://127.0.0.1:1111?ssl-ca=/a%20b.pem&tls_ca=/a%20b.pem'),
+        ('mysql', 'Server=db;SslCa=/ca.crt;Uid=x', 'Server=127.0.0.1;Port=1111;SslCa=/a b.pem;Uid=x'),
+        ('redis', 'rediss://cache?ssl_ca_certs=/ca.crt', 'rediss://127.0.0.1:1111?ssl_ca_certs=/a%20b.pem'),
+        ('redis', 'rediss://:sslca=x@cache/0', 'rediss://:sslca=x@127.0.0.1:1111/0'),
+    ],
+)
+def test_the_authority_of_the_proxy_is_put_in_the_place_of_the_other(protocol: str, text: str, rewritten: str) -> None:
+    assert read(text, protocol).rewrite(PROXIES, '/a b.pem') == rewritten
+    assert '.pem' not in read(text, protocol).rewrite(PROXIES)
 
 
 @pytest.mark.parametrize(

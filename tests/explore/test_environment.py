@@ -125,6 +125,34 @@ def test_a_proxy_speaks_tls_as_the_application_does(
     assert found == settings
 
 
+@pytest.mark.parametrize(
+    ('url', 'mode', 'is_tls'),
+    [
+        ('postgres://localhost', 'require', True),
+        ('localhost', 'verify-full', True),
+        ('postgres://localhost', 'prefer', False),
+        ('postgres://localhost?sslmode=disable', 'require', False),
+        ('postgres://localhost?sslmode=require', 'disable', True),
+    ],
+)
+def test_whether_tls_is_a_must_may_be_said_beside_the_url(url: str, mode: str, is_tls: bool) -> None:
+    [backend] = read('postgres:PGHOST', environ={'PGHOST': url, 'PGSSLMODE': mode}).backends
+    assert (backend.is_tls, backend.explored.refuses_tls) == (is_tls, not is_tls)
+    [other] = read('redis:URL', environ={'URL': 'redis://localhost', 'PGSSLMODE': mode}).backends
+    assert not other.is_tls
+
+
+def test_the_authority_is_for_those_that_speak_tls() -> None:
+    environ = {
+        'A_URL': 'postgres://localhost?sslmode=require&sslrootcert=/a',
+        'B_URL': 'postgres://localhost?sslrootcert=/b',
+    }
+    environment = read('postgres:A_URL', 'postgres:B_URL', environ=environ)
+    rewritten = environment.rewrite({'A_URL': PROXIES['redis'], 'B_URL': PROXIES['redis-2']}, '/proxy.pem')
+    assert rewritten['A_URL'].endswith('?sslmode=require&sslrootcert=/proxy.pem')
+    assert rewritten['B_URL'].endswith('?sslrootcert=/b')
+
+
 @pytest.mark.parametrize('host', ['localhost', '127.0.0.2', '[::1]', '0.0.0.0'])
 def test_a_backend_of_this_machine_is_taken(host: str) -> None:
     assert read('redis:URL', environ={'URL': f'redis://{host}:1'}).backends

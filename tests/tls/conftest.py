@@ -55,3 +55,18 @@ def secure_memcached(tmp_path_factory: pytest.TempPathFactory, files: Path) -> I
     flags = ['-Z', '-o', f'ssl_chain_cert={files}/own.pem,ssl_key={files}/own.pem']
     with servers.memcached(tmp_path_factory.mktemp('memcached'), *flags) as server:
         yield server
+
+
+@pytest.fixture(scope='session')
+def secure_postgres() -> Iterator[Server]:
+    """A PostgreSQL that speaks TLS, also with those that do not ask for it."""
+    with servers.postgres(LEAF.private_key_and_cert_chain_pem.bytes()) as server:
+        yield server
+
+
+@pytest.fixture(scope='session')
+def secure_mariadb(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Iterator[Server]:
+    """A MariaDB that speaks TLS with clients that ask for it."""
+    flags = f'--ssl-cert={files}/own.pem', f'--ssl-key={files}/own.pem'
+    with servers.mariadb(tmp_path_factory.mktemp('mariadb'), *flags) as server:
+        yield server

@@ -6,7 +6,6 @@ import hashlib
 import os
 import ssl
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ import pymysql
 import pytest
 from hypothesis import given, strategies as st
 
-from tests import servers
 from tests.behaviors.waiting import eventually
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, Server, command_path
@@ -27,14 +25,6 @@ from vaurien.protocols.mysql.upgrade import Renumbering
 CLIENT_PROTOCOL_41, CLIENT_SSL, PLUGIN_AUTH = 1 << 9, 1 << 11, 1 << 19
 USUAL = 1 | CLIENT_PROTOCOL_41 | 1 << 15 | PLUGIN_AUTH
 SALT = b'12345678'
-
-
-@pytest.fixture(scope='module')
-def secure_mariadb(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Iterator[Server]:
-    """A MariaDB that speaks TLS with clients that ask for it."""
-    flags = f'--ssl-cert={files}/own.pem', f'--ssl-key={files}/own.pem'
-    with servers.mariadb(tmp_path_factory.mktemp('mariadb'), *flags) as server:
-        yield server
 
 
 def make_proxy(server: Server, files: Path, legs: str, **settings: Any) -> Proxy:

@@ -7,7 +7,6 @@ import hashlib
 import os
 import socket
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -16,11 +15,10 @@ import asyncpg
 import psycopg
 import pytest
 
-from tests import servers
 from tests.behaviors.waiting import eventually
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, Server
-from tests.tls.legs import IS_SECURE, LEAF, LEGS, make_proxy as make_any_proxy, warnings
+from tests.tls.legs import IS_SECURE, LEGS, make_proxy as make_any_proxy, warnings
 from vaurien import Proxy
 from vaurien.protocols.postgres import Postgres
 from vaurien.protocols.upgrade import TLSLegs
@@ -30,13 +28,6 @@ from vaurien.tls.mode import find_upgrading
 SSL_REQUEST = bytes.fromhex('00000008 04d2162f')
 GSSENC_REQUEST = bytes.fromhex('00000008 04d21630')
 STARTUP = b'\0\0\0\x27\0\3\0\0user\0tester\0database\0postgres\0\0'
-
-
-@pytest.fixture(scope='module')
-def secure_postgres() -> Iterator[Server]:
-    """A PostgreSQL that speaks TLS, also with those that do not ask for it."""
-    with servers.postgres(LEAF.private_key_and_cert_chain_pem.bytes()) as server:
-        yield server
 
 
 def make_proxy(server: Server, files: Path, legs: str, **settings: Any) -> Proxy:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
+from urllib.parse import quote
 
 from vaurien.address import Address
 from vaurien.config.schemes import IMPLICIT, OPAQUE, PORTS, SCHEMES, URL
@@ -27,6 +28,24 @@ _TLS = re.compile(
     r'(?:required?|verify[-_]?(?:ca|full|identity)|true|1|yes|skip-verify)\b',
     re.I,
 )
+#: What says so by being there, or by being true, for drivers of MySQL; and what says that there is none all the same.
+_TLS_OF_MYSQL = re.compile(
+    r'(?:\b|_)(?:(?:ssl|tls)[-_ ]?(?:ca|cert|key|capath)\s*=\s*[^\s&;#]'
+    r'|ssl[-_]?(?:verify[-_]?(?:cert|identity)|check[-_]?hostname)\s*=\s*(?:true|1)\b|ssl\s*=\s*(?:%7B|\{))',
+    re.I,
+)
+_NO_TLS = re.compile(r'(?:\b|_)(?:ssl[-_]?mode\s*=\s*disabled?|ssl[-_]?disabled\s*=\s*(?:true|1))\b', re.I)
+#: Whether there is TLS, whatever it says.
+_ANY_TLS = re.compile(r'(?:\b|_)(?:ssl[-_ ]?mode|ssl)\s*=', re.I)
+
+_BEHIND = r'(?:^|(?<=[\s;?&,]))'
+_VALUE = r"\s*=\s*(?P<quote>['\"]?)(?P<value>[^\s;&#'\"]*)(?P=quote)"
+#: What names the file with the authority that the certificate of the backend has to be of.
+_CA_FILE = re.compile(
+    _BEHIND + r'(?:sslrootcert|root certificate|(?:ssl|tls)[-_ ]?ca(?:[-_]?(?:certs?|file))?)' + _VALUE, re.I
+)
+#: What says whether the log-in depends on the certificate of the backend.
+_BINDING = re.compile(_BEHIND + r'channel[-_ ]?binding' + _VALUE, re.I)
 
 
 class Slot(NamedTuple):
@@ -34,7 +53,7 @@ class Slot(NamedTuple):
 
     start: int
     end: int
-    #: What is written there for another address, with ``{0.host}`` and ``{0.port}``.
+    #: What is written there for another address, with ``{0.host}`` and ``{0.port}``. ``{1}`` is the authority's file.
     form: str
     #: Which of the addresses, from 0.
     address: int = 0
@@ -51,11 +70,23 @@ class ConnectionString(NamedTuple):
     #: Whether the application speaks TLS with them, whatever they offer.
     is_tls: bool = False
 
-    def rewrite(self, addresses: Sequence[Address]) -> str:
-        """Return the text with other addresses in place of its own."""
-        text = self.text
-        for slot in sorted(self.slots, reverse=True):
-            text = f'{text[: slot.start]}{slot.form.format(addresses[slot.address])}{text[slot.end :]}'
+    @property
+    def says_whether_tls(self) -> bool:
+        """Whether it says that there is TLS, or that there is none, or that either will do."""
+        return self.is_tls or _ANY_TLS.search(self.text) is not None
+
+    def rewrite(self, addresses: Sequence[Address], ca_file: str = '') -> str:
+        """Return the text with other addresses in place of its own.
+
+        With *ca_file*, the application is to trust the authority in that file, and to log in whatever the certificate.
+        """
+        text, slots = self.text, list(self.slots)
+        if ca_file:
+            slots += [Slot(*found.span('value'), '{1}') for found in _CA_FILE.finditer(text)]
+            slots += [Slot(*found.span('value'), 'disable') for found in _BINDING.finditer(text)]
+        path = quote(ca_file) if URL.match(text) else ca_file
+        for slot in sorted(slots, reverse=True):
+            text = f'{text[: slot.start]}{slot.form.format(addresses[slot.address], path)}{text[slot.end :]}'
         return text
 
 
@@ -66,7 +97,7 @@ def read_connection_string(text: str, protocol: str) -> ConnectionString:
     """
     if text.startswith(('/', 'unix:', 'file:')) or '+unix:' in text or '+socket:' in text:
         raise ConfigError('it is a socket of this machine, and a proxy stands in the way of TCP only')
-    is_tls = _TLS.search(text) is not None
+    is_tls = _finds_tls(text, protocol)
     if (url := URL.match(text)) is not None:
         return _read_url(text, url, protocol)._replace(is_tls=is_tls or url['scheme'].lower() in IMPLICIT)
     if (go := _GO.search(text)) is not None:
@@ -77,6 +108,12 @@ def read_connection_string(text: str, protocol: str) -> ConnectionString:
         return _read_pairs(text, keywords, protocol, ' port=' if ';' not in text else ';Port=')._replace(is_tls=is_tls)
     items = [item.span() for item in _ITEM.finditer(text)]
     return _locate(text, items, PORTS.get(protocol))._replace(is_tls=is_tls)
+
+
+def _finds_tls(text: str, protocol: str) -> bool:
+    if _TLS.search(text) is not None:
+        return True
+    return protocol == 'mysql' and _TLS_OF_MYSQL.search(text) is not None and _NO_TLS.search(text) is None
 
 
 def is_bare_host(text: str) -> bool:

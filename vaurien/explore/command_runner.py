@@ -15,7 +15,7 @@ from vaurien.explore.model import ExploredProxy, Injection, Run
 from vaurien.explore.peers import find_peer
 from vaurien.explore.process_group import ProcessGroup
 from vaurien.explore.proxies import WatchedProxies
-from vaurien.explore.trust import trust
+from vaurien.explore.trust import AUTHORITY, trust
 from vaurien.explore.watching import Origin
 from vaurien.records.observer import ObservedLink
 
@@ -59,10 +59,12 @@ class CommandRunner:
             self._watched.keep(lasting)
             addresses = {watched.name: watched.proxy.address for watched in lasting}
             self._ports.update(address.port for address in addresses.values())
-            self._environ |= self._environment.rewrite(addresses)
+            ca_file = ''
             if ca_pem := next((watched.proxy.ca_pem for watched in lasting if watched.watcher.explored.is_tls), ''):
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='vaurien-explore-')))
                 self._environ |= trust(ca_pem, self._environ, folder)
+                ca_file = str(folder / AUTHORITY)
+            self._environ |= self._environment.rewrite(addresses, ca_file)
             self._stack = stack.pop_all()
         return self
 

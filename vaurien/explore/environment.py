@@ -23,6 +23,7 @@ from vaurien.errors import ConfigError
 from vaurien.explore.locality import is_local, refuse_remote
 from vaurien.explore.model import ExploredProxy
 from vaurien.protocols import Protocol
+from vaurien.settings import REFUSE
 
 #: How the name of a variable begins that keeps what another one had.
 KEPT = 'VAURIEN_BACKEND_'
@@ -57,7 +58,12 @@ class Backend(NamedTuple):
     @property
     def explored(self) -> ExploredProxy:
         """What exploring has to know of the proxy."""
-        return ExploredProxy(name=self.proxy, protocol=self.variable.protocol, is_tls=self.is_tls)
+        return ExploredProxy(
+            name=self.proxy,
+            protocol=self.variable.protocol,
+            is_tls=self.is_tls,
+            refuses_tls=self.settings().get('tls') == REFUSE,
+        )
 
     def settings(self) -> dict[str, Any]:
         """Return what `vaurien.Proxy` takes for the proxy, but for observers.
@@ -72,7 +78,7 @@ class Backend(NamedTuple):
             if has_requests:
                 found['tls_mode'] = 'implicit' if self.is_implicit else 'upgrade'
         elif has_requests:
-            found['tls'] = 'refuse'
+            found['tls'] = REFUSE
         return found
 
 
@@ -97,22 +103,30 @@ class Environment:
             name = variable.protocol if protocols[variable.protocol] == 1 else variable.name
             self._strings.append((variable, strings))
             string = strings[variable.name]
+            is_tls = string.is_tls or (_asks_for_tls(variable, environ) and not string.says_whether_tls)
             self.backends += [
-                Backend(f'{name}-{i}' if i > 1 else name, variable, address, string.is_tls, string.scheme in IMPLICIT)
+                Backend(f'{name}-{i}' if i > 1 else name, variable, address, is_tls, string.scheme in IMPLICIT)
                 for i, address in enumerate(addresses, 1)
             ]
 
-    def rewrite(self, proxies: Mapping[str, Address]) -> dict[str, str]:
+    def rewrite(self, proxies: Mapping[str, Address], ca_file: str = '') -> dict[str, str]:
         """Return the variables to set so that the application finds *proxies*, by name, in place of its backends.
 
-        Those that keep what was there before are among them.
+        Those that keep what was there before are among them. *ca_file* has the authority of proxies that speak TLS.
         """
         found: dict[str, str] = {}
         for variable, strings in self._strings:
-            addresses = [proxies[backend.proxy] for backend in self.backends if backend.variable == variable]
+            backends = [backend for backend in self.backends if backend.variable == variable]
+            addresses = [proxies[backend.proxy] for backend in backends]
+            trusted = ca_file if any(backend.is_tls for backend in backends) else ''
             for name, string in strings.items():
-                found |= {KEPT + name: string.text, name: string.rewrite(addresses)}
+                found |= {KEPT + name: string.text, name: string.rewrite(addresses, trusted)}
         return found
+
+
+def _asks_for_tls(variable: Variable, environ: Mapping[str, str]) -> bool:
+    """Return whether the environment says that TLS is a must, where the variable itself does not say anything."""
+    return variable.protocol == 'postgres' and environ.get('PGSSLMODE') in ('require', 'verify-ca', 'verify-full')
 
 
 def read_variables(texts: Iterable[str]) -> list[Variable]:

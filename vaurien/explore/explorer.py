@@ -16,6 +16,7 @@ from vaurien.explore.planning import Candidate, plan
 from vaurien.explore.pruning import Known, Pruning, may_spare
 from vaurien.explore.settings import ExploreSettings
 from vaurien.explore.spoiling import is_suspicious, is_void
+from vaurien.explore.trust import explain
 
 
 def explore(
@@ -60,7 +61,8 @@ def study(
             _count(explored, run)
             if not run.has_passed:
                 together = f', {len(runners)} of it at a time' if others else ''
-                explored.problem = f'it fails without a fault{together}: {describe(run)}'
+                reasons = [describe(run), explain(run.failure, runner.proxies)]
+                explored.problem = f'it fails without a fault{together}: {"; ".join(filter(None, reasons))}'
                 return None
             runs.append(run)
     learned = learn(runs)

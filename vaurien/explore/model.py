@@ -182,8 +182,9 @@ class ExploredProxy(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     protocol: str
-    #: Whether it speaks TLS with its clients.
+    #: Whether it speaks TLS with its clients, or refuses that to those who ask for it.
     is_tls: bool = False
+    refuses_tls: bool = False
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
@@ -260,6 +261,11 @@ class Explored(msgspec.Struct, kw_only=True):
     problem: str = ''
     runs: int = 0
     seconds: float = 0.0
+
+    @property
+    def says_anything(self) -> bool:
+        """Whether there is anything to show."""
+        return bool(self.runs or self.cells or self.problem)
 
     def format_replay(self, injections: Iterable[Injection]) -> str:
         """Return the line for a shell that tries those faults again."""

@@ -23,6 +23,7 @@ from vaurien.explore.watching import OpenLink, Origin, Take, Watcher
 from vaurien.records.entry import Entry
 from vaurien.records.observer import ObservedLink
 from vaurien.rules.behaviors import make_rules
+from vaurien.settings import REFUSE
 
 #: Seconds in which the proxies see that the application has closed its connections.
 _SETTLING = 0.1
@@ -165,7 +166,8 @@ class WatchedProxies:
             refuse_remote(address)
         name = settings['name'] if lasts else self._find_name(settings.get('name', spoken))
         is_tls = settings.get('tls') == 'auto' or settings.get('proxy_tls') is not None
-        watcher = Watcher(ExploredProxy(name=name, protocol=spoken, is_tls=is_tls), self._make_asker())
+        explored = ExploredProxy(name=name, protocol=spoken, is_tls=is_tls, refuses_tls=settings.get('tls') == REFUSE)
+        watcher = Watcher(explored, self._make_asker())
         proxy = Proxy(address, spoken, **settings, observer=watcher, chooser=watcher, digest=MaskingHash)
         watched = Watched(proxy.start(), watcher)
         if not lasts:

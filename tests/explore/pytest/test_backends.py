@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +61,19 @@ def test_a_variable_gets_back_what_it_had(backends: Backends) -> None:
     backends.close()
     assert os.environ['REDIS_URL'] == ONE
     assert KEPT_URL not in os.environ
+
+
+def test_the_application_trusts_the_proxy_wherever_it_says_whom(
+    backends: Backends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('PGCHANNELBINDING', 'require')
+    found = set_url(backends, 'rediss://127.0.0.1:1/0?ssl_ca_certs=/backend.pem&db=2')
+    path = found.partition('ssl_ca_certs=')[2].removesuffix('&db=2')
+    assert 'BEGIN CERTIFICATE' in Path(path).read_text()
+    assert os.environ['PGCHANNELBINDING'] == 'disable'
+    backends.close()
+    assert os.environ['PGCHANNELBINDING'] == 'require'
+    assert os.environ['REDIS_URL'] == 'rediss://127.0.0.1:1/0?ssl_ca_certs=/backend.pem&db=2'
 
 
 def test_a_variable_that_somebody_has_changed_stays_as_it_is(backends: Backends) -> None:

@@ -687,6 +687,26 @@ def test_fetch():
     assert 'GET /ok' in [point.request for point in suite.read()['test_fetch'].points]
 
 
+def test_an_application_that_is_refused_tls_is_told_why(suite: Suite) -> None:
+    suite.write(
+        'tests/test_orders.py',
+        """
+import os
+import psycopg
+
+def test_place():
+    psycopg.connect(os.environ['DB_URL'], sslmode='require')
+""",
+    )
+    environ = {'DB_URL': suite.environ['REDIS_URL'].replace('redis:', 'postgresql:')}  # which nobody gets to
+    result = suite.run('--vaurien-explore', '--vaurien=postgres:DB_URL', environ=environ)
+    assert '1 failed' in result.stdout
+    output = ' '.join(result.stdout.split())
+    assert 'not explored: the proxy postgres refuses TLS, for nothing says that it is a must: sslmode=require' in output
+    result = suite.run('--vaurien-explore', '--vaurien=postgres:DB_URL', environ={**environ, 'PGSSLMODE': 'require'})
+    assert 'refuses TLS' not in result.stdout
+
+
 KINDS = """
 import logging
 import unittest

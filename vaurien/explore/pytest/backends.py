@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vaurien.explore.environment import KEPT, Backend, Environment, Variable
 from vaurien.explore.proxies import Watched, WatchedProxies
-from vaurien.explore.trust import trust
+from vaurien.explore.trust import AUTHORITY, trust
 
 
 class Backends:
@@ -29,6 +29,7 @@ class Backends:
         self._written: dict[str, str | None] = {}
         #: The variables that have the certificates of proxies trusted, and what they had.
         self._trusted: dict[str, str] = {}
+        self._ca_file = ''
         self._replaced: dict[str, str | None] = {}
         self._running: dict[Backend, Watched] = {}
         self._stack = ExitStack()
@@ -53,15 +54,17 @@ class Backends:
                 self._stack.callback(started.proxy.stop)
         watched = {backend.proxy: self._running[backend] for backend in environment.backends}
         self._proxies.keep(list(watched.values()))
-        os.environ.update(environment.rewrite({name: each.proxy.address for name, each in watched.items()}))
         if not self._trusted and (secure := [each for each in watched.values() if each.watcher.explored.is_tls]):
             self._trust(secure[0].proxy.ca_pem)
+        addresses = {name: each.proxy.address for name, each in watched.items()}
+        os.environ.update(environment.rewrite(addresses, self._ca_file))
         self._written = {name: os.environ.get(name) for name in found}
 
     def _trust(self, ca_pem: str) -> None:
         """Have the application trust the certificates of the proxies."""
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix='vaurien-explore-')))
         self._trusted = trust(ca_pem, os.environ, folder)
+        self._ca_file = str(folder / AUTHORITY)
         self._replaced = {name: os.environ.get(name) for name in self._trusted}
         os.environ.update(self._trusted)
 

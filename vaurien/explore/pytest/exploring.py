@@ -28,6 +28,7 @@ from vaurien.explore.pytest.watchdog import Watchdog
 from vaurien.explore.replaying import check_proxies, find_candidate
 from vaurien.explore.settings import ExploreSettings
 from vaurien.explore.showing.junit import make_properties
+from vaurien.explore.trust import explain
 
 #: The descriptor of the standard error.
 STANDARD_ERROR = 2
@@ -122,6 +123,8 @@ class Exploring(Running):
                 explored.problem = str(error)
             self._tried += len(explored.cells)
             self._seconds += explored.seconds
+        elif runner.first is not None:
+            explored.problem = explain(runner.first.failure, runner.proxies)
         return reports[-1]
 
     def _replay(self, item: pytest.Function, runner: ItemRunner, explored: Explored) -> pytest.TestReport:
@@ -202,7 +205,7 @@ class Exploring(Running):
         )
         if call.excinfo is not None and report.passed:
             report = item.ihook.pytest_runtest_makereport(item=item, call=call)
-        if explored.runs or explored.cells:
+        if explored.says_anything:
             setattr(report, ATTRIBUTE, msgspec.json.encode(explored).decode())
             report.user_properties += make_properties(explored)
         _log(item, [report])

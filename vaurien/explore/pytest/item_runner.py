@@ -55,6 +55,11 @@ class ItemRunner:
         return self._item.nodeid
 
     @property
+    def first(self) -> Run | None:
+        """The run that came first, until it was asked for."""
+        return self._first
+
+    @property
     def is_asking(self) -> bool:
         """Whether the application has asked a backend for anything, in the run that came first."""
         return self._first is not None and len(self._first.entries) > 0

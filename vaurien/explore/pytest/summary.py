@@ -64,7 +64,7 @@ class Summary:
 
     def add(self, explored: Explored) -> None:
         """Take what was found out about one test."""
-        if explored.runs or explored.cells:
+        if explored.says_anything:
             self._explored.append(explored)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
