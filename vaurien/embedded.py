@@ -115,14 +115,24 @@ class Proxy(ProxyControl):
         self._set_up(made, observer, chooser, digest, journal, replay)
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str], name: str | None = None, *, seed: int | None = None) -> Proxy:
+    def from_file(
+        cls,
+        path: str | os.PathLike[str],
+        name: str | None = None,
+        *,
+        seed: int | None = None,
+        observer: Observer | None = None,
+        chooser: Chooser | None = None,
+        digest: Callable[[], Hasher] | None = None,
+    ) -> Proxy:
         """Return the proxy of that *name* in a config file, or the only one, on a free port; raise `ConfigError`.
 
         A *seed* goes before that of the file. What is for a process, such as the control API, is not looked at.
+        *observer*, *chooser* and *digest* are those of the constructor.
         """
         settings = find_proxy(path, name)
         made = cls.__new__(cls)
-        made._set_up(settings if seed is None else replace(settings, seed=seed))
+        made._set_up(settings if seed is None else replace(settings, seed=seed), observer, chooser, digest)
         return made
 
     def _set_up(

@@ -11,6 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from vaurien.embedded import Proxy
+    from vaurien.explore.pytest.running import Running
     from vaurien.testing.proxies import MakeProxy, ServedProxies
 
 # Modules of Vaurien are imported late: test runs that do not need them need not import gevent.
@@ -100,24 +101,20 @@ def vaurien_proxy(request: pytest.FixtureRequest, _vaurien_served: ServedProxies
     It takes what `vaurien.Proxy` takes, and returns a running proxy on a free port. All are stopped when the test ends.
     ``@pytest.mark.vaurien(behavior='20:error')`` has settings for those proxies of a test that are not given others.
     """
-    from vaurien.testing.proxies import start_proxy
-
-    running = request.config.pluginmanager.get_plugin('vaurien-running')
-    start = start_proxy if running is None else running.start_proxy
+    running = _find_running(request)
     with ExitStack() as stack:
-        make = stack.enter_context(_vaurien_served.serving(_read_markers(request.node), start))
-        if running is not None:
-            stack.callback(running.compare_own)  # before they are stopped
+        make = stack.enter_context(_vaurien_served.serving(_read_markers(request.node), running.start_proxy))
+        stack.callback(running.compare_own)  # before they are stopped
         yield make
 
 
 @pytest.fixture(scope='session')
-def vaurien_proxy_factory(_vaurien_served: ServedProxies) -> Iterator[MakeProxy]:
+def vaurien_proxy_factory(request: pytest.FixtureRequest, _vaurien_served: ServedProxies) -> Iterator[MakeProxy]:
     """Return a function that starts a proxy, for fixtures of any scope; it takes what `vaurien.Proxy` takes.
 
     All are stopped when the run ends; ``proxy.stop()`` stops one earlier, and ``proxy.reset()`` disarms it.
     """
-    with _vaurien_served.serving({}) as make:
+    with _vaurien_served.serving({}, _find_running(request).start_proxy_of_fixture) as make:
         yield make
 
 
@@ -131,7 +128,10 @@ def vaurien_proxies(request: pytest.FixtureRequest, _vaurien_served: ServedProxi
     path = config.getini('vaurien_config')
     if not path:
         raise pytest.UsageError('vaurien_proxies: no file is named, set vaurien_config in the settings of pytest')
-    with _vaurien_served.serving_file(config.rootpath / path) as proxies:
+    running = _find_running(request)
+    with ExitStack() as stack:
+        proxies = stack.enter_context(_vaurien_served.serving_file(config.rootpath / path, running.start_from_file))
+        stack.callback(running.compare_own)
         yield proxies
 
 
@@ -143,6 +143,25 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.failed and served is not None and report.when != 'teardown' and (text := served.describe()):
         report.sections.append(('vaurien', text))
     return report
+
+
+class _Unwatched:
+    """Starts proxies of which nobody explores anything."""
+
+    def __init__(self) -> None:
+        from vaurien.testing.proxies import start_from_file, start_proxy
+
+        self.start_proxy = self.start_proxy_of_fixture = start_proxy
+        self.start_from_file = start_from_file
+
+    def compare_own(self) -> None:
+        """Do nothing: nobody wants to know what is left open."""
+
+
+def _find_running(request: pytest.FixtureRequest) -> Running | _Unwatched:
+    """Return what starts proxies: the plug-in that watches them, if tests are explored."""
+    running: Running | None = request.config.pluginmanager.get_plugin('vaurien-running')
+    return _Unwatched() if running is None else running
 
 
 def _read_markers(item: pytest.Item) -> dict[str, object]:

@@ -54,7 +54,7 @@ class CommandRunner:
         with ExitStack() as stack:
             lasting = []
             for backend in self._environment.backends:
-                lasting.append(self._watched.start(**backend.settings(), lasts=True))
+                lasting.append(self._watched.start(called=backend.proxy, **backend.settings()))
                 stack.callback(lasting[-1].proxy.stop)
             self._watched.keep(lasting)
             addresses = {watched.name: watched.proxy.address for watched in lasting}

@@ -253,6 +253,8 @@ class Explored(msgspec.Struct, kw_only=True):
     #: The exchanges of a clean run, and how many there were of the test itself.
     clean: Sequence[Entry] = ()
     own: int = 0
+    #: The proxies that the test watches itself, or for which it chooses the faults, so that they were left to it.
+    apart: Sequence[str] = ()
     #: The seconds of each clean run from which the points were learnt.
     times: Sequence[float] = ()
     #: Whether clean runs were alike.
@@ -265,7 +267,7 @@ class Explored(msgspec.Struct, kw_only=True):
     @property
     def says_anything(self) -> bool:
         """Whether there is anything to show."""
-        return bool(self.runs or self.cells or self.problem)
+        return bool(self.runs or self.cells or self.problem or self.apart)
 
     def format_replay(self, injections: Iterable[Injection]) -> str:
         """Return the line for a shell that tries those faults again."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from itertools import count
 from time import monotonic, sleep
 from typing import Any, NamedTuple
 
-from vaurien.address import Address
+import msgspec
+
+from vaurien.address import NOWHERE, Address
+from vaurien.config.arguments import find_proxy
 from vaurien.config.backend_url import read_spoken
 from vaurien.embedded import Proxy
 from vaurien.errors import ConfigError
@@ -141,7 +145,11 @@ class WatchedProxies:
         self._make_asker = make_asker
         self._allow_remote = allow_remote
         self._lasting: Sequence[Watched] = ()
+        #: Those of fixtures that are wider than a test.
+        self._wide: list[Watched] = []
         self._own: list[Watched] = []
+        #: The names of those that the test that runs watches itself.
+        self.apart: list[str] = []
         self._call: Call | None = None
         #: The open links before the run, and in clean runs.
         self._before: dict[str, Links] = {}
@@ -155,34 +163,72 @@ class WatchedProxies:
         return [each.watcher.explored for each in self._each()]
 
     def start(
-        self, backend: str | Address, protocol: str | None = None, *, lasts: bool = False, **settings: Any
+        self, backend: str | Address, protocol: str | None = None, *, called: str = '', **settings: Any
     ) -> Watched:
         """Start a proxy that is watched; raise `ConfigError`. Whoever calls this stops it.
 
-        It is one of the test that runs, unless it *lasts* longer: then `keep` has it take part.
+        It is one of the test that runs. One that lasts longer is *called* as it is in all tests; `keep` or `add` has it
+        take part.
         """
         address, spoken = read_spoken(backend, protocol, settings)
-        if not self._allow_remote:
-            refuse_remote(address)
-        name = settings['name'] if lasts else self._find_name(settings.get('name', spoken))
+        self._check(address)
+        name = called or self._find_name(settings.get('name', spoken))
         is_tls = settings.get('tls') == 'auto' or settings.get('proxy_tls') is not None
         explored = ExploredProxy(name=name, protocol=spoken, is_tls=is_tls, refuses_tls=settings.get('tls') == REFUSE)
         watcher = Watcher(explored, self._make_asker())
         proxy = Proxy(address, spoken, **settings, observer=watcher, chooser=watcher, digest=MaskingHash)
         watched = Watched(proxy.start(), watcher)
-        if not lasts:
-            self._own.append(watched)
-            if self._call is not None:
-                self._call.join(watched)
+        if not called:
+            self._take_part(watched, self._own)
         return watched
 
+    def start_from_file(self, path: str | os.PathLike[str], name: str, *, seed: int | None = None) -> Watched:
+        """Do as `start` does for the proxy of that *name* in a config file."""
+        found = find_proxy(path, name)
+        self._check(found.backend)
+        is_tls, refuses = found.client_leg is not None, found.tls == REFUSE
+        explored = ExploredProxy(
+            name=self._find_name(name), protocol=found.protocol, is_tls=is_tls, refuses_tls=refuses
+        )
+        watcher = Watcher(explored, self._make_asker())
+        proxy = Proxy.from_file(path, name, seed=seed, observer=watcher, chooser=watcher, digest=MaskingHash)
+        watched = Watched(proxy.start(), watcher)
+        self._take_part(watched, self._own)
+        return watched
+
+    def start_apart(self, backend: str | Address, protocol: str | None = None, **settings: Any) -> Proxy:
+        """Start a proxy that the test that runs watches itself, and that takes no part; raise `ConfigError`."""
+        address, spoken = read_spoken(backend, protocol, settings)
+        self._check(address)
+        self.apart.append(settings.get('name', spoken))
+        return Proxy(backend, protocol, **settings).start()
+
     def keep(self, lasting: Sequence[Watched]) -> None:
-        """Have these take part from now on, of those that last."""
+        """Have these take part from now on, of those that last as long as the session."""
         self._lasting = lasting
 
+    def add(self, watched: Watched) -> None:
+        """Have one take part as long as it runs. If another one has its name, there is a number behind that."""
+        explored = watched.watcher.explored
+        watched.watcher.explored = msgspec.structs.replace(explored, name=self._find_name(explored.name))
+        self._take_part(watched, self._wide)
+
+    def _take_part(self, watched: Watched, among: list[Watched]) -> None:
+        among.append(watched)
+        if self._call is not None:
+            self._call.join(watched)
+
+    def _check(self, address: Address) -> None:
+        if not self._allow_remote and address != NOWHERE:
+            refuse_remote(address)
+
     def _each(self) -> Iterator[Watched]:
-        yield from self._lasting
+        yield from self._each_lasting()
         yield from self._own
+
+    def _each_lasting(self) -> Iterator[Watched]:
+        yield from self._lasting
+        yield from (each for each in self._wide if each.proxy.is_running)
 
     def _find_name(self, wanted: str) -> str:
         taken = {each.name for each in self._each()}
@@ -191,10 +237,14 @@ class WatchedProxies:
     # The steps of a run
 
     def begin_run(self) -> None:
-        """Forget the proxies of the run before."""
+        """Forget the proxies of the run before, and stop those that it has left."""
+        for each in self._own:
+            each.proxy.stop()
         self._own.clear()
+        self._wide = [each for each in self._wide if each.proxy.is_running]
         self._left.clear()
-        self._before = {each.name: each.count_links() for each in self._lasting}
+        self.apart.clear()
+        self._before = {each.name: each.count_links() for each in self._each_lasting()}
 
     def begin_test(self) -> None:
         """Forget what clean runs of another test were like."""
@@ -219,10 +269,10 @@ class WatchedProxies:
 
     def end_run(self, is_clean: bool) -> Sequence[str]:
         """Return at which proxies more was left open than clean runs leave, and than there was before."""
-        self._compare(self._lasting, is_clean)
+        self._compare(self._each_lasting(), is_clean)
         return tuple(self._left)
 
-    def _compare(self, proxies: Sequence[Watched], is_clean: bool) -> None:
+    def _compare(self, proxies: Iterable[Watched], is_clean: bool) -> None:
         for each in proxies:
             bounds = self._clean.get(each.name, Links()), self._before.get(each.name, Links())
             if is_clean:

@@ -28,6 +28,11 @@ def start_proxy(backend: str | Address, **settings: Any) -> Proxy:
     return Proxy(backend, **settings).start()
 
 
+def start_from_file(path: str | os.PathLike[str], name: str, *, seed: int | None = None) -> Proxy:
+    """Return the proxy of that *name* in a config file, running."""
+    return Proxy.from_file(path, name, seed=seed).start()
+
+
 class ServedProxies:
     """The proxies of a run of tests that serve at the moment."""
 
@@ -59,14 +64,16 @@ class ServedProxies:
             is_over = True
 
     @contextmanager
-    def serving_file(self, path: str | os.PathLike[str]) -> Iterator[dict[str, Proxy]]:
-        """Start the proxies of a config file, and give them by name; stop them at the end of the block."""
+    def serving_file(
+        self, path: str | os.PathLike[str], start: Callable[..., Proxy] = start_from_file
+    ) -> Iterator[dict[str, Proxy]]:
+        """Start the proxies of a config file, and give them by name; stop them at the end of the block.
+
+        *start* gets the path, a name, and the seed if there is one; it returns a proxy that runs.
+        """
         started: list[Proxy] = []
         with self._stopping(started):
-            yield {
-                name: self._keep(Proxy.from_file(path, name, **self._seed).start(), started)
-                for name in read_proxies(path)
-            }
+            yield {name: self._keep(start(path, name, **self._seed), started) for name in read_proxies(path)}
 
     def _keep(self, proxy: Proxy, started: list[Proxy]) -> Proxy:
         started.append(proxy)

@@ -106,6 +106,66 @@ def test_they_were_made():
     assert properties['test_they_were_made'] == []
 
 
+WIDE = """
+import os
+import pytest
+import redis
+from shop import cart
+
+@pytest.fixture(scope='module')
+def basket(vaurien_proxy_factory):
+    proxy = vaurien_proxy_factory(os.environ['REDIS_URL'])
+    yield proxy
+    proxy.stop()
+
+@pytest.fixture
+def shop_of(monkeypatch):
+    return lambda proxy: monkeypatch.setenv('REDIS_URL', f'redis://{proxy.address}/0')
+
+def test_other(vaurien_proxy_factory):
+    assert vaurien_proxy_factory('none', behavior='error').get_behavior() == 'error'
+
+def test_wide(basket, shop_of):
+    shop_of(basket)
+    assert cart.list_items('carol') == []
+
+def test_narrow(vaurien_proxy_factory, shop_of):
+    shop_of(vaurien_proxy_factory(os.environ['REDIS_URL']))
+    assert cart.list_items('carol') == []
+
+def test_file(vaurien_proxies, shop_of):
+    shop_of(vaurien_proxies['cache'])
+    assert cart.list_items('carol') == []
+
+def test_apart(vaurien_proxy, shop_of):
+    shop_of(vaurien_proxy(os.environ['REDIS_URL'], chooser=None))
+    assert cart.list_items('carol') == []
+"""
+
+
+def test_proxies_of_every_fixture_are_explored(suite: Suite) -> None:
+    backend = suite.environ['REDIS_URL'].removeprefix('redis://').removesuffix('/0')
+    suite.write('vaurien.toml', f'[proxy.cache]\nbackend = "{backend}"\nprotocol = "redis"\n')
+    suite.write('pyproject.toml', '[tool.pytest.ini_options]\nvaurien_config = "vaurien.toml"\n')
+    suite.write('vaurien-explore.toml', 'faults = ["no"]\n')
+    suite.write('shop/cart.py', CART.replace('return []', 'return [1]'))
+    suite.write('tests/test_wide.py', WIDE)
+    result = suite.run('--vaurien-explore', '--vaurien-explore-report=out', environ={'CART': 'cart'})
+    assert '5 passed' in result.stdout, result.stdout
+    found = {name: set(outcomes(each)) for name, each in suite.read().items()}
+    assert found == {
+        'test_wide': {'basket: LRANGE cart:carol #1 no(LOADING)'},
+        'test_narrow': {'redis: LRANGE cart:carol #1 no(LOADING)'},
+        'test_file': {'cache: LRANGE cart:carol #1 no(LOADING)'},
+        'test_apart': set(),
+    }
+    assert 'not explored: redis, for the test watches that itself' in result.stdout
+    for name in found.keys() - {'test_apart'}:
+        explored = suite.read()[name]
+        line = explored.format_replay(explored.cells[0].injections)
+        assert '1 failed' in suite.run(*shlex.split(line)[1:], environ={'CART': 'cart'}).stdout
+
+
 SETTINGS = """
 import os
 import pytest

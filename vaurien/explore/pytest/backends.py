@@ -50,7 +50,7 @@ class Backends:
         environment = Environment(variables, environ, allow_remote=self._allow_remote)
         for backend in environment.backends:
             if backend not in self._running:
-                started = self._running[backend] = self._proxies.start(**backend.settings(), lasts=True)
+                started = self._running[backend] = self._proxies.start(called=backend.proxy, **backend.settings())
                 self._stack.callback(started.proxy.stop)
         watched = {backend.proxy: self._running[backend] for backend in environment.backends}
         self._proxies.keep(list(watched.values()))

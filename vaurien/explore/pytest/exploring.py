@@ -114,6 +114,7 @@ class Exploring(Running):
         if self._tried and any(report.failed for report in reports):
             reports = runner.run_in_fresh_process() or reports
         _log(item, reports[:-1])
+        explored.apart = runner.apart
         if runner.is_asking and all(report.passed and not hasattr(report, 'wasxfail') for report in reports):
             _stop_timeout(item)
             try:
@@ -131,6 +132,7 @@ class Exploring(Running):
         """Run a test with the faults that were given, as usual. Return the report of its teardown, not logged yet."""
         settings, faults = self._find_settings(item), self._faults or ()
         learned = study(runner, settings, explored)
+        explored.apart = runner.apart
         if learned is not None:
             try:
                 check_proxies(faults, [proxy.name for proxy in explored.proxies])

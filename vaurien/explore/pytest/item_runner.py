@@ -47,6 +47,8 @@ class ItemRunner:
         #: A clean run that has not been asked for yet.
         self._first: Run | None = None
         self.proxies: Sequence[ExploredProxy] = ()
+        #: The names of the proxies that it watches itself.
+        self.apart: Sequence[str] = ()
         proxies.begin_test()
 
     @property
@@ -137,6 +139,7 @@ class ItemRunner:
         if self._mistake is not None:
             raise self._mistake
         self.proxies = self._watched.explored
+        self.apart = tuple(self._watched.apart)
         call = self._call
         run = Run(
             seconds=seconds,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -19,7 +20,6 @@ from vaurien.explore.pytest.backends import Backends
 from vaurien.explore.pytest.fresh import FreshProcess
 from vaurien.explore.pytest.item_runner import ItemRunner
 from vaurien.explore.settings import ExploreSettings
-from vaurien.testing.proxies import start_proxy
 
 logger = logging.getLogger('vaurien')
 
@@ -34,6 +34,8 @@ class Running:
         """Start proxies before the backends of *variables*; raise `ConfigError`."""
         self.settings = settings
         self._runner: ItemRunner | None = None
+        #: The fixtures that are set up now, the innermost last.
+        self._fixtures: list[pytest.FixtureDef[object]] = []
         asker = Asker(config.invocation_params.dir, config.getini('python_files'))
         self._proxies = WatchedProxies(lambda: LinkAsker(asker).find, allow_remote=settings.allow_remote)
         self._backends = Backends(variables, self._proxies, allow_remote=settings.allow_remote)
@@ -57,8 +59,24 @@ class Running:
         One that the test watches itself, or for which it chooses the faults, is left to it.
         """
         if not WATCHING.isdisjoint(settings):
-            return start_proxy(backend, **settings)
+            return self._proxies.start_apart(backend, **settings)
         return self._proxies.start(backend, **settings).proxy
+
+    def start_proxy_of_fixture(self, backend: str | Address, **settings: Any) -> Proxy:
+        """Do as `start_proxy` does. A proxy of a fixture that is wider than a test has the name of the fixture.
+
+        So it has the same one whichever tests are run.
+        """
+        fixture = self._fixtures[-1] if self._fixtures else None
+        if fixture is None or fixture.scope == 'function' or not WATCHING.isdisjoint(settings):
+            return self.start_proxy(backend, **settings)
+        watched = self._proxies.start(backend, called=settings.get('name', fixture.argname), **settings)
+        self._proxies.add(watched)
+        return watched.proxy
+
+    def start_from_file(self, path: str | os.PathLike[str], name: str, *, seed: int | None = None) -> Proxy:
+        """Return the proxy of that *name* in a config file, which is one of the test that runs; raise `ConfigError`."""
+        return self._proxies.start_from_file(path, name, seed=seed).proxy
 
     def compare_own(self) -> None:
         """See what is left open at the proxies of the test that runs."""
@@ -75,10 +93,14 @@ class Running:
         self._refresh()
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_fixture_setup(self) -> Generator[None, object, object]:
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
         """Look at the environment again behind each fixture."""
         __tracebackhide__ = True
-        result = yield
+        self._fixtures.append(fixturedef)
+        try:
+            result = yield
+        finally:
+            self._fixtures.pop()
         self._backends.refresh()
         return result
 

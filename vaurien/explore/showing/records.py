@@ -76,6 +76,7 @@ class _TestRecord(msgspec.Struct, frozen=True, kw_only=True):
     points: tuple[Point, ...]
     clean: tuple[Entry, ...]
     own: int
+    apart: tuple[str, ...] = ()
     times: tuple[float, ...] = ()
     is_stable: bool
     problem: str
@@ -174,6 +175,7 @@ def _record_test(test: Explored) -> _TestRecord:
         points=tuple(test.points),
         clean=tuple(test.clean),
         own=test.own,
+        apart=tuple(test.apart),
         times=tuple(test.times),
         is_stable=test.is_stable,
         problem=test.problem,
@@ -191,6 +193,7 @@ def _read_test(record: _TestRecord) -> Explored:
         points=record.points,
         clean=record.clean,
         own=record.own,
+        apart=record.apart,
         times=record.times,
         is_stable=record.is_stable,
         problem=record.problem,

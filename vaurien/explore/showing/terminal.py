@@ -75,6 +75,9 @@ def _print_test(console: Console, test: Explored) -> None:
     else:
         console.print(_text(', '.join(_describe(test)), 'dim'), overflow='fold')
         console.print(_make_table(rows, console.width))
+    if test.apart:
+        text = f'not explored: {join(list(test.apart))}, for the test watches that itself, or chooses its faults'
+        console.print(_text(text, 'yellow'), overflow='fold')
     console.print()
 
 
