@@ -190,6 +190,17 @@ def test_a_backend_that_cannot_be_reached_is_named(explore: Explore, monkeypatch
     )
 
 
+def test_a_backend_that_cannot_be_reached_is_named_though_the_command_does_without(
+    explore: Explore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('DOWN_URL', 'redis://127.0.0.1:1')
+    result = explore('--vaurien', 'redis:DOWN_URL', '--', 'true')
+    assert (result.returncode, result.stderr) == (
+        1,
+        'vaurien explore: warning: cannot connect to 127.0.0.1:1, which DOWN_URL names: connection refused\n',
+    )
+
+
 def test_a_command_that_asks_nothing(explore: Explore) -> None:
     result = explore('--vaurien', 'redis:REDIS_URL', '--', 'true')
     assert result.returncode == 1

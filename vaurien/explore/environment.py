@@ -6,6 +6,7 @@ proxies in the way, too, puts them before the backend and not before a proxy.
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -24,6 +25,9 @@ from vaurien.explore.locality import is_local, refuse_remote
 from vaurien.explore.model import ExploredProxy
 from vaurien.protocols import Protocol
 from vaurien.settings import REFUSE
+
+#: How many seconds it may take to connect to a backend.
+CONNECT_TIMEOUT = 2.0
 
 #: How the name of a variable begins that keeps what another one had.
 KEPT = 'VAURIEN_BACKEND_'
@@ -122,6 +126,17 @@ class Environment:
             for name, string in strings.items():
                 found |= {KEPT + name: string.text, name: string.rewrite(addresses, trusted)}
         return found
+
+
+def describe_obstacle(backend: Backend) -> str:
+    """Return that nobody can connect to *backend*, and why, in one line; nothing if that is possible."""
+    address = backend.address
+    try:
+        socket.create_connection((address.host, address.port), CONNECT_TIMEOUT).close()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        return f'cannot connect to {address}, which {backend.variable.name} names: {reason}'
+    return ''
 
 
 def _asks_for_tls(variable: Variable, environ: Mapping[str, str]) -> bool:

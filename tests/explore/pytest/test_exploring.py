@@ -890,6 +890,20 @@ def test_it_says_so_if_there_is_nothing_to_explore(suite: Suite) -> None:
     result = suite.run('--vaurien-explore')
     assert result.returncode == 0
     assert 'vaurien explore: no test that has passed asked anything of a proxy: --vaurien ' in result.stdout
+    suite.write('tests/test_cart.py', 'def test_nothing():\n    pass\n')
+    result = suite.run('--vaurien-explore', '--vaurien=redis:REDIS_URL')
+    assert 'asked anything of a proxy: does the application read REDIS_URL?' in result.stdout
+
+
+@pytest.mark.parametrize('flags', [(), ('-n1',)], ids=['alone', 'worker'])
+def test_a_backend_that_cannot_be_reached_is_named_though_the_test_passes(suite: Suite, flags: Sequence[str]) -> None:
+    suite.write('tests/test_cart.py', 'from shop import cart\n\ndef test_list():\n    cart.list_items("carol")\n')
+    flags = '--vaurien-explore', '--vaurien=redis:REDIS_URL', *flags
+    result = suite.run(*flags, environ={'REDIS_URL': 'redis://127.0.0.1:1'})
+    assert '1 passed' in result.stdout, result.stdout
+    said = '--vaurien: cannot connect to 127.0.0.1:1, which REDIS_URL names: connection refused'
+    assert said in result.stdout.splitlines()
+    assert 'asked anything of a proxy' not in result.stdout
 
 
 def test_it_does_not_say_so_if_it_was_interrupted(suite: Suite) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
 
-from vaurien.address import Address
 from vaurien.cli.explore.flags import NAME, Arguments
 from vaurien.cli.explore.progress import Progress
 from vaurien.console import log
@@ -18,6 +16,7 @@ from vaurien.console.output import print_line, print_styled, warn
 from vaurien.console.signals import on_signals
 from vaurien.console.statuses import INTERRUPTED
 from vaurien.explore.command_runner import CommandRunner
+from vaurien.explore.environment import describe_obstacle
 from vaurien.explore.explorer import explore, study
 from vaurien.explore.judging import judge
 from vaurien.explore.model import Explored, Injection
@@ -29,8 +28,6 @@ from vaurien.explore.showing.terminal import show
 
 #: How many lines of the output of a command are shown if it fails without a fault.
 LINES = 20
-#: How many seconds it may take then to connect to a backend.
-CONNECT_TIMEOUT = 2.0
 
 
 def run(arguments: Arguments) -> int:
@@ -87,26 +84,17 @@ def conclude(explored: Explored, arguments: Arguments) -> None:
     """Show what was found out, and write the report; raise `ConfigError` if it cannot be written."""
     console, report = Console(), arguments.settings.report
     print_styled(show([explored], console.width, console.is_terminal and not console.no_color, arguments.baseline))
-    for backend in arguments.environment.backends if explored.problem else ():
-        if reason := find_obstacle(backend.address):
-            warn(NAME, f'cannot connect to {backend.address}, which {backend.variable.name} names: {reason}')
-    for backend in arguments.environment.backends if explored.runs > 1 else ():
-        if all(point.proxy != backend.proxy for point in explored.points):
+    for backend in arguments.environment.backends:
+        is_asked = any(point.proxy == backend.proxy for point in explored.points)
+        if not is_asked and (obstacle := describe_obstacle(backend)):
+            warn(NAME, obstacle)
+        elif not is_asked and explored.runs > 1:
             warn(NAME, f'no request came to {backend.proxy}: does the command read {backend.variable.name}?')
     if arguments.faults and not explored.problem and (missed := describe_missed(arguments.faults, [explored])):
         warn(NAME, missed)
     if report is not None:
         write_report(Path(report), [explored], arguments.baseline, arguments.settings.fail)
         print_line(f'The report is in {report}.')
-
-
-def find_obstacle(address: Address) -> str:
-    """Return why nobody can connect to *address*; nothing if that is possible."""
-    try:
-        socket.create_connection((address.host, address.port), CONNECT_TIMEOUT).close()
-    except OSError as error:
-        return (error.strerror or str(error)).lower()
-    return ''
 
 
 def has_failed(explored: Explored, arguments: Arguments) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from vaurien.errors import ConfigError
+from vaurien.explore.environment import Backend, Environment, describe_obstacle, read_variables
 from vaurien.explore.model import Explored, Injection
 from vaurien.explore.replaying import check_all_proxies, describe_missed
 from vaurien.explore.settings import ExploreSettings
@@ -31,11 +32,11 @@ ATTRIBUTE = 'vaurien_explored'
 KEPT_IN = 'vaurien_kept_in'
 #: The exit status of what was interrupted, as shells have it: 128 and the number of the signal.
 INTERRUPTED = 130
-#: What is said if no test could be explored, though some have passed.
-NOTHING_EXPLORED = (
-    'vaurien explore: no test that has passed asked anything of a proxy: '
-    '--vaurien PROTOCOL:VARIABLE puts one before a backend, and so does the fixture vaurien_proxy'
-)
+#: What is said if no test could be explored, though some were run.
+NOTHING_EXPLORED = 'vaurien explore: no test that has passed asked anything of a proxy: '
+HOW_TO_EXPLORE = '--vaurien PROTOCOL:VARIABLE puts one before a backend, and so does the fixture vaurien_proxy'
+#: What pytest counts of tests that were run.
+RUN = frozenset({'passed', 'failed', 'error'})
 
 
 class Summary:
@@ -85,9 +86,33 @@ class Summary:
         self._is_showing = True
         self._add_kept()
         self._show(terminalreporter)
+        if not self._is_interrupted and not RUN.isdisjoint(terminalreporter.stats):
+            for line in self._describe_unasked('passed' in terminalreporter.stats):
+                terminalreporter.write_line(line, yellow=True)
         if self._complaint:
             terminalreporter.write_line(f'ERROR: --vaurien-fault: {self._complaint}', red=True)
         self._is_showing, self._is_shown = False, True
+
+    def _describe_unasked(self, has_passed: bool) -> Iterator[str]:
+        """Yield which backends nobody can connect to, of those that no test has asked; or that none was asked at all.
+
+        *has_passed*: some test has.
+        """
+        backends = self._find_backends()
+        asked = {point.proxy for test in self._explored for point in test.points}
+        obstacles = [describe_obstacle(backend) for backend in backends if backend.proxy not in asked]
+        yield from (f'--vaurien: {obstacle}' for obstacle in obstacles if obstacle)
+        if has_passed and not self._explored and not any(obstacles):
+            names = ' and '.join(dict.fromkeys(backend.variable.name for backend in backends))
+            yield NOTHING_EXPLORED + (f'does the application read {names}?' if names else HOW_TO_EXPLORE)
+
+    def _find_backends(self) -> Sequence[Backend]:
+        """Return the backends that variables name by now, in this process."""
+        variables = [each for each in read_variables(self._config.option.vaurien) if os.environ.get(each.name)]
+        try:
+            return Environment(variables, os.environ, allow_remote=self._settings.allow_remote).backends
+        except ConfigError:  # what is wrong with them was said where it mattered
+            return []
 
     def _add_kept(self) -> None:
         """Take what workers have kept of tests that they have not reported."""
@@ -99,8 +124,6 @@ class Summary:
 
     def _show(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self._explored:
-            if 'passed' in terminalreporter.stats and not self._is_interrupted:
-                terminalreporter.write_line(NOTHING_EXPLORED, yellow=True)
             return
         writer = terminalreporter._tw
         terminalreporter.section('vaurien explore')
