@@ -144,6 +144,8 @@ class Proxy(ProxyControl):
         journal: bool | str | os.PathLike[str] = False,
         replay: str | os.PathLike[str] | None = None,
     ) -> None:
+        if not isinstance(observer, Observer | None):
+            raise TypeError(f'observer: expected an instance of a subclass of Observer, got {observer!r}')
         self._settings = settings
         self._journal = _make_journal(journal, self._settings.journal_max)
         self._replay = None if replay is None else Replay(replay)

@@ -202,3 +202,11 @@ def find_reason(error: BaseException) -> str:
             reason = words.partition(' (while')[0]  # the standard library appends an address, printed as a tuple
             return f'{reason[0].lower()}{reason[1:]}'
     return str(error)
+
+
+def describe_error(error: BaseException) -> str:
+    """Return the type of an exception and what it says, if it can say that."""
+    try:
+        return f'{type(error).__name__}: {error}'
+    except Exception:  # its own text is somebody's code, too
+        return type(error).__name__

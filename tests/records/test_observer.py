@@ -7,15 +7,19 @@ from typing import Any
 
 import gevent
 import pytest
+import redis
 from gevent import socket as green
 
+from tests.behaviors.waiting import eventually
 from tests.loop import in_loop
 from tests.peers import RawBackend
 from tests.servers import HOST, TIMEOUT, Server
 from vaurien.address import Address
+from vaurien.embedded import Proxy
 from vaurien.engine.proxy import ProxyServer
 from vaurien.records.faults import Fault
-from vaurien.records.observer import ObservedLink, Observer, Observers
+from vaurien.records.observer import Guarded, ObservedLink, Observer, Observers
+from vaurien.records.proxy_log import NO_PROXY
 from vaurien.rules.behaviors import make_rules
 from vaurien.settings import ProxySettings
 
@@ -40,8 +44,7 @@ class Witness(Observer):
         self.seen.append(('fault', fault.link, fault.exchange, fault.behavior, fault.request))
 
     def on_fault_over(self, behavior: str, seconds: float) -> None:
-        assert seconds >= 0
-        self.seen.append(('over', behavior))
+        self.seen.append(('over', behavior) if seconds >= 0 else ('over', behavior, seconds))
 
     def on_closed(self, link: ObservedLink) -> None:
         self.seen.append(('closed', link.number, link.client_address, link.counts().exchanges))
@@ -55,7 +58,10 @@ class TestObservers:
         one, nobody = type('One', (Observer,), {event: note})(), Observer()
         observers = Observers([nobody, one, nobody, one])
         for name in EVENTS:
-            assert getattr(observers, name) == ([getattr(one, event)] * 2 if name == event else [])
+            assert getattr(observers, name) == ([Guarded(one, event, NO_PROXY)] * 2 if name == event else [])
+        observers.remove(one)
+        observers.remove(one)
+        assert not any(getattr(observers, name) for name in EVENTS)
 
     def test_each_is_called_in_its_turn(self) -> None:
         first, second = Witness(), Witness()
@@ -66,6 +72,34 @@ class TestObservers:
     def test_an_observer_that_wants_nothing_may_be_told_all(self) -> None:
         for event in EVENTS:
             assert getattr(Observer(), event)(*[None] * {'on_request': 3, 'on_fault_over': 2}.get(event, 1)) is None
+
+
+@pytest.mark.parametrize('event', [*EVENTS, 'on_change'])
+def test_an_observer_that_raises_harms_nobody(
+    event: str, redis_server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(self: Observer, *args: object) -> None:
+        raise ValueError('boom')
+
+    failing, witness = type('Failing', (Observer,), {event: fail})(), Witness()
+    with Proxy(redis_server.address, 'redis', observer=failing) as proxy:
+        with proxy.with_behavior('delay', sleep=0), redis.Redis(proxy.host, proxy.port, protocol=2) as client:
+            assert client.ping()
+        assert proxy.faults()
+        proxy._thread.call(lambda server: server.observers.add(witness))
+        with redis.Redis(proxy.host, proxy.port, protocol=2) as client:
+            assert client.ping()
+        eventually(lambda: ('closed', 2) in [told[:2] for told in witness.seen])
+        assert proxy.links() == []
+    assert {record.getMessage().partition('.')[2] for record in caplog.records if 'boom' in record.getMessage()} == {
+        '<locals>.fail failed: ValueError: boom'
+    }
+
+
+@pytest.mark.parametrize('observer', [object(), Observer])
+def test_what_is_no_observer(observer: Any) -> None:
+    with pytest.raises(TypeError, match=r'^observer: expected an instance of a subclass of Observer, got '):
+        Proxy('localhost:6379', observer=observer)
 
 
 def watch(backend: RawBackend | Server, protocol: str, spec: str, talk: Callable[[Any], object]) -> list[Any]:

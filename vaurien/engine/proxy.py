@@ -108,7 +108,7 @@ class ProxyServer:
         self.faults = FaultLog()
         #: Who is told what happens; more may come, and go.
         watching = list(filter(None, [journal, observer]))
-        self.observers = Observers([self.counters, self.faults, *watching])
+        self.observers = Observers([self.counters, self.faults, *watching], self.log)
         self.arming = Arming(self.protocol, self.legs, self.seed, self.loop, self.observers, self.log)
         #: What records exchanges: all if an observer or the chooser wants that, or some, or none.
         self.recording = Recording(

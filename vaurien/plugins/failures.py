@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from vaurien.errors import describe_error
 from vaurien.plugins.options import Configurable
 from vaurien.records.proxy_log import ProxyLog
 
@@ -16,11 +17,3 @@ def warn_failed(plugin: Configurable | type[Configurable], error: BaseException,
         describe_error(error),
         exc_info=log.is_enabled(logging.DEBUG),
     )
-
-
-def describe_error(error: BaseException) -> str:
-    """Return the type of an exception and what it says, if it can say that."""
-    try:
-        return f'{type(error).__name__}: {error}'
-    except Exception:  # its own text is somebody's code, too
-        return type(error).__name__

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Protocol
 
 from vaurien.address import Address
+from vaurien.errors import describe_error
 from vaurien.records.counts import Counts
 from vaurien.records.entry import Entry
 from vaurien.records.faults import Fault
 from vaurien.records.origin import What
+from vaurien.records.proxy_log import NO_PROXY, ProxyLog
 
 
 class ObservedLink(Protocol):
@@ -28,7 +31,9 @@ class ObservedLink(Protocol):
 
 
 class Observer:
-    """Observes a proxy. Every method is called in the event loop of the proxy, and must neither block nor raise.
+    """Observes a proxy. Every method is called in the event loop of the proxy, and must not block.
+
+    An exception that one of them raises is a warning in the log, and everything else goes on.
 
     Override what you want to know: nothing else is called, and costs anything.
     """
@@ -75,7 +80,9 @@ _EVENTS = ('on_link', 'on_request', 'on_fault', 'on_fault_over', 'on_exchange', 
 class Observers:
     """The observers of a proxy. Each event has a list of the methods that want to know of it."""
 
-    def __init__(self, observers: Iterable[Observer]) -> None:
+    def __init__(self, observers: Iterable[Observer], log: ProxyLog = NO_PROXY) -> None:
+        """*log* is that of the proxy."""
+        self._log = log
         self.on_link: list[Callable[[ObservedLink], None]] = []
         self.on_request: list[Callable[[ObservedLink, int, Callable[[], str]], None]] = []
         self.on_fault: list[Callable[[Fault], None]] = []
@@ -100,10 +107,32 @@ class Observers:
         for name, method in self._list_overridden(observer):
             getattr(self, name).remove(method)
 
-    @staticmethod
-    def _list_overridden(observer: Observer) -> list[tuple[str, Any]]:
+    def _list_overridden(self, observer: Observer) -> list[tuple[str, Any]]:
+        is_own = type(observer).__module__.startswith('vaurien.')
         return [
-            (name, getattr(observer, name))
+            (name, getattr(observer, name) if is_own else Guarded(observer, name, self._log))
             for name in _EVENTS
             if getattr(type(observer), name) is not getattr(Observer, name)
         ]
+
+
+class Guarded:
+    """Calls a method of somebody's observer. An exception that it raises is a warning, and harms nobody else."""
+
+    def __init__(self, observer: Observer, name: str, log: ProxyLog) -> None:
+        self._method = getattr(observer, name)
+        self._log = log
+
+    def __call__(self, *args: object) -> None:
+        try:
+            self._method(*args)
+        except Exception as error:
+            log = self._log
+            text, is_wanted = describe_error(error), log.is_enabled(logging.DEBUG)
+            log.warning('%s failed: %s', self._method.__qualname__, text, exc_info=is_wanted)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Guarded) and self._method == other._method
+
+    def __hash__(self) -> int:
+        return hash(self._method)
