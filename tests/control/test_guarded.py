@@ -22,7 +22,10 @@ def ask(command: Command, path: str, *headers: str) -> tuple[bytes, bytes]:
 @pytest.mark.parametrize(
     ('headers', 'error'),
     [
-        (['Host: evil.example:8474'], "'evil.example:8474' is not this machine"),
+        (
+            ['Host: evil.example:8474'],
+            "'evil.example:8474' is not this machine: if it is, give the name with --api-host",
+        ),
         (['Host: localhost', 'Origin: http://evil.example'], "'http://evil.example' is another site"),
         (['Host: localhost', 'Sec-Fetch-Site: cross-site'], 'another site asks'),
     ],
@@ -41,6 +44,22 @@ def test_names_that_were_told(vaurien_command: StartCommand) -> None:
     command = vaurien_command('--server', '--api-host', 'toxiproxy,vaurien.test')
     for host, status in [('toxiproxy:8474', 200), ('Vaurien.Test', 200), ('localhost', 200), ('other', 403)]:
         assert ask(command, '/version', f'Host: {host}')[0].startswith(b'HTTP/1.1 %d ' % status)
+
+
+@pytest.mark.parametrize(
+    ('flags', 'statuses'),
+    [
+        ((), {'vaurien:8474': 200, '10.0.0.7:8474': 200, 'localhost': 200, 'vaurien.testing.svc:8474': 403}),
+        (('--api-host', 'vaurien.testing.svc'), {'vaurien.testing.svc:8474': 200, 'evil.example:8474': 403}),
+        (('--api-token', TOKEN), {'vaurien.testing.svc:8474': 200, 'evil.example:8474': 200}),
+    ],
+    ids=['no token', 'names', 'token'],
+)
+def test_off_loopback(vaurien_command: StartCommand, flags: tuple[str, ...], statuses: dict[str, int]) -> None:
+    command = vaurien_command('--server', '--http-host', '0.0.0.0', *flags)
+    for host, status in statuses.items():
+        head, _ = ask(command, '/version', f'Host: {host}', f'Authorization: Bearer {TOKEN}')
+        assert head.startswith(b'HTTP/1.1 %d ' % status)
 
 
 def test_a_token(vaurien_command: StartCommand) -> None:

@@ -150,10 +150,26 @@ def test_the_token_opens_no_other_door() -> None:
     assert ask(GUARDED, headers) == 'Host'
 
 
-@pytest.mark.parametrize(('host', 'status'), [('127.0.0.1', 403), ('0.0.0.0', 200)])
-def test_it_stands_at_the_door(host: str, status: int) -> None:
+@pytest.mark.parametrize(
+    ('host', 'name', 'status'),
+    [
+        ('127.0.0.1', 'evil.example', 403),
+        ('0.0.0.0', 'evil.example', 403),
+        ('0.0.0.0', 'vaurien.testing.svc:8474', 403),
+        ('0.0.0.0', 'vaurien:8474', 200),
+        ('0.0.0.0', '10.0.0.7:8474', 200),
+        ('0.0.0.0', 'localhost', 200),
+    ],
+)
+def test_it_stands_at_the_door(host: str, name: str, status: int) -> None:
     with ServedProxy(FakeProxy(), host) as served, Peer.connect(served.address.port) as client:
-        client.send(b'GET /status HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n')
+        client.send(b'GET /status HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' % name.encode())
         answer = client.recv_all()
     assert answer.startswith(b'HTTP/1.1 %d ' % status)
     assert (b'"location":"header","name":"Host"' in answer) == (status == 403)
+    assert (b'--api-host' in answer) == (status == 403)
+
+
+def test_a_page_that_rebinds_its_name_is_of_the_same_origin() -> None:
+    headers = {'Host': 'evil.example:8474', 'Origin': 'http://evil.example:8474', 'Sec-Fetch-Site': 'same-origin'}
+    assert ask(STRICT, headers) == 'Host'

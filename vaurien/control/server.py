@@ -56,7 +56,9 @@ class ControlServer(WebServer):
     def make_app(self, bound: str) -> App:
         """Return the application, for a server that listens on the IP address *bound*."""
         public = {*ROUTES, *list_paths()}
-        guard = Guard(self.wanted.host, bound, self._hosts, self._token, public=public)
+        # Without a token, a page may reach a published port under a name of its own: DNS rebinding.
+        is_strict = self._token is None
+        guard = Guard(self.wanted.host, bound, self._hosts, self._token, is_strict=is_strict, public=public)
         return make_app(make_routes(self._proxies, self._scheduler, self._live, self._kept, self._replay), guard)
 
     def stop(self) -> None:

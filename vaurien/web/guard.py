@@ -38,9 +38,9 @@ class Guard:
         """Guard a server that was asked to listen on *host* and that listens on the IP address *bound*.
 
         *hosts* are more names of this machine. If there is a *token*, every request has to carry it, but for those of
-        the paths in *public*. A server that others than this machine can reach has names that it does not know, so
-        there any ``Host`` will do; unless the guard *is_strict*: then a name in it that has a dot has to be one of
-        *hosts*.
+        the paths in *public*. A server that others than this machine can reach has names that it does not know. If the
+        guard *is_strict*, a name in ``Host`` that has a dot has to be one of *hosts* there. Otherwise any will do: that
+        is for a token, which no page knows.
         """
         self.hosts = {host.lower(), *map(str.lower, hosts)}
         self.loopback = is_loopback(bound)
@@ -57,7 +57,7 @@ class Guard:
             )
         host = req.get_header('Host')
         if (self.loopback or self._is_strict) and host is not None and not self._is_ours(host):
-            raise _forbid('Host', f'{host!r} is not this machine')
+            raise _forbid('Host', f'{host!r} is not this machine: if it is, give the name with --api-host')
         origin = req.get_header('Origin')
         if origin is not None and (host is None or not is_same_origin(origin, host)):
             raise _forbid('Origin', f'{origin!r} is another site')
