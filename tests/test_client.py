@@ -93,6 +93,20 @@ class TestWithBehavior:
             assert client.get_behavior() == "error(match='GET /slow*')"
         assert client.get_behavior() == spec
 
+    def test_restores_what_is_left(self, client: Client) -> None:
+        client.set_behavior("50:delay(for='1h'),50:hang(for=0.1)")
+        status = client.status()['behaviors'][0]
+        assert 3590 < status['left'] < 3600
+        with client.with_behavior('error'):
+            time.sleep(0.1)
+        (rule,) = client.status()['behaviors']
+        assert (rule['name'], rule['percent']) == ('delay', 50.0)
+        assert 3500 < rule['options']['for'] < 3599.95
+        client.set_behavior('hang', **{'for': 0.1})
+        with client.with_behavior('error'):
+            time.sleep(0.1)
+        assert client.get_behavior() == 'dummy'
+
     def test_takes_a_list(self, client: Client) -> None:
         entries = [{'name': 'hang', 'percent': 5, 'match': 'GET *'}, {'name': 'delay', 'sleep': 3}]
         with client.with_behavior(entries):

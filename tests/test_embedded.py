@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -146,6 +147,7 @@ print('done')
     def test_several_threads_may_make_the_first_ones(self) -> None:
         code = """
 import threading
+import time
 import vaurien
 
 together = threading.Barrier(8)
@@ -352,6 +354,14 @@ class TestArming:
                     assert proxy.status()['behavior'] == 'hang'
                 assert proxy.status()['behavior'] == 'delay'
             assert proxy.status()['behaviors'] == before
+
+    def test_a_block_puts_back_what_is_left(self, proxy: Proxy) -> None:
+        proxy.set_behavior("50:delay(for='1h'),50:hang(for=0.05)")
+        with proxy.with_behavior('error'):
+            time.sleep(0.05)
+        (rule,) = proxy.status()['behaviors']
+        assert (rule['name'], rule['percent']) == ('delay', 50.0)
+        assert 3500 < rule['options']['for'] < 3600 - 0.05
 
     def test_blocks_that_overlap(self, proxy: Proxy) -> None:
         """As in threads: the last one to begin has what is armed, and nothing of any is left in the end."""

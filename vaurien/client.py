@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from http import HTTPStatus
+from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import urlencode
 
@@ -86,7 +87,7 @@ class Client(ProxyControl):
         #: The name of the proxy that it is bound to; None: it is for the only proxy.
         self.name: str | None = None
         #: The blocks that have armed something, by proxy. Clients that are bound to one share them.
-        self._blocks: defaultdict[str, Blocks[list[RuleStatus]]] = defaultdict(Blocks)
+        self._blocks: defaultdict[str, Blocks[list[_Found]]] = defaultdict(Blocks)
 
     def __repr__(self) -> str:
         bound = '' if self.name is None else f' proxy {self.name!r}'
@@ -137,9 +138,9 @@ class Client(ProxyControl):
         name = self.status()['name'] if self.name is None else self.name
         proxy = self.proxy(name)
         with self._blocks[name].within(
-            lambda: proxy.status()['behaviors'],
+            lambda: list(map(_find, proxy.status()['behaviors'])),
             lambda: proxy.set_behavior(behavior, **options),
-            lambda before: proxy.set_behavior(list(map(_declare, before))),
+            lambda before: proxy.set_behavior(_declare(before)),
         ):
             yield self
 
@@ -396,9 +397,30 @@ def _check_attributes(type_: str, attributes: Mapping[str, object]) -> Mapping[s
     return cast('dict[str, object]', msgspec.to_builtins(Toxic.get(type_).check(attributes), enc_hook=str))
 
 
-def _declare(rule: RuleStatus) -> dict[str, object]:
-    """Return what arms a rule as it is."""
-    return {**rule['options'], 'name': rule['name'], 'percent': rule['percent']}
+class _Found(NamedTuple):
+    """A rule that was armed, and when its time is over, by the clock of this process; None: never."""
+
+    rule: RuleStatus
+    ends_at: float | None
+
+
+def _find(rule: RuleStatus) -> _Found:
+    return _Found(rule, monotonic() + rule['left'] if 'left' in rule else None)
+
+
+def _declare(found: list[_Found]) -> list[dict[str, object]]:
+    """Return what arms rules again, each for the time that is left to it."""
+    now = monotonic()
+    return [
+        {
+            **rule['options'],
+            **({} if ends_at is None else {'for': ends_at - now}),
+            'name': rule['name'],
+            'percent': rule['percent'],
+        }
+        for rule, ends_at in found
+        if ends_at is None or ends_at > now
+    ]
 
 
 def _read_upstream(upstream: str, protocol: str | None, tls: Mapping[str, str | bool]) -> tuple[Address, str]:

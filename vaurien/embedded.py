@@ -43,7 +43,7 @@ from vaurien.rules.behaviors import (
 )
 from vaurien.rules.blocks import Blocks
 from vaurien.rules.decision import read_decision
-from vaurien.rules.rule import Rule
+from vaurien.rules.rule import Rule, list_rests
 from vaurien.rules.toxics import ToxicRule, make_toxic
 from vaurien.schedule.scheduler import Scheduler
 from vaurien.settings import Settings
@@ -314,7 +314,7 @@ class Proxy(ProxyControl):
 
     def _arm_again(self, rules: Sequence[Rule]) -> None:
         if self._thread.is_running:
-            self._arm(rules)
+            self._arm(list_rests(rules))
 
     @contextmanager
     def schedule(self, schedule: Plan) -> Iterator[Proxy]:

@@ -21,7 +21,7 @@ from vaurien.plugins.registry import Registry
 from vaurien.protocols.http import HTTP
 from vaurien.protocols.tcp import TCP
 from vaurien.rules.behaviors import check_own_options, complete_rules, make_rules, read_rules
-from vaurien.rules.rule import Rule
+from vaurien.rules.rule import Rule, list_rests
 
 
 def test_options_are_complete() -> None:
@@ -51,6 +51,17 @@ def test_arming_it_begins_anew() -> None:
     assert isinstance(second.behavior, Delay)
     assert second.behavior is not first.behavior
     assert second.behavior.values == first.options
+
+
+def test_what_is_left_of_it() -> None:
+    now = 100.0
+    begun = [rule('delay', 50.0, sleep=2, **{'for': 10}).arm(TCP, lambda: now), rule('hang').arm(TCP, lambda: now)]
+    now = 104.0
+    assert list_rests(begun) == [rule('delay', 50.0, sleep=2, **{'for': 6}), rule('hang')]
+    assert [one.status().get('left') for one in begun] == [6.0, None]
+    now = 110.0
+    assert list_rests(begun) == [rule('hang')]
+    assert begun[0].status()['left'] == 0.0
 
 
 def test_arming_it_for_a_protocol_that_has_no_such_error() -> None:

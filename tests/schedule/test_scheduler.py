@@ -38,6 +38,19 @@ def test_what_is_armed_comes_and_goes() -> None:
     play(scene)
 
 
+def test_what_is_armed_again_has_the_time_that_is_left_to_it() -> None:
+    def scene(stage: Stage) -> None:
+        stage.proxy.arm(make_rules("delay(for='1h'),hang(for=0.005)"))
+        gevent.sleep(0.01)
+        stage.start(ERROR)
+        stage.pass_time(31)
+        (rule,) = stage.proxy.rules
+        assert rule.name == 'delay'
+        assert 3500 < rule.limits['for'] < 3600 - 0.01
+
+    play(scene)
+
+
 def test_a_toxic_comes_changes_and_goes() -> None:
     def scene(stage: Stage) -> None:
         stage.start({'for': 0.4, 'toxic': 'latency', 'ramp': {'latency': [0, 300]}})

@@ -8,12 +8,7 @@ from typing import Any, Literal, TypedDict
 Phase = Literal['starting', 'ready', 'draining']
 
 
-class RuleStatus(TypedDict):
-    """A rule: its share of the exchanges in percent, how many it saw, how many matched, how many it was applied to.
-
-    They are counted since it was armed, while anything but ``dummy`` is armed.
-    """
-
+class _RuleStatus(TypedDict):
     name: str
     percent: float
     #: Every option with its value.
@@ -21,6 +16,16 @@ class RuleStatus(TypedDict):
     seen: int
     matched: int
     hits: int
+
+
+class RuleStatus(_RuleStatus, total=False):
+    """A rule: its share of the exchanges in percent, how many it saw, how many matched, how many it was applied to.
+
+    They are counted since it was armed, while anything but ``dummy`` is armed.
+    """
+
+    #: Seconds until it is armed no longer, if it is armed for a while (``for``).
+    left: float
 
 
 class _ToxicStatus(TypedDict):

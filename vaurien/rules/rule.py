@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from math import inf
 from time import monotonic
 from typing import Any
@@ -168,6 +168,13 @@ class Rule:
         rule.ends_at = now() + self.limits['for'] if 'for' in self.limits else None
         return rule
 
+    def rest(self) -> Rule | None:
+        """Return the rule as it was before it was armed, for the time that is left to it; None if that is over."""
+        if self.ends_at is None:
+            return Rule(self.kind, self.percent, self.given)
+        left = self.ends_at - self._now()
+        return Rule(self.kind, self.percent, {**self.given, 'for': left}) if left > 0 else None
+
     def _check_stage(self) -> None:
         """Raise `ConfigError` for a limit that has no meaning before a request."""
         stage = self.stage
@@ -244,7 +251,7 @@ class Rule:
 
         *matched* is how many of them have matched, if they were not counted.
         """
-        return {
+        status: RuleStatus = {
             'name': self.name,
             'percent': self.percent,
             'options': to_builtins(self.options, enc_hook=str),
@@ -252,6 +259,14 @@ class Rule:
             'matched': self.matched if matched is None else matched,
             'hits': self.hits,
         }
+        if self.ends_at is not None:
+            status['left'] = max(0.0, round(self.ends_at - self._now(), 3))
+        return status
+
+
+def list_rests(rules: Iterable[Rule]) -> list[Rule]:
+    """Return what arms *rules* again, each for the time that is left to it, without those whose time is over."""
+    return [rest for rule in rules if (rest := rule.rest()) is not None]
 
 
 def check_protocol(kind: type[Dummy], values: Mapping[str, Any], protocol: type[BaseProtocol]) -> None:

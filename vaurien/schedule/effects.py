@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from vaurien.errors import UnknownProxyError
+from vaurien.rules.rule import list_rests
 from vaurien.rules.toxics import ToxicRule
 from vaurien.schedule.change import Change
 from vaurien.schedule.schedule import BEHAVIOR, ENABLED, TOXIC, Fault
@@ -46,7 +47,7 @@ class Effects:
             self._effects[place] = Effect(before, change.value)
             return True
         if is_ours:
-            _set(proxy, change.slot, before)
+            _set(proxy, change.slot, tuple(list_rests(before)) if isinstance(before, tuple) else before)
         self._effects.pop(place, None)
         return is_ours
 

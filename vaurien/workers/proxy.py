@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from math import ceil
 from operator import attrgetter
-from time import monotonic
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -21,7 +19,7 @@ from vaurien.records.counts import Counts
 from vaurien.records.faults import Fault
 from vaurien.records.observer import Observer
 from vaurien.records.status import LinkStatus, RuleStatus
-from vaurien.rules.rule import Rule
+from vaurien.rules.rule import Rule, list_rests
 from vaurien.settings import ProxySettings
 from vaurien.tls.authority import get_authority
 from vaurien.workers.clients import Event
@@ -182,7 +180,8 @@ class SharedProxy(ProxyServer):
 
     def describe(self) -> Spread:
         """Return what the workers are to know."""
-        rules = {place: _begin_again(rule) for place, rule in enumerate(self._armed) if self.arming.has(rule)}
+        armed = [(place, rule.rest()) for place, rule in enumerate(self._armed) if self.arming.has(rule)]
+        rules = {place: rest for place, rest in armed if rest is not None}
         settings = replace(self.settings, behaviors=(), toxics=(), seed=self.seed)
         return Spread(
             settings,
@@ -214,7 +213,7 @@ class SharedProxy(ProxyServer):
         """Replace what is armed, as a `ProxyServer` does; raise `WorkerError`, too."""
         _refuse(rules)
         with self._pool.changing:
-            before = [_begin_again(rule) for rule in self.rules]
+            before = list_rests(self.rules)
             super().arm(rules)
             self._share(lambda: super(SharedProxy, self).arm(before))
 
@@ -320,11 +319,3 @@ def _refuse(rules: Sequence[Rule]) -> None:
             if name in rule.limits:
                 text = 'it is about all links, which are shared out among workers: start with --workers 1'
                 raise OptionError(text, f'{rule.name}.{name}')
-
-
-def _begin_again(rule: Rule) -> Rule:
-    """Return a rule as it was before it was armed, for the time that is left to it."""
-    given: dict[str, Any] = dict(rule.given)
-    if rule.ends_at is not None:
-        given['for'] = max(rule.ends_at - monotonic(), 0.001)
-    return Rule(rule.kind, rule.percent, given)
