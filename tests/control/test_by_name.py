@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import requests
 
 from tests.behaviors.waiting import eventually
-from tests.peers import RawBackend
+from tests.commands import Command
+from tests.peers import Peer, RawBackend
 from tests.toxiproxy.asking import NOWHERE, Toxiproxy, connect, path_of
 
 ROUTES = ('behavior', 'backend', 'faults', 'links', 'status')
@@ -66,6 +68,40 @@ def test_changes_need_it_too(toxiproxy: Toxiproxy) -> None:
         ('DELETE', '/links/1', None),
     ]:
         assert refused(toxiproxy(method, path, body), 409)['location'] == 'path'
+
+
+@pytest.mark.parametrize(
+    ('method', 'route', 'body', 'changed'),
+    [
+        ('PUT', 'behavior', b'{"name": "hang"}', {'behavior': 'hang'}),
+        ('PUT', 'backend', b'{"backend": "localhost:2"}', {'backend': 'localhost:2'}),
+        ('POST', 'held/1', b'{"decision": "pass"}', None),
+    ],
+)
+def test_a_proxy_that_changes_while_the_body_comes(
+    toxiproxy: Toxiproxy, server: Command, method: str, route: str, body: bytes, changed: dict[str, str] | None
+) -> None:
+    """The one of that name is changed that is there in the end."""
+
+    def ask(meanwhile: Callable[[], object]) -> bytes:
+        with Peer.connect(server.control_port) as client:
+            lines = f'{method} /proxies/redis/{route} HTTP/1.1', 'Host: localhost', 'Connection: close'
+            head = '\r\n'.join([*lines, f'Content-Length: {len(body)}', '', ''])
+            client.send(head.encode() + body[:5])
+            toxiproxy('GET', '/version')  # by then the other request has been begun
+            meanwhile()
+            client.send(body[5:])
+            return client.recv_all()
+
+    def replace() -> None:
+        toxiproxy.done('DELETE', '/proxies/redis', status=204)
+        toxiproxy.create('redis')
+
+    toxiproxy.create('redis')
+    assert ask(replace).startswith(b'HTTP/1.1 200 ' if changed else b'HTTP/1.1 404 ')
+    if changed:
+        assert done(toxiproxy('GET', f'/proxies/redis/{route}')).items() >= changed.items()
+    assert b'there is no proxy' in ask(lambda: toxiproxy.done('DELETE', '/proxies/redis', status=204))
 
 
 @pytest.mark.parametrize('name', ['redis', 'a b', 'é', 'toxics', 'behavior', '100%'])

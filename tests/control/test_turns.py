@@ -19,6 +19,7 @@ from tests.loop import in_loop
 from tests.servers import HOST, TIMEOUT
 from vaurien.address import Address
 from vaurien.clock import TURN
+from vaurien.control.body import read_arming
 from vaurien.control.protobuf import CONTENT_TYPE as PROTOBUF
 from vaurien.control.server import ControlServer
 from vaurien.engine.link import Link
@@ -26,6 +27,7 @@ from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
 from vaurien.records.counts import Counts
 from vaurien.rules.behaviors import make_rules
+from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import make_toxic
 from vaurien.settings import ProxySettings
 
@@ -112,6 +114,28 @@ def test_an_answer_of_many_proxies_or_rules() -> None:
                 api.ask('GET', '/openapi.json')
         finally:
             api.server.stop()
+
+    in_loop(run)
+
+
+@pytest.mark.parametrize('route', ['behavior', 'proxies/one/behavior'])
+def test_a_proxy_that_is_replaced_in_a_pause(route: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run() -> None:
+        proxies = Proxies([ProxySettings(name='one')])
+        first, second = proxies['one'], ProxyServer(ProxySettings(name='one'))
+
+        def read(*args: Any) -> tuple[Rule, ...]:
+            if proxies['one'] is first:
+                proxies.replace(second)
+            return read_arming(*args)
+
+        monkeypatch.setattr('vaurien.control.api.read_arming', read)
+        api = Api(proxies)
+        try:
+            api.ask('PUT', f'/{route}', {'name': 'hang'})
+        finally:
+            api.server.stop()
+        assert [[rule.name for rule in proxy.rules] for proxy in (first, second)] == [[], ['hang']]
 
     in_loop(run)
 

@@ -5,12 +5,13 @@ The first line of a responder's docstring is the summary of its operation in Ope
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import falcon
 import msgspec
 
+from vaurien.address import Address
 from vaurien.control.answers import (
     BackendAnswer,
     BehaviorAnswer,
@@ -34,6 +35,7 @@ from vaurien.live.live import Live
 from vaurien.plugins.options import Option, did_you_mean
 from vaurien.rules.behaviors import format_rules, list_left_out
 from vaurien.rules.match import Pattern
+from vaurien.rules.rule import Rule
 from vaurien.web.body import read_object
 
 DONE: Done = {'status': 'ok'}
@@ -51,6 +53,8 @@ EVENT_PARAMETERS: dict[str, Option] = {
 
 #: What every proxy has: below ``/proxies/NAME``, and at the top for the only proxy.
 ROUTES = ('behavior', 'backend', 'events', 'faults', 'held', 'journal', 'links', 'status')
+
+Value = TypeVar('Value')
 
 
 class ControlApi:
@@ -84,6 +88,21 @@ class ControlApi:
             raise AmbiguousProxyError(f'there are {", ".join(proxies)}: ask for one of them below /proxies/NAME')
         return next(iter(proxies.values()))
 
+    def _change(
+        self, name: str, read: Callable[[Controlled], Value], change: Callable[[Controlled, Value], None]
+    ) -> None:
+        """Change the proxy of that name, to what is *read* for it.
+
+        Both may pause. If another proxy has taken its place meanwhile, that is changed.
+        """
+        name = name or self._find(name).settings.name
+        proxy = None
+        while proxy is not (found := self._find(name)):
+            proxy = found
+            value = read(proxy)
+            if self._find(name) is proxy:
+                change(proxy, value)
+
     def on_get_behavior(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Get the rules that are armed."""
         proxy, pause = self._find(name), get_turns().begin()
@@ -93,9 +112,12 @@ class ControlApi:
 
     def on_put_behavior(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Arm other rules."""
-        proxy = self._find(name)
         body = read_object(req, resp, EXAMPLE)
-        proxy.arm(read_arming(body, proxy.settings.behavior_options, proxy.protocol, get_turns().begin()))
+
+        def read(proxy: Controlled) -> tuple[Rule, ...]:
+            return read_arming(body, proxy.settings.behavior_options, proxy.protocol, get_turns().begin())
+
+        self._change(name, read, lambda proxy, rules: proxy.arm(rules))
         _send(resp, DONE)
 
     def on_get_behaviors(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -116,10 +138,14 @@ class ControlApi:
 
     def on_put_backend(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Change the backend of a proxy."""
-        proxy = self._find(name)
-        backend = read_backend(read_object(req, resp, EXAMPLE), proxy.settings)
-        proxy.refuse_loop(backend)
-        proxy.set_backend(backend)
+        body = read_object(req, resp, EXAMPLE)
+
+        def read(proxy: Controlled) -> Address:
+            backend = read_backend(body, proxy.settings)
+            proxy.refuse_loop(backend)
+            return backend
+
+        self._change(name, read, lambda proxy, backend: proxy.set_backend(backend))
         _send(resp, DONE)
 
     def on_get_status(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
@@ -163,8 +189,9 @@ class ControlApi:
 
     def on_post_decision(self, req: falcon.Request, resp: falcon.Response, number: int, name: str = '') -> None:
         """Decide about a request that is held."""
+        body = read_object(req, resp, DECISION)
         proxy = self._find(name)
-        decision = read_held(read_object(req, resp, DECISION), proxy.protocol)
+        decision = read_held(body, proxy.protocol)
         if not proxy.breakpoints.decide(number, decision):
             raise UnknownProxyError(f'no request {number} is held')
         _send(resp, DONE)
