@@ -16,7 +16,7 @@ metric_family    what a metric is
 protobuf         the format of metrics that has native histograms
 schedule         the responders of /schedule
 page             the responders of /ui, whose files are in ui/
-trying           the responder of /match
+matching         the responder of /match
 authority        the responder of /tls/ca.pem
 openapi          the responder of /openapi.json
 operation        what a responder takes and gives, for that description

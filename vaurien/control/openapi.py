@@ -39,12 +39,12 @@ from vaurien.control.authority import CONTENT_TYPE as AUTHORITY_TYPE, AuthorityR
 from vaurien.control.health import PROBES, ProbeResource
 from vaurien.control.journal import LINES, PARAMETERS
 from vaurien.control.json_schema import Schema, Schemas
+from vaurien.control.matching import MatchResource
 from vaurien.control.metrics import CONTENT_TYPE, MetricsResource
 from vaurien.control.operation import JSON, VAURIEN, Content, Dialect, JsonText, Operation
 from vaurien.control.page import TYPES, PageResource
 from vaurien.control.protobuf import CONTENT_TYPE as PROTOBUF
 from vaurien.control.schedule import ScheduleResource
-from vaurien.control.trying import MatchResource
 from vaurien.engine.turns import get_turns, pausing
 from vaurien.live.events import NAMES, Columns, State
 from vaurien.records.page import JournalPage

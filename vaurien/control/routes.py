@@ -7,11 +7,11 @@ from vaurien.control.api import ROUTES, ControlApi
 from vaurien.control.app import Route
 from vaurien.control.authority import AuthorityResource
 from vaurien.control.health import ProbeResource
+from vaurien.control.matching import MatchResource
 from vaurien.control.metrics import MetricsResource
 from vaurien.control.openapi import OpenApiResource
 from vaurien.control.page import LIBRARIES, PATH, PageResource
 from vaurien.control.schedule import ScheduleResource
-from vaurien.control.trying import MatchResource
 from vaurien.engine.proxies import Proxies
 from vaurien.journal.kept import KeptEntries
 from vaurien.journal.replay import Replay

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from vaurien.behaviors import Behavior
 from vaurien.control.answers import BackendAnswer
 from vaurien.control.json_schema import Schema, Schemas, describe_fields
-from vaurien.control.trying import FIELDS
+from vaurien.control.matching import FIELDS
 from vaurien.rules.decision import ACTIONS, list_error_options
 from vaurien.rules.toxics import STREAMS
 from vaurien.schedule.reading import FAULTS, FLAP, Name

@@ -11,18 +11,19 @@ from msgspec import Meta
 from vaurien.control.answers import MatchAnswer
 from vaurien.engine.turns import get_turns, pausing
 from vaurien.errors import ConfigError, OptionError
+from vaurien.framing.head import TEXT_MAX
 from vaurien.plugins.options import convert, did_you_mean
 from vaurien.rules.match import Pattern
 from vaurien.web.body import read_object
 
-#: The most requests of a body, and the most bytes that they take: a text has up to 200 characters,
+#: The most requests of a body, and the most bytes that they take: a text has up to `TEXT_MAX` characters,
 #: each of which takes up to six where JSON escapes it.
 MAX_REQUESTS = 500
 MAX_BODY = 1024 * 1024
 #: A body, for errors to show.
 EXAMPLE = '{"match": "GET /orders*", "requests": ["GET /orders/7"]}'
 
-Requests = Annotated[list[str], Meta(max_length=MAX_REQUESTS)]
+Requests = Annotated[list[Annotated[str, Meta(max_length=TEXT_MAX)]], Meta(max_length=MAX_REQUESTS)]
 #: The fields of a body.
 FIELDS = {'match': Pattern, 'requests': Requests}
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.control.api import Api
-from vaurien.control.trying import MAX_REQUESTS
+from vaurien.control.matching import MAX_REQUESTS
+from vaurien.framing.head import TEXT_MAX
 
 REQUESTS = ['GET /orders/7', 'POST /orders', 'get /orders']
 
@@ -34,6 +35,7 @@ def test_it_says_what_a_rule_with_that_pattern_would_match(api: Api, pattern: st
         ({'match': '/(/', 'requests': []}, 'match', 'missing )'),
         ({'match': 'GET *', 'requests': [1]}, 'requests', 'expected str'),
         ({'match': 'GET *', 'requests': [''] * (MAX_REQUESTS + 1)}, 'requests', f'length <= {MAX_REQUESTS}'),
+        ({'match': 'GET *', 'requests': ['x' * (TEXT_MAX + 1)]}, 'requests', f'length <= {TEXT_MAX}'),
         ({'match': 'GET *', 'requests': [], 'request': 'x'}, 'request', "did you mean 'requests'?"),
     ],
 )
@@ -44,6 +46,6 @@ def test_the_field_that_is_wrong_is_named(api: Api, body: Any, name: str, descri
 
 
 def test_as_many_requests_as_are_told_of_fit_into_a_body(api: Api) -> None:
-    longest = ['é' * 200] * MAX_REQUESTS
+    longest = ['é' * TEXT_MAX] * MAX_REQUESTS
     assert api('POST', '/match', json={'match': 'é*', 'requests': longest}).json() == {'matches': [True] * MAX_REQUESTS}
     assert api('POST', '/match', json={'match': 'é*', 'requests': ['é' * 2000] * MAX_REQUESTS}).status_code == 413
