@@ -6,12 +6,17 @@ import base64
 import uuid
 
 import pytest
+from falcon.testing import TestClient
 
 from tests.conntest.serving import Server, StartServer
 from tests.peers import Peer
-from vaurien.conntest.app import MAX_DATA
+from vaurien.conntest.app import MAX_DATA, Responders, make_app
+from vaurien.conntest.plan import Plan
+from vaurien.conntest.store import GROUP_COST, Store
 from vaurien.conntest.timestamps import UNSET, parse_timestamp
+from vaurien.conntest.upstream import Fetched, Upstream
 from vaurien.web.body import MAX_OBJECT
+from vaurien.web.guard import Guard
 
 SETTINGS = {'description': 'a test', 'run_count': 3, 'concurrency': 2, 'client_delay_ns': 100, 'server_delay_ns': 5}
 
@@ -202,3 +207,15 @@ class TestFull:
         assert len(server.read(full)['test_runs']) == 7
         server.call('DELETE', f'/test-groups/{full}')
         assert server.call('POST', f'/test-groups/{other}/1', data).status_code == 200
+
+
+def test_a_run_that_fails_takes_no_room() -> None:
+    class Broken(Upstream):
+        def fetch(self, url: str, timeout_ns: int) -> Fetched:
+            raise ZeroDivisionError
+
+    store = Store(1, 1 << 20)
+    group = store.create(Plan(upstream_endpoint='http://localhost/'))
+    client = TestClient(make_app(Responders(store, lambda _: None, Broken(1)), Guard('', '0.0.0.0')))
+    assert client.simulate_post(f'/test-groups/{group.id}/1', body='x' * 1000).status_code == 500
+    assert (store.cost, group.count) == (GROUP_COST + 2 * len('http://localhost/'), 0)

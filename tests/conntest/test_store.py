@@ -48,6 +48,18 @@ def test_runs_that_arrive_meanwhile_come_another_time() -> None:
     assert len(json.loads(b''.join(pieces))['test_runs']) == PIECE + 1
 
 
+def test_room_that_is_given_back() -> None:
+    store = Store(2, PLENTY)
+    group, gone = store.create(Plan()), store.create(Plan())
+    before = store.cost
+    for one in (group, gone):
+        store.reserve(one, 1000)
+    store.remove(gone)
+    for one in (group, gone):
+        store.release(one, 1000)
+    assert store.cost == group.cost == before - GROUP_COST
+
+
 def test_groups_are_found_by_id() -> None:
     store = Store(2, PLENTY)
     one, other = store.create(Plan()), store.create(Plan())

@@ -65,6 +65,12 @@ def test_redirects_in_a_circle(server: Server, raw_backend: RawBackend) -> None:
     assert run_once(server, f'http://{raw_backend.address}/')['error'] == 'too many redirects'
 
 
+def test_a_redirect_that_leads_to_no_url(server: Server, raw_backend: RawBackend) -> None:
+    raw_backend.serve(answer(b'HTTP/1.1 302 Found\r\nLocation: http://[\r\nContent-Length: 0\r\n\r\n'))
+    record = run_once(server, f'http://{raw_backend.address}/')
+    assert (record['error'], record['upstream_response_time_ns'] > 0) == ('Invalid IPv6 URL', True)
+
+
 def test_a_connection_is_used_again(server: Server, raw_backend: RawBackend) -> None:
     url = f'http://{raw_backend.address}/'
     group_id = server.create(upstream_endpoint=url)

@@ -93,7 +93,11 @@ class Responders:
         if group is None:
             return
         self.store.reserve(group, len(data))
-        group.add(self._run(group, int(number), data))
+        try:
+            group.add(self._run(group, int(number), data))
+        except BaseException:
+            self.store.release(group, len(data))
+            raise
         logger.debug('group %s run %s: %d bytes', group_id, number, len(data))
         if delay := group.settings.server_delay_ns:
             self._sleep(delay / SECOND)

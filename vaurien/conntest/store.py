@@ -98,9 +98,15 @@ class Store:
 
     def reserve(self, group: Group, size: int) -> None:
         """Reserve room for a run with *size* bytes of data; raise `CapacityError` if there is none."""
-        cost = RUN_COST + 4 * size // 3  # base64
+        cost = _estimate(size)
         self._charge(cost)
         group.cost += cost
+
+    def release(self, group: Group, size: int) -> None:
+        """Give back the room for a run with *size* bytes of data, which does not come after all."""
+        group.cost -= _estimate(size)
+        if group.id in self._groups:  # else all of its room was given back
+            self.cost -= _estimate(size)
 
     def find(self, id_: str) -> Group | None:
         """Return the group with that ID, None if there is none."""
@@ -120,3 +126,8 @@ class Store:
         if self.cost + cost > self.max_bytes:
             raise CapacityError(f'this server keeps no more than {self.max_bytes >> 20} MiB of runs: {REMEDY}')
         self.cost += cost
+
+
+def _estimate(size: int) -> int:
+    """Return the bytes that a run with *size* bytes of data costs."""
+    return RUN_COST + 4 * size // 3  # base64

@@ -63,7 +63,10 @@ class Upstream:
             if not location:
                 return response
             response.close()
-            url = urljoin(url, location)
+            try:
+                url = urljoin(url, location)
+            except ValueError as error:
+                raise HTTPError('the redirect leads to no URL') from error
         raise HTTPError('too many redirects')
 
     def close(self) -> None:
