@@ -90,15 +90,20 @@ class Noting(Output):
     def __init__(self) -> None:
         super().__init__()
         self.calls: list[str] = []
+        self.failure: Exception | None = None
 
     def start(self, run: Run) -> None:
         self.calls.append('start')
 
     def tick(self, run: Run) -> None:
         self.calls.append('tick')
+        if self.failure is not None:
+            raise self.failure
 
     def finish(self, run: Run, report: Report) -> None:
         self.calls.append(f'finish {report.status}')
+        if self.failure is not None:
+            raise self.failure
 
 
 class SomeRun(StillRun):
@@ -147,6 +152,24 @@ def test_outputs_follow_the_run(output: Noting) -> None:
     assert follow(output, fails=False) == 0
     first, *ticks, last = output.calls
     assert (first, set(ticks), last) == ('start', {'tick'}, 'finish 0')
+
+
+def test_outputs_do_without_each_other(
+    output: Noting, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = Noting(), Noting()
+    first.failure, second.failure = OSError(28, 'No space left on device'), ValueError('nor there')
+    monkeypatch.setattr(drive, 'make_outputs', lambda settings: [first, second, output])
+    with pytest.raises(OSError, match='No space left on device'):
+        follow(output, fails=False)
+    for one in (first, second, output):
+        assert one.calls.count('tick') > 1
+        assert one.calls[-1] == 'finish 0'
+    assert [record.getMessage() for record in caplog.records] == [
+        'the output noting has failed: no space left on device',
+        'the output noting has failed: nor there',
+        'the output noting has failed: nor there',
+    ]
 
 
 def test_a_run_that_fails_has_no_results(output: Noting) -> None:

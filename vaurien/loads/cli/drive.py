@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from contextlib import AbstractContextManager
@@ -15,7 +16,7 @@ from vaurien.console import log
 from vaurien.console.background import in_background
 from vaurien.console.output import fail, print_line
 from vaurien.console.signals import on_signals
-from vaurien.errors import ConfigError
+from vaurien.errors import ConfigError, find_reason
 from vaurien.explore.model import Injection
 from vaurien.explore.replaying import describe_missed
 from vaurien.explore.showing.report import write_report
@@ -30,11 +31,14 @@ from vaurien.loads.users.user_process import LocalRun
 from vaurien.loads.vaurien_flag import read_words
 
 if TYPE_CHECKING:
+    from vaurien.loads.report import Report
     from vaurien.loads.settings import Settings
     from vaurien.loads.users.run import Run
 
 #: Seconds between two calls of `Output.tick`.
 TICK = 1.0
+
+logger = logging.getLogger(__name__)
 
 
 def drive(settings: Settings) -> int:
@@ -113,15 +117,29 @@ def follow(run: Run, settings: Settings) -> int:
         finally:
             greenlets.kill()
     report = run.report()
-    for output in outputs:
-        output.finish(run, report)
+    errors, status = finish(outputs, run, report), report.status
     if isinstance(run, LocalRun) and (explored := run.conclude()) is not None:
         write_report(Path(settings.explore), [explored])
         print_line(f'Explored: {Score.count([explored])}. The report is in {settings.explore}.')
         if settings.explore_fault and not explored.cells:
             why = explored.problem or describe_missed([Injection.parse(settings.explore_fault)], [explored])
-            return max(fail('loads-runner', f'--explore-fault: {why}', 1), report.status)
-    return report.status
+            status = max(fail('loads-runner', f'--explore-fault: {why}', 1), status)
+    if errors:
+        raise errors[0]
+    return status
+
+
+def finish(outputs: list[Output], run: Run, report: Report) -> list[Exception]:
+    """Give the results to all outputs, and return the errors of those that did not take them."""
+    errors: list[Exception] = []
+    for output in outputs:
+        try:
+            output.finish(run, report)
+        except Exception as error:
+            if errors:  # the first one is raised
+                _warn_failed(output, error)
+            errors.append(error)
+    return errors
 
 
 def make_outputs(settings: Settings) -> list[Output]:
@@ -149,12 +167,22 @@ def make_outputs(settings: Settings) -> list[Output]:
 
 
 def _tick(run: Run, outputs: list[Output]) -> None:
+    failed: set[Output] = set()
     while True:
         gevent.sleep(TICK)
         if run.started is not None:
             run.publish_problems()
             for output in outputs:
-                output.tick(run)
+                try:
+                    output.tick(run)
+                except Exception as error:  # it may pass; and the others go on
+                    if output not in failed:
+                        failed.add(output)
+                        _warn_failed(output, error)
+
+
+def _warn_failed(output: Output, error: Exception) -> None:
+    logger.warning('the output %s has failed: %s', output.name, find_reason(error))
 
 
 def _stopping(run: Run) -> AbstractContextManager[None]:
