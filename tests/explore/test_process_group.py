@@ -27,6 +27,16 @@ def test_the_exit_status(code: str, status: int) -> None:
     assert run(code).wait(TIMEOUT) == status
 
 
+@pytest.mark.parametrize('error', [OSError(38, 'Function not implemented'), PermissionError(1, 'no'), AttributeError()])
+def test_where_the_system_does_not_tell_of_the_end(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(number: int) -> int:
+        raise error
+
+    monkeypatch.setattr(os, 'pidfd_open', refuse)
+    assert run('raise SystemExit(3)').wait(TIMEOUT) == 3
+    assert run('import time; time.sleep(600)').wait(0.05) is None
+
+
 def test_the_end_of_the_output_is_kept() -> None:
     group = run(f'import sys; print("x" * {2 * OUTPUT_MAX}, flush=True); print("end", file=sys.stderr)')
     assert group.wait(TIMEOUT) == 0

@@ -166,20 +166,14 @@ def _send(group: int, number: signal.Signals) -> None:
         os.killpg(group, number)
 
 
-if hasattr(os, 'pidfd_open'):
-
-    @contextmanager
-    def _watch(number: int) -> Iterator[int | None]:
-        """Have a descriptor within the block that is readable when a process has ended."""
+@contextmanager
+def _watch(number: int) -> Iterator[int | None]:
+    """Have a descriptor within the block that is readable when a process has ended; None if the system gives none."""
+    descriptor = None
+    with suppress(AttributeError, OSError):  # Python or the kernel has no such call, or a filter forbids it
         descriptor = os.pidfd_open(number)
-        try:
-            yield descriptor
-        finally:
+    try:
+        yield descriptor
+    finally:
+        if descriptor is not None:
             os.close(descriptor)
-
-else:
-
-    @contextmanager
-    def _watch(number: int) -> Iterator[int | None]:
-        """Have none: this system has no such descriptor."""
-        yield None
