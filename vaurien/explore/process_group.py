@@ -6,7 +6,7 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
@@ -118,26 +118,16 @@ class ProcessGroup:
 
     def _end_all(self) -> None:
         """End all of its processes: those that do not obey are killed."""
-        deadline = monotonic() + GRACE
-        if self._is_alive():
-            _send(self.number, signal.SIGTERM)
-        while self._is_alive():
-            if monotonic() > deadline:
-                _send(self.number, signal.SIGKILL)
-                break
+
+        def pause() -> None:
             self._read()  # who waits for room in the pipe does not end
             sleep(PAUSE)
+            self._process.poll()
+
+        self._process.poll()
+        end_session(self.number, GRACE, pause)
         self._process.wait()
         self._read()
-
-    def _is_alive(self) -> bool:
-        """Return whether a process of the group runs. Those that nobody has waited for do not count."""
-        self._process.poll()
-        try:
-            os.killpg(self.number, 0)
-        except ProcessLookupError:
-            return False
-        return not PROC.is_dir() or any(not process.has_ended for process in find_session(self.number))
 
 
 class SessionProcess(NamedTuple):
@@ -159,6 +149,31 @@ def find_session(number: int) -> list[SessionProcess]:
             if int(session) == number:
                 found.append(SessionProcess(int(path.parent.name), int(parent), state == b'Z'))
     return found
+
+
+def end_session(number: int, grace: float, pause: Callable[[], object]) -> None:
+    """End all processes of a session whose first process has that *number*, which is its only group.
+
+    Those that do not obey within *grace* seconds are killed. *pause* waits for a moment between two looks at them; it
+    has to wait for the first process, too, if that has ended.
+    """
+    deadline = monotonic() + grace
+    if _is_alive(number):
+        _send(number, signal.SIGTERM)
+    while _is_alive(number):
+        if monotonic() > deadline:
+            _send(number, signal.SIGKILL)
+            return
+        pause()
+
+
+def _is_alive(session: int) -> bool:
+    """Return whether a process of the session runs. Those that nobody has waited for do not count."""
+    try:
+        os.killpg(session, 0)
+    except ProcessLookupError:
+        return False
+    return not PROC.is_dir() or any(not process.has_ended for process in find_session(session))
 
 
 def _send(group: int, number: signal.Signals) -> None:

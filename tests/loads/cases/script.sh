@@ -17,6 +17,11 @@ case "$1" in
         exit 3
         ;;
     killed) kill -9 $$ ;;
+    leaving)
+        trap "" TERM  # what it starts ignores it, too
+        sleep 3600 >/dev/null 2>&1 &
+        echo "$!" >>"$NOTES"
+        ;;
     endless)
         echo begun >>"$NOTES"
         sleep 3600

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -46,6 +47,15 @@ def test_commands_on_agents(shop: Shop, scratch: Path) -> None:
     done = shop.run('test', '-u', '2', '--agents', '2', '--server-url', shop.nginx.url, *RUNNER)
     assert (done.status, done.counts()) == (0, (4, 4, 0, 0)), done
     assert sorted(shop.noted()) == ['0 0 local-1 ', '1 0 local-1 ', '2 0 local-2 ', '3 0 local-2 ']
+
+
+def test_what_a_command_leaves_running_is_killed(shop: Shop) -> None:
+    done = shop.run('leaving', *RUNNER)
+    assert (done.status, done.counts()) == (0, (1, 1, 0, 0)), done
+    (number,) = shop.noted()
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(int(number))
+        wait_until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
 
 
 def test_ctrl_c_ends_commands(shop: Shop, start: Starter) -> None:

@@ -16,6 +16,7 @@ from gevent import subprocess
 from vaurien.errors import ConfigError
 from vaurien.explore.command_failure import read_failure
 from vaurien.explore.model import Failure
+from vaurien.explore.process_group import end_session
 from vaurien.loads.case import LOADS_USER, SERVER_URL
 from vaurien.loads.stats import Outcome, TestStats, shorten
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Seconds between SIGTERM and SIGKILL for what a hit leaves running.
 GRACE = 1.0
+#: Seconds between two looks at it.
+PAUSE = 0.02
 #: The most bytes of a line of output that are read, and of standard error that are kept.
 MAX_LINE = 4096
 MAX_STDERR = 8000
@@ -146,13 +149,11 @@ def _read_tail(stderr: IO[bytes]) -> str:
 
 
 def _end(process: subprocess.Popen) -> None:
-    """End the process group, with what the command left running."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            break
-        with gevent.Timeout(GRACE, False):
-            process.wait()
-            break
+    """End the session, with what the command left running."""
+
+    def pause() -> None:
+        gevent.sleep(PAUSE)
+        process.poll()
+
+    end_session(process.pid, GRACE, pause)
     process.wait()
