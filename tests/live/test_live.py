@@ -14,9 +14,11 @@ from tests.servers import HOST, TIMEOUT
 from vaurien.address import Address
 from vaurien.control.server import ControlServer
 from vaurien.engine.proxies import Proxies
+from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import BusyError
 from vaurien.live import live as module, reader
 from vaurien.live.live import MOST_READERS, Live
+from vaurien.live.watched import Watched
 from vaurien.rules.behaviors import make_rules
 from vaurien.schedule.scheduler import Scheduler
 from vaurien.settings import ProxySettings
@@ -94,6 +96,27 @@ def test_nothing_is_counted_while_nobody_looks(monkeypatch: pytest.MonkeyPatch) 
         return counts
 
     assert in_loop(look) == [0, 1, 1, 0]
+
+
+def test_a_proxy_that_is_added_opens_its_own_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    open_ = Watched.open
+
+    def note(watched: Watched, take: Callable[[], object]) -> None:
+        opened.append(watched.name)
+        open_(watched, take)
+
+    def look() -> None:
+        proxies = Proxies([ProxySettings(name='p0')])
+        live = Live(proxies, Scheduler(proxies))
+        live.look()
+        monkeypatch.setattr(Watched, 'open', note)
+        for number in range(1, 100):
+            proxies.add(ProxyServer(ProxySettings(name=f'p{number}')))
+        live.stop()
+
+    in_loop(look)
+    assert opened == [f'p{number}' for number in range(1, 100)]
 
 
 def test_silence_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:

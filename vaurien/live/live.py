@@ -87,7 +87,8 @@ class Live:
         self._watched[proxy.name] = watched = Watched(proxy, self._note_change, self._note_fault, self._note_timed)
         if self._is_running:
             watched.begin(go_on)
-            self._refill(0.0)
+            if self._left >= 1:
+                watched.open(self._take)
         self._note_change(watched, 'proxy', f'proxy {proxy.name}')
 
     def on_removed(self, proxy: ProxyServer) -> None:
