@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
 from contextlib import suppress
@@ -167,3 +168,27 @@ def test_a_certificate_that_is_not_trusted(raw_backend: RawBackend) -> None:
 def test_tls_that_goes_no_further(raw_backend: RawBackend) -> None:
     with pytest.raises(TimeoutError):
         ask('GET', f'https://{raw_backend.address}/', seconds=0.2, most=MOST)
+
+
+def test_a_name_with_many_addresses_that_do_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as listener, socket.socket() as client:
+        listener.bind((HOST, 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        client.connect(address)  # its backlog is full now
+        found = (socket.AF_INET, socket.SOCK_STREAM, 0, '', address)
+        monkeypatch.setattr(socket, 'getaddrinfo', lambda *args, **more: [found] * 20)
+        began = time.monotonic()
+        with pytest.raises(TimeoutError):
+            ask('GET', 'http://many.test/', seconds=0.1, most=MOST)
+        assert time.monotonic() - began < 1
+
+
+def test_the_next_address_is_asked(raw_backend: RawBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    play(raw_backend, OK, b'Content-Length: 5\r\n\r\nhello')
+    with socket.socket() as nobody:
+        nobody.bind((HOST, 0))
+        there = (HOST, int(raw_backend.address.rpartition(':')[2]))
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 0, '', address) for address in (nobody.getsockname(), there)]
+        monkeypatch.setattr(socket, 'getaddrinfo', lambda *args, **more: found)
+        assert ask('GET', 'http://two.test/', seconds=TIMEOUT, most=MOST).body == b'hello'

@@ -44,6 +44,8 @@ def ask(
 ) -> Answer:
     """Return the answer to one request. All of it takes up to *seconds*, and the body has up to *most* bytes.
 
+    Only the look-up of the host's name is not limited: that is for the system to do.
+
     No redirect is followed, and no web proxy is asked. A user and a password in *url* are sent.
 
     Raise `TimeoutError` after *seconds*, another `OSError` if there is no answer, or no whole one, and `AnswerError` if
@@ -99,7 +101,7 @@ class _Limited:
         if not parts.hostname:
             raise OSError('no host')
         self._address = (parts.hostname, port or (443 if self._context else 80))
-        self._sock = socket.create_connection(self._address, self.left)
+        self._sock = self._connect()
 
     @property
     def left(self) -> float:
@@ -108,6 +110,23 @@ class _Limited:
         if left <= 0:
             raise TimeoutError('timed out')
         return left
+
+    def _connect(self) -> socket.socket:
+        """Return a connection to the first address of the host that accepts one, each in the time that is left."""
+        failure = OSError('the name has no address')
+        for family, kind, protocol, _, address in socket.getaddrinfo(*self._address, type=socket.SOCK_STREAM):
+            sock = None
+            try:
+                sock = socket.socket(family, kind, protocol)
+                sock.settimeout(self.left)
+                sock.connect(address)
+            except OSError as error:
+                failure = error
+                if sock is not None:
+                    sock.close()
+            else:
+                return sock
+        raise failure
 
     def start(self) -> HTTPConnection:
         """Begin with TLS if the URL says so, and return an HTTP connection over it."""
