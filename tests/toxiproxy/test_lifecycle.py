@@ -593,3 +593,36 @@ def test_a_proxy_stops_and_starts_under_load(toxiproxy: Toxiproxy, echo_server: 
     with connect(created) as client:
         assert is_live(client)
     eventually(lambda: toxiproxy('GET', '/proxies/echo/links').json() == {'links': []})
+
+
+class TestScheduled:
+    """A proxy that a schedule has disabled keeps its port until it is back."""
+
+    @pytest.fixture
+    def port(self, toxiproxy: Toxiproxy) -> Iterator[int]:
+        created = toxiproxy.create('echo')
+        toxiproxy('PUT', '/schedule', {'steps': [{'enabled': False}]})
+        eventually(lambda: not toxiproxy.done('GET', '/proxies/echo')['enabled'])
+        yield port_of(created)
+        toxiproxy('DELETE', '/schedule')
+
+    @pytest.mark.parametrize('change', [{'upstream': 'localhost:2'}, {}])
+    def test_a_change_of_something_else(self, toxiproxy: Toxiproxy, port: int, change: dict[str, str]) -> None:
+        assert not toxiproxy.done('PATCH', '/proxies/echo', change)['enabled']
+        assert not is_free(port)
+        toxiproxy('DELETE', '/schedule')
+        eventually(lambda: listens(toxiproxy.done('GET', '/proxies/echo')))
+
+    @pytest.mark.parametrize('moves', [False, True])
+    def test_who_disables_or_moves_it_gives_the_port_free(self, toxiproxy: Toxiproxy, port: int, moves: bool) -> None:
+        change = {'listen': f'{HOST}:{free_port()}'} if moves else {'enabled': False}
+        toxiproxy.done('PATCH', '/proxies/echo', change)
+        assert is_free(port)
+
+
+def is_free(port: int) -> bool:
+    """Return whether nobody has bound *port*."""
+    with socket.socket() as other, suppress(OSError):
+        other.bind((HOST, port))
+        return True
+    return False

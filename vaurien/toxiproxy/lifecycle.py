@@ -139,7 +139,7 @@ class Lifecycle:
         if change.upstream is not None and change.upstream != proxy.backend.written:
             proxy.close_links()
             proxy.set_backend(parse_upstream(change.upstream))
-        if not enabled:
+        if change.enabled is False or (moves and not enabled):  # else a schedule may keep the port
             proxy.shut_down()
         return proxy
 
