@@ -110,6 +110,14 @@ class TestDocument:
         }
         assert described == served
 
+    def test_which_need_no_token(self, document: Any) -> None:
+        gets = {path: item['get'] for path, item in document['paths'].items() if 'get' in item}
+        public = {path for path, operation in gets.items() if operation.get('security') == [{}]}
+        files = {'/ui/{file}', '/ui/lib/{file}'}
+        assert public == {'/health', '/ready', '/ui'} | files
+        told = {path for path, operation in gets.items() if '401' not in operation['responses']}
+        assert told == public - files  # a file that is not there does
+
     def test_nothing_is_described_that_is_not_there(self) -> None:
         used: set[Any] = set()
         for route in make_no_routes():

@@ -94,9 +94,10 @@ OPERATIONS: dict[Callable[..., None], Operation] = {
     ScheduleResource.on_delete: Operation(Done),
     ScheduleResource.on_post_mark: Operation(Done, takes=schemas.describe_mark, errors=(404,)),
     MatchResource.on_post: Operation(MatchAnswer, takes=schemas.describe_match),
-    PageResource.on_get: Operation(str, content=TYPES['html']),
-    PageResource.on_get_file: Operation(str, content='*/*', errors=(404,)),
-    PageResource.on_get_library: Operation(str, content='*/*', errors=(404,)),
+    PageResource.on_get: Operation(str, content=TYPES['html'], is_public=True),
+    # A file that is not there is not public.
+    PageResource.on_get_file: Operation(str, content='*/*', errors=(401, 404), is_public=True),
+    PageResource.on_get_library: Operation(str, content='*/*', errors=(401, 404), is_public=True),
     AuthorityResource.on_get: Operation(str, content=AUTHORITY_TYPE),
     ProbeResource.on_get_health: Operation(Done, dialect=PROBES, is_public=True),
     ProbeResource.on_get_ready: Operation(ReadyAnswer, errors=(503,), dialect=PROBES, is_public=True),
@@ -168,11 +169,12 @@ class Document:
     def _describe(self, path: str, method: str) -> dict[str, Any]:
         responder: Any = self._responders[path][method]
         operation = OPERATIONS[responder.__func__]
-        dialect, statuses = operation.dialect, {401, 403, 500, *operation.errors}
+        dialect, statuses = operation.dialect, {403, 500, *operation.errors}
         body: dict[str, Any] = {}
         if operation.is_public:
-            statuses.discard(401)
             body['security'] = [{}]
+        else:
+            statuses.add(401)
         if operation.parameters:
             body['parameters'] = [
                 {'name': name, 'in': 'query', 'description': schema.pop('description'), 'schema': schema}
