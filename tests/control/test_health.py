@@ -18,6 +18,7 @@ from vaurien.control.app import make_app
 from vaurien.control.routes import make_routes
 from vaurien.engine.proxies import Proxies
 from vaurien.live.live import Live
+from vaurien.records.status import Phase
 from vaurien.schedule.scheduler import Scheduler
 from vaurien.web.guard import Guard
 
@@ -36,6 +37,16 @@ def test_before_it_listens() -> None:
     assert client.simulate_get('/health', host='localhost').status_code == 200
     ready = client.simulate_get('/ready', host='localhost')
     assert (ready.status_code, ready.json) == (503, {'status': 'starting', 'proxies': {}})
+
+
+def test_one_that_changes_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    phases: list[Phase] = ['starting', 'ready']
+    monkeypatch.setattr(Proxies, 'phase', property(lambda _: phases.pop(0), lambda *_: None), raising=False)
+    proxies, scheduler = Proxies([]), Scheduler({})
+    client = TestClient(make_app(make_routes(proxies, scheduler, Live(proxies, scheduler)), Guard('', '0.0.0.0')))
+    for status, phase in ((503, 'starting'), (200, 'ready')):
+        ready = client.simulate_get('/ready', host='localhost')
+        assert (ready.status_code, ready.json['status']) == (status, phase)
 
 
 @pytest.mark.parametrize('workers', ['1', '2'])

@@ -35,15 +35,19 @@ class ProbeResource:
         resp.content_type, resp.data = JSON, msgspec.json.encode(ALIVE)
 
     def on_get_ready(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Get whether every proxy that is enabled listens."""
+        """Get the phase of the process, and whether each proxy listens.
+
+        The status is 503 unless the phase is ready.
+        """
+        phase = self._proxies.phase  # which may change in a pause
         proxies = pausing(list(self._proxies.items()), get_turns().begin())
         answer: ReadyAnswer = {
-            'status': self._proxies.phase,
+            'status': phase,
             'proxies': {
                 name: {'listens': proxy.enabled, 'backend_answered': proxy.backend_answered} for name, proxy in proxies
             },
         }
-        if self._proxies.phase != 'ready':
+        if phase != 'ready':
             resp.status = falcon.HTTP_503
         resp.content_type, resp.data = JSON, msgspec.json.encode(answer)
 
