@@ -66,6 +66,13 @@ def test_mistakes_in_settings() -> None:
     assert caught.value.path == 'protocol'
 
 
+@pytest.mark.parametrize('words', [('protocol=http',), ('backend=a:1',)])
+@pytest.mark.parametrize('url', ['http://[x', 'http://x:99999'])
+def test_a_server_url_that_is_none(words: tuple[str, ...], url: str) -> None:
+    with pytest.raises(ConfigError, match=r"--server-url 'http://\S+' is not a URL: "):
+        read_words(words, url)
+
+
 def test_the_url_of_the_proxy() -> None:
     assert proxied_url('http://localhost:9200/path?q=1', 'http', '127.0.0.1:5') == 'http://127.0.0.1:5/path?q=1'
     assert proxied_url('', 'redis', '127.0.0.1:5') == 'redis://127.0.0.1:5'

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import gevent
 from gevent.event import Event
@@ -39,6 +38,7 @@ from vaurien.schedule.schedule import Schedule
 from vaurien.schedule.scheduler import Scheduler
 from vaurien.settings import AUTO, ONLY, REFUSE, ProxySettings, Settings
 from vaurien.tls.authority import write_ca_file
+from vaurien.web.url import read_url
 
 if TYPE_CHECKING:
     from vaurien.control.server import ControlServer
@@ -122,8 +122,11 @@ def make_telemetry(settings: Settings) -> Telemetry | None:
         if settings.otel_all:
             raise ConfigError('it is of no use without --otel URL', '--otel-all')
         return None
-    if not is_url(settings.otel):
-        raise ConfigError(f'expected a URL such as http://localhost:4318, got {settings.otel!r}', '--otel')
+    try:
+        read_url(settings.otel)
+    except ConfigError:
+        text = f'expected a URL such as http://localhost:4318, got {settings.otel!r}'
+        raise ConfigError(text, '--otel') from None
     try:
         from vaurien.telemetry.telemetry import Telemetry  # late: it takes half a second, and an extra
     except ModuleNotFoundError as error:
@@ -131,15 +134,6 @@ def make_telemetry(settings: Settings) -> Telemetry | None:
             raise
         raise ConfigError("it needs OpenTelemetry: pip install 'vaurien[otel]'", '--otel') from None
     return Telemetry(settings.otel, takes_all=settings.otel_all)
-
-
-def is_url(text: str) -> bool:
-    """Return whether *text* is a URL of HTTP that names a host."""
-    try:
-        url = urlsplit(text)
-        return url.scheme in ('http', 'https') and bool(url.hostname) and url.port != 0
-    except ValueError:  # no such port
-        return False
 
 
 def serve_until_signal(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from vaurien.errors import ConfigError
 from vaurien.settings import Settings
@@ -57,6 +57,7 @@ def read_words(words: tuple[str, ...], server_url: str) -> Settings:
     """Return the settings of the proxy. The backend is by default that of *server_url*. Raises `ConfigError`."""
     from vaurien.cli.flags import parse  # late: it takes 25 ms, and most runs have no proxy
 
+    _split(server_url)
     given = {word.partition('=')[0] for word in words}
     flags = [f'--{word}' for word in words]
     if 'proxy' not in given:
@@ -73,11 +74,21 @@ def proxied_url(server_url: str, protocol: str, address: object) -> str:
     """Return *server_url* with the address of the proxy, or a URL of *protocol* if it is empty."""
     if not server_url:
         return f'{protocol}://{address}'
-    return urlsplit(server_url)._replace(netloc=str(address)).geturl()
+    return _split(server_url)._replace(netloc=str(address)).geturl()
+
+
+def _split(server_url: str) -> SplitResult:
+    """Return the parts of a URL of any scheme; raise `ConfigError` for what is none."""
+    try:
+        url = urlsplit(server_url)
+        url.port  # noqa: B018  # raises
+    except ValueError as error:  # of a bracket that is not closed, a port that is none
+        raise ConfigError(f'--server-url {server_url!r} is not a URL: {error}') from None
+    return url
 
 
 def _address_of(server_url: str) -> str:
-    url = urlsplit(server_url)
+    url = _split(server_url)
     if not url.hostname:
         raise ConfigError('backend=HOST:PORT is missing, and there is no --server-url to take it from')
     host = f'[{url.hostname}]' if ':' in url.hostname else url.hostname

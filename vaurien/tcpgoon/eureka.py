@@ -17,6 +17,7 @@ from vaurien.address import MAX_PORT, Address
 from vaurien.console.values import decode, has_more_values
 from vaurien.errors import AnswerError, ConfigError, RegistryError, find_reason
 from vaurien.web.ask import ask
+from vaurien.web.url import read_url
 
 #: Seconds that the registry may take to respond.
 TIMEOUT = 10.0
@@ -63,8 +64,10 @@ def find_instances(url: str, application: str) -> list[Instance]:
 
     Raises `ConfigError` if *url* is none, `RegistryError` if the registry does not respond, or has no such instance.
     """
-    if not _is_url(url):
-        raise ConfigError(f'expected a URL like http://host:8761/eureka, got {url!r}', '--eureka')
+    try:
+        read_url(url)
+    except ConfigError:
+        raise ConfigError(f'expected a URL like http://host:8761/eureka, got {url!r}', '--eureka') from None
     known = _ask(f'{url.rstrip("/")}/apps/{quote(application, safe="")}', application).application.instance
     instances = [_read(entry) for entry in (known if isinstance(known, list) else [known]) if entry.status == 'UP']
     if not instances:
@@ -76,14 +79,6 @@ def without_password(url: str) -> str:
     """Return *url* as it may be printed."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition('@')[2]))
-
-
-def _is_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in ('http', 'https') and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # of a bracket that is not closed, a port that is none
-        return False
 
 
 def _ask(url: str, application: str) -> _Registered:

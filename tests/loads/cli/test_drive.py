@@ -58,8 +58,9 @@ def test_outputs() -> None:
     outputs = drive.make_outputs(parse(['t.T.test', *flags, *live]))
     assert [output.name for output in outputs] == ['null', 'json', 'statsd', 'influxdb', 'web']
     assert outputs[1].option('filename') == 'out.json'
-    with pytest.raises(ConfigError, match='--influxdb: expected http://HOST:PORT'):
-        drive.make_outputs(parse(['t.T.test', '--influxdb', 'localhost']))
+    for url in ('localhost', 'http://localhost', 'http://[x/?bucket=b', 'http://localhost:99999/?bucket=b'):
+        with pytest.raises(ConfigError, match='--influxdb: expected http://HOST:PORT'):
+            drive.make_outputs(parse(['t.T.test', '--influxdb', url]))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import logging
 import os
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode
 
 from vaurien.console.output import make_printable
 from vaurien.errors import AnswerError, ConfigError, find_reason
@@ -14,6 +14,7 @@ from vaurien.loads.outputs.base import Output
 from vaurien.loads.outputs.deltas import Deltas
 from vaurien.loads.stats import percentile
 from vaurien.web.ask import ask
+from vaurien.web.url import read_url
 
 if TYPE_CHECKING:
     from vaurien.loads.report import Report
@@ -39,11 +40,13 @@ class InfluxDB(Output):
     def __init__(self, url: str) -> None:
         """*url* is of the form ``http://localhost:8086/?org=ORG&bucket=BUCKET``. Raises `ConfigError` if it is not."""
         super().__init__()
-        parts = urlsplit(url)
-        asked = parse_qs(parts.query)
-        if parts.scheme not in ('http', 'https') or not parts.hostname or 'bucket' not in asked:
-            raise ConfigError(f'expected http://HOST:PORT/?org=ORG&bucket=BUCKET, got {url!r}')
-        query = urlencode({'org': asked.get('org', ['-'])[0], 'bucket': asked['bucket'][0], 'precision': 's'})
+        try:
+            parts = read_url(url)
+            asked = parse_qs(parts.query)
+            bucket = asked['bucket'][0]
+        except (ConfigError, KeyError):
+            raise ConfigError(f'expected http://HOST:PORT/?org=ORG&bucket=BUCKET, got {url!r}') from None
+        query = urlencode({'org': asked.get('org', ['-'])[0], 'bucket': bucket, 'precision': 's'})
         self._url = parts._replace(path=f'{parts.path.rstrip("/")}/api/v2/write', query=query, fragment='').geturl()
         self._deltas = Deltas()
         self._waiting: list[Any] = []
