@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from flask import jsonify, request
 from gevent.pool import Group
@@ -13,6 +12,7 @@ from vaurien.address import Address
 from vaurien.console.output import print_line
 from vaurien.errors import StartError
 from vaurien.loads.outputs.base import Output
+from vaurien.web.guard import is_same_origin
 from vaurien.web.server import App, Malformed, WebServer
 
 if TYPE_CHECKING:
@@ -68,8 +68,9 @@ class WebPage(Output):
 
     def _guard(self, run: Run) -> Any:
         """Reject requests of other pages, and those that change anything but the end of the run."""
-        origin = urlsplit(request.headers.get('Origin', '')).netloc
-        if request.host.partition(':')[0] not in ('localhost', HOST) or origin not in ('', request.host):
+        origin = request.headers.get('Origin')
+        is_foreign = origin is not None and not is_same_origin(origin, request.host)
+        if request.host.partition(':')[0] not in ('localhost', HOST) or is_foreign:
             return jsonify({'success': False, 'message': 'requests of other pages are rejected'}), 403
         if request.method == 'GET' and request.path != '/stats/reset':
             return None
