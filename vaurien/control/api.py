@@ -36,7 +36,7 @@ from vaurien.plugins.options import Option, did_you_mean
 from vaurien.rules.behaviors import format_rules, list_left_out
 from vaurien.rules.match import Pattern
 from vaurien.rules.rule import Rule
-from vaurien.web.body import read_object
+from vaurien.web.body import read_object, send
 
 DONE: Done = {'status': 'ok'}
 #: Bodies, for errors to show.
@@ -108,7 +108,7 @@ class ControlApi:
         proxy, pause = self._find(name), get_turns().begin()
         rules = proxy.rules
         left = list_left_out(rules, proxy.settings.behavior_options, pause)
-        _send(resp, BehaviorAnswer(behavior=format_rules(rules, pause), options=left))
+        send(resp, BehaviorAnswer(behavior=format_rules(rules, pause), options=left))
 
     def on_put_behavior(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Arm other rules."""
@@ -118,23 +118,23 @@ class ControlApi:
             return read_arming(body, proxy.settings.behavior_options, proxy.protocol, get_turns().begin())
 
         self._change(name, read, lambda proxy, rules: proxy.arm(rules))
-        _send(resp, DONE)
+        send(resp, DONE)
 
     def on_get_behaviors(self, req: falcon.Request, resp: falcon.Response) -> None:
         """List the behaviors that can be armed, and the rules that are."""
         options, pause = list_options(), get_turns().begin()
         armed = {name: proxy.list_armed() for name, proxy in pausing(list(self._proxies.items()), pause)}
         in_effect = {name: rules for name, rules in armed.items() if rules}
-        _send(resp, BehaviorsAnswer(behaviors=list(options), options=options, armed=in_effect))
+        send(resp, BehaviorsAnswer(behaviors=list(options), options=options, armed=in_effect))
 
     def on_get_toxics(self, req: falcon.Request, resp: falcon.Response) -> None:
         """List the toxics that can be added."""
         attributes = list_attributes()
-        _send(resp, ToxicsAnswer(toxics=list(attributes), attributes=attributes))
+        send(resp, ToxicsAnswer(toxics=list(attributes), attributes=attributes))
 
     def on_get_backend(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Get the backend of a proxy."""
-        _send(resp, BackendAnswer(backend=str(self._find(name).backend)))
+        send(resp, BackendAnswer(backend=str(self._find(name).backend)))
 
     def on_put_backend(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Change the backend of a proxy."""
@@ -146,14 +146,14 @@ class ControlApi:
             return backend
 
         self._change(name, read, lambda proxy, backend: proxy.set_backend(backend))
-        _send(resp, DONE)
+        send(resp, DONE)
 
     def on_get_status(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Get the status of a proxy."""
         proxy = self._find(name)
         self._live.look()
         replay = {} if self._replay is None else {'replay': self._replay.status(proxy.settings.name)}
-        _send(resp, {**proxy.status(), **replay})
+        send(resp, {**proxy.status(), **replay})
 
     def on_get_events(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Get the events.
@@ -169,23 +169,23 @@ class ControlApi:
 
     def on_get_faults(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """List the last faults."""
-        _send(resp, FaultsAnswer(faults=self._find(name).faults.last()))
+        send(resp, FaultsAnswer(faults=self._find(name).faults.last()))
 
     def on_delete_faults(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Forget the last faults."""
         self._find(name).faults.clear()
-        _send(resp, DONE)
+        send(resp, DONE)
 
     def on_post_taken(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Take the next fault.
 
         It is the oldest since rules were last armed that nobody has taken before.
         """
-        _send(resp, FaultAnswer(fault=self._find(name).faults.take()))
+        send(resp, FaultAnswer(fault=self._find(name).faults.take()))
 
     def on_get_held(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """List the requests that are held."""
-        _send(resp, HeldAnswer(held=self._find(name).breakpoints.list()))
+        send(resp, HeldAnswer(held=self._find(name).breakpoints.list()))
 
     def on_post_decision(self, req: falcon.Request, resp: falcon.Response, number: int, name: str = '') -> None:
         """Decide about a request that is held."""
@@ -194,7 +194,7 @@ class ControlApi:
         decision = read_held(body, proxy.protocol)
         if not proxy.breakpoints.decide(number, decision):
             raise UnknownProxyError(f'no request {number} is held')
-        _send(resp, DONE)
+        send(resp, DONE)
 
     def on_get_journal(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """List the last exchanges.
@@ -211,7 +211,7 @@ class ControlApi:
             return
         page, pause = self._kept.find(asked.since, asked.limit, name), get_turns().begin()
         entries = [_encode(entry) for entry in pausing(page.entries, pause)]
-        _send(resp, {'entries': entries, 'last': page.last, 'lost': page.lost})
+        send(resp, {'entries': entries, 'last': page.last, 'lost': page.lost})
 
     def on_get_links(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """List the open links."""
@@ -219,7 +219,7 @@ class ControlApi:
         links = self._find(name).list_links(pause)
         # One by one; but not those that end meanwhile.
         are_open = (link for link in pausing(links, pause) if link.is_leaving or not link.closed)
-        _send(resp, {'links': [_encode(link.status()) for link in are_open]})
+        send(resp, {'links': [_encode(link.status()) for link in are_open]})
 
     def on_delete_link(self, req: falcon.Request, resp: falcon.Response, number: int, name: str = '') -> None:
         """Close a link."""
@@ -227,11 +227,7 @@ class ControlApi:
         if number not in links:
             raise UnknownProxyError(f'there is no open link {number}')
         links[number].end()
-        _send(resp, DONE)
-
-
-def _send(resp: falcon.Response, value: Any) -> None:
-    resp.content_type, resp.data = falcon.MEDIA_JSON, msgspec.json.encode(value, enc_hook=str)
+        send(resp, DONE)
 
 
 def _encode(value: Any) -> msgspec.Raw:

@@ -7,12 +7,12 @@ whether their backends answer, but no address.
 from __future__ import annotations
 
 import falcon
-import msgspec
 
 from vaurien.control.answers import Done, ErrorAnswer, ReadyAnswer
 from vaurien.control.operation import JSON, Content, Dialect
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.turns import get_turns, pausing
+from vaurien.web.body import send
 
 ALIVE: Done = {'status': 'ok'}
 
@@ -32,7 +32,7 @@ class ProbeResource:
 
     def on_get_health(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Get whether the process lives."""
-        resp.content_type, resp.data = JSON, msgspec.json.encode(ALIVE)
+        send(resp, ALIVE)
 
     def on_get_ready(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Get the phase of the process, and whether each proxy listens.
@@ -49,7 +49,7 @@ class ProbeResource:
         }
         if phase != 'ready':
             resp.status = falcon.HTTP_503
-        resp.content_type, resp.data = JSON, msgspec.json.encode(answer)
+        send(resp, answer)
 
 
 #: The paths of the responders, none of which takes a token.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import falcon
-import msgspec
 from msgspec import Meta
 
 from vaurien.control.answers import MatchAnswer
@@ -14,7 +13,7 @@ from vaurien.errors import ConfigError, OptionError
 from vaurien.framing.head import TEXT_MAX
 from vaurien.plugins.options import convert, did_you_mean
 from vaurien.rules.match import Pattern
-from vaurien.web.body import read_object
+from vaurien.web.body import read_object, send
 
 #: The most requests of a body, and the most bytes that they take: a text has up to `TEXT_MAX` characters,
 #: each of which takes up to six where JSON escapes it.
@@ -40,7 +39,7 @@ class MatchResource:
         pattern: Pattern = _take(body, 'match')
         requests: list[str] = _take(body, 'requests')
         answer = MatchAnswer(matches=[pattern.matches(text) for text in pausing(requests, get_turns().begin())])
-        resp.content_type, resp.data = falcon.MEDIA_JSON, msgspec.json.encode(answer)
+        send(resp, answer)
 
 
 def _take(body: dict[str, Any], key: str) -> Any:

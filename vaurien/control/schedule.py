@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import falcon
-import msgspec
 
 from vaurien.control.api import DONE
 from vaurien.control.body import read_mark
 from vaurien.engine.turns import get_turns
 from vaurien.schedule.reading import read_schedule
 from vaurien.schedule.scheduler import Scheduler
-from vaurien.web.body import read_object
+from vaurien.web.body import read_object, send
 
 #: Bodies, for errors to show.
 SCHEDULE = '{"steps": [{"at": "10s", "for": "5s", "behavior": "20:error"}]}'
@@ -25,7 +24,7 @@ class ScheduleResource:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Get the status of the schedule."""
-        resp.content_type, resp.data = falcon.MEDIA_JSON, msgspec.json.encode(self._scheduler.status())
+        send(resp, self._scheduler.status())
 
     def on_put(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Run a schedule.
@@ -35,7 +34,7 @@ class ScheduleResource:
         pause = get_turns().begin()
         schedule = read_schedule(read_object(req, resp, SCHEDULE), pause)
         self._scheduler.start(schedule, pause)
-        _send_done(resp)
+        send(resp, DONE)
 
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Stop the schedule.
@@ -43,7 +42,7 @@ class ScheduleResource:
         What it has changed is put back before the answer.
         """
         self._scheduler.stop()
-        _send_done(resp)
+        send(resp, DONE)
 
     def on_post_mark(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Set a mark.
@@ -51,8 +50,4 @@ class ScheduleResource:
         The steps after it begin.
         """
         self._scheduler.mark(read_mark(read_object(req, resp, MARK)))
-        _send_done(resp)
-
-
-def _send_done(resp: falcon.Response) -> None:
-    resp.content_type, resp.data = falcon.MEDIA_JSON, msgspec.json.encode(DONE)
+        send(resp, DONE)

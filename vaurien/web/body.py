@@ -1,4 +1,4 @@
-"""Reading the bodies of requests, up to a limit."""
+"""Reading the bodies of requests, up to a limit, and answering with JSON."""
 
 from __future__ import annotations
 
@@ -44,3 +44,8 @@ def read_object(req: falcon.Request, resp: falcon.Response, example: str, most: 
     if not isinstance(value, dict):
         raise ConfigError(f'expected a JSON object, such as {example}')
     return value
+
+
+def send(resp: falcon.Response, value: Any) -> None:
+    """Answer with *value* as JSON."""
+    resp.content_type, resp.data = falcon.MEDIA_JSON, msgspec.json.encode(value, enc_hook=str)
