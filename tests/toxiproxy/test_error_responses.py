@@ -143,6 +143,17 @@ def test_a_body_that_is_packed_is_no_json(toxiproxy: Toxiproxy) -> None:
     assert error.startswith('bad request body: ')
 
 
+@pytest.mark.parametrize('path', ['/proxies', '/populate'])
+def test_a_body_in_malformed_chunks_is_the_last(server: Command, toxiproxy: Toxiproxy, path: str) -> None:
+    with Peer.connect(server.control_port) as peer:
+        head = f'POST {path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n'
+        peer.send(head.encode() + b'zz\r\nGET /version HTTP/1.1\r\nHost: localhost\r\n\r\n')
+        answer = peer.recv_all()
+    assert answer.startswith(b'HTTP/1.1 400 ')
+    assert b'\r\nconnection: close\r\n' in answer.lower()
+    assert answer.count(b'HTTP/1.1 ') == 1
+
+
 def test_a_body_that_does_not_arrive_whole(server: Command, toxiproxy: Toxiproxy) -> None:
     toxiproxy.create('redis')
     with Peer.connect(server.control_port) as peer:

@@ -36,7 +36,7 @@ from vaurien.toxiproxy.toxics import (
     read_toxicity,
     refuse_name,
 )
-from vaurien.web.body import MAX_OBJECT
+from vaurien.web.body import MAX_OBJECT, read_bytes
 
 #: The version of Toxiproxy whose API this is.
 LEVEL = '2.13.0'
@@ -67,7 +67,7 @@ class ToxiproxyApi:
 
     def on_post_proxies(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Create a proxy."""
-        fields = read_body(req, ProxyFields)
+        fields = read_body(req, resp, ProxyFields)
         check_fields(fields)
         send_proxy(resp, self._lifecycle.create(fields), falcon.HTTP_201)
 
@@ -78,7 +78,7 @@ class ToxiproxyApi:
     def on_patch_proxy(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
         """Change, enable or disable a proxy."""
         self._lifecycle.find(name)
-        change = read_body(req, ProxyChange)
+        change = read_body(req, resp, ProxyChange)
         send_proxy(resp, self._lifecycle.change(name, change))
 
     on_post_proxy = on_patch_proxy
@@ -97,7 +97,7 @@ class ToxiproxyApi:
         done: list[gojson.Written] = []
         pause = get_turns().begin()
         try:
-            wanted = read_population(req, pause)
+            wanted = read_population(req, resp, pause)
             leaving = self._lifecycle.find_leaving(wanted, pause)
             for fields in wanted:
                 done.append(write_proxy(self._lifecycle.populate(fields, leaving, pause), pause))
@@ -125,7 +125,7 @@ class ToxiproxyApi:
     def on_post_toxics(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
         """Add a toxic to a proxy."""
         self._lifecycle.find(name)
-        fields = read_body(req, ToxicFields)
+        fields = read_body(req, resp, ToxicFields)
         proxy = self._lifecycle.find(name)  # it may have been deleted while the body arrived
         rule = make_rule(fields, {rule.name for rule in proxy.toxics})
         try:
@@ -141,7 +141,7 @@ class ToxiproxyApi:
     def on_patch_toxic(self, req: falcon.Request, resp: falcon.Response, name: str, toxic: str) -> None:
         """Change a toxic."""
         self._find_toxic(name, toxic)
-        change = read_body(req, ToxicChange)
+        change = read_body(req, resp, ToxicChange)
         rule = self._find_toxic(name, toxic)  # it may have been removed while the body arrived
         changed = msgspec.structs.replace(
             rule,
@@ -197,29 +197,28 @@ def check_fields(fields: ProxyFields, where: str = '') -> None:
         raise ToxiproxyError(400, f'bad request body: {error}{where}') from None
 
 
-def read_body(req: falcon.Request, type_: Any) -> Any:
+def read_body(req: falcon.Request, resp: falcon.Response, type_: Any) -> Any:
     """Return the body as *type_*; raise `ToxiproxyError`."""
-    body = read_bytes(req, MAX_OBJECT)
+    body = read_all(req, resp, MAX_OBJECT)
     try:
         return gojson.read(body, type_)
     except ConfigError as error:
         raise ToxiproxyError(400, f'bad request body: {error}') from None
 
 
-def read_bytes(req: falcon.Request, most: int) -> bytes:
+def read_all(req: falcon.Request, resp: falcon.Response, most: int) -> bytes:
     """Return the body; raise `ToxiproxyError` if it does not arrive whole, or if it has more than *most* bytes."""
     try:
-        body: bytes = req.stream.read(most + 1)
-    except OSError:
+        return read_bytes(req, resp, most)
+    except ConfigError:
         raise ToxiproxyError(400, 'bad request body: unexpected EOF') from None
-    if len(body) > most:
-        raise ToxiproxyError(413, f'bad request body: more than {most} bytes')
-    return body
+    except falcon.HTTPContentTooLarge as error:
+        raise ToxiproxyError(413, f'bad request body: {error.description}') from None
 
 
-def read_population(req: falcon.Request, pause: Pause) -> list[ProxyFields]:
+def read_population(req: falcon.Request, resp: falcon.Response, pause: Pause) -> list[ProxyFields]:
     """Return the proxies in the body, all of them checked; raise `ToxiproxyError`."""
-    body = read_bytes(req, MAX_BODY)
+    body = read_all(req, resp, MAX_BODY)
     try:
         wanted: list[ProxyFields] = gojson.read_list(body, ProxyFields, pause)
     except ConfigError as error:
