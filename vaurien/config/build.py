@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -24,10 +24,38 @@ from vaurien.web.segment import check_name
 ANYWHERE = Address('localhost', 0)
 
 
+class _Given(NamedTuple):
+    """What the sources give."""
+
+    #: That of the process, and those of the proxies by the names of their sections.
+    common: _Section
+    proxies: dict[str, _Section]
+    behavior_options: Sections
+    protocol_options: Sections
+    schedule: Schedule | None
+
+
 @reading_files()
 def build(*sources: Source) -> Settings:
     """Return the settings that *sources* make, a later one over an earlier one; raise `ConfigError`."""
-    sections: dict[str, _Section] = {'vaurien': _Section(SETTINGS)}
+    given = _collect(sources)
+    config = given.common.values.pop('toxiproxy_config', None)
+    is_server = given.common.values.pop('server', False) or config is not None
+    process = _complete(given, is_server=is_server)
+    if not (given.proxies or is_server):
+        return process
+    given.common.refuse('proxy', 'each proxy needs an address of its own: there are several proxies, or none yet')
+    process = msgspec.structs.replace(process, proxies=())
+    proxies = _make_proxies(given, process.defaults, config)
+    if not (proxies or process.http):
+        given.common.refuse('http', 'without the control API there will never be a proxy')
+    return msgspec.structs.replace(process, proxies=tuple(proxies))
+
+
+def _collect(sources: Sequence[Source]) -> _Given:
+    """Return what all *sources* give, a later one over an earlier one; raise `ConfigError`."""
+    common = _Section(SETTINGS)
+    proxies: dict[str, _Section] = {}
     options: dict[str, Sections] = {'behavior': {}, 'protocol': {}}
     schedule: Schedule | None = None
     for source in sources:
@@ -37,42 +65,42 @@ def build(*sources: Source) -> Settings:
                 options[kind].setdefault(name, {}).update(read_options(source, section, given))
             elif section == SECTION:
                 schedule = read_section(source, given)
+            elif section == 'vaurien':
+                common.read(source, section, given)
             else:
-                if section != 'vaurien':
-                    _check_name(source, section)
-                sections.setdefault(section, _Section(PROXY_SETTINGS)).read(source, section, given)
-    common = sections.pop('vaurien')
-    config = common.values.pop('toxiproxy_config', None)
-    is_server = common.values.pop('server', False) or config is not None
+                _check_name(source, section)
+                proxies.setdefault(section, _Section(PROXY_SETTINGS)).read(source, section, given)
+    return _Given(common, proxies, options['behavior'], options['protocol'], schedule)
+
+
+def _complete(given: _Given, *, is_server: bool) -> Settings:
+    """Return the settings of the process; raise `ConfigError`. A server has a control API unless it is told not to."""
+    common = given.common
     if is_server:
         common.values = {'http': True, 'http_port': SERVER_PORT, **common.values}
     if common.values.get('ui'):
         common.values['http'] = True
     shared: dict[str, Any] = {
-        'behavior_options': options['behavior'],
-        'protocol_options': options['protocol'],
-        'schedule': schedule,
+        'behavior_options': given.behavior_options,
+        'protocol_options': given.protocol_options,
+        'schedule': given.schedule,
     }
-    process = Settings(**{**shared, **common.settings(options['behavior'])})
-    if not (sections or is_server):
-        return process
-    common.refuse('proxy', 'each proxy needs an address of its own: there are several proxies, or none yet')
-    process = msgspec.structs.replace(process, proxies=())
-    proxies = [
-        msgspec.structs.replace(
-            process.defaults,
-            **{'name': section.removeprefix('proxy.'), 'proxy': ANYWHERE, **read.settings(options['behavior'], common)},
-        )
-        for section, read in sections.items()
-    ]
+    return Settings(**{**shared, **common.settings(given.behavior_options)})
+
+
+def _make_proxies(given: _Given, defaults: ProxySettings, config: str | None) -> list[ProxySettings]:
+    """Return the proxies of all sections, and those of Toxiproxy's file at *config*; raise `ConfigError`."""
+    proxies = []
+    for section, read in given.proxies.items():
+        own = read.settings(given.behavior_options, given.common)
+        name = section.removeprefix('proxy.')
+        proxies.append(msgspec.structs.replace(defaults, **{'name': name, 'proxy': ANYWHERE, **own}))
     if config is not None:
         from vaurien.toxiproxy.fields import read_config  # late: few have such a file
 
-        proxies += read_config(config, process.defaults)
+        proxies += read_config(config, defaults)
         _check_names(proxies, config)
-    if not (proxies or process.http):
-        common.refuse('http', 'without the control API there will never be a proxy')
-    return msgspec.structs.replace(process, proxies=tuple(proxies))
+    return proxies
 
 
 def locate(error: ConfigError, proxy: str, sources: Sequence[Source]) -> ConfigError:
