@@ -44,7 +44,7 @@ def test_each_is_taken_once_and_stays_remembered() -> None:
 def test_renew_leaves_nothing_to_take() -> None:
     log = FaultLog()
     log.on_fault(make_fault(1))
-    log.renew()
+    log.forget_untaken()
     assert log.take() is None
     log.on_fault(make_fault(2))
     assert log.take() == make_fault(2)

@@ -527,7 +527,7 @@ class ProxyServer:
         self._tell('behavior', f'behavior {text}')
         self._warn(unmatched)
         if any(rule.is_harmful for rule in armed):  # at the end of a block, who waits for its faults still gets them
-            self.faults.renew()
+            self.faults.forget_untaken()
         links = self.list_links(pause)
         if armed is not self._armed:  # who has armed others meanwhile goes on
             return

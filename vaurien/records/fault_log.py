@@ -33,9 +33,9 @@ class FaultLog(Observer):
         self._untaken.clear()
 
     def take(self) -> Fault | None:
-        """Return the oldest fault since `renew` that was not taken before, or None."""
+        """Return the oldest fault since rules were last armed that was not taken before, or None."""
         return self._untaken.popleft() if self._untaken else None
 
-    def renew(self) -> None:
+    def forget_untaken(self) -> None:
         """Give up the faults that nobody has taken."""
         self._untaken.clear()
