@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from vaurien.records.page import JournalPage
 from vaurien.records.status import HeldStatus, LinkStatus, ProxyStatus, RuleStatus, ScheduleStatus, ToxicStatus
 from vaurien.rules.blocks import Blocks
 from vaurien.rules.grammar import Term, format_term
-from vaurien.web.call import DEFAULT_PORT, TOKENS, URL, Api, parse_api
+from vaurien.web.call import DEFAULT_HOST, DEFAULT_PORT, URL, Api, find_token, find_url, parse_api
 from vaurien.web.segment import quote_name
 
 if TYPE_CHECKING:
@@ -73,13 +72,13 @@ class Client(ProxyControl):
         """
         if host is None and port is None:
             try:
-                address = parse_api(os.environ.get(URL) or 'localhost')
+                address = parse_api(find_url())
             except AddressError as error:
                 raise error.within(URL) from None
         else:
-            address = Address('localhost' if host is None else host, DEFAULT_PORT if port is None else port)
+            address = Address(DEFAULT_HOST if host is None else host, DEFAULT_PORT if port is None else port)
         if token is None:
-            token = next(filter(None, map(os.environ.get, TOKENS)), None)
+            token = find_token()
         if token is not None and not (token.isascii() and token.isprintable()):
             raise ConfigError('expected ASCII characters', 'token')
         self._address = address

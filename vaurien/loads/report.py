@@ -6,14 +6,15 @@ from typing import Any
 
 import msgspec
 
+from vaurien.console.statuses import INTERRUPTED
 from vaurien.loads.plan import Plan
 from vaurien.loads.stats import TestStats, percentile
 
 #: The percentiles of times that are shown, and their shares.
 PERCENTILES = {'50%': 0.5, '90%': 0.9, '95%': 0.95, '99%': 0.99, '100%': 1.0}
 
-#: Exit statuses: all is well; something went wrong; interrupted, which is 128 + SIGINT.
-CLEAN, WRONG, INTERRUPTED = 0, 1, 130
+#: Exit statuses: all is well; something went wrong.
+CLEAN, WRONG = 0, 1
 
 
 class Requests(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -20,13 +21,23 @@ if TYPE_CHECKING:
 
 #: The variables of the environment that say where the API is, and what its token is; the first one that is set counts.
 URL, TOKENS = 'VAURIEN_URL', ('VAURIEN_TOKEN', 'TOXIPROXY_AUTH_TOKEN')
-#: The port of the API, unless another one is given.
-DEFAULT_PORT = 8080
+#: The host and the port of the API, unless others are given.
+DEFAULT_HOST, DEFAULT_PORT = 'localhost', 8080
 #: How long the API may be silent while events are followed, in seconds: it says every 15 that it is still there.
 SILENCE = 40.0
 #: The most bytes and values of an answer: several times what 20,000 proxies or open links take.
 MAX_ANSWER = 32 * 1024 * 1024
 MAX_VALUES = 1_000_000
+
+
+def find_url() -> str:
+    """Return where the control API is, as the environment says, or by default."""
+    return os.environ.get(URL) or f'{DEFAULT_HOST}:{DEFAULT_PORT}'
+
+
+def find_token() -> str | None:
+    """Return the token that the environment has, if there is one."""
+    return next(filter(None, map(os.environ.get, TOKENS)), None)
 
 
 def parse_api(text: str) -> Address:

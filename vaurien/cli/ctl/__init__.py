@@ -22,7 +22,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 
-from vaurien.cli.ctl.command import Command
+from vaurien.cli.ctl.command import AMBIGUOUS, Command
 from vaurien.cli.ctl.parser import parse
 from vaurien.client import Client
 from vaurien.console.command import run_command
@@ -31,8 +31,8 @@ from vaurien.web.call import parse_api
 
 #: The exit status of each error.
 STATUSES = {UnreachableError: 1, ControlError: 2, ConfigError: 2}
-#: The HTTP statuses of errors for which this command has a remedy.
-UNAUTHORIZED, AMBIGUOUS = 401, 409
+#: The HTTP status if the token is missing or wrong.
+UNAUTHORIZED = 401
 
 
 def main(argv: Sequence[str] | None = None) -> int:

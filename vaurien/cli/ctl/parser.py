@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from vaurien.cli.ctl.top import command as top
 from vaurien.console.parser import Parser
 from vaurien.console.statuses import describe_statuses
 from vaurien.errors import ConfigError
-from vaurien.web.call import TOKENS, URL
+from vaurien.web.call import DEFAULT_HOST, DEFAULT_PORT, TOKENS, URL, find_token, find_url
 
 DESCRIPTION = 'Control a running vaurien that was started with --http or --server.'
 
@@ -71,8 +70,6 @@ COMMANDS: tuple[Command, ...] = (
     *authority.COMMANDS,
 )
 
-DEFAULT_HOST = 'localhost:8080'
-
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return what the command line gives: ``command``, what is common to all commands, and what the command takes.
@@ -119,12 +116,12 @@ def _add_common(parser: argparse.ArgumentParser, *, of_proxy: bool, defaults: bo
     flags: dict[str, dict[str, Any]] = {
         '--host': {
             'metavar': 'HOST[:PORT]',
-            'default': os.environ.get(URL) or DEFAULT_HOST,
-            'help': f'the control API (default VAURIEN_URL, or {DEFAULT_HOST}; --server is on localhost:8474)',
+            'default': find_url(),
+            'help': f'the control API (default {URL}, or {DEFAULT_HOST}:{DEFAULT_PORT}; --server is on localhost:8474)',
         },
         '--token': {
-            'default': next(filter(None, map(os.environ.get, TOKENS)), None),
-            'help': 'the --api-token of the server (default VAURIEN_TOKEN, which lists of processes do not show)',
+            'default': find_token(),
+            'help': f'the --api-token of the server (default {TOKENS[0]}, which lists of processes do not show)',
         },
         '--json': {'action': 'store_true', 'default': False, 'help': 'print the JSON of the answer, for programs'},
     }
