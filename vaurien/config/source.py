@@ -49,12 +49,12 @@ def read(path: str) -> Source:
     separator = ':' if text else '.'
     known = [*SINGLE, *(f'{kind}{separator}NAME' for kind in (*REGISTRIES, 'proxy'))]
     sections: Sections = {}
-    for name, value in _read_mapping(tree, '', place).items():
+    for name, value in read_mapping(tree, '', place).items():
         if name in SINGLE or name == STATSD:
-            sections[name] = _read_mapping(value, name, place)
+            sections[name] = read_mapping(value, name, place)
         elif name in REGISTRIES or name == 'proxy':
-            for plugin, given in _read_mapping(value, name, place).items():
-                sections[f'{name}.{plugin}'] = _read_mapping(given, f'{name}.{plugin}', place)
+            for plugin, given in read_mapping(value, name, place).items():
+                sections[f'{name}.{plugin}'] = read_mapping(given, f'{name}.{plugin}', place)
         else:
             raise ConfigError(f'unknown section, {did_you_mean(name, known)}', place(name))
     return make_source(sections, place, text=text)
@@ -105,7 +105,7 @@ def register_plugin(section: str, reference: Any) -> None:
     REGISTRIES[kind].register(load_callable(convert(reference, str)), name)
 
 
-def _read_mapping(value: Any, path: str, place: Callable[[str], str]) -> dict[str, Any]:
+def read_mapping(value: Any, path: str, place: Callable[[str], str]) -> dict[str, Any]:
     """Return *value*, found at that dotted path, as keys and values; an empty section may be None."""
     if value is not None and not isinstance(value, dict):
         raise ConfigError(f'expected keys and values, got {shorten(value)}', place(path))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from vaurien.config.files import read_document
+from vaurien.config.source import place_in, read_mapping
 from vaurien.errors import ConfigError, OptionError
 from vaurien.loads.outputs import OUTPUTS
 from vaurien.loads.settings import QUESTIONS, SETTINGS, Settings, read_value
-from vaurien.plugins.options import convert, did_you_mean, shorten
+from vaurien.plugins.options import convert, did_you_mean
 
+#: The only section of a file.
+SECTION = 'loads'
 #: Settings that need another one, and the reason.
 NEEDS = (
     ('broker', 'agents', 'the number of agents is missing'),
@@ -35,21 +39,13 @@ class Source(NamedTuple):
 def read(path: str) -> Source:
     """Return the values in a file. Raises `ConfigError` if it cannot be read."""
     tree, lines, text = read_document(path)
-
-    def place(key: str) -> str:
-        dotted = f'loads.{key}' if key else 'loads'
-        line = f':{lines[dotted]}' if dotted in lines else ''
-        return f'{path}{line}: {dotted}'
-
-    if tree is not None and not isinstance(tree, dict):
-        raise ConfigError(f'expected keys and values, got {shorten(tree)}', path)
-    for section in tree or {}:
-        if section != 'loads':
-            raise ConfigError(f'unknown section {section!r}, {did_you_mean(str(section), ["loads"])}', path)
-    values = (tree or {}).get('loads') or {}
-    if not isinstance(values, dict):
-        raise ConfigError(f'expected keys and values, got {shorten(values)}', place(''))
-    return Source({str(key): value for key, value in values.items()}, place, text)
+    place = partial(place_in, path, lines)
+    sections = read_mapping(tree, '', place)
+    for section in sections:
+        if section != SECTION:
+            raise ConfigError(f'unknown section, {did_you_mean(section, [SECTION])}', place(section))
+    values = read_mapping(sections.get(SECTION), SECTION, place)
+    return Source(values, lambda key: place(f'{SECTION}.{key}'), text)
 
 
 def build(*sources: Source) -> Settings:

@@ -84,7 +84,12 @@ CONFIGS = [
         'loads.ini:3: loads.users: expected whole numbers',
     ),
     ('loads.ini', '[loads]\nuser = 1\n', "loads.ini:2: loads.user: no such setting, did you mean 'users'?"),
-    ('loads.ini', '[load]\nusers = 1\n', "loads.ini: unknown section 'load', did you mean 'loads'?"),
+    ('loads.ini', '[load]\nusers = 1\n', "loads.ini:1: load: unknown section, did you mean 'loads'?"),
+    (
+        'loads.toml',
+        '[loads]\nweb-port = 1\nweb_port = 2\n',
+        "loads.toml:3: loads.web_port: the same as 'web-port', which is given before",
+    ),
     (
         'loads.ini',
         '[loads]\nhits = 1\nduration = 2\n',
