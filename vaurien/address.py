@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from vaurien.errors import AddressError
@@ -73,6 +74,15 @@ NOWHERE: Address = _Nowhere('none', 0)
 def parse_backend(text: str) -> Address:
     """Return the address of a backend, or `NOWHERE` for ``none``; raise `AddressError`."""
     return NOWHERE if text == NOWHERE.host else parse_place(text)
+
+
+def is_number(host: str) -> bool:
+    """Return whether *host* is an IP address, and so needs no name server."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def is_host(text: str) -> bool:

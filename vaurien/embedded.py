@@ -12,12 +12,11 @@ from types import TracebackType
 
 from msgspec.structs import replace
 
-from vaurien.address import Address
+from vaurien.address import Address, is_number
 from vaurien.config.arguments import check_settings, find_proxy, read_address
 from vaurien.config.backend_url import read_other, read_spoken
 from vaurien.config.schedules import Plan, open_schedule
 from vaurien.engine.chooser import Chooser
-from vaurien.engine.lookup import is_number
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.record import Hasher
 from vaurien.engine.thread import ProxyThread

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-from socket import AF_INET, AI_NUMERICHOST, SOCK_STREAM
+from socket import AI_NUMERICHOST, SOCK_STREAM
 from typing import Any
 
 import gevent
 from gevent.monkey import get_original
 from gevent.socket import getaddrinfo
 
-from vaurien.address import Address
+from vaurien.address import Address, is_number
+from vaurien.web.listening import find_hosts
 
 #: Names that are looked up at once at most: each takes a thread of its own for as long as the name server needs.
 LOOKUPS = 256
@@ -35,22 +35,6 @@ def look_up(host: str, port: int) -> list[Any]:
 def look_up_listening(address: Address) -> list[Address]:
     """Return the addresses, with numbers as hosts, that it takes to listen on *address*: those of IPv4 come first.
 
-    Raise `OSError` if there are none. No name server is asked about ``localhost``, and it always has an address of
-    IPv6 (RFC 6761, 6.3), though the hosts file of many machines does not say so.
+    Raise `OSError` if there are none.
     """
-    host, port = address
-    if host.lower() == 'localhost':
-        return [Address('127.0.0.1', port), Address('::1', port)]
-    if is_number(host):
-        return [Address(host, port)]
-    found = sorted(look_up(host, port), key=lambda one: one[0] != AF_INET)
-    return [Address(host, port) for host in dict.fromkeys(str(one[4][0]) for one in found)]
-
-
-def is_number(host: str) -> bool:
-    """Return whether *host* is an IP address, and so needs no name server."""
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
+    return [Address(host, address.port) for host in find_hosts(address.host, lambda host: look_up(host, address.port))]

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 import gevent
 
-from vaurien.address import Address
-from vaurien.engine.lookup import is_number, look_up
+from vaurien.address import Address, is_number
+from vaurien.engine.lookup import look_up
 from vaurien.errors import ConfigError
 
 #: Seconds that a look-up may take whose only purpose is to find a loop.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from vaurien.address import NOWHERE, Address, is_host
-from vaurien.engine.lookup import is_number, look_up
+from vaurien.address import NOWHERE, Address, is_host, is_number
+from vaurien.engine.lookup import look_up
 from vaurien.records.proxy_log import ProxyLog
 
 

@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 import falcon
 
+from vaurien.address import is_number
+
 #: The port of an ``http`` URL that names none.
 HTTP_PORT = 80
 
@@ -92,11 +94,7 @@ def is_local(host: str) -> bool:
 
     Such names are those of a local network; no domain that somebody can register is one.
     """
-    try:
-        ip_address(host)
-    except ValueError:
-        return '.' not in host
-    return True
+    return is_number(host) or '.' not in host
 
 
 def is_same_origin(origin: str, host: str) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable, Iterable
 from errno import EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT
-from ipaddress import ip_address
+from typing import Any
 
-from vaurien.address import Address
+from vaurien.address import Address, is_number
 
 #: How many clients may wait to be accepted: as many as the kernel allows (net.core.somaxconn).
 BACKLOG = 65535
@@ -54,22 +55,27 @@ def _listen_at(hosts: list[str], port: int) -> list[socket.socket]:
 
 
 def _find_hosts(host: str) -> list[str]:
-    """Return the addresses of a host. ``localhost`` has two, whatever the hosts file says (RFC 6761, 6.3)."""
+    """Return the addresses to listen on: every address of the machine for an empty *host*."""
+    return find_hosts(host, _look_up) if host else ['']
+
+
+def _look_up(host: str) -> list[Any]:
+    host.encode('idna')  # here, because gevent prints the traceback of what is raised in a thread
+    return socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+
+
+def find_hosts(host: str, look_up: Callable[[str], Iterable[Any]]) -> list[str]:
+    """Return the IP addresses that it takes to listen on *host*: those of IPv4 come first.
+
+    *look_up* returns what ``getaddrinfo`` finds. No name server is asked about ``localhost``, and it always has an
+    address of IPv6 (RFC 6761, 6.3), though the hosts file of many machines does not say so.
+    """
     if host.lower() == 'localhost':
         return ['127.0.0.1', '::1']
-    if not host or _is_number(host):
+    if is_number(host):
         return [host]
-    host.encode('idna')  # here, because gevent prints the traceback of what is raised in a thread
-    found = sorted(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM), key=lambda one: one[0] != socket.AF_INET)
+    found = sorted(look_up(host), key=lambda one: one[0] != socket.AF_INET)
     return list(dict.fromkeys(str(one[4][0]) for one in found))
-
-
-def _is_number(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _listen(host: str, port: int) -> socket.socket:
