@@ -130,7 +130,18 @@ class TestFollowing:
 
         first, notice, second = in_loop(read)
         assert first == make_entry(nth=1)
-        assert notice == '5 exchanges are lost here: reading took too long'
+        assert notice == '5 exchanges before this line are no longer kept'
+        assert second == make_entry(nth=7)
+
+    def test_who_asks_for_what_is_too_old_hears_of_it(self) -> None:
+        def read() -> list[object]:
+            kept = KeptEntries()
+            for nth in range(1, KEPT + 7):
+                kept.add(make_entry(nth=nth))
+            return [*map(decode, next(follow(kept, JournalQuery(since=1), '')).splitlines()[:2])]
+
+        notice, second = in_loop(read)
+        assert notice == Notice('5 exchanges before this line are no longer kept')
         assert second == make_entry(nth=7)
 
     def test_silence_is_interrupted(self, monkeypatch: pytest.MonkeyPatch) -> None:

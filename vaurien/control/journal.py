@@ -43,14 +43,14 @@ def read_query(parameters: Mapping[str, Any]) -> JournalQuery:
 def follow(kept: KeptEntries, asked: JournalQuery, proxy: str) -> Iterator[bytes]:
     """Yield the lines of those exchanges, and then of every new one, until nobody wants them any more.
 
-    A reader who is too slow gets a notice where some are lost.
+    A notice stands where some are no longer kept: the first ones were too old, or the reader was too slow.
     """
     page = kept.find(asked.since, asked.limit, proxy)
     is_awake = False
     while True:
         lines: list[Line] = [*page.entries]
         if page.lost:
-            lines.insert(0, Notice(f'{page.lost} exchanges are lost here: reading took too long'))
+            lines.insert(0, Notice(f'{page.lost} exchanges before this line are no longer kept'))
         if lines or not is_awake:
             yield b''.join(map(encode, lines)) or b'\n'
         is_awake = page.last < kept.last or kept.wait(HEARTBEAT)
