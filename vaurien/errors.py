@@ -12,7 +12,7 @@ VaurienError                   anything below
 ├── CapacityError              a conntest server that stores as much as it may
 ├── RemoteError                a conntest server that is not there, or that sends an unexpected response
 ├── RegistryError              a Eureka registry that does not name what was to be tested
-├── AnswerError                an answer over HTTP that is too large
+├── AnswerError                an answer over HTTP that cannot be used
 ├── ControlError               a running proxy that rejects a request to its control API
 │   └── UnreachableError       no control API answers at the address
 ├── UnknownProxyError          a path of the control API that names no proxy or link
@@ -106,7 +106,10 @@ class RegistryError(VaurienError):
 
 
 class AnswerError(VaurienError):
-    """An answer over HTTP that is too large, or that has more values than it may have."""
+    """An answer over HTTP that cannot be used.
+
+    It is too large, has too many values, or is encoded although that was not asked for.
+    """
 
 
 class ControlError(VaurienError, ValueError):

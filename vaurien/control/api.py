@@ -67,7 +67,7 @@ class ControlApi:
         kept: KeptEntries | None = None,
         replay: Replay | None = None,
     ) -> None:
-        """*live* is who tells what happens.
+        """*live* counts what happens and sends it to the readers of events.
 
         *kept* are the last exchanges of the journal that is written, *replay* is what is replayed of another one.
         """

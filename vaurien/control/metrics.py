@@ -116,7 +116,7 @@ class ProxiesCollector(Collector):
     """Reads all proxies when Prometheus asks."""
 
     def __init__(self, proxies: Mapping[str, ProxyServer], live: Live | None = None) -> None:
-        """*live* is who tells what happens, if anybody can look."""
+        """*live* counts what happens and sends it to the readers of events; None: nobody can read any."""
         self._proxies = proxies
         self._live = live
 

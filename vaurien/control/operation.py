@@ -49,14 +49,15 @@ class Operation(NamedTuple):
     #: The statuses of errors that not every operation has.
     errors: tuple[int, ...] = ()
     dialect: Dialect = VAURIEN
-    #: The parameter of other paths that takes the name of what it has made.
+    #: The path parameter of other operations that takes the `name` in this answer (an OpenAPI link).
     names: str | None = None
     #: The parameters in the query of its path.
     parameters: Mapping[str, Option] = {}
-    #: What it may answer with instead.
+    #: Other media types of the answer, with the type of each body.
     others: Content = {}
-    #: The events that it answers with, the type of the data of each by its name; and what these name in their schemas.
+    #: For a stream: the type of the data of each event, by its name.
     events: Mapping[str, Any] = {}
+    #: Types that the schemas of the events refer to.
     named: tuple[Any, ...] = ()
     #: Whether it needs no token.
     is_public: bool = False

@@ -27,9 +27,10 @@ def make_routes(
     kept: KeptEntries | None = None,
     replay: Replay | None = None,
 ) -> list[Route]:
-    """Return the routes to control *proxies*, and the *scheduler* of them. *live* is who tells what happens.
+    """Return the routes to control *proxies*, and the *scheduler* of them.
 
-    *kept* and *replay* are what they show of journals.
+    *live* counts what happens and sends it to the readers of events. *kept* and *replay* are what the routes show of
+    journals.
     """
     own, others = ControlApi(proxies, live, kept, replay), toxiproxy.ToxiproxyApi(proxies)
     routes = [Route('/behaviors', own, 'behaviors'), Route('/toxics', own, 'toxics'), Route('/match', MatchResource())]

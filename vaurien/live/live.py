@@ -40,17 +40,17 @@ from vaurien.schedule.scheduler import Scheduler
 
 #: The most readers at a time.
 MOST_READERS = 32
-#: For so many seconds after somebody has looked, everything goes on, so that who looks again finds no gap.
+#: Seconds for which counting goes on after the last reader has left: one who returns finds no gap.
 LINGER = 120.0
 #: Seconds of silence after which a reader gets a comment: else nobody would know that one of them has gone.
 HEARTBEAT = 15.0
 #: The most faults that are told of in a second.
 MOST_FAULTS = 100
-#: How many exchanges are timed in a second, on average, and how many at once; and how many if there are more: it costs
-#: as much to time one as to move one.
+#: Exchanges timed per second: all, up to `TIMED`; if there are more, `TIMED_OF_MORE` of them, because timing one costs
+#: as much as moving one. `TIMED` is also the largest burst.
 TIMED = 200
 TIMED_OF_MORE = 30
-#: Seconds after which more of them may be timed, at least and at most: what is timed is not to keep step with anything.
+#: The least and the most seconds between two refills. They are drawn at random, so that timing keeps step with nothing.
 REFILLED = (0.3, 0.7)
 
 _COMMENT = b': heartbeat\n\n'
@@ -100,7 +100,7 @@ class Live:
 
     @property
     def readers(self) -> int:
-        """How many there are."""
+        """The number of readers."""
         return len(self._readers)
 
     def look(self) -> None:

@@ -110,7 +110,7 @@ class Watched:
             self.proxy.observers.remove(self._faults)
 
     def leave(self) -> None:
-        """Have nothing to do with the proxy any more."""
+        """Stop watching the proxy, and remove both observers."""
         self.end()
         self.proxy.observers.remove(self._changes)
 

@@ -30,7 +30,7 @@ def find_quantiles(times: Iterable[float]) -> QuantilesStatus | None:
 
 
 class _Kept:
-    """One kind of times: a histogram of all, and the last ones."""
+    """Durations of one kind: a histogram of all of them, and the last few for percentiles."""
 
     def __init__(self, kept: int) -> None:
         self.histogram = Histogram(TIME_BOUNDS)

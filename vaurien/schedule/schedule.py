@@ -58,7 +58,10 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def slot(self) -> str:
-        """What of the proxy it changes. Two steps with one slot lie over each other."""
+        """The part of the proxy that the step changes, as `find_slot` names it.
+
+        Of several steps with the same slot, the one that has begun last is in effect.
+        """
         return find_slot(self.fault)
 
 

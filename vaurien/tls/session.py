@@ -29,9 +29,9 @@ class Session(NamedTuple):
 
     @property
     def leaves_tickets(self) -> bool:
-        """Whether all that is left to be sent, once hands are shaken, is tickets, for which the client does not wait.
+        """Whether only session tickets are left to send after the handshake.
 
-        Source: RFC 8446, 4.6.1.
+        The client does not wait for them (RFC 8446, 4.6.1).
         """
         return self.tls.server_side and self.tls.version() == 'TLSv1.3'
 
