@@ -224,6 +224,17 @@ class TestBusy:
         inside(proxy, fork)
         ask(proxy)
 
+    def test_a_proxy_that_forks_itself_after_a_fork_outside(self, child: Child, proxy: Proxy) -> None:
+        """The loop, whose callback forks, is not destroyed under it."""
+
+        def fork(server: ProxyServer) -> None:
+            assert child.fork(lambda: server.loop.now() > 0)
+
+        with Child() as another:
+            another.fork(lambda: None)
+        inside(proxy, fork)
+        ask(proxy)
+
 
 def test_forks_of_several_threads(proxy: Proxy) -> None:
     def fork() -> None:

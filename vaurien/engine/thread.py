@@ -159,6 +159,7 @@ class ProxyThread:
 
         Return what ends that; None if somebody starts, stops or calls until *deadline*.
         """
+        self._is_at_rest = False  # as it may have been for another fork
         if not self._busy.acquire(timeout=_until(deadline)):
             return None
         if self._server is None or _get_ident() == self._ident:  # it is one of its behaviors that forks
