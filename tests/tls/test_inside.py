@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, TimeoutError as Unfinished
+import ssl
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError as Unfinished
 from contextlib import closing, contextmanager
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
-from tests.tls.clients import CLIENTS, TLSClient
+from tests.behaviors.waiting import eventually
+from tests.servers import TIMEOUT
+from tests.tls.clients import CLIENTS, SMTP, MySQL, Postgres, TLSClient
 from vaurien import Proxy
 
 SLEEP = 0.05
@@ -76,3 +79,44 @@ def test_hang(proxy: Proxy, client: TLSClient) -> None:
         proxy.set_behavior('dummy')
         with pytest.raises(client.lost):
             asking.result()
+
+
+class TestHandshakes:
+    """What a behavior does to one that begins inside the protocol lasts until it is no longer armed."""
+
+    @pytest.fixture(params=[MySQL, Postgres, SMTP], ids=lambda kind: kind.protocol)
+    def kind(self, request: pytest.FixtureRequest) -> type[TLSClient]:
+        """A client that asks for TLS."""
+        return request.param  # type: ignore[no-any-return]
+
+    @pytest.fixture
+    def connecting(self, kind: type[TLSClient], files: Path) -> Iterator[Callable[[Proxy], Future[TLSClient]]]:
+        """Have a client connect in another thread, and return once its handshake has met a fault."""
+        with ThreadPoolExecutor() as pool:
+
+            def connect(proxy: Proxy) -> Future[TLSClient]:
+                made = pool.submit(kind, proxy, files / 'proxy.pem')
+                assert proxy.wait_for_fault().request.startswith('TLS')
+                return made
+
+            yield connect
+
+    @pytest.mark.parametrize('after', ['client_hello', 'certificate'])
+    def test_hang(
+        self, connecting: Callable[[Proxy], Future[TLSClient]], proxy: Proxy, kind: type[TLSClient], after: str
+    ) -> None:
+        proxy.set_behavior('hang', match='TLS *', after=after)
+        client = connecting(proxy)
+        with pytest.raises(Unfinished):
+            client.result(SLEEP)
+        proxy.set_behavior('dummy')
+        with pytest.raises((kind.lost, ssl.SSLEOFError)):  # type: ignore[arg-type]  # one may be several
+            client.result(TIMEOUT / 2)
+        eventually(lambda: proxy.status()['links']['open'] == 0)
+
+    def test_delay(self, connecting: Callable[[Proxy], Future[TLSClient]], proxy: Proxy) -> None:
+        proxy.set_behavior('delay', match='TLS *', sleep=600)
+        client = connecting(proxy)
+        proxy.set_behavior('dummy')
+        with closing(client.result(TIMEOUT / 2)) as connected:
+            connected.ask()

@@ -117,7 +117,7 @@ class Link:
         self._cable_rule: Rule | None = None
         self._cables: tuple[Cable, ...] = ()
         #: The handshake that is made while the link is at work.
-        self._handshake: TLSUpgrade | None = None
+        self._handshake: Opening | None = None
         #: What stands in the place of a backend that cannot be reached.
         self._absent: AbsentBackend | None = None
         #: What owns the stream that a toxic's end of the other one has left, until all on its way has arrived.
@@ -233,11 +233,8 @@ class Link:
             one.suspend()
         while not (stream.is_clear or self.closed):
             self.wait()
-        client, backend = self.client, self.backend
-        opening = Opening(self, owner)
-        runtime = self.runtime
-        upgrade = TLSUpgrade(opening, runtime.loop, owner.legs, runtime.cipher, runtime.log, client, backend)
-        self._handshake = upgrade
+        self._handshake = Opening(self, owner)
+        upgrade = self._handshake.upgrade(owner.legs, self.backend)
         yield upgrade
         self._handshake = None
         self.client, self.backend = upgrade.join()
@@ -266,8 +263,9 @@ class Link:
             self._look_if_armed()
         if self._cable_rule is None or not self.arming.has(self._cable_rule):
             self._set_cable(self.arming.draw_cable(self))
-        if self._opening is not None:
-            self._opening.rearm()
+        for opening in (self._opening, self._handshake):
+            if opening is not None:
+                opening.rearm()
         if self._unreadable:
             self._owner.on_unreadable(self._unreadable)
 
@@ -450,8 +448,9 @@ class Link:
             self.backend.close()
         elif self.joined:
             self._part()
-        if self._handshake is not None:
-            self._handshake.stop()
+        handshake, self._handshake = self._handshake, None
+        if handshake is not None:
+            handshake.stop()
         if self._absent is not None:
             self._absent.close()
         self.client.close()

@@ -15,6 +15,7 @@ from vaurien.engine.resolver import Resolver
 from vaurien.engine.runtime import Runtime
 from vaurien.engine.tls_opening import TLSOpening
 from vaurien.engine.tls_socket import Connection
+from vaurien.engine.tls_upgrade import TLSUpgrade
 from vaurien.plugins.handshake import Handshake
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.upgrade import Upgrading
@@ -176,6 +177,14 @@ class Opening:
         )
         deadline = monotonic() + owner.connect_timeout
         opening.begin(owner.backend.host, owner.protocol.alpn, deadline, owner.upgrading)
+
+    def upgrade(self, legs: Legs, backend: Connection) -> TLSUpgrade:
+        """Return what shakes hands while the link, which is open, is at work."""
+        runtime = self._owner.runtime
+        self._step = upgrade = TLSUpgrade(
+            self, runtime.loop, legs, runtime.cipher, runtime.log, self._link.client, backend
+        )
+        return upgrade
 
     def draw_handshake(self, text: str) -> Handshake:
         """Return what becomes of the handshake with the client, which has that *text*."""

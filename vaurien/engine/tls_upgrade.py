@@ -5,6 +5,7 @@ from __future__ import annotations
 from _socket import socket
 
 import gevent
+from gevent.hub import Waiter
 
 from vaurien.engine.tls_opening import Steps, TLSOpening, Wait
 from vaurien.errors import EndedError, HandshakeError
@@ -12,6 +13,9 @@ from vaurien.errors import EndedError, HandshakeError
 
 class TLSUpgrade(TLSOpening):
     """Shakes hands in the greenlet that calls it: that of the exchange in which TLS begins."""
+
+    #: What wakes that greenlet.
+    _waiter: Waiter[None]
 
     def secure_client(self, began: bytes, seconds: float) -> None:
         """Shake hands with the client, which has sent *began*, within so many *seconds*.
@@ -24,8 +28,13 @@ class TLSUpgrade(TLSOpening):
         """Send the backend at *host* the *question* and shake hands, unless there is a *problem*; likewise."""
         self._take(self._take_backend_steps(host, question, problem), seconds)
 
-    def stop(self) -> None:
-        """Watch the connections no more, which are about to be closed."""
+    def let_go(self) -> None:
+        if self._is_held:
+            self._is_held = False
+            self._loop.run_callback(self._waiter.switch, None)
+
+    def close(self) -> None:
+        """Watch the connections no more. The link closes them."""
         self._stop_watching()
         self._stop_departure()
 
@@ -71,11 +80,12 @@ class TLSUpgrade(TLSOpening):
         self._timer.close()
 
     def _wait(self, wait: Wait) -> None:
-        if isinstance(wait, float):
-            gevent.sleep(wait)
-            return
-        self._watcher = self._loop.io(wait[0].fileno(), wait[1])
+        """Let the calling greenlet sleep until that has come, or until what a behavior holds is let go."""
+        loop = self._loop
+        self._waiter = waiter = Waiter()
+        self._watcher = loop.timer(wait) if isinstance(wait, float) else loop.io(wait[0].fileno(), wait[1])
         try:
-            gevent.get_hub().wait(self._watcher)
+            self._watcher.start(waiter.switch, None)
+            waiter.get()
         finally:
             self._stop_watching()
