@@ -322,3 +322,22 @@ def test_many_alarms_that_are_due_leave_time_for_others(play: Callable[[Scene], 
             clock.sleep(0)
 
     play(scene)
+
+
+def test_an_alarm_that_raises_has_no_other_wait(
+    play: Callable[[Scene], None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise ValueError('no good')
+
+    def scene(clock: Clock) -> None:
+        rung: list[str] = []
+        deadline = soon(0.001)
+        clock.call_at(deadline, fail)
+        clock.call_at(deadline, lambda: rung.append('same deadline'))
+        clock.call_at(deadline + 0.001, lambda: rung.append('later'))
+        gevent.sleep(0.02)
+        assert rung == ['same deadline', 'later']
+
+    play(scene)
+    assert 'ValueError: no good' in capfd.readouterr().err

@@ -156,6 +156,7 @@ class Clock:
     """The waits and alarms of one event loop. Only greenlets and callbacks of that loop may use it."""
 
     def __init__(self, loop: Any) -> None:
+        self._loop = loop
         self._timer = Timer(loop, self._on_due)
         #: A heap of deadline, serial number and alarm. The number keeps alarms of the same deadline in their order.
         self._alarms: list[tuple[float, int, Alarm]] = []
@@ -204,12 +205,14 @@ class Clock:
     def _on_due(self) -> None:
         now = last = time.monotonic()
         self._is_ringing = True
-        try:
-            while self._alarms and self._alarms[0][0] <= now and last < now + TURN:
-                heappop(self._alarms)[2].ring()
-                last = time.monotonic()
-        finally:
-            self._is_ringing = False
+        while self._alarms and self._alarms[0][0] <= now and last < now + TURN:
+            alarm = heappop(self._alarms)[2]
+            try:
+                alarm.ring()
+            except BaseException:  # the event loop would call no more, and every other alarm be lost
+                self._loop.handle_error(alarm, *sys.exc_info())
+            last = time.monotonic()
+        self._is_ringing = False
         if self._alarms:
             self._timer.set(self._alarms[0][0] - time.monotonic())  # whereby it is no longer readable
         elif self._is_open:
