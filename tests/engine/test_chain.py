@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from itertools import cycle, repeat
 from struct import Struct
@@ -1014,3 +1014,203 @@ class TestTurns:
         stream.run()
         assert len(stream.turns) == 2
         assert not stream.turns[1]
+
+
+class Failing(Latency):
+    """Raises an exception in one hook, once."""
+
+    name = 'failing'
+    hook = ''
+
+    @classmethod
+    def look(cls, hook: str) -> None:
+        if hook == cls.hook:
+            cls.hook = ''
+            raise ValueError('no good')
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        self.look('init')
+        super().__init__(*args, **given)
+
+    @property
+    def has_room(self) -> bool:
+        self.look('has_room')
+        return super().has_room
+
+    @property
+    def is_holding(self) -> bool:
+        self.look('is_holding')
+        return super().is_holding
+
+    def draw(self, now: float) -> None:
+        self.look('draw')
+        super().draw(now)
+
+    def feed(self, item: Item, now: float) -> None:
+        self.look('feed')
+        super().feed(item, now)
+
+    def step(self, now: float) -> Item | None:
+        self.look('step')
+        return super().step(now)
+
+    def interrupt(self, now: float) -> None:
+        self.look('interrupt')
+        super().interrupt(now)
+
+    def update(self, values: Mapping[str, Any], now: float, shared: Any = None) -> None:
+        self.look('update')
+        super().update(values, now, shared)
+
+    def retire(self, now: float) -> None:
+        self.look('retire')
+        super().retire(now)
+
+    def abandon(self, now: float) -> None:
+        self.look('abandon')
+        super().abandon(now)
+
+    def leave(self, now: float) -> list[Item]:
+        self.look('leave')
+        return super().leave(now)
+
+
+class TestToxicsThatFail:
+    """The link of such a toxic is reset. All others go on, and it can be removed."""
+
+    @pytest.fixture(autouse=True)
+    def register(self, toxics: Registry[BaseToxic], monkeypatch: pytest.MonkeyPatch) -> None:
+        toxics.register(Failing)
+        monkeypatch.setattr(Failing, 'hook', '')
+
+    def join(self, proxy: Proxy, raw_backend: RawBackend) -> tuple[Peer, Peer]:
+        """Return the peers of a link that has its toxics."""
+        peers = join(proxy, raw_backend)
+        eventually(lambda: inside(proxy, lambda server: all(link.connected for link in server.links.values())))
+        return peers
+
+    @pytest.fixture
+    def other(self, proxy: Proxy, raw_backend: RawBackend) -> tuple[Peer, Peer]:
+        """The peers of a link that has the toxic, too."""
+        add(proxy, 'failing', latency=50)
+        return self.join(proxy, raw_backend)
+
+    def check(self, client: Peer, other: tuple[Peer, Peer], proxy: Proxy, caplog: pytest.LogCaptureFixture) -> None:
+        """See that a link was reset, and nothing else has happened."""
+        with pytest.raises(ConnectionResetError):
+            client.recv()
+        self.check_others(other, proxy, caplog)
+
+    def check_others(self, other: tuple[Peer, Peer], proxy: Proxy, caplog: pytest.LogCaptureFixture) -> None:
+        """See that alarms ring on another link, and that the name of the toxic is free."""
+        assert caplog.messages == ['failing failed: ValueError: no good']
+        names = [toxic['name'] for toxic in proxy.toxics()] or ['failing_downstream']
+        inside(proxy, lambda server: server.toxics.clear())
+        add(proxy, 'latency', name=names[0], latency=1)
+        other[1].send(b'ping')
+        assert other[0].recv_exactly(4) == b'ping'
+
+    @pytest.mark.parametrize('hook', ['feed', 'step', 'has_room'])
+    @pytest.mark.parametrize('before', [False, True])
+    def test_when_something_comes(
+        self,
+        proxy: Proxy,
+        raw_backend: RawBackend,
+        other: tuple[Peer, Peer],
+        hook: str,
+        before: bool,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        if before:  # then the toxic is asked when an alarm rings
+            inside(proxy, lambda server: server.toxics.clear())
+            add(proxy, 'latency', latency=1)
+            add(proxy, 'failing', latency=1)
+        client, backend = self.join(proxy, raw_backend)
+        Failing.hook = hook
+        backend.send(b'ping')
+        self.check(client, other, proxy, caplog)
+
+    @pytest.mark.parametrize(
+        ('hook', 'change'),
+        [
+            ('interrupt', lambda proxy: add(proxy, 'noop')),
+            ('draw', lambda proxy: add(proxy, 'noop')),
+            ('draw', lambda proxy: update(proxy, 'failing', 'both', latency=2)),
+            ('update', lambda proxy: update(proxy, 'failing', 'both', latency=2)),
+            ('leave', lambda proxy: update(proxy, 'failing', 'both', toxicity=0)),
+            ('leave', lambda proxy: inside(proxy, lambda server: server.toxics.clear())),
+            ('retire', lambda proxy: inside(proxy, lambda server: server.toxics.clear())),
+            ('is_holding', lambda proxy: inside(proxy, lambda server: server.links[1].is_at_work)),
+            ('is_holding', lambda proxy: inside(proxy, lambda server: server.links[1].up.is_clear)),
+        ],
+    )
+    def test_at_a_change(
+        self,
+        proxy: Proxy,
+        raw_backend: RawBackend,
+        hook: str,
+        change: Callable[[Proxy], object],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        add(proxy, 'failing', 'both', latency=50)
+        client, _ = self.join(proxy, raw_backend)
+        other = self.join(proxy, raw_backend)
+        Failing.hook = hook
+        change(proxy)
+        self.check(client, other, proxy, caplog)
+
+    @pytest.mark.parametrize('hook', ['init', 'draw'])
+    def test_when_a_link_opens(
+        self,
+        proxy: Proxy,
+        raw_backend: RawBackend,
+        other: tuple[Peer, Peer],
+        hook: str,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        Failing.hook = hook
+        with pytest.raises(ConnectionResetError):  # maybe before the client knows that it is connected
+            connect(proxy).recv()
+        self.check_others(other, proxy, caplog)
+        assert proxy.status()['links']['open'] == 1
+
+    def test_when_a_link_closes(
+        self, proxy: Proxy, raw_backend: RawBackend, other: tuple[Peer, Peer], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        client, _ = self.join(proxy, raw_backend)
+        Failing.hook = 'abandon'
+        inside(proxy, lambda server: server.links[2].reset())
+        self.check(client, other, proxy, caplog)
+
+    def test_when_a_link_gets_another_backend(
+        self, raw_backend: RawBackend, nginx: Server, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with make_proxy(nginx.address, 'http') as proxy:
+            add(proxy, 'failing', latency=1)
+            client = connect(proxy)
+            client.send(LANGUAGES['http'].request)
+            assert client.recv().startswith(b'HTTP/1.1 200')
+            Failing.hook = 'abandon'
+            proxy.set_backend(raw_backend.address)
+            with pytest.raises(ConnectionResetError):
+                client.recv_all()
+            assert caplog.messages == ['failing failed: ValueError: no good']
+            eventually(lambda: proxy.status()['links']['open'] == 0)
+
+    def test_in_a_stream_that_is_left(
+        self, proxy: Proxy, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """When a toxic has ended the other one."""
+        add(proxy, 'failing', 'upstream', latency=20)
+        add(proxy, 'limit_data', bytes=4)
+        client, backend = self.join(proxy, raw_backend)
+        client.send(b'late')
+        eventually(lambda: is_held(proxy, 'upstream'))
+        backend.send(b'last')
+        assert client.recv_all() == b'last'
+        eventually(lambda: inside(proxy, lambda server: only_link(server).is_leaving))
+        Failing.hook = 'step'
+        with pytest.raises(ConnectionResetError):
+            backend.recv()
+        assert caplog.messages == ['failing failed: ValueError: no good']
+        assert proxy.status()['links']['open'] == 0

@@ -72,7 +72,7 @@ class FakeLink:
         self.number = number
         self.client_address = Address(host, 1)
         self.connected = connected
-        self.is_leaving = False
+        self.is_leaving = self.closed = False
         self.up, self.down = FakeStream(), FakeStream()
 
 

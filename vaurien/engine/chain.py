@@ -90,7 +90,14 @@ class Chain:
     @property
     def has_room(self) -> bool:
         """Whether the source may be read."""
-        return not self.stages or self.stages[0].has_room
+        if not self.stages:
+            return True
+        first = self.stages[0]
+        try:
+            return first.has_room
+        except Exception as error:  # whatever somebody's toxic raises, here as in all that follows
+            self._stream.on_toxic_failed(first, error)
+            return False
 
     @property
     def is_ending(self) -> bool:
@@ -105,7 +112,7 @@ class Chain:
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits in it."""
-        return not any(stage.is_holding for stage in self.stages)
+        return not any(map(self._is_holding, self.stages))
 
     @property
     def is_timed(self) -> bool:
@@ -124,7 +131,7 @@ class Chain:
         if self._ending or not item:
             return
         self._ending = isinstance(item, Ending)
-        self.stages[0].feed(item, monotonic())
+        self._feed(0, item, monotonic())
         self.advance()
 
     def append(self, stage: BaseToxic) -> None:
@@ -140,24 +147,23 @@ class Chain:
             self._stream.deliver(Ending.CLOSE)
             return
         self._disturb(self.stages.index(stage) - 1)
-        stage.retire(monotonic())
+        self._tell(stage, stage.retire)
         self.advance()
 
     def delay_reset(self) -> bool:
-        """Reset the link when what waits has gone on; return False if nothing waits."""
+        """Reset the link when what waits has gone on; return False if nothing waits, or if it is closed already."""
         if self._breaking or self.is_empty:
             return self._breaking
         self._breaking = self._ending = True
-        self.stages[0].feed(Ending.BREAK, monotonic())
+        self._feed(0, Ending.BREAK, monotonic())
         self.advance()
-        return True
+        return not self._stream.is_closed
 
     def stop(self) -> None:
         """Never call back again."""
         self._ending = True
-        now = monotonic()
         for stage in self.stages:
-            stage.abandon(now)
+            self._tell(stage, stage.abandon)
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
@@ -170,8 +176,10 @@ class Chain:
             self._has_moved = True  # or may: whatever has changed
         else:
             self._advancing = True
-            self._move()
-            self._advancing = False
+            try:
+                self._move()
+            finally:
+                self._advancing = False
         if not self._stream.is_closed:
             self._prune()
             if not self._is_waiting:
@@ -197,7 +205,7 @@ class Chain:
                 i, moved = last, False
             if self._has_room_behind(i) and (item := self._step(self.stages[i], now)) is not None:
                 moved = moved or i < last  # the one behind it has been asked, and has something now
-                self._pass_on(i, item, now)
+                self._feed(i + 1, item, now)
             else:
                 i -= 1
             if self._stream.is_closed:
@@ -205,36 +213,61 @@ class Chain:
         self._at, self._has_moved, self._is_waiting = i, moved, True
         self._call_later(self._on_turn)
 
-    def _pass_on(self, i: int, item: Item, now: float) -> None:
-        if i + 1 < len(self.stages):
-            self.stages[i + 1].feed(item, now)
-        else:
+    def _disturb(self, i: int) -> None:
+        """Tell the toxic at *i* that what comes after it changes."""
+        if i >= 0:
+            stage = self.stages[i]
+            self._tell(stage, stage.interrupt)
+            self._tell(stage, stage.draw)
+
+    def _prune(self) -> None:
+        if any(stage.retired for stage in self.stages):
+            self.stages = [stage for stage in self.stages if not stage.retired or self._is_holding(stage)]
+            if not self.stages:
+                self._stream.unchain()
+
+    # What the toxics are asked. One that raises an exception closes the link.
+
+    def _feed(self, i: int, item: Item, now: float) -> None:
+        """Give the toxic at *i* the *item*; if there is none, it has passed all."""
+        if i == len(self.stages):
             self._deliver(item)
+            return
+        stage = self.stages[i]
+        try:
+            stage.feed(item, now)
+        except Exception as error:
+            self._stream.on_toxic_failed(stage, error)
 
     def _step(self, stage: BaseToxic, now: float) -> Item | None:
         try:
             return None if self._stream.is_closed else stage.step(now)
-        except Exception as error:  # whatever somebody's toxic raises
+        except Exception as error:
             self._stream.on_toxic_failed(stage, error)
             return None
 
-    def _disturb(self, i: int) -> None:
-        """Tell the toxic at *i* that what comes after it changes."""
-        if i >= 0:
-            now = monotonic()
-            self.stages[i].interrupt(now)
-            self.stages[i].draw(now)
-
-    def _prune(self) -> None:
-        if any(stage.retired for stage in self.stages):
-            self.stages = [stage for stage in self.stages if stage.is_holding or not stage.retired]
-            if not self.stages:
-                self._stream.unchain()
-
     def _has_room_behind(self, i: int) -> bool:
-        if i + 1 < len(self.stages):
-            return self.stages[i + 1].has_room
-        return self._stream.is_writable
+        if i + 1 == len(self.stages):
+            return self._stream.is_writable
+        stage = self.stages[i + 1]
+        try:
+            return stage.has_room
+        except Exception as error:
+            self._stream.on_toxic_failed(stage, error)
+            return False
+
+    def _is_holding(self, stage: BaseToxic) -> bool:
+        try:
+            return stage.is_holding
+        except Exception as error:
+            self._stream.on_toxic_failed(stage, error)
+            return True
+
+    def _tell(self, stage: BaseToxic, hook: Callable[[float], object]) -> None:
+        try:
+            hook(monotonic())
+        except Exception as error:
+            self._stream.on_toxic_failed(stage, error)
 
     def _deliver(self, item: Item) -> None:
         if isinstance(item, bytes):
@@ -251,7 +284,7 @@ class Chain:
                 return
             alarm.cancel()
             self._alarm = None
-        if due < inf:
+        if due < inf and not self._stream.is_closed:
             self._alarm = self._call_at(due, self._on_due)
 
     def _on_due(self) -> None:

@@ -38,7 +38,7 @@ class LeavingLink(Protocol):
         """Close what is still open; so that the peer sees a reset, if it *resets*."""
 
     def fail(self, plugin: object, error: Exception) -> None:
-        """Warn that a toxic has raised an exception."""
+        """Warn that a toxic has raised an exception, and close what is still open."""
 
 
 class Leaving:
@@ -118,7 +118,6 @@ class Leaving:
     def fail(self, plugin: object, error: Exception) -> None:
         """End the link with a reset, because a toxic has raised an exception."""
         self._link.fail(plugin, error)
-        self.reset()
 
     def ignore(self, *args: object) -> None:
         """Do nothing: the stream reads no more."""

@@ -148,11 +148,13 @@ class Link:
             up.carry_on(self.up)
             down.carry_on(self.down)
         self.up, self.down = up, down
+        had_backend, self.joined = self.joined, True
         self._owner.equip(self)
-        if self.joined:
+        if self.closed:
+            return
+        if had_backend:
             self._attempt(self.traffic.set_backend, str(self._owner.backend))
         else:
-            self.joined = True
             self._attempt(self._begin_traffic)
         if self.closed:
             return
@@ -410,7 +412,7 @@ class Link:
     def fail(self, plugin: Any, error: BaseException) -> None:
         """Reset, because the protocol, or another *plugin*, has raised: what goes through is no longer known."""
         warn_failed(plugin or self._owner.protocol, error, self.runtime.log)
-        self.reset()
+        self.end(resets=True)
 
     # Closing
 
@@ -479,8 +481,9 @@ class Link:
         elif traffic.is_idle:
             self.stale = False
             self._part()
-            self._opening = Opening(self, self._owner)
-            self._opening.connect()
+            if not self.closed:  # as it is if a toxic fails meanwhile
+                self._opening = Opening(self, self._owner)
+                self._opening.connect()
 
     def _part(self) -> None:
         self.up.stop()

@@ -111,9 +111,12 @@ class Toxics:
         if not found:
             self._add_stages(rule, link)
         elif stages[0].values is not rule.attributes:  # else the link was opened meanwhile
-            for chain, stage in found:
-                stage.update(rule.attributes, monotonic(), self._find_shared(rule, chain is link.up.chain))
-            _draw(stages, rule)
+            try:
+                for chain, stage in found:
+                    stage.update(rule.attributes, monotonic(), self._find_shared(rule, chain is link.up.chain))
+                _draw(stages, rule)
+            except Exception as error:  # whatever somebody's toxic raises
+                link.fail(rule.kind, error)
             for chain, _ in found:
                 chain.advance()
 
@@ -122,13 +125,15 @@ class Toxics:
         rule, pause = self.get(name), self._turns.begin()
         del self._rules[name], self._born[name]
         self._leaving.add(name)
-        self._tell(f'toxic {name} removed')
-        for link in self._connected(pause):
-            if _has_streams(link):
-                for chain, stage in _find_stages(rule, link):
-                    chain.remove(stage)
-            pause()
-        self._leaving.discard(name)
+        try:
+            self._tell(f'toxic {name} removed')
+            for link in self._connected(pause):
+                if _has_streams(link):
+                    for chain, stage in _find_stages(rule, link):
+                        chain.remove(stage)
+                pause()
+        finally:
+            self._leaving.discard(name)
         self._counters.forget_toxic(name)
 
     def clear(self) -> None:
@@ -140,7 +145,8 @@ class Toxics:
     def equip(self, link: Link) -> None:
         """Put the toxics on the streams of a link that opens."""
         for rule in self._rules.values():
-            self._add_stages(rule, link)
+            if not link.closed:  # as it is if one has failed
+                self._add_stages(rule, link)
 
     def need_no_backend(self, link: ObservedLink) -> bool:
         """Return whether a link that opens gets a toxic that takes what the client sends, and needs no backend."""
@@ -154,8 +160,11 @@ class Toxics:
 
     def _will_apply(self, rule: ToxicRule, link: ObservedLink) -> bool:
         """Return whether a toxic will apply to a link: the stages that it gets will draw the same."""
-        stage = rule.kind(rule.attributes, name=rule.name, seed=self._find_seed(rule, link))
-        _draw([stage], rule)
+        try:
+            stage = rule.kind(rule.attributes, name=rule.name, seed=self._find_seed(rule, link))
+            _draw([stage], rule)
+        except Exception:  # as on the link, which is what tells of it
+            return True
         return stage.applied
 
     def _find_seed(self, rule: ToxicRule, link: ObservedLink, number: int = 0) -> str:
@@ -167,21 +176,26 @@ class Toxics:
         if not _serves(rule, link):
             return
         streams = _find_streams(rule, link)
-        stages = [
-            rule.kind(
-                rule.attributes,
-                name=rule.name,
-                seed=self._find_seed(rule, link, number),
-                now=monotonic(),
-                fresh=link.number > self._born[rule.name],
-                histogram=self._counters.find_toxic(rule.name),
-                shared=self._find_shared(rule, stream is link.up),
-            )
-            for number, stream in enumerate(streams)
-        ]
-        _draw(stages, rule)
+        try:
+            stages = [self._make_stage(rule, link, number, stream) for number, stream in enumerate(streams)]
+            _draw(stages, rule)
+        except Exception as error:  # whatever somebody's toxic raises
+            link.fail(rule.kind, error)
+            return
         for stream, stage in zip(streams, stages, strict=True):
             stream.enchain().append(stage)
+
+    def _make_stage(self, rule: ToxicRule, link: Link, number: int, stream: Stream) -> BaseToxic:
+        """Return the stage of a toxic on a stream of a link, the first or the second of those that it acts on."""
+        return rule.kind(
+            rule.attributes,
+            name=rule.name,
+            seed=self._find_seed(rule, link, number),
+            now=monotonic(),
+            fresh=link.number > self._born[rule.name],
+            histogram=self._counters.find_toxic(rule.name),
+            shared=self._find_shared(rule, stream is link.up),
+        )
 
     def _find_shared(self, rule: ToxicRule, is_upstream: bool) -> Any:
         """Return what the stages of a toxic share on a stream of all links of the proxy, or of the process, if any."""
