@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -14,8 +15,9 @@ from tests.behaviors.waiting import eventually
 from tests.commands import StartCommand
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, LARGE, TIMEOUT, Server
-from vaurien import Client, Proxy
+from vaurien import Client, Proxy, native
 from vaurien.engine import cable
+from vaurien.engine.link import Link
 
 #: Seconds of silence.
 A_MOMENT = 0.05
@@ -61,6 +63,39 @@ def test_no_end_passes(raw_backend: RawBackend) -> None:
             backend.close()
             assert client.is_silent(A_MOMENT)
         assert client.recv() == b''
+
+
+@pytest.mark.parametrize('has_pump', [False, True])
+def test_an_end_for_a_backend_that_has_gone(
+    raw_backend: RawBackend, monkeypatch: pytest.MonkeyPatch, has_pump: bool
+) -> None:
+    """It closes its link when the cable is plugged in again. Those of the others are, too."""
+    for option in ('_SO_ATTACH_FILTER', '_SO_DETACH_FILTER', '_TCP_REPAIR'):  # else the reset does not come in
+        monkeypatch.setattr(cable, option, -1)
+    if not has_pump:
+        monkeypatch.setattr(native, 'make_pump', lambda *args: None)
+    with Proxy(raw_backend.address) as proxy, connect(proxy) as client:
+        proxy.add_toxic('slow_close', stream='upstream', delay=50)
+        backend = raw_backend.accept()
+        with connect(proxy) as other:
+            other.send(b'hello')
+            echoing = raw_backend.accept()
+            assert echoing.recv_exactly(5) == b'hello'
+            client.shut_down()
+            eventually(lambda: look_into(proxy, lambda link: link.up.ended))
+            with proxy.with_behavior('unplug'):
+                eventually(lambda: look_into(proxy, lambda link: link.up.finished))
+                backend.reset()
+            with pytest.raises(ConnectionResetError):
+                client.recv()
+            echoing.send(b'hello')
+            assert other.recv_exactly(5) == b'hello'
+            assert [link['id'] for link in proxy.links()] == [2]
+
+
+def look_into(proxy: Proxy, look: Callable[[Link], bool]) -> bool:
+    """Return what *look* returns for the first link, called where the proxy runs."""
+    return proxy._thread.call(lambda server: look(server.links[1]))
 
 
 @pytest.mark.usefixtures('_privileges')

@@ -275,9 +275,9 @@ class Link:
         before, self._cable_rule = self._cable_rule, rule
         if rule is None and before is not None:
             self._plug_in()
-            if self.connected:
-                self.up.plug_in()
-                self.down.plug_in()
+            for stream in (self.up, self.down) if self.joined else ():
+                if self.connected:  # the first may close the link
+                    stream.plug_in()
         elif rule is not None and before is None and self.connected:
             self._pull_cable()
 

@@ -294,7 +294,9 @@ class Stream(Flow):
         self.reader = _NO_READER
 
     def move(self, source: Connection, sink: Connection) -> None:
-        """Go on between connections that use the same descriptors, and read again."""
+        """Go on between connections that use the same descriptors, and read again, unless the link has just closed."""
+        if self._link.closed:
+            return
         self.source, self.sink = source, sink
         self.reader = self._make_reader()
         self.settle()
