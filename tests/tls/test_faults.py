@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
@@ -84,6 +85,23 @@ def test_it_stops_behind_a_message(proxy: Proxy, behavior: str, after: str, vers
         assert len(got) >= size
         got = got[size:]
     assert found == types[after]
+
+
+@pytest.mark.parametrize('behavior', ['abort', 'hang'])
+def test_a_client_that_is_refused_before_that(
+    proxy: Proxy, behavior: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is told why: of that version, there is no handshake that could stop behind a message."""
+    proxy.set_behavior(behavior, after='server_hello')
+    context = proxy.ssl_context()
+    context.set_ciphers('ALL:@SECLEVEL=0')
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', DeprecationWarning)
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1
+    with pytest.raises(ssl.SSLError, match='TLSV1_ALERT_PROTOCOL_VERSION'):
+        dial(proxy, context)
+    eventually(lambda: 'link 1: no TLS with the client: ' in caplog.text)
+    assert 'Traceback' not in capfd.readouterr().err
 
 
 def test_a_late_handshake(proxy: Proxy) -> None:

@@ -186,7 +186,7 @@ class TLSOpening:
         session = Session.for_client(context)
         session.incoming.write(began)
         if fault.ending is not None:
-            session.shake_hands()
+            self._go_on(client, session)
             yield from self._send(client, cut_flight(session.outgoing.read(), fault.after))
             yield from self._end(client, fault)
         yield from self._shake_hands(client, session)
@@ -273,20 +273,26 @@ class TLSOpening:
                 raise HandshakeError(explain(error)) from None
 
     def _shake_hands(self, sock: socket, session: Session) -> Steps:
-        """Shake hands; if that fails, the peer is told why before the exception goes on."""
         while True:
-            try:
-                is_done = session.shake_hands()
-            except ssl.SSLError as error:
-                with suppress(OSError):
-                    sock.send(session.outgoing.read())
-                raise HandshakeError(explain(error)) from None
+            is_done = self._go_on(sock, session)
             if is_done and session.leaves_tickets:
                 return
             yield from self._send(sock, session.outgoing.read())
             if is_done:
                 return
             session.incoming.write((yield from self._receive(sock)))
+
+    def _go_on(self, sock: socket, session: Session) -> bool:
+        """Go on with a handshake as far as possible; return whether it is done.
+
+        If it fails, tell the peer why, and raise `HandshakeError`.
+        """
+        try:
+            return session.shake_hands()
+        except ssl.SSLError as error:
+            with suppress(OSError):
+                sock.send(session.outgoing.read())
+            raise HandshakeError(explain(error)) from None
 
     def _send(self, sock: socket, data: bytes) -> Steps:
         while data:
