@@ -28,6 +28,7 @@ from vaurien.engine import held
 from vaurien.engine.dispatcher import Dispatcher
 from vaurien.engine.end import LinkEnd
 from vaurien.engine.proxy import ProxyServer
+from vaurien.engine.traffic import PLAIN
 from vaurien.plugins.end import End
 from vaurien.plugins.registry import Registry
 from vaurien.protocols.base import BaseProtocol
@@ -713,6 +714,21 @@ class TestArming:
             assert client.recv() == b''
             assert backend.recv() == b''
             eventually(lambda: proxy.status()['links']['open'] == 0)
+
+    def test_a_link_that_breaks_as_what_waits_goes_on(self, raw_backend: RawBackend) -> None:
+        """Nothing of what is armed then happens to it."""
+        with make_proxy(raw_backend, 'redis', "error(match='DEL *')") as proxy:
+            client, backend = join(proxy, raw_backend)
+            client.send(command('PING') + command('DEL', 'a'))
+            assert backend.recv_exactly(len(command('PING'))) == command('PING')
+            link = inside(proxy, only_link)
+            inside(proxy, lambda server: link.backend.shutdown(socket.SHUT_WR))
+            proxy.set_behavior('unplug')
+            with pytest.raises(ConnectionResetError):
+                client.recv()
+            assert link.closed
+            assert link.traffic is PLAIN
+            assert proxy.faults() == []
 
     def test_arming_all_the_time(self, redis_server: Server) -> None:
         """Every request gets a reply or an end, whatever comes and goes meanwhile."""

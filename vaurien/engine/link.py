@@ -261,6 +261,8 @@ class Link:
         """Handle that other rules are armed: end what runs, and look at opaque bytes only if something is armed."""
         if self.joined:
             self.traffic.rearm()
+            if self.closed:  # what was held went on, and nobody takes it
+                return
             self.simplify()
             self._look_if_armed()
         if self._cable_rule is None or not self.arming.has(self._cable_rule):
