@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Sequence
+from time import process_time
 
 import pytest
 from hypothesis import given, strategies as st
@@ -319,6 +320,28 @@ class TestSubscriptions:
     def test_without_channels_is_an_error(self) -> None:
         protocol = resp3(command('SUBSCRIBE'), GET)
         assert [kind for kind, _ in protocol.feed_downstream(b'-ERR wrong\r\n' + VALUE)] == [REPLY, REPLY]
+
+    def test_many_take_linear_time(self) -> None:
+        """Of those that the server has not answered yet, none is looked at again."""
+        request = command('SUBSCRIBE', 'a')
+
+        def measure(count: int) -> float:
+            protocol = resp3()
+            began = process_time()
+            for _ in range(count):
+                protocol.feed_upstream(request)
+            return process_time() - began
+
+        measure(100)
+        assert measure(8000) < 20 * measure(1000)
+
+    def test_a_version_that_was_never_asked_for(self) -> None:
+        """The proxy has answered: the server still speaks what it did."""
+        protocol = asked(HELLO_3)
+        protocol.withdraw()
+        protocol.feed_upstream(command('SUBSCRIBE', 'a'))
+        protocol.feed_downstream(self.PUSH.replace(b'>', b'*'))
+        assert protocol.opaque == Opaque('pub/sub')
 
     def test_hello_is_believed_until_it_fails(self) -> None:
         for replies in (b'-NOPROTO\r\n', HELLO_REPLY):

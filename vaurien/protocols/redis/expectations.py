@@ -12,7 +12,8 @@ from vaurien.protocols.redis.heads import Head
 # that many more replies than the one.
 ORDINARY, PUBSUB, MONITOR, REPLICATION, HELLO_2, HELLO_3, RESET = range(7)
 _ENDING = {PUBSUB: 'pub/sub', MONITOR: 'MONITOR', REPLICATION: 'replication'}
-_VERSIONS = {HELLO_2: 2, HELLO_3: 3, RESET: 2}
+#: The version that each of those sets that set one.
+VERSIONS = {HELLO_2: 2, HELLO_3: 3, RESET: 2}
 
 _HELLO = {b'2': HELLO_2, b'3': HELLO_3}
 _EXPECTED = {b'MONITOR': MONITOR, b'SYNC': REPLICATION, b'PSYNC': REPLICATION, b'RESET': RESET}
@@ -54,12 +55,23 @@ class Confirmations(NamedTuple):
 class Expectations:
     """What is known of a connection as far as it decides which replies come."""
 
-    __slots__ = ('_off', '_outstanding', '_skip', '_version', 'before', 'client_name', 'has_quit', 'in_transaction')
+    __slots__ = (
+        '_off',
+        '_outstanding',
+        '_skip',
+        '_version',
+        '_versions',
+        'before',
+        'client_name',
+        'has_quit',
+        'in_transaction',
+    )
 
-    def __init__(self, outstanding: deque[int | Confirmations]) -> None:
-        """Keep what the requests expect in *outstanding*, the oldest first."""
+    def __init__(self, outstanding: deque[int | Confirmations], versions: list[int]) -> None:
+        """Keep what the requests expect in *outstanding*, the oldest first; those of `VERSIONS` in *versions*, too."""
         self._outstanding = outstanding
         self._version = 2
+        self._versions = versions
         #: Whether MULTI was sent.
         self.in_transaction = False
         # CLIENT REPLY: nothing is answered; the next request is not.
@@ -114,6 +126,8 @@ class Expectations:
         if expected is None:
             return False
         self._outstanding.append(expected)
+        if expected in VERSIONS:
+            self._versions.append(expected)
         return True
 
     def find_state(self, position: int) -> State:
@@ -167,10 +181,7 @@ class Expectations:
 
     def _version_to_be(self) -> int:
         """Return the version once all that is outstanding has been answered as asked."""
-        for expected in reversed(self._outstanding):
-            if expected in _VERSIONS:
-                return _VERSIONS[expected]
-        return self._version
+        return VERSIONS[self._versions[-1]] if self._versions else self._version
 
     def find_ending(self, first: bytes) -> str | None:
         """Return why framing ends with the reply that begins with *first*; None if it goes on."""
@@ -199,7 +210,9 @@ class Expectations:
         if expected < 0 and first not in _FAILURE:
             self._outstanding.appendleft(expected + 1)
             return False
-        # HELLO in a transaction is answered +QUEUED, and has changed nothing yet.
-        if expected in _VERSIONS and first in (b'+' if expected == RESET else b'*%'):
-            self._version = _VERSIONS[expected]
+        if expected in VERSIONS:
+            del self._versions[0]
+            # HELLO in a transaction is answered +QUEUED, and has changed nothing yet.
+            if first in (b'+' if expected == RESET else b'*%'):
+                self._version = VERSIONS[expected]
         return True

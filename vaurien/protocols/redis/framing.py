@@ -7,7 +7,7 @@ from typing import Any
 
 from vaurien.framing.marks import END, HEAD, INTERIM, REPLY, REQUEST, UNANSWERED, Mark
 from vaurien.protocols.framed import Framed
-from vaurien.protocols.redis.expectations import Confirmations, Expectations
+from vaurien.protocols.redis.expectations import VERSIONS, Confirmations, Expectations
 from vaurien.protocols.redis.heads import Head, read_head
 from vaurien.protocols.redis.small import SMALL_ARGUMENTS, SMALL_REPLIES
 from vaurien.protocols.redis.values import ARGUMENT_TYPES, REPLY_TYPES, Values
@@ -28,7 +28,9 @@ class FramedRedis(Framed[int | Confirmations]):
         super().__init__(options)
         self._up = Values(ARGUMENT_TYPES, SMALL_ARGUMENTS)
         self._down = Values(REPLY_TYPES, SMALL_REPLIES)
-        self._expectations = Expectations(self._outstanding)
+        #: Those of `_outstanding` that set the version. They are few: a deque would take more memory of each link.
+        self._versions: list[int] = []
+        self._expectations = Expectations(self._outstanding, self._versions)
         # Where the message begins that does not parse if what comes next does not.
         self._up_begin = self._down_begin = 0
         # Whether the next request may be anything but one whole ordinary one.
@@ -105,7 +107,13 @@ class FramedRedis(Framed[int | Confirmations]):
         self._held = b''
         self._up_at = position
         self._outstanding.clear()
+        self._versions.clear()
         self._busy = self._expectations.is_silenced
+
+    def withdraw(self) -> None:
+        """See `BaseProtocol.withdraw`."""
+        if self._outstanding and self._outstanding.popleft() in VERSIONS:
+            del self._versions[0]
 
     # Downstream
 
