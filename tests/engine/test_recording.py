@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import process_time
 from typing import NamedTuple
 
 import pytest
@@ -66,6 +67,20 @@ def test_requests_are_counted_by_their_texts(monkeypatch: pytest.MonkeyPatch) ->
     recording = Recording('redis', [entries.append], None, None, prepare, ProxyLog('redis'))
     assert [recording.count(text) for text in 'abaab'] == [1, 1, 2, 3, 2]
     assert [recording.count(text) for text in 'cbab'] == [1, 3, 1, 1]  # the oldest begins anew
+
+
+def test_the_oldest_of_many_texts_is_found_at_once() -> None:
+    recording = Recording('redis', [lambda entry: None], None, None, prepare, ProxyLog('redis'))
+
+    def measure(begin: int, count: int) -> float:
+        texts = list(map(str, range(begin, begin + count)))
+        began = process_time()
+        for text in texts:
+            recording.count(text)
+        return process_time() - began
+
+    few = measure(0, recording_module.MAX_TEXTS)
+    assert measure(recording_module.MAX_TEXTS, 70_000) < 5 * few
 
 
 def test_nothing_is_counted_where_some_are_recorded_only() -> None:

@@ -5,6 +5,7 @@ If nobody wants to know of all exchanges, recorders exist only while it is open:
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from typing import NamedTuple, Protocol
@@ -92,7 +93,8 @@ class Recording(Gate):
         self.is_open = False
         self._take: Callable[[], object] = go_on
         self._tell_timed: Callable[[Timed], object] | None = None
-        self._counts: dict[str, int] = {}
+        #: How often each text came. A dictionary would look for its oldest key behind all that were deleted.
+        self._counts: OrderedDict[str, int] = OrderedDict()
 
     # Some exchanges
 
@@ -157,7 +159,7 @@ class Recording(Gate):
         counts = self._counts
         nth = counts.get(text, 0) + 1
         if nth == 1 and len(counts) >= MAX_TEXTS:
-            del counts[next(iter(counts))]
+            counts.popitem(last=False)
         counts[text] = nth
         return nth
 
