@@ -16,6 +16,7 @@ from tests.engine.talk import connect, make_proxy
 from tests.peers import RawBackend
 from tests.servers import TIMEOUT, Server
 from vaurien import Proxy
+from vaurien.framing.head import MAX_HEAD
 from vaurien.protocols.http.mark import ResponseMark
 
 FIELD = b'X-Vaurien-Fault: delay\r\n'
@@ -48,6 +49,19 @@ def test_no_byte_is_lost_of_what_is_no_response(data: bytes, places: list[int]) 
     mark = ResponseMark('delay')
     out = b''.join([*(mark.feed(piece) for piece in cut(data, places)), mark.take_unread()])
     assert out.replace(FIELD, b'') == data
+
+
+def test_a_head_that_never_ends_is_not_kept() -> None:
+    mark = ResponseMark('delay')
+    begin, line = b'HTTP/1.1 103 Early Hints\r\n', b'Link: </a.css>\r\n'
+    out, sent = b'', b''
+    while len(sent) < 2 * MAX_HEAD:
+        piece = line * 100 if sent else begin
+        out += mark.feed(piece)
+        sent += piece
+        assert sent == out or len(sent) < MAX_HEAD + 100 * len(line)
+    assert mark.is_done
+    assert mark.take_unread() == b''
 
 
 def test_a_name_of_any_kind_is_a_token() -> None:

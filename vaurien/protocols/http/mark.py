@@ -37,7 +37,10 @@ class ResponseMark:
         self.is_done = False
 
     def feed(self, data: bytes) -> bytes:
-        """Take what the backend sent; return what goes on. The beginning of a status line is held back."""
+        """Take what the backend sent; return what goes on.
+
+        The beginning of a status line is held back, and that of an interim response, unless it is too long for one.
+        """
         data = self.take_unread() + data
         passed = b''
         while data and not self.is_done:
@@ -50,10 +53,13 @@ class ResponseMark:
                 self.is_done = True
             elif _CONTINUE <= int(status[1]) < _FINAL and int(status[1]) != _SWITCHING:
                 end = data.find(HEAD_END)
-                if end < 0:
+                if end >= 0:
+                    passed, data = passed + data[: end + len(HEAD_END)], data[end + len(HEAD_END) :]
+                elif len(data) < MAX_HEAD:
                     self._unread = data
                     return passed
-                passed, data = passed + data[: end + len(HEAD_END)], data[end + len(HEAD_END) :]
+                else:
+                    self.is_done = True
             else:
                 start = len(data) - len(data.lstrip(_LINE_END))
                 passed, data = passed + data[:start] + mark_head(data[start:], self._behavior), b''
