@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ssl
 from functools import cache
+from time import process_time
 
 import pytest
 from hypothesis import example, given, strategies as st
 
-from vaurien.framing.client_hello import ClientHello, begins_tls, read_client_hello
+from vaurien.framing.client_hello import ClientHello, HelloReader, begins_tls
 
 
 @cache
@@ -22,6 +23,11 @@ def make_hello(name: str | None = 'api.example.com', protocols: tuple[str, ...] 
     with pytest.raises(ssl.SSLWantReadError):
         context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name).do_handshake()
     return outgoing.read()
+
+
+def read_client_hello(data: bytes) -> ClientHello | None:
+    """Read it in one piece."""
+    return HelloReader().feed(data)
 
 
 def split_records(hello: bytes, size: int) -> bytes:
@@ -56,6 +62,32 @@ def test_small_records(size: int) -> None:
     data = split_records(make_hello(), size)
     assert read_client_hello(data[:-1]) is None
     assert read_client_hello(data) == read_client_hello(make_hello())
+
+
+@pytest.mark.parametrize('size', [1, 3, 100, 1000])
+@pytest.mark.parametrize('step', [1, 2, 7, 500])
+def test_pieces(size: int, step: int) -> None:
+    """Whatever is behind it in the last piece is kept."""
+    data = split_records(make_hello(), size) + b'more'
+    reader = HelloReader()
+    pieces = (data[at : at + step] for at in range(0, len(data), step))
+    hello = next(filter(None, map(reader.feed, pieces)))
+    assert hello == read_client_hello(make_hello())
+    assert bytes(reader.data) + b''.join(pieces) == data
+    assert len(reader.data) >= len(data) - 4
+
+
+def test_many_small_records_take_linear_time() -> None:
+    def measure(count: int) -> float:
+        """Take the time of a long ClientHello, of which so many bytes come, each in a record and in a piece."""
+        reader, message = HelloReader(), b'\x01\x00\xff\xff' + bytes(count)
+        began = process_time()
+        for piece in [split_records(bytes(5) + bytes([byte]), 1) for byte in message]:
+            assert reader.feed(piece) is None
+        return process_time() - began
+
+    measure(100)
+    assert measure(16_000) < 40 * measure(2000)
 
 
 @pytest.mark.parametrize(

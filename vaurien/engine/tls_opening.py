@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from vaurien.engine.departure import Departure
 from vaurien.engine.tls_socket import READ, WRITE, Connection, TLSSocket
 from vaurien.errors import ConfigError, EndedError, HandshakeError
-from vaurien.framing.client_hello import ClientHello, begins_tls, read_client_hello
+from vaurien.framing.client_hello import ClientHello, HelloReader, begins_tls
 from vaurien.framing.records import cut_flight
 from vaurien.plugins.distribution import Distribution
 from vaurien.plugins.handshake import Ending, Handshake, make_alert
@@ -146,14 +146,15 @@ class TLSOpening:
 
     def _read_hello(self, client: socket, began: bytes = b'') -> Generator[Wait, None, tuple[ClientHello, bytes]]:
         self._peer = 'client'
+        reader = HelloReader()
         while True:
             try:
-                hello = read_client_hello(began)
+                hello = reader.feed(began)
             except ValueError as error:
                 raise HandshakeError(str(error)) from None
             if hello is not None:
-                return hello, began
-            began += yield from self._receive(client)
+                return hello, bytes(reader.data)
+            began = yield from self._receive(client)
 
     def _secure_backend(
         self, leg: BackendLeg, host: str, offered: Sequence[str], talk: Talk | None = None

@@ -46,31 +46,49 @@ def begins_tls(data: bytes) -> bool:
     return data[:1] == b'\x16' and data[1:2] in (b'', b'\x03') and (len(data) < 3 or data[2] <= 4)
 
 
-def read_client_hello(data: bytes) -> ClientHello | None:
-    """Return the ClientHello that *data* begins with; None if it is not complete. Raise `ValueError` if it is none."""
-    message = bytearray()
-    at = 0
-    while True:
-        if not begins_tls(data[at : at + 3]) and data[at:]:
+class HelloReader:
+    """Reads a ClientHello, however many records it is in, and in however many pieces these come."""
+
+    def __init__(self) -> None:
+        #: All that has come: the ClientHello, and whatever is behind it.
+        self.data = bytearray()
+        #: What is read of that: up to where, how many bytes of a record follow, and what there is of the message.
+        self._at = self._left = 0
+        self._message = bytearray()
+
+    def feed(self, data: bytes) -> ClientHello | None:
+        """Take more; return the ClientHello if it is complete. Raise `ValueError` if it is none."""
+        self.data += data
+        message = self._message
+        while self._left or self._begin_record():
+            piece = self.data[self._at : self._at + self._left]
+            self._at += len(piece)
+            self._left -= len(piece)
+            message += piece
+            if message and message[0] != _CLIENT_HELLO:
+                raise ValueError(f'a TLS message of type {message[0]} where a ClientHello is expected')
+            if len(message) >= _MESSAGE_HEADER:
+                length = int.from_bytes(message[1:_MESSAGE_HEADER], 'big')
+                if length > _HELLO_MAX:
+                    raise ValueError(f'a ClientHello of {length} bytes')
+                if len(message) >= _MESSAGE_HEADER + length:
+                    return _read_body(bytes(message[_MESSAGE_HEADER : _MESSAGE_HEADER + length]))
+            if self._left:
+                return None
+        return None
+
+    def _begin_record(self) -> bool:
+        """Read the header of a record; return False if it has not come yet."""
+        header = bytes(self.data[self._at : self._at + _RECORD_HEADER])
+        if header and not begins_tls(header[:3]):
             raise ValueError('not the beginning of TLS')
-        header = data[at : at + _RECORD_HEADER]
-        size = int.from_bytes(header[3:], 'big')
         if len(header) < _RECORD_HEADER:
-            return None
-        if not 0 < size <= _RECORD_MAX:
-            raise ValueError(f'a TLS record of {size} bytes')
-        message += data[at + _RECORD_HEADER : at + _RECORD_HEADER + size]
-        at += _RECORD_HEADER + size
-        if message and message[0] != _CLIENT_HELLO:
-            raise ValueError(f'a TLS message of type {message[0]} where a ClientHello is expected')
-        if len(message) >= _MESSAGE_HEADER:
-            length = int.from_bytes(message[1:_MESSAGE_HEADER], 'big')
-            if length > _HELLO_MAX:
-                raise ValueError(f'a ClientHello of {length} bytes')
-            if len(message) >= _MESSAGE_HEADER + length:
-                return _read_body(bytes(message[_MESSAGE_HEADER : _MESSAGE_HEADER + length]))
-        if at > len(data):
-            return None
+            return False
+        self._left = int.from_bytes(header[3:], 'big')
+        if not 0 < self._left <= _RECORD_MAX:
+            raise ValueError(f'a TLS record of {self._left} bytes')
+        self._at += _RECORD_HEADER
+        return True
 
 
 def _read_body(body: bytes) -> ClientHello:
