@@ -293,6 +293,15 @@ def test_nothing_is_known_ahead_of_rules_that_count() -> None:
     assert draws.look_ahead(2) == (None, {b'GET a'})
 
 
+@pytest.mark.parametrize('given', [[{'match': '/S.T/'}], [{'match': 'SET *'}, {'nth': Ordinals.parse('3')}]])
+def test_nothing_is_known_ahead_where_patterns_are_tried_one_by_one(given: list[dict[str, Any]]) -> None:
+    """No request is remembered that passes."""
+    rules = [Rule(Aimed, given=Aimed.check(one)) for one in given]
+    draws = Selector(rules, 1).draws(1)
+    assert draws.draw(1, b'GET a', lambda request: (request.decode(), True)) is None
+    assert draws.look_ahead(2) == UNKNOWN
+
+
 def test_nothing_is_known_ahead_of_clients_that_have_names() -> None:
     """A request that changes the name of its client is to be seen."""
     named = Rule(Aimed, 100.0, Aimed.check({'client_name': 'worker-*'}))

@@ -102,9 +102,14 @@ class Selector:
         return (first + blocks) * DRAWS, False
 
     @property
+    def screens(self) -> bool:
+        """Whether links remember requests that they find to pass."""
+        return self.screen is not None and not self.names
+
+    @property
     def learns(self) -> bool:
-        """Whether links put into `passing` what they find to pass."""
-        return self.passing is not None and self.screen is not None and not self.names
+        """Whether links put them into `passing`."""
+        return self.passing is not None and self.screens
 
     def points(self, link: int, *place: int) -> tuple[int, ...]:
         """Return uniform 64-bit numbers: for a block of `DRAWS` exchanges, or for an exchange and a statement of it."""
@@ -177,7 +182,7 @@ class Draws:
     def look_ahead(self, exchange: int) -> Ahead:
         """Return what is known of the exchanges from that one on. The more have passed, the further it looks."""
         if self._selector.is_limited:
-            return (None, self._passing) if self.reads and not self.names else UNKNOWN
+            return (None, self._passing) if self._selector.screens else UNKNOWN
         begin = max(exchange, self.quiet_until)
         until, is_drawn = self._selector.find_drawn(self._link, begin, self._ahead)
         self.quiet_until = until
