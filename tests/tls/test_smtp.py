@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
@@ -23,6 +24,9 @@ from tests.servers import HOST, TIMEOUT, free_port
 from tests.tls.legs import AUTHORITY, IS_SECURE, LEAF, LEGS, make_proxy, server_context, warnings
 from tests.truth.mail_servers import exim
 from vaurien import Proxy
+from vaurien.protocols import smtp
+from vaurien.settings import ProxySettings
+from vaurien.tls.mode import find_upgrading
 
 SENDER, RECIPIENTS = 'a@example.com', ['b@example.com']
 CONTENT = b'Subject: x\r\n\r\nSTARTTLS\r\n'
@@ -331,3 +335,25 @@ def test_a_backend_without_tls(
             backend.send(reply)
         assert peer.recv_all() == b''
     assert warnings(caplog) == [f'link 1: no TLS with the backend: {problem}']
+
+
+@pytest.mark.parametrize('first', [b'', b'EHLO me\r\n'])
+def test_the_replies_to_many_requests_take_linear_time(first: bytes) -> None:
+    """Each is edited in its turn, and none of the requests behind it is looked at."""
+    kind = find_upgrading(ProxySettings(tls='auto'), smtp.SMTP)
+    assert kind is not None
+
+    def measure(count: int) -> float:
+        protocol = kind()
+        protocol.feed_upstream(first + count * b'NOOP\r\n' + b'EHLO me\r\n')
+        began = process_time()
+        for reply in [b'220 ready\r\n', *[b'250 OK\r\n'] * (count + bool(first))]:
+            assert protocol.edit_downstream(reply) == reply
+            protocol.feed_downstream(reply)
+        seconds = process_time() - began
+        offer = protocol.edit_downstream(b'250-here\r\n250-STARTTLS\r\n250 SIZE\r\n')
+        assert offer == b'250-here\r\n250 SIZE\r\n'
+        return seconds
+
+    measure(100)
+    assert measure(8000) < 20 * measure(1000)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from itertools import chain
+from typing import Any
 
 from vaurien.framing.head import MAX_HEAD, escape
 from vaurien.framing.marks import UPGRADE, Mark
@@ -45,6 +47,11 @@ class SMTPUpgrade(Upgrading[int | bytes], FramedSMTP):
             raise ValueError(f'it says {escape(answer[:80].rstrip())}')
         return greeting
 
+    def __init__(self, options: Mapping[str, Any] | None = None) -> None:
+        super().__init__(options)
+        #: How many of these requests have no reply yet.
+        self._hellos = 0
+
     # Upstream
 
     def feed_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
@@ -61,6 +68,12 @@ class SMTPUpgrade(Upgrading[int | bytes], FramedSMTP):
             self._mode = UPGRADING
             self._is_upgrading = True
             marks[-1] = (UPGRADE, end)
+        self._hellos += self._outstanding[-1] in _HELLOS
+
+    def withdraw(self) -> None:
+        """See `BaseProtocol.withdraw`."""
+        self._hellos -= bool(self._outstanding) and self._outstanding[0] in _HELLOS
+        super().withdraw()
 
     def upgrade(self) -> Upgrade:
         """Grant the first STARTTLS, if the proxy has a certificate to show; forget what was said before (4.2)."""
@@ -85,18 +98,19 @@ class SMTPUpgrade(Upgrading[int | bytes], FramedSMTP):
 
     def edit_downstream(self, data: bytes) -> bytes:
         """Have the client see the offer of STARTTLS that is the proxy's, and not the backend's."""
-        expected = list(self._outstanding)
-        if not (self._unread or any(one in _HELLOS for one in expected)):
+        if not (self._unread or self._hellos):
             return data
-        if not self._down_at:  # the greeting comes first
-            expected.insert(0, ORDINARY)
         data, self._unread = self._unread + data, b''
         edited, i = b'', 0
-        for one in expected:
+        for one in chain(() if self._down_at else (ORDINARY,), self._outstanding):  # the greeting comes first
             reply = _REPLY.match(data, i)
             if reply is None:
                 break
-            edited += self._edit(reply[0]) if one in _HELLOS else reply[0]
+            if one in _HELLOS:
+                self._hellos -= 1
+                edited += self._edit(reply[0])
+            else:
+                edited += reply[0]
             i = reply.end()
         else:
             return edited + data[i:]
