@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -143,6 +144,26 @@ def test_no_circle_is_larger_than_two() -> None:
 
 def test_nothing_new_stands_at_the_top() -> None:
     assert {path.stem for path in (ROOT / 'vaurien').glob('*.py')} == TOP
+
+
+def listed_in(docstring: str) -> set[str]:
+    """The names at the beginning of the lines of a list: each by itself, or several; in backquotes, or before spaces.
+
+    In the lines of some lists, one space is all that stands behind the name.
+    """
+    quoted = re.findall(r'`(\w+)/?`', '\n'.join(re.findall(r'^- .*', docstring, re.M)))
+    plain = ', '.join(re.findall(r'^((?:\w+/?, )*\w+/?)(?= )', docstring, re.M))
+    return {*quoted, *re.findall(r'\w+', plain)}
+
+
+def test_a_room_has_a_line_for_each_of_its_files() -> None:
+    unlisted = {}
+    for path in (ROOT / 'vaurien').glob('*/__init__.py'):
+        files = {file.stem for file in path.parent.glob('*.py')} - {'__init__', '__main__'}
+        folders = {folder.parent.name for folder in path.parent.glob('*/__init__.py')}
+        listed = listed_in(ast.get_docstring(modules()[name_of(path)]) or '')
+        unlisted[path.parent.name] = sorted((files | folders) - listed)
+    assert {room: names for room, names in unlisted.items() if names} == {}
 
 
 def foreign_writes(tree: ast.Module) -> Iterator[tuple[int, str]]:

@@ -7,6 +7,7 @@ middleware       what happens before and after every responder
 api              the responders of Vaurien's own paths
 controlled       the part of a proxy that they need
 body             the bodies that they take
+query            the parameters that they take
 answers          the bodies that they give, as types
 option_list      the options of behaviors and the attributes of toxics, as two of these answers list them
 error_responses  the table of errors, and the answer to each
@@ -15,6 +16,7 @@ metrics          the responder of /metrics, and every metric of it
 metric_family    what a metric is
 protobuf         the format of metrics that has native histograms
 schedule         the responders of /schedule
+journal          what is asked of the journal, and the lines of those who follow it
 page             the responders of /ui, whose files are in ui/
 matching         the responder of /match
 authority        the responder of /tls/ca.pem

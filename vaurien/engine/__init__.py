@@ -22,6 +22,7 @@ reserve     the file descriptors that links leave to others
 tls_socket  TLS over a socket, which looks like a socket
 cable       a cable that is pulled
 absent      what stands in the place of a backend that cannot be reached
+lookup      the addresses of host names
 admission   a client that waits before anything is done for it
 splice      long transfers inside the kernel
 chain       the toxics on one stream
@@ -45,14 +46,17 @@ handler     protocols that move the bytes themselves
 loops       backends that are the proxy itself
 resolver    the addresses of the backend
 dialer      the connection to the backend
+departure   a client that leaves while nobody reads from it
 tls_opening the handshakes of a link, before its streams begin
-opening     the steps until a link has both its connections
 tls_upgrade the handshake of one connection while the link is at work
+opening     the steps until a link has both its connections
+leaving     the stream of a link that is left when a toxic has ended the other one
 link        one client joined to the backend
 idle        closes links on which nothing moves
 commons     what stages of toxics share
 toxicity    the toxics of a proxy
 listener    accepts clients
+links       the links of a proxy that are open, with and without an object
 proxy       one address, its backend, and all links between them
 proxies     the proxies of a process
 memory      returns what links have left free

@@ -13,6 +13,7 @@ pruning            which of them need not be tried
 following          which become worth trying by what others do
 oracles            what only a proxy sees: twice, storm, leak
 judging            what became of a test under a fault
+spoiling           whether a fault has spoilt the test for later runs
 replaying          faults that somebody wants to see again
 
 proxies            the proxies of a test: what they inject during its call, and what they have seen

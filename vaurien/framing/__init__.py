@@ -14,5 +14,7 @@
 - `records`: the records of TLS
 - `meaning`: what a request does to the backend, and what a reply says of it
 - `trials`: the faults that are worth trying on a request
+- `late_pattern`: regular expressions that most processes never use
+- `traceparent`: the trace context that a request carries
 - `effects`: what an error that was made up has to change in the backend
 """
