@@ -471,10 +471,6 @@ class Dispatcher(Traffic):
         self.link.simplify()
         return True
 
-    def _take_unread(self) -> bytes:
-        """Return what the protocol has not given back of what the backend sent."""
-        return self.protocol.take_unread()
-
     def greet_alone(self) -> None:
         """Draw for the greeting of a backend that cannot be reached; close the link if nothing is drawn."""
         self._greet()
@@ -570,7 +566,7 @@ class Dispatcher(Traffic):
         else:
             link.on_opaque(reason)
         self._send_or_hold(self.protocol.end_upstream())
-        unread = self._take_unread()
+        unread = self.protocol.take_unread()
         self.protocol = make_opaque_protocol(link.up, link.down)
         self._arm()  # requests have other texts from here
         link.down.forward(self._on_replies(unread) if unread else b'')
@@ -593,7 +589,7 @@ class Dispatcher(Traffic):
         if stream is self.link.up:
             self._send_or_hold(self.protocol.end_upstream())
             return
-        unread = self._take_unread()
+        unread = self.protocol.take_unread()
         stream.forward(self._on_replies(unread) if unread else b'')
         marks = self.protocol.end_downstream()
         if marks and self._answered < self._asked:
