@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vaurien.plugins.end import End
 from vaurien.protocols.base import BaseProtocol
-from vaurien.protocols.error_answer import carry_out
+from vaurien.protocols.error_answer import carry_out, read_reply
 from vaurien.protocols.error_options import Wanted
 from vaurien.protocols.partial_reply import pass_up_to
 
@@ -25,7 +25,7 @@ def break_off_with_error(protocol: BaseProtocol, client: End, backend: End, want
     finder = protocol.find(wanted.place)
     early = b''
     if protocol.is_guarding:
-        reply = _read(backend)
+        reply = read_reply(backend)
         end = finder.feed(reply)
         if finder.left or end == len(reply):
             client.sendall(carry_out(protocol.keep(reply), backend))
@@ -52,10 +52,3 @@ def break_off_with_error(protocol: BaseProtocol, client: End, backend: End, want
     error = protocol.break_off(finder, **wanted.choice)
     error = error._replace(early=shown, data=error.data.removeprefix(early))
     client.answer(protocol.close_behind(error) if wanted.closes else error)
-
-
-def _read(backend: End) -> bytes:
-    pieces = []
-    while piece := backend.recv():
-        pieces.append(piece)
-    return b''.join(pieces)

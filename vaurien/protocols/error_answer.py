@@ -44,10 +44,15 @@ def answer_with_error(protocol: BaseProtocol, client: End, backend: End, wanted:
 def amend_reply(protocol: BaseProtocol, client: End, backend: End, wanted: Wanted) -> None:
     """Put the error into the reply to a request that was let pass, if that is where it belongs."""
     if protocol.amends:
-        reply = b''
-        while data := backend.recv():
-            reply += data
-        client.answer(ErrorReply(protocol.amend(reply), wanted.closes))
+        client.answer(ErrorReply(protocol.amend(read_reply(backend)), wanted.closes))
+
+
+def read_reply(backend: End) -> bytes:
+    """Return the reply when all of it has come."""
+    pieces = []
+    while piece := backend.recv():
+        pieces.append(piece)
+    return b''.join(pieces)
 
 
 def spoil_reply(protocol: BaseProtocol, client: End, backend: End) -> None:
