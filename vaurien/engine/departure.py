@@ -7,9 +7,7 @@ from socket import MSG_PEEK
 from typing import Any
 
 from vaurien.engine.kernel import is_reset
-from vaurien.engine.tls_socket import Connection
-
-READ = 1
+from vaurien.engine.tls_socket import READ, Connection
 
 #: Seconds between two looks at a client that has sent something: the event loop tells only that there is something to
 #: read, which is true all the time.

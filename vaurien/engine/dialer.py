@@ -15,9 +15,7 @@ from vaurien.engine.departure import Departure
 from vaurien.engine.kernel import open_socket, set_keepalive
 from vaurien.engine.reserve import DESCRIPTORS
 from vaurien.engine.resolver import Resolver
-from vaurien.engine.tls_socket import Connection
-
-WRITE = 2
+from vaurien.engine.tls_socket import WRITE, Connection
 
 #: Seconds to wait, and to leave waiting clients in the backlog, after the process ran out of descriptors.
 EXHAUSTED_PAUSE = 0.5
