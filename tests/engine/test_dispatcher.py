@@ -33,6 +33,7 @@ from vaurien.plugins.end import End
 from vaurien.plugins.registry import Registry
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.http import HTTP
+from vaurien.protocols.mysql.login import CLIENT_MYSQL, CLIENT_PROTOCOL_41
 from vaurien.protocols.redis import Redis
 from vaurien.rules.selector import Ahead
 
@@ -387,6 +388,18 @@ class TestOpaque:
         assert [record.getMessage() for record in caplog.records if 'opaque' in record.message] == [
             'link 1: opaque from here: upgrade to echo'
         ]
+
+    def test_a_login_of_mysql_that_has_the_length_of_a_version_of_tls(
+        self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        head = (CLIENT_PROTOCOL_41 | CLIENT_MYSQL).to_bytes(4, 'little') + bytes(28)
+        login = (790).to_bytes(3, 'little') + b'\1' + (head + b'tester\0\0').ljust(790, b'\0')
+        assert login.startswith(b'\x16\3')
+        with caplog.at_level(logging.INFO), Proxy(raw_backend.address, 'mysql') as proxy:
+            client, backend = join(proxy, raw_backend)
+            client.send(login)
+            assert backend.recv_exactly(len(login)) == login
+        assert 'opaque from here: TLS' not in caplog.text
 
     @pytest.mark.parametrize('protocol', ['http', 'redis'])
     @pytest.mark.parametrize('by', ['client', 'backend'])

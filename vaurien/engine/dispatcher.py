@@ -36,7 +36,8 @@ from vaurien.protocols.tcp import TCP
 from vaurien.protocols.upgrade import Upgrading
 from vaurien.rules.rule import Rule
 
-#: How TLS begins: a record of type handshake, of version 3.x (RFC 8446, 5.1).
+#: How TLS begins: a record of type handshake, of version 3.x (RFC 8446, 5.1). Without 3.0, which is SSL and which
+#: `begins_tls` takes, too: a login of MySQL that is 790 bytes long begins with its length, 16 03 00.
 _CLIENT_HELLO = re.compile(rb'\x16\x03[\x01-\x04]')
 
 #: A passage of fewer requests costs more than it saves.
