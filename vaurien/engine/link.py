@@ -451,7 +451,7 @@ class Link:
             leaving.stop()
             self.backend.close()
         elif self.joined:
-            self._part()
+            self._close_backend()
         handshake, self._handshake = self._handshake, None
         if handshake is not None:
             handshake.stop()
@@ -482,12 +482,12 @@ class Link:
             self.close_behind(self.down)
         elif traffic.is_idle:
             self.stale = False
-            self._part()
+            self._close_backend()
             if not self.closed:  # as it is if a toxic fails meanwhile
                 self._opening = Opening(self, self._owner)
                 self._opening.connect()
 
-    def _part(self) -> None:
+    def _close_backend(self) -> None:
         self.up.stop()
         self.down.stop()
         self.backend.close()

@@ -117,7 +117,7 @@ class Record:
         self.exchange = exchange
         self.rule = exchange.rule
 
-    def part(self) -> None:
+    def end_fault(self) -> None:
         """Note that the behavior is done, or was never begun, and that what it has held goes on."""
         if self.exchange is not None and not self.exchange.has_begun:
             self.rule = None

@@ -275,7 +275,7 @@ class Recorder(Unrecorded):
         if record is None:
             self._skipped -= exchange.is_dropped or not exchange.expects_reply
             return
-        record.part()
+        record.end_fault()
         if exchange.is_dropped or record.is_replied or not exchange.expects_reply:
             if not record.is_replied:
                 self._asked.remove(record)
