@@ -173,7 +173,7 @@ class Recorder(Unrecorded):
         self._last = record = come.popleft() if come and come[0].number == exchange else self._find_record(exchange)
         if self._protocol.is_opaque and asked:
             self._give_up_replies()
-        if self._skipped or len(asked) >= MAX_ASKED or not recording.takes(record, self._link):
+        if self._skipped or len(asked) >= MAX_ASKED or not recording.begin(record, self._link):
             self._last = None
             self._skipped += 1
             self._draws_now = True

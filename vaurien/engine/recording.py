@@ -106,8 +106,8 @@ class Recording(Gate):
         """Record no more of them. Those that have begun are told of."""
         self.is_open = False
 
-    def takes(self, record: Record, link: RecordedLink) -> bool:
-        """Return whether an exchange that goes on now is recorded, and time it if some are to be."""
+    def begin(self, record: Record, link: RecordedLink) -> bool:
+        """Begin to time an exchange that goes on now, if some are to be timed; return whether it is recorded."""
         if self.is_open and len(link.waiters) < MAX_WAITERS:
             self._take()
             record.begin_timing(monotonic())
