@@ -11,8 +11,8 @@ from vaurien.engine.runtime import Runtime
 from vaurien.engine.stream import Stream
 from vaurien.records.observer import ObservedLink
 
-#: The kernel counts them in ticks of up to 10 ms, and a fast backend replies within one: if both peers of opaque bytes
-#: spoke in the same tick, nobody knows who was last. For so many milliseconds it is taken to be the client.
+#: The kernel counts milliseconds of silence in ticks of up to 10 ms, and a fast backend replies within one. If both
+#: peers spoke in the same tick, nobody knows who was last: for this many milliseconds the client is taken to be.
 TIE_MS = 250
 
 
