@@ -69,7 +69,10 @@ class Breakpoints:
 
     @contextmanager
     def holding(self, link: HoldingLink, request: str, seconds: float) -> Iterator[HeldRequest]:
-        """Have a request be there for a decision for a block; if too many are held, it was decided that it passes."""
+        """Hold a request while the block runs, so that `decide` finds it.
+
+        If `MOST` requests are held already, decide at once that it passes.
+        """
         self._total += 1
         number, held = self._total, HeldRequest(self._total, link, request, seconds)
         if len(self._held) >= MOST:
