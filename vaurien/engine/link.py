@@ -172,7 +172,10 @@ class Link:
     def adopt(
         self, backend: socket, began: float, up: Progress, down: Progress, passage: native.Passage | None = None
     ) -> None:
-        """Go on with what has been a bare link until now: so far its streams have come, in a *passage* if framed."""
+        """Take over a bare link that began at *began*.
+
+        *up* and *down* tell how far its streams have come; *passage* frames it, if one does.
+        """
         self._began = began
         self.backend, self.joined = backend, True
         self.up = Stream(self, self.runtime, self.client, backend)
@@ -371,7 +374,7 @@ class Link:
         self.leave(self._find_other(stream), resets=ending is Ending.RESET)
 
     def leave(self, left: Stream, *, resets: bool = False) -> None:
-        """Close, but before the sink of the stream *left* is closed, what is on its way to it arrives.
+        """Close the link, but deliver what is on its way in the stream *left* before closing its sink.
 
         The peers see a reset if it *resets*.
         """

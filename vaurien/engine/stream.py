@@ -413,7 +413,7 @@ class Stream(Flow):
             self.chain.stop()
 
     def outlive(self, owner: StreamOwner) -> None:
-        """Send on what is on its way, and then end, for another *owner*: the connection to the source is closed.
+        """Hand the stream, whose source is closed, to another *owner*: send what is on its way, then end.
 
         What is held is dropped: nobody will release it.
         """
