@@ -17,5 +17,5 @@ class AbsentBackend:
         self.connection.setblocking(False)
 
     def close(self) -> None:
-        """End it."""
+        """Close the other end: whoever reads from the connection sees the end of the stream."""
         self._other.close()

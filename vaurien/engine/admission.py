@@ -29,7 +29,7 @@ class Admission:
         self._on_admitted()
 
     def close(self) -> None:
-        """Admit it never."""
+        """Stop waiting, and do not admit the client."""
         if self._departure is not None:
             self._departure.stop()
         if self._timer is not None:

@@ -50,7 +50,7 @@ class Cable:
     """The cable at one socket, pulled until `plug_in`."""
 
     def __init__(self, sock: Connection) -> None:
-        """Pull it."""
+        """Turn keepalive off, and have the kernel drop every segment where the process may."""
         self._sock = sock
         #: Whether others may listen on the port meanwhile, as a proxy does that is enabled again. A repair forbids it.
         self._reuse = sock.getsockopt(SOL_SOCKET, SO_REUSEADDR)
@@ -62,7 +62,7 @@ class Cable:
                 sock.setsockopt(IPPROTO_TCP, _TCP_REPAIR, 1)
 
     def plug_in(self) -> None:
-        """Plug it in again."""
+        """Have segments pass again, and put the options back as they were."""
         sock = self._sock
         # The end of the repair probes the peer, whose answer has to come through: else it might take seconds.
         played = ((IPPROTO_TCP, _TCP_REPAIR, 0), (SOL_SOCKET, _SO_DETACH_FILTER, 0)) if sys.platform == 'linux' else ()
