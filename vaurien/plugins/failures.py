@@ -1,4 +1,7 @@
-"""What becomes of an exception that somebody's plug-in has raised: a warning, once for each, and the proxy goes on."""
+"""What becomes of an exception that a plug-in raises: each is logged as a warning.
+
+The proxy goes on; the caller decides whether the link does.
+"""
 
 from __future__ import annotations
 
