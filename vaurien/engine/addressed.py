@@ -13,7 +13,7 @@ from vaurien.records.proxy_log import ProxyLog
 from vaurien.rules.behaviors import Options, complete_rules, read_rules
 from vaurien.rules.limits import LIMITS
 from vaurien.rules.rule import Rule
-from vaurien.rules.selector import UNKNOWN, Ahead, Describe, Draws, Selector
+from vaurien.rules.selector import UNKNOWN, Ahead, Describe, Draws, Selector, undescribed
 
 #: The most characters of a text that asks for faults.
 MAX_TEXT = 1000
@@ -93,12 +93,12 @@ class AddressedDraws:
         self,
         exchange: int,
         request: bytes = b'',
-        describe: Describe | None = None,
+        describe: Describe = undescribed,
         statement: int = 0,
         client_name: str = '',
     ) -> Rule | None:
         """Return the rule that the request asks for, or else draws, as `Draws` does."""
-        if describe is not None and not self._protocol.describes_itself(request):
+        if not self._protocol.describes_itself(request):
             describe(request)  # which finds out what statement is meant
         text = self._protocol.find_asked(request)
         if not text:

@@ -27,7 +27,7 @@ from vaurien.records.proxy_log import ProxyLog
 from vaurien.records.status import RuleStatus
 from vaurien.rules.behaviors import Options
 from vaurien.rules.rule import Rule
-from vaurien.rules.selector import UNKNOWN, Ahead, Describe, Draws, Foreseen, Selector
+from vaurien.rules.selector import UNKNOWN, Ahead, Describe, Draws, Foreseen, Selector, undescribed
 from vaurien.tls.contexts import Legs
 from vaurien.tls.needs import check_needs
 
@@ -51,11 +51,11 @@ class LinkDraws(Protocol):
         self,
         exchange: int,
         request: bytes = b'',
-        describe: Describe | None = None,
+        describe: Describe = undescribed,
         statement: int = 0,
         client_name: str = '',
     ) -> Rule | None:
-        """Return the rule that the exchange draws; None: it passes."""
+        """Return the rule that the exchange draws; None: it passes. Where requests are read, *describe* is given."""
 
     def look_ahead(self, exchange: int) -> Ahead:
         """Return what is known of the exchanges from that one on, as `Draws` does."""
@@ -325,15 +325,14 @@ class ObservedDraws:
         self,
         exchange: int,
         request: bytes = b'',
-        describe: Describe | None = None,
+        describe: Describe = undescribed,
         statement: int = 0,
         client_name: str = '',
     ) -> Rule | None:
         """Show the request to the observers; return the rule that the exchange draws, as `Draws` does."""
-        if describe is not None:
-            text = partial(_describe, describe, request)
-            for on_request in self._on_request:
-                on_request(self._link, exchange, text)
+        text = partial(_describe, describe, request)
+        for on_request in self._on_request:
+            on_request(self._link, exchange, text)
         return None if self._draws is None else self._draws.draw(exchange, request, describe, statement, client_name)
 
     def look_ahead(self, exchange: int) -> Ahead:

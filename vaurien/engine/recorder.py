@@ -18,7 +18,7 @@ from vaurien.framing.marks import END, HEAD, INTERIM, LAST_OPENING, PROMPT, REPL
 from vaurien.plugins.failures import warn_failed
 from vaurien.protocols.base import BaseProtocol
 from vaurien.rules.rule import Rule
-from vaurien.rules.selector import Ahead, Describe
+from vaurien.rules.selector import Ahead, Describe, undescribed
 
 #: So many requests of a link may wait for replies; those that come behind them are not recorded, until all have theirs.
 MAX_ASKED = 10_000
@@ -148,7 +148,7 @@ class Recorder(Unrecorded):
         self,
         exchange: int,
         request: bytes = b'',
-        describe: Describe | None = None,
+        describe: Describe = undescribed,
         statement: int = 0,
         client_name: str = '',
     ) -> Rule | None:

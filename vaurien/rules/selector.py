@@ -39,6 +39,11 @@ _BLOCK = Struct(f'<{DRAWS}Q')
 _SPAN = 2**64
 
 
+def undescribed(request: bytes) -> tuple[str, bool]:
+    """Return no text: where requests are not read, nobody asks for it."""
+    return '', True
+
+
 class Selector:
     """Chooses a rule, or none, for each exchange.
 
@@ -156,7 +161,7 @@ class Draws:
         self,
         exchange: int,
         request: bytes = b'',
-        describe: Describe | None = None,
+        describe: Describe = undescribed,
         statement: int = 0,
         client_name: str = '',
     ) -> Rule | None:
@@ -190,10 +195,10 @@ class Draws:
         return until - exchange, None
 
     def _draw_limited(
-        self, exchange: int, request: bytes, describe: Describe | None, statement: int, client_name: str
+        self, exchange: int, request: bytes, describe: Describe, statement: int, client_name: str
     ) -> Rule | None:
         selector = self._selector
-        text, lasts = describe(request) if self.reads and describe is not None else ('', True)
+        text, lasts = describe(request) if self.reads else ('', True)
         if selector.screen is not None and selector.screen(fold(text)) is None:
             if lasts and len(request) <= MEMORABLE:
                 if len(self._passing) >= self._remembered:
