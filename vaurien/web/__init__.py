@@ -10,6 +10,7 @@ body          bodies up to a limit
 guard         who may ask
 router        which responder a request has
 segment       names that are a segment of a path
+url           URLs of http and https
 
 ask           a request to a server that may be anything
 call          a call of a control API
