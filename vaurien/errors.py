@@ -181,6 +181,22 @@ class EndOfStreamError(OSError):
     """A peer that closed its connection in order, before it sent what was expected."""
 
 
+class EndError(OSError):
+    """An error of the end of a link, whatever a behavior or a protocol has done with it."""
+
+
+class EndResetError(EndError, ConnectionResetError):
+    """The peer has gone while something was expected from it."""
+
+
+class EndShutError(EndError, BrokenPipeError):
+    """The end was shut down, and takes nothing more."""
+
+
+class EndTimeoutError(EndError, TimeoutError):
+    """Nothing came in time."""
+
+
 class HandshakeError(OSError):
     """A handshake of TLS that has failed, and why."""
 

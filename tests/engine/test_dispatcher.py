@@ -901,7 +901,7 @@ class TestGreetings:
 class TestFailing:
     """Behaviors of somebody's that fail."""
 
-    @pytest.mark.parametrize('kind', [ValueError, SystemExit])
+    @pytest.mark.parametrize('kind', [ValueError, SystemExit, FileNotFoundError, TimeoutError])
     @pytest.mark.parametrize('step', ['is_due', 'on_before_handle', 'on_between_handle', 'on_after_handle'])
     def test_a_behavior_that_raises(
         self,

@@ -313,7 +313,7 @@ class TestOddities:
         exchange(client, backend)
         exchange(client, backend)
 
-    @pytest.mark.parametrize('kind', [ValueError, SystemExit])
+    @pytest.mark.parametrize('kind', [ValueError, SystemExit, FileNotFoundError])
     def test_one_that_raises(
         self,
         make: Make,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import suppress
 from hashlib import sha256
+from typing import Any
 
 import psycopg
 import pymysql
@@ -267,6 +268,32 @@ class TestChoosing:
         link, _, _, _, request = chooser.asked[-1]
         assert (link, request) == (1, b'*2\r\n$3\r\nGET\r\n$6\r\nchosen\r\n')
         assert [nth for _, _, text, nth, _ in chooser.asked if text == 'GET chosen'] == [1, 2]
+
+    @pytest.mark.parametrize(
+        ('answer', 'reason'),
+        [(ValueError('boom'), 'ValueError: boom'), ('delay', "expected a Choice or None, got 'delay'")],
+    )
+    def test_a_chooser_with_a_mistake(
+        self, redis_server: Server, caplog: pytest.LogCaptureFixture, answer: object, reason: str
+    ) -> None:
+        """Its requests draw, as if there were none."""
+
+        class Mistaken:
+            def choose(self, *args: object) -> Any:
+                if isinstance(answer, Exception):
+                    raise answer
+                return answer
+
+        erring = 'error(match="GET *", message="MINE drawn")'
+        with (
+            Proxy(redis_server.address, 'redis', behavior=erring, chooser=Mistaken()) as proxy,
+            redis_client(proxy.address.port) as client,
+        ):
+            with pytest.raises(redis.ResponseError, match='MINE drawn'):
+                client.get('a')
+            assert client.ping()
+        said = [f'Mistaken failed, and {text} draws: {reason}' for text in ('GET a', 'PING')]
+        assert [record.getMessage() for record in caplog.records if 'Mistaken' in record.getMessage()][-2:] == said
 
     def test_it_stays_when_something_else_is_armed(self, redis_server: Server) -> None:
         chooser = Choosing('GET waiting', 'delay(sleep=0.05)')

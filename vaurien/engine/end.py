@@ -14,6 +14,7 @@ from gevent import Timeout
 from vaurien.engine.stream import Stream
 from vaurien.engine.tls_socket import TLSSocket
 from vaurien.engine.traffic import TrafficLink
+from vaurien.errors import EndError, EndResetError, EndShutError, EndTimeoutError
 from vaurien.framing.error_reply import ErrorReply
 from vaurien.plugins.decision import PASS, Decision
 from vaurien.plugins.end import Damage, End
@@ -116,7 +117,7 @@ class LinkEnd(End):
         if link.closed:
             raise _make_closed_error()
         if stream.is_ending:
-            raise BrokenPipeError('this end was shut down')
+            raise EndShutError('this end was shut down')
         self._user.on_writing(stream, data)
         stream.inject(data)
         if not stream.takes_more:
@@ -150,7 +151,7 @@ class LinkEnd(End):
         while user.is_asking:
             self._await(replies)
             if not replies.held.data:
-                raise ConnectionResetError('the backend has gone')
+                raise EndResetError('the backend has gone')
             yield self._take(replies, len(replies.held.data))
         replies.release()
 
@@ -252,8 +253,8 @@ class LinkEnd(End):
         return self._inbound.source.getsockname()
 
     def _limit(self) -> Timeout:
-        return Timeout.start_new(self._timeout, TimeoutError('timed out'))
+        return Timeout.start_new(self._timeout, EndTimeoutError('timed out'))
 
 
-def _make_closed_error() -> OSError:
-    return OSError(EBADF, 'the link is closed')
+def _make_closed_error() -> EndError:
+    return EndError(EBADF, 'the link is closed')

@@ -12,6 +12,7 @@ from vaurien.behaviors.dummy import Dummy
 from vaurien.engine.end import LinkEnd
 from vaurien.engine.stream import Stream
 from vaurien.engine.unrecorded import UNRECORDED
+from vaurien.errors import EndError
 from vaurien.framing.marks import END, LAST_OPENING, OPAQUE, PROMPT, REPLY, Mark
 from vaurien.framing.parts import Part
 from vaurien.plugins.failures import warn_failed
@@ -223,12 +224,13 @@ class Exchange:
             self._give_up()
         except GreenletExit:
             return
-        except OSError as error:
-            link.runtime.log.debug('link %d: %s: %s', link.number, behavior.name, error)
-            link.close_behind(link.down)
         except (Exception, SystemExit) as error:  # whatever somebody's behavior raises
-            warn_failed(behavior, error, link.runtime.log)
-            self._give_up()
+            if isinstance(error, EndError) or (isinstance(error, OSError) and link.closed):
+                link.runtime.log.debug('link %d: %s: %s', link.number, behavior.name, error)
+                link.close_behind(link.down)
+            else:
+                warn_failed(behavior, error, link.runtime.log)
+                self._give_up()
         finally:
             if self._held_since is not None:
                 self._note_passing()

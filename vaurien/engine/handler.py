@@ -13,6 +13,7 @@ from vaurien.engine.end import LinkEnd
 from vaurien.engine.exchange import Released
 from vaurien.engine.stream import Stream
 from vaurien.engine.traffic import Traffic, TrafficLink
+from vaurien.errors import EndError
 from vaurien.plugins.end import End
 from vaurien.protocols.base import BaseProtocol
 from vaurien.rules.rule import Rule
@@ -149,10 +150,11 @@ class Handler(Traffic):
                     link.close_behind(link.down)
                 elif link.stale:
                     link.retire()
-        except OSError:
-            link.reset()
         except (Exception, SystemExit) as error:  # whatever somebody's protocol or behavior raises
-            link.fail(self._protocol, error)
+            if isinstance(error, EndError) or (isinstance(error, OSError) and link.closed):
+                link.reset()
+            else:
+                link.fail(self._protocol, error)
 
     def _call(self, source: End, dest: End, to_backend: bool) -> bool | None:
         before = self._progress()

@@ -12,11 +12,11 @@ from typing import NamedTuple, Protocol
 
 from vaurien.address import Address
 from vaurien.clock import go_on
-from vaurien.engine.chooser import Chooser
+from vaurien.engine.chooser import Choice, Chooser
 from vaurien.engine.record import Hasher, Record
 from vaurien.engine.stream import Stream
 from vaurien.engine.traffic import TrafficLink
-from vaurien.errors import ConfigError
+from vaurien.errors import ConfigError, describe_error
 from vaurien.native import Gate
 from vaurien.records.entry import Entry
 from vaurien.records.observer import ObservedLink
@@ -165,7 +165,7 @@ class Recording(Gate):
 
     def choose(self, chooser: Chooser, link: ObservedLink, record: Record, request: bytes) -> tuple[Rule | None, bool]:
         """Return the rule, at work, that *chooser* wants for a request, and whether the request is to draw."""
-        choice = chooser.choose(link, record.number, record.text, record.nth, request)
+        choice = self._ask(chooser, link, record, request)
         if choice is None:
             return None, True
         record.place(choice.where)
@@ -176,6 +176,17 @@ class Recording(Gate):
         except ConfigError as error:
             self.log.warning('what was chosen for %s cannot be applied: %s', record.text, error)
             return None, False
+
+    def _ask(self, chooser: Chooser, link: ObservedLink, record: Record, request: bytes) -> Choice | None:
+        try:
+            choice: object = chooser.choose(link, record.number, record.text, record.nth, request)
+            if choice is None or isinstance(choice, Choice):
+                return choice
+            reason = f'expected a Choice or None, got {choice!r}'
+        except Exception as error:  # whatever somebody's chooser raises
+            reason = describe_error(error)
+        self.log.warning('%s failed, and %s draws: %s', type(chooser).__name__, record.text, reason)
+        return None
 
 
 def _await_gone(link: RecordedLink, stream: Stream) -> int:
