@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import psutil
@@ -20,6 +22,7 @@ import requests
 from tests.behaviors.waiting import eventually
 from tests.commands import Command, StartCommand, serving
 from tests.control.messages import decode, read_buckets
+from tests.engine.test_listener import cpu_seconds, descriptors
 from tests.live.test_events import Followed
 from tests.logs import own_root_logger
 from tests.peers import Peer, RawBackend
@@ -29,6 +32,7 @@ from vaurien.cli import run as main
 from vaurien.cli.flags import parse
 from vaurien.client import Client
 from vaurien.control.protobuf import CONTENT_TYPE as PROTOBUF
+from vaurien.engine.reserve import RESERVE
 from vaurien.errors import ConfigError
 
 #: A request of Redis that has no effect, and its reply.
@@ -348,6 +352,50 @@ def test_a_worker_that_dies_is_replaced(vaurien_command: StartCommand, redis_ser
 
 def count_links(pid: int, command: Command) -> int:
     return sum(one.laddr[1:] == (command.port,) for one in psutil.Process(pid).net_connections('tcp') if one.laddr)
+
+
+def test_without_descriptors_clients_wait_and_are_reset(vaurien_command: StartCommand, redis_server: Server) -> None:
+    """As they are by one process: nobody waits for longer than the timeout, and nobody uses a processor meanwhile."""
+    flags = ('--backend', redis_server.address, '--protocol', 'redis', '--http', '--workers', '2', '--timeout', '1')
+    command = vaurien_command(*flags)
+    processes = workers_of(command)
+    with clients(command.port, 10):  # loads what is loaded with the first link
+        pass
+    eventually(lambda: show(command.api, 'status')['links']['open'] == 0)
+    for process in processes:
+        limit = descriptors(process.pid) + 2 * 10 + RESERVE
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (limit, limit))
+    with ExitStack() as stack:
+        peers = [stack.enter_context(Peer.connect(command.port)) for _ in range(60)]
+        for peer in peers:
+            peer.send(PING)
+        before = sum(cpu_seconds(process.pid) for process in processes)
+        began = monotonic()
+        replies = [receive(peer) for peer in peers]
+        assert monotonic() - began < 3.0
+        assert sum(cpu_seconds(process.pid) for process in processes) - before < 0.5
+        served = [peer for peer, reply in zip(peers, replies, strict=True) if reply == PONG]
+        assert 15 <= len(served) <= 20
+        assert replies.count(None) == 60 - len(served)
+        eventually(lambda: show(command.api, 'status')['links']['open'] == len(served))
+        late = stack.enter_context(Peer.connect(command.port))
+        late.send(PING)
+        assert late.is_silent(0.2)
+        for peer in served[:4]:
+            peer.close()
+        assert late.recv_until(b'\r\n') == PONG
+    _, _, err = command.stop()
+    lines = [line.partition(' WARNING ')[2] for line in err.splitlines()]
+    assert 'clients have to wait: Too many open files' in lines
+    assert lines.count('a client was reset: there was no room for it within 1 s') == 60 - len(served)
+
+
+def receive(peer: Peer) -> bytes | None:
+    """Return the line that comes; None if the connection is reset."""
+    try:
+        return peer.recv_until(b'\r\n')
+    except ConnectionResetError:
+        return None
 
 
 #: A behavior that cannot be made in the process that makes it for the last time. It is armed in the

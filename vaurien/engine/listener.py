@@ -210,12 +210,8 @@ class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
         elif now - self._exhausted_since >= self._timeout:
             with suppress(OSError):
                 descriptor, _ = self.socket._accept()
-                self._reset(socket(self.socket.family, self.socket.type, self.socket.proto, descriptor))
-
-    def _reset(self, client: socket) -> None:
-        self._log.warning('a client was reset: there was no room for it within %g s', self._timeout)
-        client.setsockopt(SOL_SOCKET, SO_LINGER, RESET)
-        client.close()
+                client = socket(self.socket.family, self.socket.type, self.socket.proto, descriptor)
+                turn_away(client, self._timeout, self._log)
 
     def _keep(self, client: socket) -> None:
         waited = find_unheard(client) / 1000
@@ -234,7 +230,7 @@ class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
     def _turn_away(self) -> None:
         client = self._take()
         if client is not None:
-            self._reset(client)
+            turn_away(client, self._timeout, self._log)
         self._start_accepting_if_started()
 
     def set_door(self, door: Door) -> None:
@@ -303,6 +299,13 @@ class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
         with suppress(OSError, AttributeError):  # it does not listen, or is closed
             self.socket.shutdown(SHUT_RDWR)
         super().close()
+
+
+def turn_away(client: socket, timeout: float, log: ProxyLog) -> None:
+    """Reset a client for which there was no room for *timeout* seconds, and say so."""
+    log.warning('a client was reset: there was no room for it within %g s', timeout)
+    client.setsockopt(SOL_SOCKET, SO_LINGER, RESET)
+    client.close()
 
 
 def _bind(addresses: Sequence[Address]) -> list[GeventSocket]:

@@ -15,6 +15,7 @@ from gevent.lock import RLock
 from gevent.pool import Group
 
 from vaurien.errors import StartError, WorkerError
+from vaurien.records.proxy_log import ProxyLog
 from vaurien.workers.clients import Event
 from vaurien.workers.messages import Answer
 from vaurien.workers.process import Setup
@@ -162,14 +163,15 @@ class Pool:
         """Whether a client may be handed over."""
         return any(worker.has_room for worker in self._workers)
 
-    def hand(self, key: int, number: int, client: socket) -> Worker | None:
+    def hand(self, key: int, number: int, client: socket, timeout: float, log: ProxyLog) -> Worker | None:
         """Give a client of the proxy of that *key* to the worker with the fewest links, and return that worker.
 
-        Return None if there is none; the client is closed then.
+        Return None if there is none; the client is closed then. It waits for *timeout* seconds at most. *log* is that
+        of the proxy.
         """
         for worker in sorted((one for one in self._workers if one.has_room), key=lambda one: one.links):
             try:
-                worker.hand(key, number, client)
+                worker.hand(key, number, client, timeout, log)
             except OSError:  # it has ended
                 continue
             return worker

@@ -55,7 +55,7 @@ def _serve(parent: Messages, clients: plain_socket) -> None:
     loop, greenlets = gevent.get_hub().loop, Group()
     clients.setblocking(False)
     served = Served()
-    served.receive(Arrivals(loop, clients, served.take))
+    served.receive(Arrivals(loop, clients, served.find))
     memory = MemoryWatch(loop, lambda: served.proxies)
     try:
         while True:

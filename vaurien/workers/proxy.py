@@ -133,7 +133,7 @@ class SharedProxy(ProxyServer):
         self.links_total += 1
         number, worker = self.links_total, None
         if self._key is not None:
-            worker = self._pool.hand(self._key, number, client)
+            worker = self._pool.hand(self._key, number, client, self.settings.timeout, self.log)
         if worker is None:  # all have ended in this moment, or the proxy
             client.close()
             return

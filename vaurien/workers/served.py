@@ -143,13 +143,9 @@ class Served:
         """Have clients come by *arrivals*."""
         self._arrivals = arrivals
 
-    def take(self, key: int, number: int, client: socket) -> None:
-        """Open the link of a client."""
-        if key in self._proxies:
-            self._proxies[key].take(number, client)
-        else:  # the proxy was stopped meanwhile
-            client.close()
-            self._tell(key, number, Event.CLOSED)
+    def find(self, key: int) -> ServedProxy | None:
+        """Return the proxy of that *key*; None if it was stopped meanwhile."""
+        return self._proxies.get(key)
 
     def _tell(self, key: int, number: int, event: Event) -> None:
         if self._arrivals is not None:

@@ -16,6 +16,7 @@ import gevent
 from gevent.event import AsyncResult
 from gevent.pool import Group
 
+from vaurien.records.proxy_log import ProxyLog
 from vaurien.workers.clients import Event, Handover
 from vaurien.workers.messages import Answer, Ask, Messages, decode
 from vaurien.workers.process import Setup
@@ -48,12 +49,15 @@ class Worker:
         *on_room* is called when clients may come again. *on_ended* is called once, in a greenlet, when it has ended.
         """
         self.number = number
+        self._on_event = on_event
+        self._on_room = on_room
         self._on_ended = on_ended
         #: Its exit status, once that is known.
         self._status: int | None = None
         #: How many links it has.
         self.links = 0
         self.has_ended = False
+        self._is_full = False
         self._numbers = count(1)
         self._asked: dict[int, AsyncResult[Answer]] = {}
         messages, their_messages = socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -66,7 +70,7 @@ class Worker:
             own = plain_socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, clients.detach())
         own.setblocking(False)
         loop = gevent.get_hub().loop
-        self._handover = Handover(loop, own, lambda *told: on_event(self, *told), on_room)
+        self._handover = Handover(loop, own, self._on_told, on_room)
         self._messages.send(0, setup)
         self._greenlets = Group()
         self._greenlets.spawn(self._listen)
@@ -79,12 +83,23 @@ class Worker:
     @property
     def has_room(self) -> bool:
         """Whether it may be given a client."""
-        return self._handover.has_room
+        return self._handover.has_room and not self._is_full
 
-    def hand(self, key: int, number: int, client: plain_socket) -> None:
-        """Give it a client of the proxy of that *key*; raise `OSError` if it has ended."""
-        self._handover.hand(key, number, client)
+    def hand(self, key: int, number: int, client: plain_socket, timeout: float, log: ProxyLog) -> None:
+        """Give it a client of the proxy of that *key*, which waits for *timeout* seconds at most.
+
+        *log* is that of the proxy. Raise `OSError` if the worker has ended.
+        """
+        self._handover.hand(key, number, client, timeout, log)
         self.links += 1
+
+    def _on_told(self, key: int, number: int, event: Event) -> None:
+        if event in (Event.FULL, Event.ROOM):
+            self._is_full = event is Event.FULL
+            if not self._is_full:
+                self._on_room()
+        else:
+            self._on_event(self, key, number, event)
 
     def forget_link(self) -> None:
         """Count a link no more."""
