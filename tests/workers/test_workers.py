@@ -350,6 +350,23 @@ def test_a_worker_that_dies_is_replaced(vaurien_command: StartCommand, redis_ser
     assert 'faults: 9 error' in out
 
 
+def test_a_worker_that_cannot_be_started_is_started_later(vaurien_command: StartCommand, redis_server: Server) -> None:
+    flags = ('--backend', redis_server.address, '--protocol', 'redis', '--http', '--workers', '2')
+    command = vaurien_command(*flags)
+    before = resource.prlimit(command.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(command.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+    workers_of(command)[0].kill()
+    command.wait_for_log(r'ERROR worker 1 cannot be started: too many open files: it is tried again every 1 s$')
+    resource.prlimit(command.pid, resource.RLIMIT_NOFILE, before)
+    command.wait_for_log(r'worker 1: pid \d+')
+    with clients(command.port, 2):
+        assert len(workers_of(command)) == 2
+    status, _, err = command.stop()
+    assert status == 0
+    assert 'Traceback' not in err
+    assert err.count('cannot be started') == 1
+
+
 def count_links(pid: int, command: Command) -> int:
     return sum(one.laddr[1:] == (command.port,) for one in psutil.Process(pid).net_connections('tcp') if one.laddr)
 

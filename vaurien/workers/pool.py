@@ -14,7 +14,7 @@ from gevent.event import AsyncResult
 from gevent.lock import RLock
 from gevent.pool import Group
 
-from vaurien.errors import StartError, WorkerError
+from vaurien.errors import StartError, WorkerError, find_reason
 from vaurien.records.proxy_log import ProxyLog
 from vaurien.workers.clients import Event
 from vaurien.workers.messages import Answer
@@ -22,7 +22,7 @@ from vaurien.workers.process import Setup
 from vaurien.workers.report import LastReport, Report
 from vaurien.workers.served import Served
 from vaurien.workers.spread import Spread
-from vaurien.workers.worker import GONE, Worker
+from vaurien.workers.worker import GONE, LATE, Worker
 
 Result = TypeVar('Result')
 
@@ -83,12 +83,15 @@ class Pool:
 
     def start(self) -> None:
         """Start all workers, and return when they are ready; raise `StartError`."""
-        self._workers = [self._begin(number) for number in range(1, self._size + 1)]
-        asked = [worker.ask(Served.report_all) for worker in self._workers]
-        for worker, answer in zip(self._workers, asked, strict=True):
-            if _await(answer, START_TIMEOUT) is GONE:
-                self.stop()
-                raise StartError(f'worker {worker.number} has ended {worker.wait()}')
+        try:
+            for number in range(1, self._size + 1):
+                self._workers.append(self._begin(number))
+            asked = [worker.ask(Served.report_all) for worker in self._workers]
+            for worker, answer in zip(self._workers, asked, strict=True):
+                _refuse_lost(worker, _await(answer, START_TIMEOUT))
+        except BaseException:
+            self.stop()
+            raise
         self._is_running = True
         self._greenlets.spawn(self._look)
 
@@ -105,7 +108,11 @@ class Pool:
         return [worker.pid for worker in self._workers]
 
     def _begin(self, number: int) -> Worker:
-        return Worker(number, self._setup, self._on_event, self._on_room, self._on_ended)
+        """Start a worker; raise `StartError`."""
+        try:
+            return Worker(number, self._setup, self._on_event, self._on_room, self._on_ended)
+        except OSError as error:
+            raise StartError(f'worker {number} cannot be started: {find_reason(error)}') from error
 
     def _on_ended(self, worker: Worker) -> None:
         if not self._is_running or worker not in self._workers:
@@ -119,34 +126,43 @@ class Pool:
         """Have another worker in the place of one that has ended."""
         text = 'worker %d, pid %d, has ended %s, and its links with it: another one takes its place'
         logger.warning(text, ended.number, ended.pid, ended.wait())
-        number = ended.number
+        number, told = ended.number, ''
         while True:
             began = monotonic()
-            worker = self._begin(number)
             try:
-                error = self._prepare(worker)
-            except BaseException:  # the process ends
-                worker.kill()
-                raise
-            if error is None:
+                worker = self._start_one(number)
                 break
-            worker.kill()
-            logger.error('worker %d does not start: %s', number, error)
+            except StartError as error:
+                if str(error) != told:  # it is tried for as long as it takes
+                    told = str(error)
+                    logger.error('%s: it is tried again every %g s', told, PAUSE)
             gevent.sleep(max(0.0, began + PAUSE - monotonic()))
         logger.info('worker %d: pid %d', number, worker.pid)
         self._on_room()
 
-    def _prepare(self, worker: Worker) -> str | None:
-        """Tell a new worker how all proxies are, and use it from then on; return what is wrong, if anything."""
-        _await(worker.ask(Served.report_all), START_TIMEOUT)
+    def _start_one(self, number: int) -> Worker:
+        """Start a worker, and use it from then on; raise `StartError`."""
+        worker = self._begin(number)
+        try:
+            self._prepare(worker)
+        except BaseException:  # it cannot be used, or the process ends
+            worker.end()
+            raise
+        return worker
+
+    def _prepare(self, worker: Worker) -> None:
+        """Tell a new worker how all proxies are, and use it from then on; raise `StartError`."""
+        _refuse_lost(worker, _await(worker.ask(Served.report_all), START_TIMEOUT))
         with self.changing:
             asked = [worker.ask(Served.follow, key, member.describe()) for key, member in self._members.items()]
-            errors = [_await(answer, START_TIMEOUT).error for answer in asked]
+            for one in asked:
+                answer = _await(one, START_TIMEOUT)
+                _refuse_lost(worker, answer)
+                if answer.error is not None:
+                    raise StartError(f'worker {worker.number} cannot be started: {answer.error}')
             if worker.has_ended:
-                return f'it has ended {worker.wait()}'
-            if not any(errors):
-                self._workers.append(worker)
-        return next(filter(None, errors), None)
+                _refuse_lost(worker, GONE)
+            self._workers.append(worker)
 
     def _look(self) -> None:
         while True:
@@ -218,7 +234,7 @@ class Pool:
         """
         answers = self._order(ANSWER_TIMEOUT, Served.follow, key, self._members[key].describe())
         for worker, answer in answers.items():
-            if answer.error is not None and answer is not GONE:
+            if answer.error is not None and answer is not GONE and answer is not LATE:
                 if not by_force:
                     raise WorkerError(f'worker {worker.number} cannot do that, and nothing was changed: {answer.error}')
                 worker.kill()
@@ -254,5 +270,13 @@ class Pool:
 
 
 def _await(answer: AsyncResult[Answer], seconds: float) -> Answer:
-    """Return an answer; `GONE` if it does not come within so many *seconds*."""
-    return answer.get() if answer.wait(timeout=max(0.0, seconds)) is not None else GONE
+    """Return an answer; `LATE` if it does not come within so many *seconds*."""
+    return answer.get() if answer.wait(timeout=max(0.0, seconds)) is not None else LATE
+
+
+def _refuse_lost(worker: Worker, answer: Answer) -> None:
+    """Raise `StartError` if a worker that starts has ended, or does not answer."""
+    if answer is LATE:
+        raise StartError(f'worker {worker.number} is not ready after {START_TIMEOUT:g} s')
+    if answer is GONE:
+        raise StartError(f'worker {worker.number} has ended {worker.wait()}')

@@ -29,8 +29,9 @@ PAUSE = 0.01
 #: The most questions that wait for their answers.
 MOST_ASKED = 100
 
-#: What stands for an answer that will never come.
+#: What stands for an answer that will never come, and for one that has not come in time.
 GONE = Answer(error='it has ended')
+LATE = Answer(error='it does not answer')
 
 
 class Worker:
@@ -44,8 +45,9 @@ class Worker:
         on_room: Callable[[], object],
         on_ended: Callable[[Worker], object],
     ) -> None:
-        """Start it. *on_event* is told the key and the number of a link, and what has become of it.
+        """Start it, and raise `OSError` if that cannot be done.
 
+        *on_event* is told the key and the number of a link, and what has become of it.
         *on_room* is called when clients may come again. *on_ended* is called once, in a greenlet, when it has ended.
         """
         self.number = number
@@ -71,7 +73,13 @@ class Worker:
         own.setblocking(False)
         loop = gevent.get_hub().loop
         self._handover = Handover(loop, own, self._on_told, on_room)
-        self._messages.send(0, setup)
+        try:
+            self._messages.send(0, setup)
+        except BaseException:  # it has ended meanwhile, or this process ends
+            self._handover.close()
+            self._messages.close()
+            self.end()
+            raise
         self._greenlets = Group()
         self._greenlets.spawn(self._listen)
 
@@ -134,6 +142,11 @@ class Worker:
         """End it at once."""
         if self._status is None:
             os.kill(self.pid, signal.SIGKILL)
+
+    def end(self) -> str:
+        """End it at once, and return how it has ended."""
+        self.kill()
+        return self.wait()
 
     def stop(self) -> None:
         """Let it end, since there is nothing more to do; kill it if it does not."""
