@@ -350,6 +350,30 @@ def test_a_worker_that_dies_is_replaced(vaurien_command: StartCommand, redis_ser
     assert 'faults: 9 error' in out
 
 
+@pytest.mark.parametrize('looks', [False, True])
+def test_a_worker_that_does_not_answer_is_replaced(
+    looks: bool, vaurien_command: StartCommand, redis_server: Server
+) -> None:
+    """Before the client of the control API gives up: what that is told is what has become of its change."""
+    flags = ('--backend', redis_server.address, '--protocol', 'redis', '--http', '--workers', '3')
+    command = vaurien_command(*flags, '--behavior', '100:error(match=NOTHING)')
+    client = Client(HOST, command.control_port)
+    with clients(command.port, 6) as peers:
+        assert client.status()['exchanges'] == 6
+        for victim in workers_of(command)[:2]:
+            victim.suspend()
+        if looks:
+            assert client.links()[2]['client'] == f'{HOST}:{peers[2].sock.getsockname()[1]}'
+            assert client.status()['exchanges'] == 6  # as far as it is known
+        client.set_behavior('100:error')
+        for number in (1, 2):
+            command.wait_for_log(f'ERROR worker {number} does not answer, and is killed')
+            command.wait_for_log(rf'worker {number}: pid \d+')
+        assert client.get_behavior() == 'error'
+    with clients(command.port, 3) as peers:
+        assert all(ask(peer).startswith(ERROR) for peer in peers)
+
+
 def test_a_worker_that_cannot_be_started_is_started_later(vaurien_command: StartCommand, redis_server: Server) -> None:
     flags = ('--backend', redis_server.address, '--protocol', 'redis', '--http', '--workers', '2')
     command = vaurien_command(*flags)

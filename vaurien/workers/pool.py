@@ -10,7 +10,6 @@ from time import monotonic
 from typing import Any, Protocol, TypeVar
 
 import gevent
-from gevent.event import AsyncResult
 from gevent.lock import RLock
 from gevent.pool import Group
 
@@ -26,9 +25,13 @@ from vaurien.workers.worker import GONE, LATE, Worker
 
 Result = TypeVar('Result')
 
-#: Seconds in which a worker has to be ready, and to answer. One that does not take a change in time is replaced.
+#: Seconds in which a worker has to be ready.
 START_TIMEOUT = 60.0
-ANSWER_TIMEOUT = 10.0
+#: Seconds in which a worker has to answer. One that does not take a change in time is replaced. A client of the control
+#: API waits for 5 s, and is to see what has become of that.
+ANSWER_TIMEOUT = 3.5
+#: Seconds for one that has not answered before, so that a call that asks several times is not late either.
+SILENT_TIMEOUT = 0.5
 #: Seconds from one attempt to start a worker to the next.
 PAUSE = 1.0
 #: Seconds between two looks at what the workers have counted: what was counted since then ends with its worker.
@@ -88,7 +91,7 @@ class Pool:
                 self._workers.append(self._begin(number))
             asked = [worker.ask(Served.report_all) for worker in self._workers]
             for worker, answer in zip(self._workers, asked, strict=True):
-                _refuse_lost(worker, _await(answer, START_TIMEOUT))
+                _refuse_lost(worker, worker.await_answer(answer, START_TIMEOUT))
         except BaseException:
             self.stop()
             raise
@@ -152,11 +155,11 @@ class Pool:
 
     def _prepare(self, worker: Worker) -> None:
         """Tell a new worker how all proxies are, and use it from then on; raise `StartError`."""
-        _refuse_lost(worker, _await(worker.ask(Served.report_all), START_TIMEOUT))
+        _refuse_lost(worker, worker.await_answer(worker.ask(Served.report_all), START_TIMEOUT))
         with self.changing:
             asked = [worker.ask(Served.follow, key, member.describe()) for key, member in self._members.items()]
             for one in asked:
-                answer = _await(one, START_TIMEOUT)
+                answer = worker.await_answer(one, START_TIMEOUT)
                 _refuse_lost(worker, answer)
                 if answer.error is not None:
                     raise StartError(f'worker {worker.number} cannot be started: {answer.error}')
@@ -246,12 +249,17 @@ class Pool:
     def ask(self, function: Callable[..., Result], *args: object) -> dict[Worker, Result]:
         """Have all workers call a method of `Served`, and return what it returns in those that answer."""
         asked = {worker: worker.ask(function, *args) for worker in self._workers if not worker.is_late}
-        answers = {worker: _await(answer, ANSWER_TIMEOUT) for worker, answer in asked.items()}
+        deadline = monotonic() + ANSWER_TIMEOUT
+        answers = {worker: worker.await_answer(answer, deadline - monotonic()) for worker, answer in asked.items()}
         return {worker: answer.value for worker, answer in answers.items() if answer.error is None}
 
     def ask_one(self, worker: Worker, function: Callable[..., Result], *args: object) -> Result | None:
         """Have one worker call a method of `Served`, and return what it returns; None if it does not answer."""
-        answer = _await(worker.ask(function, *args), ANSWER_TIMEOUT)
+        if worker.is_late:
+            return None
+        # Who asks one after the other waits for the first that does not answer only.
+        seconds = SILENT_TIMEOUT if any(one.is_silent for one in self._workers) else ANSWER_TIMEOUT
+        answer = worker.await_answer(worker.ask(function, *args), seconds)
         return None if answer.error is not None else answer.value
 
     def reopen_logs(self) -> None:
@@ -261,17 +269,15 @@ class Pool:
     def _order(self, seconds: float, function: Callable[..., Any], *args: object) -> dict[Worker, Answer]:
         """Have all workers call a method of `Served`. One that does not within so many *seconds* is replaced."""
         asked = {worker: worker.ask(function, *args) for worker in self._workers}
-        deadline = monotonic() + seconds
-        answers = {worker: _await(answer, deadline - monotonic()) for worker, answer in asked.items()}
+        began = monotonic()
+        answers = {}
+        for worker, answer in asked.items():
+            deadline = began + (SILENT_TIMEOUT if worker.is_silent else seconds)
+            answers[worker] = worker.await_answer(answer, deadline - monotonic())
         for worker in [worker for worker, answer in asked.items() if not answer.ready()]:
             logger.error('worker %d does not answer, and is killed', worker.number)
             worker.kill()
         return answers
-
-
-def _await(answer: AsyncResult[Answer], seconds: float) -> Answer:
-    """Return an answer; `LATE` if it does not come within so many *seconds*."""
-    return answer.get() if answer.wait(timeout=max(0.0, seconds)) is not None else LATE
 
 
 def _refuse_lost(worker: Worker, answer: Answer) -> None:

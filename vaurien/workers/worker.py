@@ -60,6 +60,8 @@ class Worker:
         self.links = 0
         self.has_ended = False
         self._is_full = False
+        #: Whether it has let somebody wait in vain, and has said nothing since.
+        self.is_silent = False
         self._numbers = count(1)
         self._asked: dict[int, AsyncResult[Answer]] = {}
         messages, their_messages = socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -85,8 +87,17 @@ class Worker:
 
     @property
     def is_late(self) -> bool:
-        """Whether it owes so many answers that it makes no sense to ask for more."""
-        return len(self._asked) >= MOST_ASKED
+        """Whether it owes answers that somebody has waited for in vain, or so many that it makes no sense to ask."""
+        return self.is_silent or len(self._asked) >= MOST_ASKED
+
+    def await_answer(self, answer: AsyncResult[Answer], seconds: float) -> Answer:
+        """Return the answer to what it was asked; `LATE` if that does not come within so many *seconds*."""
+        answer.wait(timeout=max(0.0, seconds))
+        if answer.ready():
+            found: Answer = answer.get()
+            return found
+        self.is_silent = True
+        return LATE
 
     @property
     def has_room(self) -> bool:
@@ -129,6 +140,7 @@ class Worker:
         with suppress(OSError):
             while True:
                 number, data = self._messages.receive()
+                self.is_silent = False
                 self._asked.pop(number).set(decode(data))
         self.has_ended = True
         self._handover.close()
