@@ -186,6 +186,7 @@ class Worker:
 
 def _start(*descriptors: int) -> int:
     """Start the process with these descriptors, and return its number. No thread matters to that, as to a fork."""
+    gevent.get_hub().loop.install_sigchld()  # before the first one may end: nobody would hear of that
     return os.posix_spawn(
         sys.executable,
         [sys.executable, '-m', 'vaurien.workers', *map(str, descriptors)],
