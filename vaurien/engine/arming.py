@@ -94,6 +94,7 @@ class Arming:
         self.marks_faults = False
         #: What is armed.
         self.rules: tuple[Rule, ...] = ()
+        self._ids: frozenset[int] = frozenset()
         #: Reads what requests ask for themselves; None if they may not.
         self._addressed: Addressed | None = None
         #: None while nothing but ``dummy`` is armed.
@@ -146,15 +147,16 @@ class Arming:
 
     def disarm(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
         """Take *rules* out of what is armed, and return what is left, which goes on counting."""
-        self._hold(tuple(rule for rule in self.rules if not has(rules, rule)))
+        ended = frozenset(map(id, rules))
+        self._hold(tuple(rule for rule in self.rules if id(rule) not in ended))
         return self.rules
 
     def has(self, rule: Rule | None) -> bool:
         """Return whether *rule* is armed, and not just one that declares the same; or a request has asked for it."""
-        return has(self.rules, rule) or (rule is not None and rule.is_addressed)
+        return id(rule) in self._ids or (rule is not None and rule.is_addressed)
 
     def _hold(self, rules: tuple[Rule, ...]) -> None:
-        self.rules = rules
+        self.rules, self._ids = rules, frozenset(map(id, rules))
         self.selector = self._select(rules, Stage.EXCHANGE)
         self._early = {stage: self._select(rules, stage) for stage in _EARLY}
         self.looks_at_connections = any(self._early[stage] for stage in (Stage.CONNECTION, Stage.CABLE))
@@ -358,8 +360,3 @@ def _draws(selector: Selector | None, link: ObservedLink, *, is_alike: bool = Fa
     client = link.client_address
     serving = selector.serve(None if client is None else client.host)
     return None if serving is None else serving.draws(link.number)
-
-
-def has(rules: Sequence[Rule], rule: Rule | None) -> bool:
-    """Return whether *rule* itself is among *rules*, and not just one that declares the same."""
-    return any(one is rule for one in rules)

@@ -20,7 +20,7 @@ from vaurien import __version__, native
 from vaurien.address import NOWHERE, Address
 from vaurien.clock import go_on
 from vaurien.engine import loops
-from vaurien.engine.arming import Arming, has
+from vaurien.engine.arming import Arming
 from vaurien.engine.breakpoints import Breakpoints
 from vaurien.engine.chooser import Chooser
 from vaurien.engine.expiry import Expiry
@@ -548,7 +548,8 @@ class ProxyServer:
     def _end_rules(self) -> None:
         """Disarm the rules whose time is over, and end what runs of them."""
         over = self.arming.find_over()
-        ended = [(rule, status) for rule, status in self._list_rules() if has(over, rule)]
+        ids = frozenset(map(id, over))
+        ended = [(rule, status) for rule, status in self._list_rules() if id(rule) in ids]
         left = self.arming.disarm(over)
         self._on_armed(left)
         ORIGIN.set('time')

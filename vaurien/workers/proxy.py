@@ -14,6 +14,7 @@ from vaurien.address import Address
 from vaurien.clock import go_on
 from vaurien.engine.chooser import Chooser
 from vaurien.engine.proxy import ProxyServer
+from vaurien.engine.turns import pausing
 from vaurien.errors import ConfigError, OptionError, WorkerError
 from vaurien.records.counts import Counts
 from vaurien.records.faults import Fault
@@ -293,10 +294,10 @@ class SharedProxy(ProxyServer):
         self, pause: Callable[[], object] = go_on, counts: Counts | None = None
     ) -> list[tuple[Rule, RuleStatus]]:
         found = self._add_up().rules
+        places = {id(armed): place for place, armed in enumerate(self._armed)}
         listed = []
-        for rule in self.rules:
-            place = next(place for place, armed in enumerate(self._armed) if armed is rule)
-            seen, matched, hits = found.get(place, RuleCounts())
+        for rule in pausing(self.rules, pause):
+            seen, matched, hits = found.get(places[id(rule)], RuleCounts())
             listed.append((rule, RuleStatus(**{**rule.status(), 'seen': seen, 'matched': matched, 'hits': hits})))
         return listed
 

@@ -99,18 +99,23 @@ class ServedProxy(ProxyServer):
         return []
 
     def _on_over(self, ended: Sequence[tuple[Rule, RuleStatus]]) -> None:
-        self._over |= {self._find_place(rule): _count_rule(status) for rule, status in ended}
+        places = self._find_places()
+        self._over |= {places[id(rule)]: _count_rule(status) for rule, status in ended}
 
-    def _find_place(self, rule: Rule) -> int:
-        return next(place for place, armed in zip(self._places, self._armed, strict=True) if armed is rule)
+    def _find_places(self) -> dict[int, int]:
+        """Return the place of each rule that was armed, by the identity of the rule."""
+        return {id(armed): place for place, armed in zip(self._places, self._armed, strict=True)}
 
     def report(self) -> Report:
         """Return what it has counted."""
         pause = self.runtime.turns.begin()
-        counts, arming = self.counters.counts(pause), self._arming_number
-        rules = {self._find_place(rule): _count_rule(status) for rule, status in self._list_rules(pause, counts)}
+        counts = self.counters.counts(pause)
+        # Others may be armed during the next pauses. This is about those that are armed now.
+        arming, over, places = self._arming_number, self._over, self._find_places()
+        listed = self._list_rules(pause, counts)
+        rules = {places[id(rule)]: _count_rule(status) for rule, status in listed}
         histograms = dict(self.counters.histograms)
-        return Report(counts, self.counters.connect_failures, histograms, arming, {**self._over, **rules})
+        return Report(counts, self.counters.connect_failures, histograms, arming, {**over, **rules})
 
     def time_some(self, most: int) -> Timings:
         """Have up to *most* exchanges timed from now on; return what has become of those before."""
