@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import resource
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 from socket import AF_INET, IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_KEEPIDLE, TCP_KEEPINTVL
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -20,7 +22,7 @@ from vaurien.address import Address
 from vaurien.embedded import Proxy
 from vaurien.engine.listener import Listener
 from vaurien.engine.proxy import ProxyServer
-from vaurien.engine.reserve import RESERVE
+from vaurien.engine.reserve import RESERVE, Descriptors
 from vaurien.records.proxy_log import NO_PROXY
 
 
@@ -253,6 +255,50 @@ def test_without_descriptors(vaurien_command: StartCommand, echo_server: RawBack
     assert code == 0
     assert 'Traceback' not in log
     assert all(' WARNING ' in line or ' INFO ' in line for line in log.splitlines())
+
+
+def test_without_descriptors_who_waits_for_too_long_is_reset(
+    vaurien_command: StartCommand, echo_server: RawBackend
+) -> None:
+    """Each of them, and not one after the other; and who comes later still gets a link once there is room."""
+    command = vaurien_command('--backend', echo_server.address, '--timeout', '1', '--log-level', 'warning')
+    limit = descriptors(command.pid) + 2 * 10 + RESERVE
+    resource.prlimit(command.pid, resource.RLIMIT_NOFILE, (limit, limit))
+    with ExitStack() as stack:
+        clients = [stack.enter_context(Peer.connect(command.port)) for _ in range(60)]
+        for client in clients:
+            client.send(b'hello')
+        for client in clients[:10]:
+            assert client.recv_exactly(5) == b'hello'
+        began, before = monotonic(), cpu_seconds(command.pid)
+        for client in clients[10:]:
+            with pytest.raises(ConnectionResetError):
+                client.recv()
+        assert monotonic() - began < 3.0
+        assert cpu_seconds(command.pid) - before < 0.5
+        with Peer.connect(command.port) as late:
+            late.send(b'hello')
+            assert late.is_silent(0.2)
+            for client in clients[:2]:
+                client.close()
+            assert late.recv_exactly(5) == b'hello'
+        for client in clients[2:10]:
+            exchange(client)
+    lines = [line.partition(' WARNING ')[2] for line in command.stop()[2].splitlines()]
+    assert lines.count('a client was reset: there was no room for it within 1 s') == 50
+    assert lines.count('clients have to wait: Too many open files') == 1
+    assert len(lines) == 51
+
+
+def test_the_clients_of_many_ports_leave_some_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = Descriptors()
+    with socket.socket() as sock:
+        free = os.dup(sock.fileno())
+        os.close(free)
+        for limit, may_keep in ((free + RESERVE // 2, False), (free + RESERVE // 2 + 1, True)):
+            monkeypatch.setattr('vaurien.engine.reserve.find_limits', lambda limit=limit: (limit, limit))
+            assert known.may_keep(sock.fileno()) == may_keep
+            assert not known.has_room(sock.fileno())
 
 
 def test_hundreds_at_once_leave_nothing(vaurien_command: StartCommand, echo_server: RawBackend) -> None:

@@ -7,6 +7,7 @@ from _socket import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from errno import EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EMFILE
+from math import inf
 from os import strerror
 from socket import (
     AF_INET,
@@ -44,12 +45,18 @@ RESET = struct.pack('ii', 1, 0)
 #: Where those who listen on all addresses of the machine are reached from inside.
 _ANY = {'0.0.0.0': '127.0.0.1', '::': '::1'}
 
+#: Seconds from one warning that clients have to wait to the next.
+WARN_INTERVAL = 30.0
+
 #: How many free ports are tried until one is free at every address.
 _ATTEMPTS = 20
 
 
 class Listener:
     """Listens on one port of one or several addresses, and hands out raw, non-blocking sockets."""
+
+    #: When it was logged that clients have to wait.
+    _warned = -inf
 
     def __init__(
         self,
@@ -117,8 +124,11 @@ class Listener:
             acceptor.leave_to_parent()
 
     def rest(self, reason: str) -> None:
-        """Leave the backlog alone for a moment, because the descriptors are used up."""
-        self._log.warning('clients have to wait: %s', reason)
+        """Leave the backlog alone for a moment, because the descriptors are used up. Warn of that now and then."""
+        now = monotonic()
+        if now >= self._warned + WARN_INTERVAL:
+            self._warned = now
+            self._log.warning('clients have to wait: %s', reason)
         for acceptor in self._acceptors:
             acceptor.rest()
 
@@ -131,8 +141,9 @@ class Listener:
 class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
     """A `StreamServer` that leaves the sockets that it has accepted open.
 
-    With as many links as may be, it keeps the client whose turn is next, and the others wait in the backlog. A
-    client that has waited for too long is reset: it may itself be what takes up the room, as in a loop of proxies.
+    With as many links as may be, it keeps the client whose turn is next, and the others wait in the backlog. It does so
+    without descriptors, too, from when that client may have waited for too long. Such a client is reset: it may itself
+    be what takes up the room, as in a loop of proxies.
     """
 
     def __init__(
@@ -170,12 +181,13 @@ class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
 
     def do_read(self) -> tuple[socket] | None:
         """Accept one client, or all that wait if their links may be bare. Keep it if there is no room."""
-        if not DESCRIPTORS.has_room(self.socket.fileno()):
-            self._on_exhausted(strerror(EMFILE))
-            self._turn_away_if_late()
-            return None
-        if self._stopper is None and self._accept_bare(self.socket.fileno()):
+        has_room = DESCRIPTORS.has_room(self.socket.fileno())
+        if has_room:
             self._exhausted_since = None
+        elif not self._may_be_late() or not DESCRIPTORS.may_keep(self.socket.fileno()):
+            self._on_exhausted(strerror(EMFILE))
+            return None
+        if has_room and self._stopper is None and self._accept_bare(self.socket.fileno()):
             return None
         try:
             descriptor, _ = self.socket._accept()
@@ -187,10 +199,13 @@ class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
         client = socket(self.socket.family, self.socket.type, self.socket.proto, descriptor)
         client.setblocking(False)
         DESCRIPTORS.note(descriptor)
-        self._exhausted_since = None
         if self._stopper is not None and _joins(client, self._stopper):
             client.close()
             self._remove_stopper()
+            return None
+        if not has_room:
+            self._on_exhausted(strerror(EMFILE))
+            self._keep(client)
             return None
         if not self._is_full():
             return (client,)
@@ -202,16 +217,12 @@ class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
         """Hand the client out."""
         self._on_client(client)
 
-    def _turn_away_if_late(self) -> None:
-        """Reset the client whose turn is next if there has been no descriptor for any client for too long."""
+    def _may_be_late(self) -> bool:
+        """Return whether there has been no descriptor for so long that a client may have waited for too long."""
         now = monotonic()
         if self._exhausted_since is None:
             self._exhausted_since = now
-        elif now - self._exhausted_since >= self._timeout:
-            with suppress(OSError):
-                descriptor, _ = self.socket._accept()
-                client = socket(self.socket.family, self.socket.type, self.socket.proto, descriptor)
-                turn_away(client, self._timeout, self._log)
+        return now - self._exhausted_since >= self._timeout
 
     def _keep(self, client: socket) -> None:
         waited = find_unheard(client) / 1000
@@ -285,8 +296,12 @@ class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
         if self._next is not None:
             if self._is_full():
                 return
+            if not DESCRIPTORS.has_room(self.socket.fileno()):
+                self.rest()
+                return
             client = self._take()
             assert client is not None
+            self._exhausted_since = None
             self._on_client(client)
         self._start_accepting_if_started()
 

@@ -64,13 +64,26 @@ class Descriptors:
         """Return whether one more link fits, which takes two descriptors. *listener* is any that is open."""
         if not self.are_near:
             return True
+        free = self._find_free(listener)
+        return free is not None and not self.is_reserved(free + 1)
+
+    def may_keep(self, listener: int) -> bool:
+        """Return whether a client may be kept that waits for room: it takes one of those that links leave.
+
+        The clients of many ports together take half of them.
+        """
+        free = self._find_free(listener)
+        return free is not None and free < self._limit - RESERVE // 2
+
+    def _find_free(self, listener: int) -> int | None:
+        """Return the descriptor that would be given out next; None if there is none."""
         try:
             free = os.dup(listener)
         except OSError:
-            return False
+            return None
         _close(free)
         self.note(free)
-        return not self.is_reserved(free + 1)
+        return free
 
 
 #: The ones of this process, for the proxies of all its threads.
