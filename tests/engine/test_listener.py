@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import socket
@@ -11,6 +12,7 @@ from socket import AF_INET, IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_KEEPIDLE,
 from time import monotonic
 from typing import Any
 
+import gevent.socket
 import pytest
 
 from tests.behaviors.waiting import eventually
@@ -20,6 +22,7 @@ from tests.peers import Peer, RawBackend
 from tests.servers import HOST, free_port
 from vaurien.address import Address
 from vaurien.embedded import Proxy
+from vaurien.engine.dialer import EXHAUSTED_PAUSE
 from vaurien.engine.listener import Listener
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.reserve import RESERVE, Descriptors
@@ -288,6 +291,36 @@ def test_without_descriptors_who_waits_for_too_long_is_reset(
     assert lines.count('a client was reset: there was no room for it within 1 s') == 50
     assert lines.count('clients have to wait: Too many open files') == 1
     assert len(lines) == 51
+
+
+@pytest.mark.parametrize('number', [errno.ECONNABORTED, errno.EPERM, errno.EPROTO, errno.ENETDOWN])
+def test_who_is_lost_before_it_is_accepted_keeps_nobody_waiting(
+    number: int, echo_server: RawBackend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Linux may report such an error of the connection, or of a firewall, by accept(2)."""
+    with gevent.socket.socket() as sock:
+        errors = lose_clients(monkeypatch, number, type(sock._sock))
+    with make_proxy(echo_server, max_links=10) as proxy:
+        for _ in range(3):
+            client = connect(proxy)
+            began = monotonic()
+            exchange(client)
+            assert monotonic() - began < EXHAUSTED_PAUSE
+    assert errors == []
+    assert caplog.messages == []
+
+
+def lose_clients(monkeypatch: pytest.MonkeyPatch, number: int, kind: Any) -> list[OSError]:
+    """Have two calls of accept(2) fail first, with sockets of that *kind*, and return the errors that are left."""
+    accept, errors = kind._accept, [OSError(number, os.strerror(number)) for _ in range(2)]
+
+    def fail_or_accept(sock: Any) -> object:
+        if errors:
+            raise errors.pop()
+        return accept(sock)
+
+    monkeypatch.setattr(kind, '_accept', fail_or_accept)
+    return errors
 
 
 def test_the_clients_of_many_ports_leave_some_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:

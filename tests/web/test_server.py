@@ -5,6 +5,7 @@ So this tests `vaurien.control.server`, too.
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -14,6 +15,7 @@ from typing import Any, cast
 import pytest
 
 from tests.control.fake import FakeProxies, FakeProxy, ServedProxy
+from tests.engine.test_listener import lose_clients
 from tests.peers import Peer
 from tests.servers import TIMEOUT
 from vaurien.address import Address
@@ -235,6 +237,14 @@ def test_what_goes_wrong_outside_the_application_is_logged(
     (record,) = caplog.records
     assert record.exc_info is not None
     assert record.exc_info[0] is ZeroDivisionError
+
+
+def test_a_client_that_is_lost_before_it_is_accepted_is_no_error(
+    served: ServedProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = lose_clients(monkeypatch, errno.ECONNABORTED, socket.socket)
+    assert answers(served)
+    assert errors == []
 
 
 def test_tells_where_it_listens(served: ServedProxy) -> None:

@@ -4,11 +4,38 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
+from errno import (
+    ECONNABORTED,
+    EHOSTDOWN,
+    EHOSTUNREACH,
+    EMFILE,
+    ENETDOWN,
+    ENETUNREACH,
+    ENFILE,
+    ENOBUFS,
+    ENOMEM,
+    ENOPROTOOPT,
+    EOPNOTSUPP,
+    EPERM,
+    EPROTO,
+)
 from pathlib import Path
 
 #: A socket cannot be had because the machine has run out of something, whatever its address is.
 EXHAUSTED = {EMFILE, ENFILE, ENOBUFS, ENOMEM}
+
+#: A client has gone before it was accepted, or a firewall does not let it pass: the next one may be well (accept(2)).
+LOST = {
+    ECONNABORTED,
+    EHOSTDOWN,
+    EHOSTUNREACH,
+    ENETDOWN,
+    ENETUNREACH,
+    ENOPROTOOPT,
+    EOPNOTSUPP,
+    EPERM,
+    EPROTO,
+}
 
 #: Descriptors that will be needed beside those of connections: by the event loop, the resolver, reports.
 SPARE = 16

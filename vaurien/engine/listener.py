@@ -29,6 +29,7 @@ from gevent.server import StreamServer
 from gevent.socket import socket as GeventSocket  # noqa: N812  # beside the plain one
 
 from vaurien.address import Address
+from vaurien.console.limits import EXHAUSTED, LOST
 from vaurien.engine import loops
 from vaurien.engine.dialer import EXHAUSTED_PAUSE
 from vaurien.engine.kernel import find_unheard, open_socket, set_keepalive
@@ -194,7 +195,10 @@ class _Acceptor(StreamServer):  # type: ignore[misc]  # gevent is not typed
         except BlockingIOError:
             return None
         except OSError as error:
-            self._on_exhausted(error.strerror or '')
+            if error.errno in EXHAUSTED:
+                self._on_exhausted(error.strerror or '')
+            elif error.errno not in LOST:
+                raise
             return None
         client = socket(self.socket.family, self.socket.type, self.socket.proto, descriptor)
         client.setblocking(False)

@@ -10,7 +10,7 @@ from gevent import get_hub
 from gevent.event import Event
 
 from vaurien.console.background import in_background
-from vaurien.console.limits import describe_shortage, raise_descriptors
+from vaurien.console.limits import LOST, describe_shortage, raise_descriptors
 from vaurien.console.output import SERVING, print_line, warn
 from vaurien.console.signals import on_signals_in_loop
 from vaurien.errors import StartError
@@ -90,8 +90,10 @@ class Server:
                 client, _ = self._listener.accept()
             except BlockingIOError:
                 return
-            except OSError:  # no descriptor is left, or the client has gone already
-                self._watcher.stop()
+            except OSError as error:
+                if error.errno in LOST:
+                    continue
+                self._watcher.stop()  # no descriptor is left
                 self._after('pause', EXHAUSTED_PAUSE, self._watcher.start, self._accept)
                 return
             self._hold(client)

@@ -12,7 +12,7 @@ import gevent.pool
 from gevent import pywsgi
 
 from vaurien.address import Address
-from vaurien.console.limits import EXHAUSTED
+from vaurien.console.limits import EXHAUSTED, LOST
 from vaurien.errors import StartError
 from vaurien.web.clients import Clients
 from vaurien.web.listening import listen
@@ -105,9 +105,10 @@ class _Server(pywsgi.WSGIServer):  # type: ignore[misc]
         try:
             accepted = super().do_read()
         except OSError as error:
-            if error.errno not in EXHAUSTED:
+            if error.errno in EXHAUSTED:
+                self._make_do(error)
+            elif error.errno not in LOST:
                 raise
-            self._make_do(error)
             return None
         self._is_short = False
         return accepted
