@@ -391,6 +391,25 @@ def test_a_worker_that_cannot_be_started_is_started_later(vaurien_command: Start
     assert err.count('cannot be started') == 1
 
 
+def test_the_lines_that_workers_lose_are_counted(vaurien_command: StartCommand, redis_server: Server) -> None:
+    flags = ('--backend', redis_server.address, '--protocol', 'redis', '--http', '--workers', '2')
+    command = vaurien_command(*flags, '--behavior', '100:error', '--log-output', '/dev/full')
+    with clients(command.port, 6):
+        eventually(lambda: count_lines_lost(command) >= 6)  # each fault is a line
+    lost = count_lines_lost(command)
+    victim = workers_of(command)[0]
+    victim.kill()
+    eventually(lambda: len(workers_of(command)) == 2 and victim not in workers_of(command))
+    eventually(lambda: count_lines_lost(command) == lost + 2)  # it has ended, and there is another one
+
+
+def count_lines_lost(command: Command) -> float:
+    name = 'vaurien_lines_lost_total '
+    lines = requests.get(f'{command.api}/metrics', timeout=TIMEOUT).text.splitlines()
+    (value,) = (line.removeprefix(name) for line in lines if line.startswith(name))
+    return float(value)
+
+
 def count_links(pid: int, command: Command) -> int:
     return sum(one.laddr[1:] == (command.port,) for one in psutil.Process(pid).net_connections('tcp') if one.laddr)
 

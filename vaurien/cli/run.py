@@ -24,6 +24,7 @@ from vaurien.console.background import in_background
 from vaurien.console.limits import raise_descriptors
 from vaurien.console.output import SERVING, make_printable, print_line
 from vaurien.console.signals import on_hangup_in_loop, on_signals_in_loop
+from vaurien.console.writer import count_lost
 from vaurien.engine.memory import MemoryWatch
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
@@ -164,7 +165,8 @@ def serve_until_signal(
             telemetry.start(proxies)
         proxies.start()
         memory = MemoryWatch(gevent.get_hub().loop, proxies.values)
-        control = start_control(proxies, scheduler, settings, journal, replay) if settings.http else None
+        counting = count_lost if pool is None else pool.count_lost
+        control = start_control(proxies, scheduler, settings, journal, replay, counting) if settings.http else None
         print_line(announce(proxies, control, replay, pool, has_page=settings.ui))
         browsers = start_browser(control) if control and settings.ui else None
         if settings.schedule is not None:
@@ -278,15 +280,27 @@ def report_replay(replay: Replay) -> None:
 
 
 def start_control(
-    proxies: Proxies, scheduler: Scheduler, settings: Settings, journal: Journal | None, replay: Replay | None
+    proxies: Proxies,
+    scheduler: Scheduler,
+    settings: Settings,
+    journal: Journal | None,
+    replay: Replay | None,
+    count_lost: Callable[[], int],
 ) -> ControlServer:
-    """Start the control API of *proxies*; raise `StartError`."""
+    """Start the control API of *proxies*, which asks *count_lost* for lost lines; raise `StartError`."""
     from vaurien.control.server import ControlServer
 
     address = Address(settings.http_host, settings.http_port)
     kept = None if journal is None else journal.kept
     control = ControlServer(
-        proxies, address, scheduler, hosts=settings.api_host, token=settings.api_token, kept=kept, replay=replay
+        proxies,
+        address,
+        scheduler,
+        hosts=settings.api_host,
+        token=settings.api_token,
+        kept=kept,
+        replay=replay,
+        count_lost=count_lost,
     )
     try:
         control.start()

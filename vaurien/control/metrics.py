@@ -7,7 +7,7 @@ Prometheus asks: a series exists as long as its proxy does, and is up to date wh
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import falcon
 import gevent
@@ -115,10 +115,19 @@ FAMILIES = (
 class ProxiesCollector(Collector):
     """Reads all proxies when Prometheus asks."""
 
-    def __init__(self, proxies: Mapping[str, ProxyServer], live: Live | None = None) -> None:
-        """*live* counts what happens and sends it to the readers of events; None: nobody can read any."""
+    def __init__(
+        self,
+        proxies: Mapping[str, ProxyServer],
+        live: Live | None = None,
+        count_lost: Callable[[], int] = count_lost,
+    ) -> None:
+        """*live* counts what happens and sends it to the readers of events; None: nobody can read any.
+
+        *count_lost* returns how many lines could not be written.
+        """
         self._proxies = proxies
         self._live = live
+        self._count_lost = count_lost
 
     def collect(self) -> Iterator[Metric]:
         """Yield one metric after the other. One with many series comes in several parts."""
@@ -138,7 +147,7 @@ class ProxiesCollector(Collector):
             'vaurien_lines_lost_total',
             'Lines of the log, the journal, the standard output and the standard error that could not be written.',
         )
-        lost.add_metric([], count_lost())
+        lost.add_metric([], self._count_lost())
         yield lost
         if self._live is not None:
             yield from _describe_readers(self._live)
@@ -162,10 +171,12 @@ def _describe_readers(live: Live) -> Iterator[Metric]:
     yield dropped
 
 
-def make_registry(proxies: Mapping[str, ProxyServer], live: Live) -> CollectorRegistry:
+def make_registry(
+    proxies: Mapping[str, ProxyServer], live: Live, count_lost: Callable[[], int] = count_lost
+) -> CollectorRegistry:
     """Return the metrics of *proxies*, of who looks at them, and of their process."""
     registry = CollectorRegistry()
-    registry.register(ProxiesCollector(proxies, live))
+    registry.register(ProxiesCollector(proxies, live, count_lost))
     ProcessCollector(registry=registry)
     return registry
 
@@ -198,8 +209,10 @@ WRITERS = {CONTENT_TYPE: write_text, PROTOBUF: write_protobuf}
 class MetricsResource:
     """The responder of ``/metrics``. Like Toxiproxy's, it answers to every method, but not to browsers."""
 
-    def __init__(self, proxies: Mapping[str, ProxyServer], live: Live) -> None:
-        self._registry = make_registry(proxies, live)
+    def __init__(
+        self, proxies: Mapping[str, ProxyServer], live: Live, count_lost: Callable[[], int] = count_lost
+    ) -> None:
+        self._registry = make_registry(proxies, live, count_lost)
         self._live = live
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from vaurien.console.writer import count_lost
 from vaurien.control import health
 from vaurien.control.api import ROUTES, ControlApi
 from vaurien.control.app import Route
@@ -26,11 +29,12 @@ def make_routes(
     live: Live,
     kept: KeptEntries | None = None,
     replay: Replay | None = None,
+    count_lost: Callable[[], int] = count_lost,
 ) -> list[Route]:
     """Return the routes to control *proxies*, and the *scheduler* of them.
 
     *live* counts what happens and sends it to the readers of events. *kept* and *replay* are what the routes show of
-    journals.
+    journals. *count_lost* returns how many lines could not be written.
     """
     own, others = ControlApi(proxies, live, kept, replay), toxiproxy.ToxiproxyApi(proxies)
     routes = [Route('/behaviors', own, 'behaviors'), Route('/toxics', own, 'toxics'), Route('/match', MatchResource())]
@@ -45,7 +49,7 @@ def make_routes(
     routes.append(Route('/tls/ca.pem', AuthorityResource()))
     probes = ProbeResource(proxies)
     routes += [Route(path, probes, suffix) for path, suffix in health.ROUTES.items()]
-    routes.append(Route('/metrics', MetricsResource(proxies, live)))
+    routes.append(Route('/metrics', MetricsResource(proxies, live, count_lost)))
     page = PageResource()
     routes += [Route(PATH, page), Route(f'{PATH}/{{file}}', page, 'file')]
     routes.append(Route(f'{PATH}/{LIBRARIES}/{{file}}', page, 'library'))

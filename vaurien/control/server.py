@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from vaurien.address import Address
+from vaurien.console.writer import count_lost
 from vaurien.control.app import make_app
 from vaurien.control.error_responses import encode_error
 from vaurien.control.health import ROUTES
@@ -38,11 +39,12 @@ class ControlServer(WebServer):
         token: str | None = None,
         kept: KeptEntries | None = None,
         replay: Replay | None = None,
+        count_lost: Callable[[], int] = count_lost,
     ) -> None:
         """Serve at *address*. *hosts* are more names of this machine; every request must carry the *token*.
 
         Without a *scheduler* of the proxies, there is one of its own. *kept* are the last exchanges of the journal that
-        is written, *replay* is what is replayed of another one.
+        is written, *replay* is what is replayed of another one. *count_lost* returns how many lines were lost.
         """
         super().__init__(address)
         self._proxies = proxies
@@ -52,6 +54,7 @@ class ControlServer(WebServer):
         self._token = token
         self._kept = kept
         self._replay = replay
+        self._count_lost = count_lost
 
     def make_app(self, bound: str) -> App:
         """Return the application, for a server that listens on the IP address *bound*."""
@@ -59,7 +62,8 @@ class ControlServer(WebServer):
         # Without a token, a page may reach a published port under a name of its own: DNS rebinding.
         is_strict = self._token is None
         guard = Guard(self.wanted.host, bound, self._hosts, self._token, is_strict=is_strict, public=public)
-        return make_app(make_routes(self._proxies, self._scheduler, self._live, self._kept, self._replay), guard)
+        routes = make_routes(self._proxies, self._scheduler, self._live, self._kept, self._replay, self._count_lost)
+        return make_app(routes, guard)
 
     def stop(self) -> None:
         """Close the listeners and every connection, and look at the proxies no more."""

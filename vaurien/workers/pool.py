@@ -13,6 +13,7 @@ import gevent
 from gevent.lock import RLock
 from gevent.pool import Group
 
+from vaurien.console.writer import count_lost
 from vaurien.errors import StartError, WorkerError, find_reason
 from vaurien.records.proxy_log import ProxyLog
 from vaurien.workers.clients import Event
@@ -70,6 +71,9 @@ class Pool:
         #: The proxies whose links are in the workers, and the workers that are ready.
         self._members: dict[int, Member] = {}
         self._workers: list[Worker] = []
+        #: How many lines each of them could not write, and those that have ended.
+        self._lost: dict[Worker, int] = {}
+        self._lost_before = 0
         self._greenlets = Group()
         self._is_running = False
         #: Held while a proxy changes, or a worker is told how all of them are.
@@ -121,6 +125,7 @@ class Pool:
         if not self._is_running or worker not in self._workers:
             return
         self._workers.remove(worker)
+        self._lost_before += self._lost.pop(worker, 0)
         for member in list(self._members.values()):
             member.on_worker_ended(worker)
         self._greenlets.spawn(self._replace, worker)
@@ -174,6 +179,7 @@ class Pool:
                 for key, report in reports.items():
                     if key in self._members:
                         self._members[key].on_report(worker, report)
+            self.count_lost()
 
     # Clients
 
@@ -261,6 +267,13 @@ class Pool:
         seconds = SILENT_TIMEOUT if any(one.is_silent for one in self._workers) else ANSWER_TIMEOUT
         answer = worker.await_answer(worker.ask(function, *args), seconds)
         return None if answer.error is not None else answer.value
+
+    def count_lost(self) -> int:
+        """Return how many lines this process and all workers could not write, those that have ended included."""
+        for worker, lines in self.ask(Served.count_lost).items():
+            if worker in self._workers:  # else it has ended in this moment
+                self._lost[worker] = lines
+        return count_lost() + self._lost_before + sum(self._lost.values())
 
     def reopen_logs(self) -> None:
         """Have all workers open the files of their logs again."""

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from vaurien.address import Address
 from vaurien.console import log
+from vaurien.console.writer import count_lost
 from vaurien.engine.link import Link
 from vaurien.engine.proxy import ProxyServer
 from vaurien.records.faults import Fault
@@ -219,6 +220,10 @@ class Served:
         """Forget them."""
         if key in self._proxies:
             self._proxies[key].faults.clear()
+
+    def count_lost(self) -> int:
+        """Return how many lines this process could not write."""
+        return count_lost()
 
     def reopen_log(self) -> None:
         """Open the file of the log again."""
