@@ -117,6 +117,22 @@ def test_without_a_file_the_log_is_opened_again(
     assert command.stop()[0] == 0
 
 
+def test_a_journal_that_was_renamed(vaurien_command: StartCommand, echo_server: Server, tmp_path: Path) -> None:
+    journal, moved = tmp_path / 'run.jsonl', tmp_path / 'moved.jsonl'
+    command = vaurien_command('--backend', echo_server.address, '--journal', str(journal))
+    for path in (journal, moved):
+        with Peer.connect(command.port) as peer:
+            peer.send(b'ping')
+            assert peer.recv_exactly(4) == b'ping'
+        eventually(lambda: journal.read_text().count('4 bytes') == 1)
+        if path is journal:
+            journal.rename(moved)
+            command.process.send_signal(signal.SIGHUP)
+            eventually(lambda: journal.exists() and '"part":2' in journal.read_text())
+    assert command.stop()[0] == 0
+    assert moved.read_text().count('4 bytes') == 1
+
+
 def test_a_terminal_that_has_gone_ends_it(echo_server: Server) -> None:
     master, slave = pty.openpty()
     arguments = ['--proxy', f'{HOST}:0', '--backend', echo_server.address]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 import gevent
@@ -14,6 +15,7 @@ from vaurien import __version__
 from vaurien.errors import ConfigError
 from vaurien.journal.file import BATCH, JournalFile
 from vaurien.journal.lines import Head, Line, Notice, decode
+from vaurien.journal.reading import read_journal
 from vaurien.records.entry import Entry
 
 #: Bytes of a file: room for some entries.
@@ -138,6 +140,94 @@ def test_a_child_of_a_fork_does_not_keep_the_file(path: Path) -> None:
     write(path)
     os.close(end)
     os.waitpid(child, 0)
+
+
+def test_no_descriptor_is_left_for_the_next_part(path: Path) -> None:
+    """The older file stays, and the part after that is kept again."""
+    older = path.with_name('run.jsonl.1')
+    older.write_text('precious')
+    file = JournalFile(str(path), SMALL)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        for nth in range(1, 12):
+            file.write(make_entry(nth=nth))
+        file._write_batch()
+        file._writer.flush()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    notice, head, *_ = read(path)
+    assert notice == Notice('what was here is lost: Too many open files')
+    assert isinstance(head, Head)
+    assert (head.part, older.read_text()) == (2, 'precious')
+    for nth in range(12, 20):
+        file.write(make_entry(nth=nth))
+    file.close()
+    kept = numbers(read(older)) + numbers(read(path))
+    assert kept == list(range(kept[0], 20))
+    assert 19 > kept[0] > 1
+    assert sorted(path.parent.iterdir()) == [path, older]
+
+
+class TestRenamedByOthers:
+    def test_the_next_part_begins_in_another_file(self, path: Path) -> None:
+        moved = path.with_name('moved.jsonl')
+        file = JournalFile(str(path), SMALL)
+        file.write(make_entry(nth=1))
+        file.reopen()  # it is where it was
+        file._write_batch()
+        file._writer.flush()
+        path.rename(moved)
+        file.write(make_entry(nth=2))
+        file.reopen()
+        file.reopen()
+        file.write(make_entry(nth=3))
+        file.close()
+        first, second = read(moved), read(path)
+        assert (numbers(first), numbers(second)) == ([1, 2], [3])
+        heads = first[0], second[0]
+        assert [head.part for head in heads if isinstance(head, Head)] == [1, 2]
+        assert sorted(path.parent.iterdir()) == [moved, path]
+
+    def test_both_are_read_as_one(self, path: Path) -> None:
+        file = JournalFile(str(path), SMALL)
+        file.write(make_entry(nth=1))
+        file._write_batch()
+        file._writer.flush()
+        path.rename(path.with_name('run.jsonl.1'))
+        file.reopen()
+        file.write(make_entry(nth=2))
+        file.close()
+        assert [entry.nth for entry in read_journal(path)] == [1, 2]
+
+    def test_it_is_full_before_anybody_says_so(self, path: Path) -> None:
+        """What somebody wants to keep is neither lost nor the older file."""
+        moved = path.with_name('moved.jsonl')
+        file = JournalFile(str(path), SMALL)
+        file.write(make_entry(nth=1))
+        file._write_batch()
+        file._writer.flush()
+        path.rename(moved)
+        for nth in range(2, 12):
+            file.write(make_entry(nth=nth))
+        file.close()
+        assert numbers(read(moved)) + numbers(read(path)) == list(range(1, 12))
+        assert sorted(path.parent.iterdir()) == [moved, path]
+
+    def test_another_one_cannot_be_written(self, path: Path) -> None:
+        moved = path.with_name('moved.jsonl')
+        file = JournalFile(str(path), SMALL)
+        file.write(make_entry(nth=1))
+        file._write_batch()
+        file._writer.flush()
+        path.rename(moved)
+        path.mkdir()
+        file.reopen()
+        file.write(make_entry(nth=2))
+        file.close()
+        lines = read(moved)
+        assert numbers(lines) == [1, 2]
+        assert Notice(f'cannot write the journal to {path}: Is a directory') in lines
 
 
 @pytest.mark.parametrize(

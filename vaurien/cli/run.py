@@ -155,7 +155,7 @@ def serve_until_signal(
     ended = Event()
     with (
         on_signals_in_loop(ended.set),
-        reloading(reloader, arguments.read_again, ended.set, pool),
+        reloading(reloader, arguments.read_again, ended.set, pool, journal),
         pool or nullcontext(),
     ):
         if settings.tls_ca_file is not None:
@@ -239,10 +239,11 @@ def reloading(
     read_again: Callable[[], Settings] | None,
     end: Callable[[], object],
     pool: Pool | None = None,
+    journal: Journal | None = None,
 ) -> Iterator[None]:
     """Within the block, reopen the log and apply what has changed in the files after every SIGHUP, one at a time.
 
-    *end* is called if the terminal has gone. The workers of *pool* reopen the log, too.
+    *end* is called if the terminal has gone. The workers of *pool* reopen the log, too, and the *journal* its file.
     """
     hung_up = Event()
     greenlets = Group()
@@ -253,6 +254,8 @@ def reloading(
             log.reopen()
             if pool is not None:
                 pool.reopen_logs()
+            if journal is not None:
+                journal.reopen()
             if read_again is not None:
                 apply_again(reloader, read_again)
 

@@ -18,6 +18,8 @@ from vaurien.records.entry import Entry
 
 #: The most entries that are written together.
 BATCH = 64
+#: Behind the name of a file that is about to take the place of another one.
+COMING = '.new'
 
 
 class JournalFile:
@@ -40,6 +42,8 @@ class JournalFile:
         self._size = len(head)
         self._writer.write(head)
         self._batch: list[Entry] = []
+        #: Whether the thread is about to open the file again.
+        self._is_moving = False
 
     def write(self, entry: Entry) -> None:
         """Have an entry written, together with the others of this turn of the event loop."""
@@ -54,10 +58,7 @@ class JournalFile:
         for line in map(encode, self._batch):
             if self._is_regular and self._size + len(line) > self._most:
                 self._hand_over(lines)
-                self._part += 1
-                head = self._encode_head()
-                self._size = len(head)
-                self._writer.do(partial(self._rotate, head))
+                self._writer.do(partial(self._rotate, self._begin_part()))
             self._size += len(line)
             lines += line
         self._batch.clear()
@@ -68,6 +69,14 @@ class JournalFile:
             self._writer.write(bytes(lines))
             lines.clear()
 
+    def reopen(self) -> None:
+        """Begin the next part in the file of that name, if somebody has renamed or removed the one that is written."""
+        if not self._is_regular or self._is_moving or _is_at(self._path, self._writer.descriptor):
+            return
+        self._write_batch()
+        self._is_moving = True
+        self._writer.do(partial(self._move, self._begin_part()))
+
     def close(self) -> None:
         """Write what is left, as far as that is possible soon, and close the file."""
         self._write_batch()
@@ -77,6 +86,13 @@ class JournalFile:
             _unlock(self._writer.descriptor)
             os.close(self._writer.descriptor)
 
+    def _begin_part(self) -> bytes:
+        """Count the next part, and return its head."""
+        self._part += 1
+        head = self._encode_head()
+        self._size = len(head)
+        return head
+
     def _encode_head(self) -> bytes:
         return encode(Head(journal=FORMAT, run=self._run, part=self._part))
 
@@ -85,19 +101,39 @@ class JournalFile:
     def _rotate(self, head: bytes) -> None:
         """Begin the next part. If that is not possible, the file loses what it has: its size has a limit."""
         descriptor = self._writer.descriptor
+        if not _is_at(self._path, descriptor):  # somebody has renamed it, to keep it
+            self._move(head)
+            return
         try:
-            os.rename(self._path, self._path + OLDER)  # noqa: PTH104
-            new = _open(self._path)
+            new = _take_place(self._path)
         except OSError as error:
             with suppress(OSError):
                 os.ftruncate(descriptor, 0)
             self._writer.say(f'what was here is lost: {error.strerror}')
         else:
-            _unlock(descriptor)
-            os.dup2(new, descriptor, inheritable=False)
-            os.close(new)
+            self._change_to(new)
+        self._write_head(head)
+
+    def _move(self, head: bytes) -> None:
+        """Begin the next part in the file of that name; if that is not possible, go on in the one that was renamed."""
+        try:
+            new = _open(self._path)
+        except OSError as error:
+            self._writer.say(f'cannot write the journal to {self._path}: {error.strerror}')
+        else:
+            self._change_to(new)
+        self._write_head(head)
+        self._is_moving = False
+
+    def _change_to(self, new: int) -> None:
+        descriptor = self._writer.descriptor
+        _unlock(descriptor)
+        os.dup2(new, descriptor, inheritable=False)
+        os.close(new)
+
+    def _write_head(self, head: bytes) -> None:
         with suppress(OSError):  # the disk is full: the entries will not be written either, which is counted
-            os.write(descriptor, head)
+            os.write(self._writer.descriptor, head)
 
 
 def _begin(path: str) -> tuple[int, bool]:
@@ -110,11 +146,37 @@ def _begin(path: str) -> tuple[int, bool]:
     is_regular = S_ISREG(status.st_mode)
     if is_regular and status.st_size:
         try:
-            os.rename(path, path + OLDER)  # noqa: PTH104
+            new = _take_place(path)
         finally:
             os.close(descriptor)
-        descriptor = _open(path)
+        descriptor = new
     return descriptor, is_regular
+
+
+def _take_place(path: str) -> int:
+    """Have the file of that name become ``FILE.1``, and return the descriptor of an empty one in its place.
+
+    Raise `OSError`, with both as they were: so the new one is opened first.
+    """
+    new = _open(path + COMING)
+    try:
+        os.ftruncate(new, 0)  # a process that was killed may have left it
+        os.rename(path, path + OLDER)  # noqa: PTH104
+        os.rename(path + COMING, path)  # noqa: PTH104
+    except OSError:
+        os.close(new)
+        with suppress(OSError):
+            os.unlink(path + COMING)  # noqa: PTH108
+        raise
+    return new
+
+
+def _is_at(path: str, descriptor: int) -> bool:
+    """Return whether that is the file of that name."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))  # noqa: PTH116
+    except OSError:  # there is none
+        return False
 
 
 def _open(path: str) -> int:

@@ -32,6 +32,11 @@ class Journal(Observer):
         if self._file is not None:
             self._file.write(entry)
 
+    def reopen(self) -> None:
+        """Open the file again, if there is one and somebody has renamed it."""
+        if self._file is not None:
+            self._file.reopen()
+
     def close(self) -> None:
         """Write what is left, as far as that is possible soon, and close the file."""
         file, self._file = self._file, None
