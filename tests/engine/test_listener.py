@@ -18,15 +18,18 @@ import pytest
 from tests.behaviors.waiting import eventually
 from tests.commands import StartCommand
 from tests.engine.talk import connect, inside, join, make_proxy
+from tests.loop import in_loop
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, free_port
-from vaurien.address import Address
+from vaurien.address import NOWHERE, Address
 from vaurien.embedded import Proxy
 from vaurien.engine.dialer import EXHAUSTED_PAUSE
 from vaurien.engine.listener import Listener
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.reserve import RESERVE, Descriptors
 from vaurien.records.proxy_log import NO_PROXY
+from vaurien.rules.behaviors import make_rules
+from vaurien.settings import ProxySettings
 
 
 def exchange(client: Peer) -> None:
@@ -117,6 +120,32 @@ def test_no_port_is_free_at_all_addresses() -> None:
 
 def make_listener(*addresses: Address) -> Listener:
     return Listener(addresses, 1, 0, 1.0, lambda client: None, lambda listener: False, lambda: False, list, NO_PROXY)
+
+
+@pytest.mark.parametrize('is_kept', [False, True])
+def test_the_port_is_left_if_the_door_cannot_be_closed(is_kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No descriptor is left for the connection that fills the backlog. A second attempt finds the port free."""
+
+    def refuse(listener: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    def play() -> None:
+        settings = ProxySettings(proxy=Address(HOST, free_port()), backend=NOWHERE)
+        server = ProxyServer(settings)
+        if is_kept:
+            server.start()
+            server.shut_down(keeps_port=True)
+        server.arm(make_rules('connect_timeout'))
+        with monkeypatch.context() as patched:
+            patched.setattr('vaurien.engine.listener._connect_to', refuse)
+            with pytest.raises(OSError, match='Too many open files'):
+                server.start()
+            assert not server.enabled
+        server.start()
+        assert server.enabled
+        server.shut_down()
+
+    in_loop(play)
 
 
 class TestKeepAlive:

@@ -237,11 +237,11 @@ class ProxyServer:
     def _listen(self, addresses: Sequence[Address]) -> Listener:
         if self._kept is not None and self._kept.addresses == tuple(addresses):
             kept, self._kept = self._kept, None
-            kept.set_door(self.arming.door)
+            _set_door(kept, self.arming.door)
             return kept
         self._release_port()
         listener = self._make_listener(addresses)
-        listener.set_door(self.arming.door)
+        _set_door(listener, self.arming.door)
         listener.start()
         self.addresses = listener.addresses
         return listener
@@ -693,6 +693,15 @@ def _is_unmatched(rule: Rule, status: RuleStatus) -> bool:
 def _report(rule: Rule, status: RuleStatus) -> str:
     seen, matched, hits = status['seen'], status['matched'], status['hits']
     return f'{format_rules([rule])}: matched {matched} of {seen} exchanges, applied to {hits}'
+
+
+def _set_door(listener: Listener, door: Door) -> None:
+    """Answer clients in that way from the beginning; leave the port if that cannot be done, and raise `OSError`."""
+    try:
+        listener.set_door(door)
+    except BaseException:  # such as there being no descriptor for it
+        listener.close()
+        raise
 
 
 def _look_up_all(addresses: Sequence[Address]) -> list[Address]:
