@@ -209,8 +209,10 @@ print('done')
             proxy.disable()
             proxy.set_backend(echo_server.address)
             proxy.set_behavior('refuse')
+            uptime = proxy.status()['uptime']
             proxy.enable()
             proxy.enable()
+            assert proxy.status()['uptime'] >= uptime
             assert try_to_connect(proxy.address.port) == 'refused'
             proxy.set_behavior('dummy')
             with lively(proxy):

@@ -130,9 +130,11 @@ def test_what_is_known_is_added_up(spread: Command, api: Toxiproxy, redis_server
         (held,) = (family.metric for family in decode(answer) if family.name == 'vaurien_added_latency_seconds')
         assert sum(one.histogram.zero_count + sum(read_buckets(one.histogram).values()) for one in held) == 7
         # What was counted stays when the proxy is disabled, and when it comes back.
+        uptime = status['uptime']
         for enabled in (False, True):
             api.done('PATCH', path_of('r'), {'enabled': enabled})
             status = show(url, 'status')
+            assert status['uptime'] > uptime
             assert (status['exchanges'], status['links']['total'], status['faults']) == (7, 4, {'error': 7})
             assert len(show(url, 'faults')['faults']) == 7
     assert requests.delete(f'{url}/faults', timeout=TIMEOUT).ok

@@ -141,6 +141,7 @@ class ProxyServer:
         self._armed: Sequence[Rule] = ()
         #: How many exchanges there were when the rules were armed.
         self._exchanges_before = 0
+        #: Since when it counts: a proxy that is disabled goes on where it was once it is enabled.
         self._began = monotonic()
         self._listener: Listener | None = None
         #: The one that keeps the port while the proxy is disabled, and refuses clients.
@@ -197,7 +198,6 @@ class ProxyServer:
             self._stop_listening()
             raise
         self._expiry.watch(self.rules)
-        self._began = monotonic()
         self._tell('enabled', 'enabled true')
         # The one before may have been stopped while it looked the name up.
         self._replace_resolver()
