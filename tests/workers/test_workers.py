@@ -242,10 +242,22 @@ def test_a_link_is_closed_over_the_api(spread: Command, api: Toxiproxy, redis_se
     url = f'{spread.api}/proxies/r/links'
     with clients(port, 3) as peers:
         assert requests.delete(f'{url}/2', timeout=TIMEOUT).ok
+        assert [link['id'] for link in show(f'{spread.api}/proxies/r', 'links')['links']] == [1, 3]
         assert peers[1].recv() == b''
-        eventually(lambda: [link['id'] for link in show(f'{spread.api}/proxies/r', 'links')['links']] == [1, 3])
         assert requests.delete(f'{url}/2', timeout=TIMEOUT).status_code == 404
         assert ask(peers[0]) == ask(peers[2]) == PONG
+
+
+def test_links_that_are_closed_over_the_api_are_not_there_any_more(
+    spread: Command, api: Toxiproxy, redis_server: Server
+) -> None:
+    """When it is answered: who asks next does not see them, however busy the workers are."""
+    port = port_of(api.create('r', redis_server.address, protocol='redis'))
+    with requests.Session() as session, clients(port, 40):
+        session.trust_env = False
+        for number in range(1, 41):
+            assert session.delete(f'{spread.api}/proxies/r/links/{number}', timeout=TIMEOUT).ok
+            assert session.delete(f'{spread.api}/proxies/r/links/{number}', timeout=TIMEOUT).status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -248,9 +248,10 @@ class Pool:
                     raise WorkerError(f'worker {worker.number} cannot do that, and nothing was changed: {answer.error}')
                 worker.kill()
 
-    def tell(self, function: Callable[..., None], *args: object) -> None:
-        """Have all workers call a method of `Served`."""
-        self._order(ANSWER_TIMEOUT, function, *args)
+    def tell(self, function: Callable[..., Result], *args: object) -> list[Result]:
+        """Have all workers call a method of `Served`, and return what it returns in each that does not fail."""
+        answers = self._order(ANSWER_TIMEOUT, function, *args)
+        return [answer.value for answer in answers.values() if answer.error is None]
 
     def ask(self, function: Callable[..., Result], *args: object) -> dict[Worker, Result]:
         """Have all workers call a method of `Served`, and return what it returns in those that answer."""

@@ -160,7 +160,8 @@ class SharedProxy(ProxyServer):
         return answer
 
     def _end_link(self, number: int) -> None:
-        self._order(Served.close_links, number)
+        if self._key is not None and any(self._pool.tell(Served.close_links, self._key, number)):
+            self._forget_link(number)  # before the worker tells of it in a moment: who asks now does not see it
 
     def close_links(self) -> None:
         """Close all links."""
@@ -173,7 +174,7 @@ class SharedProxy(ProxyServer):
             if isinstance(link, RemoteLink) and link.worker is worker:
                 self._forget_link(link.number)
 
-    def _order(self, function: Callable[..., None], *args: object) -> None:
+    def _order(self, function: Callable[..., object], *args: object) -> None:
         if self._key is not None:
             self._pool.tell(function, self._key, *args)
 

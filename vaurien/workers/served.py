@@ -182,14 +182,17 @@ class Served:
         proxy.shut_down(grace)
         return LastReport(proxy.report(), proxy.faults.last(), _take_all(proxy))
 
-    def close_links(self, key: int, number: int | None) -> None:
-        """Close the link of that *number*, or all of them."""
+    def close_links(self, key: int, number: int | None) -> bool:
+        """Close the link of that *number*, or all of them; return whether there is that one."""
         if key not in self._proxies:
-            return
+            return False
         if number is None:
             self._proxies[key].close_links()
-        elif number in self._proxies[key].links:
-            self._proxies[key].links[number].end()
+            return False
+        if number not in self._proxies[key].links:  # it has closed, or its client has not come yet
+            return False
+        self._proxies[key].links[number].end()
+        return True
 
     def show_link(self, key: int, number: int) -> LinkStatus | None:
         """Return the status of a link; None if it has closed."""
