@@ -9,7 +9,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -372,10 +372,11 @@ def test_a_worker_that_does_not_answer_is_replaced(
     flags = ('--backend', redis_server.address, '--protocol', 'redis', '--http', '--workers', '3')
     command = vaurien_command(*flags, '--behavior', '100:error(match=NOTHING)')
     client = Client(HOST, command.control_port)
-    with clients(command.port, 6) as peers:
+    with ExitStack() as stack, clients(command.port, 6) as peers:
         assert client.status()['exchanges'] == 6
         for victim in workers_of(command)[:2]:
             victim.suspend()
+            stack.callback(resume, victim)
         if looks:
             assert client.links()[2]['client'] == f'{HOST}:{peers[2].sock.getsockname()[1]}'
             assert client.status()['exchanges'] == 6  # as far as it is known
@@ -422,6 +423,12 @@ def count_lines_lost(command: Command) -> float:
     lines = requests.get(f'{command.api}/metrics', timeout=TIMEOUT).text.splitlines()
     (value,) = (line.removeprefix(name) for line in lines if line.startswith(name))
     return float(value)
+
+
+def resume(process: psutil.Process) -> None:
+    """Let a process go on that was stopped, so that it ends with its parent if it was not killed."""
+    with suppress(psutil.NoSuchProcess):
+        process.resume()
 
 
 def count_links(pid: int, command: Command) -> int:
