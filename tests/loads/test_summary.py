@@ -40,6 +40,14 @@ def test_only_what_there_is() -> None:
         assert label not in text
 
 
+@pytest.mark.parametrize(('stats', 'is_told'), [(TestStats(cut=3), True), (TestStats(success=1, cut=3), False)])
+def test_no_hit_that_came_to_its_end(stats: TestStats, is_told: bool) -> None:
+    plan = Plan(test='t', cycles=(Cycle(3, None, 1.0),))
+    said = 'Cut off: 3\nNo hit came to its end: the server is silent, or a hit takes longer than the run\n'
+    assert (said in summary(stats, plan)) is is_told
+    assert 'No hit came' not in summary(stats, plan, interrupted=True)
+
+
 def test_the_table() -> None:
     requests = [Requests('GET', f'/{"x" * number}', number, 0, 1.0, PERCENTILES) for number in range(1, 60)]
     *_, head, hits, total, first = (

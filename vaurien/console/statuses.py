@@ -44,7 +44,7 @@ STATUSES = {
     ),
     'loads-runner': Statuses(
         'all is well',
-        'errors, failures, lost agents or missing hits; or it cannot begin',
+        'errors, failures, lost agents, missing hits or none that ended; or it cannot begin',
         interrupted='Ctrl-C, after the results until then',
     ),
     'loads-agent': Statuses('Ctrl-C or SIGTERM has ended it', 'it cannot start', interrupted='the second Ctrl-C'),

@@ -65,6 +65,11 @@ class Report(msgspec.Struct, kw_only=True):
         return 0 if self.plan.hits is None else max(0, self.plan.hits - self.stats.hits)
 
     @property
+    def none_ended(self) -> bool:
+        """Whether no hit came to its end, although nobody interrupted the run."""
+        return not self.stats.hits and not self.interrupted
+
+    @property
     def has_problems(self) -> bool:
         """Whether there was an error or a failure, in a hit or outside of any."""
         kinds = {problem.kind for problem in self.stats.problems.values()}
@@ -75,7 +80,7 @@ class Report(msgspec.Struct, kw_only=True):
         """The exit status."""
         if self.interrupted:
             return INTERRUPTED
-        return WRONG if self.has_problems or self.missing or self.lost else CLEAN
+        return WRONG if self.has_problems or self.missing or self.lost or self.none_ended else CLEAN
 
     def hit_percentiles(self) -> dict[str, int]:
         """Return the percentiles of the times of hits, in milliseconds."""

@@ -54,6 +54,8 @@ def _format_ends(report: Report) -> Iterator[str]:
     lines = [f'{label}: {count}' for label, count in counted if count]
     if report.lost:
         lines.append(f'Lost agents: {make_printable(", ".join(report.lost))}')
+    if report.none_ended:
+        lines.append('No hit came to its end: the server is silent, or a hit takes longer than the run')
     if report.interrupted:
         lines.append('Interrupted: this is what there is so far')
     if lines:

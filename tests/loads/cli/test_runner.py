@@ -6,8 +6,11 @@ import re
 import signal
 import subprocess
 
+import pytest
+
 from tests.commands import SCRIPTS
 from tests.loads.conftest import Shop, Starter
+from tests.peers import RawBackend
 from tests.servers import TIMEOUT
 from tests.terminal import Terminal
 
@@ -65,10 +68,20 @@ def test_durations(shop: Shop, start: Starter) -> None:
     assert 4 <= slow.number('Hits') <= 4 * 5
     assert slow.number('Hits') == slow.number('Success')
     for cut in (endless, stubborn):
-        assert (cut.status, cut.counts()) == (0, (0, 0, 0, 0)), cut
+        assert (cut.status, cut.counts()) == (1, (0, 0, 0, 0)), cut
         assert cut.number('Cut off') == 2
+        assert 'No hit came to its end' in cut.out
         assert cut.number('Duration') < 0.5 + 1 + TIMEOUT
     assert shop.noted() == 2 * ['cleaned up']
+
+
+@pytest.mark.parametrize('test', ['test_order', 'test_app', 'test_fast'])
+def test_a_server_that_is_silent(shop: Shop, raw_backend: RawBackend, test: str) -> None:
+    url = f'http://{raw_backend.address}'  # the system accepts connections, and nobody reads from them
+    done = shop.run(f'shop.TestShop.{test}', '-u', '3', '-d', '0.1', '--quiet', SERVER=url)
+    assert (done.status, done.counts()) == (1, (0, 0, 0, 0)), done
+    assert done.number('Cut off') == 3
+    assert '\nNo hit came to its end: ' in done.out
 
 
 #: By test: hits, successes, errors and failures of three hits, the exit status, something that is said.
