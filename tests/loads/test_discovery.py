@@ -28,10 +28,34 @@ class TestStock(unittest.TestCase):
 
     async def test_async(self): pass
 
+    def test_generator(self): yield
+
+    @functools.wraps(test_generator)
+    def test_wrapped_generator(self): return self.test_generator()
+
+class TestAsyncSetUp(unittest.TestCase):
+    async def setUp(self): pass
+    def test_one(self): pass
+
+class TestGeneratingTearDown(unittest.TestCase):
+    @classmethod
+    def tearDownClass(cls): yield
+    def test_one(self): pass
+
 class Plain: pass
 
 class TestAsyncio(unittest.IsolatedAsyncioTestCase):
     def test_one(self): pass
+"""
+
+#: `folder` has it as ``warehouse/modular.py``.
+MODULAR = """
+import unittest
+
+def setUpModule(): yield
+
+class Test(unittest.TestCase):
+    def test(self): pass
 """
 
 
@@ -41,6 +65,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / 'warehouse').mkdir()
     (tmp_path / 'warehouse' / '__init__.py').write_text('from warehouse.stock import TestStock\n')
     (tmp_path / 'warehouse' / 'stock.py').write_text(STOCK)
+    (tmp_path / 'warehouse' / 'modular.py').write_text(MODULAR)
     (tmp_path / 'broken.py').write_text('def load():\n    raise ValueError("no data")\n\nload()\n')
     (tmp_path / 'leaves.py').write_text('raise SystemExit(3)\n')
     monkeypatch.syspath_prepend(tmp_path)
@@ -74,6 +99,11 @@ def test_any_method_of_a_case() -> None:
         ('warehouse.stock.Plain.test', 'warehouse.stock.Plain is not a test case'),
         ('warehouse.TestStock.test_cuont', "TestStock has no test 'test_cuont', did you mean 'test_count'"),
         ('warehouse.TestStock.test_async', 'TestStock.test_async is async, which cannot be run as load'),
+        ('warehouse.TestStock.test_generator', 'TestStock.test_generator has a yield, which cannot be run as load'),
+        ('warehouse.TestStock.test_wrapped_generator', 'TestStock.test_wrapped_generator has a yield'),
+        ('warehouse.stock.TestAsyncSetUp.test_one', 'TestAsyncSetUp.setUp is async, which cannot be run as load'),
+        ('warehouse.stock.TestGeneratingTearDown.test_one', 'TestGeneratingTearDown.tearDownClass has a yield'),
+        ('warehouse.modular.Test.test', 'warehouse.modular.setUpModule has a yield, which cannot be run as load'),
         ('warehouse.stock.TestAsyncio.test_one', 'IsolatedAsyncioTestCase, which cannot be run as load'),
         ('ware-house.Test.test', 'is not the name of a test'),
         ('warehouse..test', 'is not the name of a test'),

@@ -23,6 +23,11 @@ CLASH = (
     'the package loads is not that of vaurien: write `from vaurien.loads import TestCase`, or pip uninstall loads '
     'and then pip install --force-reinstall --no-deps vaurien'
 )
+#: What unittest calls beside the test, on the class and in its module.
+FIXTURES = ('setUp', 'tearDown', 'setUpClass', 'tearDownClass')
+MODULE_FIXTURES = ('setUpModule', 'tearDownModule')
+#: Why asynchronous tests are rejected.
+ASYNC = 'users are greenlets, and asyncio has only one event loop for all of them'
 _LOADS = re.compile(r'\bloads\b')
 
 
@@ -61,7 +66,8 @@ def find_test(name: str) -> FoundTest:
     method = '.'.join(rest[1:])
     if not callable(getattr(case, method, None)):
         raise ConfigError(f'{case.__name__} has no test {method!r}, {did_you_mean(method, _tests(case))}')
-    _refuse_async(case, method)
+    if reason := _find_reason_not_to_run(case, method):
+        raise ConfigError(reason)
     return FoundTest(case, method)
 
 
@@ -130,10 +136,25 @@ def _list(name: str, known: list[str]) -> str:
     return ', '.join(f'{name}.{one}' for one in known[:5]) or 'but there is none'
 
 
-def _refuse_async(case: type[unittest.TestCase], method: str) -> None:
-    reason = 'users are greenlets, and asyncio has only one event loop for all of them'
+def _find_reason_not_to_run(case: type[unittest.TestCase], method: str) -> str:
+    """Return why no line of the test or of one of its fixtures would run, which unittest takes for a success.
+
+    It is empty if all of them run.
+    """
     if issubclass(case, unittest.IsolatedAsyncioTestCase):
-        raise ConfigError(f'{case.__name__} is an IsolatedAsyncioTestCase, which cannot be run as load: {reason}')
-    function = inspect.unwrap(getattr(case, method))
+        return f'{case.__name__} is an IsolatedAsyncioTestCase, which cannot be run as load: {ASYNC}'
+    module = sys.modules[case.__module__]
+    functions = {f'{case.__name__}.{name}': getattr(case, name) for name in (method, *FIXTURES)}
+    functions |= {f'{module.__name__}.{name}': getattr(module, name, None) for name in MODULE_FIXTURES}
+    for name, function in functions.items():
+        if fault := _find_fault(inspect.unwrap(function)):
+            return f'{name} {fault}'
+    return ''
+
+
+def _find_fault(function: Any) -> str:
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        raise ConfigError(f'{case.__name__}.{method} is async, which cannot be run as load: {reason}')
+        return f'is async, which cannot be run as load: {ASYNC}'
+    if inspect.isgeneratorfunction(function):
+        return 'has a yield, which cannot be run as load: a call of it runs no line'
+    return ''

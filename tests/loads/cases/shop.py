@@ -161,6 +161,12 @@ class TestAsync(TestCase):
         pass
 
 
+class TestGenerator(TestCase):
+    def test_one(self):
+        self.assertEqual(1, 2)
+        yield
+
+
 class TestAsyncio(unittest.IsolatedAsyncioTestCase):
     async def test_one(self):
         pass

@@ -31,6 +31,7 @@ MISTAKES = [
     ('shop.py', "'shop.py' is a path: expected a dotted name, such as shop"),
     ('my-shop.Test.test', "'my-shop.Test.test' is not the name of a test"),
     ('shop.TestAsync.test_one', 'TestAsync.test_one is async, which cannot be run as load: users are greenlets'),
+    ('shop.TestGenerator.test_one', 'TestGenerator.test_one has a yield, which cannot be run as load: a call'),
     ('shop.TestAsyncio.test_one', 'TestAsyncio is an IsolatedAsyncioTestCase, which cannot be run as load'),
     ('shop.TestShop.test_order -u 0', "--users: expected whole numbers from 1, such as 10 or 10:20:30, got '0'"),
     ('shop.TestShop.test_order -u many', '--users: expected whole numbers'),
