@@ -58,6 +58,21 @@ class Test(unittest.TestCase):
     def test(self): pass
 """
 
+#: `folder` has it as ``bases.py``: one test that can be run, and others.
+BASES = """
+from unittest import IsolatedAsyncioTestCase, TestCase
+
+class TestIt(TestCase):
+    def test_it(self): pass
+    async def test_later(self): pass
+
+class TestAsyncOnly(TestCase):
+    async def test_later(self): pass
+
+class TestCast(IsolatedAsyncioTestCase):
+    def test_it(self): pass
+"""
+
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -66,6 +81,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / 'warehouse' / '__init__.py').write_text('from warehouse.stock import TestStock\n')
     (tmp_path / 'warehouse' / 'stock.py').write_text(STOCK)
     (tmp_path / 'warehouse' / 'modular.py').write_text(MODULAR)
+    (tmp_path / 'bases.py').write_text(BASES)
     (tmp_path / 'broken.py').write_text('def load():\n    raise ValueError("no data")\n\nload()\n')
     (tmp_path / 'leaves.py').write_text('raise SystemExit(3)\n')
     monkeypatch.syspath_prepend(tmp_path)
@@ -95,7 +111,11 @@ def test_any_method_of_a_case() -> None:
         ('warehuose.TestStock.test_count', "no module 'warehuose' in .*, did you mean 'warehouse'"),
         ('warehouse.stocks.TestStock', "warehouse has no test case 'stocks', did you mean 'stock'"),
         ('warehouse.stock', 'is a module: choose one of its tests, warehouse.stock.TestStock'),
-        ('warehouse.stock.TestStock', 'choose one of its tests, warehouse.stock.TestStock.test_async'),
+        ('warehouse.stock.TestStock', 'choose one of its tests, warehouse.stock.TestStock.test_count, '),
+        ('bases', "'bases' is a module: choose one of its tests, bases.TestIt$"),
+        ('bases.TestCas.test_it', "bases has no test case 'TestCas', did you mean 'TestIt'"),
+        ('bases.TestAsyncOnly', "'bases.TestAsyncOnly' is a test case: .*, but there is none$"),
+        ('bases.TestIt.test_lat', "TestIt has no test 'test_lat', did you mean 'test_it'"),
         ('warehouse.stock.Plain.test', 'warehouse.stock.Plain is not a test case'),
         ('warehouse.TestStock.test_cuont', "TestStock has no test 'test_cuont', did you mean 'test_count'"),
         ('warehouse.TestStock.test_async', 'TestStock.test_async is async, which cannot be run as load'),

@@ -48,16 +48,14 @@ def find_test(name: str) -> FoundTest:
         raise ConfigError(f'{name!r} is a path: expected a dotted name, such as {path}')
     module, rest = _split(name)
     if not rest:
-        cases = [key for key, value in vars(module).items() if _is_case(value) and _tests(value)]
-        raise ConfigError(f'{name!r} is a module: choose one of its tests, {_list(name, cases)}')
+        raise ConfigError(f'{name!r} is a module: choose one of its tests, {_list(name, _cases(module))}')
     case: Any = getattr(module, rest[0], None)
     if not _is_case(case):
         if case is not None:
             raise ConfigError(
                 f'{module.__name__}.{rest[0]} is not a test case: expected a subclass of unittest.TestCase'
             )
-        known = [key for key, value in vars(module).items() if _is_case(value)]
-        known += [one.name for one in pkgutil.iter_modules(getattr(module, '__path__', ()))]
+        known = _cases(module) + [one.name for one in pkgutil.iter_modules(getattr(module, '__path__', ()))]
         raise ConfigError(f'{module.__name__} has no test case {rest[0]!r}, {did_you_mean(rest[0], known)}')
     if len(rest) == 1:
         raise ConfigError(f'{name!r} is a test case: choose one of its tests, {_list(name, _tests(case))}')
@@ -128,8 +126,15 @@ def _is_case(value: Any) -> bool:
     return isinstance(value, type) and issubclass(value, unittest.TestCase)
 
 
+def _cases(module: ModuleType) -> list[str]:
+    """Return the names of the classes that have a test to run, which imported base classes do not have."""
+    return [name for name, value in vars(module).items() if _is_case(value) and _tests(value)]
+
+
 def _tests(case: type[unittest.TestCase]) -> list[str]:
-    return list(unittest.TestLoader().getTestCaseNames(case))
+    """Return the names of the tests that can be run."""
+    names = unittest.TestLoader().getTestCaseNames(case)
+    return [name for name in names if not _find_reason_not_to_run(case, name)]
 
 
 def _list(name: str, known: list[str]) -> str:
