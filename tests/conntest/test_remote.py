@@ -79,10 +79,29 @@ def test_paths(backend: Backend, remote: Remote) -> None:
 
 
 @pytest.mark.parametrize('statuses', [(503, 0, 500, 200), (0, 200)])
-def test_a_request_that_fails_is_repeated(backend: Backend, remote: Remote, statuses: tuple[int, ...]) -> None:
+def test_a_request_that_fails_is_repeated(
+    backend: Backend, remote: Remote, statuses: tuple[int, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
     backend.respond(*statuses)
     remote.create(Plan())
     assert len(backend.requests) == len(statuses)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == len(statuses) - 1
+    for number, (line, status) in enumerate(zip(lines, statuses, strict=False), 2):
+        said = f'{remote.url} answers {status}: ' if status else f'cannot reach {remote.url}: '
+        assert line.startswith(f'conntest: warning: {said}')
+        assert line.endswith(f'; attempt {number} follows')
+
+
+def test_a_server_that_is_silent(raw_backend: RawBackend) -> None:
+    remote = Remote(f'http://{raw_backend.address}', 0.1)
+    with pytest.raises(RemoteError, match=f'^cannot reach {remote.url}: no answer within 0.1 s$'):
+        remote.create(Plan())
+    for _ in range(2):
+        raw_backend.accept().close()
+    raw_backend.listener.settimeout(0.1)
+    with pytest.raises(TimeoutError):
+        raw_backend.listener.accept()
 
 
 def test_not_for_ever(backend: Backend, remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:

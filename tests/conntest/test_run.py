@@ -240,9 +240,11 @@ class TestOriginal:
         counterpart.forgets = True
         done = client(counterpart.url, GROUP, report)
         assert done.returncode == 1
-        assert done.stderr == (
+        *warnings, last = done.stderr.splitlines()
+        assert [warning.rpartition('; ')[2] for warning in warnings] == [f'attempt {n} follows' for n in range(2, 10)]
+        assert last == (
             'conntest: error: nothing was compared, because the record of the server is missing: '
-            f'{counterpart.url} answers 500: out of order\n'
+            f'{counterpart.url} answers 500: out of order'
         )
         content = read(report)
         assert content['server_run_group'] is None
@@ -434,6 +436,13 @@ class TestMistakes:
         done = client(f'http://{raw_backend.address}', GROUP, report)
         assert done.stderr.startswith(f'conntest: error: http://{raw_backend.address} {said}')
         assert (done.stdout, done.returncode, done.stderr.count('\n')) == ('', 1, 1)
+
+    def test_a_server_that_is_silent(self, raw_backend: RawBackend, report: Path) -> None:
+        url = f'http://{raw_backend.address}'  # the system accepts connections, and nobody reads from them
+        done = run('conntest', 'run', '-r', url, '-f', str(report), '--timeout', '200ms', timeout=4 * TIMEOUT)
+        said = f'cannot reach {url}: no answer within 0.2 s'
+        assert done.stderr == f'conntest: warning: {said}; attempt 2 follows\nconntest: error: {said}\n'
+        assert (done.stdout, done.returncode, report.exists()) == ('', 1, False)
 
     def test_a_full_server(self, start_server: StartServer, report: Path) -> None:
         server = start_server('--max-groups', '1')

@@ -52,5 +52,7 @@ def test_faults_beside_the_runs_do_no_harm(server: Server, vaurien_command: Star
         *('--behavior', "error(match='GET *', times=3),blackout(match='* */create', times=2)"),
     )
     done = run('conntest', 'run', '-r', f'http://{proxy.address}', '--run-count', '9', timeout=4 * TIMEOUT)
-    assert (done.returncode, done.stderr) == (0, '')
+    assert done.returncode == 0, done.stderr
+    attempts = [line.rpartition('; ')[2] for line in done.stderr.splitlines()]
+    assert attempts == [f'attempt {number} follows' for number in (2, 3, 2, 3, 4)]
     assert Client(port=proxy.control_port).status()['faults'] == {'error': 3, 'blackout': 2}

@@ -148,6 +148,8 @@ def _add_client(parser: argparse.ArgumentParser, is_given: bool) -> None:
     data.add_argument('-d', '--data', metavar='DATA', help='bytes to send (default: a new UUID for each run)')
     data.add_argument('--data-file', metavar='FILE', type=Path, help='file to send')
     text = 'seconds that a run may take, beside server_delay_ns (default 60)'
+    if not is_given:
+        text = 'seconds that a run may take, beside server_delay_ns, and the creation of the group (default 60)'
     parser.add_argument('--timeout', metavar='SECONDS', type=value_of(Timeout), help=text)
     parser.set_defaults(timeout=60.0)
     parser.add_argument('--delete', action='store_true', help='delete the test group at the end')

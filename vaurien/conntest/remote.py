@@ -1,7 +1,7 @@
 """The requests of a client beside the runs: to create a group, to fetch its record, to delete it.
 
-They are no part of the measurement, so they are repeated if they fail. Behind a proxy that makes one request in ten
-fail, the runs show that, and their record still arrives.
+They are no part of the measurement, so they are repeated if they fail, each time with a line on the standard error.
+Behind a proxy that makes one request in ten fail, the runs show that, and their record still arrives.
 """
 
 from __future__ import annotations
@@ -18,17 +18,21 @@ import msgspec
 from vaurien.conntest.messages import RunGroup
 from vaurien.conntest.plan import Plan
 from vaurien.conntest.urls import check_url
+from vaurien.console.output import warn
 from vaurien.console.values import decode, has_more_values
 from vaurien.errors import AnswerError, ConfigError, RemoteError, find_reason
 from vaurien.web.ask import Answer, ask
 
-#: Seconds that a request may take. The record of a large group is a long response.
+#: Seconds that a request may take. The record of a large group is a long response; to create one takes no longer than
+#: a run, and `Remote` is told how long that may be.
 TIMEOUT = 60.0
 #: The most bytes and values of a response: our own server keeps as many bytes unless it is told otherwise.
 MAX_RESPONSE = 256 * 1024 * 1024
 MAX_VALUES = 10_000_000
-#: Seconds before each new attempt.
+#: Seconds before each new attempt: there are eight after the first one.
 PAUSES = (0.0, 0.1, 0.2, 0.4, 0.5, 0.5, 0.5, 0.5)
+#: New attempts after one that took too long: a server that is silent twice will be silent again.
+MAX_TIMEOUTS = 1
 #: A new attempt would not help if nobody listens, there is no such host, or its certificate is not trusted.
 FINAL = (ConnectionRefusedError, socket.gaierror, ssl.SSLError)
 #: Responses that the server may not mean. Others, such as 404, are final.
@@ -40,15 +44,17 @@ MessageType = TypeVar('MessageType')
 class Remote:
     """The server at *url*. Raises `ConfigError` if that is no URL of a server. Its requests raise `RemoteError`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, create_timeout: float = TIMEOUT) -> None:
         self.url = url.rstrip('/')
+        self._create_timeout = create_timeout
         self.base = check_url(self.url)
         if self.base.query or self.base.fragment or self.base.username is not None:
             raise ConfigError(f'{url!r} has more than host, port and path: expected http://host:port')
 
     def create(self, plan: Plan) -> RunGroup:
         """Create a group."""
-        return self._decode(self._call('POST', '/test-groups/create', msgspec.json.encode(plan)), RunGroup)
+        answer = self._call('POST', '/test-groups/create', msgspec.json.encode(plan), seconds=self._create_timeout)
+        return self._decode(answer, RunGroup)
 
     def fetch(self, group_id: str) -> RunGroup:
         """Fetch a group with the runs that have arrived so far."""
@@ -65,30 +71,37 @@ class Remote:
         """Return the path of a run without its number."""
         return f'{self.base.path}/test-groups/{_quote(group_id)}/'
 
-    def _call(self, method: str, path: str, body: bytes | None = None) -> Answer:
-        pauses = iter(PAUSES)
-        while True:
-            pause = next(pauses, None)
+    def _call(self, method: str, path: str, body: bytes | None = None, seconds: float = TIMEOUT) -> Answer:
+        timeouts = 0
+        for number, pause in enumerate((*PAUSES, None), 2):
             try:
-                answer = self._ask(method, path, body)
+                answer = self._ask(method, path, body, seconds)
                 if pause is None or answer.status not in REPEATED:
-                    return answer
+                    break
+                failure = self._describe(answer)
             except OSError as error:
-                if pause is None or isinstance(error, FINAL):
-                    raise RemoteError(f'cannot reach {self.url}: {find_reason(error)}') from None
+                failure = f'cannot reach {self.url}: {_find_reason(error, seconds)}'
+                timeouts += isinstance(error, TimeoutError)
+                if pause is None or isinstance(error, FINAL) or timeouts > MAX_TIMEOUTS:
+                    raise RemoteError(failure) from None
+            warn('conntest', f'{failure}; attempt {number} follows')
             sleep(pause)
+        return answer
 
-    def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
+    def _ask(self, method: str, path: str, body: bytes | None, seconds: float) -> Answer:
         try:
-            return ask(method, self.url + path, seconds=TIMEOUT, most=MAX_RESPONSE, body=body)
+            return ask(method, self.url + path, seconds=seconds, most=MAX_RESPONSE, body=body)
         except AnswerError as error:
             raise RemoteError(f'{self.url} is no conntest server: {error}') from None
 
     def _check(self, answer: Answer) -> bytes:
         if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             return answer.body
-        reason = ('text/plain' in answer.type and answer.body[:200].decode(errors='replace')) or answer.reason
-        raise RemoteError(f'{self.url} answers {answer.status}: {reason}')
+        raise RemoteError(self._describe(answer))
+
+    def _describe(self, answer: Answer) -> str:
+        reason = ('text/plain' in answer.type and answer.body[:200].decode(errors='replace').strip()) or answer.reason
+        return f'{self.url} answers {answer.status}: {reason}'
 
     def _decode(self, answer: Answer, kind: type[MessageType]) -> MessageType:
         body = self._check(answer)
@@ -98,6 +111,11 @@ class Remote:
             return decode(body, kind)
         except ValueError as error:
             raise RemoteError(f'{self.url} is no conntest server: {error}') from None
+
+
+def _find_reason(error: OSError, seconds: float) -> str:
+    is_ours = isinstance(error, TimeoutError) and error.errno is None
+    return f'no answer within {seconds:g} s' if is_ours else find_reason(error)
 
 
 def _quote(group_id: str) -> str:

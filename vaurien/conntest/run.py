@@ -32,7 +32,7 @@ def command(given: argparse.Namespace) -> int:
 
     Raises `ConfigError`, `RemoteError`.
     """
-    remote = Remote(given.remote)
+    remote = Remote(given.remote, given.timeout)
     with closing(Clock(gevent.get_hub().loop)) as clock:
         if given.report:
             check_writable(given.report)
