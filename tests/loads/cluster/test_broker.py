@@ -110,7 +110,7 @@ def test_a_run_that_is_followed() -> None:
         begin(agent)
         now = state(client)
         assert (now['agents'], now['waiting'], now['over']) == (['alpha'], '', False)
-        assert now['duration'] >= 0
+        assert 0 <= now['duration'] == now['age']
         agent.report(success=1)
         report = client.wait_for(messages.REPORT, 5).data
         assert report['loads'] == {'success': 1}
@@ -132,6 +132,10 @@ def test_one_who_comes_late_gets_everything() -> None:
         assert Plan.from_data(late.ask(messages.ATTACH)['plan']) == PLAN
         assert TestStats.from_data(late.wait_for(messages.REPORT, 5).data['loads']).success == 3
         eventually(lambda: state(late)['over'])
+        earlier = state(late)
+        assert earlier['age'] >= earlier['duration']
+        eventually(lambda: state(late)['age'] > earlier['age'] + 0.01)
+        assert state(late)['duration'] == earlier['duration']
         for client in (first, late):
             client.close()
 

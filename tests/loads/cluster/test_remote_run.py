@@ -11,6 +11,7 @@ from locust.rpc import Message
 from locust.stats import RequestStats
 
 from tests.loop import in_loop
+from tests.servers import TIMEOUT
 from vaurien.address import Address
 from vaurien.errors import SetupError
 from vaurien.loads.cluster import heartbeats, messages, remote_run
@@ -24,6 +25,7 @@ RUNNING: dict[str, Any] = {
     'lost': [],
     'waiting': '',
     'users': 4,
+    'age': 2.0,
     'duration': 2.0,
     'over': False,
     'interrupted': False,
@@ -86,7 +88,7 @@ def test_a_run_to_its_end() -> None:
         (run,) = runs
         seen.append((run.waiting, run.started, run.users))
 
-    waiting = RUNNING | {'waiting': 'setting up', 'users': 0, 'duration': None}
+    waiting = RUNNING | {'waiting': 'setting up', 'users': 0, 'age': None, 'duration': None}
     over = RUNNING | {'over': True, 'users': 0, 'duration': 3.0, 'lost': ['beta']}
     script = [(messages.STATE, waiting), (messages.STATE, RUNNING), report(success=10), (messages.STATE, over)]
     run = follow(FakeBroker(*script, then=look), prepare=runs.append)
@@ -96,6 +98,13 @@ def test_a_run_to_its_end() -> None:
     result = run.report()
     assert (result.stats.success, result.total.count, result.total.average) == (10, 10, 20)
     assert (result.agents, result.lost, result.status) == (['alpha', 'beta'], ['beta'], 1)
+
+
+def test_a_run_that_is_over_for_long() -> None:
+    run = follow(FakeBroker((messages.STATE, RUNNING | {'over': True, 'age': 3600.0})), attached=True)
+    result = run.report()
+    assert result.started == pytest.approx(run.now() - 3600, abs=TIMEOUT)
+    assert result.duration == pytest.approx(2)
 
 
 def test_reports_add_up() -> None:

@@ -187,14 +187,14 @@ class Broker:
         logger.info('%s is over: %d hits', job.plan.test, job.stats.hits)
 
     def _describe_state(self, job: Job) -> dict[str, Any]:
-        ended = job.ended or time.time()
-        failure = self._failure
+        now, failure = time.time(), self._failure
         return {
             'agents': job.names,
             'lost': job.lost,
             'waiting': job.waiting,
             'users': self._agents.runner.user_count,
-            'duration': None if job.started is None else ended - job.started,
+            'age': None if job.started is None else now - job.started,
+            'duration': None if job.started is None else (job.ended or now) - job.started,
             'over': self._over,
             'interrupted': job.interrupted,
             'failure': [failure.description, failure.details] if failure else None,

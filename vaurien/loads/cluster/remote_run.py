@@ -73,8 +73,8 @@ class RemoteRun(Run):
         """Take over the state of the run, and return whether the run is over. Raises `SetupError` if it failed."""
         self.agents, self.lost = state['agents'], state['lost']
         self.waiting, self._users = state['waiting'], state['users']
-        # By the clock of this machine, which may differ from that of the broker.
-        self.started = None if state['duration'] is None else self.started or self.now() - state['duration']
+        # By the clock of this machine, which may differ from that of the broker: it says how long ago that was.
+        self.started = None if state['age'] is None else self.started or self.now() - state['age']
         self.environment.runner.update_state('ready' if self.started is None else 'running')
         if not state['over']:
             return False
