@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -224,6 +225,18 @@ def test_limits_are_told_beforehand(words: list[str], said: str) -> None:
     warnings = [line for line in result.stderr.splitlines() if line.startswith('tcpgoon: warning: ')]
     assert any(said in line for line in warnings)
     assert result.returncode == 1  # nobody said yes
+
+
+@pytest.mark.parametrize('limit', [50, 100])
+def test_how_many_connections_fit(holder: RawBackend, limit: int) -> None:
+    words = ['-y', '-c', '200', '-s', '0', '-i', '0', '--hold', '0.2', HOST, str(holder.port)]
+    # Without what the tests have open: the shell has 255 for itself.
+    limited = f'for fd in {{3..254}}; do eval "exec $fd>&-"; done; ulimit -n {limit}; exec {shlex.join([GOON, *words])}'
+    result = subprocess.run(['bash', '-c', limited], capture_output=True, text=True, timeout=4 * TIMEOUT)
+    told = re.search(r'about (\d+) of the 200 connections fit', result.stderr)
+    assert told, result.stderr
+    established = read_statuses(result.stdout)[-1]['established']
+    assert established - 3 <= int(told[1]) <= established < limit
 
 
 def test_more_addresses_make_room() -> None:

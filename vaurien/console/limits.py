@@ -39,14 +39,18 @@ LOST = {
 
 #: Descriptors that will be needed beside those of connections: by the event loop, the resolver, reports.
 SPARE = 16
+#: Those of the event loop and of signals alone, where names are resolved before and files are opened after.
+LEAST_SPARE = 6
 
 
-def raise_descriptors(connections: int = 0) -> int:
+def raise_descriptors(connections: int = 0, spare: int = SPARE) -> int:
     """Raise the limit of open files as far as possible; return how many connections fit, beside what is open.
+
+    *spare* is how many more descriptors will be needed.
 
     It is raised to the hard limit. That is raised, too, if *connections* need it and this process has the privilege.
     """
-    used = _count_used()
+    used = _count_open() + spare
     _, hard = find_limits()
     if hard != UNLIMITED and connections + used > hard:
         _try_limit(connections + used)
@@ -55,15 +59,18 @@ def raise_descriptors(connections: int = 0) -> int:
     return sys.maxsize if soft == UNLIMITED else max(0, soft - used)
 
 
-def describe_shortage(connections: int) -> str:
-    """Make room for so many connections; return what is missing and what to do, empty if nothing is missing."""
-    fitting = raise_descriptors(connections)
+def describe_shortage(connections: int, spare: int = SPARE) -> str:
+    """Make room for so many connections; return what is missing and what to do, empty if nothing is missing.
+
+    *spare* is how many more descriptors will be needed.
+    """
+    fitting = raise_descriptors(connections, spare)
     if fitting >= connections:
         return ''
     soft, _ = find_limits()
     return (
         f'about {fitting} of the {connections} connections fit into the {soft} file descriptors that this process may '
-        f'open: as root, ulimit -Hn {connections + _count_used()} makes room for what is started after it'
+        f'open: as root, ulimit -Hn {connections + _count_open() + spare} makes room for what is started after it'
     )
 
 
@@ -76,8 +83,8 @@ if sys.platform != 'win32':
         """Return how many files this process may open, and what it may raise that to."""
         return resource.getrlimit(resource.RLIMIT_NOFILE)
 
-    def _count_used() -> int:
-        return sum(1 for _ in Path('/dev/fd').iterdir()) + SPARE
+    def _count_open() -> int:
+        return sum(1 for _ in Path('/dev/fd').iterdir()) - 1  # less the one of the folder itself
 
     def _try_limit(limit: int) -> None:
         with suppress(OSError, ValueError):  # more than this process may set, or the kernel allows (fs.nr_open)
@@ -90,8 +97,8 @@ else:
         """Return that there is no limit: sockets are no files there."""
         return UNLIMITED, UNLIMITED
 
-    def _count_used() -> int:
-        return SPARE
+    def _count_open() -> int:
+        return 0
 
     def _try_limit(limit: int) -> None:
         """Do nothing."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from vaurien.address import Address, refuse_credentials
 from vaurien.console.files import read_file
-from vaurien.console.limits import describe_shortage
+from vaurien.console.limits import LEAST_SPARE, describe_shortage
 from vaurien.errors import ConfigError
 from vaurien.plugins.options import convert
 from vaurien.tcpgoon.handshake import Recipe
@@ -45,7 +45,7 @@ def plan(settings: Settings, words: Sequence[str]) -> list[Test]:
 
 def check_limits(settings: Settings, tests: Sequence[Test]) -> list[str]:
     """Make room for the connections on this machine; return what is missing and what to do about it."""
-    warnings = [describe_shortage(settings.connections)]
+    warnings = [describe_shortage(settings.connections, LEAST_SPARE)]
     warnings += [check_ports(settings.connections, test.recipe.target) for test in tests]
     return [warning for warning in dict.fromkeys(warnings) if warning]
 

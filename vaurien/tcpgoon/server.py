@@ -10,7 +10,7 @@ from gevent import get_hub
 from gevent.event import Event
 
 from vaurien.console.background import in_background
-from vaurien.console.limits import LOST, describe_shortage, raise_descriptors
+from vaurien.console.limits import LEAST_SPARE, LOST, describe_shortage, raise_descriptors
 from vaurien.console.output import SERVING, print_line, warn
 from vaurien.console.signals import on_signals_in_loop
 from vaurien.errors import StartError
@@ -32,7 +32,7 @@ def serve(settings: ServerSettings) -> int:
     """Serve until the time is over or a signal comes, and return 0; raise `ConfigError`, `StartError`."""
     if not settings.maxconnections:
         raise_descriptors(MANY)
-    elif shortage := describe_shortage(settings.maxconnections):
+    elif shortage := describe_shortage(settings.maxconnections, LEAST_SPARE):
         warn('tcpgoon', shortage)
     server = Server(settings)
     with in_background(), on_signals_in_loop(server.over.set):
