@@ -7,7 +7,7 @@ VaurienError                   anything below
 │   ├── ParameterError         a parameter of a path of the control API
 │   ├── PluginError            a behavior, protocol or toxic that is unknown or cannot be loaded
 │   └── ToxicNameError         a toxic's name that is taken, or that no toxic has
-├── StartError                 the machine: a server or a proxy process could not start
+├── StartError                 the machine: a server or a proxy process could not start, a host has no address
 ├── WorkerError                a change that a worker does not take, so that none of them has it
 ├── CapacityError              a conntest server that stores as much as it may
 ├── RemoteError                a conntest server that is not there, or that sends an unexpected response
@@ -78,7 +78,9 @@ class ToxicNameError(ConfigError):
 
 
 class StartError(VaurienError, ValueError):
-    """A server or a proxy process that could not start; the text is the message of that process.
+    """A server or a proxy process that could not start, or a host that has no address.
+
+    The text for a process is its own message.
 
     It is a `ValueError`, as in Vaurien 1.
     """

@@ -10,7 +10,7 @@ import pytest
 from tests.servers import HOST
 from tests.tcpgoon.dialing import place, target
 from vaurien.address import Address
-from vaurien.errors import ConfigError
+from vaurien.errors import ConfigError, StartError
 from vaurien.tcpgoon.target import Place, Target, format_address, look_up, parse_sources
 
 V6 = Place(socket.AF_INET6, ('::1', 80, 0, 0))
@@ -22,15 +22,15 @@ def test_a_numeric_address_is_looked_up() -> None:
 
 
 @pytest.mark.parametrize(
-    ('host', 'said'),
+    ('host', 'kind', 'said'),
     [
-        ('no-such-host.invalid', 'cannot resolve no-such-host.invalid: '),
-        ('a' * 64, f'cannot resolve {"a" * 64}: not a name'),
-        ('a..b', 'cannot resolve a..b: not a name'),
+        ('no-such-host.invalid', StartError, 'cannot resolve no-such-host.invalid: '),
+        ('a' * 64, ConfigError, f'cannot resolve {"a" * 64}: not a name'),
+        ('a..b', ConfigError, 'cannot resolve a..b: not a name'),
     ],
 )
-def test_a_name_that_nobody_has(host: str, said: str) -> None:
-    with pytest.raises(ConfigError) as caught:
+def test_a_name_that_nobody_has(host: str, kind: type[Exception], said: str) -> None:
+    with pytest.raises(kind) as caught:
         look_up(host, 80)
     assert str(caught.value).startswith(said)
 

@@ -39,7 +39,7 @@ STATUSES = {
     ),
     'tcpgoon': Statuses(
         'all connections were established and, with --hold, stayed so',
-        'some failed, or it was declined at the question, or cannot listen',
+        'some failed, or it was declined at the question, or cannot begin',
         interrupted='Ctrl-C, after the results until then',
     ),
     'loads-runner': Statuses(

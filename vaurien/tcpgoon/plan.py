@@ -32,7 +32,7 @@ class Test(NamedTuple):
 
 
 def plan(settings: Settings, words: Sequence[str]) -> list[Test]:
-    """Return a test for each target that *words* name; raise `ConfigError`, `RegistryError`."""
+    """Return a test for each target that *words* name; raise `ConfigError`, `RegistryError`, `StartError`."""
     tls = make_context(settings)
     send, expect = _read_text('send', settings.send), _read_text('expect', settings.expect)
     tests = []

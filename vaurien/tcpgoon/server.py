@@ -141,7 +141,7 @@ class Server:
 
 
 def listen(host: str, port: int) -> socket:
-    """Return a listening socket; raise `ConfigError` if *host* cannot be resolved, `StartError` if it cannot listen."""
+    """Return a listening socket; raise `ConfigError` if *host* is no name, `StartError` if it cannot listen."""
     place = look_up(host, port)[0]
     listener = socket(place.family, SOCK_STREAM)
     try:

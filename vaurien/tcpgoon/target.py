@@ -9,7 +9,7 @@ from socket import AI_NUMERICHOST, IPPROTO_IP, IPPROTO_TCP, SOCK_STREAM, gaierro
 from typing import Any, NamedTuple
 
 from vaurien.address import Address
-from vaurien.errors import ConfigError
+from vaurien.errors import ConfigError, StartError, find_reason
 
 #: An option of ip(7), which Python knows from 3.12 on: the local port is chosen by connect(), so that it has to be free
 #: for this target only, and no port is taken before.
@@ -45,7 +45,7 @@ class Target:
 
     @classmethod
     def resolve(cls, address: Address, sources: Sequence[Place] = (), name: str = '') -> Target:
-        """Resolve *address*; raise `ConfigError` if that fails, or if none of *sources* can reach it."""
+        """Resolve *address*; raise `StartError` if that fails, and `ConfigError` if none of *sources* can reach it."""
         places = look_up(address.host, address.port)
         if sources:
             families = {source.family for source in sources}
@@ -67,11 +67,11 @@ class Target:
 
 
 def look_up(host: str, port: int, flags: int = 0) -> list[Place]:
-    """Return all addresses of *host*; raise `ConfigError` if it cannot be resolved."""
+    """Return all addresses of *host*; raise `StartError` if it has none, and `ConfigError` if it is no name."""
     try:
         found = getaddrinfo(host, port, type=SOCK_STREAM, proto=IPPROTO_TCP, flags=flags)
     except gaierror as error:
-        raise ConfigError(f'cannot resolve {host}: {error.strerror}') from None
+        raise StartError(f'cannot resolve {host}: {find_reason(error)}') from None
     except UnicodeError:  # a label is empty, or longer than 63 characters
         raise ConfigError(f'cannot resolve {host}: not a name') from None
     return [Place(family, address) for family, _, _, _, address in found]
@@ -85,7 +85,7 @@ def parse_sources(text: str) -> list[Place]:
             (source,) = look_up(word.strip('[]'), 0, AI_NUMERICHOST)
             with socket(source.family, SOCK_STREAM) as sock:
                 bind_address(sock, source.address)
-        except ConfigError:
+        except (ConfigError, StartError):
             raise ConfigError(f'{word!r} is not a numeric address', '--source') from None
         except OSError as error:
             raise ConfigError(f'cannot dial from {word}: {error.strerror}', '--source') from None

@@ -182,6 +182,14 @@ def test_where_no_broker_is(shop: Shop) -> None:
         assert (done.status, done.err.strip()) == (1, f'loads-runner: error: no broker at {nowhere}')
 
 
+def test_a_host_without_address(shop: Shop, start: Starter) -> None:
+    broker = start('loads-broker', '--bind', 'nowhere.invalid:5557', '--secret', 'x').wait()
+    runner = shop.run('shop.TestShop.test_order', '-a', '1', '--broker', 'nowhere.invalid:5557', '--secret', 'x')
+    for name, done in (('loads-broker', broker), ('loads-runner', runner)):
+        assert re.fullmatch(f'{name}: error: cannot resolve nowhere.invalid: [^\n]+\n', done.err), done
+        assert done.status == 1
+
+
 def test_an_address_that_is_taken(shop: Shop, start: Starter) -> None:
     address = shop.redis.address
     done = start('loads-broker', '--bind', address).wait()

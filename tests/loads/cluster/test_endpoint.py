@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from vaurien.address import Address
-from vaurien.errors import ConfigError
+from vaurien.errors import StartError
 from vaurien.loads.cluster.endpoint import resolve, resolve_for_zmq
 
 BOTH = [(socket.AF_INET6, ('::1', 1, 0, 0)), (socket.AF_INET, ('127.0.0.1', 1))]
@@ -18,7 +18,7 @@ BOTH = [(socket.AF_INET6, ('::1', 1, 0, 0)), (socket.AF_INET, ('127.0.0.1', 1))]
 def test_ipv4_goes_first(monkeypatch: pytest.MonkeyPatch, order: list[tuple[int, Any]]) -> None:
     found = [(family, socket.SOCK_STREAM, 6, '', address) for family, address in order]
     monkeypatch.setattr(socket, 'getaddrinfo', lambda *arguments, **options: found)
-    assert resolve(Address('localhost', 1), what='--broker') == '127.0.0.1'
+    assert resolve(Address('localhost', 1)) == '127.0.0.1'
 
 
 def test_brackets() -> None:
@@ -31,5 +31,5 @@ def test_no_such_host(monkeypatch: pytest.MonkeyPatch) -> None:
         raise socket.gaierror(socket.EAI_NONAME, 'Name or service not known')
 
     monkeypatch.setattr(socket, 'getaddrinfo', refuse)
-    with pytest.raises(ConfigError, match='--broker: cannot resolve nowhere: Name or service not known'):
+    with pytest.raises(StartError, match=r'^cannot resolve nowhere: name or service not known$'):
         resolve_for_zmq(Address('nowhere', 1))

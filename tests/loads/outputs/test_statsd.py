@@ -12,7 +12,7 @@ from tests.loads.conftest import Shop
 from tests.loads.users.test_run import StillRun, request
 from tests.servers import HOST, TIMEOUT
 from vaurien.address import Address
-from vaurien.errors import ConfigError
+from vaurien.errors import StartError
 from vaurien.loads.outputs.statsd import StatsD, clean
 
 
@@ -79,5 +79,5 @@ def test_a_host_that_cannot_be_found(run: StillRun, monkeypatch: pytest.MonkeyPa
         raise socket.gaierror(socket.EAI_NONAME, 'Name or service not known')
 
     monkeypatch.setattr(socket, 'getaddrinfo', refuse)
-    with pytest.raises(ConfigError, match='--statsd: nowhere:8125: Name or service not known'):
+    with pytest.raises(StartError, match='cannot send to StatsD at nowhere:8125: name or service not known'):
         StatsD(Address('nowhere', 8125)).start(run)

@@ -6,25 +6,25 @@ import socket
 from typing import Any
 
 from vaurien.address import Address
-from vaurien.errors import ConfigError
+from vaurien.errors import StartError, find_reason
 
 #: Where agents and runners look for a broker by default.
 DEFAULT_BROKER = Address('localhost', 5557)
 
 
-def resolve(address: Address, *, what: str) -> str:
-    """Return the IP address of a host. Raises `ConfigError` if it has none; *what* names the flag."""
+def resolve(address: Address) -> str:
+    """Return the IP address of a host. Raises `StartError` if it has none."""
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise ConfigError(f'cannot resolve {address.host}: {error.strerror}', what) from None
+        raise StartError(f'cannot resolve {address.host}: {find_reason(error)}') from None
     # A name may have IPv4 and IPv6 addresses. All peers must choose the same one.
     return str(min(found, key=lambda one: one[0] != socket.AF_INET)[4][0])
 
 
 def resolve_for_zmq(address: Address) -> str:
-    """Return the IP address of a host, with the brackets that ZeroMQ wants around one of IPv6. Raises `ConfigError`."""
-    host = resolve(address, what='--broker')
+    """Return the IP address of a host, with the brackets that ZeroMQ wants around one of IPv6. Raises `StartError`."""
+    host = resolve(address)
     return f'[{host}]' if ':' in host else host
 
 

@@ -53,6 +53,9 @@ class Server(locust.rpc.zmqrpc.Server):
 class Master(MasterRunner):
     """Locust's master with another reader: no message ends it, and nobody runs Locust's own code unproved."""
 
+    #: Until it has one: Locust asks for it at the end of a master that could not begin.
+    greenlet: Any = None
+
     def __init__(self, environment: Environment, address: Address) -> None:
         """Listen at *address*. Raises `StartError` if that fails."""
         self.ignored = Ignored()

@@ -69,8 +69,11 @@ class Seal:
 
 
 def demand_secret(address: Address, secret: str, *, what: str) -> None:
-    """Raise `ConfigError` if there is no secret and other machines may reach *address*; *what* names the flag."""
-    if not secret and not ipaddress.ip_address(resolve(address, what=what).partition('%')[0]).is_loopback:
+    """Raise `ConfigError` if there is no secret and other machines may reach *address*; *what* names the flag.
+
+    Raises `StartError` if the host has no address.
+    """
+    if not secret and not ipaddress.ip_address(resolve(address).partition('%')[0]).is_loopback:
         raise ConfigError(
             f'{address} is not a loopback address, and agents run the code that they are sent: '
             f'give all of them the same --secret, or {SECRET} in the environment',

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from vaurien.address import Address
-from vaurien.errors import ConfigError
+from vaurien.errors import StartError, find_reason
 from vaurien.loads.outputs.base import Output
 from vaurien.loads.outputs.deltas import Deltas
 
@@ -34,7 +34,7 @@ class StatsD(Output):
         try:
             self._client = statsd.StatsClient(self._address.host, self._address.port, prefix=prefix)
         except OSError as error:
-            raise ConfigError(f'{self._address}: {error.strerror}', '--statsd') from None
+            raise StartError(f'cannot send to StatsD at {self._address}: {find_reason(error)}') from None
 
     def tick(self, run: Run) -> None:
         delta = self._deltas.take(run)
