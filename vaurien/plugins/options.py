@@ -116,9 +116,12 @@ def convert(value: Any, type_: Any, *, text: bool = False) -> Any:
         if unit is not None and got:
             expected = unit.expected if quantity is None else f'expected a whole number of {unit.name}'
         expected = expected.replace('`', '').replace(' | null', '')
+        expected = f'{expected[0].lower()}{expected[1:]}'
+        if unit is not None and quantity is not None:  # a text with a unit, so the limit has one, too
+            expected = unit.describe_limit(expected)
         if parsed is not None and parsed.expected:
             expected = f'{expected} or {parsed.expected}'
-        raise OptionError(f'{expected[0].lower()}{expected[1:]}, got {shorten(value)}') from None
+        raise OptionError(f'{expected}, got {shorten(value)}') from None
     if isinstance(converted, float) and not math.isfinite(converted):
         raise OptionError(f'expected a finite number, got {shorten(value)}')
     return converted

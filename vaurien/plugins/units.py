@@ -27,6 +27,9 @@ _DURATIONS = {
     'min': 60 * 10**9,
     'h': 3600 * 10**9,
 }
+#: A limit as msgspec tells it, and its operators as people do.
+_LIMIT = re.compile(r'expected (?:int|float) (<=|>=|<|>) (-?[0-9.e+]+)')
+_LIMITS = {'<=': 'at most', '>=': 'at least', '<': 'less than', '>': 'more than'}
 # A bit is not a byte: what may be meant as one, such as Mb, is no unit.
 _SIZES = {
     'B': 1,
@@ -87,6 +90,22 @@ class Unit(Struct, frozen=True):
             return None
         number = amount / self.quantity.units[self.unit]
         return int(number) if number.denominator == 1 else float(number)
+
+    def write(self, number: Fraction) -> str:
+        """Return *number* of this unit as people write it, in the largest unit of which it is a whole number."""
+        amount = number * self.quantity.units[self.unit]
+        fitting = {unit: size for unit, size in self.quantity.units.items() if amount % size == 0}
+        unit = max(fitting, key=fitting.__getitem__, default='')
+        return f'{amount // fitting[unit]}{unit}' if unit else f'{float(number):g}{self.unit}'
+
+    def describe_limit(self, text: str) -> str:
+        """Return a text such as ``expected int <= 3600`` with its limit as people write it; as it is for a limit of 0.
+
+        Any other text is returned as it is, too.
+        """
+        match = _LIMIT.fullmatch(text)
+        limit = Fraction(match[2]) if match else Fraction()
+        return f'expected {_LIMITS[match[1]]} {self.write(limit)}' if match and limit else text
 
     def schema(self, *, whole: bool) -> dict[str, Any]:
         """Return the JSON Schema of texts that are read; if *whole*, of those that make whole numbers.
