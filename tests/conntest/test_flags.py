@@ -78,6 +78,7 @@ def test_reports() -> None:
         ('client -r {url} -g x -f report --timeout nan', "--timeout: expected float > 0.0, got 'nan'"),
         ('client -r {url} -g x -f report more', "unexpected argument 'more', see conntest client --help"),
         ('client -r {url} -g x -f report --run-count 5', 'unknown flag --run-count, see conntest client --help'),
+        ('run -r {url} --run-count 0', "--run-count: expected int >= 1, got '0': a test without runs tests nothing"),
         ('run -r {url} --run-count -1', "--run-count: expected int >= 0, got '-1'"),
         ('run -r {url} --run-count many', "--run-count: expected int, got 'many'"),
         ('run -r {url} --description \udcff', '--description: expected one line of text'),

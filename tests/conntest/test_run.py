@@ -145,8 +145,10 @@ def test_the_server_forgets_the_group_if_asked(start_server: StartServer, report
 
 
 def test_a_group_without_runs(server: Server, report: Path) -> None:
-    done = client(server.url, server.create(), report)
+    group_id = server.create()
+    done = client(server.url, group_id, report)
     assert (done.returncode, done.stdout) == (0, 'runs      0, 1 at a time\nerrors    none\n')
+    assert done.stderr == f'conntest: warning: the group {group_id} has a run_count of 0, so nothing is tested\n'
     content = read(report)
     assert (content['results'], content['average_response_time_ns']) == ([], 0)
 

@@ -171,9 +171,14 @@ def _read_plan(given: argparse.Namespace) -> Plan:
         raise ConfigError('expected one line of text', '--description')
     values = {name: PLAN_DEFAULTS.get(name) if value is None else value for name, value in values.items()}
     try:
-        return Plan.read(values, text=True)
+        plan = Plan.read(values, text=True)
     except ConfigError as error:
         raise ConfigError(error.description, f'--{error.path.replace("_", "-")}') from None
+    if not plan.run_count:
+        raise ConfigError(
+            f'expected int >= 1, got {given.run_count!r}: a test without runs tests nothing', '--run-count'
+        )
+    return plan
 
 
 def _read_data(given: argparse.Namespace) -> bytes:

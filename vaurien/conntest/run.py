@@ -21,7 +21,7 @@ from vaurien.conntest.timestamps import SECOND
 from vaurien.console.background import in_background
 from vaurien.console.files import check_writable
 from vaurien.console.limits import describe_shortage
-from vaurien.console.output import fail, print_line
+from vaurien.console.output import fail, print_line, warn
 from vaurien.console.signals import on_signals_in_loop
 from vaurien.console.statuses import INTERRUPTED
 from vaurien.errors import ConfigError, RemoteError
@@ -37,6 +37,8 @@ def command(given: argparse.Namespace) -> int:
         if given.report:
             check_writable(given.report)
         group = remote.create(given.plan) if given.command == 'run' else remote.fetch(given.group)
+        if not group.run_count:
+            warn('conntest', f'the group {group.run_group_id} has a run_count of 0, so nothing is tested')
         earlier = frozenset(run.run_id for run in group.test_runs or ())
         group.test_runs = None
         group.remote_addr = remote.url
