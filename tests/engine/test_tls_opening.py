@@ -13,6 +13,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from select import select
 from threading import Event
 from typing import Any
 
@@ -185,6 +186,24 @@ def test_a_session_that_is_cut_short_is_cut_short(ca_file: str) -> None:
             sock.recv(100)
 
 
+def test_a_client_that_has_cut_its_session_short_is_answered(ca_file: str) -> None:
+    def answer(sock: ssl.SSLSocket) -> None:
+        sock.recv(100)
+        select([sock], [], [], TIMEOUT)  # that the client will send no more
+        sock.sendall(b'late')
+        sock.unwrap()
+
+    with (
+        tls_backend(answer) as backend,
+        Proxy(f'localhost:{backend.port}', tls='auto', backend_tls_ca=ca_file) as proxy,
+        dial(proxy) as sock,
+    ):
+        sock.sendall(b'hello')
+        socket.socket.shutdown(sock, socket.SHUT_WR)  # without close_notify
+        assert sock.recv(100) == b'late'
+        assert sock.recv(100) == b''
+
+
 def test_an_orderly_end_is_orderly(ca_file: str) -> None:
     def say_bye(sock: ssl.SSLSocket) -> None:
         sock.sendall(b'bye')
@@ -286,6 +305,27 @@ def test_sessions_are_resumed_on_both_legs(ca_file: str) -> None:
                 assert secure.recv(100) == b'hello'
                 assert secure.session_reused == (turn > 0)
                 session = secure.session
+    assert reused == [False, True, True]
+
+
+@pytest.mark.parametrize('changed', [{}, {'num_tickets': 1}, {'maximum_version': ssl.TLSVersion.TLSv1_2}])
+def test_sessions_that_a_backend_cuts_short_are_resumed(ca_file: str, changed: dict[str, Any]) -> None:
+    reused: list[bool] = []
+
+    def answer(sock: ssl.SSLSocket) -> None:
+        reused.append(bool(sock.session_reused))
+        sock.sendall(sock.recv(100))  # and leave, without close_notify
+
+    with (
+        tls_backend(answer, server_context(**changed)) as backend,
+        Proxy(f'localhost:{backend.port}', tls='auto', backend_tls_ca=ca_file) as proxy,
+    ):
+        for _ in range(3):
+            with dial(proxy) as sock:
+                sock.sendall(b'hello')
+                assert sock.recv(100) == b'hello'
+                with pytest.raises(ssl.SSLEOFError):
+                    sock.recv(100)
     assert reused == [False, True, True]
 
 

@@ -14,6 +14,7 @@ from socket import MSG_PEEK, SO_LINGER
 from typing import Any
 
 from vaurien.engine.kernel import MSG_MORE
+from vaurien.framing.records import split_records
 from vaurien.plugins.end import Damage
 from vaurien.records.proxy_log import ProxyLog
 from vaurien.tls.damage import DamagedRecords
@@ -126,19 +127,35 @@ class TLSSocket:
             if self._ends:
                 return 0
         count = self._sock.recv_into(self._cipher[: len(buffer) - RECORD_MAX])
-        if count:
-            self._incoming.write(self._cipher[:count])
-        else:
-            self._incoming.write_eof()
-        count = self._decipher(buffer)
+        if not count:  # told of it, OpenSSL would give up the session, which later links are to go on with
+            self._ends = True
+            if self._twin is not None:
+                self._twin.cut()
+            return 0
+        arrived, got = self._cipher[:count], 0
+        if self._on_received is not None:
+            got, arrived = self._receive_first(arrived, buffer)
+        self._incoming.write(arrived)
+        got += self._decipher(buffer[got:])
         if self._outgoing.pending > self._deferred:  # a reply to an update of keys
             self._push(self._take_cipher())
-        if self._on_received is not None:
-            self._on_received(self._session)
-            self._on_received = None
-        if not (count or self._ends):
+        if not (got or self._ends):
             raise BlockingIOError
-        return count
+        return got
+
+    def _receive_first(self, arrived: memoryview, buffer: memoryview) -> tuple[int, memoryview]:
+        """Read one record alone, and return how many bytes it had and what comes behind it.
+
+        Servers send two tickets. The second has OpenSSL go on with a copy of the first one's session: so what spoils
+        its own, such as an alert, leaves the one alone that later links go on with, which Python 3.13 does not copy.
+        """
+        assert self._on_received is not None
+        end = len(next(split_records(arrived.tobytes())))
+        self._incoming.write(arrived[:end])
+        got = self._decipher(buffer)
+        self._on_received(self._session)
+        self._on_received = None
+        return got, arrived[end:]
 
     def _take_early(self, buffer: memoryview) -> int:
         data, self._early = self._early[: len(buffer)], self._early[len(buffer) :]
@@ -160,10 +177,6 @@ class TLSSocket:
             return got
         except ssl.SSLZeroReturnError:
             self._ends = True
-        except ssl.SSLEOFError:
-            self._ends = True
-            if self._twin is not None:
-                self._twin.cut()
         except ssl.SSLError as error:
             if not self._is_cut:
                 self._log.warning('%s: TLS: %s', self._label, explain(error))
