@@ -83,7 +83,7 @@ def test_the_record_that_the_docs_show_is_one_of_the_file(tmp_path: Path) -> Non
         ('"form":1', '"form":2', 'form: this version reads files of form 1, and this one is of form 2'),
         ('"kind":"lost"', '"kind":"last"', r"Invalid enum value 'last' - at `\$\.cells\[0\]\.kind`"),
         ('"outcomes":["wrong"]', '"outcomes":[]', 'has no outcome'),
-        ('"sent":64', f'"sent":64,"options":{{"a":{"[" * 5000}{"]" * 5000}}}', 'nested too deeply'),
+        ('"sent":64', f'"sent":64,"options":{{"a":{"[" * 1_000_000}{"]" * 1_000_000}}}', 'nested too deeply'),
         (f'"tests":[{{"test":"{PLACE}"', '"tests":[{"test":"other"', f"there is no test '{PLACE}'"),
     ],
 )
