@@ -86,7 +86,7 @@ def log_in(proxy: Proxy, timeout: float = TIMEOUT) -> None:
 def run_client(proxy: Proxy, statements: str, *flags: str) -> subprocess.CompletedProcess[str]:
     """Run ``mariadb``."""
     command = [command_path('mariadb'), '--no-defaults', f'--host={HOST}', f'--port={proxy.address.port}']
-    command += ['--user=tester', '--password=secret', '--database=test', '--skip-column-names', *flags]
+    command += ['--user=tester', '--password=secret', '--database=test', '--skip-column-names', '--skip-ssl', *flags]
     return subprocess.run(
         [*command, f'--execute={statements}'], capture_output=True, text=True, check=False, timeout=3 * TIMEOUT
     )

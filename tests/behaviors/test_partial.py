@@ -194,8 +194,8 @@ class TestRedis:
         with Proxy(redis_server.address, 'redis') as proxy:
             proxy.set_behavior('abort', match='HGETALL *', after='2 elements')
             with connect(proxy) as client:
-                client.send(b'HSET partial-map a 1 b 2 c 3\r\nHELLO 3\r\n')
-                client.recv_until(b'modules\r\n*0\r\n')
+                client.send(b'HSET partial-map a 1 b 2 c 3\r\nHELLO 3\r\nECHO ready\r\n')
+                client.recv_until(b'$5\r\nready\r\n')
                 client.send(b'HGETALL partial-map\r\nPING\r\n')
                 assert client.recv_all() == b'%3\r\n$1\r\na\r\n$1\r\n1\r\n$1\r\nb\r\n$1\r\n2\r\n'
             proxy.set_behavior('abort', match='EVAL *', after='1 element')

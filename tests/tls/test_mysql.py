@@ -80,7 +80,7 @@ def test_the_connector_of_oracle(secure_mariadb: Server, files: Path, legs: str)
 
 @pytest.mark.parametrize('legs', LEGS)
 def test_the_command_of_mariadb(secure_mariadb: Server, files: Path, legs: str) -> None:
-    wants = [f'--ssl-ca={files / "proxy.pem"}', '--ssl-verify-server-cert'] if IS_SECURE[legs][0] else []
+    wants = [f'--ssl-ca={files / "proxy.pem"}', '--ssl-verify-server-cert'] if IS_SECURE[legs][0] else ['--skip-ssl']
     with make_proxy(secure_mariadb, files, legs) as proxy:
         command = [command_path('mariadb'), '--no-defaults', '-h', HOST, '-P', str(proxy.address.port), '-u', 'tester']
         command += ['-psecret', *wants, '-N', '-e', "SHOW STATUS LIKE 'Ssl_cipher'"]

@@ -9,6 +9,7 @@ import grp
 import os
 import pwd
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -47,7 +48,7 @@ login:
   server_condition = $${if eq{$$auth2}{$password}}
 """)
 
-DOVECOT_CONFIG = Template("""\
+DOVECOT_CONFIG = """\
 base_dir = $directory/run
 state_dir = $directory/run
 log_path = $directory/log
@@ -59,6 +60,21 @@ default_login_user = $user
 ssl = no
 hostname = mail.example.com
 postmaster_address = postmaster@example.com
+service lmtp {
+  chroot =
+  inet_listener lmtp {
+    port = $port
+  }
+}
+service anvil {
+  chroot =
+}
+service stats {
+  chroot =
+}
+"""
+#: Mailboxes, their quota, and users.
+DOVECOT_2_3_CONFIG = """\
 mail_location = maildir:$directory/mail/%n
 mail_plugins = quota
 plugin {
@@ -74,19 +90,29 @@ passdb {
   driver = static
   args = nopassword=y
 }
-service lmtp {
-  chroot =
-  inet_listener lmtp {
-    port = $port
+"""
+#: The same for Dovecot 2.4 and later.
+DOVECOT_2_4_CONFIG = """\
+dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+mail_driver = maildir
+mail_path = $directory/mail/%{user | username}
+mail_plugins {
+  quota = yes
+}
+quota user {
+}
+quota_storage_grace = 0
+userdb passwd-file {
+  auth_username_format = %{user | username}
+  passwd_file_path = $directory/users
+}
+passdb static {
+  fields {
+    nopassword = yes
   }
 }
-service anvil {
-  chroot =
-}
-service stats {
-  chroot =
-}
-""")
+"""
 
 
 @dataclass(frozen=True)
@@ -170,18 +196,23 @@ def exim(password: str, settings: str = '', **rules: str) -> Iterator[Exim]:
 def dovecot(full: Collection[str] = (), unknown: Collection[str] = ()) -> Iterator[Dovecot]:
     """Run a Dovecot in which some mailboxes are *full*, for any message of 1 KiB, and some users are *unknown*."""
     port = free_port()
+    command = command_path('dovecot')
+    version = subprocess.run([command, '--version'], check=True, capture_output=True, text=True).stdout
+    is_old = version.startswith('2.3.')
+    text = Template((DOVECOT_2_3_CONFIG if is_old else DOVECOT_2_4_CONFIG) + DOVECOT_CONFIG)
+    quota = 'quota_rule=*:storage=1' if is_old else 'quota/user/storage_size=1K'
     with _directory('dovecot') as (directory, runas, names_of):
         config = directory / 'dovecot.conf'
-        config.write_text(DOVECOT_CONFIG.substitute(names_of, directory=directory, host=HOST, port=port))
+        config.write_text(text.substitute(names_of, directory=directory, host=HOST, port=port))
         (directory / 'users').write_text(
             ''.join(
                 f'{user}::{names_of["uid"]}:{names_of["gid"]}::{directory}/mail/{user}::'
-                f'{"userdb_quota_rule=*:storage=1" if user in full else ""}\n'
+                f'{f"userdb_{quota}" if user in full else ""}\n'
                 for user in ('ann', 'bob', 'cy', 'dan')
                 if user not in unknown
             )
         )
-        with running([*runas, command_path('dovecot'), '-F', '-c', str(config)], port, directory) as server:
+        with running([*runas, command, '-F', '-c', str(config)], port, directory) as server:
             yield Dovecot(port, server.pid, directory)
 
 

@@ -25,6 +25,16 @@ Connection: Any = redis.Connection
 NO_RETRY = Retry(NoBackoff(), 0)
 Failure = Callable[[Admin], AbstractContextManager[object]]
 
+#: What Redis 7.2 and later say, in the place of what Redis 7.0 says.
+MESSAGES = {
+    'this user has no permissions to run': 'User {user} has no permissions to run',
+    'this user has no permissions to access one of the keys used as arguments': 'No permissions to access a key',
+    'this user has no permissions to access one of the channels used as arguments': (
+        'No permissions to access a channel'
+    ),
+    'the HELLO AUTH <user> <pass> option': 'the HELLO <proto> AUTH <user> <pass> option',
+}
+
 
 @contextmanager
 def breakable_server(directory: Path, *flags: str) -> Iterator[Admin]:
@@ -46,6 +56,15 @@ def breakable_node(directory: Path) -> AbstractContextManager[Admin]:
 def port_of(admin: Admin) -> int:
     """Return the port of the server."""
     return int(admin.connection_pool.connection_kwargs['port'])
+
+
+def reword(fault: str, admin: Admin, user: str = 'default') -> str:
+    """Return a *fault* with the messages that this server has, where they are about that *user*."""
+    version = admin.info('server')['redis_version']
+    if tuple(map(int, version.split('.')[:2])) >= (7, 2):
+        for old, new in MESSAGES.items():
+            fault = fault.replace(old, new.format(user=user))
+    return fault
 
 
 def configured(undo: str, **settings: object) -> Failure:

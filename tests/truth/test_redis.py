@@ -14,6 +14,7 @@ import redis
 
 from tests.servers import HOST, TIMEOUT, Server
 from tests.truth.conftest import Show
+from tests.truth.redis_failures import reword
 from vaurien import Proxy
 
 #: Has no types.
@@ -179,5 +180,5 @@ def test_what_was_refused_has_changed_nothing(redis_server: Server, name: str, v
                 proxy.set_behavior('error(match="GET truth:c", message="OOM of the third")')
                 seen = flight(proxy.address.port, version, 'limited', commands)
                 assert seen == [*real[:-3], ('OutOfMemoryError', 'of the third'), *real[-2:]]
-            proxy.set_behavior(','.join(faults))
+            proxy.set_behavior(reword(','.join(faults), direct, 'limited'))
             assert flight(proxy.address.port, version, 'free', commands) == real

@@ -26,6 +26,7 @@ from tests.truth.redis_failures import (
     configured,
     forbidden,
     port_of,
+    reword,
 )
 from vaurien import Proxy
 
@@ -423,9 +424,10 @@ def compare(broken: Admin, healthy: Admin, version: int, case: Case, show: Show)
         fault=case.fault,
         real=case.real,
     )
+    fault = reword(case.fault, broken)
     real = run(broken, port_of(broken), version, case.program, lambda: case.failure(broken))
     with Proxy(f'{HOST}:{port_of(healthy)}', 'redis') as proxy:
-        seen = run(healthy, proxy.address.port, version, case.program, lambda: proxy.with_behavior(case.fault))
+        seen = run(healthy, proxy.address.port, version, case.program, lambda: proxy.with_behavior(fault))
         assert proxy.status()['faults']
     assert seen == real
 
