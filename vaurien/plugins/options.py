@@ -29,7 +29,18 @@ Line = Annotated[str, msgspec.Meta(pattern='^[ -~]+$', max_length=400)]
 Natural = Annotated[int, msgspec.Meta(ge=0)]
 
 
-_repr = Repr()
+class _Repr(Repr):
+    """Writes numbers of any length."""
+
+    def repr_int(self, x: int, level: int) -> str:
+        try:
+            str(x)
+        except ValueError:  # it has more digits than Python writes
+            return 'a very long number'
+        return super().repr_int(x, level)
+
+
+_repr = _Repr()
 
 
 class Parsed:
@@ -68,10 +79,7 @@ class Parsed:
 
 def shorten(value: Any) -> str:
     """Return *value* as a message shows it: the beginning and the end, if it is long."""
-    try:
-        return _repr.repr(value)
-    except ValueError:  # of a number with more digits than Python writes
-        return 'a very long number'
+    return _repr.repr(value)
 
 
 def find_nearest(word: str, known: Iterable[str]) -> str:

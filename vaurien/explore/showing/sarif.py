@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
-from pathlib import PurePath
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -86,7 +86,7 @@ def _locate(where: str, test: str) -> dict[str, Any]:
 
 
 def _make_uri(path: str) -> str:
-    return PurePath(path).as_uri() if path.startswith('/') else quote(path)
+    return Path(path).as_uri() if path.startswith('/') else quote(path)
 
 
 def _find_level(outcome: Outcome) -> str:
