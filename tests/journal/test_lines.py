@@ -45,7 +45,7 @@ def test_a_text_never_ends_a_line(request: str, where: str) -> None:
         (b'{"notice":1}', 'Expected `str`, got `int`'),
         (b'{"journal":1,"run":"","part":1,"more":1}', 'unknown field `more`'),
         (b'{"journal":2,"run":"","part":1}', 'it has the format 2, and this Vaurien reads 1'),
-        (b'{"options":' + b'[' * 100_000 + b']' * 100_000 + b'}', 'nested too deeply'),
+        (b'{"options":' + b'[' * 1_000_000 + b']' * 1_000_000 + b'}', 'nested too deeply'),
     ],
 )
 def test_what_is_no_line_of_a_journal(data: bytes, said: str) -> None:

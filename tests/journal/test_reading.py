@@ -105,7 +105,7 @@ def test_a_line_before_a_notice_may_be_torn(path: Path) -> None:
             '1: not a line of a journal: it has the format 7, and this Vaurien reads 1',
         ),
         ([b'[' * 10_000 + b'\n'], '1: not a line of a journal: Expected `object`, got `array`'),
-        ([b'{"a":' + b'[' * 10_000 + b'\n'], '1: not a line of a journal: nested too deeply'),
+        ([b'{"a":' + b'[' * 1_000_000 + b'\n'], '1: not a line of a journal: nested too deeply'),
     ],
 )
 def test_what_is_no_journal(path: Path, lines: list[Line | bytes], said: str) -> None:

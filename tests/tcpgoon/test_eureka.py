@@ -78,7 +78,7 @@ def test_a_password(registry: FakeRegistry) -> None:
         (503, {}, 'URL/apps/ORDERS answers 503 Service Unavailable'),
         (200, b'<html>', 'URL/apps/ORDERS is no Eureka registry: JSON is malformed'),
         (200, b'[' * 10000, 'URL/apps/ORDERS is no Eureka registry: '),
-        (200, b'{"x":' * 10000, 'URL/apps/ORDERS is no Eureka registry: nested too deeply'),
+        (200, b'{"x":' * 400_000, 'URL/apps/ORDERS is no Eureka registry: nested too deeply'),
         (200, b'[' * 500001, 'URL/apps/ORDERS is no Eureka registry: it sends more than 500000 values'),
         (200, bytes(16 << 20) + b'x', 'URL/apps/ORDERS is no Eureka registry: it sends more than 16 MiB'),
         (200, {}, 'URL/apps/ORDERS is no Eureka registry: Object missing required field `application`'),
