@@ -39,7 +39,7 @@ def test_a_connect_that_is_refused(proxy: Proxy, https_server: Server, files: Pa
     url = f'https://localhost:{https_server.port}/'
     with proxy.with_behavior('error', match='CONNECT *', times=1, code=502):
         done = curl(proxy, url, files / 'backend.pem')
-        assert done.returncode == 56
+        assert done.returncode in (7, 56)  # the former since curl 8.17 or so
         assert b'502' in done.stderr
         assert curl(proxy, url, files / 'backend.pem').stdout == INDEX
 
