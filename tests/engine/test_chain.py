@@ -882,11 +882,12 @@ class TestStops:
 
     def test_links_that_close_leave_no_alarm(self, proxy: Proxy, raw_backend: RawBackend) -> None:
         add(proxy, 'timeout', timeout=FOR_EVER)
-        for _ in range(200):
-            client, backend = join(proxy, raw_backend)
-            client.close()
-            backend.close()
-        eventually(lambda: proxy.status()['links']['open'] == 0)
+        for _ in range(10):
+            for _ in range(20):
+                client, backend = join(proxy, raw_backend)
+                client.close()
+                backend.close()
+            eventually(lambda: proxy.status()['links']['open'] == 0)  # on a busy machine, they close later
         assert inside(proxy, lambda server: len(server.runtime.clock._alarms)) < 100
 
 
