@@ -64,6 +64,8 @@ LARGE = {
 }
 #: What every command needs for its flags.
 USUAL = {'argparse', 'decimal', 'inspect', 'logging', 'msgspec'}
+if sys.version_info < (3, 11):
+    USUAL |= {'subprocess'}  # for `uuid`, and so for `msgspec`
 if sys.version_info >= (3, 14):
     USUAL |= {'dataclasses'}  # for colors in tracebacks, and so for `logging`
 #: What `importlib.metadata` brings, which Python 3.13 and later import only to read what it is about.
