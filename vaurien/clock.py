@@ -34,7 +34,7 @@ TURN = 0.001
 MIN_PURGE = 64
 
 
-def go_on() -> None:
+def no_pause() -> None:
     """Do nothing where a pause could be made: nobody else has to wait."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from vaurien.address import NOWHERE, Address
 from vaurien.behaviors.dummy import Dummy
-from vaurien.clock import go_on
+from vaurien.clock import no_pause
 from vaurien.config.backend_url import read_other
 from vaurien.engine.turns import pausing
 from vaurien.errors import AddressError, ConfigError, OptionError
@@ -60,7 +60,7 @@ def read_arming(
     body: Mapping[str, Any],
     configured: Options,
     protocol: type[BaseProtocol],
-    pause: Callable[[], object] = go_on,
+    pause: Callable[[], object] = no_pause,
 ) -> tuple[Rule, ...]:
     """Return the rules to arm on a proxy of that *protocol*; raise `ConfigError`.
 

@@ -17,7 +17,7 @@ import msgspec
 from falcon.routing import map_http_methods
 
 from vaurien import __version__
-from vaurien.clock import go_on
+from vaurien.clock import no_pause
 from vaurien.control import schemas
 from vaurien.control.answers import (
     BackendAnswer,
@@ -133,7 +133,7 @@ class Document:
         self._bodies: dict[str, Any] = {}
         self._errors: dict[str, Any] = {}
 
-    def describe(self, pause: Callable[[], object] = go_on) -> dict[str, Any]:
+    def describe(self, pause: Callable[[], object] = no_pause) -> dict[str, Any]:
         """Return the whole document. *pause* is called after each path."""
         return {
             'openapi': '3.1.0',

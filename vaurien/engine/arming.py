@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 from msgspec import to_builtins
 
 from vaurien.behaviors.dummy import Dummy
-from vaurien.clock import go_on
+from vaurien.clock import no_pause
 from vaurien.engine.addressed import Addressed, AddressedDraws
 from vaurien.engine.breakpoints import Breakpoints
 from vaurien.engine.turns import pausing
@@ -109,7 +109,7 @@ class Arming:
         #: Behaviors that were named in a warning.
         self._blamed: set[str] = set()
 
-    def arm(self, rules: Sequence[Rule], pause: Callable[[], object] = go_on) -> tuple[Rule, ...]:
+    def arm(self, rules: Sequence[Rule], pause: Callable[[], object] = no_pause) -> tuple[Rule, ...]:
         """Replace what is armed, and return it; raise `ConfigError` for a rule that cannot be applied here.
 
         *pause* is called after each rule, before any of them is armed.
@@ -177,7 +177,7 @@ class Arming:
             return None
         return (None, selector.passing) if selector.is_limited else (selector.count_quiet, None)
 
-    def list_rules(self, exchanges: int, pause: Callable[[], object] = go_on) -> list[RuleStatus]:
+    def list_rules(self, exchanges: int, pause: Callable[[], object] = no_pause) -> list[RuleStatus]:
         """Return the status of each rule, after so many *exchanges* since they were armed."""
         selectors = self._early | {Stage.EXCHANGE: self.selector}
         counts = self._counts | {Stage.EXCHANGE: exchanges}

@@ -10,7 +10,7 @@ from socket import AF_INET, AF_INET6, inet_pton
 from struct import pack
 from typing import Any
 
-from vaurien.clock import go_on
+from vaurien.clock import no_pause
 from vaurien.engine.dialer import Begun
 from vaurien.engine.link import Link
 from vaurien.engine.reserve import DESCRIPTORS
@@ -47,7 +47,7 @@ class Links(MutableMapping[int, Link]):
         self._adopt_all(pause)
         return [link for number, link in self.made.items() if number <= last]
 
-    def _adopt_all(self, pause: Callable[[], object] = go_on) -> None:
+    def _adopt_all(self, pause: Callable[[], object] = no_pause) -> None:
         """Give each bare link an object, and *pause* after each of them."""
         if self._runtime.pump is not None:
             self._runtime.pump.adopt_all(pause)

@@ -18,7 +18,7 @@ import msgspec
 
 from vaurien import __version__, native
 from vaurien.address import NOWHERE, Address
-from vaurien.clock import go_on
+from vaurien.clock import no_pause
 from vaurien.engine import loops
 from vaurien.engine.arming import Arming
 from vaurien.engine.breakpoints import Breakpoints
@@ -576,7 +576,7 @@ class ProxyServer:
         for text in unmatched:
             self.log.warning('%s', text)
 
-    def _report_unmatched(self, pause: Callable[[], object] = go_on) -> list[str]:
+    def _report_unmatched(self, pause: Callable[[], object] = no_pause) -> list[str]:
         if not any(rule.is_unmatched for rule in pausing(self.rules, pause)):
             return []
         return [_report(rule, status) for rule, status in self._list_rules(pause) if _is_unmatched(rule, status)]
@@ -647,7 +647,7 @@ class ProxyServer:
         return [_report(rule, status) for rule, status in self._list_rules() if rule.is_harmful]
 
     def _list_rules(
-        self, pause: Callable[[], object] = go_on, counts: Counts | None = None
+        self, pause: Callable[[], object] = no_pause, counts: Counts | None = None
     ) -> list[tuple[Rule, RuleStatus]]:
         exchanges = (counts or self.counters.counts(pause)).exchanges - self._exchanges_before
         return list(zip(self.rules, self.arming.list_rules(exchanges, pause), strict=True))

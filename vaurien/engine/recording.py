@@ -11,7 +11,6 @@ from time import monotonic
 from typing import NamedTuple, Protocol
 
 from vaurien.address import Address
-from vaurien.clock import go_on
 from vaurien.engine.chooser import Choice, Chooser
 from vaurien.engine.record import Hasher, Record
 from vaurien.engine.stream import Stream
@@ -91,7 +90,7 @@ class Recording(Gate):
         self.only_notes = bool(on_exchange) and only_notes and chooser is None and new_hasher is None and not is_traced
         #: Whether some more are wanted now.
         self.is_open = False
-        self._take: Callable[[], object] = go_on
+        self._take: Callable[[], object] = _take_none
         self._tell_timed: Callable[[Timed], object] | None = None
         #: How often each text came. A dictionary would look for its oldest key behind all that were deleted.
         self._counts: OrderedDict[str, int] = OrderedDict()
@@ -187,6 +186,10 @@ class Recording(Gate):
             reason = describe_error(error)
         self.log.warning('%s failed, and %s draws: %s', type(chooser).__name__, record.text, reason)
         return None
+
+
+def _take_none() -> None:
+    """Do nothing: no exchange is timed before somebody wants that."""
 
 
 def _await_gone(link: RecordedLink, stream: Stream) -> int:

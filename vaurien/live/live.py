@@ -12,7 +12,7 @@ import gevent
 from gevent.pool import Group
 
 from vaurien import __version__
-from vaurien.clock import go_on
+from vaurien.clock import no_pause
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.recording import Timed
@@ -86,7 +86,7 @@ class Live:
         """Watch a proxy."""
         self._watched[proxy.name] = watched = Watched(proxy, self._note_change, self._note_fault, self._note_timed)
         if self._is_running:
-            watched.begin(go_on)
+            watched.begin(no_pause)
             if self._left >= 1:
                 watched.open(self._take)
         self._note_change(watched, 'proxy', f'proxy {proxy.name}')

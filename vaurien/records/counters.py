@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from operator import add
 from typing import Literal, Protocol
 
-from vaurien.clock import go_on
+from vaurien.clock import no_pause
 from vaurien.records.counts import Arrived, Counts
 from vaurien.records.faults import Fault
 from vaurien.records.histogram import Histogram
@@ -72,7 +72,7 @@ class Counters(Observer):
         """The exchanges of the links that have closed, but for those that were never asked one by one."""
         return self._closed.exchanges
 
-    def counts(self, pause: Callable[[], object] = go_on) -> Counts:
+    def counts(self, pause: Callable[[], object] = no_pause) -> Counts:
         """Return the counts of all links together. *pause* is called after each link: meanwhile some may close."""
         bare, links = self._count_bare(), list(self._links.values())
         total = list(map(add, self._closed, bare))
@@ -81,7 +81,7 @@ class Counters(Observer):
             pause()
         return Counts._make(total)
 
-    def count_arrived(self, pause: Callable[[], object] = go_on) -> Arrived:
+    def count_arrived(self, pause: Callable[[], object] = no_pause) -> Arrived:
         """Return what has arrived on all links together; likewise, in a tenth of the time."""
         closed, bare, links = self._closed, self._count_bare(), list(self._links.values())
         total = closed.exchanges + bare.exchanges

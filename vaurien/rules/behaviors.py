@@ -9,7 +9,7 @@ from typing import Any
 
 from vaurien.behaviors import Behavior
 from vaurien.behaviors.dummy import Dummy
-from vaurien.clock import go_on
+from vaurien.clock import no_pause
 from vaurien.errors import ConfigError, OptionError
 from vaurien.plugins.options import convert, did_you_mean
 from vaurien.plugins.registry import NAME
@@ -35,7 +35,7 @@ def make_rules(spec: Spec, configured: Options | None = None) -> tuple[Rule, ...
     return complete_rules(read_rules(spec), configured or {})
 
 
-def read_rules(spec: Spec, pause: Callable[[], object] = go_on) -> list[Rule]:
+def read_rules(spec: Spec, pause: Callable[[], object] = no_pause) -> list[Rule]:
     """Return the rules in *spec*, with the options that are written there. *pause* is called after each of them.
 
     Raise `ConfigError` for a text or a percent that is none, `PluginError` for an unknown behavior, `OptionError` for a
@@ -58,7 +58,9 @@ def read_rules(spec: Spec, pause: Callable[[], object] = go_on) -> list[Rule]:
     return rules
 
 
-def complete_rules(rules: Sequence[Rule], *defaults: Options, pause: Callable[[], object] = go_on) -> tuple[Rule, ...]:
+def complete_rules(
+    rules: Sequence[Rule], *defaults: Options, pause: Callable[[], object] = no_pause
+) -> tuple[Rule, ...]:
     """Return *rules* over checked options by behavior, the first *defaults* before the others.
 
     Raise `ConfigError` for a rule that cannot be reached, `OptionError` for options that contradict each other.
@@ -104,7 +106,7 @@ def sort_options(spec: Spec, options: dict[str, Any]) -> dict[str, Any]:
     return {spec: options} if isinstance(spec, str) and NAME.fullmatch(spec) else options
 
 
-def format_rules(rules: Sequence[Rule], pause: Callable[[], object] = go_on, *, in_full: bool = False) -> str:
+def format_rules(rules: Sequence[Rule], pause: Callable[[], object] = no_pause, *, in_full: bool = False) -> str:
     """Return the text that `read_rules` reads as *rules*; ``dummy`` for none. *pause* is called after each of them.
 
     A rule is written with its options if all are to be *in_full*, if it has limits, or if another rule has the same
@@ -121,7 +123,7 @@ def format_rules(rules: Sequence[Rule], pause: Callable[[], object] = go_on, *, 
 
 
 def list_left_out(
-    rules: Sequence[Rule], configured: Options, pause: Callable[[], object] = go_on
+    rules: Sequence[Rule], configured: Options, pause: Callable[[], object] = no_pause
 ) -> dict[str, dict[str, Any]]:
     """Return the options, by behavior, without which the text of `format_rules` would not be read as *rules*.
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from vaurien.clock import go_on
+from vaurien.clock import no_pause
 from vaurien.errors import ConfigError, OptionError
 from vaurien.plugins.options import convert, did_you_mean, shorten
 from vaurien.rules.behaviors import complete_rules, read_rules
@@ -26,7 +26,7 @@ FLAP = ('up', 'down')
 Name = Annotated[str, Meta(min_length=1, max_length=255)]
 
 
-def read_schedule(given: Any, pause: Callable[[], object] = go_on) -> Schedule:
+def read_schedule(given: Any, pause: Callable[[], object] = no_pause) -> Schedule:
     """Return the schedule in ``{'steps': […], 'for': '90s', 'seed': 1}``, or in a list of steps; raise `ConfigError`.
 
     *pause* is called after each step.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from vaurien.clock import go_on
+from vaurien.clock import no_pause
 from vaurien.errors import ConfigError, NoScheduleError
 from vaurien.plugins.options import did_you_mean
 from vaurien.records.status import ScheduleStatus
@@ -38,11 +38,11 @@ class Scheduler:
         for tell in self.observers:
             tell(text)
 
-    def check(self, schedule: Schedule, pause: Callable[[], object] = go_on, *, is_early: bool = False) -> Schedule:
+    def check(self, schedule: Schedule, pause: Callable[[], object] = no_pause, *, is_early: bool = False) -> Schedule:
         """Return the schedule as `start` would run it; raise `ConfigError` if the proxies cannot have what it says."""
         return bind(schedule, self._proxies, pause, is_early=is_early)
 
-    def start(self, schedule: Schedule, pause: Callable[[], object] = go_on, *, is_early: bool = False) -> None:
+    def start(self, schedule: Schedule, pause: Callable[[], object] = no_pause, *, is_early: bool = False) -> None:
         """Run a schedule from now on; raise `ConfigError` if the proxies cannot have what it says.
 
         One that still runs is stopped first, and puts back what it has changed. *pause* is called after each step. If
@@ -99,7 +99,7 @@ class Scheduler:
 def bind(
     schedule: Schedule,
     proxies: Mapping[str, Scheduled],
-    pause: Callable[[], object] = go_on,
+    pause: Callable[[], object] = no_pause,
     *,
     is_early: bool = False,
 ) -> Schedule:

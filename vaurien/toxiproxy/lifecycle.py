@@ -15,7 +15,7 @@ from typing import NoReturn
 import msgspec
 
 from vaurien.address import Address, is_host
-from vaurien.clock import go_on
+from vaurien.clock import no_pause
 from vaurien.engine import loops
 from vaurien.engine.lookup import look_up_listening
 from vaurien.engine.proxies import Proxies
@@ -72,7 +72,7 @@ class Lifecycle:
         return self._add(fields, addresses)
 
     def populate(
-        self, fields: ProxyFields, leaving: Leaving = NONE_LEAVING, pause: Callable[[], object] = go_on
+        self, fields: ProxyFields, leaving: Leaving = NONE_LEAVING, pause: Callable[[], object] = no_pause
     ) -> ProxyServer:
         """Return a proxy with these fields: the one of that name if it has them, or else a new one in its place.
 

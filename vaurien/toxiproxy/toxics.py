@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from vaurien.clock import go_on
+from vaurien.clock import no_pause
 from vaurien.errors import ConfigError, OptionError, ToxiproxyError
 from vaurien.rules.limits import Network
 from vaurien.rules.toxics import BOTH, STREAMS, ToxicRule, read_client
@@ -71,7 +71,7 @@ def _read_client(value: str | None) -> Network | None:
         raise ToxiproxyError(400, f'bad request body: {error}') from None
 
 
-def read_rules(given: Any, where: str = '', pause: Callable[[], object] = go_on) -> tuple[ToxicRule, ...]:
+def read_rules(given: Any, where: str = '', pause: Callable[[], object] = no_pause) -> tuple[ToxicRule, ...]:
     """Return the toxics in a list, or none for null; raise `ToxiproxyError`. *where* ends the text of the error.
 
     *pause* is called after each of them.

@@ -11,7 +11,7 @@ from operator import attrgetter
 from msgspec.structs import replace
 
 from vaurien.address import Address
-from vaurien.clock import go_on
+from vaurien.clock import no_pause
 from vaurien.engine.chooser import Chooser
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.turns import pausing
@@ -292,7 +292,7 @@ class SharedProxy(ProxyServer):
         return _sort(found.values())
 
     def _list_rules(
-        self, pause: Callable[[], object] = go_on, counts: Counts | None = None
+        self, pause: Callable[[], object] = no_pause, counts: Counts | None = None
     ) -> list[tuple[Rule, RuleStatus]]:
         found = self._add_up().rules
         places = {id(armed): place for place, armed in enumerate(self._armed)}

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 
-from vaurien.clock import go_on
+from vaurien.clock import no_pause
 from vaurien.records.counters import Counters
 from vaurien.records.counts import Arrived, Counts
 from vaurien.records.fault_log import KEPT, FaultLog
@@ -24,14 +24,14 @@ class SharedCounters(Counters):
         self._add_up = add_up
         self._forget = forget
 
-    def counts(self, pause: Callable[[], object] = go_on) -> Counts:
+    def counts(self, pause: Callable[[], object] = no_pause) -> Counts:
         """Return the counts of all links together; from then on, all else is as new."""
         total = self._add_up()
         self.connect_failures = total.connect_failures
         self.histograms = defaultdict(Histogram, total.histograms)
         return total.counts
 
-    def count_arrived(self, pause: Callable[[], object] = go_on) -> Arrived:
+    def count_arrived(self, pause: Callable[[], object] = no_pause) -> Arrived:
         """Return what has arrived on all links together."""
         counts = self.counts(pause)
         return Arrived(counts.exchanges, counts.upstream_received, counts.downstream_received)
