@@ -11,10 +11,11 @@ import pytest
 from tests.arming import UNAIMED, rule
 from vaurien.behaviors import Behavior
 from vaurien.behaviors.delay import Delay
+from vaurien.behaviors.dummy import Dummy
 from vaurien.behaviors.error import Error
 from vaurien.cli.flags import parse
 from vaurien.control.body import read_arming
-from vaurien.errors import OptionError
+from vaurien.errors import OptionError, PluginError
 from vaurien.plugins import options as plugin_options
 from vaurien.plugins.options import Configurable
 from vaurien.plugins.registry import Registry
@@ -70,6 +71,27 @@ def test_arming_it_for_a_protocol_that_has_no_such_error() -> None:
     with pytest.raises(OptionError) as caught:
         made.arm(TCP)
     assert caught.value.path == 'error.code'
+
+
+def _fail(*args: object) -> None:
+    raise KeyError('nothing')
+
+
+@pytest.mark.parametrize(
+    ('attributes', 'error'),
+    [
+        ({'translate': classmethod(_fail)}, "mine failed: KeyError: 'nothing'"),
+        ({'check_protocol': classmethod(_fail)}, "mine failed: KeyError: 'nothing'"),
+        ({'__init__': _fail}, "mine failed: KeyError: 'nothing'"),
+        ({'__init__': lambda self: None}, 'mine failed: TypeError: '),
+        ({'__init__': lambda self, options: None}, r'mine failed: its __init__ does not call super\(\).__init__'),
+    ],
+    ids=['translate', 'check_protocol', 'init', 'init without options', 'init without super'],
+)
+def test_a_behavior_of_somebodys_that_cannot_be_armed(attributes: dict[str, Any], error: str) -> None:
+    kind = type('Mine', (Dummy,), {'name': 'mine', **attributes})
+    with pytest.raises(PluginError, match=error):
+        Rule(kind).arm(TCP)
 
 
 def test_only_those_that_match_are_counted() -> None:

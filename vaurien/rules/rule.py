@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from math import inf
 from time import monotonic
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from vaurien.behaviors.dummy import Dummy
-from vaurien.errors import ConfigError, OptionError
+from vaurien.errors import ConfigError, OptionError, PluginError, describe_error
 from vaurien.plugins.failures import warn_failed
 from vaurien.plugins.place import Place
 from vaurien.plugins.stage import Door, Stage
@@ -43,14 +44,15 @@ class Rule:
     def __init__(self, kind: type[Dummy], percent: float = 100.0, given: Mapping[str, Any] | None = None) -> None:
         """Take what was looked up and checked: the behavior, its *percent* of the exchanges, and the options *given*.
 
-        Raise `OptionError` if two options contradict each other.
+        Raise `OptionError` if two options contradict each other, `PluginError` if the behavior fails to say so.
         """
         self.kind = kind
         self.percent = percent
         self.given: Mapping[str, Any] = {} if given is None else given
         #: Every option with its value, given or default.
         self.options: dict[str, Any] = {**kind.resolve({}), **self.given}
-        written_out = kind.translate(self.options)
+        with _blaming(kind):
+            written_out = kind.translate(self.options)
         #: Those of them that are given of `LIMITS`.
         self.limits: dict[str, Any] = {name: written_out[name] for name in LIMITS if written_out[name] is not None}
         #: The pattern for requests among these; whether it is for some only of those that match, and what picks them.
@@ -152,7 +154,8 @@ class Rule:
         """Return the rule at work: with a behavior object of its own, and counters that begin at 0.
 
         *now* tells the time; *is_addressed*: a request has asked for it, or it was chosen for one. *chance* is what
-        `chance` is, *log* that of the proxy. Raise `ConfigError` if the options make no sense for *protocol*.
+        `chance` is, *log* that of the proxy. Raise `ConfigError` if the options make no sense for *protocol*, or if the
+        behavior cannot be made.
         """
         try:
             self._check_stage()
@@ -160,7 +163,10 @@ class Rule:
         except ConfigError as error:
             raise error.within(self.name) from None
         rule = Rule(self.kind, self.percent, self.given)
-        rule.behavior = self.kind(rule.options)
+        with _blaming(self.kind):
+            rule.behavior = self.kind(rule.options)
+        if not hasattr(rule.behavior, 'values'):
+            raise PluginError(f'{self.name} failed: its __init__ does not call super().__init__(options)')
         rule._now = now
         rule._log = log
         rule.is_addressed = is_addressed
@@ -271,6 +277,18 @@ def list_rests(rules: Iterable[Rule]) -> list[Rule]:
 
 def check_protocol(kind: type[Dummy], values: Mapping[str, Any], protocol: type[BaseProtocol]) -> None:
     """Raise `OptionError` for an option of a behavior, or a limit, that makes no sense for *protocol*."""
-    kind.check_protocol(values, protocol)
+    with _blaming(kind):
+        kind.check_protocol(values, protocol)
     if values.get('client_name') is not None and not protocol.names_clients:
         raise OptionError(f'clients of {protocol.name} tell no name', 'client_name')
+
+
+@contextmanager
+def _blaming(kind: type[Dummy]) -> Iterator[None]:
+    """Have what somebody's behavior raises within the block be a `PluginError` that names it."""
+    try:
+        yield
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise PluginError(f'{kind.name} failed: {describe_error(error)}') from error
