@@ -44,7 +44,7 @@ class _Place(NamedTuple):
 
 
 class _Asking(NamedTuple):
-    """Who may have asked: the least of them is the likeliest."""
+    """A place from which a request may have been sent. They sort by likelihood, the likeliest first."""
 
     is_waiting: bool
     is_test: bool

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from vaurien.console.statuses import INTERRUPTED
 from vaurien.errors import ConfigError
 from vaurien.explore.environment import Backend, Environment, describe_obstacle, read_variables
 from vaurien.explore.model import Explored, Injection
@@ -30,8 +31,6 @@ SUMMARY = 'vaurien-summary'
 ATTRIBUTE = 'vaurien_explored'
 #: The key of the input of a worker of pytest-xdist that has the folder in which it keeps what it knows.
 KEPT_IN = 'vaurien_kept_in'
-#: The exit status of what was interrupted, as shells have it: 128 and the number of the signal.
-INTERRUPTED = 130
 #: What is said if no test could be explored, though some were run.
 NOTHING_EXPLORED = 'vaurien explore: no test that has passed asked anything of a proxy: '
 HOW_TO_EXPLORE = '--vaurien PROTOCOL:VARIABLE puts one before a backend, and so does the fixture vaurien_proxy'
