@@ -27,6 +27,10 @@ VaurienError                   anything below
 
 OSError
 ├── EndOfStreamError           a peer that closes its connection too early
+├── EndError                   an end of a link that is closed
+│   ├── EndResetError          one whose peer has gone
+│   ├── EndShutError           one that was shut down
+│   └── EndTimeoutError        one at which nothing came in time
 └── HandshakeError             a handshake of TLS that has failed
     └── EndedError             one that a behavior has ended
 
