@@ -516,7 +516,8 @@ def test_what_one_worker_cannot_take_is_taken_by_none(
         assert answer.status_code == 503
         (error,) = answer.json()['errors']
         assert error['description'] in [
-            f'worker {number} cannot do that, and nothing was changed: not here' for number in (1, 2)
+            f'worker {number} cannot do that, and nothing was changed: picky failed: ValueError: not here'
+            for number in (1, 2)
         ]
         assert show(command.api, 'behavior') == {'behavior': 'error', 'options': {}}
         assert [ask(peer)[:4] for peer in peers] == [ERROR, ERROR]
