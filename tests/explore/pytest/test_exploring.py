@@ -755,7 +755,7 @@ import os
 import psycopg
 
 def test_place():
-    psycopg.connect(os.environ['DB_URL'], sslmode='require')
+    psycopg.connect(os.environ['DB_URL'], sslmode='require', connect_timeout=2)
 """,
     )
     environ = {'DB_URL': suite.environ['REDIS_URL'].replace('redis:', 'postgresql:')}  # which nobody gets to
