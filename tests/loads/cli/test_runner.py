@@ -78,9 +78,9 @@ def test_durations(shop: Shop, start: Starter) -> None:
 @pytest.mark.parametrize('test', ['test_order', 'test_app', 'test_fast'])
 def test_a_server_that_is_silent(shop: Shop, raw_backend: RawBackend, test: str) -> None:
     url = f'http://{raw_backend.address}'  # the system accepts connections, and nobody reads from them
-    done = shop.run(f'shop.TestShop.{test}', '-u', '3', '-d', '0.1', '--quiet', SERVER=url)
+    done = shop.run(f'shop.TestShop.{test}', '-u', '1', '-d', '1', '--quiet', SERVER=url)
     assert (done.status, done.counts()) == (1, (0, 0, 0, 0)), done
-    assert done.number('Cut off') == 3
+    assert done.number('Cut off') == 1
     assert '\nNo hit came to its end: ' in done.out
 
 
