@@ -256,5 +256,10 @@ class LinkEnd(End):
         return Timeout.start_new(self._timeout, EndTimeoutError('timed out'))
 
 
+def is_of_end(error: BaseException, link: TrafficLink) -> bool:
+    """Return whether an exception says that an end of the link is closed, and is no mistake of who used it."""
+    return isinstance(error, EndError) or (isinstance(error, OSError) and link.closed)
+
+
 def _make_closed_error() -> EndError:
     return EndError(EBADF, 'the link is closed')

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from gevent import Greenlet, GreenletExit, getcurrent
 
 from vaurien.behaviors.dummy import Dummy
-from vaurien.engine.end import LinkEnd
+from vaurien.engine.end import LinkEnd, is_of_end
 from vaurien.engine.stream import Stream
 from vaurien.engine.unrecorded import UNRECORDED
-from vaurien.errors import EndError
 from vaurien.framing.marks import END, LAST_OPENING, OPAQUE, PROMPT, REPLY, Mark
 from vaurien.framing.parts import Part
 from vaurien.plugins.failures import warn_failed
@@ -225,7 +224,7 @@ class Exchange:
         except GreenletExit:
             return
         except (Exception, SystemExit) as error:  # whatever somebody's behavior raises
-            if isinstance(error, EndError) or (isinstance(error, OSError) and link.closed):
+            if is_of_end(error, link):
                 link.runtime.log.debug('link %d: %s: %s', link.number, behavior.name, error)
                 link.close_behind(link.down)
             else:

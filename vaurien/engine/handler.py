@@ -9,11 +9,10 @@ from time import monotonic
 from gevent import Greenlet, getcurrent
 
 from vaurien.behaviors.dummy import Dummy
-from vaurien.engine.end import LinkEnd
+from vaurien.engine.end import LinkEnd, is_of_end
 from vaurien.engine.exchange import Released
 from vaurien.engine.stream import Stream
 from vaurien.engine.traffic import Traffic, TrafficLink
-from vaurien.errors import EndError
 from vaurien.plugins.end import End
 from vaurien.protocols.base import BaseProtocol
 from vaurien.rules.rule import Rule
@@ -151,7 +150,7 @@ class Handler(Traffic):
                 elif link.stale:
                     link.retire()
         except (Exception, SystemExit) as error:  # whatever somebody's protocol or behavior raises
-            if isinstance(error, EndError) or (isinstance(error, OSError) and link.closed):
+            if is_of_end(error, link):
                 link.reset()
             else:
                 link.fail(self._protocol, error)
