@@ -169,6 +169,15 @@ def test_no_descriptor_is_left_for_the_next_part(path: Path) -> None:
     assert sorted(path.parent.iterdir()) == [path, older]
 
 
+def begin_small(path: Path) -> JournalFile:
+    """Return a small file in which the first entry is written."""
+    file = JournalFile(str(path), SMALL)
+    file.write(make_entry(nth=1))
+    file._write_batch()
+    file._writer.flush()
+    return file
+
+
 class TestRenamedByOthers:
     def test_the_next_part_begins_in_another_file(self, path: Path) -> None:
         moved = path.with_name('moved.jsonl')
@@ -190,10 +199,7 @@ class TestRenamedByOthers:
         assert sorted(path.parent.iterdir()) == [moved, path]
 
     def test_both_are_read_as_one(self, path: Path) -> None:
-        file = JournalFile(str(path), SMALL)
-        file.write(make_entry(nth=1))
-        file._write_batch()
-        file._writer.flush()
+        file = begin_small(path)
         path.rename(path.with_name('run.jsonl.1'))
         file.reopen()
         file.write(make_entry(nth=2))
@@ -203,10 +209,7 @@ class TestRenamedByOthers:
     def test_it_is_full_before_anybody_says_so(self, path: Path) -> None:
         """What somebody wants to keep is neither lost nor the older file."""
         moved = path.with_name('moved.jsonl')
-        file = JournalFile(str(path), SMALL)
-        file.write(make_entry(nth=1))
-        file._write_batch()
-        file._writer.flush()
+        file = begin_small(path)
         path.rename(moved)
         for nth in range(2, 12):
             file.write(make_entry(nth=nth))
@@ -216,10 +219,7 @@ class TestRenamedByOthers:
 
     def test_another_one_cannot_be_written(self, path: Path) -> None:
         moved = path.with_name('moved.jsonl')
-        file = JournalFile(str(path), SMALL)
-        file.write(make_entry(nth=1))
-        file._write_batch()
-        file._writer.flush()
+        file = begin_small(path)
         path.rename(moved)
         path.mkdir()
         file.reopen()
