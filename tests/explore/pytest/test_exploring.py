@@ -628,31 +628,6 @@ def test_add():
     assert 'once is enough' in cell.message
 
 
-def test_a_run_takes_little_more_than_the_test(suite: Suite) -> None:
-    suite.write(
-        'tests/test_cart.py',
-        """
-import time
-from shop import cart
-
-began = []
-
-def test_add(database):
-    began.append(time.process_time())
-    cart.add('ann', 'tea')
-    cart.list_items('ann')
-
-def test_it_was_quick():
-    took = sorted(later - earlier for earlier, later in zip(began, began[1:]))
-    assert took[len(took) // 4] < 0.02  # others may have been disturbed
-    assert len(took) > 10
-""",
-    )
-    suite.write('vaurien-explore.toml', 'faults = ["no", "lost", "half"]\n')
-    result = suite.run('--vaurien-explore', '--vaurien=redis:REDIS_URL')
-    assert '2 passed' in result.stdout, result.stdout
-
-
 SERVER = """
 import os
 import sys
