@@ -144,7 +144,7 @@ if __name__ == '__main__':
     take_away()
     from vaurien.address import Address
     from vaurien.cli.flags import parse
-    from vaurien.cli.run import make_pool
+    from vaurien.cli.parts import make_pool
     from vaurien.clock import Timer
     from vaurien.embedded import Proxy
     from vaurien.errors import ConfigError

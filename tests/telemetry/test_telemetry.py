@@ -17,7 +17,7 @@ from tests.commands import StartCommand, call
 from tests.servers import HOST, TIMEOUT, Server, free_port
 from tests.telemetry.collector import FakeCollector, attributes_of, collecting
 from vaurien.cli.main import main
-from vaurien.cli.run import make_telemetry
+from vaurien.cli.parts import make_telemetry
 from vaurien.errors import ConfigError
 from vaurien.settings import Settings
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from tests.arming import rule
-from vaurien.cli.run import announce_proxy, describe_armed, describe_tls, human_bytes, summarize
+from vaurien.cli.announcing import announce_proxy, describe_armed, describe_tls, human_bytes, summarize
 from vaurien.engine.proxy import ProxyServer
 from vaurien.records.status import ProxyStatus
 from vaurien.rules.rule import Rule
