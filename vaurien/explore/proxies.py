@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from itertools import count
 from time import monotonic, sleep
 from typing import Any, NamedTuple
@@ -175,9 +176,7 @@ class WatchedProxies:
         name = called or self._find_name(settings.get('name', spoken))
         is_tls = settings.get('tls') == 'auto' or settings.get('proxy_tls') is not None
         explored = ExploredProxy(name=name, protocol=spoken, is_tls=is_tls, refuses_tls=settings.get('tls') == REFUSE)
-        watcher = Watcher(explored, self._make_asker())
-        proxy = Proxy(address, spoken, **settings, observer=watcher, chooser=watcher, digest=MaskingHash)
-        watched = Watched(proxy.start(), watcher)
+        watched = self._watch(explored, partial(Proxy, address, spoken, **settings))
         if not called:
             self._take_part(watched, self._own)
         return watched
@@ -190,9 +189,7 @@ class WatchedProxies:
         explored = ExploredProxy(
             name=self._find_name(name), protocol=found.protocol, is_tls=is_tls, refuses_tls=refuses
         )
-        watcher = Watcher(explored, self._make_asker())
-        proxy = Proxy.from_file(path, name, seed=seed, observer=watcher, chooser=watcher, digest=MaskingHash)
-        watched = Watched(proxy.start(), watcher)
+        watched = self._watch(explored, partial(Proxy.from_file, path, name, seed=seed))
         self._take_part(watched, self._own)
         return watched
 
@@ -212,6 +209,12 @@ class WatchedProxies:
         explored = watched.watcher.explored
         watched.watcher.explored = msgspec.structs.replace(explored, name=self._find_name(explored.name))
         self._take_part(watched, self._wide)
+
+    def _watch(self, explored: ExploredProxy, make_proxy: Callable[..., Proxy]) -> Watched:
+        """Start the proxy that *make_proxy* returns, and watch it."""
+        watcher = Watcher(explored, self._make_asker())
+        proxy = make_proxy(observer=watcher, chooser=watcher, digest=MaskingHash)
+        return Watched(proxy.start(), watcher)
 
     def _take_part(self, watched: Watched, among: list[Watched]) -> None:
         among.append(watched)
