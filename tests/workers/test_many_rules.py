@@ -16,12 +16,12 @@ from vaurien.console.log import TEXT
 from vaurien.engine.proxy import ProxyServer
 from vaurien.rules.rule import Rule
 from vaurien.settings import ProxySettings
+from vaurien.workers.description import Description
 from vaurien.workers.pool import Pool
 from vaurien.workers.process import Setup
 from vaurien.workers.proxy import SharedProxy
 from vaurien.workers.report import Report, RuleCounts
 from vaurien.workers.served import ServedProxy
-from vaurien.workers.spread import Spread
 
 SETUP = Setup({}, 'warning', '-', TEXT)
 
@@ -36,13 +36,13 @@ def make_rules(count: int = MANY, **limits: float) -> Sequence[Rule]:
     return [rule('delay', 0, **limits) for _ in range(count)]
 
 
-def spread_of(arming: int, rules: Sequence[Rule]) -> Spread:
+def describe(arming: int, rules: Sequence[Rule]) -> Description:
     address = Address('127.0.0.1', 1)
-    return Spread(SETTINGS, (address,), NOWHERE, arming, dict(enumerate(rules)), (), None)
+    return Description(SETTINGS, (address,), NOWHERE, arming, dict(enumerate(rules)), (), None)
 
 
 def make_served() -> ServedProxy:
-    return ServedProxy(spread_of(1, make_rules()), lambda *_: None, lambda: None)
+    return ServedProxy(describe(1, make_rules()), lambda *_: None, lambda: None)
 
 
 def report() -> Callable[[], object]:
@@ -68,7 +68,7 @@ def end_all() -> Callable[[], object]:
 
 
 def end_in_worker() -> Callable[[], object]:
-    proxy = ServedProxy(spread_of(1, make_rules(for_=0.001)), lambda *_: None, lambda: None)
+    proxy = ServedProxy(describe(1, make_rules(for_=0.001)), lambda *_: None, lambda: None)
     return lambda: proxy._end_rules()
 
 
@@ -92,7 +92,7 @@ def test_others_are_armed_while_a_worker_counts() -> None:
         began = monotonic()
         while monotonic() < began + 0.002:  # it has paused by now
             gevent.sleep(0)
-        proxy.follow(spread_of(2, make_rules(1)))
+        proxy.follow(describe(2, make_rules(1)))
         return counting.get(), proxy.report()
 
     before, after = in_loop(run)

@@ -9,7 +9,7 @@ proxy      a proxy of the parent, whose links are in the workers
 toxics     its toxics
 link       a link of it
 totals     its counters and its last faults
-spread     what workers are told of a proxy
+description what workers are told of a proxy
 timing     the exchanges that a worker times
 report     what a worker has counted on a proxy, and what all of them have together
 messages   how the parent asks a worker, and gets its answer

@@ -17,11 +17,11 @@ from vaurien.console.writer import count_lost
 from vaurien.errors import StartError, WorkerError, find_reason
 from vaurien.records.proxy_log import ProxyLog
 from vaurien.workers.clients import Event
+from vaurien.workers.description import Description
 from vaurien.workers.messages import Answer
 from vaurien.workers.process import Setup
 from vaurien.workers.report import LastReport, Report
 from vaurien.workers.served import Served
-from vaurien.workers.spread import Spread
 from vaurien.workers.worker import GONE, LATE, Worker
 
 Result = TypeVar('Result')
@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 class Member(Protocol):
     """A proxy whose links are in the workers."""
 
-    def describe(self) -> Spread:
+    def describe(self) -> Description:
         """Return what the workers are to know of it."""
 
     def on_room(self) -> None:

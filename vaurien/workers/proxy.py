@@ -24,11 +24,11 @@ from vaurien.rules.rule import Rule, list_rests
 from vaurien.settings import ProxySettings
 from vaurien.tls.authority import get_authority
 from vaurien.workers.clients import Event
+from vaurien.workers.description import Description
 from vaurien.workers.link import RemoteLink
 from vaurien.workers.pool import Pool
 from vaurien.workers.report import Report, RuleCounts, add_up
 from vaurien.workers.served import Served
-from vaurien.workers.spread import Spread
 from vaurien.workers.totals import SharedCounters, SharedFaults
 from vaurien.workers.toxics import SharedToxics
 from vaurien.workers.worker import Worker
@@ -180,12 +180,12 @@ class SharedProxy(ProxyServer):
 
     # What can be changed
 
-    def describe(self) -> Spread:
+    def describe(self) -> Description:
         """Return what the workers are to know."""
         armed = [(place, rule.rest()) for place, rule in enumerate(self._armed) if self.arming.has(rule)]
         rules = {place: rest for place, rest in armed if rest is not None}
         settings = replace(self.settings, behaviors=(), toxics=(), seed=self.seed)
-        return Spread(
+        return Description(
             settings,
             self.addresses,
             self.backend,

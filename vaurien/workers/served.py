@@ -18,27 +18,34 @@ from vaurien.records.status import LinkStatus, RuleStatus
 from vaurien.rules.rule import Rule
 from vaurien.tls.authority import get_authority
 from vaurien.workers.clients import Arrivals, Event
+from vaurien.workers.description import Description
 from vaurien.workers.intake import Intake
 from vaurien.workers.report import LastReport, Report, RuleCounts
-from vaurien.workers.spread import Spread
 from vaurien.workers.timing import Timing, Timings
 
 
 class ServedProxy(ProxyServer):
     """A proxy without a port: its clients were accepted by the parent, which has numbered them."""
 
-    def __init__(self, spread: Spread, on_event: Callable[[int, Event], object], on_rest: Callable[[], object]) -> None:
-        """Be as *spread* says; raise `ConfigError`. *on_event* is told the number of a link, and what became of it."""
+    def __init__(
+        self, description: Description, on_event: Callable[[int, Event], object], on_rest: Callable[[], object]
+    ) -> None:
+        """Be as the *description* says; raise `ConfigError`.
+
+        *on_event* is told the number of a link, and what became of it.
+        """
         self._tell_event = on_event
         self._on_rest = on_rest
         #: Which arming the rules are of, and their places in it; and those that will be armed in a moment.
         self._arming_number, self._places = 0, list[int]()
-        self._coming: tuple[int, list[int]] | None = spread.arming, list(spread.rules)
+        self._coming: tuple[int, list[int]] | None = description.arming, list(description.rules)
         #: The counts of the rules whose time is over.
         self._over: dict[int, RuleCounts] = {}
-        rules = tuple(spread.rules.values())
-        super().__init__(replace(spread.settings, behaviors=rules, toxics=spread.toxics, backend=spread.backend))
-        self.set_address(*spread.addresses)
+        rules = tuple(description.rules.values())
+        super().__init__(
+            replace(description.settings, behaviors=rules, toxics=description.toxics, backend=description.backend)
+        )
+        self.set_address(*description.addresses)
         self._timing = Timing(self.recording)
 
     def _make_listener(self, addresses: Sequence[Address]) -> Intake:
@@ -66,16 +73,16 @@ class ServedProxy(ProxyServer):
             self._tell_event(link.number, Event.NOT_REACHED)
         return has_reset
 
-    def follow(self, spread: Spread) -> None:
-        """Be as *spread* says from now on; raise `ConfigError`."""
-        self.configure(spread.settings)
-        self.set_address(*spread.addresses)
-        if spread.backend != self.backend:
-            self.set_backend(spread.backend)
-        if spread.arming != self._arming_number:
-            self._coming = spread.arming, list(spread.rules)
-            self.arm(tuple(spread.rules.values()))
-        self._follow_toxics(spread)
+    def follow(self, description: Description) -> None:
+        """Be as the *description* says from now on; raise `ConfigError`."""
+        self.configure(description.settings)
+        self.set_address(*description.addresses)
+        if description.backend != self.backend:
+            self.set_backend(description.backend)
+        if description.arming != self._arming_number:
+            self._coming = description.arming, list(description.rules)
+            self.arm(tuple(description.rules.values()))
+        self._follow_toxics(description)
 
     def _on_armed(self, armed: Sequence[Rule]) -> None:
         if self._coming is not None and armed is self._armed:  # and not what is left of it
@@ -83,15 +90,15 @@ class ServedProxy(ProxyServer):
             self._over = {}
         super()._on_armed(armed)
 
-    def _follow_toxics(self, spread: Spread) -> None:
-        wanted = [rule.name for rule in spread.toxics]
+    def _follow_toxics(self, description: Description) -> None:
+        wanted = [rule.name for rule in description.toxics]
         for rule in self.toxics.in_order():
             if rule.name not in wanted:
                 self.toxics.remove(rule.name)
         names = [rule.name for rule in self.toxics.in_order()]
         if names != wanted[: len(names)]:
             self.toxics.clear()
-        for rule in spread.toxics:
+        for rule in description.toxics:
             self.toxics.put(rule)
 
     # The parent adds up what all workers have seen, and warns then
@@ -163,14 +170,14 @@ class Served:
 
     # What is asked
 
-    def follow(self, key: int, spread: Spread) -> None:
-        """Have a proxy be as *spread* says, a new one if there is none of that *key*; raise `ConfigError`."""
-        if spread.authority is not None:
-            get_authority().adopt(*spread.authority)
+    def follow(self, key: int, description: Description) -> None:
+        """Have a proxy be as the *description* says, a new one if there is none of that *key*; raise `ConfigError`."""
+        if description.authority is not None:
+            get_authority().adopt(*description.authority)
         if key in self._proxies:
-            self._proxies[key].follow(spread)
+            self._proxies[key].follow(description)
             return
-        proxy = ServedProxy(spread, partial(self._tell, key), self._rest)
+        proxy = ServedProxy(description, partial(self._tell, key), self._rest)
         proxy.start(wait=False)
         self._proxies[key] = proxy
 

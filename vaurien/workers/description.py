@@ -10,7 +10,7 @@ from vaurien.rules.toxics import ToxicRule
 from vaurien.settings import ProxySettings
 
 
-class Spread(NamedTuple):
+class Description(NamedTuple):
     """A proxy as its parent has it."""
 
     #: Those of the start, with the seed that the parent has drawn.
