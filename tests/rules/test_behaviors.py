@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import monotonic
+from time import process_time
 from typing import Any
 
 import pytest
@@ -165,7 +165,7 @@ def test_many_rules_take_no_longer_each_than_few() -> None:
     """With a quadratic algorithm this would take minutes."""
     kind = Behavior.get('error')
     rules = [Rule(kind, 0.001, {'match': Pattern(f'GET {i}')}) for i in range(10_000)]
-    began = monotonic()
+    began = process_time()
     assert len(complete_rules(rules)) == len(rules)
     assert format_rules(rules).count('error') == len(rules)
-    assert monotonic() - began < TIMEOUT
+    assert process_time() - began < TIMEOUT

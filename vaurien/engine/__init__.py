@@ -56,6 +56,7 @@ idle        closes links on which nothing moves
 commons     what stages of toxics share
 toxicity    the toxics of a proxy
 listener    accepts clients
+port        where a proxy listens, moves to, and keeps others out while it is disabled
 links       the links of a proxy that are open, with and without an object
 proxy       one address, its backend, and all links between them
 proxies     the proxies of a process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from socket import AI_NUMERICHOST, SOCK_STREAM
 from typing import Any
 
@@ -32,9 +33,13 @@ def look_up(host: str, port: int) -> list[Any]:
     return list(getaddrinfo(host, port, type=SOCK_STREAM))
 
 
-def look_up_listening(address: Address) -> list[Address]:
-    """Return the addresses, with numbers as hosts, that it takes to listen on *address*: those of IPv4 come first.
+def look_up_listening(addresses: Sequence[Address]) -> list[Address]:
+    """Return the addresses, with numbers as hosts, that it takes to listen on *addresses*: those of IPv4 come first.
 
-    Raise `OSError` if there are none.
+    Raise `OSError` if there are none for one of them.
     """
-    return [Address(host, address.port) for host in find_hosts(address.host, lambda host: look_up(host, address.port))]
+    return [Address(host, port) for name, port in addresses for host in _find_hosts(name, port)]
+
+
+def _find_hosts(name: str, port: int) -> Iterable[str]:
+    return find_hosts(name, lambda host: look_up(host, port))

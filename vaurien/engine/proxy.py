@@ -6,8 +6,8 @@ import logging
 import os
 import secrets
 from _socket import socket
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from errno import EAGAIN
 from random import sample
 from time import monotonic
@@ -29,6 +29,7 @@ from vaurien.engine.link import Link
 from vaurien.engine.links import FAMILIES, Links, own, pack_address, take_begun
 from vaurien.engine.listener import Listener
 from vaurien.engine.lookup import look_up_listening
+from vaurien.engine.port import Port
 from vaurien.engine.record import Hasher
 from vaurien.engine.recording import Recording
 from vaurien.engine.reserve import DESCRIPTORS
@@ -38,7 +39,6 @@ from vaurien.engine.stream import Stream
 from vaurien.engine.toxicity import Toxics
 from vaurien.engine.turns import pausing
 from vaurien.native import Progress
-from vaurien.plugins.stage import Door
 from vaurien.protocols import Protocol
 from vaurien.protocols.base import BaseProtocol
 from vaurien.records.counters import Counters
@@ -93,8 +93,6 @@ class ProxyServer:
         self.legs = Legs.of(settings)
         #: What the protocol is if TLS begins inside of it.
         self.upgrading = find_upgrading(settings, self.protocol)
-        #: Where it listens, or will.
-        self.addresses: tuple[Address, ...] = (settings.proxy,)
         self.backend = settings.backend
         #: Whether the backend has accepted the last connection; None: there was none yet.
         self.backend_answered: bool | None = None
@@ -143,9 +141,7 @@ class ProxyServer:
         self._exchanges_before = 0
         #: Since when it counts: a proxy that is disabled goes on where it was once it is enabled.
         self._began = monotonic()
-        self._listener: Listener | None = None
-        #: The one that keeps the port while the proxy is disabled, and refuses clients.
-        self._kept: Listener | None = None
+        self._port = Port(settings.proxy, self._make_listener, lambda: self.arming.door)
         self._idle_watch: IdleWatch | None = None
         self._expiry = Expiry(self.runtime, self._end_rules)
         self.arm(settings.behaviors)
@@ -161,6 +157,11 @@ class ProxyServer:
     def loop(self) -> Any:
         """The event loop on which it runs."""
         return self.runtime.loop
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Where it listens, or will."""
+        return self._port.addresses
 
     @property
     def address(self) -> Address:
@@ -181,21 +182,21 @@ class ProxyServer:
     @property
     def enabled(self) -> bool:
         """Whether it listens."""
-        return self._listener is not None
+        return self._port.is_open
 
     def start(self, *addresses: Address, wait: bool = True) -> None:
         """Bind and listen at *addresses*, or where it did before. Also possible after `shut_down`.
 
         *wait* until the backend's name was looked up, and raise `ConfigError` if it leads back. Raise `OSError`.
         """
-        found = _look_up_all(addresses or self.addresses)
+        found = look_up_listening(addresses or self.addresses)
         if wait:
             loops.refuse(self.backend, found)
-        self._listener = self._listen(found)
+        self._port.open(found)
         try:
             self.runtime.start()
         except BaseException:
-            self._stop_listening()
+            self._port.close()
             raise
         self._expiry.watch(self.rules)
         self._tell('enabled', 'enabled true')
@@ -219,33 +220,6 @@ class ProxyServer:
         if self._resolver is not None:
             self._resolver.stop()
 
-    def _stop_listening(self, *, keeps_port: bool = False) -> None:
-        if self._listener is not None and keeps_port:
-            self._kept = self._listener
-            self._kept.set_door(Door.CLOSED)
-        elif self._listener is not None:
-            self._listener.close()
-        self._listener = None
-        if not keeps_port:
-            self._release_port()
-
-    def _release_port(self) -> None:
-        if self._kept is not None:
-            self._kept.close()
-            self._kept = None
-
-    def _listen(self, addresses: Sequence[Address]) -> Listener:
-        if self._kept is not None and self._kept.addresses == tuple(addresses):
-            kept, self._kept = self._kept, None
-            _set_door(kept, self.arming.door)
-            return kept
-        self._release_port()
-        listener = self._make_listener(addresses)
-        _set_door(listener, self.arming.door)
-        listener.start()
-        self.addresses = listener.addresses
-        return listener
-
     def _make_listener(self, addresses: Sequence[Address]) -> Listener:
         settings = self.settings
         return Listener(
@@ -262,34 +236,18 @@ class ProxyServer:
 
     def move(self, *addresses: Address) -> None:
         """Listen elsewhere and close all links; raise `OSError`, without having moved, if that is not possible."""
-        before = self._listener
-        with self.giving_way(addresses[0]):
-            self._listener = self._listen(_look_up_all(addresses))
-        if before is not None:
-            before.close()
+        self._port.move(addresses)
         self._tell('listen', f'listen {self.address.written}')
         self.close_links()
 
     def set_address(self, *addresses: Address) -> None:
         """Listen at *addresses* from the next start on."""
-        self.addresses = addresses
+        self._port.set_addresses(addresses)
         self._tell('listen', f'listen {self.address.written}')
 
-    @contextmanager
-    def giving_way(self, address: Address) -> Iterator[None]:
-        """Leave the port to another listener at *address* for a block; take it again if the block raises.
-
-        Two hosts may exclude each other on one port: 127.0.0.1 and every address of the machine.
-        """
-        if self._listener is None or address.port != self.address.port:
-            yield
-            return
-        self._listener.close()
-        try:
-            yield
-        except BaseException:
-            self._listener = self._listen(self.addresses)
-            raise
+    def giving_way(self, address: Address) -> AbstractContextManager[None]:
+        """Leave the port to another listener at *address* for a block, as `Port.giving_way` does."""
+        return self._port.giving_way(address)
 
     def refuse_loop(self, backend: Address) -> None:
         """Raise `ConfigError` if *backend* leads back to the proxy. A name may be looked up for that."""
@@ -308,7 +266,7 @@ class ProxyServer:
         It may be started again meanwhile. If it *keeps_port*, nobody else can listen there until then.
         """
         was_enabled = self.enabled
-        self._stop_listening(keeps_port=keeps_port)
+        self._port.close(keeps=keeps_port)
         if was_enabled:
             self._tell('enabled', 'enabled false')
         if self._idle_watch is not None:
@@ -337,9 +295,7 @@ class ProxyServer:
 
     def leave_to_parent(self) -> None:
         """Close this process's copies of all descriptors, for it is a child of a fork. No peer notices."""
-        for listener in (self._listener, self._kept):
-            if listener is not None:
-                listener.leave_to_parent()
+        self._port.leave_to_parent()
         for link in list(self.links.made.values()):
             link.leave_to_parent()
         self.runtime.leave_to_parent()
@@ -450,16 +406,15 @@ class ProxyServer:
 
     def rest(self, reason: str) -> None:
         """Accept nobody for a moment."""
-        if self._listener is not None:
-            self._listener.rest(reason)
+        self._port.rest(reason)
 
     def on_closed(self, link: Link) -> None:
         """Forget a link that has closed."""
         del self.links[link.number]
         for on_closed in self.observers.on_closed:
             on_closed(link)
-        if self.settings.max_links is not None and self._listener is not None:
-            self._listener.resume()
+        if self.settings.max_links is not None:
+            self._port.resume()
 
     @property
     def connect_timeout(self) -> float:
@@ -542,8 +497,7 @@ class ProxyServer:
 
     def _on_armed(self, armed: Sequence[Rule]) -> None:
         self._expiry.watch(armed)
-        if self._listener is not None:
-            self._listener.set_door(self.arming.door)
+        self._port.answer()
 
     def _end_rules(self) -> None:
         """Disarm the rules whose time is over, and end what runs of them."""
@@ -625,7 +579,7 @@ class ProxyServer:
         self.backend = backend
         self.backend_answered = None
         self._tell('backend', f'backend {backend.written}')
-        if self._listener is None:
+        if not self.enabled:
             return
         self._replace_resolver()
         self.resolver.refresh()
@@ -693,16 +647,3 @@ def _is_unmatched(rule: Rule, status: RuleStatus) -> bool:
 def _report(rule: Rule, status: RuleStatus) -> str:
     seen, matched, hits = status['seen'], status['matched'], status['hits']
     return f'{format_rules([rule])}: matched {matched} of {seen} exchanges, applied to {hits}'
-
-
-def _set_door(listener: Listener, door: Door) -> None:
-    """Answer clients in that way from the beginning; leave the port if that cannot be done, and raise `OSError`."""
-    try:
-        listener.set_door(door)
-    except BaseException:  # such as there being no descriptor for it
-        listener.close()
-        raise
-
-
-def _look_up_all(addresses: Sequence[Address]) -> list[Address]:
-    return [one for address in addresses for one in look_up_listening(address)]

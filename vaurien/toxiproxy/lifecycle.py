@@ -240,7 +240,7 @@ def _resolve(listen: str, prefix: str = '') -> Addresses:
         raise ToxiproxyError(500, f'{prefix}{error.description}') from None
     if is_host(address.host):
         with suppress(OSError):
-            return tuple(look_up_listening(address))
+            return tuple(look_up_listening([address]))
     raise ToxiproxyError(500, f'{prefix}lookup {address.host}: no such host')
 
 

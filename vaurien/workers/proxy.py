@@ -110,8 +110,7 @@ class SharedProxy(ProxyServer):
 
     def on_room(self) -> None:
         """Accept clients again."""
-        if self._listener is not None:
-            self._listener.resume()
+        self._port.resume()
 
     def _drain(self, grace: float) -> None:
         key, self._key = self._key, None
