@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 from _socket import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 from time import monotonic
 from typing import Any, Protocol, TypeVar
 
 import gevent
+from gevent.event import AsyncResult
 from gevent.lock import RLock
 from gevent.pool import Group
 
 from vaurien.console.writer import count_lost
-from vaurien.errors import StartError, WorkerError, find_reason
+from vaurien.errors import StartError, VaurienError, WorkerError, describe_error, find_reason
 from vaurien.records.proxy_log import ProxyLog
 from vaurien.workers.clients import Event
 from vaurien.workers.description import Description
@@ -76,7 +77,7 @@ class Pool:
         self._lost_before = 0
         self._greenlets = Group()
         self._is_running = False
-        #: Held while a proxy changes, or a worker is told how all of them are.
+        #: Held while a proxy joins, changes or leaves, or a new worker is told what has changed while it started.
         self.changing = RLock()
 
     # Life
@@ -95,7 +96,7 @@ class Pool:
                 self._workers.append(self._begin(number))
             asked = [worker.ask(Served.report_all) for worker in self._workers]
             for worker, answer in zip(self._workers, asked, strict=True):
-                _refuse_lost(worker, worker.await_answer(answer, START_TIMEOUT))
+                _refuse_lost(worker, worker.await_answer(answer, START_TIMEOUT), START_TIMEOUT)
         except BaseException:
             self.stop()
             raise
@@ -140,9 +141,10 @@ class Pool:
             try:
                 worker = self._start_one(number)
                 break
-            except StartError as error:
-                if str(error) != told:  # it is tried for as long as it takes
-                    told = str(error)
+            except Exception as error:  # whatever it is: it is tried for as long as it takes
+                text = str(error) if isinstance(error, VaurienError) else describe_error(error)
+                if text != told:
+                    told = text
                     logger.error('%s: it is tried again every %g s', told, PAUSE)
             gevent.sleep(max(0.0, began + PAUSE - monotonic()))
         logger.info('worker %d: pid %d', number, worker.pid)
@@ -160,17 +162,30 @@ class Pool:
 
     def _prepare(self, worker: Worker) -> None:
         """Tell a new worker how all proxies are, and use it from then on; raise `StartError`."""
-        _refuse_lost(worker, worker.await_answer(worker.ask(Served.report_all), START_TIMEOUT))
+        _refuse_lost(worker, worker.await_answer(worker.ask(Served.report_all), START_TIMEOUT), START_TIMEOUT)
+        told: dict[int, Description] = {}
+        self._bring_up_to_date(worker, told, START_TIMEOUT)  # that may take long, and changes go on
         with self.changing:
-            asked = [worker.ask(Served.follow, key, member.describe()) for key, member in self._members.items()]
-            for one in asked:
-                answer = worker.await_answer(one, START_TIMEOUT)
-                _refuse_lost(worker, answer)
-                if answer.error is not None:
-                    raise StartError(f'worker {worker.number} cannot be started: {answer.error}')
+            self._bring_up_to_date(worker, told, ANSWER_TIMEOUT)
             if worker.has_ended:
-                _refuse_lost(worker, GONE)
+                _refuse_lost(worker, GONE, ANSWER_TIMEOUT)
             self._workers.append(worker)
+
+    def _bring_up_to_date(self, worker: Worker, told: dict[int, Description], seconds: float) -> None:
+        """Tell a new worker what is not as it was *told* before; raise `StartError`.
+
+        It has so many *seconds* for each proxy.
+        """
+        wanted = {key: member.describe() for key, member in list(self._members.items())}
+        asked = [worker.ask(Served.stop, key, 0.0) for key in told.keys() - wanted.keys()]
+        asked += [worker.ask(Served.follow, key, one) for key, one in wanted.items() if told.get(key) != one]
+        told.clear()
+        told.update(wanted)
+        for one in asked:
+            answer = worker.await_answer(one, seconds)
+            _refuse_lost(worker, answer, seconds)
+            if answer.error is not None:
+                raise StartError(f'worker {worker.number} cannot be started: {answer.error}')
 
     def _look(self) -> None:
         while True:
@@ -232,8 +247,10 @@ class Pool:
 
         Its open exchanges may finish for *grace* seconds.
         """
-        self._members.pop(key, None)
-        answers = self._order(grace + ANSWER_TIMEOUT, Served.stop, key, grace)
+        with self.changing:  # a new worker that was told of it already is told to stop it, too
+            self._members.pop(key, None)
+            asked = self._send(Served.stop, key, grace)
+        answers = self._await(asked, grace + ANSWER_TIMEOUT)
         return {worker: answer.value for worker, answer in answers.items() if answer.error is None}
 
     def spread(self, key: int, *, by_force: bool = False) -> None:
@@ -241,7 +258,7 @@ class Pool:
 
         Raise `WorkerError` for one that cannot do that, unless it is *by_force*: then that one is replaced.
         """
-        answers = self._order(ANSWER_TIMEOUT, Served.follow, key, self._members[key].describe())
+        answers = self._await(self._send(Served.follow, key, self._members[key].describe()), ANSWER_TIMEOUT)
         for worker, answer in answers.items():
             if answer.error is not None and answer is not GONE and answer is not LATE:
                 if not by_force:
@@ -250,12 +267,12 @@ class Pool:
 
     def tell(self, function: Callable[..., Result], *args: object) -> list[Result]:
         """Have all workers call a method of `Served`, and return what it returns in each that does not fail."""
-        answers = self._order(ANSWER_TIMEOUT, function, *args)
+        answers = self._await(self._send(function, *args), ANSWER_TIMEOUT)
         return [answer.value for answer in answers.values() if answer.error is None]
 
     def ask(self, function: Callable[..., Result], *args: object) -> dict[Worker, Result]:
         """Have all workers call a method of `Served`, and return what it returns in those that answer."""
-        asked = {worker: worker.ask(function, *args) for worker in self._workers if not worker.is_late}
+        asked = {worker: worker.ask(function, *args) for worker in list(self._workers) if not worker.is_late}
         deadline = monotonic() + ANSWER_TIMEOUT
         answers = {worker: worker.await_answer(answer, deadline - monotonic()) for worker, answer in asked.items()}
         return {worker: answer.value for worker, answer in answers.items() if answer.error is None}
@@ -280,9 +297,12 @@ class Pool:
         """Have all workers open the files of their logs again."""
         self.tell(Served.reopen_log)
 
-    def _order(self, seconds: float, function: Callable[..., Any], *args: object) -> dict[Worker, Answer]:
-        """Have all workers call a method of `Served`. One that does not within so many *seconds* is replaced."""
-        asked = {worker: worker.ask(function, *args) for worker in self._workers}
+    def _send(self, function: Callable[..., Any], *args: object) -> dict[Worker, AsyncResult[Answer]]:
+        """Ask all workers to call a method of `Served`."""
+        return {worker: worker.ask(function, *args) for worker in list(self._workers)}
+
+    def _await(self, asked: Mapping[Worker, AsyncResult[Answer]], seconds: float) -> dict[Worker, Answer]:
+        """Return the answers to what was *asked*. A worker that gives none within so many *seconds* is replaced."""
         began = monotonic()
         answers = {}
         for worker, answer in asked.items():
@@ -294,9 +314,9 @@ class Pool:
         return answers
 
 
-def _refuse_lost(worker: Worker, answer: Answer) -> None:
-    """Raise `StartError` if a worker that starts has ended, or does not answer."""
+def _refuse_lost(worker: Worker, answer: Answer, seconds: float) -> None:
+    """Raise `StartError` if a worker that starts has ended, or has not answered within so many *seconds*."""
     if answer is LATE:
-        raise StartError(f'worker {worker.number} is not ready after {START_TIMEOUT:g} s')
+        raise StartError(f'worker {worker.number} is not ready after {seconds:g} s')
     if answer is GONE:
         raise StartError(f'worker {worker.number} has ended {worker.wait()}')

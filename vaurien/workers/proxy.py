@@ -92,14 +92,15 @@ class SharedProxy(ProxyServer):
 
     def start(self, *addresses: Address, wait: bool = True) -> None:
         """Do as a `ProxyServer` does; clients wait until all workers are ready. Raise `WorkerError`, too."""
-        with self._pool.changing:
-            super().start(*addresses, wait=wait)
-            try:
-                self._key = self._pool.join(self)
-            except WorkerError:
-                super().shut_down()
-                raise
-            self.on_room()
+        super().start(*addresses, wait=wait)
+        try:
+            with self._pool.changing:
+                if self.enabled and self._key is None:  # else it was stopped, or started again, meanwhile
+                    self._key = self._pool.join(self)
+        except WorkerError:
+            super().shut_down()
+            raise
+        self.on_room()
 
     def _is_full(self) -> bool:
         return self._key is None or not self._pool.has_room or super()._is_full()
@@ -113,7 +114,8 @@ class SharedProxy(ProxyServer):
         self._port.resume()
 
     def _drain(self, grace: float) -> None:
-        key, self._key = self._key, None
+        with self._pool.changing:  # a change that is under way needs the key, and so does a start to have one
+            key, self._key = self._key, None
         if key is None:
             return
         links = list(self.links.values())
