@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
+from typing import Any
 
 import gevent
 import psutil
@@ -13,6 +15,7 @@ from tests.workers.pools import with_pool
 from vaurien.address import NOWHERE, Address
 from vaurien.behaviors.dummy import Dummy
 from vaurien.errors import WorkerError
+from vaurien.plugins.options import Parsed
 from vaurien.plugins.registry import Registry
 from vaurien.rules.behaviors import make_rules
 from vaurien.settings import ProxySettings
@@ -20,6 +23,7 @@ from vaurien.workers.description import Description
 from vaurien.workers.pool import Pool
 from vaurien.workers.proxy import SharedProxy
 from vaurien.workers.served import Served
+from vaurien.workers.worker import MOST_ASKED
 
 HERE = Address('127.0.0.1', 0)
 SETTINGS = ProxySettings(backend=NOWHERE, proxy=HERE, protocol='redis', seed=1)
@@ -162,3 +166,39 @@ def test_a_proxy_that_stops_while_it_starts_is_in_no_worker(monkeypatch: pytest.
         return list_keys(pool)
 
     assert with_pool(monkeypatch, 1, play) == [[]]
+
+
+class Locked(Parsed):
+    """A value with something in it that stays in its process."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.lock = Lock()
+
+    @classmethod
+    def parse(cls, value: Any) -> Locked:
+        return cls(value)
+
+
+def test_what_cannot_be_sent_to_workers_is_refused(monkeypatch: pytest.MonkeyPatch, behaviors: Registry[Dummy]) -> None:
+    """As often as somebody tries: workers are asked as before."""
+
+    class Exclusive(Dummy):
+        """Has such an option."""
+
+        name = 'exclusive'
+        options = {'what': ('Something', Locked | None, None)}
+
+    behaviors.register(Exclusive)
+
+    def play(pool: Pool) -> list[int]:
+        proxy = SharedProxy(pool, SETTINGS)
+        proxy.start()
+        proxy.arm(make_rules('100:error'))
+        for _ in range(MOST_ASKED):
+            with pytest.raises(WorkerError, match=r"^workers cannot be told that, .* cannot pickle '_thread.lock'"):
+                proxy.arm(make_rules('100:exclusive(what=that)'))
+        assert [status['name'] for status in proxy.list_armed()] == ['error']
+        return [len(reports) for reports in pool.ask(Served.report_all).values()]
+
+    assert with_pool(monkeypatch, 2, play) == [1, 1]

@@ -49,9 +49,8 @@ class Messages:
         self._socket = sock
         self._sending = Semaphore()
 
-    def send(self, number: int, message: object) -> None:
-        """Send a message; raise `OSError` if the other end has gone."""
-        data = encode(message)
+    def send(self, number: int, data: bytes) -> None:
+        """Send a message, which *data* is encoded; raise `OSError` if the other end has gone."""
         with self._sending:
             self._socket.sendall(_HEAD.pack(number, len(data)) + data)
 

@@ -20,7 +20,7 @@ from vaurien.console.log import LogFormat
 from vaurien.engine.memory import MemoryWatch
 from vaurien.errors import VaurienError
 from vaurien.workers.clients import Arrivals
-from vaurien.workers.messages import Answer, Ask, Messages, decode
+from vaurien.workers.messages import Answer, Ask, Messages, decode, encode
 from vaurien.workers.served import Served
 
 logger = logging.getLogger(__name__)
@@ -67,10 +67,10 @@ def _serve(parent: Messages, clients: plain_socket) -> None:
 def _answer(parent: Messages, served: Served, number: int, data: bytes) -> None:
     try:
         ask: Ask = decode(data)
-        answer = Answer(ask.function(served, *ask.args))
+        answer = encode(Answer(ask.function(served, *ask.args)))
     except Exception as error:  # a plug-in may raise anything
         if not isinstance(error, VaurienError):
             logger.exception('a worker cannot do what it is asked')
-        answer = Answer(error=str(error) or type(error).__name__)
+        answer = encode(Answer(error=str(error) or type(error).__name__))
     with suppress(OSError):  # the parent has gone
         parent.send(number, answer)

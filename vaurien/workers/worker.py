@@ -16,9 +16,10 @@ import gevent
 from gevent.event import AsyncResult
 from gevent.pool import Group
 
+from vaurien.errors import WorkerError, describe_error
 from vaurien.records.proxy_log import ProxyLog
 from vaurien.workers.clients import Event, Handover
-from vaurien.workers.messages import Answer, Ask, Messages, decode
+from vaurien.workers.messages import Answer, Ask, Messages, decode, encode
 from vaurien.workers.process import Setup
 
 #: Seconds in which a worker ends by itself when its parent has nothing more for it.
@@ -76,7 +77,7 @@ class Worker:
         loop = gevent.get_hub().loop
         self._handover = Handover(loop, own, self._on_told, on_room)
         try:
-            self._messages.send(0, setup)
+            self._messages.send(0, encode(setup))
         except BaseException:  # it has ended meanwhile, or this process ends
             self._handover.close()
             self._messages.close()
@@ -125,12 +126,20 @@ class Worker:
         self.links -= 1
 
     def ask(self, function: Callable[..., Any], *args: object) -> AsyncResult[Answer]:
-        """Ask it to call a method of `Served`; return what will have the answer, or `GONE` if it ends before."""
+        """Ask it to call a method of `Served`; return what will have the answer, or `GONE` if it ends before.
+
+        Raise `WorkerError` for an argument that cannot be sent.
+        """
+        try:
+            data = encode(Ask(function, args))
+        except Exception as error:  # an option of a plug-in may be anything
+            text = f'workers cannot be told that, and nothing was changed: {describe_error(error)}'
+            raise WorkerError(text) from error
         number = next(self._numbers)
         answer: AsyncResult[Answer] = AsyncResult()
         self._asked[number] = answer
         try:
-            self._messages.send(number, Ask(function, args))
+            self._messages.send(number, data)
         except OSError:
             self._asked.pop(number, None)
             answer.set(GONE)
