@@ -108,6 +108,28 @@ def test_changes_go_on_while_a_worker_starts(monkeypatch: pytest.MonkeyPatch) ->
     assert with_pool(monkeypatch, 1, play) == [[1, 2]]
 
 
+@pytest.mark.slow
+def test_a_worker_that_hangs_is_replaced_however_much_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than fits into its socket: a change waits for the answer only, and that not for ever."""
+    rules = make_rules(','.join(['0:delay'] * 4000))
+
+    def play(pool: Pool) -> list[list[int]]:
+        proxy = SharedProxy(pool, SETTINGS)
+        proxy.start()
+        before = pool.pids
+        worker = psutil.Process(*before)
+        worker.suspend()
+        try:
+            proxy.arm(rules)
+            wait_until(lambda: pool.pids not in ([], before))
+        finally:
+            if worker.is_running():
+                worker.kill()
+        return list_keys(pool)
+
+    assert with_pool(monkeypatch, 1, play) == [[1]]
+
+
 def test_whatever_goes_wrong_a_worker_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     def play(pool: Pool) -> list[list[int]]:
         proxy = Described()

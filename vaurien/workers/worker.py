@@ -15,6 +15,7 @@ from typing import Any
 import gevent
 from gevent.event import AsyncResult
 from gevent.pool import Group
+from gevent.queue import Queue
 
 from vaurien.errors import WorkerError, describe_error
 from vaurien.records.proxy_log import ProxyLog
@@ -83,7 +84,11 @@ class Worker:
             self._messages.close()
             self.end()
             raise
+        #: What it is to be asked: nobody waits until one that hangs has taken that. It is never much, because who owes
+        #: answers is asked no more, or killed.
+        self._unsent: Queue[tuple[int, bytes] | None] = Queue()
         self._greenlets = Group()
+        self._greenlets.spawn(self._talk)
         self._greenlets.spawn(self._listen)
 
     @property
@@ -128,22 +133,26 @@ class Worker:
     def ask(self, function: Callable[..., Any], *args: object) -> AsyncResult[Answer]:
         """Ask it to call a method of `Served`; return what will have the answer, or `GONE` if it ends before.
 
-        Raise `WorkerError` for an argument that cannot be sent.
+        It is asked one thing after the other. Raise `WorkerError` for an argument that cannot be sent.
         """
         try:
             data = encode(Ask(function, args))
         except Exception as error:  # an option of a plug-in may be anything
             text = f'workers cannot be told that, and nothing was changed: {describe_error(error)}'
             raise WorkerError(text) from error
-        number = next(self._numbers)
         answer: AsyncResult[Answer] = AsyncResult()
-        self._asked[number] = answer
-        try:
-            self._messages.send(number, data)
-        except OSError:
-            self._asked.pop(number, None)
+        if self.has_ended:
             answer.set(GONE)
+            return answer
+        number = next(self._numbers)
+        self._asked[number] = answer
+        self._unsent.put((number, data))
         return answer
+
+    def _talk(self) -> None:
+        with suppress(OSError):  # it has gone, which `_listen` notices
+            for number, data in iter(self._unsent.get, None):
+                self._messages.send(number, data)
 
     def _listen(self) -> None:
         with suppress(OSError):
@@ -154,6 +163,7 @@ class Worker:
         self.has_ended = True
         self._handover.close()
         self._messages.close()
+        self._unsent.put(None)
         asked, self._asked = self._asked, {}
         for answer in asked.values():
             answer.set(GONE)
