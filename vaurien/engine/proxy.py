@@ -102,8 +102,8 @@ class ProxyServer:
         #: How links without objects begin, if their messages are framed, and for what that is so.
         self._beginning: native.Beginning | None = None
         self._beginning_of: tuple[object, object, object] = (None, None, None)
-        self.counters = Counters(self.links.made, self.links.count_bare)
-        self.faults = FaultLog()
+        self.counters = self._make_counters()
+        self.faults = self._make_faults()
         #: Who is told what happens; more may come, and go.
         watching = list(filter(None, [journal, observer]))
         self.observers = Observers([self.counters, self.faults, *watching], self.log)
@@ -125,14 +125,7 @@ class ProxyServer:
             self.arming.mark_faults()
         if settings.addressed:
             self.arming.take_addressed(lambda: self.settings.behavior_options)
-        self.toxics = Toxics(
-            self.list_links,
-            self.seed,
-            lambda: self.links_total,
-            self.counters,
-            self.runtime.turns,
-            lambda text: self._tell('toxic', text),
-        )
+        self.toxics = self._make_toxics()
         #: Why messages of links could not be read while rules were armed; each reason was logged.
         self._unreadable: set[str] = set()
         #: The rules that were armed last: those whose time is over are among them.
@@ -147,6 +140,23 @@ class ProxyServer:
         self.arm(settings.behaviors)
         for rule in settings.toxics:
             self.toxics.add(rule)
+
+    def _make_counters(self) -> Counters:
+        return Counters(self.links.made, self.links.count_bare)
+
+    def _make_faults(self) -> FaultLog:
+        return FaultLog()
+
+    def _make_toxics(self, make: Callable[..., Toxics] = Toxics) -> Toxics:
+        """Return the toxics that *make* makes of what `Toxics` takes."""
+        return make(
+            self.list_links,
+            self.seed,
+            lambda: self.links_total,
+            self.counters,
+            self.runtime.turns,
+            lambda text: self._tell('toxic', text),
+        )
 
     @property
     def name(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from _socket import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from math import ceil
 from operator import attrgetter
 
@@ -14,6 +15,7 @@ from vaurien.address import Address
 from vaurien.clock import no_pause
 from vaurien.engine.chooser import Chooser
 from vaurien.engine.proxy import ProxyServer
+from vaurien.engine.toxicity import Toxics
 from vaurien.engine.turns import pausing
 from vaurien.errors import ConfigError, OptionError, WorkerError
 from vaurien.records.counts import Counts
@@ -67,26 +69,18 @@ class SharedProxy(ProxyServer):
         self._reports: dict[Worker, Report] = {}
         if settings.addressed:
             raise ConfigError('requests cannot ask several workers for faults: start with --workers 1', 'addressed')
-        super().__init__(replace(settings, toxics=()), observer, chooser, journal=journal)
-        self.settings = settings
-        #: How many are told of faults while nobody looks; and whether somebody has looked the last time.
-        self._own_observers = len(self.observers.on_fault)
+        #: Whether somebody has looked at faults the last time.
         self._is_looked_at = False
-        # In the place of those for links that are here.
-        self.counters = SharedCounters(self._add_up, self._forget_toxic)
-        self.faults = SharedFaults(self._find_faults, self._gather_faults, lambda: self._order(Served.clear_faults))
-        self.toxics = SharedToxics(
-            pool,
-            self._share,
-            self.list_links,
-            self.seed,
-            lambda: self.links_total,
-            self.counters,
-            self.runtime.turns,
-            lambda text: self._tell('toxic', text),
-        )
-        for rule in settings.toxics:
-            self.toxics.add(rule)
+        super().__init__(settings, observer, chooser, journal=journal)
+
+    def _make_counters(self) -> SharedCounters:
+        return SharedCounters(self._add_up, self._forget_toxic)
+
+    def _make_faults(self) -> SharedFaults:
+        return SharedFaults(self._find_faults, self._gather_faults, lambda: self._order(Served.clear_faults))
+
+    def _make_toxics(self, make: Callable[..., Toxics] = SharedToxics) -> Toxics:
+        return super()._make_toxics(partial(make, self._pool, self._share))
 
     # Life
 
@@ -268,7 +262,7 @@ class SharedProxy(ProxyServer):
 
     @property
     def _has_lookers(self) -> bool:
-        return len(self.observers.on_fault) > self._own_observers
+        return bool(self.observers.on_fault)
 
     def _gather_faults(self) -> None:
         """Take over the faults since the last time, and tell who looks: as long as somebody does, each second."""

@@ -12,11 +12,16 @@ from vaurien.records.counts import Arrived, Counts
 from vaurien.records.fault_log import KEPT, FaultLog
 from vaurien.records.faults import Fault
 from vaurien.records.histogram import Histogram
+from vaurien.records.observer import Observer
 from vaurien.workers.report import Report
 
 
 class SharedCounters(Counters):
-    """The sums of what the workers have counted."""
+    """The sums of what the workers have counted. Nothing is counted here."""
+
+    on_fault = Observer.on_fault
+    on_fault_over = Observer.on_fault_over
+    on_closed = Observer.on_closed
 
     def __init__(self, add_up: Callable[[], Report], forget: Callable[[str], object]) -> None:
         """*add_up* asks the workers; *forget* is told of a toxic that is removed."""
@@ -43,7 +48,9 @@ class SharedCounters(Counters):
 
 
 class SharedFaults(FaultLog):
-    """The last faults in all workers, and in those times when the proxy was in others."""
+    """The last faults in all workers, and in those times when the proxy was in others. It is not told of new ones."""
+
+    on_fault = Observer.on_fault
 
     def __init__(
         self, find: Callable[[], Sequence[Fault]], gather: Callable[[], object], clear: Callable[[], object]
