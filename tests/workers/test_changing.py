@@ -19,7 +19,7 @@ from vaurien.plugins.options import Parsed
 from vaurien.plugins.registry import Registry
 from vaurien.rules.behaviors import make_rules
 from vaurien.settings import ProxySettings
-from vaurien.workers.description import Description
+from vaurien.workers.desired_state import DesiredState
 from vaurien.workers.pool import Pool
 from vaurien.workers.proxy import SharedProxy
 from vaurien.workers.served import Served
@@ -29,15 +29,15 @@ HERE = Address('127.0.0.1', 0)
 SETTINGS = ProxySettings(backend=NOWHERE, proxy=HERE, protocol='redis', seed=1)
 
 
-class Described:
-    """A proxy that does something when a worker is told of it."""
+class Asked:
+    """A proxy that does something when it is asked what a worker is to know of it."""
 
     def __init__(self) -> None:
-        self.on_describe: Callable[[], object] = lambda: None
+        self.on_asked: Callable[[], object] = lambda: None
 
-    def describe(self) -> Description:
-        self.on_describe()
-        return Description(SETTINGS, (HERE,), NOWHERE, 1, {}, (), None)
+    def desired_state(self) -> DesiredState:
+        self.on_asked()
+        return DesiredState(SETTINGS, (HERE,), NOWHERE, 1, {}, (), None)
 
     def on_room(self) -> None:
         """Do nothing, as below: there are no clients."""
@@ -71,10 +71,10 @@ def list_keys(pool: Pool) -> list[list[int]]:
 
 def test_a_proxy_that_leaves_while_a_worker_starts_is_not_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def play(pool: Pool) -> list[list[int]]:
-        leaving, staying = Described(), Described()
+        leaving, staying = Asked(), Asked()
         key = pool.join(leaving)
         pool.join(staying)
-        leaving.on_describe = lambda: Group().spawn(pool.leave, key, 0.0)
+        leaving.on_asked = lambda: Group().spawn(pool.leave, key, 0.0)
         replace_worker(pool)
         return list_keys(pool)
 
@@ -85,20 +85,20 @@ def test_changes_go_on_while_a_worker_starts(monkeypatch: pytest.MonkeyPatch) ->
     """One that is told of proxies, and does not answer: what has changed meanwhile, it is told in the end."""
 
     def play(pool: Pool) -> list[list[int]]:
-        proxy, stopped = Described(), list[psutil.Process]()
+        proxy, stopped = Asked(), list[psutil.Process]()
         pool.join(proxy)
         psutil.Process(*pool.pids).kill()
 
         def stop_new() -> None:
-            proxy.on_describe = lambda: None
+            proxy.on_asked = lambda: None
             stopped.extend(one for one in psutil.Process().children() if 'vaurien.workers' in one.cmdline())
             for one in stopped:
                 one.suspend()
 
-        proxy.on_describe = stop_new
+        proxy.on_asked = stop_new
         wait_until(lambda: stopped)
         try:
-            pool.join(Described())
+            pool.join(Asked())
         finally:
             for one in stopped:
                 one.resume()
@@ -132,14 +132,14 @@ def test_a_worker_that_hangs_is_replaced_however_much_it_is_told(monkeypatch: py
 
 def test_whatever_goes_wrong_a_worker_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     def play(pool: Pool) -> list[list[int]]:
-        proxy = Described()
+        proxy = Asked()
         pool.join(proxy)
 
         def fail_once() -> None:
-            proxy.on_describe = lambda: None
+            proxy.on_asked = lambda: None
             raise RuntimeError('once')
 
-        proxy.on_describe = fail_once
+        proxy.on_asked = fail_once
         replace_worker(pool)
         return list_keys(pool)
 

@@ -16,7 +16,7 @@ from vaurien.console.log import TEXT
 from vaurien.engine.proxy import ProxyServer
 from vaurien.rules.rule import Rule
 from vaurien.settings import ProxySettings
-from vaurien.workers.description import Description
+from vaurien.workers.desired_state import DesiredState
 from vaurien.workers.pool import Pool
 from vaurien.workers.process import Setup
 from vaurien.workers.proxy import SharedProxy
@@ -36,13 +36,13 @@ def make_rules(count: int = MANY, **limits: float) -> Sequence[Rule]:
     return [rule('delay', 0, **limits) for _ in range(count)]
 
 
-def describe(arming: int, rules: Sequence[Rule]) -> Description:
+def make_state(arming: int, rules: Sequence[Rule]) -> DesiredState:
     address = Address('127.0.0.1', 1)
-    return Description(SETTINGS, (address,), NOWHERE, arming, dict(enumerate(rules)), (), None)
+    return DesiredState(SETTINGS, (address,), NOWHERE, arming, dict(enumerate(rules)), (), None)
 
 
 def make_served() -> ServedProxy:
-    return ServedProxy(describe(1, make_rules()), lambda *_: None, lambda: None)
+    return ServedProxy(make_state(1, make_rules()), lambda *_: None, lambda: None)
 
 
 def report() -> Callable[[], object]:
@@ -55,10 +55,10 @@ def list_in_parent() -> Callable[[], object]:
     return proxy.list_armed
 
 
-def describe_in_parent() -> Callable[[], object]:
+def state_in_parent() -> Callable[[], object]:
     proxy = SharedProxy(Pool(2, SETUP), SETTINGS)
     proxy.arm(make_rules())
-    return proxy.describe
+    return proxy.desired_state
 
 
 def end_all() -> Callable[[], object]:
@@ -68,11 +68,11 @@ def end_all() -> Callable[[], object]:
 
 
 def end_in_worker() -> Callable[[], object]:
-    proxy = ServedProxy(describe(1, make_rules(for_=0.001)), lambda *_: None, lambda: None)
+    proxy = ServedProxy(make_state(1, make_rules(for_=0.001)), lambda *_: None, lambda: None)
     return lambda: proxy._end_rules()
 
 
-@pytest.mark.parametrize('prepare', [report, list_in_parent, describe_in_parent, end_all, end_in_worker])
+@pytest.mark.parametrize('prepare', [report, list_in_parent, state_in_parent, end_all, end_in_worker])
 def test_what_is_done_for_each_takes_linear_time(prepare: Callable[[], Callable[[], object]]) -> None:
     def run() -> float:
         call = prepare()
@@ -92,7 +92,7 @@ def test_others_are_armed_while_a_worker_counts() -> None:
         began = monotonic()
         while monotonic() < began + 0.002:  # it has paused by now
             gevent.sleep(0)
-        proxy.follow(describe(2, make_rules(1)))
+        proxy.follow(make_state(2, make_rules(1)))
         return counting.get(), proxy.report()
 
     before, after = in_loop(run)

@@ -18,7 +18,7 @@ from vaurien.console.writer import count_lost
 from vaurien.errors import StartError, VaurienError, WorkerError, describe_error, find_reason
 from vaurien.records.proxy_log import ProxyLog
 from vaurien.workers.clients import Event
-from vaurien.workers.description import Description
+from vaurien.workers.desired_state import DesiredState
 from vaurien.workers.messages import Answer
 from vaurien.workers.process import Setup
 from vaurien.workers.report import LastReport, Report
@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 class Member(Protocol):
     """A proxy whose links are in the workers."""
 
-    def describe(self) -> Description:
+    def desired_state(self) -> DesiredState:
         """Return what the workers are to know of it."""
 
     def on_room(self) -> None:
@@ -163,7 +163,7 @@ class Pool:
     def _prepare(self, worker: Worker) -> None:
         """Tell a new worker how all proxies are, and use it from then on; raise `StartError`."""
         _refuse_lost(worker, worker.await_answer(worker.ask(Served.report_all), START_TIMEOUT), START_TIMEOUT)
-        told: dict[int, Description] = {}
+        told: dict[int, DesiredState] = {}
         self._bring_up_to_date(worker, told, START_TIMEOUT)  # that may take long, and changes go on
         with self.changing:
             self._bring_up_to_date(worker, told, ANSWER_TIMEOUT)
@@ -171,12 +171,12 @@ class Pool:
                 _refuse_lost(worker, GONE, ANSWER_TIMEOUT)
             self._workers.append(worker)
 
-    def _bring_up_to_date(self, worker: Worker, told: dict[int, Description], seconds: float) -> None:
+    def _bring_up_to_date(self, worker: Worker, told: dict[int, DesiredState], seconds: float) -> None:
         """Tell a new worker what is not as it was *told* before; raise `StartError`.
 
         It has so many *seconds* for each proxy.
         """
-        wanted = {key: member.describe() for key, member in list(self._members.items())}
+        wanted = {key: member.desired_state() for key, member in list(self._members.items())}
         asked = [worker.ask(Served.stop, key, 0.0) for key in told.keys() - wanted.keys()]
         asked += [worker.ask(Served.follow, key, one) for key, one in wanted.items() if told.get(key) != one]
         told.clear()
@@ -236,7 +236,7 @@ class Pool:
         with self.changing:
             self._members[key] = member
             try:
-                self.spread(key)
+                self.update(key)
             except WorkerError:
                 self.leave(key, 0.0)
                 raise
@@ -253,12 +253,12 @@ class Pool:
         answers = self._await(asked, grace + ANSWER_TIMEOUT)
         return {worker: answer.value for worker, answer in answers.items() if answer.error is None}
 
-    def spread(self, key: int, *, by_force: bool = False) -> None:
+    def update(self, key: int, *, by_force: bool = False) -> None:
         """Have all workers know how a proxy is.
 
         Raise `WorkerError` for one that cannot do that, unless it is *by_force*: then that one is replaced.
         """
-        answers = self._await(self._send(Served.follow, key, self._members[key].describe()), ANSWER_TIMEOUT)
+        answers = self._await(self._send(Served.follow, key, self._members[key].desired_state()), ANSWER_TIMEOUT)
         for worker, answer in answers.items():
             if answer.error is not None and answer is not GONE and answer is not LATE:
                 if not by_force:

@@ -26,7 +26,7 @@ from vaurien.rules.rule import Rule, list_rests
 from vaurien.settings import ProxySettings
 from vaurien.tls.authority import get_authority
 from vaurien.workers.clients import Event
-from vaurien.workers.description import Description
+from vaurien.workers.desired_state import DesiredState
 from vaurien.workers.link import RemoteLink
 from vaurien.workers.pool import Pool
 from vaurien.workers.report import Report, RuleCounts, add_up
@@ -175,12 +175,12 @@ class SharedProxy(ProxyServer):
 
     # What can be changed
 
-    def describe(self) -> Description:
+    def desired_state(self) -> DesiredState:
         """Return what the workers are to know."""
         armed = [(place, rule.rest()) for place, rule in enumerate(self._armed) if self.arming.has(rule)]
         rules = {place: rest for place, rest in armed if rest is not None}
         settings = replace(self.settings, behaviors=(), toxics=(), seed=self.seed)
-        return Description(
+        return DesiredState(
             settings,
             self.addresses,
             self.backend,
@@ -195,10 +195,10 @@ class SharedProxy(ProxyServer):
         if self._key is None:
             return
         try:
-            self._pool.spread(self._key)
+            self._pool.update(self._key)
         except WorkerError:
             undo()
-            self._pool.spread(self._key, by_force=True)
+            self._pool.update(self._key, by_force=True)
             raise
 
     def check_rules(self, rules: Sequence[Rule]) -> None:

@@ -18,7 +18,7 @@ from vaurien.records.status import LinkStatus, RuleStatus
 from vaurien.rules.rule import Rule
 from vaurien.tls.authority import get_authority
 from vaurien.workers.clients import Arrivals, Event
-from vaurien.workers.description import Description
+from vaurien.workers.desired_state import DesiredState
 from vaurien.workers.intake import Intake
 from vaurien.workers.report import LastReport, Report, RuleCounts
 from vaurien.workers.timing import Timing, Timings
@@ -28,9 +28,9 @@ class ServedProxy(ProxyServer):
     """A proxy without a port: its clients were accepted by the parent, which has numbered them."""
 
     def __init__(
-        self, description: Description, on_event: Callable[[int, Event], object], on_rest: Callable[[], object]
+        self, state: DesiredState, on_event: Callable[[int, Event], object], on_rest: Callable[[], object]
     ) -> None:
-        """Be as the *description* says; raise `ConfigError`.
+        """Be as the *state* says; raise `ConfigError`.
 
         *on_event* is told the number of a link, and what became of it.
         """
@@ -38,14 +38,12 @@ class ServedProxy(ProxyServer):
         self._on_rest = on_rest
         #: Which arming the rules are of, and their places in it; and those that will be armed in a moment.
         self._arming_number, self._places = 0, list[int]()
-        self._coming: tuple[int, list[int]] | None = description.arming, list(description.rules)
+        self._coming: tuple[int, list[int]] | None = state.arming, list(state.rules)
         #: The counts of the rules whose time is over.
         self._over: dict[int, RuleCounts] = {}
-        rules = tuple(description.rules.values())
-        super().__init__(
-            replace(description.settings, behaviors=rules, toxics=description.toxics, backend=description.backend)
-        )
-        self.set_address(*description.addresses)
+        rules = tuple(state.rules.values())
+        super().__init__(replace(state.settings, behaviors=rules, toxics=state.toxics, backend=state.backend))
+        self.set_address(*state.addresses)
         self._timing = Timing(self.recording)
 
     def _make_listener(self, addresses: Sequence[Address]) -> Intake:
@@ -73,16 +71,16 @@ class ServedProxy(ProxyServer):
             self._tell_event(link.number, Event.NOT_REACHED)
         return has_reset
 
-    def follow(self, description: Description) -> None:
-        """Be as the *description* says from now on; raise `ConfigError`."""
-        self.configure(description.settings)
-        self.set_address(*description.addresses)
-        if description.backend != self.backend:
-            self.set_backend(description.backend)
-        if description.arming != self._arming_number:
-            self._coming = description.arming, list(description.rules)
-            self.arm(tuple(description.rules.values()))
-        self._follow_toxics(description)
+    def follow(self, state: DesiredState) -> None:
+        """Be as the *state* says from now on; raise `ConfigError`."""
+        self.configure(state.settings)
+        self.set_address(*state.addresses)
+        if state.backend != self.backend:
+            self.set_backend(state.backend)
+        if state.arming != self._arming_number:
+            self._coming = state.arming, list(state.rules)
+            self.arm(tuple(state.rules.values()))
+        self._follow_toxics(state)
 
     def _on_armed(self, armed: Sequence[Rule]) -> None:
         if self._coming is not None and armed is self._armed:  # and not what is left of it
@@ -90,15 +88,15 @@ class ServedProxy(ProxyServer):
             self._over = {}
         super()._on_armed(armed)
 
-    def _follow_toxics(self, description: Description) -> None:
-        wanted = [rule.name for rule in description.toxics]
+    def _follow_toxics(self, state: DesiredState) -> None:
+        wanted = [rule.name for rule in state.toxics]
         for rule in self.toxics.in_order():
             if rule.name not in wanted:
                 self.toxics.remove(rule.name)
         names = [rule.name for rule in self.toxics.in_order()]
         if names != wanted[: len(names)]:
             self.toxics.clear()
-        for rule in description.toxics:
+        for rule in state.toxics:
             self.toxics.put(rule)
 
     # The parent adds up what all workers have seen, and warns then
@@ -170,14 +168,14 @@ class Served:
 
     # What is asked
 
-    def follow(self, key: int, description: Description) -> None:
-        """Have a proxy be as the *description* says, a new one if there is none of that *key*; raise `ConfigError`."""
-        if description.authority is not None:
-            get_authority().adopt(*description.authority)
+    def follow(self, key: int, state: DesiredState) -> None:
+        """Have a proxy be as the *state* says, a new one if there is none of that *key*; raise `ConfigError`."""
+        if state.authority is not None:
+            get_authority().adopt(*state.authority)
         if key in self._proxies:
-            self._proxies[key].follow(description)
+            self._proxies[key].follow(state)
             return
-        proxy = ServedProxy(description, partial(self._tell, key), self._rest)
+        proxy = ServedProxy(state, partial(self._tell, key), self._rest)
         proxy.start(wait=False)
         self._proxies[key] = proxy
 

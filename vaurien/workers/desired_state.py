@@ -10,10 +10,10 @@ from vaurien.rules.toxics import ToxicRule
 from vaurien.settings import ProxySettings
 
 
-class Description(NamedTuple):
-    """A proxy as its parent has it."""
+class DesiredState(NamedTuple):
+    """A proxy as its parent has it, and as it is to be in each worker."""
 
-    #: Those of the start, with the seed that the parent has drawn.
+    #: As they are by now, with the seed that the parent has drawn, and without the rules and toxics of the start.
     settings: ProxySettings
     addresses: tuple[Address, ...]
     backend: Address
