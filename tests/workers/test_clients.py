@@ -13,7 +13,7 @@ from tests.loop import in_loop
 from tests.peers import Peer
 from tests.servers import HOST
 from vaurien.records.proxy_log import NO_PROXY
-from vaurien.workers.clients import Event, Handover
+from vaurien.workers.clients import Handover, LinkEvent
 
 
 def test_who_waits_for_room_in_the_socket_waits_for_the_timeout() -> None:
@@ -26,7 +26,7 @@ def test_who_waits_for_room_in_the_socket_waits_for_the_timeout() -> None:
             own = plain_socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, ours.detach())
             own.setblocking(False)
             listener = stack.enter_context(socket.create_server((HOST, 0), backlog=2000))
-            told: list[tuple[int, int, Event]] = []
+            told: list[tuple[int, int, LinkEvent]] = []
             rooms: list[bool] = []
             handover = Handover(
                 gevent.get_hub().loop, own, lambda *one: told.append(one), lambda: rooms.append(handover.has_room)
@@ -39,7 +39,7 @@ def test_who_waits_for_room_in_the_socket_waits_for_the_timeout() -> None:
                 handover.hand(1, len(peers), client, 0.2, NO_PROXY)
             while not told:
                 gevent.sleep(0.01)
-            assert (told, rooms) == ([(1, len(peers), Event.CLOSED)], [True])
+            assert (told, rooms) == ([(1, len(peers), LinkEvent.CLOSED)], [True])
             with pytest.raises(ConnectionResetError):
                 peers[-1].recv()
             assert peers[0].is_silent(0.01)

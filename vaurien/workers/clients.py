@@ -2,7 +2,7 @@
 
 parent to worker   the proxy, the number of the link, the time, the family of the socket, and the socket (SCM_RIGHTS,
                    unix(7))
-worker to parent   the proxy, the number of a link, and what has become of it (`Event`)
+worker to parent   the proxy, the number of a link, and what has become of it (`LinkEvent`)
 
 No client waits for longer than the timeout of its proxy, neither in the parent, where there is no room for its packet,
 nor in a worker that has no descriptors left. The clock is that of the machine (clock_gettime(2)), so both ends count
@@ -43,7 +43,7 @@ PER_PACKET = 500
 LARGEST = PER_PACKET * _TOLD.size
 
 
-class Event(IntEnum):
+class LinkEvent(IntEnum):
     """What a worker tells of a link: it has closed, or the backend has accepted its connection, or has not.
 
     Of itself, it tells whether clients may be handed over. The key and the number are 0 then.
@@ -60,7 +60,7 @@ class Handover:
     """The parent's end."""
 
     def __init__(
-        self, loop: Any, sock: socket, on_event: Callable[[int, int, Event], object], on_room: Callable[[], object]
+        self, loop: Any, sock: socket, on_event: Callable[[int, int, LinkEvent], object], on_room: Callable[[], object]
     ) -> None:
         """*on_event* is told what has become of links; *on_room* is called when there is room again."""
         self._loop = loop
@@ -114,7 +114,7 @@ class Handover:
         assert self._waiting is not None
         turn_away(self._waiting[1], timeout, log)
         self._forget_waiting()
-        self._on_event(key, number, Event.CLOSED)
+        self._on_event(key, number, LinkEvent.CLOSED)
         self._on_room()
 
     def _forget_waiting(self) -> None:
@@ -133,7 +133,7 @@ class Handover:
         if not data:
             self._reader.stop()
         for key, number, event in _TOLD.iter_unpack(data):
-            self._on_event(key, number, Event(event))
+            self._on_event(key, number, LinkEvent(event))
 
     def close(self) -> None:
         """Hand over no more clients."""
@@ -185,7 +185,7 @@ class Arrivals:
         self._loop = loop
         self._socket = sock
         self._find_host = find_host
-        self._events: deque[tuple[int, int, Event]] = deque()
+        self._events: deque[tuple[int, int, LinkEvent]] = deque()
         self._is_due = False
         self._reader: Any = loop.io(sock.fileno(), READ)
         self._writer: Any = loop.io(sock.fileno(), WRITE)
@@ -198,7 +198,7 @@ class Arrivals:
         """Take no clients for a moment, and have the parent give them to others."""
         self._reader.stop()
         if self._timer is None:
-            self.tell(0, 0, Event.FULL)
+            self.tell(0, 0, LinkEvent.FULL)
         self._set_timer(EXHAUSTED_PAUSE)
 
     def _set_timer(self, seconds: float) -> None:
@@ -217,7 +217,7 @@ class Arrivals:
         """Take clients again if there is room; else reset those that have waited for too long."""
         if DESCRIPTORS.has_room(self._socket.fileno()):
             self._stop_timer()
-            self.tell(0, 0, Event.ROOM)
+            self.tell(0, 0, LinkEvent.ROOM)
             self._reader.start(self._read)
             self._read()
         else:
@@ -244,10 +244,10 @@ class Arrivals:
             else:
                 client.close()
             self._next = None
-            self.tell(key, number, Event.CLOSED)
+            self.tell(key, number, LinkEvent.CLOSED)
         self._set_timer(0.0)
 
-    def tell(self, key: int, number: int, event: Event) -> None:
+    def tell(self, key: int, number: int, event: LinkEvent) -> None:
         """Tell the parent, in a moment, what has become of a link."""
         self._events.append((key, number, event))
         if not self._is_due:
@@ -281,7 +281,7 @@ class Arrivals:
             host = self._find_host(arrival.key)
             if host is None:
                 arrival.client.close()
-                self.tell(arrival.key, arrival.number, Event.CLOSED)
+                self.tell(arrival.key, arrival.number, LinkEvent.CLOSED)
                 continue
             host.take(arrival.number, arrival.client)
             if self._timer is not None:  # there was no descriptor for its connection to the backend
@@ -302,7 +302,7 @@ class Arrivals:
             for _, _, data in ancillary:
                 descriptors.frombytes(data[:_DESCRIPTOR])
             if not descriptors:  # the kernel had no number left for it
-                self.tell(key, number, Event.CLOSED)
+                self.tell(key, number, LinkEvent.CLOSED)
                 continue
             DESCRIPTORS.note(descriptors[0])
             client = socket(family, SOCK_STREAM, 0, descriptors[0])

@@ -10,7 +10,7 @@ from vaurien.records.proxy_log import ProxyLog
 
 
 class Intake(Listener):
-    """Listens nowhere: whoever has made it is given the clients that the parent accepts."""
+    """A listener without a socket: the parent listens, and gives the clients to the proxy itself."""
 
     def __init__(
         self,

@@ -54,10 +54,10 @@ class RemoteLink(Link):
         """Time nothing: its exchanges are elsewhere."""
 
     def rearm(self) -> None:
-        """Leave that to the worker."""
+        """Do nothing: the worker arms its link anew when it is told of the rules."""
 
     def retire(self) -> None:
-        """Leave that to the worker."""
+        """Do nothing: the worker retires its link when it is told of the other backend."""
 
     def status(self) -> LinkStatus:
         """Return everything about it; little if it has closed meanwhile."""

@@ -17,7 +17,7 @@ from gevent.pool import Group
 from vaurien.console.writer import count_lost
 from vaurien.errors import StartError, VaurienError, WorkerError, describe_error, find_reason
 from vaurien.records.proxy_log import ProxyLog
-from vaurien.workers.clients import Event
+from vaurien.workers.clients import LinkEvent
 from vaurien.workers.desired_state import DesiredState
 from vaurien.workers.messages import Answer
 from vaurien.workers.process import Setup
@@ -51,7 +51,7 @@ class Member(Protocol):
     def on_room(self) -> None:
         """Note that clients may be handed over again."""
 
-    def on_event(self, number: int, event: Event) -> None:
+    def on_event(self, number: int, event: LinkEvent) -> None:
         """Note what has become of a link."""
 
     def on_worker_ended(self, worker: Worker) -> None:
@@ -194,7 +194,7 @@ class Pool:
                 for key, report in reports.items():
                     if key in self._members:
                         self._members[key].on_report(worker, report)
-            self.count_lost()
+            self._note_lost()
 
     # Clients
 
@@ -222,8 +222,8 @@ class Pool:
         for member in list(self._members.values()):
             member.on_room()
 
-    def _on_event(self, worker: Worker, key: int, number: int, event: Event) -> None:
-        if event is Event.CLOSED:
+    def _on_event(self, worker: Worker, key: int, number: int, event: LinkEvent) -> None:
+        if event is LinkEvent.CLOSED:
             worker.forget_link()
         if key in self._members:
             self._members[key].on_event(number, event)
@@ -288,10 +288,14 @@ class Pool:
 
     def count_lost(self) -> int:
         """Return how many lines this process and all workers could not write, those that have ended included."""
+        self._note_lost()
+        return count_lost() + self._lost_before + sum(self._lost.values())
+
+    def _note_lost(self) -> None:
+        """Ask all workers how many lines they could not write: the last number of one that ends is what counts."""
         for worker, lines in self.ask(Served.count_lost).items():
             if worker in self._workers:  # else it has ended in this moment
                 self._lost[worker] = lines
-        return count_lost() + self._lost_before + sum(self._lost.values())
 
     def reopen_logs(self) -> None:
         """Have all workers open the files of their logs again."""

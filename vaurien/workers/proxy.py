@@ -25,7 +25,7 @@ from vaurien.records.status import LinkStatus, RuleStatus
 from vaurien.rules.rule import Rule, list_rests
 from vaurien.settings import ProxySettings
 from vaurien.tls.authority import get_authority
-from vaurien.workers.clients import Event
+from vaurien.workers.clients import LinkEvent
 from vaurien.workers.desired_state import DesiredState
 from vaurien.workers.link import RemoteLink
 from vaurien.workers.pool import Pool
@@ -135,12 +135,12 @@ class SharedProxy(ProxyServer):
             return
         self.links[number] = RemoteLink(number, worker, self._show_link, self._end_link)
 
-    def on_event(self, number: int, event: Event) -> None:
+    def on_event(self, number: int, event: LinkEvent) -> None:
         """Forget a link that a worker has closed, or note whether the backend has accepted its connection."""
-        if event is Event.CLOSED:
+        if event is LinkEvent.CLOSED:
             self._forget_link(number)
         elif number > self._last_before:
-            self.backend_answered = event is Event.REACHED
+            self.backend_answered = event is LinkEvent.REACHED
 
     def _forget_link(self, number: int) -> None:
         link = self.links.get(number)

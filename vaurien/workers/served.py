@@ -9,6 +9,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from vaurien.address import Address
+from vaurien.clock import no_pause
 from vaurien.console import log
 from vaurien.console.writer import count_lost
 from vaurien.engine.link import Link
@@ -17,7 +18,7 @@ from vaurien.records.faults import Fault
 from vaurien.records.status import LinkStatus, RuleStatus
 from vaurien.rules.rule import Rule
 from vaurien.tls.authority import get_authority
-from vaurien.workers.clients import Arrivals, Event
+from vaurien.workers.clients import Arrivals, LinkEvent
 from vaurien.workers.desired_state import DesiredState
 from vaurien.workers.intake import Intake
 from vaurien.workers.report import LastReport, Report, RuleCounts
@@ -28,7 +29,7 @@ class ServedProxy(ProxyServer):
     """A proxy without a port: its clients were accepted by the parent, which has numbered them."""
 
     def __init__(
-        self, state: DesiredState, on_event: Callable[[int, Event], object], on_rest: Callable[[], object]
+        self, state: DesiredState, on_event: Callable[[int, LinkEvent], object], on_rest: Callable[[], object]
     ) -> None:
         """Be as the *state* says; raise `ConfigError`.
 
@@ -57,18 +58,18 @@ class ServedProxy(ProxyServer):
     def on_closed(self, link: Link) -> None:
         """Forget a link that has closed, and tell the parent."""
         super().on_closed(link)
-        self._tell_event(link.number, Event.CLOSED)
+        self._tell_event(link.number, LinkEvent.CLOSED)
 
     def on_reachable(self, number: int) -> None:
         """Note that the backend has accepted a connection, and tell the parent."""
         super().on_reachable(number)
-        self._tell_event(number, Event.REACHED)
+        self._tell_event(number, LinkEvent.REACHED)
 
     def on_unreachable(self, link: Link, reason: str) -> bool:
         """Note that the backend does not accept, as a `ProxyServer` does, and tell the parent."""
         has_reset = super().on_unreachable(link, reason)
         if self.backend_answered is False:  # else there is no backend that could
-            self._tell_event(link.number, Event.NOT_REACHED)
+            self._tell_event(link.number, LinkEvent.NOT_REACHED)
         return has_reset
 
     def follow(self, state: DesiredState) -> None:
@@ -101,7 +102,7 @@ class ServedProxy(ProxyServer):
 
     # The parent adds up what all workers have seen, and warns then
 
-    def _report_unmatched(self, pause: Callable[[], object] = lambda: None) -> list[str]:
+    def _report_unmatched(self, pause: Callable[[], object] = no_pause) -> list[str]:
         return []
 
     def _on_over(self, ended: Sequence[tuple[Rule, RuleStatus]]) -> None:
@@ -158,7 +159,7 @@ class Served:
         """Return the proxy of that *key*; None if it was stopped meanwhile."""
         return self._proxies.get(key)
 
-    def _tell(self, key: int, number: int, event: Event) -> None:
+    def _tell(self, key: int, number: int, event: LinkEvent) -> None:
         if self._arrivals is not None:
             self._arrivals.tell(key, number, event)
 
@@ -225,7 +226,7 @@ class Served:
         return _take_all(self._proxies[key]) if key in self._proxies else []
 
     def clear_faults(self, key: int) -> None:
-        """Forget them."""
+        """Have a proxy forget its faults."""
         if key in self._proxies:
             self._proxies[key].faults.clear()
 

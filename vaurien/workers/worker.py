@@ -19,7 +19,7 @@ from gevent.queue import Queue
 
 from vaurien.errors import WorkerError, describe_error
 from vaurien.records.proxy_log import ProxyLog
-from vaurien.workers.clients import Event, Handover
+from vaurien.workers.clients import Handover, LinkEvent
 from vaurien.workers.messages import Answer, Ask, Messages, decode, encode
 from vaurien.workers.process import Setup
 
@@ -43,7 +43,7 @@ class Worker:
         self,
         number: int,
         setup: Setup,
-        on_event: Callable[[Worker, int, int, Event], object],
+        on_event: Callable[[Worker, int, int, LinkEvent], object],
         on_room: Callable[[], object],
         on_ended: Callable[[Worker], object],
     ) -> None:
@@ -118,9 +118,9 @@ class Worker:
         self._handover.hand(key, number, client, timeout, log)
         self.links += 1
 
-    def _on_told(self, key: int, number: int, event: Event) -> None:
-        if event in (Event.FULL, Event.ROOM):
-            self._is_full = event is Event.FULL
+    def _on_told(self, key: int, number: int, event: LinkEvent) -> None:
+        if event in (LinkEvent.FULL, LinkEvent.ROOM):
+            self._is_full = event is LinkEvent.FULL
             if not self._is_full:
                 self._on_room()
         else:
