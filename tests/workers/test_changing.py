@@ -1,4 +1,4 @@
-"""Proxies that change while a worker starts, or while they are stopped: real workers, in the process of the test."""
+"""Proxies that change while a worker starts, or while they stop, and what cannot be told: real workers, in the test."""
 
 from __future__ import annotations
 
@@ -224,3 +224,15 @@ def test_what_cannot_be_sent_to_workers_is_refused(monkeypatch: pytest.MonkeyPat
         return [len(reports) for reports in pool.ask(Served.report_all).values()]
 
     assert with_pool(monkeypatch, 2, play) == [1, 1]
+
+
+def test_what_a_worker_cannot_send_back_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has answered then, and goes on."""
+
+    def play(pool: Pool) -> bool:
+        before = pool.pids
+        assert pool.tell(vars) == []  # of what serves, the event loop included
+        assert pool.tell(Served.report_all) == [{}]
+        return pool.pids == before
+
+    assert with_pool(monkeypatch, 1, play)
