@@ -19,7 +19,7 @@ from vaurien.config.schedules import Plan, open_schedule
 from vaurien.engine.chooser import Chooser
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.record import Hasher
-from vaurien.engine.thread import ProxyThread
+from vaurien.engine.thread import RUNNING, ProxyThread
 from vaurien.errors import ConfigError, ToxicNameError
 from vaurien.interface import PAUSE, ProxyControl
 from vaurien.journal.journal import Journal
@@ -160,7 +160,12 @@ class Proxy(ProxyControl):
         self._scheduler: Scheduler | None = None
 
     def start(self) -> Proxy:
-        """Listen, and return once clients can connect. Raise `OSError` if the address cannot be listened on."""
+        """Listen, and return once clients can connect. Raise `OSError` if the address cannot be listened on.
+
+        Raise `RuntimeError` if it is running already, which goes on with its journal as before.
+        """
+        if self._thread.is_running:  # before the journal is opened, which forgets what it has
+            raise RuntimeError(RUNNING)
         if self._settings.tls_ca_file is not None:
             write_ca_file(self._settings.tls_ca_file)
         if self._replayed is not None:

@@ -262,6 +262,20 @@ class TestKept:
         with proxy:
             assert proxy.journal() == []
 
+    @pytest.mark.parametrize('has_file', [False, True])
+    def test_it_stays_where_one_that_runs_is_started(
+        self, echo_server: RawBackend, tmp_path: Path, has_file: bool
+    ) -> None:
+        journal = tmp_path / 'run.jsonl' if has_file else True
+        with vaurien.Proxy(echo_server.address, journal=journal) as proxy:
+            with Peer.connect(proxy.address.port) as client:
+                client.send(b'hello')
+                client.shut_down()
+                client.recv_all()
+            with pytest.raises(RuntimeError, match=r'^the proxy is running already$'):
+                proxy.start()
+            assert [entry.request for entry in proxy.journal()] == ['5 bytes']
+
     def test_without_a_journal(self, redis_server: Server) -> None:
         with pytest.raises(ConfigError, match=r'^journal: it keeps none: give journal=True, or the path of a file$'):
             vaurien.Proxy(redis_server.address, 'redis').journal()

@@ -22,6 +22,7 @@ from vaurien.settings import Settings
 
 Result = TypeVar('Result')
 
+RUNNING = 'the proxy is running already'
 NOT_RUNNING = 'the proxy is not running: use it in a with block, or call start()'
 
 # The originals: if gevent has patched the process, the proxy still needs a thread of the system.
@@ -76,7 +77,7 @@ class ProxyThread:
         """Return once clients can connect, or raise what went wrong; nothing is left of the thread then."""
         with self._busy:
             if self._server is not None:
-                raise RuntimeError('the proxy is running already')
+                raise RuntimeError(RUNNING)
             self._problem = NOT_RUNNING
             started = _make_held_lock()
             failure: list[BaseException] = []
