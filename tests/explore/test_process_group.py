@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import subprocess
 import sys
 from pathlib import Path
 from threading import Thread
@@ -10,6 +12,7 @@ from threading import Thread
 import pytest
 
 from tests.behaviors.waiting import eventually
+from tests.descriptors import descriptors
 from tests.servers import TIMEOUT
 from vaurien.errors import StartError
 from vaurien.explore import process_group
@@ -101,6 +104,24 @@ def test_a_command_that_is_not_there_is_one_line() -> None:
     with pytest.raises(StartError) as caught:
         ProcessGroup(['/no/such/command'], {})
     assert str(caught.value) == "cannot run '/no/such/command': no such file or directory"
+
+
+def test_without_a_pipe_for_its_interruption_no_command_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> tuple[int, int]:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'pipe', refuse)
+        patch.setattr(subprocess, 'Popen', pytest.fail)
+        with pytest.raises(StartError, match=r'too many open files$'):
+            run('')
+
+
+def test_a_command_that_is_not_there_leaves_nothing_open() -> None:
+    before = descriptors()
+    with pytest.raises(StartError):
+        ProcessGroup(['/no/such/command'], {})
+    assert descriptors() == before
 
 
 def test_interrupting_one_that_has_ended_does_nothing() -> None:

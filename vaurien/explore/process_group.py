@@ -7,7 +7,7 @@ import select
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import NamedTuple
@@ -30,20 +30,25 @@ class ProcessGroup:
     def __init__(self, command: Sequence[str], environ: Mapping[str, str], *, echoes: bool = False) -> None:
         """Start it; raise `StartError`. With *echoes*, its output is printed as it comes."""
         try:
-            self._process = subprocess.Popen(
-                command,
-                env=environ,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            with ExitStack() as stack:
+                # Before the command: without a pipe, nobody would be left to end it.
+                self._interruption, self._interrupting = os.pipe()
+                stack.callback(os.close, self._interruption)
+                stack.callback(os.close, self._interrupting)
+                self._process = subprocess.Popen(
+                    command,
+                    env=environ,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+                stack.pop_all()
         except (OSError, ValueError) as error:  # ValueError: a word with a NUL
             raise StartError(f'cannot run {command[0]!r}: {find_reason(error)}') from error
         assert self._process.stdout is not None
         self._pipe = self._process.stdout.fileno()
         os.set_blocking(self._pipe, False)
-        self._interruption, self._interrupting = os.pipe()
         os.set_blocking(self._interrupting, False)
         self._output = bytearray()
         self._echoes = echoes

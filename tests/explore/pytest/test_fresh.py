@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.descriptors import descriptors
 from tests.servers import TIMEOUT
 from vaurien.explore.model import Injection
 from vaurien.explore.process_group import find_session
@@ -74,7 +75,7 @@ def test_one_that_ends_is_started_anew(start: Start, tmp_path: Path) -> None:
 def test_one_that_does_not_answer_has_hung_and_is_ended(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fresh, 'MORE', 0.1)
+    monkeypatch.setattr(fresh, 'RUN_MARGIN', 0.1)
     run = start('time.sleep(600)').run([LOST], 0.01)
     assert run.hung
     [number] = started(tmp_path)
@@ -85,6 +86,17 @@ def test_one_that_does_not_even_start_is_a_failure(tmp_path: Path) -> None:
     failure = FreshProcess([sys.executable, '-c', ''], {}, tmp_path).run([LOST], None).failure
     assert failure is not None
     assert failure.phase == 'setup'
+
+
+def test_one_that_cannot_be_started_is_a_failure_and_leaves_nothing_open(tmp_path: Path) -> None:
+    before = descriptors()
+    process = FreshProcess([sys.executable], {}, tmp_path / 'gone')
+    run = process.run([LOST], None)
+    assert not run.hit
+    assert run.failure is not None
+    assert run.failure.message == 'no fresh process of pytest can be started: no such file or directory'
+    assert descriptors() == before
+    process.close()
 
 
 def test_it_ends_in_order(start: Start, tmp_path: Path) -> None:

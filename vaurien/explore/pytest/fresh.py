@@ -7,19 +7,20 @@ import signal
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import msgspec
 
+from vaurien.errors import find_reason
 from vaurien.explore.model import ExploredProxy, Failure, Injection, Run
 
 #: Seconds for pytest to start, to collect and to make wide fixtures; and to end these.
-START = 120.0
-END = 10.0
-#: Seconds that a run may take that has no limit, and beyond its limit.
-LONGEST = 600.0
-MORE = 15.0
+START_TIMEOUT = 120.0
+STOP_TIMEOUT = 10.0
+#: Seconds that a run may take that has no limit; and how long one may take beyond the limits of its three phases.
+RUN_TIMEOUT = 600.0
+RUN_MARGIN = 15.0
 
 
 class Order(msgspec.Struct):
@@ -52,13 +53,18 @@ class FreshProcess:
     def run(self, injections: Sequence[Injection], limit: float | None) -> Run:
         """Run the test there."""
         if self._process is None:
-            self._start()
-            self._ask(Order((), None), START)  # so that what it does once is done
-        return self._ask(Order(injections, limit), LONGEST if limit is None else 3 * limit + MORE)
+            try:
+                self._start()
+            except OSError as error:
+                message = f'no fresh process of pytest can be started: {find_reason(error)}'
+                return Run(seconds=0.0, failure=Failure(phase='setup', message=message), hit=False)
+            self._ask(Order((), None), START_TIMEOUT)  # so that what it does once is done
+        return self._ask(Order(injections, limit), RUN_TIMEOUT if limit is None else 3 * limit + RUN_MARGIN)
 
     def _start(self) -> None:
-        self._socket, other = socket.socketpair()
-        with other:
+        mine, other = socket.socketpair()
+        with other, ExitStack() as stack:
+            stack.enter_context(mine)
             self._process = subprocess.Popen(
                 [*self._command, f'--vaurien-explore-serve={other.fileno()}'],
                 cwd=self._folder,
@@ -69,6 +75,8 @@ class FreshProcess:
                 pass_fds=[other.fileno()],
                 start_new_session=True,
             )
+            stack.pop_all()
+        self._socket = mine
 
     def _ask(self, order: Order, timeout: float) -> Run:
         if self._socket is None:  # it has ended in the run before this one
@@ -103,7 +111,7 @@ class FreshProcess:
         self._socket.close()
         try:
             with suppress(subprocess.TimeoutExpired):
-                self._process.wait(0 if is_stuck else END)
+                self._process.wait(0 if is_stuck else STOP_TIMEOUT)
         finally:  # somebody may not want to wait for that
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
