@@ -20,6 +20,11 @@ def test_a_test_says_its_score_and_its_findings() -> None:
     )
 
 
+def test_a_test_says_which_proxies_were_left_to_it() -> None:
+    properties = make_properties(Explored(test=PLACE, apart=('redis', 'mail')))
+    assert properties[3:] == [('vaurien.apart', 'redis'), ('vaurien.apart', 'mail')]
+
+
 def test_the_file_has_a_case_for_each_test_and_fails_what_has_a_finding() -> None:
     root = ElementTree.fromstring(format_junit(make_explored(), NOTHING, SEVERITY))
     [suite] = root.findall('testsuite')

@@ -140,6 +140,14 @@ def test_outcomes_filter_rows_tests_and_findings(browser: Browser, page: Path) -
     assert len(browser.find('.test')) == 4
 
 
+def test_a_test_says_which_proxies_were_left_to_it(browser: Browser, tmp_path: Path) -> None:
+    browser.show(write(tmp_path, [Explored(test=PLACE, apart=('redis', 'mail'))]))
+    assert browser.texts('.notes') == [
+        'Nothing to explore: the application asked nothing. Not explored: redis and mail, for the test watches that '
+        'itself, or chooses its faults.'
+    ]
+
+
 def test_what_is_accepted_is_told_apart(browser: Browser, tmp_path: Path) -> None:
     faults = ('payments: POST /charge #1 lost',)
     accepted = Accepted(faults=faults, outcomes=frozenset({Outcome.TWICE}), reason='The provider knows the order.')

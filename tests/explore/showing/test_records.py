@@ -23,6 +23,7 @@ TEXTS = st.text(st.characters(exclude_categories=['Cs']), max_size=20)
 def test_all_is_read_back(tmp_path: Path) -> None:
     explored = make_explored()
     explored[0].replay = Replay(before=('vaurien', 'explore'), flag='--fault', after=('--', 'npm', 'test'))
+    explored[1].apart = ('redis',)
     write_records(tmp_path / 'explore.json', explored)
     assert read_records(tmp_path / 'explore.json') == explored
 

@@ -14,11 +14,12 @@ from vaurien.explore.showing.words import describe_place, join, summarize
 
 
 def make_properties(explored: Explored) -> list[tuple[str, str]]:
-    """Return names and values, which an item of pytest takes: how much of a test was survived, and each finding."""
+    """Return names and values, which an item of pytest takes: the score, proxies left to the test, and findings."""
     score = Score.count([explored])
     numbers = [('survived', score.survived), ('tried', score.tried), ('possible', score.possible)]
     return [
         *((f'vaurien.{name}', str(number)) for name, number in numbers),
+        *(('vaurien.apart', proxy) for proxy in explored.apart),
         *(('vaurien.finding', _describe(finding)) for finding in find_findings([explored], NOTHING)),
     ]
 

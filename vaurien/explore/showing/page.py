@@ -14,9 +14,7 @@ from vaurien.explore.showing.findings import Finding, find_findings
 from vaurien.explore.showing.matrix import Row, Square, make_rows
 from vaurien.explore.showing.score import Score, count_untried
 from vaurien.explore.showing.sequences import SHOWN, align
-from vaurien.explore.showing.words import (
-    describe_fault,
-)
+from vaurien.explore.showing.words import describe_apart, describe_fault
 from vaurien.framing.meaning import Effect, ReplyClass
 from vaurien.records.entry import Entry
 
@@ -59,6 +57,7 @@ class _Page:
             'own': test.own,
             'isStable': test.is_stable,
             'problem': test.problem,
+            'apart': describe_apart(test),
             'rows': [self._make_row(row) for row in make_rows(test)],
             'clean': self._make_exchanges(test.clean),
         }

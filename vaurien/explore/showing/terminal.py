@@ -16,7 +16,15 @@ from vaurien.explore.showing.baseline import NOTHING, Baseline
 from vaurien.explore.showing.findings import Finding, find_findings
 from vaurien.explore.showing.matrix import KINDS, Row, Square, make_rows
 from vaurien.explore.showing.score import Score, count_untried
-from vaurien.explore.showing.words import count, describe_faults, describe_place, find_remedy, join, list_others
+from vaurien.explore.showing.words import (
+    count,
+    describe_apart,
+    describe_faults,
+    describe_place,
+    find_remedy,
+    join,
+    list_others,
+)
 
 STYLES = {
     **dict.fromkeys((Outcome.WRONG, Outcome.TWICE, Outcome.HUNG), 'bold red'),
@@ -75,9 +83,8 @@ def _print_test(console: Console, test: Explored) -> None:
     else:
         console.print(_text(', '.join(_describe(test)), 'dim'), overflow='fold')
         console.print(_make_table(rows, console.width))
-    if test.apart:
-        text = f'not explored: {join(list(test.apart))}, for the test watches that itself, or chooses its faults'
-        console.print(_text(text, 'yellow'), overflow='fold')
+    if apart := describe_apart(test):
+        console.print(_text(apart, 'yellow'), overflow='fold')
     console.print()
 
 

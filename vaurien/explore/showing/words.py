@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from vaurien.explore.model import CONNECTION, Injection, Outcome
+from vaurien.explore.model import CONNECTION, Explored, Injection, Outcome
 from vaurien.explore.showing.findings import Finding
 from vaurien.framing.trials import Kind
 
@@ -130,6 +130,13 @@ def find_remedy(finding: Finding) -> str:
             return CONNECT_TIMEOUTS.get(finding.protocol, 'Give connecting a timeout.')
         return TIMEOUTS.get(finding.protocol, REMEDIES[Outcome.HUNG])
     return REMEDIES.get(finding.cause, '')
+
+
+def describe_apart(test: Explored) -> str:
+    """Return which of its proxies were left to the *test*, and why; empty if none was."""
+    if not test.apart:
+        return ''
+    return f'not explored: {join(list(test.apart))}, for the test watches that itself, or chooses its faults'
 
 
 def join(parts: Sequence[str]) -> str:

@@ -37,6 +37,7 @@ function makeTest(test) {
   else if (!test.rows.length) notes.push('Nothing to explore: the application asked nothing.');
   else notes.push(`Survived ${test.score.survived} of ${test.score.tried}, tried ${test.score.tried} of ${test.score.possible}.`);
   if (test.own) notes.push(`Left alone ${test.own} of the test’s own requests.`);
+  if (test.apart) notes.push(`${capitalize(test.apart)}.`);
   if (!test.isStable) notes.push('Its requests are not the same in each run.');
   return make('section', { class: 'test' },
     make('h2', { class: 'code' }, test.name),
