@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from time import monotonic, sleep
 
 import pytest
 
+from tests.explore.pytest.suspending import suspend
 from tests.servers import TIMEOUT
 from vaurien.errors import OverdueError
 from vaurien.explore.pytest.limiter import Limiter, Phase
@@ -106,3 +110,25 @@ def test_the_next_phase_begins_anew(taken: Taken) -> None:
         pass
     assert isinstance(phase, Phase)
     assert phase.steps == 0
+
+
+SUSPENDED = """
+from vaurien.explore.pytest.limiter import Limiter
+
+limiter = Limiter(())
+with limiter.watch(2.0) as phase:
+    print('ready', flush=True)
+    input()
+print(phase.steps, flush=True)
+limiter.close()
+"""
+
+
+def test_a_process_that_is_suspended_meanwhile_has_its_time() -> None:
+    with subprocess.Popen(
+        [sys.executable, '-c', SUSPENDED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == 'ready\n'
+        suspend(process.pid, signal.SIGSTOP, 2.2)
+        assert process.communicate('\n', TIMEOUT)[0] == '0\n'

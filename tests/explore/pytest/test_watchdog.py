@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
+from tests.explore.pytest.suspending import suspend
 from tests.servers import TIMEOUT
 
 HOLDING = """
@@ -37,3 +39,32 @@ def test_a_process_in_which_nobody_can_run_ends_and_says_why() -> None:
     assert 'File "<string>", line 10 in hold' in result.stderr
     assert 'File "vaurien ends pytest: for a minute, no thread could run' in result.stderr
     assert 'see "A run" in docs/explore-pytest.md"' in result.stderr
+
+
+SUSPENDED = """
+import os
+from vaurien.explore.pytest import watchdog
+
+os.setpgid(0, 0)  # Ctrl-Z suspends nobody else
+watchdog.FROZEN, watchdog.BEAT = 1.0, 0.05
+one = watchdog.Watchdog(os.dup(2))
+for line in ('ready', 'again', 'it goes on'):
+    print(line, flush=True)
+    input()
+one.close()
+"""
+
+
+def test_a_process_that_ctrl_z_suspends_goes_on() -> None:
+    with subprocess.Popen(
+        [sys.executable, '-c', SUSPENDED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for line in ('ready', 'again'):
+            assert process.stdout.readline() == f'{line}\n'
+            suspend(process.pid, signal.SIGTSTP, 1.2)
+            process.stdin.write('\n')
+            process.stdin.flush()
+        assert process.communicate('\n', TIMEOUT)[0] == 'it goes on\n'
+        assert process.returncode == 0

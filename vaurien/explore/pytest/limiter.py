@@ -6,7 +6,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from math import inf
 from time import monotonic
 from types import FrameType
 from typing import Any
@@ -17,6 +16,9 @@ from vaurien.errors import OverdueError
 SIGNAL = signal.SIGRTMIN + 7
 #: Seconds between one step and the next.
 STEP = 0.15
+#: The longest wait, in seconds. The time of a phase is made of such waits, so that little of it is lost if the process
+#: is suspended meanwhile.
+BEAT = 0.25
 
 
 class Phase:
@@ -26,6 +28,8 @@ class Phase:
         self.seconds = seconds
         #: When the next step is taken.
         self.deadline = monotonic() + seconds
+        #: Whether it is given as long as it takes.
+        self.is_paused = False
         #: How many steps were taken.
         self.steps = 0
         #: Whether somebody wants to see where it waits.
@@ -35,7 +39,7 @@ class Phase:
 
     def pause(self) -> None:
         """Give it as long as it takes: somebody looks at it."""
-        self.deadline = inf
+        self.is_paused = True
 
 
 class Limiter:
@@ -84,12 +88,16 @@ class Limiter:
     def _run(self) -> None:
         while not self._is_closed:
             phase = self._phase
-            rest = None if phase is None else phase.deadline - monotonic()
-            if phase is not None and rest is not None and rest <= 0:
+            if phase is None or phase.is_paused:
+                self._woken.wait()
+            elif (now := monotonic()) >= phase.deadline:
                 self._take_step(phase)
             else:
-                self._woken.wait(None if rest == inf else rest)
-                self._woken.clear()
+                until = min(phase.deadline, now + BEAT)
+                self._woken.wait(until - now)
+                # What is beyond that is no time of the phase: nobody could run.
+                phase.deadline += max(0.0, monotonic() - until)
+            self._woken.clear()
 
     def _take_step(self, phase: Phase) -> None:
         phase.steps += 1
