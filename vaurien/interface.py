@@ -24,7 +24,8 @@ PAUSE = 0.005
 class ProxyControl(Protocol):
     """What can be asked of a proxy: `vaurien.Proxy` and `vaurien.Client` both have it.
 
-    What is given wrongly raises `ConfigError` in the process of the proxy, and `ControlError` from elsewhere.
+    What is given wrongly raises `ConfigError` in the process of the proxy. A client raises it, too, for what it checks
+    itself, such as the attributes of a toxic, and `ControlError` for all that the process of the proxy rejects.
     """
 
     @property
