@@ -30,9 +30,9 @@ from tests.servers import TIMEOUT, Server, free_port
 from vaurien.behaviors import Behavior
 from vaurien.cli import check, ctl
 from vaurien.cli.check import make_parser as make_check_parser
+from vaurien.cli.companions import Companions
 from vaurien.cli.explore.flags import make_parser as make_explore_parser, split
 from vaurien.cli.flags import parse
-from vaurien.cli.parts import Parts
 from vaurien.cli.report import make_parser as make_report_parser
 from vaurien.config.schedules import check_schedule, load_schedule
 from vaurien.conntest.flags import parse as parse_conntest
@@ -255,7 +255,7 @@ def test_what_check_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_is_to_be_armed_can_be(flags: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT / 'examples')
     arguments = parse(['--proxy', '127.0.0.1:0', *shlex.split(flags)])
-    proxies = Parts().make_proxies(arguments)
+    proxies = Companions().make_proxies(arguments)
     if arguments.settings.schedule is not None:
         check_schedule(Scheduler(proxies), arguments.settings.schedule, is_early=False)
 

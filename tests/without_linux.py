@@ -143,8 +143,8 @@ if __name__ == '__main__':
         import_module(library)
     take_away()
     from vaurien.address import Address
+    from vaurien.cli.companions import make_pool
     from vaurien.cli.flags import parse
-    from vaurien.cli.parts import make_pool
     from vaurien.clock import Timer
     from vaurien.embedded import Proxy
     from vaurien.errors import ConfigError

@@ -16,8 +16,8 @@ from tests.behaviors.waiting import eventually
 from tests.commands import StartCommand, call
 from tests.servers import HOST, TIMEOUT, Server, free_port
 from tests.telemetry.collector import FakeCollector, attributes_of, collecting
+from vaurien.cli.companions import make_telemetry
 from vaurien.cli.main import main
-from vaurien.cli.parts import make_telemetry
 from vaurien.errors import ConfigError
 from vaurien.settings import Settings
 

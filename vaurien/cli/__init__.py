@@ -5,7 +5,7 @@ commands finds the others
 flags    the command line
 groups   what the help says of the settings
 run      serves until a signal comes
-parts    what stands beside the proxies: journal, replay, telemetry, workers
+companions what stands beside the proxies: journal, replay, telemetry, workers
 announcing what is printed at the start and at the end
 browsing ``--ui``: opens the page
 demo     ``--demo``: the job in ten seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vaurien import __version__
-from vaurien.cli.parts import Parts
+from vaurien.cli.companions import Companions
 from vaurien.console.output import SERVING
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
@@ -15,10 +15,10 @@ from vaurien.rules.toxics import format_toxic
 from vaurien.settings import AUTO, ONLY, REFUSE, ProxySettings
 
 
-def announce(proxies: Proxies, parts: Parts, control: str | None, page: str | None) -> str:
+def announce(proxies: Proxies, companions: Companions, control: str | None, page: str | None) -> str:
     """Return what is printed at the start. *control* and *page* are URLs, if there are such."""
     lines = [line for proxy in proxies.values() for line in announce_proxy(proxy)]
-    replay, pool = parts.replay, parts.pool
+    replay, pool = companions.replay, companions.pool
     if replay is not None:
         lines.append(f'replay: {replay.status()["faults"]} faults of {replay.path}, and nothing that is armed is drawn')
     if pool is not None:

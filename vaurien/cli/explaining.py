@@ -7,8 +7,8 @@ from itertools import islice
 
 from vaurien.address import NOWHERE
 from vaurien.cli.announcing import describe_addressed, describe_marks, describe_tls, format_value
+from vaurien.cli.companions import Companions
 from vaurien.cli.flags import Arguments, parse
-from vaurien.cli.parts import Parts
 from vaurien.cli.run import preview_schedule
 from vaurien.config.files import read_document
 from vaurien.engine.proxies import Proxies
@@ -36,10 +36,10 @@ def explain(path: str) -> Iterator[str]:
     tree = read_document(path).tree
     if isinstance(tree, list) or (isinstance(tree, Mapping) and 'steps' in tree):
         arguments = _read(['--schedule', path])
-        yield from explain_schedule(arguments, Parts().make_proxies(arguments))
+        yield from explain_schedule(arguments, Companions().make_proxies(arguments))
         return
     arguments = _read(['--config', path])
-    proxies = Parts().make_proxies(arguments)
+    proxies = Companions().make_proxies(arguments)
     for proxy in proxies.values():
         yield from explain_proxy(proxy)
     settings = arguments.settings

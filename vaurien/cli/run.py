@@ -14,8 +14,8 @@ from gevent.pool import Group
 
 from vaurien.address import Address
 from vaurien.cli.announcing import announce, summarize
+from vaurien.cli.companions import Companions, open_companions
 from vaurien.cli.flags import Arguments
-from vaurien.cli.parts import Parts, open_parts
 from vaurien.config.reload import Reloader
 from vaurien.config.schedules import check_schedule
 from vaurien.console import log
@@ -68,7 +68,7 @@ def show_schedule(arguments: Arguments) -> int:
     settings = arguments.settings
     if settings.schedule is None:
         raise ConfigError('there is no schedule to show: give one with --schedule FILE', '--dry-run')
-    for line in preview_schedule(arguments, settings.schedule, Parts().make_proxies(arguments)):
+    for line in preview_schedule(arguments, settings.schedule, Companions().make_proxies(arguments)):
         if not print_line(line):
             break
     return 0
@@ -93,17 +93,17 @@ def bind_schedule(arguments: Arguments, scheduler: Scheduler, schedule: Schedule
 
 def serve(arguments: Arguments) -> int:
     """Serve until SIGINT or SIGTERM, and return 0; raise `ConfigError`, `StartError`."""
-    with open_parts(arguments) as parts:
-        serve_until_signal(arguments, parts)
-        if parts.replay is not None:
-            report_replay(parts.replay)
+    with open_companions(arguments) as companions:
+        serve_until_signal(arguments, companions)
+        if companions.replay is not None:
+            report_replay(companions.replay)
     return 0
 
 
-def serve_until_signal(arguments: Arguments, parts: Parts) -> None:
-    """Do as `serve`, and leave what *parts* have to say at the end to the caller."""
+def serve_until_signal(arguments: Arguments, companions: Companions) -> None:
+    """Do as `serve`, and leave what *companions* have to say at the end to the caller."""
     settings = arguments.settings
-    proxies = parts.make_proxies(arguments)
+    proxies = companions.make_proxies(arguments)
     scheduler = Scheduler(proxies, settings.seed)
     if settings.schedule is not None:
         bind_schedule(arguments, scheduler, settings.schedule, is_early=settings.http)
@@ -112,20 +112,20 @@ def serve_until_signal(arguments: Arguments, parts: Parts) -> None:
     ended = Event()
     with (
         on_signals_in_loop(ended.set),
-        reloading(reloader, arguments.read_again, ended.set, parts.reopen_files),
-        parts.pool or nullcontext(),
+        reloading(reloader, arguments.read_again, ended.set, companions.reopen_files),
+        companions.pool or nullcontext(),
     ):
         if settings.tls_ca_file is not None:
             write_ca_file(settings.tls_ca_file)
         gc.freeze()  # a collection that walks all modules would keep every link waiting
-        if parts.telemetry is not None:
-            parts.telemetry.start(proxies)
+        if companions.telemetry is not None:
+            companions.telemetry.start(proxies)
         proxies.start()
         memory = MemoryWatch(gevent.get_hub().loop, proxies.values)
-        control = start_control(proxies, scheduler, settings, parts) if settings.http else None
+        control = start_control(proxies, scheduler, settings, companions) if settings.http else None
         url = f'http://{control.address}' if control else None
         page = f'{url}/ui' if url and settings.ui else None
-        print_line(announce(proxies, parts, url, page))
+        print_line(announce(proxies, companions, url, page))
         browsers = start_browser(page) if page else None
         if settings.schedule is not None:
             scheduler.start(settings.schedule, is_early=True)
@@ -185,7 +185,7 @@ def report_replay(replay: Replay) -> None:
     print_line('\n'.join(map(make_printable, lines)))
 
 
-def start_control(proxies: Proxies, scheduler: Scheduler, settings: Settings, parts: Parts) -> ControlServer:
+def start_control(proxies: Proxies, scheduler: Scheduler, settings: Settings, companions: Companions) -> ControlServer:
     """Start the control API; raise `StartError`."""
     from vaurien.control.server import ControlServer
 
@@ -196,9 +196,9 @@ def start_control(proxies: Proxies, scheduler: Scheduler, settings: Settings, pa
         scheduler,
         hosts=settings.api_host,
         token=settings.api_token,
-        kept=None if parts.journal is None else parts.journal.kept,
-        replay=parts.replay,
-        count_lost=parts.count_lost,
+        kept=None if companions.journal is None else companions.journal.kept,
+        replay=companions.replay,
+        count_lost=companions.count_lost,
     )
     try:
         control.start()

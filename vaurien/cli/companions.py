@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vaurien.workers.pool import Pool
 
 
-class Parts(NamedTuple):
+class Companions(NamedTuple):
     """What is told of exchanges, what decides about them, and who moves them; each is None if it is not wanted."""
 
     #: The journal that is written.
@@ -71,7 +71,7 @@ class Parts(NamedTuple):
 
 
 @contextmanager
-def open_parts(arguments: Arguments) -> Iterator[Parts]:
+def open_companions(arguments: Arguments) -> Iterator[Companions]:
     """Have for a block what the command line asks for; raise `ConfigError`."""
     settings = arguments.settings
     pool = make_pool(arguments)
@@ -84,7 +84,7 @@ def open_parts(arguments: Arguments) -> Iterator[Parts]:
         if journal is not None:
             journal.open()
             stack.callback(journal.close)
-        yield Parts(journal, replay, telemetry, pool)
+        yield Companions(journal, replay, telemetry, pool)
 
 
 def make_telemetry(settings: Settings) -> Telemetry | None:
@@ -117,7 +117,7 @@ def make_pool(arguments: Arguments) -> Pool | None:
     for flag, value in (('--journal', settings.journal), ('--replay', settings.replay), ('--otel', settings.otel)):
         if value is not None:
             raise ConfigError('it needs all exchanges in one process: start with --workers 1', flag)
-    from vaurien.workers.pool import Pool  # late, as below: most processes have no workers
+    from vaurien.workers.pool import Pool  # late: most processes have no workers
     from vaurien.workers.process import Setup
 
     return Pool(settings.size, Setup(arguments.plugins, settings.log_level, settings.log_output, settings.log_format))
