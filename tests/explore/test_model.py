@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from vaurien.errors import ConfigError
-from vaurien.explore.model import LETTERS, Explored, Injection, Outcome, Replay
+from vaurien.explore.model import LETTERS, Explored, Injection, Outcome, ReplayCommand
 from vaurien.framing.trials import Kind
 
 REQUESTS = st.from_regex(r'[!-~]([ -~]{0,40}[!-~])?', fullmatch=True)
@@ -49,7 +49,7 @@ def test_the_line_that_tries_a_cell_again_is_one_for_a_shell() -> None:
     assert subprocess.run(['sh', '-c', f'set -- {line}; printf %s "$4"'], capture_output=True).stdout.decode() == str(
         quoted
     )
-    replay = Replay(before=('vaurien', 'explore'), flag='--fault', after=('--', 'npm', 'test'))
+    replay = ReplayCommand(before=('vaurien', 'explore'), flag='--fault', after=('--', 'npm', 'test'))
     explored = Explored(test='npm test', replay=replay)
     assert explored.format_replay([injection] * 2) == (
         "vaurien explore --fault 'http: POST /charge #1 lost' --fault 'http: POST /charge #1 lost' -- npm test"

@@ -12,7 +12,7 @@ from vaurien.address import Address
 from vaurien.engine.chooser import Choice
 from vaurien.explore.aiming import Aim
 from vaurien.explore.model import ExploredProxy, Injection
-from vaurien.explore.watching import Origin, Take, Watcher
+from vaurien.explore.watching import Requester, Take, Watcher
 from vaurien.framing.meaning import TransactionState
 from vaurien.records.counts import Counts
 from vaurien.records.entry import Entry
@@ -20,7 +20,7 @@ from vaurien.rules.behaviors import make_rules
 
 LOST = Injection.parse('api: GET * #2 lost')
 RULES = {LOST: make_rules('abort')[0]}
-APPLICATION, TEST = Origin(is_own=False, where='app.py:1'), Origin(is_own=True)
+APPLICATION, TEST = Requester(is_own=False, where='app.py:1'), Requester(is_own=True)
 
 
 class Link(NamedTuple):
@@ -39,8 +39,8 @@ def take() -> Take:
     return Take('api', Aim([LOST]), RULES, count())
 
 
-def ask(take: Take, exchange: int, origin: Origin = APPLICATION) -> Choice | None:
-    return take.count(1, exchange, f'GET {exchange}', origin)
+def ask(take: Take, exchange: int, requester: Requester = APPLICATION) -> Choice | None:
+    return take.count(1, exchange, f'GET {exchange}', requester)
 
 
 def over(exchange: int, **fields: Any) -> Entry:

@@ -38,8 +38,8 @@ class ChainedStream(Protocol):
 #: How often the toxics of a chain are asked in one turn. Most answers are a chunk that is sent: a system call.
 STEPS = 64
 
-#: Before the first stage: all of them have been asked.
-NOWHERE = -1
+#: The place before the first stage: all of them have been asked.
+ALL_ASKED = -1
 
 
 class Chain:
@@ -82,7 +82,7 @@ class Chain:
         self._advancing = False
         #: Whether it waits for its next turn; the stage to ask first then; and whether to ask all of them once more.
         self._is_waiting = False
-        self._at = NOWHERE
+        self._at = ALL_ASKED
         self._has_moved = True
         self._ending = False
         self._breaking = False
@@ -197,7 +197,7 @@ class Chain:
         """
         now, last = monotonic(), len(self.stages) - 1
         i, moved = min(self._at, last), self._has_moved and last >= 0
-        self._at, self._has_moved = NOWHERE, True
+        self._at, self._has_moved = ALL_ASKED, True
         for _ in range(STEPS):
             if i < 0:
                 if not moved:

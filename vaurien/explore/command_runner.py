@@ -16,7 +16,7 @@ from vaurien.explore.peers import find_peer
 from vaurien.explore.process_group import ProcessGroup
 from vaurien.explore.proxies import WatchedProxies
 from vaurien.explore.trust import AUTHORITY, trust
-from vaurien.explore.watching import Origin
+from vaurien.explore.watching import Requester
 from vaurien.records.observer import ObservedLink
 
 
@@ -129,26 +129,26 @@ class CommandRunner:
             own=call.own,
         )
 
-    def _make_asker(self) -> Callable[[ObservedLink], Origin]:
-        return _Asker(self._find_origin).find
+    def _make_asker(self) -> Callable[[ObservedLink], Requester]:
+        return _Asker(self._find_requester).find
 
-    def _find_origin(self, client_port: int) -> Origin:
+    def _find_requester(self, client_port: int) -> Requester:
         group = self._group
         peer = None if group is None else find_peer(group.number, client_port, self._ports)
-        return Origin(is_own=False) if peer is None else Origin(is_own=peer.has_server, where=peer.name)
+        return Requester(is_own=False) if peer is None else Requester(is_own=peer.has_server, where=peer.name)
 
 
 class _Asker:
     """Says who asks on the links of one proxy. It is found out once for each link."""
 
-    def __init__(self, find: Callable[[int], Origin]) -> None:
+    def __init__(self, find: Callable[[int], Requester]) -> None:
         """*find* returns who has connected from a port."""
         self._find = find
-        self._origins: dict[int, Origin] = {}
+        self._requesters: dict[int, Requester] = {}
 
-    def find(self, link: ObservedLink) -> Origin:
+    def find(self, link: ObservedLink) -> Requester:
         """Return who asks on *link*."""
-        if link.number not in self._origins:
+        if link.number not in self._requesters:
             client = link.client_address
-            self._origins[link.number] = Origin(is_own=False) if client is None else self._find(client.port)
-        return self._origins[link.number]
+            self._requesters[link.number] = Requester(is_own=False) if client is None else self._find(client.port)
+        return self._requesters[link.number]

@@ -226,7 +226,7 @@ def _quote(word: str) -> str:
     return shlex.quote(word)
 
 
-class Replay(msgspec.Struct, frozen=True, kw_only=True):
+class ReplayCommand(msgspec.Struct, frozen=True, kw_only=True):
     """How to try one cell again: a command, with a flag for each fault."""
 
     #: The words before the flags, and behind them.
@@ -245,7 +245,7 @@ class Explored(msgspec.Struct, kw_only=True):
 
     test: str
     #: How to try one of its cells again; None if it is a test of pytest, of that name.
-    replay: Replay | None = None
+    replay: ReplayCommand | None = None
     proxies: Sequence[ExploredProxy] = ()
     points: Sequence[Point] = ()
     cells: list[Cell] = []
@@ -271,4 +271,4 @@ class Explored(msgspec.Struct, kw_only=True):
 
     def format_replay(self, injections: Iterable[Injection]) -> str:
         """Return the line for a shell that tries those faults again."""
-        return (self.replay or Replay(before=('pytest', self.test))).format(injections)
+        return (self.replay or ReplayCommand(before=('pytest', self.test))).format(injections)

@@ -24,7 +24,7 @@ from vaurien.explore.masking import MaskingHash
 from vaurien.explore.model import CONNECTION, ExploredProxy, Injection
 from vaurien.explore.sockets import list_sockets
 from vaurien.explore.trying import find_behavior
-from vaurien.explore.watching import OpenLink, Origin, Take, Watcher
+from vaurien.explore.watching import OpenLink, Requester, Take, Watcher
 from vaurien.records.entry import Entry
 from vaurien.records.observer import ObservedLink
 from vaurien.rules.behaviors import make_rules
@@ -141,7 +141,7 @@ class Call:
 class WatchedProxies:
     """The proxies that stay for the session, and those that the test that runs has made for itself."""
 
-    def __init__(self, make_asker: Callable[[], Callable[[ObservedLink], Origin]], *, allow_remote: bool) -> None:
+    def __init__(self, make_asker: Callable[[], Callable[[ObservedLink], Requester]], *, allow_remote: bool) -> None:
         """*make_asker* is called for each proxy; what it returns tells where a request comes from."""
         self._make_asker = make_asker
         self._allow_remote = allow_remote

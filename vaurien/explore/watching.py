@@ -17,8 +17,8 @@ from vaurien.records.observer import ObservedLink, Observer
 from vaurien.rules.rule import Rule
 
 
-class Origin(NamedTuple):
-    """Where a request comes from."""
+class Requester(NamedTuple):
+    """Who has sent a request."""
 
     #: Whether the test itself has asked: its function, a fixture, a helper of it.
     is_own: bool
@@ -54,15 +54,15 @@ class Take:
         """The numbers of the links on which the application waits for a reply."""
         return [link for link, _ in list(self._asked)]
 
-    def count(self, link: int, exchange: int, text: str, origin: Origin) -> Choice | None:
+    def count(self, link: int, exchange: int, text: str, requester: Requester) -> Choice | None:
         """Count a request, and return what is to be done to it."""
-        if origin.is_own:
+        if requester.is_own:
             self.own += 1
             return None
         self.is_asked = self.is_asked or self.is_armed
         self._asked[link, exchange] = next(self._numbers)
         met = self._aim.meet(self._proxy, text) if self.is_armed else None
-        return Choice(None if met is None else self._rules[met], origin.where)
+        return Choice(None if met is None else self._rules[met], requester.where)
 
     def keep(self, entry: Entry) -> None:
         """Keep the entry of an exchange that is over, if it is one of the application."""
@@ -90,10 +90,10 @@ class OpenLink:
 class Watcher(Observer):
     """Watches one proxy, as its observer and its chooser."""
 
-    def __init__(self, explored: ExploredProxy, find_origin: Callable[[ObservedLink], Origin]) -> None:
-        """*find_origin* is asked, in the proxy's thread, for each request that counts."""
+    def __init__(self, explored: ExploredProxy, find_requester: Callable[[ObservedLink], Requester]) -> None:
+        """*find_requester* is asked, in the proxy's thread, for each request that counts."""
         self.explored = explored
-        self._find_origin = find_origin
+        self._find_requester = find_requester
         self._take: Take | None = None
         self._open: dict[int, OpenLink] = {}
 
@@ -111,10 +111,10 @@ class Watcher(Observer):
         take = self._take
         if take is None or not take.is_counting:
             return None
-        origin = self._find_origin(link)
+        requester = self._find_requester(link)
         if link.number in self._open:
-            self._open[link.number].is_here = origin.is_own or bool(origin.where)
-        return take.count(link.number, exchange, text, origin)
+            self._open[link.number].is_here = requester.is_own or bool(requester.where)
+        return take.count(link.number, exchange, text, requester)
 
     def on_link(self, link: ObservedLink) -> None:
         """Note that a link is open."""

@@ -18,7 +18,7 @@ import pytest
 from tests.servers import TIMEOUT
 from vaurien.explore.pytest import asker as asker_module
 from vaurien.explore.pytest.asker import Asker
-from vaurien.explore.watching import Origin
+from vaurien.explore.watching import Requester
 
 APPLICATION = """
 import asyncio
@@ -98,11 +98,11 @@ class Question:
     """What the thread of a proxy is asked."""
 
     def __init__(self) -> None:
-        self.answers: list[Origin] = []
+        self.answers: list[Requester] = []
 
 
 @pytest.fixture
-def ask(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Origin]]:
+def ask(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Requester]]:
     """Ask who asks, and have another thread find out, as the thread of a proxy does it."""
     asker = Asker(project)
     # Threads that other tests have left, such as those that read what a server prints, are not in the project.
@@ -125,18 +125,18 @@ def ask(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[],
     thread.join(TIMEOUT)
 
 
-def test_the_application_asks_from_its_innermost_line(application: ModuleType, ask: Callable[[], Origin]) -> None:
-    assert application.call(ask) == Origin(is_own=False, where='shop/orders.py:6')
+def test_the_application_asks_from_its_innermost_line(application: ModuleType, ask: Callable[[], Requester]) -> None:
+    assert application.call(ask) == Requester(is_own=False, where='shop/orders.py:6')
 
 
 @pytest.mark.parametrize('name', ['test_orders.py', 'orders_test.py', 'conftest.py', 'tests/helpers.py'])
-def test_the_test_asks_from_its_files(project: Path, name: str, ask: Callable[[], Origin]) -> None:
+def test_the_test_asks_from_its_files(project: Path, name: str, ask: Callable[[], Requester]) -> None:
     test = load(project / name, TEST)
-    assert test.call(ask) == Origin(is_own=True)
+    assert test.call(ask) == Requester(is_own=True)
 
 
 def test_a_test_is_in_the_application_when_it_calls_that(
-    project: Path, application: ModuleType, ask: Callable[[], Origin]
+    project: Path, application: ModuleType, ask: Callable[[], Requester]
 ) -> None:
     test = load(project / 'test_orders.py', TEST)
     assert test.call(lambda: application.call(ask)).where == 'shop/orders.py:6'
@@ -144,18 +144,18 @@ def test_a_test_is_in_the_application_when_it_calls_that(
 
 
 def test_the_application_may_ask_in_a_thread_while_the_test_waits(
-    project: Path, application: ModuleType, ask: Callable[[], Origin]
+    project: Path, application: ModuleType, ask: Callable[[], Requester]
 ) -> None:
     test = load(project / 'test_orders.py', TEST)
-    found: list[Origin] = []
+    found: list[Requester] = []
     thread = threading.Thread(target=lambda: found.append(application.call(ask)))
     thread.start()
     test.call(thread.join)
-    assert found == [Origin(is_own=False, where='shop/orders.py:6')]
+    assert found == [Requester(is_own=False, where='shop/orders.py:6')]
 
 
 def test_a_thread_of_the_application_that_waits_for_work_has_not_asked(
-    project: Path, application: ModuleType, ask: Callable[[], Origin]
+    project: Path, application: ModuleType, ask: Callable[[], Requester]
 ) -> None:
     test = load(project / 'test_orders.py', TEST)
     work: queue.Queue[None] = queue.Queue()
@@ -170,30 +170,30 @@ def test_a_thread_of_the_application_that_waits_for_work_has_not_asked(
 
 @pytest.mark.parametrize('wrapper', ['call', 'call_in_generator'])
 def test_what_a_driver_calls_back_is_passed_over(
-    project: Path, application: ModuleType, ask: Callable[[], Origin], wrapper: str
+    project: Path, application: ModuleType, ask: Callable[[], Requester], wrapper: str
 ) -> None:
     orm, driver = (load(project / 'site-packages' / name / 'code.py', LIBRARY) for name in ('orm', 'driver'))
     method = getattr(load(project / 'shop' / 'database.py', LIBRARY), wrapper)
     in_driver = partial(
         driver.call if wrapper == 'call' else driver.go_through, partial(method, partial(driver.call, ask))
     )
-    assert application.call(partial(orm.call, in_driver)) == Origin(is_own=False, where='shop/orders.py:6')
+    assert application.call(partial(orm.call, in_driver)) == Requester(is_own=False, where='shop/orders.py:6')
 
 
 def test_what_a_framework_calls_is_not_passed_over(
-    project: Path, application: ModuleType, ask: Callable[[], Origin]
+    project: Path, application: ModuleType, ask: Callable[[], Requester]
 ) -> None:
     framework, driver = (load(project / 'site-packages' / name / 'code.py', LIBRARY) for name in ('web', 'driver'))
     middleware = load(project / 'shop' / 'middleware.py', LIBRARY)
     view = partial(application.call, partial(driver.call, ask))
-    assert middleware.call(partial(framework.call, view)) == Origin(is_own=False, where='shop/orders.py:6')
+    assert middleware.call(partial(framework.call, view)) == Requester(is_own=False, where='shop/orders.py:6')
 
 
-def test_tasks_of_an_event_loop_ask(application: ModuleType, ask: Callable[[], Origin]) -> None:
+def test_tasks_of_an_event_loop_ask(application: ModuleType, ask: Callable[[], Requester]) -> None:
     driver: dict[str, Any] = {}
     exec(compile(DRIVER, '<driver>', 'exec'), driver)
 
-    async def run() -> Origin:
+    async def run() -> Requester:
         work: asyncio.Queue[None] = asyncio.Queue()
         waiting = asyncio.create_task(application.await_work(work))
         try:
@@ -202,15 +202,15 @@ def test_tasks_of_an_event_loop_ask(application: ModuleType, ask: Callable[[], O
             work.put_nowait(None)
             await waiting
 
-    assert asyncio.run(run()) == Origin(is_own=False, where='shop/orders.py:15')
+    assert asyncio.run(run()) == Requester(is_own=False, where='shop/orders.py:15')
 
 
-def test_a_task_that_runs_asks_from_where_its_thread_is(application: ModuleType, ask: Callable[[], Origin]) -> None:
-    async def run() -> Origin:
-        origin: Origin = await asyncio.create_task(application.call_now_through(ask))
-        return origin
+def test_a_task_that_runs_asks_from_where_its_thread_is(application: ModuleType, ask: Callable[[], Requester]) -> None:
+    async def run() -> Requester:
+        requester: Requester = await asyncio.create_task(application.call_now_through(ask))
+        return requester
 
-    assert asyncio.run(run()) == Origin(is_own=False, where='shop/orders.py:21')
+    assert asyncio.run(run()) == Requester(is_own=False, where='shop/orders.py:21')
 
 
 def test_no_garbage_is_collected_while_threads_are_looked_at(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

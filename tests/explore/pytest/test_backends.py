@@ -12,7 +12,7 @@ from vaurien.errors import ConfigError
 from vaurien.explore.environment import KEPT, Variable
 from vaurien.explore.proxies import WatchedProxies
 from vaurien.explore.pytest.backends import Backends
-from vaurien.explore.watching import Origin
+from vaurien.explore.watching import Requester
 
 KEPT_URL = f'{KEPT}REDIS_URL'
 ONE, OTHER = 'redis://127.0.0.1:1/0', 'redis://127.0.0.1:2/0'
@@ -24,7 +24,7 @@ def backends(monkeypatch: pytest.MonkeyPatch) -> Iterator[Backends]:
     for name in ('REDIS_URL', KEPT_URL):
         monkeypatch.setenv(name, '')  # so that it is given back, whatever becomes of it
         del os.environ[name]
-    proxies = WatchedProxies(lambda: lambda link: Origin(is_own=False), allow_remote=False)
+    proxies = WatchedProxies(lambda: lambda link: Requester(is_own=False), allow_remote=False)
     made = Backends([Variable('redis', 'REDIS_URL')], proxies, allow_remote=False)
     yield made
     made.close()

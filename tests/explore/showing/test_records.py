@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from tests.explore.showing.page_of_docs import read_block
 from tests.explore.showing.sample import PLACE, POINTS, inject, make_cell, make_explored
 from vaurien.errors import ConfigError
-from vaurien.explore.model import Cell, Explored, Outcome, Replay
+from vaurien.explore.model import Cell, Explored, Outcome, ReplayCommand
 from vaurien.explore.showing.records import read_records, write_records
 from vaurien.framing.meaning import Effect
 from vaurien.framing.trials import Kind
@@ -22,7 +22,7 @@ TEXTS = st.text(st.characters(exclude_categories=['Cs']), max_size=20)
 
 def test_all_is_read_back(tmp_path: Path) -> None:
     explored = make_explored()
-    explored[0].replay = Replay(before=('vaurien', 'explore'), flag='--fault', after=('--', 'npm', 'test'))
+    explored[0].replay = ReplayCommand(before=('vaurien', 'explore'), flag='--fault', after=('--', 'npm', 'test'))
     explored[1].apart = ('redis',)
     write_records(tmp_path / 'explore.json', explored)
     assert read_records(tmp_path / 'explore.json') == explored

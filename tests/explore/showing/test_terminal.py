@@ -9,7 +9,7 @@ import pytest
 from rich.text import Text
 
 from tests.explore.showing.sample import PLACE, POINTS, make_cell, make_explored
-from vaurien.explore.model import Explored, ExploredProxy, Injection, Outcome, Replay, Untried
+from vaurien.explore.model import Explored, ExploredProxy, Injection, Outcome, ReplayCommand, Untried
 from vaurien.explore.showing.baseline import Accepted, Baseline
 from vaurien.explore.showing.terminal import show
 from vaurien.framing.trials import Kind
@@ -127,7 +127,7 @@ def test_a_client_without_a_timeout_is_one_finding_for_all_its_requests(protocol
 
 
 def test_a_command_is_tried_again_as_its_replay_says() -> None:
-    replay = Replay(before=('vaurien', 'explore'), flag='--fault', after=('--', 'npm', 'test'))
+    replay = ReplayCommand(before=('vaurien', 'explore'), flag='--fault', after=('--', 'npm', 'test'))
     cell = make_cell(CHARGE, Kind.LOST, Outcome.WRONG)
     text = show([Explored(test='npm test', replay=replay, points=[CHARGE], cells=[cell])], 120, False)
     assert "    $ vaurien explore --fault 'payments: POST /charge #1 lost' -- npm test\n" in text

@@ -15,7 +15,7 @@ from vaurien.console.parser import Parser, add_log_format, value_of
 from vaurien.console.statuses import describe_statuses
 from vaurien.errors import ConfigError, OptionError
 from vaurien.explore.environment import Environment, read_variables
-from vaurien.explore.model import Injection, Replay
+from vaurien.explore.model import Injection, ReplayCommand
 from vaurien.explore.replaying import check_proxies
 from vaurien.explore.settings import ExploreSettings, read_settings
 from vaurien.explore.showing.baseline import NOTHING, Baseline, load_baseline
@@ -101,7 +101,7 @@ class Arguments(NamedTuple):
     baseline: Baseline
     log_format: LogFormat
     #: How to try one cell again.
-    replay: Replay
+    replay: ReplayCommand
 
     @property
     def environment(self) -> Environment:
@@ -137,7 +137,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         settings=settings,
         log_format=given.log_format,
         baseline=NOTHING if settings.baseline is None else load_baseline(settings.baseline),
-        replay=Replay(before=(*NAME.split(), *_keep_flags(given)), after=(BORDER, *command), flag='--fault'),
+        replay=ReplayCommand(before=(*NAME.split(), *_keep_flags(given)), after=(BORDER, *command), flag='--fault'),
     )
 
 

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from vaurien.explore.sockets import list_sockets
-from vaurien.explore.watching import Origin
+from vaurien.explore.watching import Requester
 from vaurien.records.observer import ObservedLink
 
 #: Files of the standard library in which a thread or a task waits for work, and not for the reply to a request.
@@ -75,16 +75,17 @@ class Asker:
         self._installed = tuple(sorted((f'{path}{os.sep}' for path in installed), key=len, reverse=True))
         self._places: dict[str, _Place | None] = {}
 
-    def find(self) -> Origin:
+    def find(self) -> Requester:
         """Return who has asked, to the best of what can be seen."""
         current = get_ident()
         found = [
             asking for ident, frame in _read_frames().items() if ident != current for asking in self._look_into(frame)
         ]
         if not found:
-            return Origin(is_own=False)
+            return Requester(is_own=False)
         asking = min(found)
-        return Origin(is_own=True) if asking.is_test else Origin(is_own=False, where=f'{asking.shown}:{asking.line}')
+        where = '' if asking.is_test else f'{asking.shown}:{asking.line}'
+        return Requester(is_own=asking.is_test, where=where)
 
     def _look_into(self, frame: FrameType) -> Iterator[_Asking]:
         """Yield where a thread is, and where the tasks of its event loop are."""
@@ -226,12 +227,12 @@ class LinkAsker:
         self._asker = asker
         self._is_foreign: dict[int, bool] = {}
 
-    def find(self, link: ObservedLink) -> Origin:
+    def find(self, link: ObservedLink) -> Requester:
         """Return who has sent the request that has just come on *link*."""
-        origin = self._asker.find()
-        if not origin.is_own:
-            return origin
+        requester = self._asker.find()
+        if not requester.is_own:
+            return requester
         if link.number not in self._is_foreign:  # this takes longer, and stays as it is
             client = link.client_address
             self._is_foreign[link.number] = client is not None and client not in list_sockets()
-        return Origin(is_own=False) if self._is_foreign[link.number] else origin
+        return Requester(is_own=False) if self._is_foreign[link.number] else requester

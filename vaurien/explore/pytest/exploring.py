@@ -18,7 +18,7 @@ from vaurien.errors import ConfigError
 from vaurien.explore.environment import Variable
 from vaurien.explore.explorer import explore, study
 from vaurien.explore.judging import judge
-from vaurien.explore.model import Explored, Injection, Replay
+from vaurien.explore.model import Explored, Injection, ReplayCommand
 from vaurien.explore.pruning import Known
 from vaurien.explore.pytest.fresh import FreshProcess
 from vaurien.explore.pytest.item_runner import ItemRunner
@@ -91,7 +91,7 @@ class Exploring(Running):
         if not isinstance(item, pytest.Function):
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        replay = Replay(before=('pytest', item.nodeid), after=self._flags)
+        replay = ReplayCommand(before=('pytest', item.nodeid), after=self._flags)
         explored = Explored(test=item.nodeid, replay=replay)
         with self.runner_of(item, self._prepare_fresh(item)) as runner:
             try:

@@ -13,7 +13,17 @@ import msgspec
 
 from vaurien.console.files import read_file, writing
 from vaurien.errors import ConfigError, find_reason
-from vaurien.explore.model import SEVERITY, Cell, Explored, ExploredProxy, Injection, Outcome, Point, Replay, Untried
+from vaurien.explore.model import (
+    SEVERITY,
+    Cell,
+    Explored,
+    ExploredProxy,
+    Injection,
+    Outcome,
+    Point,
+    ReplayCommand,
+    Untried,
+)
 from vaurien.explore.showing.score import Score
 from vaurien.framing.meaning import Effect
 from vaurien.framing.trials import Kind
@@ -82,7 +92,7 @@ class _TestRecord(msgspec.Struct, frozen=True, kw_only=True):
     problem: str
     runs: int
     seconds: float
-    replay: Replay | None = None
+    replay: ReplayCommand | None = None
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,12 +21,22 @@ from vaurien.explore.aiming import Aim
 from vaurien.explore.judging import judge
 from vaurien.explore.learning import Learned, learn
 from vaurien.explore.masking import MaskingHash
-from vaurien.explore.model import CONNECTION, SEVERITY, Cell, Explored, ExploredProxy, Failure, Injection, Replay, Run
+from vaurien.explore.model import (
+    CONNECTION,
+    SEVERITY,
+    Cell,
+    Explored,
+    ExploredProxy,
+    Failure,
+    Injection,
+    ReplayCommand,
+    Run,
+)
 from vaurien.explore.planning import Candidate, plan
 from vaurien.explore.replaying import find_candidate
 from vaurien.explore.settings import ExploreSettings
 from vaurien.explore.trying import find_behavior
-from vaurien.explore.watching import Origin, Take
+from vaurien.explore.watching import Requester, Take
 from vaurien.framing.trials import Kind
 from vaurien.loads.stats import Outcome, TestStats
 from vaurien.loads.users.fault_proxy import FaultProxy
@@ -94,7 +104,7 @@ class ExploringProxy(FaultProxy):
         settings = self._server.settings
         self._explored = Explored(
             test=plan.test or plan.test_runner,
-            replay=Replay(before=tuple(_list_words(plan)), flag='--explore-fault'),
+            replay=ReplayCommand(before=tuple(_list_words(plan)), flag='--explore-fault'),
             proxies=[
                 ExploredProxy(
                     name=settings.protocol, protocol=settings.protocol, is_tls=settings.client_leg is not None
@@ -202,7 +212,7 @@ class ExploringProxy(FaultProxy):
         if hit is None:
             return None
         self._asked[link.number, exchange] = hit
-        return hit.take.count(link.number, exchange, text, Origin(is_own=False))
+        return hit.take.count(link.number, exchange, text, Requester(is_own=False))
 
     def on_exchange(self, entry: Entry) -> None:
         hit = self._asked.pop((entry.link, entry.exchange), None)
