@@ -16,6 +16,10 @@ from tests.commands import SCRIPTS, Process, call, run
 from tests.servers import Server
 from tests.terminal import Terminal
 from vaurien.cli.explore import main
+from vaurien.cli.explore.flags import EPILOG
+from vaurien.explore.model import LETTERS, SEVERITY
+from vaurien.explore.settings import USUAL_STATUSES
+from vaurien.framing.trials import Kind
 
 #: Asks Redis without a client, which starts quickly. It has no timeout.
 CLIENT = """
@@ -311,6 +315,15 @@ def test_ctrl_c_on_a_terminal_ends_it_in_order(explore: Explore) -> None:
     assert status == 130
     assert 'ending; Ctrl-C again ends at once' in shown
     assert 'interrupted' in shown
+
+
+def test_the_help_has_all_faults_and_outcomes_and_the_statuses_that_say_no() -> None:
+    faults, outcomes = re.findall(r'^(?:faults|outcomes, .*):\n((?:  .*\n)+)', EPILOG, re.MULTILINE)
+    assert re.findall(r'^  (\w+)', faults, re.MULTILINE) == [kind.value for kind in Kind]
+    assert re.findall(r'^  (.) (\w+(?: hit)?)', outcomes, re.MULTILINE) == [
+        (LETTERS[one], one.value) for one in SEVERITY
+    ]
+    assert set(map(int, re.findall(r'\b\d{3}\b', outcomes.partition('a status')[2]))) == USUAL_STATUSES
 
 
 def test_the_command_and_its_help(explore: Explore) -> None:

@@ -20,7 +20,7 @@ from vaurien.config.connection_string import (
     read_port,
 )
 from vaurien.config.schemes import IMPLICIT, PORTS
-from vaurien.errors import ConfigError
+from vaurien.errors import ConfigError, find_reason
 from vaurien.explore.locality import is_local, refuse_remote
 from vaurien.explore.model import ExploredProxy
 from vaurien.protocols import Protocol
@@ -134,8 +134,7 @@ def describe_obstacle(backend: Backend) -> str:
     try:
         socket.create_connection((address.host, address.port), CONNECT_TIMEOUT).close()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        return f'cannot connect to {address}, which {backend.variable.name} names: {reason}'
+        return f'cannot connect to {address}, which {backend.variable.name} names: {find_reason(error)}'
     return ''
 
 

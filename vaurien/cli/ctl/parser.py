@@ -12,6 +12,7 @@ from vaurien.cli.ctl.top import command as top
 from vaurien.console.parser import Parser
 from vaurien.console.statuses import describe_statuses
 from vaurien.errors import ConfigError
+from vaurien.settings import SERVER_PORT
 from vaurien.web.call import DEFAULT_HOST, DEFAULT_PORT, TOKENS, URL, find_token, find_url
 
 DESCRIPTION = 'Control a running vaurien that was started with --http or --server.'
@@ -28,15 +29,15 @@ examples:
       no more faults
   vaurienctl --host staging:8080 set-backend localhost:6380
       another backend for a proxy on another machine
-  vaurienctl --host localhost:8474 proxy create cache --upstream localhost:6379 --protocol redis
+  vaurienctl --host localhost:{SERVER_PORT} proxy create cache --upstream localhost:6379 --protocol redis
       one more proxy for a vaurien --server
-  vaurienctl --host localhost:8474 toxic add cache "latency(latency=200, jitter=50)@downstream"
+  vaurienctl --host localhost:{SERVER_PORT} toxic add cache "latency(latency=200, jitter=50)@downstream"
       every reply through this proxy is late
-  vaurienctl --host localhost:8474 --proxy cache set-behavior error --match "SET *"
+  vaurienctl --host localhost:{SERVER_PORT} --proxy cache set-behavior error --match "SET *"
       if there are several proxies, a command about one of them needs its name
 
 environment:
-  VAURIEN_URL    the control API, unless --host is given: http://localhost:8474
+  VAURIEN_URL    the control API, unless --host is given: http://localhost:{SERVER_PORT}
   VAURIEN_TOKEN  the token, unless --token is given; without it, TOXIPROXY_AUTH_TOKEN is the token
 
 In a terminal, lists are tables; elsewhere each row is a line with tabs, behind one with the headings.
@@ -117,7 +118,10 @@ def _add_common(parser: argparse.ArgumentParser, *, of_proxy: bool, defaults: bo
         '--host': {
             'metavar': 'HOST[:PORT]',
             'default': find_url(),
-            'help': f'the control API (default {URL}, or {DEFAULT_HOST}:{DEFAULT_PORT}; --server is on localhost:8474)',
+            'help': (
+                f'the control API (default {URL}, or {DEFAULT_HOST}:{DEFAULT_PORT}; '
+                f'--server is on localhost:{SERVER_PORT})'
+            ),
         },
         '--token': {
             'default': find_token(),

@@ -21,7 +21,8 @@ ADD = """\
 Add a toxic to a stream of a proxy, behind the others, on open links, too. TOXIC is what vaurien --toxic takes:
 "latency(latency=200, jitter=50)@upstream", or a type alone, with flags for the rest. Without a stream it is the
 downstream, from the backend to the client. Types: latency, bandwidth, slicer, slow_close, timeout, reset_peer,
-limit_data, packet_loss, corrupt, duplicate, noop. The error for a wrong attribute names the right ones."""
+limit_data, packet_loss, corrupt, duplicate, noop. Plug-ins may bring more. The error for a wrong attribute names the
+right ones."""
 
 UPDATE = """\
 Change the toxicity or the attributes of a toxic, on open links, too. What is not given stays as it is."""
