@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from vaurien.explore.setting_flags import SETTING_FLAGS
+
 if TYPE_CHECKING:
     from vaurien.embedded import Proxy
     from vaurien.explore.pytest.running import Running
@@ -42,16 +44,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar='FAULT',
         help="run the tests with a fault that exploring has tried, as in 'http: POST /charge #1 lost'",
     )
-    for name, metavar, text in (
-        ('max', 'N', 'try up to so many faults'),
-        ('seconds', 'SECONDS', 'explore for so long'),
-        ('limit', 'SECONDS', 'end a run that takes so long, which is then hung'),
-        ('depth', 'N', 'try up to so many faults together: 1 or 2'),
-        ('report', 'DIR', 'write a report to that folder'),
-        ('fail', 'OUTCOMES', 'fail if there is a new finding of one of these kinds, as in wrong,twice,hung'),
-        ('baseline', 'FILE', 'accept the findings in that file'),
-    ):
-        group.addoption(f'--vaurien-explore-{name}', metavar=metavar, help=text)
+    for name, placeholder, text in SETTING_FLAGS:
+        group.addoption(f'--vaurien-explore-{name}', metavar=placeholder, help=text)
     group.addoption(
         '--vaurien-allow-remote', action='store_true', help='explore also with backends that are on other machines'
     )

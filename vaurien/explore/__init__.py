@@ -2,6 +2,7 @@
 
 model              points, faults at them, outcomes: what all of the room speaks of
 settings           what is tried and how it is judged, from files, flags and markers
+setting_flags      the flags that change it
 explorer           the exploration of one test
 
 masking            a hash of requests without what differs from run to run

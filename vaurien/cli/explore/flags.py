@@ -17,6 +17,7 @@ from vaurien.errors import ConfigError, OptionError
 from vaurien.explore.environment import Environment, read_variables
 from vaurien.explore.model import Injection, ReplayCommand
 from vaurien.explore.replaying import check_proxies
+from vaurien.explore.setting_flags import SETTING_FLAGS
 from vaurien.explore.settings import ExploreSettings, read_settings
 from vaurien.explore.showing.baseline import NOTHING, Baseline, load_baseline
 from vaurien.plugins.options import shorten
@@ -76,17 +77,6 @@ More settings, such as what to skip and which exceptions to allow, are in [tool.
 in vaurien-explore.toml.
 
 {describe_statuses(NAME)}"""
-
-#: The flags that change a setting: its field, placeholder, help.
-SETTINGS = (
-    ('report', 'DIR', 'write a page, explore.json, and files for CI to this folder'),
-    ('fail', 'OUTCOME,...', 'outcomes that make the exit status 1 (default: all findings)'),
-    ('baseline', 'FILE', 'findings that are accepted, each with a reason; --report writes one to begin with'),
-    ('max', 'N', 'most runs with a fault'),
-    ('seconds', 'DURATION', 'most time for all runs'),
-    ('limit', 'DURATION', 'after which a run hangs (default: long after one without a fault would have ended)'),
-    ('depth', 'N', 'faults that are tried together: 1 or 2 (default 1)'),
-)
 
 
 class Arguments(NamedTuple):
@@ -180,9 +170,9 @@ def make_parser() -> Parser:
         help=f'set a variable of the command, in which {JOB} is the number of the job, from 1; may be given again',
     )
     types = get_type_hints(ExploreSettings, include_extras=True)
-    for field, placeholder, text in SETTINGS:
-        type_ = str if field == 'fail' else value_of(types[field])
-        parser.add_argument(f'--{field}', metavar=placeholder, type=type_, default=SUPPRESS, help=text)
+    for name, placeholder, text in SETTING_FLAGS:
+        type_ = str if name == 'fail' else value_of(types[name])
+        parser.add_argument(f'--{name}', metavar=placeholder, type=type_, default=SUPPRESS, help=text)
     parser.add_argument(
         '--allow-remote',
         action='store_true',

@@ -18,14 +18,13 @@ from vaurien.explore.pytest.exploring import Exploring
 from vaurien.explore.pytest.running import Running
 from vaurien.explore.pytest.serving import Serving
 from vaurien.explore.pytest.summary import SUMMARY, Summary
+from vaurien.explore.setting_flags import SETTING_FLAGS
 from vaurien.explore.settings import ExploreSettings, read_settings
 
 #: The name of the plug-in of a process that runs tests, by which the fixture finds it.
 RUNNING = 'vaurien-running'
 #: The variable that is set in workers of pytest-xdist, and in what these start.
 WORKER = 'PYTEST_XDIST_WORKER'
-#: The settings that have a flag of their name.
-SETTINGS = ('max', 'seconds', 'limit', 'depth', 'report', 'fail', 'baseline')
 
 
 def register(config: pytest.Config, options: Namespace) -> None:
@@ -76,7 +75,7 @@ def _find_settings(config: pytest.Config, options: Namespace) -> ExploreSettings
 
 def _list_given(options: Namespace) -> Iterator[tuple[str, Any]]:
     """Yield the settings that have been given as flags."""
-    for name in SETTINGS:
+    for name, *_ in SETTING_FLAGS:
         value = getattr(options, f'vaurien_explore_{name}')
         if value is not None:
             yield name, value
