@@ -14,10 +14,12 @@ from vaurien.explore.setting_flags import SETTING_FLAGS
 if TYPE_CHECKING:
     from vaurien.embedded import Proxy
     from vaurien.explore.pytest.running import Running
-    from vaurien.testing.proxies import MakeProxy, ServedProxies
+    from vaurien.testing.proxies import MakeProxy, ServedProxies, Starter
 
-# Modules of Vaurien are imported late: test runs that do not need them need not import gevent.
+# What stands on gevent is imported late: test runs that do not need it need not import that.
 
+#: The name of the plug-in of a process that explores tests, by which the fixtures find it.
+RUNNING = 'vaurien-running'
 #: Where the settings of a run have its proxies, once there are any.
 SERVED: pytest.StashKey[ServedProxies] = pytest.StashKey()
 
@@ -95,10 +97,10 @@ def vaurien_proxy(request: pytest.FixtureRequest, _vaurien_served: ServedProxies
     It takes what `vaurien.Proxy` takes, and returns a running proxy on a free port. All are stopped when the test ends.
     ``@pytest.mark.vaurien(behavior='20:error')`` has settings for those proxies of a test that are not given others.
     """
-    running = _find_running(request)
+    starter = _find_starter(request)
     with ExitStack() as stack:
-        make = stack.enter_context(_vaurien_served.serving(_read_markers(request.node), running.start_proxy))
-        stack.callback(running.compare_own)  # before they are stopped
+        make = stack.enter_context(_vaurien_served.serving(_read_markers(request.node), starter.start_proxy))
+        stack.callback(starter.compare_own)  # before they are stopped
         yield make
 
 
@@ -108,7 +110,7 @@ def vaurien_proxy_factory(request: pytest.FixtureRequest, _vaurien_served: Serve
 
     All are stopped when the run ends; ``proxy.stop()`` stops one earlier, and ``proxy.reset()`` disarms it.
     """
-    with _vaurien_served.serving({}, _find_running(request).start_proxy_of_fixture) as make:
+    with _vaurien_served.serving({}, _find_starter(request).start_proxy_of_fixture) as make:
         yield make
 
 
@@ -122,10 +124,10 @@ def vaurien_proxies(request: pytest.FixtureRequest, _vaurien_served: ServedProxi
     path = config.getini('vaurien_config')
     if not path:
         raise pytest.UsageError('vaurien_proxies: no file is named, set vaurien_config in the settings of pytest')
-    running = _find_running(request)
+    starter = _find_starter(request)
     with ExitStack() as stack:
-        proxies = stack.enter_context(_vaurien_served.serving_file(config.rootpath / path, running.start_from_file))
-        stack.callback(running.compare_own)
+        proxies = stack.enter_context(_vaurien_served.serving_file(config.rootpath / path, starter.start_from_file))
+        stack.callback(starter.compare_own)
         yield proxies
 
 
@@ -139,23 +141,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-class _Unwatched:
-    """Starts proxies of which nobody explores anything."""
-
-    def __init__(self) -> None:
-        from vaurien.testing.proxies import start_from_file, start_proxy
-
-        self.start_proxy = self.start_proxy_of_fixture = start_proxy
-        self.start_from_file = start_from_file
-
-    def compare_own(self) -> None:
-        """Do nothing: nobody wants to know what is left open."""
-
-
-def _find_running(request: pytest.FixtureRequest) -> Running | _Unwatched:
+def _find_starter(request: pytest.FixtureRequest) -> Starter:
     """Return what starts proxies: the plug-in that watches them, if tests are explored."""
-    running: Running | None = request.config.pluginmanager.get_plugin('vaurien-running')
-    return _Unwatched() if running is None else running
+    from vaurien.testing.proxies import PlainStarter
+
+    running: Running | None = request.config.pluginmanager.get_plugin(RUNNING)
+    return PlainStarter() if running is None else running
 
 
 def _read_markers(item: pytest.Item) -> dict[str, object]:

@@ -23,14 +23,36 @@ class MakeProxy(Protocol):
         """Return a running proxy on a free port. *settings* are those that `vaurien.Proxy` takes."""
 
 
-def start_proxy(backend: str | Address, **settings: Any) -> Proxy:
-    """Return a running proxy."""
-    return Proxy(backend, **settings).start()
+class Starter(Protocol):
+    """What starts the proxies of the fixtures."""
+
+    def start_proxy(self, backend: str | Address, **settings: Any) -> Proxy:
+        """Return a proxy of the test that runs, running; raise `ConfigError`."""
+
+    def start_proxy_of_fixture(self, backend: str | Address, **settings: Any) -> Proxy:
+        """Do as `start_proxy` does, for a fixture of any scope."""
+
+    def start_from_file(self, path: str | os.PathLike[str], name: str, *, seed: int | None = None) -> Proxy:
+        """Return the proxy of that *name* in a config file, running; raise `ConfigError`."""
+
+    def compare_own(self) -> None:
+        """See what is left open at the proxies of the test that runs, which are stopped next."""
 
 
-def start_from_file(path: str | os.PathLike[str], name: str, *, seed: int | None = None) -> Proxy:
-    """Return the proxy of that *name* in a config file, running."""
-    return Proxy.from_file(path, name, seed=seed).start()
+class PlainStarter(Starter):
+    """Starts proxies of which nobody explores anything."""
+
+    def start_proxy(self, backend: str | Address, **settings: Any) -> Proxy:
+        return Proxy(backend, **settings).start()
+
+    def start_proxy_of_fixture(self, backend: str | Address, **settings: Any) -> Proxy:
+        return self.start_proxy(backend, **settings)
+
+    def start_from_file(self, path: str | os.PathLike[str], name: str, *, seed: int | None = None) -> Proxy:
+        return Proxy.from_file(path, name, seed=seed).start()
+
+    def compare_own(self) -> None:
+        """Do nothing: nobody wants to know what is left open."""
 
 
 class ServedProxies:
@@ -42,7 +64,7 @@ class ServedProxies:
         self._serving: list[Proxy] = []
 
     @contextmanager
-    def serving(self, defaults: Mapping[str, object], start: Callable[..., Proxy] = start_proxy) -> Iterator[MakeProxy]:
+    def serving(self, defaults: Mapping[str, object], start: Callable[..., Proxy]) -> Iterator[MakeProxy]:
         """Give what starts proxies; stop them at the end of the block. *defaults* are settings that may be replaced.
 
         *start* gets all settings of a proxy, and returns it running.
@@ -64,9 +86,7 @@ class ServedProxies:
             is_over = True
 
     @contextmanager
-    def serving_file(
-        self, path: str | os.PathLike[str], start: Callable[..., Proxy] = start_from_file
-    ) -> Iterator[dict[str, Proxy]]:
+    def serving_file(self, path: str | os.PathLike[str], start: Callable[..., Proxy]) -> Iterator[dict[str, Proxy]]:
         """Start the proxies of a config file, and give them by name; stop them at the end of the block.
 
         *start* gets the path, a name, and the seed if there is one; it returns a proxy that runs.

@@ -20,9 +20,8 @@ from vaurien.explore.pytest.serving import Serving
 from vaurien.explore.pytest.summary import SUMMARY, Summary
 from vaurien.explore.setting_flags import SETTING_FLAGS
 from vaurien.explore.settings import ExploreSettings, read_settings
+from vaurien.pytest_plugin import RUNNING
 
-#: The name of the plug-in of a process that runs tests, by which the fixture finds it.
-RUNNING = 'vaurien-running'
 #: The variable that is set in workers of pytest-xdist, and in what these start.
 WORKER = 'PYTEST_XDIST_WORKER'
 
