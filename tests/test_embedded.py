@@ -237,7 +237,7 @@ print('done')
             pass
 
     def test_times_may_have_units(self) -> None:
-        settings = Proxy('localhost:1', timeout='1m30s', keepalive='2m')._settings
+        settings = Proxy('localhost:1', timeout='1m30s', keepalive='2m').settings
         assert (settings.timeout, settings.keepalive) == (90.0, 120)
         with pytest.raises(ConfigError, match=r"^timeout: expected a duration such as 200ms or 2s, got '2 parsecs'$"):
             Proxy('localhost:1', timeout='2 parsecs')

@@ -145,14 +145,15 @@ class Proxy(ProxyControl):
     ) -> None:
         if not isinstance(observer, Observer | None):
             raise TypeError(f'observer: expected an instance of a subclass of Observer, got {observer!r}')
-        self._settings = settings
-        self._journal = _make_journal(journal, self._settings.journal_max)
+        #: All that it was created with, also while it does not run.
+        self.settings = settings
+        self._journal = _make_journal(journal, self.settings.journal_max)
         self._replay = None if replay is None else Replay(replay)
         #: What chooses the faults of the journal that is replayed.
-        self._replayed = None if self._replay is None else self._replay.make_chooser(self._settings)
+        self._replayed = None if self._replay is None else self._replay.make_chooser(self.settings)
         if chooser is not None and self._replayed is not None:
             raise ConfigError('it chooses faults, and so does chooser: give one of them', 'replay')
-        self._thread = ProxyThread(self._settings, observer, chooser or self._replayed, digest, self._journal)
+        self._thread = ProxyThread(self.settings, observer, chooser or self._replayed, digest, self._journal)
         self._ca_file = CaFile()
         self._blocks: Blocks[Sequence[Rule]] = Blocks()
         self._past_rules: deque[str] = deque(maxlen=PAST)
@@ -166,8 +167,8 @@ class Proxy(ProxyControl):
         """
         if self._thread.is_running:  # before the journal is opened, which forgets what it has
             raise RuntimeError(RUNNING)
-        if self._settings.tls_ca_file is not None:
-            write_ca_file(self._settings.tls_ca_file)
+        if self.settings.tls_ca_file is not None:
+            write_ca_file(self.settings.tls_ca_file)
         if self._replayed is not None:
             self._replayed.rewind()
         with ExitStack() as stack:
@@ -204,7 +205,7 @@ class Proxy(ProxyControl):
         self.stop()
 
     def __repr__(self) -> str:
-        settings = self._settings
+        settings = self.settings
         where = f'on {self.address}' if self._thread.is_running else 'not running'
         return f'<{type(self).__name__} of {settings.protocol} before {settings.backend}, {where}>'
 
@@ -231,9 +232,9 @@ class Proxy(ProxyControl):
     @property
     def url(self) -> str:
         """The URL for clients, without a user and a path: ``redis://127.0.0.1:43211``, ``tcp://…`` if nothing fits."""
-        protocol = self._settings.protocol
+        protocol = self.settings.protocol
         schemes = SCHEMES.get(protocol, (protocol, protocol))
-        return f'{schemes[self._settings.client_leg is not None]}://{self.address}'
+        return f'{schemes[self.settings.client_leg is not None]}://{self.address}'
 
     @property
     def backend(self) -> Address:
@@ -254,8 +255,8 @@ class Proxy(ProxyControl):
 
         Raise `ConfigError` if the package for it is not installed.
         """
-        if self._settings.tls_ca_file is not None:
-            return self._settings.tls_ca_file
+        if self.settings.tls_ca_file is not None:
+            return self.settings.tls_ca_file
         return self._thread.call(lambda server: self._ca_file.find())  # one at a time: there is one file
 
     def ssl_context(self) -> ssl.SSLContext:
@@ -291,7 +292,7 @@ class Proxy(ProxyControl):
 
         Raise `ConfigError` if it is for something else, or the backend is the proxy itself.
         """
-        address = read_other(backend, self._settings)
+        address = read_other(backend, self.settings)
 
         def change(server: ProxyServer) -> None:
             if is_number(address.host):  # a name could not be looked up here without keeping links waiting
@@ -307,7 +308,7 @@ class Proxy(ProxyControl):
         with reading_files():
             rules = read_rules(behavior)
             given = check_own_options(sort_options(behavior, options), rules)
-        self._arm(complete_rules(rules, given, self._settings.behavior_options))
+        self._arm(complete_rules(rules, given, self.settings.behavior_options))
 
     @contextmanager
     def with_behavior(self, behavior: Spec, **options: object) -> Iterator[Proxy]:

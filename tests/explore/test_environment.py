@@ -137,7 +137,7 @@ def test_a_proxy_speaks_tls_as_the_application_does(
 )
 def test_whether_tls_is_a_must_may_be_said_beside_the_url(url: str, mode: str, is_tls: bool) -> None:
     [backend] = read('postgres:PGHOST', environ={'PGHOST': url, 'PGSSLMODE': mode}).backends
-    assert (backend.is_tls, backend.explored.refuses_tls) == (is_tls, not is_tls)
+    assert (backend.is_tls, backend.settings()['tls']) == (is_tls, 'auto' if is_tls else 'refuse')
     [other] = read('redis:URL', environ={'URL': 'redis://localhost', 'PGSSLMODE': mode}).backends
     assert not other.is_tls
 

@@ -11,7 +11,7 @@ from tests.explore.simulated import make_entry
 from vaurien.address import Address
 from vaurien.engine.chooser import Choice
 from vaurien.explore.aiming import Aim
-from vaurien.explore.model import ExploredProxy, Injection
+from vaurien.explore.model import Injection
 from vaurien.explore.watching import Requester, Take, Watcher
 from vaurien.framing.meaning import TransactionState
 from vaurien.records.counts import Counts
@@ -82,7 +82,7 @@ def test_entries_have_the_numbers_of_their_requests(take: Take) -> None:
 @pytest.fixture
 def watcher(take: Take) -> Watcher:
     """Give what watches a proxy with an open link, on which the application asks."""
-    watching = Watcher(ExploredProxy(name='api', protocol='tcp'), lambda link: APPLICATION)
+    watching = Watcher(lambda link: APPLICATION)
     watching.on_link(Link())
     watching.begin(take)
     return watching
@@ -96,8 +96,15 @@ def test_a_watcher_chooses_for_the_run_that_goes_on(watcher: Watcher, take: Take
     assert [entry.exchange for _, entry in take.entries] == [1]
 
 
+def test_entries_are_of_the_proxy_as_it_is_called(watcher: Watcher, take: Take) -> None:
+    ask(take, 1)
+    watcher.rename('cache')
+    watcher.on_exchange(over(1))
+    assert [entry.proxy for _, entry in take.entries] == ['cache']
+
+
 def test_nothing_is_chosen_before_the_first_run() -> None:
-    watching = Watcher(ExploredProxy(name='api', protocol='tcp'), lambda link: APPLICATION)
+    watching = Watcher(lambda link: APPLICATION)
     assert watching.choose(Link(), 1, 'GET 1', 1, b'') is None
     watching.on_exchange(over(1))
 

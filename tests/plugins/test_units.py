@@ -215,7 +215,7 @@ def of_settings() -> Iterator[Declared]:
                 flag = '--toxic' if name == 'toxics' else f'--{name}'
                 parsed = parse_vaurien([flag, str(value)]).settings
                 field = name.replace('-', '_')
-                embedded = Proxy('localhost:1', **{field: value})._settings
+                embedded = Proxy('localhost:1', **{field: value}).settings
                 assert getattr(embedded, field) == getattr(parsed, field)
                 return getattr(parsed, field)
 

@@ -60,7 +60,7 @@ class CommandRunner:
             addresses = {watched.name: watched.proxy.address for watched in lasting}
             self._ports.update(address.port for address in addresses.values())
             ca_file = ''
-            if ca_pem := next((watched.proxy.ca_pem for watched in lasting if watched.watcher.explored.is_tls), ''):
+            if ca_pem := next((watched.proxy.ca_pem for watched in lasting if watched.explored.is_tls), ''):
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='vaurien-explore-')))
                 self._environ |= trust(ca_pem, self._environ, folder)
                 ca_file = str(folder / AUTHORITY)
@@ -79,7 +79,7 @@ class CommandRunner:
     @property
     def proxies(self) -> Sequence[ExploredProxy]:
         """The proxies, in the order of the variables."""
-        return [backend.explored for backend in self._environment.backends]
+        return self._watched.explored
 
     def run(self, injections: Sequence[Injection] = (), limit: float | None = None) -> Run:
         """Run it with those faults, for up to *limit* seconds.

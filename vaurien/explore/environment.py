@@ -22,7 +22,6 @@ from vaurien.config.connection_string import (
 from vaurien.config.schemes import IMPLICIT, PORTS
 from vaurien.errors import ConfigError, find_reason
 from vaurien.explore.locality import is_local, refuse_remote
-from vaurien.explore.model import ExploredProxy
 from vaurien.protocols import Protocol
 from vaurien.settings import REFUSE
 
@@ -58,16 +57,6 @@ class Backend(NamedTuple):
     #: Whether the application speaks TLS with it, and whether with the first byte.
     is_tls: bool
     is_implicit: bool
-
-    @property
-    def explored(self) -> ExploredProxy:
-        """What exploring has to know of the proxy."""
-        return ExploredProxy(
-            name=self.proxy,
-            protocol=self.variable.protocol,
-            is_tls=self.is_tls,
-            refuses_tls=self.settings().get('tls') == REFUSE,
-        )
 
     def settings(self) -> dict[str, Any]:
         """Return what `vaurien.Proxy` takes for the proxy, but for observers.

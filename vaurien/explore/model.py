@@ -14,6 +14,7 @@ from vaurien.errors import ConfigError
 from vaurien.framing.meaning import Effect
 from vaurien.framing.trials import Kind
 from vaurien.records.entry import Entry
+from vaurien.settings import REFUSE, ProxySettings
 
 #: What stands in the place of a request where a fault is for the connection.
 CONNECTION = '(connect)'
@@ -185,6 +186,12 @@ class ExploredProxy(msgspec.Struct, frozen=True, kw_only=True):
     #: Whether it speaks TLS with its clients, or refuses that to those who ask for it.
     is_tls: bool = False
     refuses_tls: bool = False
+
+    @classmethod
+    def of(cls, name: str, settings: ProxySettings) -> ExploredProxy:
+        """Return what there is to know of a proxy with these *settings*, which exploring calls by that *name*."""
+        is_tls = settings.client_leg is not None
+        return cls(name=name, protocol=settings.protocol, is_tls=is_tls, refuses_tls=settings.tls == REFUSE)
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,11 +11,7 @@ from itertools import count
 from time import monotonic, sleep
 from typing import Any, NamedTuple
 
-import msgspec
-
 from vaurien.address import NOWHERE, Address
-from vaurien.config.arguments import find_proxy
-from vaurien.config.backend_url import read_spoken
 from vaurien.embedded import Proxy
 from vaurien.errors import ConfigError
 from vaurien.explore.aiming import Aim
@@ -28,7 +24,6 @@ from vaurien.explore.watching import OpenLink, Requester, Take, Watcher
 from vaurien.records.entry import Entry
 from vaurien.records.observer import ObservedLink
 from vaurien.rules.behaviors import make_rules
-from vaurien.settings import REFUSE
 
 #: Seconds in which the proxies see that the application has closed its connections.
 _SETTLING = 0.1
@@ -44,7 +39,12 @@ class Watched(NamedTuple):
     @property
     def name(self) -> str:
         """The name of the proxy."""
-        return self.watcher.explored.name
+        return self.watcher.name
+
+    @property
+    def explored(self) -> ExploredProxy:
+        """What exploring has to know of it."""
+        return ExploredProxy.of(self.name, self.proxy.settings)
 
     def count_links(self) -> Links:
         """Return how many links are open, now that the proxy has handled what has come."""
@@ -88,7 +88,7 @@ class Call:
 
     def join(self, watched: Watched) -> None:
         """Have a proxy take part from now on; raise `ConfigError` for a fault that its protocol does not have."""
-        explored = watched.watcher.explored
+        explored = watched.explored
         mine = [each for each in self._injections if each.proxy == explored.name]
         rules = {each: make_rules(find_behavior(each, explored))[0] for each in mine if each.request != CONNECTION}
         take = Take(explored.name, self._aim, rules, self._numbers)
@@ -161,7 +161,7 @@ class WatchedProxies:
     @property
     def explored(self) -> list[ExploredProxy]:
         """What is known of them, in the order in which they were made."""
-        return [each.watcher.explored for each in self._each()]
+        return [each.explored for each in self._each()]
 
     def start(
         self, backend: str | Address, protocol: str | None = None, *, called: str = '', **settings: Any
@@ -171,34 +171,18 @@ class WatchedProxies:
         It is one of the test that runs. One that lasts longer is *called* as it is in all tests; `keep` or `add` has it
         take part.
         """
-        address, spoken = read_spoken(backend, protocol, settings)
-        self._check(address)
-        name = called or self._find_name(settings.get('name', spoken))
-        is_tls = settings.get('tls') == 'auto' or settings.get('proxy_tls') is not None
-        explored = ExploredProxy(name=name, protocol=spoken, is_tls=is_tls, refuses_tls=settings.get('tls') == REFUSE)
-        watched = self._watch(explored, partial(Proxy, address, spoken, **settings))
-        if not called:
-            self._take_part(watched, self._own)
-        return watched
+        return self._start(partial(Proxy, backend, protocol, **settings), settings.get('name', ''), called)
 
     def start_from_file(self, path: str | os.PathLike[str], name: str, *, seed: int | None = None) -> Watched:
         """Do as `start` does for the proxy of that *name* in a config file."""
-        found = find_proxy(path, name)
-        self._check(found.backend)
-        is_tls, refuses = found.client_leg is not None, found.tls == REFUSE
-        explored = ExploredProxy(
-            name=self._find_name(name), protocol=found.protocol, is_tls=is_tls, refuses_tls=refuses
-        )
-        watched = self._watch(explored, partial(Proxy.from_file, path, name, seed=seed))
-        self._take_part(watched, self._own)
-        return watched
+        return self._start(partial(Proxy.from_file, path, name, seed=seed), name)
 
     def start_apart(self, backend: str | Address, protocol: str | None = None, **settings: Any) -> Proxy:
         """Start a proxy that the test that runs watches itself, and that takes no part; raise `ConfigError`."""
-        address, spoken = read_spoken(backend, protocol, settings)
-        self._check(address)
-        self.apart.append(settings.get('name', spoken))
-        return Proxy(backend, protocol, **settings).start()
+        proxy = Proxy(backend, protocol, **settings)
+        self._check(proxy)
+        self.apart.append(settings.get('name', proxy.settings.protocol))
+        return proxy.start()
 
     def keep(self, lasting: Sequence[Watched]) -> None:
         """Have these take part from now on, of those that last as long as the session."""
@@ -206,24 +190,29 @@ class WatchedProxies:
 
     def add(self, watched: Watched) -> None:
         """Have one take part as long as it runs. If another one has its name, there is a number behind that."""
-        explored = watched.watcher.explored
-        watched.watcher.explored = msgspec.structs.replace(explored, name=self._find_name(explored.name))
+        watched.watcher.rename(self._find_name(watched.name))
         self._take_part(watched, self._wide)
 
-    def _watch(self, explored: ExploredProxy, make_proxy: Callable[..., Proxy]) -> Watched:
-        """Start the proxy that *make_proxy* returns, and watch it."""
-        watcher = Watcher(explored, self._make_asker())
+    def _start(self, make_proxy: Callable[..., Proxy], name: str, called: str = '') -> Watched:
+        """Start the proxy that *make_proxy* returns, and watch it. Without a *name*, it has that of its protocol."""
+        watcher = Watcher(self._make_asker())
         proxy = make_proxy(observer=watcher, chooser=watcher, digest=MaskingHash)
-        return Watched(proxy.start(), watcher)
+        self._check(proxy)
+        watcher.rename(called or self._find_name(name or proxy.settings.protocol))
+        watched = Watched(proxy.start(), watcher)
+        if not called:
+            self._take_part(watched, self._own)
+        return watched
 
     def _take_part(self, watched: Watched, among: list[Watched]) -> None:
         among.append(watched)
         if self._call is not None:
             self._call.join(watched)
 
-    def _check(self, address: Address) -> None:
-        if not self._allow_remote and address != NOWHERE:
-            refuse_remote(address)
+    def _check(self, proxy: Proxy) -> None:
+        backend = proxy.settings.backend
+        if not self._allow_remote and backend != NOWHERE:
+            refuse_remote(backend)
 
     def _each(self) -> Iterator[Watched]:
         yield from self._each_lasting()

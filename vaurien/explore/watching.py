@@ -10,7 +10,7 @@ import msgspec
 from vaurien.address import Address
 from vaurien.engine.chooser import Choice
 from vaurien.explore.aiming import Aim
-from vaurien.explore.model import ExploredProxy, Injection
+from vaurien.explore.model import Injection
 from vaurien.framing.meaning import TransactionState
 from vaurien.records.entry import Entry
 from vaurien.records.observer import ObservedLink, Observer
@@ -90,9 +90,10 @@ class OpenLink:
 class Watcher(Observer):
     """Watches one proxy, as its observer and its chooser."""
 
-    def __init__(self, explored: ExploredProxy, find_requester: Callable[[ObservedLink], Requester]) -> None:
+    def __init__(self, find_requester: Callable[[ObservedLink], Requester]) -> None:
         """*find_requester* is asked, in the proxy's thread, for each request that counts."""
-        self.explored = explored
+        #: What exploring calls the proxy: it may have no name of its own.
+        self.name = ''
         self._find_requester = find_requester
         self._take: Take | None = None
         self._open: dict[int, OpenLink] = {}
@@ -101,6 +102,10 @@ class Watcher(Observer):
     def open(self) -> list[OpenLink]:
         """The links that are open."""
         return list(self._open.values())
+
+    def rename(self, name: str) -> None:
+        """Call the proxy by that *name* from here on."""
+        self.name = name
 
     def begin(self, take: Take) -> None:
         """Keep what comes from here on in *take*."""
@@ -129,4 +134,4 @@ class Watcher(Observer):
         if entry.transaction is not None and entry.link in self._open:
             self._open[entry.link].transaction = entry.transaction
         if self._take is not None:
-            self._take.keep(msgspec.structs.replace(entry, proxy=self.explored.name))  # it may have no name of its own
+            self._take.keep(msgspec.structs.replace(entry, proxy=self.name))

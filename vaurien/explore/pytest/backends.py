@@ -54,7 +54,7 @@ class Backends:
                 self._stack.callback(started.proxy.stop)
         watched = {backend.proxy: self._running[backend] for backend in environment.backends}
         self._proxies.keep(list(watched.values()))
-        if not self._trusted and (secure := [each for each in watched.values() if each.watcher.explored.is_tls]):
+        if not self._trusted and (secure := [each for each in watched.values() if each.explored.is_tls]):
             self._trust(secure[0].proxy.ca_pem)
         addresses = {name: each.proxy.address for name, each in watched.items()}
         os.environ.update(environment.rewrite(addresses, self._ca_file))

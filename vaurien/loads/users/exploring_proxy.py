@@ -105,11 +105,7 @@ class ExploringProxy(FaultProxy):
         self._explored = Explored(
             test=plan.test or plan.test_runner,
             replay=ReplayCommand(before=tuple(_list_words(plan)), flag='--explore-fault'),
-            proxies=[
-                ExploredProxy(
-                    name=settings.protocol, protocol=settings.protocol, is_tls=settings.client_leg is not None
-                )
-            ],
+            proxies=[ExploredProxy.of(settings.protocol, settings)],
         )
         self._learned: Learned | None = None
         #: The candidates, the next one first.
