@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -10,15 +12,24 @@ import gevent
 import msgspec
 import pytest
 
+from tests.servers import HOST
+from vaurien.address import Address
 from vaurien.config.build import build
 from vaurien.config.reload import Reloader, find_unapplied
 from vaurien.config.source import read
+from vaurien.console.log import TEXT
 from vaurien.engine.proxies import Proxies
-from vaurien.errors import ConfigError
+from vaurien.engine.proxy import ProxyServer
+from vaurien.errors import ConfigError, WorkerError
 from vaurien.rules.behaviors import format_rules, make_rules
+from vaurien.rules.rule import Rule
 from vaurien.rules.toxics import parse_toxics
 from vaurien.schedule.scheduler import Scheduler
 from vaurien.settings import Settings
+from vaurien.toxiproxy.lifecycle import Lifecycle
+from vaurien.workers.pool import Pool
+from vaurien.workers.process import Setup
+from vaurien.workers.proxy import SharedProxy
 
 TWO = """\
 vaurien: {http: true, timeout: 5}
@@ -38,10 +49,10 @@ def settings_of(path: Path, text: str) -> Settings:
     return build(read(str(path)))
 
 
-def start(path: Path, text: str) -> tuple[Proxies, Reloader]:
+def start(path: Path, text: str, make_proxy: Callable[..., ProxyServer] = ProxyServer) -> tuple[Proxies, Reloader]:
     """Return proxies as the text declares them, and what reloads them."""
     settings = settings_of(path, text)
-    proxies = Proxies(settings.each_proxy, settings.defaults)
+    proxies = Proxies(settings.each_proxy, settings.defaults, make_proxy=make_proxy)
     return proxies, Reloader(proxies, Scheduler(proxies), settings)
 
 
@@ -114,6 +125,55 @@ def test_all_or_nothing(path: Path) -> None:
     assert not proxies['cache'].rules
     reloader.apply(settings_of(path, TWO.replace('20:delay', '30:error')))
     assert format_rules(proxies['web'].rules) == '30:error'
+
+
+def test_all_or_nothing_with_workers(path: Path) -> None:
+    pool = Pool(2, Setup({}, 'info', '-', TEXT))
+    proxies, reloader = start(path, TWO, partial(SharedProxy, pool))
+    text = TWO.replace('20:delay', '30:error').replace('latency(latency=3)', 'bandwidth(rate=8, shared=proxy)')
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=r'^proxy web\.bandwidth_downstream\.shared: '):
+            reloader.apply(settings_of(path, text))
+    assert format_rules(proxies['web'].rules) == '20:delay'
+    assert [rule.name for rule in proxies['web'].toxics] == ['latency_downstream']
+
+
+def test_what_fails_is_told_and_tried_again(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Hesitant(ProxyServer):
+        """A proxy one of whose workers ends while it is told for the first time of errors."""
+
+        has_failed = False
+
+        def arm(self, rules: Sequence[Rule]) -> None:
+            if any(rule.name == 'error' for rule in rules) and not self.has_failed:
+                self.has_failed = True
+                raise WorkerError('the worker has ended')
+            super().arm(rules)
+
+    proxies, reloader = start(path, TWO, Hesitant)
+    text = TWO.replace('20:delay', '30:error').replace('protocol: redis', 'protocol: redis, behavior: "10:delay"')
+    with caplog.at_level(logging.INFO):
+        reloader.apply(settings_of(path, text))
+        assert format_rules(proxies['web'].rules) == '20:delay'
+        reloader.apply(settings_of(path, text))
+    assert caplog.messages == [
+        'not reloaded: proxy web: the worker has ended',
+        'reloaded: behaviors of cache',
+        'reloaded: behaviors of web',
+    ]
+    assert format_rules(proxies['web'].rules) == '30:error'
+
+
+@pytest.mark.parametrize('make_proxy', [ProxyServer, partial(SharedProxy, Pool(2, Setup({}, 'info', '-', TEXT)))])
+def test_a_reset_arms_what_was_configured_last(path: Path, make_proxy: Callable[..., ProxyServer]) -> None:
+    proxies, reloader = start(path, TWO, make_proxy)
+    reloader.apply(settings_of(path, TWO.replace('20:delay', '30:error')))
+    proxies['web'].arm(make_rules('50:abort'))
+    proxies['web'].start(Address(HOST, 0), wait=False)
+    proxies['cache'].start(Address(HOST, 0), wait=False)
+    Lifecycle(proxies).reset()
+    assert format_rules(proxies['web'].rules) == '30:error'
+    proxies.shut_down()
 
 
 def test_a_proxy_that_was_deleted(path: Path) -> None:

@@ -38,6 +38,7 @@ from vaurien.engine.runtime import Runtime
 from vaurien.engine.stream import Stream
 from vaurien.engine.toxicity import Toxics
 from vaurien.engine.turns import pausing
+from vaurien.errors import ConfigError
 from vaurien.native import Progress
 from vaurien.protocols import Protocol
 from vaurien.protocols.base import BaseProtocol
@@ -52,7 +53,7 @@ from vaurien.records.times import Times
 from vaurien.rules.behaviors import format_rules
 from vaurien.rules.masking import mask
 from vaurien.rules.rule import Rule
-from vaurien.settings import ONLY, OPTIONS, ProxySettings
+from vaurien.settings import FAULTS, ONLY, ProxySettings
 from vaurien.tls.contexts import Legs
 from vaurien.tls.mode import find_upgrading
 
@@ -551,9 +552,14 @@ class ProxyServer:
             on_change(what, text)
 
     def check(self, settings: ProxySettings) -> None:
-        """Raise `ConfigError` if `configure` or `arm` would not take what *settings* have."""
+        """Raise `ConfigError` for what of the faults that *settings* have it could not take."""
         self._resolve_options(settings)
         self.check_rules(settings.behaviors)
+        for rule in settings.toxics:
+            try:
+                self.toxics.check(rule)
+            except ConfigError as error:
+                raise error.within(rule.name) from None
 
     def check_rules(self, rules: Sequence[Rule]) -> None:
         """Raise `ConfigError` if `arm` would not take *rules*."""
@@ -561,14 +567,14 @@ class ProxyServer:
             self.arming.prepare(rule)
 
     def configure(self, settings: ProxySettings) -> None:
-        """Take the options that *settings* have for behaviors and protocols; raise `ConfigError`.
+        """Be configured with the faults of *settings* from now on, none of which is armed by that; raise `ConfigError`.
 
-        Those of behaviors go before the defaults of what is armed later, those of the protocol are for links that open
-        later.
+        Options of behaviors go before the defaults of what is armed later, those of the protocol are for links that
+        open later. The rules are armed at the next reset.
         """
         self.protocol_options = self._resolve_options(settings)
-        options = {name: getattr(settings, name) for name in OPTIONS}
-        self.settings = msgspec.structs.replace(self.settings, **options)
+        faults = {name: getattr(settings, name) for name in FAULTS}
+        self.settings = msgspec.structs.replace(self.settings, **faults)
 
     def _resolve_options(self, settings: ProxySettings) -> dict[str, Any]:
         """Return the options of the protocol that *settings* have, with defaults where they have none."""

@@ -66,6 +66,9 @@ class Toxics:
             raise ToxicNameError(f'there is no toxic named {name!r}', 'name')
         return self._rules[name]
 
+    def check(self, rule: ToxicRule) -> None:
+        """Raise `OptionError` if the proxy cannot have *rule*, though others can."""
+
     def add(self, rule: ToxicRule) -> None:
         """Add a toxic behind the others of its stream; raise `ToxicNameError` if the name is taken."""
         if rule.name in self._rules or rule.name in self._leaving:

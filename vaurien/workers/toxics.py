@@ -24,15 +24,20 @@ class SharedToxics(Toxics):
         self._pool = pool
         self._share = share
 
+    def check(self, rule: ToxicRule) -> None:
+        """Raise `OptionError` if links in several processes cannot have *rule*."""
+        if rule.attributes.get('shared') not in (None, 'link'):
+            raise OptionError('the links of several workers have nothing in common: start with --workers 1', 'shared')
+
     def add(self, rule: ToxicRule) -> None:
         """Add a toxic; raise `ToxicNameError`, `OptionError`, `WorkerError`."""
-        _refuse_shared(rule)
+        self.check(rule)
         with self._sharing():
             super().add(rule)
 
     def update(self, rule: ToxicRule) -> None:
         """Replace the attributes and the toxicity of the toxic of the same name; raise likewise."""
-        _refuse_shared(rule)
+        self.check(rule)
         with self._sharing():
             super().update(rule)
 
@@ -53,8 +58,3 @@ class SharedToxics(Toxics):
 
             yield
             self._share(undo)
-
-
-def _refuse_shared(rule: ToxicRule) -> None:
-    if rule.attributes.get('shared') not in (None, 'link'):
-        raise OptionError('the links of several workers have nothing in common: start with --workers 1', 'shared')
