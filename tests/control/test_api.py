@@ -171,6 +171,8 @@ def test_tells_and_changes_the_backend(api: Api, served: ServedProxy) -> None:
     assert api('GET', '/backend').json() == {'backend': '[::1]:6380'}
     assert api('PUT', '/backend', json={'backend': 'redis://:secret@cache/0'}).json() == {'status': 'ok'}
     assert api('GET', '/backend').json() == {'backend': 'cache:6379'}
+    expected = 'expected a JSON object, such as {"backend": "localhost:6379"}'
+    assert api.refused('PUT', '/backend', 400, json=[])['description'] == expected
 
 
 def test_tells_the_status(api: Api) -> None:

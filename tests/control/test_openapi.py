@@ -159,6 +159,13 @@ class TestDocument:
             'default': 1.0,
         }
 
+    def test_only_a_path_that_names_no_proxy_takes_one(self, document: Any) -> None:
+        def list_names(path: str) -> list[str]:
+            return [parameter['name'] for parameter in document['paths'][path]['get']['parameters']]
+
+        assert list_names('/events') == ['proxy', 'match']
+        assert list_names('/proxies/{name}/events') == ['match']
+
     def test_operations_are_told_apart(self, document: Any) -> None:
         names = [operation['operationId'] for operation in operations(document)]
         assert len(set(names)) == len(names) > 30

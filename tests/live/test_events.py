@@ -202,6 +202,7 @@ def test_what_nobody_has(proxy: Client, server: Command) -> None:
     with api.session:
         assert api.refused('GET', '/events?proxy=none', 404)['location'] == 'path'
         assert api.refused('GET', '/events?some=none', 400)['name'] == 'some'
+        assert api.refused('GET', '/proxies/echo/events?proxy=other', 400)['name'] == 'proxy'
 
 
 def test_the_guard_is_as_for_all_paths(vaurien_command: StartCommand, echo_server: RawBackend) -> None:

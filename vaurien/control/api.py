@@ -40,16 +40,17 @@ from vaurien.web.body import read_object, send
 
 DONE: Done = {'status': 'ok'}
 #: Bodies, for errors to show.
-EXAMPLE = '{"name": "delay"}'
+ARMING = '{"name": "delay"}'
+BACKEND = '{"backend": "localhost:6379"}'
 DECISION = '{"decision": "pass"}'
 
 #: Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 EVENT_STREAM = 'text/event-stream'
-#: The parameters of the path of events.
+#: The parameters of the paths of events, and what the path that names no proxy has besides.
 EVENT_PARAMETERS: dict[str, Option] = {
-    'proxy': ('The name of the proxy whose events are wanted', str, None),
     'match': ('The pattern of the requests whose exchanges and faults are wanted', Pattern, None),
 }
+EVENT_CHOICE: dict[str, Option] = {'proxy': ('The name of the proxy whose events are wanted', str, None)}
 
 #: What every proxy has: below ``/proxies/NAME``, and at the top for the only proxy.
 ROUTES = ('behavior', 'backend', 'events', 'faults', 'held', 'journal', 'links', 'status')
@@ -112,7 +113,7 @@ class ControlApi:
 
     def on_put_behavior(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Arm other rules."""
-        body = read_object(req, resp, EXAMPLE)
+        body = read_object(req, resp, ARMING)
 
         def read(proxy: Controlled) -> tuple[Rule, ...]:
             return read_arming(body, proxy.settings.behavior_options, proxy.protocol, get_turns().begin())
@@ -138,7 +139,7 @@ class ControlApi:
 
     def on_put_backend(self, req: falcon.Request, resp: falcon.Response, name: str = '') -> None:
         """Change the backend of a proxy."""
-        body = read_object(req, resp, EXAMPLE)
+        body = read_object(req, resp, BACKEND)
 
         def read(proxy: Controlled) -> Address:
             backend = read_backend(body, proxy.settings)
@@ -160,7 +161,7 @@ class ControlApi:
 
         The answer has no end: server-sent events about the proxy in the path, or about all.
         """
-        asked = read_parameters(req.params, EVENT_PARAMETERS)
+        asked = read_parameters(req.params, EVENT_PARAMETERS if name else {**EVENT_CHOICE, **EVENT_PARAMETERS})
         name = name or asked.get('proxy', '')
         if name:
             self._find(name)

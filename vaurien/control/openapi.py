@@ -33,7 +33,7 @@ from vaurien.control.answers import (
     ReadyAnswer,
     ToxicsAnswer,
 )
-from vaurien.control.api import EVENT_PARAMETERS, EVENT_STREAM, ControlApi
+from vaurien.control.api import EVENT_CHOICE, EVENT_PARAMETERS, EVENT_STREAM, ControlApi
 from vaurien.control.app import Route
 from vaurien.control.authority import CONTENT_TYPE as AUTHORITY_TYPE, AuthorityResource
 from vaurien.control.health import PROBES, ProbeResource
@@ -77,6 +77,7 @@ OPERATIONS: dict[Callable[..., None], Operation] = {
         content=EVENT_STREAM,
         errors=(400, 404, 503),
         parameters=EVENT_PARAMETERS,
+        choice=EVENT_CHOICE,
         events={name: type_ for type_, name in NAMES.items()},
         named=(State, Columns),
     ),
@@ -175,10 +176,11 @@ class Document:
             body['security'] = [{}]
         else:
             statuses.add(401)
-        if operation.parameters:
+        parameters = {**({} if '{name}' in path else operation.choice), **operation.parameters}
+        if parameters:
             body['parameters'] = [
                 {'name': name, 'in': 'query', 'description': schema.pop('description'), 'schema': schema}
-                for name, schema in self._schemas.options(operation.parameters).items()
+                for name, schema in self._schemas.options(parameters).items()
             ]
         if operation.takes is not None:
             statuses |= {400, 413}

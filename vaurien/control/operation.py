@@ -51,8 +51,9 @@ class Operation(NamedTuple):
     dialect: Dialect = VAURIEN
     #: The path parameter of other operations that takes the `name` in this answer (an OpenAPI link).
     names: str | None = None
-    #: The parameters in the query of its path.
+    #: The parameters in the query of its path; and those that choose a proxy, where the path names none.
     parameters: Mapping[str, Option] = {}
+    choice: Mapping[str, Option] = {}
     #: Other media types of the answer, with the type of each body.
     others: Content = {}
     #: For a stream: the type of the data of each event, by its name.
