@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from socket import SO_RCVBUF, SOL_SOCKET
+from typing import Any, NamedTuple
 
 import gevent
+import msgspec
 import pytest
-from gevent import socket as green
+from gevent import GreenletExit, socket as green
 
 from tests.loop import in_loop
 from tests.servers import HOST, TIMEOUT
 from vaurien.address import Address
+from vaurien.clock import no_pause
 from vaurien.control.server import ControlServer
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
@@ -22,6 +26,20 @@ from vaurien.live.watched import Watched
 from vaurien.rules.behaviors import make_rules
 from vaurien.schedule.scheduler import Scheduler
 from vaurien.settings import ProxySettings
+
+
+class Sent(NamedTuple):
+    """An event as it was sent."""
+
+    name: str
+    number: int
+    data: Any
+
+
+def parse(text: bytes) -> list[Sent]:
+    """Return the events in *text*."""
+    found = re.findall(rb'event: (\w+)\nid: (\d+)\ndata: (.*)\n\n', text)
+    return [Sent(name.decode(), int(number), msgspec.json.decode(data)) for name, number, data in found]
 
 
 def wait_until(check: Callable[[], object]) -> None:
@@ -131,3 +149,87 @@ def test_silence_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
         return said
 
     assert in_loop(read) == [b'event: snapshot\n', b': heartbeat\n\n']
+
+
+def test_what_happens_during_a_snapshot_comes_once_and_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read() -> list[Sent]:
+        proxies = Proxies([ProxySettings(name='one')])
+        live = Live(proxies, Scheduler(proxies))
+        proxies['one'].set_backend(Address(HOST, 1))
+        events = live.read()
+        live.look()
+
+        class Meanwhile:
+            """Turns in whose first pause a backend is changed, and a second ends."""
+
+            is_over = False
+
+            def begin(self) -> Callable[[], object]:
+                return self.pause
+
+            def pause(self) -> None:
+                if not self.is_over:
+                    self.is_over = True
+                    proxies['one'].set_backend(Address(HOST, 2))
+                    live._measure(1.0, no_pause)
+
+        monkeypatch.setattr(module, 'get_turns', Meanwhile)
+        told = parse(next(events) + next(events))
+        live.stop()
+        return told
+
+    snapshot, change, second = in_loop(read)
+    assert [one.name for one in (snapshot, change, second)] == ['snapshot', 'change', 'second']
+    assert snapshot.number < change.number < second.number
+    assert [one['text'] for one in snapshot.data['changes']] == ['proxy one', f'backend {HOST}:1']
+    assert change.data['text'] == f'backend {HOST}:2'
+    assert snapshot.data['series']['one'].get('time', []) == []
+
+
+def test_what_fails_ends_all_and_the_next_one_who_looks_begins_anew(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, 'PERIOD', 0.01)
+    failures = [True]
+    measure = Watched.measure
+
+    def fail_once(watched: Watched, *args: Any) -> Any:
+        if failures:
+            failures.pop()
+            raise RuntimeError('it cannot count')
+        return measure(watched, *args)
+
+    monkeypatch.setattr(Watched, 'measure', fail_once)
+
+    def read() -> list[str]:
+        proxies = Proxies([ProxySettings(name='one')])
+        live = Live(proxies, Scheduler(proxies))
+        with gevent.Timeout(TIMEOUT):
+            assert len(parse(b''.join(live.read()))) == 1
+            events = live.read()
+            told = parse(next(events) + next(events))
+        live.stop()
+        return [one.name for one in told[:2]]
+
+    assert in_loop(read) == ['snapshot', 'second']
+    assert 'it cannot count' in capfd.readouterr().err
+
+
+def test_one_who_leaves_while_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    def leave(watched: Watched, pause: Callable[[], object]) -> None:
+        raise GreenletExit
+
+    def look() -> bool:
+        proxies = Proxies([ProxySettings(name='one')])
+        live = Live(proxies, Scheduler(proxies))
+        with monkeypatch.context() as patch:
+            patch.setattr(Watched, 'begin', leave)
+            with pytest.raises(GreenletExit):
+                live.look()
+        before = len(proxies['one'].observers.on_fault)
+        live.look()
+        has_begun = len(proxies['one'].observers.on_fault) > before
+        live.stop()
+        return has_begun
+
+    assert in_loop(look)

@@ -109,10 +109,14 @@ class Live:
         if self._is_running:
             return
         self._is_running = True
-        pause = get_turns().begin()
-        for watched in pausing(list(self._watched.values()), pause):
-            watched.begin(pause)
-        self._refill(PERIOD)
+        try:
+            pause = get_turns().begin()
+            for watched in pausing(list(self._watched.values()), pause):
+                watched.begin(pause)
+            self._refill(PERIOD)
+        except BaseException:  # such as a client that has gone in a pause
+            self._end()
+            raise
         self._greenlets.spawn(self._run)
 
     def stop(self) -> None:
@@ -121,9 +125,12 @@ class Live:
         self._end()
 
     def _end(self) -> None:
+        """Count no more. Readers are dropped: those who come again have it begin anew."""
         self._is_running = False
         for watched in self._watched.values():
             watched.end()
+        for reader in self._readers:
+            reader.drop()
 
     def read(self, proxy: str = '', pattern: Pattern | None = None) -> Generator[bytes, None, None]:
         """Return the events from now on, those that *proxy* and *pattern* choose; raise `BusyError`."""
@@ -132,8 +139,9 @@ class Live:
         return self._send(Reader(proxy, pattern))
 
     def _send(self, reader: Reader) -> Generator[bytes, None, None]:
+        self.look()
         with self._reading(reader):
-            yield self._encode(self._take_snapshot(reader.proxy))
+            yield self._take_snapshot(reader.proxy)
             while not reader.is_dropped:
                 yield reader.take(HEARTBEAT) or _COMMENT
 
@@ -141,36 +149,38 @@ class Live:
     def _reading(self, reader: Reader) -> Iterator[None]:
         self._readers.add(reader)
         try:
-            self.look()
             yield
         finally:
             self._readers.discard(reader)
             self._until = monotonic() + LINGER
 
-    def _take_snapshot(self, proxy: str) -> SnapshotEvent:
-        pause, now = get_turns().begin(), time()
+    def _take_snapshot(self, proxy: str) -> bytes:
+        # What happens in a pause is an event after it: it has a higher number, and is not in the snapshot, too.
+        pause, now, number = get_turns().begin(), time(), self._count_event()
         watched = [one for name, one in list(self._watched.items()) if proxy in ('', name)]
-        return SnapshotEvent(
+        changes = self._changes.find(now, proxy)
+        snapshot = SnapshotEvent(
             time=now,
             version=__version__,
             period=PERIOD,
             kept=KEPT,
             states={one.name: one.state for one in pausing(watched, pause)},
-            series={one.name: one.series.encode() for one in pausing(watched, pause)},
-            changes=self._changes.find(now, proxy),
+            series={one.name: one.series.encode(now) for one in pausing(watched, pause)},
+            changes=changes,
         )
+        return encode(snapshot, number)
 
     # What they are told
 
-    def _encode(self, event: Event) -> bytes:
+    def _count_event(self) -> int:
         self._number += 1
-        return encode(event, self._number)
+        return self._number
 
     def _find_readers(self, proxy: str | None, request: str | None = None) -> list[Reader]:
         return [reader for reader in self._readers if reader.wants(proxy, request)]
 
     def _send_to(self, readers: Iterable[Reader], event: Event) -> None:
-        data, is_urgent = self._encode(event), isinstance(event, ChangeEvent)
+        data, is_urgent = encode(event, self._count_event()), isinstance(event, ChangeEvent)
         for reader in readers:
             self.dropped += not reader.add(data, is_urgent=is_urgent)
 
@@ -254,6 +264,12 @@ class Live:
     # Seconds
 
     def _run(self) -> None:
+        try:
+            self._count_seconds()
+        finally:
+            self._end()
+
+    def _count_seconds(self) -> None:
         began = filled = monotonic()
         while self._readers or monotonic() < self._until:
             gevent.sleep(max(0.0, min(uniform(*REFILLED), began + PERIOD - monotonic())))
@@ -263,7 +279,6 @@ class Live:
                 began = now
             self._refill(now - filled)
             filled = now
-        self._end()
 
     def _measure(self, seconds: float, pause: Callable[[], object]) -> None:
         """Tell what went through each proxy in the last second."""

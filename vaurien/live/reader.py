@@ -44,12 +44,19 @@ class Reader:
         self._waiting.append(event)
         self._size += len(event)
         if len(self._waiting) > MOST_EVENTS or self._size > MOST_BYTES:
-            self.is_dropped = True
-            self._clear()
+            self.drop()
+            return False
         self._some.set()
-        if is_urgent or self._size > MUCH or self.is_dropped:
+        if is_urgent or self._size > MUCH:
             self._now.set()
-        return not self.is_dropped
+        return True
+
+    def drop(self) -> None:
+        """Have nothing wait any more, and end what waits for it."""
+        self.is_dropped = True
+        self._clear()
+        self._some.set()
+        self._now.set()
 
     def take(self, seconds: float) -> bytes:
         """Wait for events for so long, and return those that have come. Blocks the calling greenlet."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from math import nan
+from bisect import bisect_right
+from math import inf, nan
 
 import msgspec
 
@@ -36,9 +37,11 @@ class Series:
             if len(column) > KEPT:
                 del column[0]
 
-    def encode(self) -> msgspec.Raw:
-        """Return the columns as JSON, in which a value that nobody knows is null."""
-        return msgspec.Raw(msgspec.json.encode({name: column.tolist() for name, column in self._columns.items()}))
+    def encode(self, until: float = inf) -> msgspec.Raw:
+        """Return the columns *until* a time as JSON, in which a value that nobody knows is null."""
+        end = bisect_right(self._columns.get('time', ()), until)
+        columns = {name: column[:end].tolist() for name, column in self._columns.items()}
+        return msgspec.Raw(msgspec.json.encode(columns))
 
 
 def _spread(name: str, found: QuantilesStatus | None) -> dict[str, float]:
