@@ -58,6 +58,14 @@ def test_behaviors(control: ProxyControl) -> None:
     assert control.get_behavior() == '20:error,10:delay'
 
 
+def test_lines_about_rules(control: ProxyControl) -> None:
+    control.set_behavior("20:error(match='GET *', inject=false),10:delay(sleep=2),0:hang,50:dummy")
+    assert control.describe_rules() == [
+        "20:error(match='GET *'): matched 0 of 0 exchanges, applied to 0",
+        '10:delay(sleep=2.0): matched 0 of 0 exchanges, applied to 0',
+    ]
+
+
 def test_faults_are_waited_for_one_after_the_other(control: ProxyControl) -> None:
     control.set_behavior('delay', times=2)
     assert control.take_fault() is None

@@ -23,7 +23,7 @@ from vaurien.records.faults import Fault
 from vaurien.records.page import JournalPage
 from vaurien.records.status import HeldStatus, LinkStatus, ProxyStatus, RuleStatus, ScheduleStatus, ToxicStatus
 from vaurien.rules.blocks import Blocks
-from vaurien.rules.grammar import Term, format_term
+from vaurien.rules.report import report_rules
 from vaurien.web.call import DEFAULT_HOST, DEFAULT_PORT, URL, Api, find_token, find_url, parse_api
 from vaurien.web.segment import quote_name
 
@@ -198,13 +198,7 @@ class Client(ProxyControl):
         return cast(ProxyStatus, self._call('GET', f'{self._prefix}/status'))
 
     def describe_rules(self) -> list[str]:
-        return [
-            f'{format_term(Term(rule["name"], rule["percent"], given), alone=True)}: '
-            f'matched {rule["matched"]} of {rule["seen"]} exchanges, applied to {rule["hits"]}'
-            for rule in self.status()['behaviors']
-            if rule['name'] != 'dummy'
-            for given in [{name: value for name, value in rule['options'].items() if value is not None}]
-        ]
+        return report_rules(self.status()['behaviors'])
 
     def inspect(self) -> ProxyAnswer:
         """Return the proxy as Toxiproxy's API shows it: name, listen, upstream, enabled, toxics, maybe protocol."""

@@ -161,7 +161,9 @@ def test_lists_what_is_armed_with_the_behaviors(api: Api) -> None:
     api('PUT', '/behavior', json={'name': 'delay', 'match': 'GET *'})
     [rules] = api('GET', '/behaviors').json()['armed'].values()
     options = {'sleep': 5.0, 'before': False, **UNAIMED, 'match': 'GET *'}
-    assert rules == [{'name': 'delay', 'percent': 100, 'options': options, 'seen': 0, 'matched': 0, 'hits': 0}]
+    text = "delay(sleep=5.0, before=false, match='GET *')"
+    counts = {'seen': 0, 'matched': 0, 'hits': 0}
+    assert rules == [{'name': 'delay', 'percent': 100, 'text': text, 'options': options, **counts}]
 
 
 def test_tells_and_changes_the_backend(api: Api, served: ServedProxy) -> None:

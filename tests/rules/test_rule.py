@@ -113,7 +113,8 @@ def test_status() -> None:
     made.is_for('GET a')
     options = {**UNAIMED, 'sleep': 1.0, 'before': True, 'match': 'GET *', 'nth': '2'}
     counts = {'seen': 3, 'matched': 1, 'hits': 0}
-    assert made.status(3) == {'name': 'delay', 'percent': 20.0, 'options': options, **counts}
+    text = "20:delay(match='GET *', nth='2')"
+    assert made.status(3) == {'name': 'delay', 'percent': 20.0, 'text': text, 'options': options, **counts}
 
 
 class TestTranslation:

@@ -52,6 +52,7 @@ from vaurien.records.status import LimitsStatus, ProxyStatus, RuleStatus
 from vaurien.records.times import Times
 from vaurien.rules.behaviors import format_rules
 from vaurien.rules.masking import mask
+from vaurien.rules.report import report_rule, report_rules
 from vaurien.rules.rule import Rule
 from vaurien.settings import FAULTS, ONLY, ProxySettings
 from vaurien.tls.contexts import Legs
@@ -531,7 +532,7 @@ class ProxyServer:
     def _on_over(self, ended: Sequence[tuple[Rule, RuleStatus]]) -> None:
         for rule, status in ended:
             level = logging.WARNING if _is_unmatched(rule, status) else logging.INFO
-            self.log.log(level, 'its time is over: %s', _report(rule, status))
+            self.log.log(level, 'its time is over: %s', report_rule(status))
 
     def warn_unmatched(self) -> None:
         """Warn of the rules that are for some requests only and have matched none."""
@@ -544,7 +545,7 @@ class ProxyServer:
     def _report_unmatched(self, pause: Callable[[], object] = no_pause) -> list[str]:
         if not any(rule.is_unmatched for rule in pausing(self.rules, pause)):
             return []
-        return [_report(rule, status) for rule, status in self._list_rules(pause) if _is_unmatched(rule, status)]
+        return [report_rule(status) for rule, status in self._list_rules(pause) if _is_unmatched(rule, status)]
 
     def _tell(self, what: What, text: str) -> None:
         """Tell the observers what was changed, and how."""
@@ -614,7 +615,7 @@ class ProxyServer:
 
     def report_rules(self) -> list[str]:
         """Return a line for each of these rules: how many exchanges have matched it, and how many it was applied to."""
-        return [_report(rule, status) for rule, status in self._list_rules() if rule.is_harmful]
+        return report_rules(status for _, status in self._list_rules())
 
     def _list_rules(
         self, pause: Callable[[], object] = no_pause, counts: Counts | None = None
@@ -658,8 +659,3 @@ class ProxyServer:
 
 def _is_unmatched(rule: Rule, status: RuleStatus) -> bool:
     return rule.is_unmatched and not status['matched'] and bool(status['seen'])
-
-
-def _report(rule: Rule, status: RuleStatus) -> str:
-    seen, matched, hits = status['seen'], status['matched'], status['hits']
-    return f'{format_rules([rule])}: matched {matched} of {seen} exchanges, applied to {hits}'

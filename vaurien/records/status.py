@@ -11,6 +11,8 @@ Phase = Literal['starting', 'ready', 'draining']
 class _RuleStatus(TypedDict):
     name: str
     percent: float
+    #: The text that arms it alone, with the options that are not at their defaults.
+    text: str
     #: Every option with its value.
     options: dict[str, Any]
     seen: int

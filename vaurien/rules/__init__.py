@@ -8,6 +8,7 @@ regex      regular expressions in linear time
 rule       a rule: a behavior, its percent, its options, its counters
 behaviors  rules from texts, lists and options; and the text of rules
 blocks     blocks that arm something, and put back what was armed before
+report     what rules have done, in lines for people
 decision   what is decided of a request that is held
 selector   the draw: which rule an exchange gets
 toxics     rules for streams: toxics, from texts, mappings and arguments

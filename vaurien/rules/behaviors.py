@@ -116,7 +116,7 @@ def format_rules(rules: Sequence[Rule], pause: Callable[[], object] = no_pause, 
     counts = Counter(rule.name for rule in rules)
     terms = []
     for rule in rules:
-        options = _list_chosen(rule) if in_full or _is_in_full(rule, counts) else {}
+        options = rule.chosen if in_full or _is_in_full(rule, counts) else {}
         terms.append(format_term(Term(rule.name, rule.percent, options), alone=len(rules) == 1))
         pause()
     return ','.join(terms)
@@ -133,7 +133,7 @@ def list_left_out(
     counts = Counter(rule.name for rule in rules)
     left: dict[str, dict[str, Any]] = {}
     for rule in rules:
-        written = _list_chosen(rule) if _is_in_full(rule, counts) else {}
+        written = rule.chosen if _is_in_full(rule, counts) else {}
         usual = [rule.kind.resolve(given) for given in ({}, configured.get(rule.name, {}))]
         for name, value in rule.options.items():
             if name not in written and any(value != values[name] for values in usual):
@@ -145,12 +145,6 @@ def list_left_out(
 def _is_in_full(rule: Rule, counts: Mapping[str, int]) -> bool:
     """Return whether a rule is written with its options: it has limits, or there is another one of its name."""
     return counts[rule.name] > 1 or any(rule.options[name] is not None for name in Dummy.options)
-
-
-def _list_chosen(rule: Rule) -> dict[str, Any]:
-    """Return the options of a rule that are not at their defaults."""
-    defaults = rule.kind.resolve({})
-    return {name: value for name, value in rule.options.items() if value != defaults[name]}
 
 
 def _read_term(number: int, given: Any) -> Term:

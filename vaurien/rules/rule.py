@@ -18,6 +18,7 @@ from vaurien.plugins.stage import Door, Stage
 from vaurien.protocols.base import BaseProtocol
 from vaurien.records.proxy_log import NO_PROXY, ProxyLog
 from vaurien.records.status import RuleStatus
+from vaurien.rules.grammar import Term, format_term
 from vaurien.rules.limits import LIMITS
 from vaurien.rules.match import Pattern
 
@@ -93,6 +94,17 @@ class Rule:
     def name(self) -> str:
         """The name of the behavior."""
         return self.kind.name
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The options that are not at their defaults."""
+        defaults = self.kind.resolve({})
+        return {name: value for name, value in self.options.items() if value != defaults[name]}
+
+    @property
+    def text(self) -> str:
+        """The text that arms it alone, with these options."""
+        return format_term(Term(self.name, self.percent, self.chosen), alone=True)
 
     @property
     def is_harmful(self) -> bool:
@@ -260,6 +272,7 @@ class Rule:
         status: RuleStatus = {
             'name': self.name,
             'percent': self.percent,
+            'text': self.text,
             'options': to_builtins(self.options, enc_hook=str),
             'seen': seen,
             'matched': self.matched if matched is None else matched,
