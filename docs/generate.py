@@ -28,6 +28,7 @@ from vaurien.cli.groups import GROUPS
 from vaurien.config.keys import REGISTRIES, SETTINGS
 from vaurien.console.statuses import INTERRUPTED, STATUSES
 from vaurien.control.metrics import FAMILIES, make_registry
+from vaurien.control.sources import Sources
 from vaurien.engine.proxies import Proxies
 from vaurien.explore.model import Outcome
 from vaurien.explore.showing.words import FAULTS, OUTCOMES
@@ -244,7 +245,9 @@ def make_metrics() -> str:
     labels = {family.name: family.labels for family in FAMILIES}
     rows = []
     proxies = Proxies(())
-    for metric in make_registry(proxies, Live(proxies, Scheduler(proxies))).collect():
+    scheduler = Scheduler(proxies)
+    sources = Sources(proxies, scheduler, Live(proxies, scheduler))
+    for metric in make_registry(sources).collect():
         name = f'{metric.name}_total' if metric.type == 'counter' else metric.name
         named = labels.get(name) or [label for sample in metric.samples for label in sample.labels]
         rows.append(

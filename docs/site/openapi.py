@@ -8,6 +8,7 @@ from typing import Any
 
 from vaurien.control.openapi import Document
 from vaurien.control.routes import make_routes
+from vaurien.control.sources import Sources
 from vaurien.engine.proxies import Proxies
 from vaurien.live.live import Live
 from vaurien.schedule.scheduler import Scheduler
@@ -37,7 +38,7 @@ def describe_api() -> str:
     """Return the page."""
     proxies = Proxies(())
     scheduler = Scheduler(proxies)
-    document = Document(make_routes(proxies, scheduler, Live(proxies, scheduler))).describe()
+    document = Document(make_routes(Sources(proxies, scheduler, Live(proxies, scheduler)))).describe()
     operations: dict[str, list[str]] = {}
     for path, methods in document['paths'].items():
         for method in METHODS:

@@ -11,7 +11,6 @@ from gevent.event import Event
 
 from tests.servers import HOST, TIMEOUT
 from vaurien.address import Address
-from vaurien.control.controlled import ControlledLink
 from vaurien.control.server import ControlServer
 from vaurien.engine.breakpoints import Breakpoints
 from vaurien.errors import ConfigError
@@ -25,7 +24,7 @@ from vaurien.settings import ONLY, Settings
 
 
 class FakeProxy:
-    """The `Controlled` part of a proxy. ``told`` is what it was told to change, in order."""
+    """What the control API asks of a proxy. ``told`` is what it was told to change, in order."""
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
@@ -35,7 +34,7 @@ class FakeProxy:
         self.told: list[Any] = []
         self.faults = FaultLog()
         self.breakpoints = Breakpoints(NO_PROXY)
-        self.links: dict[int, ControlledLink] = {}
+        self.links: dict[int, Any] = {}
         self.failure: Exception | None = None
 
     def arm(self, rules: Sequence[Rule]) -> None:
@@ -49,7 +48,7 @@ class FakeProxy:
     def list_armed(self) -> list[RuleStatus]:
         return [rule.status() for rule in self.rules]
 
-    def list_links(self, pause: Callable[[], object]) -> list[ControlledLink]:
+    def list_links(self, pause: Callable[[], object]) -> list[Any]:
         return list(self.links.values())
 
     def set_backend(self, backend: Address) -> None:

@@ -1,6 +1,6 @@
 """What Vaurien's own paths answer, through the real server.
 
-This also tests `controlled`, `answers`, `routes` and `server`.
+This also tests `answers`, `routes`, `server` and `sources`.
 """
 
 from __future__ import annotations
@@ -18,16 +18,8 @@ from tests.control.fake import ServedProxy
 from tests.servers import TIMEOUT
 from vaurien.address import Address
 from vaurien.behaviors import Behavior
-from vaurien.control.controlled import Controlled
-from vaurien.engine.proxy import ProxyServer
 from vaurien.protocols import Protocol
 from vaurien.records.faults import Fault
-from vaurien.settings import Settings
-
-
-def test_a_real_proxy_can_be_controlled() -> None:
-    proxy: Controlled = ProxyServer(Settings())
-    assert proxy.status()['behavior'] == 'dummy'
 
 
 def test_tells_what_is_armed(api: Api, served: ServedProxy) -> None:

@@ -16,6 +16,7 @@ from tests.servers import TIMEOUT, Server, free_port
 from tests.toxiproxy.asking import Toxiproxy
 from vaurien.control.app import make_app
 from vaurien.control.routes import make_routes
+from vaurien.control.sources import Sources
 from vaurien.engine.proxies import Proxies
 from vaurien.live.live import Live
 from vaurien.records.status import Phase
@@ -32,7 +33,7 @@ def ask(command: Command, path: str = '/ready', **headers: str) -> tuple[int, An
 
 def test_before_it_listens() -> None:
     proxies, scheduler = Proxies([]), Scheduler({})
-    routes = make_routes(proxies, scheduler, Live(proxies, scheduler))
+    routes = make_routes(Sources(proxies, scheduler, Live(proxies, scheduler)))
     client = TestClient(make_app(routes, Guard('', '0.0.0.0')))
     assert client.simulate_get('/health', host='localhost').status_code == 200
     ready = client.simulate_get('/ready', host='localhost')
@@ -43,7 +44,9 @@ def test_one_that_changes_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     phases: list[Phase] = ['starting', 'ready']
     monkeypatch.setattr(Proxies, 'phase', property(lambda _: phases.pop(0), lambda *_: None), raising=False)
     proxies, scheduler = Proxies([]), Scheduler({})
-    client = TestClient(make_app(make_routes(proxies, scheduler, Live(proxies, scheduler)), Guard('', '0.0.0.0')))
+    client = TestClient(
+        make_app(make_routes(Sources(proxies, scheduler, Live(proxies, scheduler))), Guard('', '0.0.0.0'))
+    )
     for status, phase in ((503, 'starting'), (200, 'ready')):
         ready = client.simulate_get('/ready', host='localhost')
         assert (ready.status_code, ready.json['status']) == (status, phase)

@@ -23,6 +23,7 @@ from vaurien.behaviors import Behavior
 from vaurien.control.app import Route, make_app
 from vaurien.control.openapi import OPERATIONS
 from vaurien.control.routes import make_routes
+from vaurien.control.sources import Sources
 from vaurien.engine.proxies import Proxies
 from vaurien.live.live import Live
 from vaurien.schedule.scheduler import Scheduler
@@ -84,7 +85,7 @@ def make_no_routes() -> list[Route]:
     """The routes of a process without a proxy."""
     proxies = Proxies([])
     scheduler = Scheduler(proxies)
-    return make_routes(proxies, scheduler, Live(proxies, scheduler))
+    return make_routes(Sources(proxies, scheduler, Live(proxies, scheduler)))
 
 
 class TestDocument:

@@ -66,7 +66,7 @@ class Companions(NamedTuple):
             self.journal.reopen()
 
     def count_lost(self) -> int:
-        """Return how many lines of the log were lost, because nobody has read them."""
+        """Return how many lines of the log, the journal, the standard output and error could not be written."""
         return count_lost() if self.pool is None else self.pool.count_lost()
 
 

@@ -3,9 +3,9 @@
 server           the HTTP server
 app              the WSGI application: middleware, error handlers, routes
 routes           every path, and the resource that responds there
+sources          what all of it is about: the proxies, and what stands beside them
 middleware       what happens before and after every responder
 api              the responders of Vaurien's own paths
-controlled       the part of a proxy that they need
 body             the bodies that they take
 query            the parameters that they take
 answers          the bodies that they give, as types

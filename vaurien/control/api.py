@@ -5,7 +5,7 @@ The first line of a responder's docstring is the summary of its operation in Ope
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import falcon
@@ -23,15 +23,13 @@ from vaurien.control.answers import (
     ToxicsAnswer,
 )
 from vaurien.control.body import read_arming, read_backend, read_held
-from vaurien.control.controlled import Controlled
 from vaurien.control.journal import LINES, follow, read_query
 from vaurien.control.option_list import list_attributes, list_options
 from vaurien.control.query import read_parameters
+from vaurien.control.sources import Sources
+from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.turns import get_turns, pausing
 from vaurien.errors import AmbiguousProxyError, NoJournalError, UnknownProxyError
-from vaurien.journal.kept import KeptEntries
-from vaurien.journal.replay import Replay
-from vaurien.live.live import Live
 from vaurien.plugins.options import Option, did_you_mean
 from vaurien.rules.behaviors import format_rules, list_left_out
 from vaurien.rules.match import Pattern
@@ -61,23 +59,13 @@ Value = TypeVar('Value')
 class ControlApi:
     """The responders over the proxies of a process."""
 
-    def __init__(
-        self,
-        proxies: Mapping[str, Controlled],
-        live: Live,
-        kept: KeptEntries | None = None,
-        replay: Replay | None = None,
-    ) -> None:
-        """*live* counts what happens and sends it to the readers of events.
+    def __init__(self, sources: Sources) -> None:
+        self._proxies = sources.proxies
+        self._live = sources.live
+        self._kept = sources.kept
+        self._replay = sources.replay
 
-        *kept* are the last exchanges of the journal that is written, *replay* is what is replayed of another one.
-        """
-        self._proxies = proxies
-        self._live = live
-        self._kept = kept
-        self._replay = replay
-
-    def _find(self, name: str) -> Controlled:
+    def _find(self, name: str) -> ProxyServer:
         """Return the proxy of that name; without a name, the only proxy."""
         proxies = self._proxies
         if name or not proxies:
@@ -90,7 +78,7 @@ class ControlApi:
         return next(iter(proxies.values()))
 
     def _change(
-        self, name: str, read: Callable[[Controlled], Value], change: Callable[[Controlled, Value], None]
+        self, name: str, read: Callable[[ProxyServer], Value], change: Callable[[ProxyServer, Value], None]
     ) -> None:
         """Change the proxy of that name, to what is *read* for it.
 
@@ -115,7 +103,7 @@ class ControlApi:
         """Arm other rules."""
         body = read_object(req, resp, ARMING)
 
-        def read(proxy: Controlled) -> tuple[Rule, ...]:
+        def read(proxy: ProxyServer) -> tuple[Rule, ...]:
             return read_arming(body, proxy.settings.behavior_options, proxy.protocol, get_turns().begin())
 
         self._change(name, read, lambda proxy, rules: proxy.arm(rules))
@@ -141,7 +129,7 @@ class ControlApi:
         """Change the backend of a proxy."""
         body = read_object(req, resp, BACKEND)
 
-        def read(proxy: Controlled) -> Address:
+        def read(proxy: ProxyServer) -> Address:
             backend = read_backend(body, proxy.settings)
             proxy.refuse_loop(backend)
             return backend

@@ -19,6 +19,7 @@ from vaurien import __version__
 from vaurien.console.writer import count_lost
 from vaurien.control.metric_family import Family, HistogramFamily, Series
 from vaurien.control.protobuf import CONTENT_TYPE as PROTOBUF, write_protobuf
+from vaurien.control.sources import Sources
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.turns import get_turns, pausing
 from vaurien.live.live import Live
@@ -123,7 +124,7 @@ class ProxiesCollector(Collector):
     ) -> None:
         """*live* counts what happens and sends it to the readers of events; None: nobody can read any.
 
-        *count_lost* returns how many lines could not be written.
+        *count_lost* is as in `Sources`.
         """
         self._proxies = proxies
         self._live = live
@@ -171,12 +172,10 @@ def _describe_readers(live: Live) -> Iterator[Metric]:
     yield dropped
 
 
-def make_registry(
-    proxies: Mapping[str, ProxyServer], live: Live, count_lost: Callable[[], int] = count_lost
-) -> CollectorRegistry:
-    """Return the metrics of *proxies*, of who looks at them, and of their process."""
+def make_registry(sources: Sources) -> CollectorRegistry:
+    """Return the metrics of the proxies in *sources*, of who looks at them, and of their process."""
     registry = CollectorRegistry()
-    registry.register(ProxiesCollector(proxies, live, count_lost))
+    registry.register(ProxiesCollector(sources.proxies, sources.live, sources.count_lost))
     ProcessCollector(registry=registry)
     return registry
 
@@ -209,11 +208,9 @@ WRITERS = {CONTENT_TYPE: write_text, PROTOBUF: write_protobuf}
 class MetricsResource:
     """The responder of ``/metrics``. Like Toxiproxy's, it answers to every method, but not to browsers."""
 
-    def __init__(
-        self, proxies: Mapping[str, ProxyServer], live: Live, count_lost: Callable[[], int] = count_lost
-    ) -> None:
-        self._registry = make_registry(proxies, live, count_lost)
-        self._live = live
+    def __init__(self, sources: Sources) -> None:
+        self._registry = make_registry(sources)
+        self._live = sources.live
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Get the metrics."""

@@ -11,6 +11,7 @@ from vaurien.control.error_responses import encode_error
 from vaurien.control.health import ROUTES
 from vaurien.control.page import list_paths
 from vaurien.control.routes import make_routes
+from vaurien.control.sources import Sources
 from vaurien.engine.proxies import Proxies
 from vaurien.journal.kept import KeptEntries
 from vaurien.journal.replay import Replay
@@ -43,18 +44,14 @@ class ControlServer(WebServer):
     ) -> None:
         """Serve at *address*. *hosts* are more names of this machine; every request must carry the *token*.
 
-        Without a *scheduler* of the proxies, there is one of its own. *kept* are the last exchanges of the journal that
-        is written, *replay* is what is replayed of another one. *count_lost* returns how many lines were lost.
+        Without a *scheduler* of the proxies, there is one of its own. The other arguments are as in `Sources`.
         """
         super().__init__(address)
-        self._proxies = proxies
-        self._scheduler = scheduler or Scheduler(proxies)
-        self._live = Live(proxies, self._scheduler)
+        scheduler = scheduler or Scheduler(proxies)
+        self._live = Live(proxies, scheduler)
+        self._sources = Sources(proxies, scheduler, self._live, kept, replay, count_lost)
         self._hosts = hosts
         self._token = token
-        self._kept = kept
-        self._replay = replay
-        self._count_lost = count_lost
 
     def make_app(self, bound: str) -> App:
         """Return the application, for a server that listens on the IP address *bound*."""
@@ -62,8 +59,7 @@ class ControlServer(WebServer):
         # Without a token, a page may reach a published port under a name of its own: DNS rebinding.
         is_strict = self._token is None
         guard = Guard(self.wanted.host, bound, self._hosts, self._token, is_strict=is_strict, public=public)
-        routes = make_routes(self._proxies, self._scheduler, self._live, self._kept, self._replay, self._count_lost)
-        return make_app(routes, guard)
+        return make_app(make_routes(self._sources), guard)
 
     def stop(self) -> None:
         """Close the listeners and every connection, and look at the proxies no more."""

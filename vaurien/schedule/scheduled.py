@@ -36,7 +36,7 @@ class Scheduled(Protocol):
 
     @property
     def settings(self) -> ScheduledSettings:
-        """The settings that it was started with."""
+        """The settings, with what was configured last."""
 
     @property
     def rules(self) -> Sequence[Rule]:
