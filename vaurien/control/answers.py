@@ -14,6 +14,9 @@ class Done(TypedDict):
     status: Literal['ok']
 
 
+DONE: Done = {'status': 'ok'}
+
+
 class BehaviorAnswer(TypedDict):
     """The rules that are armed, in the text that arms them, and the options of each behavior that are not in it."""
 

@@ -13,10 +13,10 @@ import msgspec
 
 from vaurien.address import Address
 from vaurien.control.answers import (
+    DONE,
     BackendAnswer,
     BehaviorAnswer,
     BehaviorsAnswer,
-    Done,
     FaultAnswer,
     FaultsAnswer,
     HeldAnswer,
@@ -36,7 +36,6 @@ from vaurien.rules.match import Pattern
 from vaurien.rules.rule import Rule
 from vaurien.web.body import read_object, send
 
-DONE: Done = {'status': 'ok'}
 #: Bodies, for errors to show.
 ARMING = '{"name": "delay"}'
 BACKEND = '{"backend": "localhost:6379"}'

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import falcon
 
-from vaurien.control.answers import Done, ErrorAnswer, ReadyAnswer
+from vaurien.control.answers import DONE, ErrorAnswer, ReadyAnswer
 from vaurien.control.operation import JSON, Content, Dialect
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.turns import get_turns, pausing
 from vaurien.web.body import send
-
-ALIVE: Done = {'status': 'ok'}
 
 
 def _describe_error(status: int) -> Content:
@@ -32,7 +30,7 @@ class ProbeResource:
 
     def on_get_health(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Get whether the process lives."""
-        send(resp, ALIVE)
+        send(resp, DONE)
 
     def on_get_ready(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Get the phase of the process, and whether each proxy listens.

@@ -11,11 +11,10 @@ from vaurien.control.query import read_parameters
 from vaurien.journal.kept import KEPT, KeptEntries
 from vaurien.journal.lines import Line, Notice, encode
 from vaurien.plugins.options import Natural, Option
+from vaurien.web.call import HEARTBEAT
 
 #: Lines with a JSON object each (https://github.com/ndjson/ndjson-spec).
 LINES = 'application/x-ndjson'
-#: Seconds of silence after which those who follow get an empty line: else nobody would know that one of them has gone.
-HEARTBEAT = 15.0
 #: The most exchanges that are written at once.
 PART = 100
 

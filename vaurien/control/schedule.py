@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import falcon
 
-from vaurien.control.api import DONE
+from vaurien.control.answers import DONE
 from vaurien.control.body import read_mark
 from vaurien.engine.turns import get_turns
 from vaurien.schedule.reading import read_schedule

@@ -9,6 +9,7 @@ from _socket import socket
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from errno import EAGAIN
+from itertools import takewhile
 from random import sample
 from time import monotonic
 from typing import Any
@@ -499,13 +500,10 @@ class ProxyServer:
         if armed is not self._armed:  # who has armed others meanwhile goes on
             return
         self._exchanges_before = self.counters.closed_exchanges + self.links.totals.exchanges
-        for link in links:
-            if armed is not self._armed:  # as above
-                return
+        for link in takewhile(lambda _: armed is self._armed, pausing(links, pause)):
             self._exchanges_before += link.counts().exchanges
             if not link.closed:
                 link.rearm()
-            pause()
 
     def _on_armed(self, armed: Sequence[Rule]) -> None:
         self._expiry.watch(armed)
@@ -522,12 +520,10 @@ class ProxyServer:
         self._tell('behavior', f'behavior {format_rules(left, in_full=True)}')
         self._on_over(ended)
         pause = self.runtime.turns.begin()
-        for link in self.list_links(pause):
-            if left is not self.rules:  # as above
-                return
+        # Who has armed others meanwhile goes on.
+        for link in takewhile(lambda _: left is self.rules, pausing(self.list_links(pause), pause)):
             if not link.closed:
                 link.rearm()
-            pause()
 
     def _on_over(self, ended: Sequence[tuple[Rule, RuleStatus]]) -> None:
         for rule, status in ended:

@@ -37,13 +37,12 @@ from vaurien.records.faults import Fault
 from vaurien.records.origin import ORIGIN, What
 from vaurien.rules.match import Pattern
 from vaurien.schedule.scheduler import Scheduler
+from vaurien.web.call import HEARTBEAT
 
 #: The most readers at a time.
 MOST_READERS = 32
 #: Seconds for which counting goes on after the last reader has left: one who returns finds no gap.
 LINGER = 120.0
-#: Seconds of silence after which a reader gets a comment: else nobody would know that one of them has gone.
-HEARTBEAT = 15.0
 #: The most faults that are told of in a second.
 MOST_FAULTS = 100
 #: Exchanges timed per second: all, up to `TIMED`; if there are more, `TIMED_OF_MORE` of them, because timing one costs

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 URL, TOKENS = 'VAURIEN_URL', ('VAURIEN_TOKEN', 'TOXIPROXY_AUTH_TOKEN')
 #: The host and the port of the API, unless others are given.
 DEFAULT_HOST, DEFAULT_PORT = 'localhost', 8080
-#: How long the API may be silent while events are followed, in seconds: it says every 15 that it is still there.
-SILENCE = 40.0
+#: Seconds of silence after which the API says something to those who follow it: else it would not know that one of
+#: them has gone. And the seconds for which it may be silent.
+HEARTBEAT, SILENCE = 15.0, 40.0
 #: The most bytes and values of an answer: several times what 20,000 proxies or open links take.
 MAX_ANSWER = 32 * 1024 * 1024
 MAX_VALUES = 1_000_000
