@@ -25,9 +25,9 @@ def read(*steps: dict[str, Any], **fields: Any) -> Schedule:
     return msgspec.structs.replace(schedule, steps=tuple(bound))
 
 
-def tell(entries: Any) -> list[Line]:
+def tell(changes: Any) -> list[Line]:
     """Return when which change is made, without the name of ``p``."""
-    return [(seconds, str(change).removeprefix('p: ')) for seconds, change in entries]
+    return [(seconds, str(change).removeprefix('p: ')) for seconds, change in changes]
 
 
 def run(*steps: dict[str, Any], most: int = 50, seed: int = 1, **fields: Any) -> list[Line]:
@@ -320,9 +320,9 @@ def test_at_every_moment_the_latest_step_counts(steps: list[tuple[dict[str, Any]
     schedule = read(*({**fault, 'at': at, 'for': length} for fault, at, length in steps))
     timeline = Timeline(schedule, 1)
     there: dict[str, Any] = {}
-    entries = [*timeline.mark(None, 0.0), *timeline.advance(inf)]
+    changes = [*timeline.mark(None, 0.0), *timeline.advance(inf)]
     for second in range(42):
-        there |= {change.slot: change.value for seconds, change in entries if seconds == second}
+        there |= {change.slot: change.value for seconds, change in changes if seconds == second}
         wanted: dict[str, Any] = {step.slot: None for step in schedule.steps if step.at <= second}
         begun = sorted((step.at, i) for i, step in enumerate(schedule.steps))
         for at, i in begun:
@@ -332,7 +332,7 @@ def test_at_every_moment_the_latest_step_counts(steps: list[tuple[dict[str, Any]
         assert {slot: fault for slot, fault in there.items() if fault is not None} == {
             slot: fault for slot, fault in wanted.items() if fault is not None
         }
-    seconds = [seconds for seconds, _ in entries]
+    seconds = [seconds for seconds, _ in changes]
     assert seconds == sorted(seconds)
     assert timeline.is_over
 

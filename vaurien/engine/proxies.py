@@ -16,7 +16,7 @@ from vaurien.records.status import Phase
 from vaurien.settings import FAULTS, ProxySettings
 
 
-class Watcher(Protocol):
+class ProxiesWatcher(Protocol):
     """Is told which proxies there are."""
 
     def on_added(self, proxy: ProxyServer) -> None:
@@ -50,7 +50,7 @@ class Proxies(Mapping[str, ProxyServer]):
         self._make_observer = make_observer
         self._make_proxy = make_proxy
         self._proxies: dict[str, ProxyServer] = {}
-        self._watchers: list[Watcher] = []
+        self._watchers: list[ProxiesWatcher] = []
         #: What they are about, all together.
         self.phase: Phase = 'starting'
         for one in settings:
@@ -65,7 +65,7 @@ class Proxies(Mapping[str, ProxyServer]):
     def __len__(self) -> int:
         return len(self._proxies)
 
-    def watch(self, watcher: Watcher) -> None:
+    def watch(self, watcher: ProxiesWatcher) -> None:
         """Tell *watcher* of the proxies that there are, and of those to come."""
         self._watchers.append(watcher)
         for proxy in self._proxies.values():

@@ -32,7 +32,7 @@ class Change(NamedTuple):
         return f'{BEHAVIOR} {format_rules(self.value, in_full=True)}'
 
 
-class Entry(NamedTuple):
+class TimedChange(NamedTuple):
     """A change, and when it is made."""
 
     seconds: float

@@ -13,7 +13,7 @@ from vaurien.schedule.schedule import BEHAVIOR, ENABLED, TOXIC, Fault
 from vaurien.schedule.scheduled import Scheduled
 
 
-class Effect(NamedTuple):
+class AppliedChange(NamedTuple):
     """What a schedule has changed."""
 
     #: None: there was no such toxic.
@@ -26,7 +26,7 @@ class Effects:
 
     def __init__(self, proxies: Mapping[str, Scheduled]) -> None:
         self._proxies = proxies
-        self._effects: dict[tuple[str, str], Effect] = {}
+        self._effects: dict[tuple[str, str], AppliedChange] = {}
 
     def apply(self, change: Change) -> bool:
         """Make a change; return whether there was anything to do. Raise whatever the proxy raises.
@@ -44,7 +44,7 @@ class Effects:
         before = effect.before if effect is not None and is_ours else present
         if change.value is not None:
             _set(proxy, change.slot, change.value)
-            self._effects[place] = Effect(before, change.value)
+            self._effects[place] = AppliedChange(before, change.value)
             return True
         if is_ours:
             _set(proxy, change.slot, tuple(list_rests(before)) if isinstance(before, tuple) else before)

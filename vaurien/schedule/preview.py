@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from vaurien.schedule.change import Entry
+from vaurien.schedule.change import TimedChange
 from vaurien.schedule.schedule import Schedule
 from vaurien.schedule.timeline import Timeline
 
@@ -25,7 +25,7 @@ def preview(schedule: Schedule, seed: int) -> Iterator[str]:
             yield f'            {after}… and so on'
 
 
-def _list_first(timeline: Timeline, mark: str | None) -> Iterator[Entry]:
+def _list_first(timeline: Timeline, mark: str | None) -> Iterator[TimedChange]:
     yield from timeline.mark(mark, 0.0)
     for _ in range(MOST):
         if timeline.due is not None:

@@ -14,7 +14,7 @@ from gevent.pool import Group
 from vaurien.errors import VaurienError, find_reason
 from vaurien.records.origin import ORIGIN
 from vaurien.records.status import ScheduleStatus
-from vaurien.schedule.change import Change, Entry
+from vaurien.schedule.change import Change, TimedChange
 from vaurien.schedule.clock import ScheduleClock
 from vaurien.schedule.effects import Effects
 from vaurien.schedule.schedule import Schedule
@@ -135,12 +135,12 @@ class Run:
             self._make(self._timeline.advance(due))
             gevent.sleep(0)  # a moment without a change takes time, too
 
-    def _make(self, entries: Iterable[Entry]) -> None:
+    def _make(self, changes: Iterable[TimedChange]) -> None:
         """Make changes one after the other, as long as nobody stops it; other greenlets go on between two of them."""
-        for entry in entries:
+        for change in changes:
             if self._is_stopping:
                 return
-            self._apply(*entry)
+            self._apply(*change)
             gevent.sleep(0)
 
     def _apply(self, seconds: float, change: Change) -> None:

@@ -17,7 +17,7 @@ from random import Random
 import msgspec
 
 from vaurien.rules.toxics import ToxicRule
-from vaurien.schedule.change import Change, Entry
+from vaurien.schedule.change import Change, TimedChange
 from vaurien.schedule.schedule import Fault, Schedule, Step
 
 #: A ramp is made of so many small steps, or of fewer that are as far apart as this, in seconds.
@@ -85,7 +85,7 @@ class Timeline:
         """Whether nothing will change any more, nothing is there, and no mark can change that."""
         return self._is_cut or not (self._events or self.active or self._schedule.marks)
 
-    def mark(self, name: str | None, seconds: float) -> list[Entry]:
+    def mark(self, name: str | None, seconds: float) -> list[TimedChange]:
         """Begin the steps after a mark, which is set at *seconds*; return the changes of that moment.
 
         Steps that it has begun before are over. None is the start. Take what was due before the mark with `advance`.
@@ -102,12 +102,12 @@ class Timeline:
             self._push(index, _iterate(self._schedule.steps[index], seconds, random))
         return self._take(seconds, before)
 
-    def advance(self, seconds: float) -> Iterator[Entry]:
+    def advance(self, seconds: float) -> Iterator[TimedChange]:
         """Yield the changes up to *seconds*, in their order."""
         while (due := self.due) is not None and due <= seconds:
             yield from self._take(due, {})
 
-    def _take(self, seconds: float, before: dict[Slot, Fault | None]) -> list[Entry]:
+    def _take(self, seconds: float, before: dict[Slot, Fault | None]) -> list[TimedChange]:
         """Let happen what is due at *seconds*, and return what differs from *before*, for slots that are there."""
         length = self._schedule.length
         if length is not None and seconds >= length:
@@ -125,7 +125,7 @@ class Timeline:
             else:
                 self._layers[slot][index] = phase  # in its old place, if it has one
         tops = [(slot, self._top(slot)) for slot, top in before.items() if self._top(slot) != top]
-        return [Entry(seconds, Change(*slot, top)) for slot, top in tops]
+        return [TimedChange(seconds, Change(*slot, top)) for slot, top in tops]
 
     def _top(self, slot: Slot) -> Fault | None:
         seen = [fault for phase in self._layers[slot].values() if (fault := _see(phase)) is not None]
