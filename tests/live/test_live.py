@@ -22,7 +22,7 @@ from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import BusyError
 from vaurien.live import live as module, reader
 from vaurien.live.live import MOST_READERS, Live
-from vaurien.live.watched import Watched
+from vaurien.live.live_proxy import LiveProxy
 from vaurien.rules.behaviors import make_rules
 from vaurien.schedule.scheduler import Scheduler
 from vaurien.settings import ProxySettings
@@ -118,9 +118,9 @@ def test_nothing_is_counted_while_nobody_looks(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_proxy_that_is_added_opens_its_own_recording(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
-    open_ = Watched.open
+    open_ = LiveProxy.open
 
-    def note(watched: Watched, take: Callable[[], object]) -> None:
+    def note(watched: LiveProxy, take: Callable[[], object]) -> None:
         opened.append(watched.name)
         open_(watched, take)
 
@@ -128,7 +128,7 @@ def test_a_proxy_that_is_added_opens_its_own_recording(monkeypatch: pytest.Monke
         proxies = Proxies([ProxySettings(name='p0')])
         live = Live(proxies, Scheduler(proxies))
         live.look()
-        monkeypatch.setattr(Watched, 'open', note)
+        monkeypatch.setattr(LiveProxy, 'open', note)
         for number in range(1, 100):
             proxies.add(ProxyServer(ProxySettings(name=f'p{number}')))
         live.stop()
@@ -191,15 +191,15 @@ def test_what_fails_ends_all_and_the_next_one_who_looks_begins_anew(
 ) -> None:
     monkeypatch.setattr(module, 'PERIOD', 0.01)
     failures = [True]
-    measure = Watched.measure
+    measure = LiveProxy.measure
 
-    def fail_once(watched: Watched, *args: Any) -> Any:
+    def fail_once(watched: LiveProxy, *args: Any) -> Any:
         if failures:
             failures.pop()
             raise RuntimeError('it cannot count')
         return measure(watched, *args)
 
-    monkeypatch.setattr(Watched, 'measure', fail_once)
+    monkeypatch.setattr(LiveProxy, 'measure', fail_once)
 
     def read() -> list[str]:
         proxies = Proxies([ProxySettings(name='one')])
@@ -216,14 +216,14 @@ def test_what_fails_ends_all_and_the_next_one_who_looks_begins_anew(
 
 
 def test_one_who_leaves_while_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
-    def leave(watched: Watched, pause: Callable[[], object]) -> None:
+    def leave(watched: LiveProxy, pause: Callable[[], object]) -> None:
         raise GreenletExit
 
     def look() -> bool:
         proxies = Proxies([ProxySettings(name='one')])
         live = Live(proxies, Scheduler(proxies))
         with monkeypatch.context() as patch:
-            patch.setattr(Watched, 'begin', leave)
+            patch.setattr(LiveProxy, 'begin', leave)
             with pytest.raises(GreenletExit):
                 live.look()
         before = len(proxies['one'].observers.on_fault)

@@ -31,8 +31,9 @@ from vaurien.live.events import (
     SnapshotEvent,
     encode,
 )
+from vaurien.live.live_proxy import LiveProxy
 from vaurien.live.reader import Reader
-from vaurien.live.watched import Watched
+from vaurien.live.sampling import Sampling
 from vaurien.records.faults import Fault
 from vaurien.records.origin import ORIGIN, What
 from vaurien.rules.match import Pattern
@@ -45,10 +46,6 @@ MOST_READERS = 32
 LINGER = 120.0
 #: The most faults that are told of in a second.
 MOST_FAULTS = 100
-#: Exchanges timed per second: all, up to `TIMED`; if there are more, `TIMED_OF_MORE` of them, because timing one costs
-#: as much as moving one. `TIMED` is also the largest burst.
-TIMED = 200
-TIMED_OF_MORE = 30
 #: The least and the most seconds between two refills. They are drawn at random, so that timing keeps step with nothing.
 REFILLED = (0.3, 0.7)
 
@@ -62,7 +59,7 @@ class Live:
     """
 
     def __init__(self, proxies: Proxies, scheduler: Scheduler) -> None:
-        self._watched: dict[str, Watched] = {}
+        self._watched: dict[str, LiveProxy] = {}
         self._readers: set[Reader] = set()
         #: How many readers were dropped because they did not keep up.
         self.dropped = 0
@@ -70,10 +67,7 @@ class Live:
         self._number = 0
         self._until = 0.0
         self._faults_left = MOST_FAULTS
-        #: How many more exchanges may be timed now, and how many were since the last second.
-        self._left = 0.0
-        self._taken = 0
-        self._rate = TIMED
+        self._sampling = Sampling()
         self._is_running = False
         self._greenlets = Group()
         proxies.watch(self)
@@ -83,10 +77,10 @@ class Live:
 
     def on_added(self, proxy: ProxyServer) -> None:
         """Watch a proxy."""
-        self._watched[proxy.name] = watched = Watched(proxy, self._note_change, self._note_fault, self._note_timed)
+        self._watched[proxy.name] = watched = LiveProxy(proxy, self._note_change, self._note_fault, self._note_timed)
         if self._is_running:
             watched.begin(no_pause)
-            if self._left >= 1:
+            if self._sampling.is_open:
                 watched.open(self._take)
         self._note_change(watched, 'proxy', f'proxy {proxy.name}')
 
@@ -183,10 +177,10 @@ class Live:
         for reader in readers:
             self.dropped += not reader.add(data, is_urgent=is_urgent)
 
-    def _note_change(self, watched: Watched, what: What, text: str) -> None:
+    def _note_change(self, watched: LiveProxy, what: What, text: str) -> None:
         self._tell_change(watched.name, what, text, watched)
 
-    def _tell_change(self, proxy: str, what: What, text: str, watched: Watched | None) -> None:
+    def _tell_change(self, proxy: str, what: What, text: str, watched: LiveProxy | None) -> None:
         state = None if watched is None else watched.state
         change = ChangeEvent(time=time(), proxy=proxy, what=what, by=ORIGIN.get(), text=text, state=state)
         self._note(change)
@@ -199,7 +193,7 @@ class Live:
         self._changes.add(change)
         self._send_to(self._find_readers(change.proxy), change)
 
-    def _note_fault(self, watched: Watched, fault: Fault) -> None:
+    def _note_fault(self, watched: LiveProxy, fault: Fault) -> None:
         if self._faults_left and (readers := self._find_readers(watched.name, fault.request)):
             self._faults_left -= 1
             event = FaultEvent(
@@ -242,20 +236,18 @@ class Live:
 
     def _take(self) -> None:
         """Note that an exchange is timed."""
-        self._taken += 1
-        self._left -= 1
-        if self._left < 1:
+        self._sampling.take()
+        if not self._sampling.is_open:
             for watched in self._watched.values():
                 watched.close()
 
     def _refill(self, seconds: float) -> None:
         """Let more exchanges be timed, so many *seconds* after the last time."""
-        self._left = min(self._left + self._rate * seconds, TIMED)
-        if self._left < 1 or not self._watched:
+        most = self._sampling.refill(seconds)
+        if not (most and self._watched):
             return
         for watched in self._watched.values():
             watched.open(self._take)
-        most = ceil(self._rate * seconds) or 1
         chosen = sample(list(self._watched.values()), min(most, len(self._watched)))
         for watched in chosen:
             watched.proxy.look_at_some(ceil(most / len(chosen)))
@@ -282,13 +274,12 @@ class Live:
     def _measure(self, seconds: float, pause: Callable[[], object]) -> None:
         """Tell what went through each proxy in the last second."""
         self._faults_left = MOST_FAULTS
-        taken, self._taken = self._taken, 0
-        now, requests = time(), 0
+        timed, now, requests = self._sampling.count(), time(), 0
         found: dict[str, ProxySecond] = {}
         for name, watched in pausing(list(self._watched.items()), pause):
             found[name], exchanges = watched.measure(now, pause)
             requests += exchanges
-        self._rate = TIMED if requests <= TIMED * seconds else TIMED_OF_MORE
+        self._sampling.adapt(requests, seconds)
         if not self._readers:
             return
         for proxy in {reader.proxy for reader in self._readers}:
@@ -296,7 +287,7 @@ class Live:
                 time=now,
                 seconds=seconds,
                 requests=requests,
-                timed=taken,
+                timed=timed,
                 proxies={name: second for name, second in found.items() if proxy in ('', name)},
             )
             self._send_to([reader for reader in self._readers if reader.proxy == proxy], event)

@@ -39,14 +39,14 @@ class FaultObserver(Observer):
         self._on_fault(fault)
 
 
-class Watched:
+class LiveProxy:
     """A proxy, whose changes are always told, and whose faults and counts while somebody looks."""
 
     def __init__(
         self,
         proxy: ProxyServer,
-        on_change: Callable[[Watched, What, str], None],
-        on_fault: Callable[[Watched, Fault], None],
+        on_change: Callable[[LiveProxy, What, str], None],
+        on_fault: Callable[[LiveProxy, Fault], None],
         on_timed: Callable[[Timed], None],
     ) -> None:
         self.proxy = proxy
