@@ -6,7 +6,7 @@ import struct
 from _socket import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from errno import EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EMFILE
+from errno import EMFILE
 from math import inf
 from os import strerror
 from socket import (
@@ -36,9 +36,7 @@ from vaurien.engine.kernel import find_unheard, open_socket, set_keepalive
 from vaurien.engine.reserve import DESCRIPTORS
 from vaurien.plugins.stage import Door
 from vaurien.records.proxy_log import ProxyLog
-
-#: The machine has no such address: a name may have one of IPv6 though the machine does not.
-_ABSENT = {EADDRNOTAVAIL, EAFNOSUPPORT}
+from vaurien.web.listening import bind_everywhere
 
 #: The value of SO_LINGER with which closing a socket resets the connection: on, after 0 seconds.
 RESET = struct.pack('ii', 1, 0)
@@ -48,9 +46,6 @@ _ANY = {'0.0.0.0': '127.0.0.1', '::': '::1'}
 
 #: Seconds from one warning that clients have to wait to the next.
 WARN_INTERVAL = 30.0
-
-#: How many free ports are tried until one is free at every address.
-_ATTEMPTS = 20
 
 
 class Listener:
@@ -79,7 +74,7 @@ class Listener:
         """
         self._find_targets = find_targets
         self._log = log
-        sockets = _bind(addresses)
+        sockets = bind_everywhere([host for host, _ in addresses], addresses[0].port, _bind_socket)
         try:
             for sock in sockets:
                 # Accepted sockets inherit the options.
@@ -325,38 +320,6 @@ def turn_away(client: socket, timeout: float, log: ProxyLog) -> None:
     log.warning('a client was reset: there was no room for it within %g s', timeout)
     client.setsockopt(SOL_SOCKET, SO_LINGER, RESET)
     client.close()
-
-
-def _bind(addresses: Sequence[Address]) -> list[GeventSocket]:
-    """Return sockets that are bound to one port of those of *addresses* that the machine has."""
-    attempts = 1 if addresses[0].port else _ATTEMPTS
-    while True:
-        attempts -= 1
-        try:
-            return _bind_once(addresses)
-        except OSError as error:
-            # A port that is free at the first address may be in use at the next one.
-            if error.errno != EADDRINUSE or not attempts:
-                raise
-
-
-def _bind_once(addresses: Sequence[Address]) -> list[GeventSocket]:
-    bound: list[GeventSocket] = []
-    absent: OSError | None = None
-    try:
-        for host, port in addresses:
-            try:
-                bound.append(_bind_socket(host, bound[0].getsockname()[1] if bound else port))
-            except OSError as error:
-                if error.errno not in _ABSENT:
-                    raise
-                absent = error
-    except BaseException:
-        _close(bound)
-        raise
-    if absent is not None and not bound:
-        raise absent
-    return bound
 
 
 def _joins(accepted: socket, connecting: socket) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from errno import EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from vaurien.address import Address, is_number
 
@@ -24,34 +24,56 @@ def listen(address: Address) -> list[socket.socket]:
 
     Raise `OSError`, and `UnicodeError` for a name that cannot be encoded.
     """
-    hosts = _find_hosts(address.host)
-    attempts = 1 if address.port else ATTEMPTS
+    return bind_everywhere(_find_hosts(address.host), address.port, _listen)
+
+
+class Bound(Protocol):
+    """A socket that is bound."""
+
+    def getsockname(self) -> Any:
+        """Return its address."""
+
+    def close(self) -> object:
+        """Leave its port to others."""
+
+
+Sock = TypeVar('Sock', bound=Bound)
+
+
+def bind_everywhere(hosts: Sequence[str], port: int, bind: Callable[[str, int], Sock]) -> list[Sock]:
+    """Return what *bind* makes, on one port, of each of *hosts* that the machine has; raise `OSError`.
+
+    Port 0 is one that is free at all of them.
+    """
+    attempts = 1 if port else ATTEMPTS
     while True:
         attempts -= 1
         try:
-            return _listen_at(hosts, address.port)
+            return _bind_once(hosts, port, bind)
         except OSError as error:
             # A port that is free at the first address may be in use at the next one.
             if error.errno != EADDRINUSE or not attempts:
                 raise
 
 
-def _listen_at(hosts: list[str], port: int) -> list[socket.socket]:
-    listeners: list[socket.socket] = []
+def _bind_once(hosts: Sequence[str], port: int, bind: Callable[[str, int], Sock]) -> list[Sock]:
+    bound: list[Sock] = []
     absent: OSError | None = None
-    for host in hosts:
-        try:
-            listeners.append(_listen(host, listeners[0].getsockname()[1] if listeners else port))
-        except OSError as error:
-            if error.errno in _ABSENT:
+    try:
+        for host in hosts:
+            try:
+                bound.append(bind(host, bound[0].getsockname()[1] if bound else port))
+            except OSError as error:
+                if error.errno not in _ABSENT:
+                    raise
                 absent = error
-                continue
-            for listener in listeners:
-                listener.close()
-            raise
-    if absent is not None and not listeners:
+    except BaseException:
+        for one in bound:
+            one.close()
+        raise
+    if absent is not None and not bound:
         raise absent
-    return listeners
+    return bound
 
 
 def _find_hosts(host: str) -> list[str]:
