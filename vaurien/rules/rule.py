@@ -40,6 +40,7 @@ class Rule:
     __slots__ = (
         *('kind', 'percent', 'given', 'options', 'limits', 'match', '_chooses', '_picks', 'matched', 'hits', 'active'),
         *('_awaited', '_now', '_log', '_rests_until', 'ends_at', 'is_addressed', 'chance', 'behavior'),
+        '_text',
     )
 
     def __init__(self, kind: type[Dummy], percent: float = 100.0, given: Mapping[str, Any] | None = None) -> None:
@@ -77,6 +78,8 @@ class Rule:
         self.ends_at: float | None = None
         #: Whether a request has asked for it: then it is not among those that are armed.
         self.is_addressed = False
+        #: Its text, once somebody has asked for that: making it takes thirty times as long as the rest of its status.
+        self._text = ''
         #: What chance depends on where it is applied; empty: on the link and the exchange.
         self.chance = ''
         #: The behavior at work. Only what `arm` returns has it.
@@ -104,7 +107,8 @@ class Rule:
     @property
     def text(self) -> str:
         """The text that arms it alone, with these options."""
-        return format_term(Term(self.name, self.percent, self.chosen), alone=True)
+        self._text = self._text or format_term(Term(self.name, self.percent, self.chosen), alone=True)
+        return self._text
 
     @property
     def is_harmful(self) -> bool:
