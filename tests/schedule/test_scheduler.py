@@ -336,7 +336,7 @@ def test_the_status() -> None:
             'failures': 0,
         }
         stage.pass_time(100)
-        assert stage.scheduler.status() == {'status': 'ended', 'seconds': 112.0, **nothing, 'changes': 4}
+        assert stage.scheduler.status() == {'status': 'ended', 'seconds': 60.0, **nothing, 'changes': 4}
 
     play(scene)
 

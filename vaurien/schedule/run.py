@@ -53,6 +53,8 @@ class Run:
         self._reasons: dict[tuple[str, str], str] = {}
         self._status: Literal['running', 'stopped', 'ended'] = 'running'
         self._is_stopping = False
+        #: How long it has run, once it is over.
+        self._lasted: float | None = None
         self._woken = Event()
         self._greenlets = Group()
         self._greenlets.spawn(self._run)
@@ -64,8 +66,8 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """The seconds since its start, with as many digits as those of the timeline have."""
-        return round(self._clock.now() - self._began, DIGITS)
+        """The seconds from its start until now or its end, with as many digits as those of the timeline have."""
+        return round(self._clock.now() - self._began, DIGITS) if self._lasted is None else self._lasted
 
     def mark(self, name: str) -> None:
         """Have the steps after that mark begin now."""
@@ -88,8 +90,7 @@ class Run:
         """End it, and leave everything as it is; do nothing if it is over."""
         if self.is_running:
             self._greenlets.kill(block=False)
-            self._status = 'stopped'
-            self._tell(self._status)
+            self._end('stopped')
 
     def status(self) -> ScheduleStatus:
         """Return how far it has come."""
@@ -117,9 +118,12 @@ class Run:
             self._woken.clear()
         for change in self._effects.list_unfinished():
             self._apply(self.seconds, change)
-        self._status = 'stopped' if self._is_stopping else 'ended'
+        self._end('stopped' if self._is_stopping else 'ended')
         logger.info('schedule: %s after %.3f s', self._status, self.seconds)
-        self._tell(self._status)
+
+    def _end(self, status: Literal['stopped', 'ended']) -> None:
+        self._lasted, self._status = self.seconds, status
+        self._tell(status)
 
     def _catch_up(self) -> None:
         """Make the changes that are due."""
