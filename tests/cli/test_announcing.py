@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from tests.arming import rule
-from vaurien.cli.announcing import announce_proxy, describe_armed, describe_tls, human_bytes, summarize
+from vaurien.cli.announcing import announce_proxy, describe_armed, describe_tls, describe_trust, human_bytes, summarize
 from vaurien.engine.proxy import ProxyServer
 from vaurien.records.status import ProxyStatus
 from vaurien.rules.rule import Rule
@@ -42,14 +42,19 @@ def test_what_is_armed(rules: list[Rule], text: str) -> None:
         ({'backend_tls': True}, 'TLS with the backend'),
         (
             {'tls': 'auto'},
-            'TLS with clients and the backend; clients have to trust --tls-ca-file FILE, or vaurienctl ca',
+            'TLS with clients and the backend; clients have to trust ca.pem',
         ),
         ({'tls': 'refuse'}, 'no TLS with clients that ask for it'),
         ({'tls': 'refuse', 'backend_tls': True}, 'TLS with the backend, no TLS with clients that ask for it'),
     ],
 )
 def test_describe_tls(settings: dict[str, Any], text: str) -> None:
-    assert describe_tls(ProxySettings(**settings)) == text
+    assert describe_tls(ProxySettings(**settings), describe_trust('ca.pem', has_api=True)) == text
+
+
+def test_how_to_get_what_clients_have_to_trust() -> None:
+    assert describe_trust(None, has_api=True) == 'clients have to trust what vaurienctl ca prints'
+    assert describe_trust(None, has_api=False) == 'clients have to trust what --tls-ca-file FILE writes'
 
 
 @pytest.mark.parametrize(
@@ -61,7 +66,7 @@ def test_describe_tls(settings: dict[str, Any], text: str) -> None:
     ],
 )
 def test_whether_faults_are_marked(protocol: str, text: str) -> None:
-    lines = announce_proxy(ProxyServer(ProxySettings(protocol=protocol, mark_faults=True)))
+    lines = announce_proxy(ProxyServer(ProxySettings(protocol=protocol, mark_faults=True)), trust='')
     assert [line for line in lines if 'mark' in line] == [text]
 
 

@@ -15,9 +15,12 @@ from vaurien.rules.toxics import format_toxic
 from vaurien.settings import AUTO, ONLY, REFUSE, ProxySettings
 
 
-def announce(proxies: Proxies, companions: Companions, control: str | None, page: str | None) -> str:
+def announce(
+    proxies: Proxies, companions: Companions, ca_file: str | None, control: str | None, page: str | None
+) -> str:
     """Return what is printed at the start. *control* and *page* are URLs, if there are such."""
-    lines = [line for proxy in proxies.values() for line in announce_proxy(proxy)]
+    trust = describe_trust(ca_file, has_api=control is not None)
+    lines = [line for proxy in proxies.values() for line in announce_proxy(proxy, trust)]
     replay, pool = companions.replay, companions.pool
     if replay is not None:
         lines.append(f'replay: {replay.status()["faults"]} faults of {replay.path}, and nothing that is armed is drawn')
@@ -30,8 +33,8 @@ def announce(proxies: Proxies, companions: Companions, control: str | None, page
     return f'vaurien {__version__}: ' + '\n'.join([*lines, SERVING])
 
 
-def announce_proxy(proxy: ProxyServer) -> list[str]:
-    """Return what is printed about a proxy at the start, line by line."""
+def announce_proxy(proxy: ProxyServer, trust: str) -> list[str]:
+    """Return what is printed about a proxy at the start, line by line. *trust* is as in `describe_tls`."""
     named = '' if proxy.name == ONLY else f'{proxy.name}: '
     disabled = '' if proxy.enabled else ', disabled'
     lines = [
@@ -40,7 +43,7 @@ def announce_proxy(proxy: ProxyServer) -> list[str]:
         f'seed: {proxy.seed} (--seed {proxy.seed} draws the same again)',
     ]
     if proxy.legs is not None:
-        lines.insert(1, describe_tls(proxy.settings))
+        lines.insert(1, describe_tls(proxy.settings, trust))
     if proxy.settings.addressed:
         lines.insert(-1, describe_addressed(proxy.settings, takes=proxy.protocol.takes_addressed))
     if proxy.settings.mark_faults:
@@ -50,14 +53,20 @@ def announce_proxy(proxy: ProxyServer) -> list[str]:
     return lines
 
 
-def describe_tls(settings: ProxySettings) -> str:
-    """Return with whom TLS is spoken, and what clients have to trust."""
+def describe_trust(ca_file: str | None, *, has_api: bool) -> str:
+    """Return what clients have to trust where certificates are made to order, and how to get it."""
+    if ca_file is not None:
+        return f'clients have to trust {ca_file}'
+    return f'clients have to trust what {"vaurienctl ca prints" if has_api else "--tls-ca-file FILE writes"}'
+
+
+def describe_tls(settings: ProxySettings, trust: str) -> str:
+    """Return with whom TLS is spoken, and *trust* if certificates are made to order."""
     legs = [('clients', settings.client_leg is not None), ('the backend', settings.is_backend_leg)]
     peers = ' and '.join(peer for peer, is_secure in legs if is_secure)
     refused = 'no TLS with clients that ask for it' if settings.tls == REFUSE else ''
     spoken = ', '.join(filter(None, [f'TLS with {peers}' if peers else '', refused]))
-    trust = '; clients have to trust --tls-ca-file FILE, or vaurienctl ca' if settings.client_leg == AUTO else ''
-    return spoken + trust
+    return f'{spoken}; {trust}' if settings.client_leg == AUTO else spoken
 
 
 def describe_addressed(settings: ProxySettings, *, takes: bool) -> str:

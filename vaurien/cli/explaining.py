@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from vaurien.address import NOWHERE
-from vaurien.cli.announcing import describe_addressed, describe_marks, describe_tls, format_value
+from vaurien.cli.announcing import describe_addressed, describe_marks, describe_tls, describe_trust, format_value
 from vaurien.cli.companions import Companions
 from vaurien.cli.flags import Arguments, parse
 from vaurien.cli.run import preview_schedule
@@ -40,9 +40,10 @@ def explain(path: str) -> Iterator[str]:
         return
     arguments = _read(['--config', path])
     proxies = Companions().make_proxies(arguments)
-    for proxy in proxies.values():
-        yield from explain_proxy(proxy)
     settings = arguments.settings
+    trust = describe_trust(settings.tls_ca_file, has_api=settings.http)
+    for proxy in proxies.values():
+        yield from explain_proxy(proxy, trust)
     if not proxies:
         yield 'there is no proxy until one is created over the control API'
     yield explain_api(settings)
@@ -53,8 +54,8 @@ def explain(path: str) -> Iterator[str]:
         yield f'ignored, without meaning since version 2: {", ".join(arguments.ignored)}'
 
 
-def explain_proxy(proxy: ProxyServer) -> Iterator[str]:
-    """Yield what a proxy does with its clients, and with what they send."""
+def explain_proxy(proxy: ProxyServer, trust: str) -> Iterator[str]:
+    """Yield what a proxy does with its clients, and with what they send. *trust* is as in `describe_tls`."""
     settings = proxy.settings
     where = 'a free port' if settings.proxy.port == 0 else settings.proxy
     to = 'nowhere, as there is no backend' if settings.backend == NOWHERE else f'to {settings.backend}'
@@ -62,7 +63,7 @@ def explain_proxy(proxy: ProxyServer) -> Iterator[str]:
     if not settings.enabled:
         yield '  it does not listen until it is enabled'
     if proxy.legs is not None:
-        yield f'  {describe_tls(settings)}'
+        yield f'  {describe_tls(settings, trust)}'
     yield from (f'  {line}' for line in explain_rules(proxy.rules))
     yield from (f'  {explain_toxic(toxic)}' for toxic in settings.toxics)
     if settings.addressed:

@@ -125,7 +125,7 @@ def serve_until_signal(arguments: Arguments, companions: Companions) -> None:
         control = start_control(proxies, scheduler, settings, companions) if settings.http else None
         url = f'http://{control.address}' if control else None
         page = f'{url}/ui' if url and settings.ui else None
-        print_line(announce(proxies, companions, url, page))
+        print_line(announce(proxies, companions, settings.tls_ca_file, url, page))
         browsers = start_browser(page) if page else None
         if settings.schedule is not None:
             scheduler.start(settings.schedule, is_early=True)
