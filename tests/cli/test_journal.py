@@ -139,7 +139,22 @@ def test_what_could_not_be_placed(redis_server: Server, tmp_path: Path, vaurien_
     code, out, log = command.stop()
     said = [f'replayed: 1 of 3 faults of {path}', f'not placed: {abort}', f'not placed: {hang}']
     assert (code, out.splitlines()[-3:]) == (0, said)
-    assert f'WARNING replay: {"; ".join(said)}' in log
+    logged = [line.partition(' WARNING ')[2] for line in log.splitlines() if ' WARNING ' in line]
+    assert logged == ['replay: faults for the proxy other, which is not here: 1', f'replay: {said[0]}']
+
+
+def test_a_journal_of_something_else(echo_server: RawBackend, tmp_path: Path, vaurien_command: StartCommand) -> None:
+    path = tmp_path / 'run.jsonl'
+    line = {'time': 1.5, 'proxy': 'vaurien', 'link': 1, 'exchange': 1, 'request': 'PING', 'nth': 1, 'effect': 'read'}
+    path.write_bytes(msgspec.json.encode({**line, 'behavior': 'error'}) + b'\n')
+    command = vaurien_command('--backend', echo_server.address, '--protocol', 'http', '--replay', str(path))
+    _, out, log = command.stop()
+    assert out.splitlines()[-3:] == [
+        f'replayed: 0 of 1 faults of {path}',
+        'none of their requests came: does the proxy have the name and the protocol that it had?',
+        'not placed: vaurien: PING #1 error: no such request came',
+    ]
+    assert f'WARNING replay: replayed: 0 of 1 faults of {path}' in log
 
 
 def test_mistakes(tmp_path: Path) -> None:

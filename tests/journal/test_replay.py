@@ -145,7 +145,7 @@ class TestReport:
         replay = load(*(fail('GET a', nth) for nth in range(1, 6)))
         start(replay)
         assert len(replay.status()['unplaced']) == 2
-        assert list(replay.report())[3:] == ['not placed: 3 more']
+        assert list(replay.report())[4:] == ['not placed: 3 more']
 
 
 class TestMistakes:

@@ -125,6 +125,8 @@ def serve_until_signal(arguments: Arguments, companions: Companions) -> None:
         control = start_control(proxies, scheduler, settings, companions) if settings.http else None
         url = f'http://{control.address}' if control else None
         page = f'{url}/ui' if url and settings.ui else None
+        if companions.replay is not None:
+            companions.replay.warn_missing()
         print_line(announce(proxies, companions, settings.tls_ca_file, url, page))
         browsers = start_browser(page) if page else None
         if settings.schedule is not None:
@@ -179,9 +181,9 @@ def apply_again(reloader: Reloader, read_again: Callable[[], Settings]) -> None:
 
 
 def report_replay(replay: Replay) -> None:
-    """Print and log how many faults of the journal were placed, and which were not."""
+    """Print how many faults of the journal were placed, and which were not; log the former."""
     lines = list(replay.report())
-    logger.log(logging.WARNING if len(lines) > 1 else logging.INFO, 'replay: %s', '; '.join(lines))
+    logger.log(logging.WARNING if len(lines) > 1 else logging.INFO, 'replay: %s', replay.summarize())
     print_line('\n'.join(map(make_printable, lines)))
 
 

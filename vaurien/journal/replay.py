@@ -84,6 +84,11 @@ class ReplayChooser:
         fault.is_placed = True
         return Choice(fault.rule, chance=fault.entry.chance)
 
+    @property
+    def has_met(self) -> bool:
+        """Whether there was a request that a fault is for, or one like it."""
+        return any(self._counts.values())
+
     def count(self, text: str) -> int:
         """Return how many requests of a *text* have come that a fault is for."""
         return self._counts[text]
@@ -118,10 +123,23 @@ class Replay:
         unplaced = map(self._explain, islice((fault for fault in faults if not fault.is_placed), NAMED))
         return {'faults': len(faults), 'placed': placed, 'unplaced': list(unplaced)}
 
+    def warn_missing(self) -> None:
+        """Log how many faults are for proxies that are not here. They may come yet."""
+        for name, faults in self._faults.items():
+            if name not in self._choosers:
+                logger.warning('replay: faults for the proxy %s, which is not here: %d', name, len(faults))
+
+    def summarize(self) -> str:
+        """Return how many faults were placed."""
+        status = self.status()
+        return f'replayed: {status["placed"]} of {status["faults"]} faults of {self.path}'
+
     def report(self) -> Iterator[str]:
         """Yield lines that say how many faults were placed, and which were not."""
         status = self.status()
-        yield f'replayed: {status["placed"]} of {status["faults"]} faults of {self.path}'
+        yield self.summarize()
+        if status['faults'] and not any(chooser.has_met for chooser in self._choosers.values()):
+            yield 'none of their requests came: does the proxy have the name and the protocol that it had?'
         yield from (f'not placed: {unplaced}' for unplaced in status['unplaced'])
         left = status['faults'] - status['placed'] - len(status['unplaced'])
         if left:
