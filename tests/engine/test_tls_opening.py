@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.behaviors.waiting import eventually
+from tests.engine.talk import inside
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT
 from tests.tls.serving import AUTHORITY, LEAF, dial, echo, server_context, tls_backend
@@ -358,9 +359,17 @@ def test_the_backend_is_shown_a_certificate(ca_file: str, tmp_path: Path) -> Non
 
 
 FAILURES: dict[str, tuple[dict[str, Any], str]] = {
-    'an authority that nobody knows': ({}, 'the backend: the certificate is not accepted: unable to get local issuer'),
-    'another name': ({'backend_tls_name': 'db.example.com'}, 'the backend: the certificate is not accepted: Hostname'),
-    'another version': ({'tls_min': '1.3'}, 'the backend: the peer says: protocol version'),
+    'an authority that nobody knows': (
+        {},
+        'the certificate is not accepted: unable to get local issuer certificate '
+        '(--backend-tls-ca FILE says whom to trust, --backend-tls-verify no accepts any)',
+    ),
+    'another name': (
+        {'backend_tls_name': 'db.example.com'},
+        "the certificate is not accepted: Hostname mismatch, certificate is not valid for 'db.example.com'. "
+        '(--backend-tls-name NAME says whose it is, --backend-tls-verify no accepts any)',
+    ),
+    'another version': ({'tls_min': '1.3'}, 'the peer says: protocol version'),
 }
 
 
@@ -374,10 +383,11 @@ def test_a_backend_that_is_not_accepted(ca_file: str, caplog: pytest.LogCaptureF
         caplog.at_level(logging.WARNING),
         tls_backend(echo, server_context(maximum_version=ssl.TLSVersion.TLSv1_2)) as backend,
         Proxy(f'localhost:{backend.port}', tls='auto', **settings) as proxy,
-        pytest.raises(ssl.SSLError, match='INTERNAL_ERROR'),
     ):
-        dial(proxy)
-    assert [record.message.startswith(f'link 1: no TLS with {said}') for record in caplog.records] == [True]
+        with pytest.raises(ssl.SSLError, match='INTERNAL_ERROR'):
+            dial(proxy)
+        assert inside(proxy, lambda server: dict(server.counters.tls_failures)) == {'backend': 1}
+    assert caplog.messages == [f'link 1: no TLS with the backend: {said}']
 
 
 def test_a_backend_without_tls(raw_backend: RawBackend, caplog: pytest.LogCaptureFixture) -> None:

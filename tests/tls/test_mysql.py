@@ -185,7 +185,8 @@ def test_a_backend_that_is_not_accepted(
     ):
         connect(proxy, files, IS_SECURE[legs][0])
     assert warnings(caplog) == [
-        'link 1: no TLS with the backend: the certificate is not accepted: unable to get local issuer certificate'
+        'link 1: no TLS with the backend: the certificate is not accepted: unable to get local issuer certificate '
+        '(--backend-tls-ca FILE says whom to trust, --backend-tls-verify no accepts any)'
     ]
 
 

@@ -394,7 +394,8 @@ def test_a_backend_that_is_not_accepted(secure_postgres: Server, files: Path, ca
     ):
         connect(proxy, files)
     assert warnings(caplog) == [
-        'link 1: no TLS with the backend: the certificate is not accepted: unable to get local issuer certificate'
+        'link 1: no TLS with the backend: the certificate is not accepted: unable to get local issuer certificate '
+        '(--backend-tls-ca FILE says whom to trust, --backend-tls-verify no accepts any)'
     ]
 
 

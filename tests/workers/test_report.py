@@ -18,10 +18,13 @@ def held(*seconds: float) -> Histogram:
 
 
 def test_everything_is_added_up() -> None:
-    one = Report(Counts(1, 2, 3, 4, 5), 1, {('behavior', 'delay'): held(0.002)}, 7, {0: RuleCounts(3, 2, 1)})
+    one = Report(
+        Counts(1, 2, 3, 4, 5), 1, {'client': 1}, {('behavior', 'delay'): held(0.002)}, 7, {0: RuleCounts(3, 2, 1)}
+    )
     other = Report(
         Counts(10, 20, 30, 40, 50),
         2,
+        {'client': 2, 'backend': 1},
         {('behavior', 'delay'): held(0.2, 20), ('toxic', 'slow'): held(1)},
         7,
         {0: RuleCounts(1, 1, 1), 2: RuleCounts(5, 5, 5)},
@@ -29,6 +32,7 @@ def test_everything_is_added_up() -> None:
     total = add_up([one, other], 7)
     assert total.counts == (11, 22, 33, 44, 55)
     assert total.connect_failures == 3
+    assert total.tls_failures == {'client': 3, 'backend': 1}
     assert total.rules == {0: (4, 3, 2), 2: (5, 5, 5)}
     delay = total.histograms['behavior', 'delay']
     assert delay.hits == 3

@@ -23,6 +23,7 @@ from vaurien.control.sources import Sources
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.turns import get_turns, pausing
 from vaurien.live.live import Live
+from vaurien.records.counters import PEERS
 from vaurien.records.histogram import Histogram
 from vaurien.toxiproxy.metrics import FAMILIES as TOXIPROXY_FAMILIES
 from vaurien.toxiproxy.middleware import begin
@@ -78,6 +79,13 @@ FAMILIES = (
         'Links for which no address of the backend accepted a connection.',
         PROXY,
         lambda proxy, counts: [([proxy.name], [proxy.counters.connect_failures])],
+    ),
+    Family(
+        CounterMetricFamily,
+        'vaurien_tls_failures_total',
+        'Links that were closed because the handshake of TLS with the client or the backend has failed.',
+        (*PROXY, 'peer'),
+        lambda proxy, counts: [([proxy.name, peer], [proxy.counters.tls_failures[peer]]) for peer in PEERS],
     ),
     Family(
         CounterMetricFamily,

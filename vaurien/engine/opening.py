@@ -19,6 +19,7 @@ from vaurien.engine.tls_upgrade import TLSUpgrade
 from vaurien.plugins.handshake import Handshake
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.upgrade import Upgrading
+from vaurien.records.counters import Peer
 from vaurien.records.observer import ObservedLink
 from vaurien.rules.rule import Rule
 from vaurien.tls.contexts import Legs
@@ -71,6 +72,9 @@ class OpeningOwner(Protocol):
 
     def new_protocol(self, terms: Any = None) -> BaseProtocol:
         """Return a protocol object for one link, on the *terms* on which that began if it is not new."""
+
+    def on_insecure(self, peer: Peer) -> None:
+        """Note that there is no TLS with the *peer* of a link."""
 
     def rest(self, reason: str) -> None:
         """Accept nobody for a moment."""
@@ -198,6 +202,11 @@ class Opening:
     def on_secure(self, client: Connection, backend: Connection) -> None:
         """Hand the connections out."""
         self._link.on_open(client, backend, self._absent)
+
+    def on_insecure(self, peer: Peer) -> None:
+        """Close the link: there is no TLS with *peer*."""
+        self._owner.on_insecure(peer)
+        self._link.close()
 
     def on_unreachable(self, reason: str) -> None:
         """Go on without a backend if something is armed that may need none."""

@@ -43,7 +43,7 @@ from vaurien.errors import ConfigError
 from vaurien.native import Progress
 from vaurien.protocols import Protocol
 from vaurien.protocols.base import BaseProtocol
-from vaurien.records.counters import Counters
+from vaurien.records.counters import Counters, Peer
 from vaurien.records.counts import Counts
 from vaurien.records.fault_log import FaultLog
 from vaurien.records.observer import ObservedLink, Observer, Observers
@@ -482,6 +482,10 @@ class ProxyServer:
         log = self.log.debug if self.backend == NOWHERE else self.log.warning
         log('link %d: cannot connect to %s: %s', link.number, self.backend, reason)
         return self.settings.reset_if_unreachable
+
+    def on_insecure(self, peer: Peer) -> None:
+        """Note that there is no TLS with the *peer* of a link."""
+        self.counters.on_insecure(peer)
 
     # What can be changed
 

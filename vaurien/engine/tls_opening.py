@@ -18,9 +18,10 @@ from vaurien.framing.records import cut_flight
 from vaurien.plugins.distribution import Distribution
 from vaurien.plugins.handshake import Ending, Handshake, make_alert
 from vaurien.protocols.upgrade import Talk, Upgrading
+from vaurien.records.counters import Peer
 from vaurien.records.proxy_log import ProxyLog
 from vaurien.tls.contexts import BackendLeg, ClientLeg, Legs
-from vaurien.tls.session import Session, explain
+from vaurien.tls.session import Session, advise, explain
 
 #: What a client is told if a handshake fails and it is not the client's fault.
 _ALERT = make_alert('internal_error')
@@ -55,6 +56,9 @@ class OpeningLink(Protocol):
     def on_secure(self, client: Connection, backend: Connection) -> None:
         """Handle that both connections are as they are to be: they are the link's from now on."""
 
+    def on_insecure(self, peer: Peer) -> None:
+        """Close the link: there is no TLS with *peer*."""
+
     def close(self) -> None:
         """Close the link."""
 
@@ -88,7 +92,7 @@ class TLSOpening:
         self._limit = 0.0
         self._is_held = False
         #: With whom hands are shaken.
-        self._peer = ''
+        self._peer: Peer = 'client'
         self._watcher: Any = None
         self._timer: Any = None
         self._departure: Departure | None = None
@@ -293,7 +297,8 @@ class TLSOpening:
         except ssl.SSLError as error:
             with suppress(OSError):
                 sock.send(session.outgoing.read())
-            raise HandshakeError(explain(error)) from None
+            advice = advise(error) if self._peer == 'backend' else ''
+            raise HandshakeError(explain(error) + advice) from None
 
     def _send(self, sock: socket, data: bytes) -> Steps:
         while data:
@@ -352,7 +357,7 @@ class TLSOpening:
         if isinstance(self._client, socket) and self._alerts:
             with suppress(OSError):
                 self._client.send(_ALERT)
-        self._link.close()
+        self._link.on_insecure(self._peer)
 
     def close(self) -> None:
         """Stop, and close the connection to the backend."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from operator import add
 from typing import Literal, Protocol
@@ -15,6 +15,9 @@ from vaurien.records.observer import ObservedLink, Observer
 
 #: What a fault comes from: `Counters.histograms` has an entry for each kind and name.
 Kind = Literal['behavior', 'toxic']
+#: With whom a link speaks TLS.
+Peer = Literal['client', 'backend']
+PEERS: tuple[Peer, ...] = ('client', 'backend')
 
 
 #: How many links are asked between two pauses.
@@ -41,6 +44,8 @@ class Counters(Observer):
         self._closed = Counts()
         #: Links that found no address of the backend that accepts.
         self.connect_failures = 0
+        #: Links whose handshake of TLS has failed, by who did not take part.
+        self.tls_failures: Counter[Peer] = Counter()
         #: What each behavior and each toxic has done, by kind and name. A behavior keeps its entry when it is no longer
         #: armed: there are only so many, and Prometheus wants counters to stay. Anybody may invent names of toxics.
         self.histograms: defaultdict[tuple[Kind, str], Histogram] = defaultdict(Histogram)
@@ -48,6 +53,10 @@ class Counters(Observer):
     def on_unreachable(self) -> None:
         """Count a link that found no address of the backend that accepts."""
         self.connect_failures += 1
+
+    def on_insecure(self, peer: Peer) -> None:
+        """Count a link on which there is no TLS with *peer*."""
+        self.tls_failures[peer] += 1
 
     def on_fault(self, fault: Fault) -> None:
         self.histograms['behavior', fault.behavior].count_hits()

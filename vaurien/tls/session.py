@@ -5,6 +5,9 @@ from __future__ import annotations
 import ssl
 from typing import NamedTuple
 
+#: X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH of openssl/x509_vfy.h.
+_OF_ANOTHER = {62, 64}
+
 
 class Session(NamedTuple):
     """A session, and the two buffers between it and its connection."""
@@ -42,6 +45,15 @@ class Session(NamedTuple):
         except ssl.SSLWantReadError:
             return False
         return True
+
+
+def advise(error: ssl.SSLError) -> str:
+    """Return what to do about a backend whose certificate was not accepted; nothing for another error."""
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return ''
+    is_of_another = error.verify_code in _OF_ANOTHER
+    remedy = '--backend-tls-name NAME says whose it is' if is_of_another else '--backend-tls-ca FILE says whom to trust'
+    return f' ({remedy}, --backend-tls-verify no accepts any)'
 
 
 def explain(error: OSError) -> str:

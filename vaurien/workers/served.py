@@ -122,7 +122,9 @@ class ServedProxy(ProxyServer):
         listed = self._list_rules(pause, counts)
         rules = {places[id(rule)]: _count_rule(status) for rule, status in listed}
         histograms = dict(self.counters.histograms)
-        return Report(counts, self.counters.connect_failures, histograms, arming, {**over, **rules})
+        counters = self.counters
+        failures = counters.connect_failures, dict(counters.tls_failures)
+        return Report(counts, *failures, histograms, arming, {**over, **rules})
 
     def time_some(self, most: int) -> Timings:
         """Have up to *most* exchanges timed from now on; return what has become of those before."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 
@@ -33,6 +33,7 @@ class SharedCounters(Counters):
         """Return the counts of all links together; from then on, all else is as new."""
         total = self._add_up()
         self.connect_failures = total.connect_failures
+        self.tls_failures = Counter(total.tls_failures)
         self.histograms = defaultdict(Histogram, total.histograms)
         return total.counts
 
