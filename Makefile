@@ -136,8 +136,8 @@ soak: $(VENV)/.develop
 	@scripts/install-servers redis-server nginx memcached mariadbd postgres
 	$(BIN)/python -m soak $(ARGS)
 
-# The wheel is for every system: those with what is compiled, `cibuildwheel` builds. The archive `vaurien.pyz` has all
-# that Vaurien needs, for Pythons like this one, and unpacks itself at its first start.
+# The wheel is for every system: those with what is compiled, `cibuildwheel` builds from the sdist. The archive
+# `vaurien.pyz` has all that Vaurien needs, for Pythons like this one, and unpacks itself at its first start.
 release: $(VENV)/.develop man
 	$(PIP) --editable '.[release]'
 	rm -rf dist build/lib build/bdist.*
