@@ -13,11 +13,15 @@ from vaurien.plugins.place import Place
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.partial_reply import pass_up_to
 
+#: Seconds that the backend may take from the beginning of its reply to the end: there may be none.
+PATIENCE = 30.0
+
 
 class Abort(Dummy):
     """Lets the request reach the backend, then cuts the client's connection: before the reply, or in its middle.
 
-    The cut comes when the backend has begun to reply: whatever the request does, has been done by then.
+    The cut comes when the backend has begun to reply, or has ended its reply if it may be at work until then: whatever
+    the request does, has been done by that time.
     """
 
     name = 'abort'
@@ -48,9 +52,13 @@ class Abort(Dummy):
         while damage == 'truncate' and reply and not place:
             source.sendall(reply)
             reply = dest.recv()
+        if place and damage is None:
+            source.sendall(reply)
+        if protocol.works_while_replying:
+            dest.skip_reply(PATIENCE)
         if damage is not None:
             source.end_session(damage, reply)
         elif place:
-            source.answer(ErrorReply(reply, closes=True))
+            source.answer(ErrorReply(b'', closes=True))
         else:
             source.close()

@@ -141,6 +141,11 @@ class LinkEnd(End):
         self._take(up, len(up.held.data))
         return True
 
+    def skip_reply(self, seconds: float) -> None:
+        with Timeout.start_new(seconds, False):
+            while self._user.request_ended and self.recv():
+                pass
+
     def ask(self, request: bytes) -> bytes:
         return b''.join(self.ask_for(request))
 

@@ -44,6 +44,13 @@ class End(ABC):
         """Read the rest of the request that the behavior is applied to, and drop it."""
 
     @abstractmethod
+    def skip_reply(self, seconds: float) -> None:
+        """Read the rest of the reply, for so many *seconds* at most, and drop it.
+
+        There is none while the backend waits for more of the request.
+        """
+
+    @abstractmethod
     def ask(self, request: bytes) -> bytes:
         """Send the backend a request of the proxy's own; return the reply, which the client does not see."""
 

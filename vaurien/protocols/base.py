@@ -68,6 +68,9 @@ class BaseProtocol(Configurable):
     #: Whether there is one reply for each request, in their order.
     ordered: ClassVar[bool] = True
 
+    #: Whether the backend may still be at work on a request when it begins to reply.
+    works_while_replying: ClassVar[bool] = False
+
     #: Whether the backend always speaks first, and the client is to wait for it.
     greets: ClassVar[bool] = False
 

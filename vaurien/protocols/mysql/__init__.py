@@ -73,6 +73,7 @@ class MySQL(QuickMySQL):
     reply_units = ('rows', 'messages')
     breaks_off = True
     greets = True
+    works_while_replying = True
     # MySQL checks what is unique with each statement, and never at the end of a transaction.
     trials = (
         *USUAL_TRIALS,

@@ -59,6 +59,7 @@ class Postgres(QuickPostgres):
 
     reply_units = tuple(_FINDERS)
     breaks_off = True
+    works_while_replying = True
     trials = (
         *USUAL_TRIALS,
         Trial(
