@@ -126,6 +126,23 @@ def test_status_tells_of_toxics(host: str, command: Command) -> None:
     assert line.split(maxsplit=1) == ['toxics.far', 'latency downstream, latency 200, jitter 0, toxicity 0.5']
 
 
+def test_status_tells_of_each_rule_of_a_behavior(host: str) -> None:
+    done('--host', host, 'set-behavior', "20:error(match='GET *'),30:error")
+    lines = [line for line in done('--host', host, 'status').splitlines() if line.startswith('behaviors.error ')]
+    assert [line.split()[1] for line in lines] == ['20%,', '30%,']
+
+
+def test_status_tells_of_lists_of_whatever_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """A replay has texts: the faults that were not placed yet."""
+    show_status({'replay': {'unplaced': ['GET a #1', 'GET b #1']}, 'numbers': [7], 'named': [{'name': 'a', 'b': 1}]})
+    assert capsys.readouterr().out.splitlines() == [
+        'replay.unplaced[0]  GET a #1',
+        'replay.unplaced[1]  GET b #1',
+        'numbers[0]          7',
+        'named.a             {"name":"a","b":1}',
+    ]
+
+
 @pytest.mark.parametrize(
     ('words', 'said'),
     [

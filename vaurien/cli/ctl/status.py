@@ -29,14 +29,14 @@ def show_status(status: Mapping[str, Any]) -> None:
         ]
         print_rows(('proxy', *COLUMNS), [[one['proxy'], *(one[column] for column in COLUMNS)] for one in found])
         return
-    lines = dict(_flatten('', status))
-    width = max(map(len, lines))
-    print_line('\n'.join(make_printable(f'{name:{width}}  {text}') for name, text in lines.items()))
+    lines = _flatten('', status)  # not by name: one behavior may have several rules
+    width = max(len(name) for name, _ in lines)
+    print_line('\n'.join(make_printable(f'{name:{width}}  {text}') for name, text in lines))
 
 
 def _flatten(prefix: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, list):
-        return [(f'{prefix}.{entry["name"]}', _format_entry(entry)) for entry in value]
+        return [(f'{prefix}{_name_entry(entry, number)}', _format_entry(entry)) for number, entry in enumerate(value)]
     if isinstance(value, dict):
         inner = [line for key, item in value.items() for line in _flatten(f'{prefix}.{key}'.lstrip('.'), item)]
         return inner or [(prefix, 'none')]
@@ -45,8 +45,17 @@ def _flatten(prefix: str, value: Any) -> list[tuple[str, str]]:
     return [(prefix, value if isinstance(value, str) else format_json(value))]
 
 
-def _format_entry(entry: Mapping[str, Any]) -> str:
-    """Return the line of a toxic or of a rule."""
+def _name_entry(entry: Any, number: int) -> str:
+    """Return what is behind the name of a list: the name of one of its entries, or the number, from 0."""
+    return f'.{entry["name"]}' if isinstance(entry, dict) and 'name' in entry else f'[{number}]'
+
+
+def _format_entry(entry: Any) -> str:
+    """Return the text of a toxic, of a rule, or of whatever else is in a list."""
+    if isinstance(entry, str):
+        return entry
+    if not isinstance(entry, dict) or not {'attributes', 'options'} & entry.keys():
+        return format_json(entry)
     if 'attributes' in entry:
         attributes = [f'{name} {format_json(value)}' for name, value in entry['attributes'].items()]
         return ', '.join([f'{entry["type"]} {entry["stream"]}', *attributes, f'toxicity {entry["toxicity"]:g}'])
