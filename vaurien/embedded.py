@@ -22,6 +22,7 @@ from vaurien.engine.record import Hasher
 from vaurien.engine.thread import RUNNING, ProxyThread
 from vaurien.errors import ConfigError, ToxicNameError
 from vaurien.interface import PAUSE, ProxyControl
+from vaurien.journal.file import check_apart
 from vaurien.journal.journal import Journal
 from vaurien.journal.kept import KEPT
 from vaurien.journal.replay import Replay
@@ -149,6 +150,8 @@ class Proxy(ProxyControl):
         self.settings = settings
         self._journal = _make_journal(journal, self.settings.journal_max)
         self._replay = None if replay is None else Replay(replay)
+        if replay is not None and not isinstance(journal, bool):
+            check_apart(journal, replay)
         #: What chooses the faults of the journal that is replayed.
         self._replayed = None if self._replay is None else self._replay.make_chooser(self.settings)
         if chooser is not None and self._replayed is not None:

@@ -13,7 +13,7 @@ from tests.journal.entries import make_entry
 from tests.loop import in_loop
 from vaurien import __version__
 from vaurien.errors import ConfigError
-from vaurien.journal.file import BATCH, JournalFile
+from vaurien.journal.file import BATCH, JournalFile, check_apart
 from vaurien.journal.lines import Head, Line, Notice, decode
 from vaurien.journal.reading import read_journal
 from vaurien.records.entry import Entry
@@ -125,6 +125,36 @@ def test_a_file_that_somebody_writes_is_refused(path: Path) -> None:
         JournalFile(str(path), SMALL)
     file.close()
     write(path)
+
+
+@pytest.mark.parametrize(
+    ('replayed', 'there', 'written'),
+    [
+        ('run', ['run'], 'run'),
+        ('run', ['run'], '../NAME/run'),
+        ('run', ['run'], 'link'),
+        ('run', ['run'], 'same'),
+        ('run.1', ['run', 'run.1'], 'run'),
+        ('run', ['run', 'run.1'], 'run.1'),
+        ('run.new', ['run.new'], 'run'),
+    ],
+)
+def test_what_is_replayed_is_not_replaced(tmp_path: Path, replayed: str, there: list[str], written: str) -> None:
+    for name in there:
+        (tmp_path / name).write_text(name)
+    (tmp_path / 'link').symlink_to('run')
+    (tmp_path / 'same').hardlink_to(tmp_path / there[0])
+    with pytest.raises(ConfigError, match=r'^journal: it would take the place of .*, which is replayed'):
+        check_apart(tmp_path / written.replace('NAME', tmp_path.name), tmp_path / replayed)
+
+
+def test_another_file_may_be_replayed(tmp_path: Path) -> None:
+    (tmp_path / 'run').write_text('run')
+    check_apart(tmp_path / 'other', tmp_path / 'run')
+    (tmp_path / 'other').write_text('other')
+    check_apart(tmp_path / 'other', tmp_path / 'run')
+    check_apart('/dev/null', '/dev/null')
+    check_apart(tmp_path / 'other', tmp_path / 'none')
 
 
 def test_a_child_of_a_fork_does_not_keep_the_file(path: Path) -> None:

@@ -246,6 +246,14 @@ class TestEmbedded:
         with pytest.raises(ConfigError, match=r'^replay: it chooses faults, and so does chooser: give one of them$'):
             vaurien.Proxy(echo_server.address, replay=replay.path, chooser=start(replay))
 
+    def test_it_does_not_replace_what_it_replays(self, echo_server: RawBackend, tmp_path: Path) -> None:
+        path = tmp_path / 'run.jsonl'
+        path.write_bytes(encode(fail('1 bytes', 1)))
+        with pytest.raises(ConfigError, match=r'^journal: it would take the place of .*run.jsonl, which is replayed'):
+            vaurien.Proxy(echo_server.address, replay=path, journal=path)
+        with vaurien.Proxy(echo_server.address, replay=path, journal=True):
+            assert path.read_bytes() == encode(fail('1 bytes', 1))
+
 
 class TestKept:
     def test_the_last_exchanges_can_be_read(self, redis_server: Server, vaurien_proxy: Callable[..., Any]) -> None:

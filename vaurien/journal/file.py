@@ -136,6 +136,28 @@ class JournalFile:
             os.write(self._writer.descriptor, head)
 
 
+def check_apart(path: str | os.PathLike[str], replayed: str | os.PathLike[str]) -> None:
+    """Raise `ConfigError` if a journal at *path* would take the place of one that is *replayed*, or of its beginning.
+
+    Whatever the files are called: one may be a link to the other.
+    """
+    kept = _find_files(replayed, '', OLDER)
+    if kept & _find_files(path, '', OLDER, COMING):
+        text = f'it would take the place of {os.fspath(replayed)}, which is replayed: give another file'
+        raise ConfigError(text, 'journal')
+
+
+def _find_files(path: str | os.PathLike[str], *endings: str) -> set[tuple[int, int]]:
+    """Return by what the system knows the regular files with that path and one of these *endings*."""
+    found = set()
+    for ending in endings:
+        with suppress(OSError, ValueError):  # there is none
+            status = os.stat(os.fspath(path) + ending)  # noqa: PTH116  # of a path that may be no text of Python's
+            if S_ISREG(status.st_mode):
+                found.add((status.st_dev, status.st_ino))
+    return found
+
+
 def _begin(path: str) -> tuple[int, bool]:
     """Return the descriptor of an empty file, and whether it is one that can be rotated; raise `OSError`.
 
