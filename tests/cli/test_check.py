@@ -9,6 +9,7 @@ import pytest
 from tests.commands import call
 from vaurien.cli import check, run
 from vaurien.cli.flags import parse
+from vaurien.console.command import run_command
 
 CONFIG = """\
 [vaurien]
@@ -130,6 +131,53 @@ def test_what_the_proxies_cannot_have(tmp_path: Path, name: str, text: str, said
     result = call(check.main, str(path))
     assert result.returncode == 2
     assert result.stderr.startswith(f'vaurien check: error: {path}:{said}certificate.problem: it needs tls')
+
+
+@pytest.mark.parametrize(
+    ('keys', 'said'),
+    [
+        ('workers = 2\njournal = x.jsonl', '3: vaurien.journal: it needs all exchanges in one process'),
+        ('workers = 2\nreplay = x.jsonl', '3: vaurien.replay: it needs all exchanges in one process'),
+        ('workers = 2\naddressed = yes', '3: vaurien.addressed: requests cannot ask several workers'),
+        ('seed = 1\notel-all = yes', '3: vaurien.otel-all: it is of no use without --otel URL'),
+        ('seed = 1\notel = localhost:4318', '3: vaurien.otel: expected a URL'),
+    ],
+)
+def test_what_a_start_would_refuse(tmp_path: Path, keys: str, said: str) -> None:
+    path = tmp_path / 'v.ini'
+    path.write_text(f'[vaurien]\n{keys}\n')
+    result = call(check.main, str(path))
+    assert (result.returncode, result.stdout) == (2, '')
+    assert result.stderr.startswith(f'vaurien check: error: {path}:{said}')
+    started = call(lambda words: run_command('vaurien', lambda: run.run(parse(words))), '--config', str(path))
+    assert (started.returncode, started.stdout) == (2, '')
+    assert started.stderr.removeprefix('vaurien: ') == result.stderr.removeprefix('vaurien check: ')
+
+
+def test_a_journal_that_cannot_be_replayed(tmp_path: Path) -> None:
+    path, journal = tmp_path / 'v.ini', tmp_path / 'run.jsonl'
+    path.write_text(f'[vaurien]\njournal = {journal}\nreplay = {journal}\n')
+    assert f'{journal}: cannot read it: No such file' in call(check.main, str(path)).stderr
+    journal.write_text('{"journal": 1, "run": "a", "part": 1}\n')
+    said = f'{path}:2: vaurien.journal: it would take the place of {journal}, which is replayed: give another file\n'
+    assert call(check.main, str(path)).stderr.endswith(said)
+    assert [one.name for one in tmp_path.iterdir() if one != path] == ['run.jsonl']
+
+
+NOPE = '[[schedule.steps]]\nproxy = "nope"\nbehavior = "20:delay"\n'
+
+
+def test_a_schedule_for_a_proxy_that_will_never_be_there(tmp_path: Path) -> None:
+    path = tmp_path / 'v.toml'
+    path.write_text(f'[vaurien]\nbackend = "localhost:1"\n{NOPE}')
+    result = call(check.main, str(path))
+    said = f"{path}:4: schedule.steps[0].proxy: there is no proxy 'nope', known: vaurien"
+    assert (result.returncode, result.stderr) == (2, f'vaurien check: error: {said}\n')
+    path.write_text(f'[proxy.cache]\nbackend = "localhost:1"\n{NOPE}')
+    assert "no proxy 'nope', known: cache" in call(check.main, str(path)).stderr
+    for text in ('[vaurien]\nbackend = "localhost:1"\nhttp = true\n', ''):  # it may come; or which there are is open
+        path.write_text(f'{text}{NOPE}')
+        assert call(check.main, '--quiet', str(path)).returncode == 0
 
 
 @pytest.mark.parametrize(

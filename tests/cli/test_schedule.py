@@ -71,6 +71,14 @@ def test_mistakes_are_one_line(tmp_path: Path, text: str, flags: list[str], erro
     assert error.replace('PATH', path) in line
 
 
+def test_a_dry_run_for_proxies_that_are_known(tmp_path: Path) -> None:
+    path = write(tmp_path / 'x.toml', STEPS)
+    arguments = parse(['--schedule', path, '--dry-run', '--backend', 'localhost:1'])
+    with pytest.raises(ConfigError, match=r"x\.toml:4: steps\[0\]\.proxy: there is no proxy 'redis', known: vaurien$"):
+        main.run(arguments)
+    assert main.run(parse(['--schedule', path, '--dry-run', '--backend', 'localhost:1', '--http'])) == 0
+
+
 def test_a_dry_run_without_a_schedule() -> None:
     with pytest.raises(ConfigError, match=r'^--dry-run: there is no schedule to show'):
         main.run(parse(['--dry-run']))

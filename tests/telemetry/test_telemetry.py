@@ -16,7 +16,7 @@ from tests.behaviors.waiting import eventually
 from tests.commands import StartCommand, call
 from tests.servers import HOST, TIMEOUT, Server, free_port
 from tests.telemetry.collector import FakeCollector, attributes_of, collecting
-from vaurien.cli.companions import make_telemetry
+from vaurien.cli.companions import import_telemetry
 from vaurien.cli.main import main
 from vaurien.errors import ConfigError
 from vaurien.settings import Settings
@@ -137,8 +137,8 @@ def test_a_collector_that_is_not_there(vaurien_command: StartCommand, nginx: Ser
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, 'vaurien.telemetry.telemetry', raising=False)
     monkeypatch.setitem(sys.modules, 'opentelemetry.sdk._logs', None)
-    with pytest.raises(ConfigError, match=r"--otel: it needs OpenTelemetry: pip install 'vaurien\[otel\]'"):
-        make_telemetry(Settings(otel='http://localhost:4318'))
+    with pytest.raises(ConfigError, match=r"^otel: it needs OpenTelemetry: pip install 'vaurien\[otel\]'"):
+        import_telemetry(Settings(otel='http://localhost:4318'))
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from vaurien.console.writer import count_lost
 from vaurien.engine.proxies import Proxies
 from vaurien.engine.proxy import ProxyServer
 from vaurien.errors import ConfigError
+from vaurien.journal.file import check_apart
 from vaurien.journal.journal import Journal
 from vaurien.journal.replay import Replay
-from vaurien.settings import Settings
+from vaurien.settings import ONLY, Settings
 from vaurien.web.url import read_url
 
 if TYPE_CHECKING:
@@ -70,41 +71,59 @@ class Companions(NamedTuple):
         return count_lost() if self.pool is None else self.pool.count_lost()
 
 
+def plan_companions(arguments: Arguments) -> Companions:
+    """Return what the command line asks for, without telemetry, and with nothing opened or started.
+
+    Raise `ConfigError` for what cannot be had, with the flag, or the line of a file.
+    """
+    settings = arguments.settings
+    try:
+        pool = make_pool(arguments)
+        import_telemetry(settings)
+        if settings.journal is not None and settings.replay is not None:
+            check_apart(settings.journal, settings.replay)
+    except ConfigError as error:
+        raise arguments.locate(error, ONLY) from None
+    replay = None if settings.replay is None else Replay(settings.replay)
+    journal = None if settings.journal is None else Journal(settings.journal, settings.journal_max)
+    return Companions(journal, replay, pool=pool)
+
+
 @contextmanager
 def open_companions(arguments: Arguments) -> Iterator[Companions]:
     """Have for a block what the command line asks for; raise `ConfigError`."""
     settings = arguments.settings
-    pool = make_pool(arguments)
-    replay = None if settings.replay is None else Replay(settings.replay)
+    companions = plan_companions(arguments)
     with ExitStack() as stack:
-        telemetry = make_telemetry(settings)
-        if telemetry is not None:
+        make_telemetry = import_telemetry(settings)
+        if make_telemetry is not None:
+            telemetry = make_telemetry(settings.otel, takes_all=settings.otel_all)
             stack.callback(telemetry.close)
-        journal = None if settings.journal is None else Journal(settings.journal, settings.journal_max)
-        if journal is not None:
-            journal.open()
-            stack.callback(journal.close)
-        yield Companions(journal, replay, telemetry, pool)
+            companions = companions._replace(telemetry=telemetry)
+        if companions.journal is not None:
+            companions.journal.open()
+            stack.callback(companions.journal.close)
+        yield companions
 
 
-def make_telemetry(settings: Settings) -> Telemetry | None:
+def import_telemetry(settings: Settings) -> Callable[..., Telemetry] | None:
     """Return what sends telemetry, if that is wanted; raise `ConfigError`."""
     if settings.otel is None:
         if settings.otel_all:
-            raise ConfigError('it is of no use without --otel URL', '--otel-all')
+            raise ConfigError('it is of no use without --otel URL', 'otel_all')
         return None
     try:
         read_url(settings.otel)
     except ConfigError:
         text = f'expected a URL such as http://localhost:4318, got {settings.otel!r}'
-        raise ConfigError(text, '--otel') from None
+        raise ConfigError(text, 'otel') from None
     try:
         from vaurien.telemetry.telemetry import Telemetry  # late: it takes half a second, and an extra
     except ModuleNotFoundError as error:
         if (error.name or '').partition('.')[0] != 'opentelemetry':
             raise
-        raise ConfigError("it needs OpenTelemetry: pip install 'vaurien[otel]'", '--otel') from None
-    return Telemetry(settings.otel, takes_all=settings.otel_all)
+        raise ConfigError("it needs OpenTelemetry: pip install 'vaurien[otel]'", 'otel') from None
+    return Telemetry
 
 
 def make_pool(arguments: Arguments) -> Pool | None:
@@ -113,10 +132,10 @@ def make_pool(arguments: Arguments) -> Pool | None:
     if settings.size == 1:
         return None
     if sys.platform != 'linux':
-        raise ConfigError('links are handed to workers on Linux only: start with --workers 1', '--workers')
-    for flag, value in (('--journal', settings.journal), ('--replay', settings.replay), ('--otel', settings.otel)):
+        raise ConfigError('links are handed to workers on Linux only: start with --workers 1', 'workers')
+    for name, value in (('journal', settings.journal), ('replay', settings.replay), ('otel', settings.otel)):
         if value is not None:
-            raise ConfigError('it needs all exchanges in one process: start with --workers 1', flag)
+            raise ConfigError('it needs all exchanges in one process: start with --workers 1', name)
     from vaurien.workers.pool import Pool  # late: most processes have no workers
     from vaurien.workers.process import Setup
 

@@ -7,7 +7,7 @@ from itertools import islice
 
 from vaurien.address import NOWHERE
 from vaurien.cli.announcing import describe_addressed, describe_marks, describe_tls, describe_trust, format_value
-from vaurien.cli.companions import Companions
+from vaurien.cli.companions import plan_companions
 from vaurien.cli.flags import Arguments, parse
 from vaurien.cli.run import preview_schedule
 from vaurien.config.files import read_document
@@ -36,10 +36,10 @@ def explain(path: str) -> Iterator[str]:
     tree = read_document(path).tree
     if isinstance(tree, list) or (isinstance(tree, Mapping) and 'steps' in tree):
         arguments = _read(['--schedule', path])
-        yield from explain_schedule(arguments, Companions().make_proxies(arguments))
+        yield from explain_schedule(arguments, plan_companions(arguments).make_proxies(arguments))
         return
     arguments = _read(['--config', path])
-    proxies = Companions().make_proxies(arguments)
+    proxies = plan_companions(arguments).make_proxies(arguments)
     settings = arguments.settings
     trust = describe_trust(settings.tls_ca_file, has_api=settings.http)
     for proxy in proxies.values():

@@ -94,6 +94,8 @@ class Arguments(NamedTuple):
     dry_run: bool
     #: The plug-ins that the file of ``--config`` names, by section: what to import.
     plugins: Mapping[str, Any]
+    #: Whether anything says which proxies there are; else there is one before the usual backend.
+    has_proxies: bool
 
 
 def parse(argv: Sequence[str], *, reads_environment: bool = True) -> Arguments:
@@ -124,7 +126,14 @@ def parse(argv: Sequence[str], *, reads_environment: bool = True) -> Arguments:
         lambda error, proxy: locate(error, proxy, sources),
         given.dry_run,
         {section: reference for source in config for section, reference in source.plugins.items()},
+        any(_names_proxies(source) for source in sources),
     )
+
+
+def _names_proxies(source: Source) -> bool:
+    """Return whether *source* says which proxies there are: it has the backend of the only one, or their sections."""
+    given = source.sections
+    return 'backend' in given.get('vaurien', ()) or any(section.startswith('proxy.') for section in given)
 
 
 def _read_aside(path: str) -> Source:

@@ -14,7 +14,7 @@ from gevent.pool import Group
 
 from vaurien.address import Address
 from vaurien.cli.announcing import announce, summarize
-from vaurien.cli.companions import Companions, open_companions
+from vaurien.cli.companions import Companions, open_companions, plan_companions
 from vaurien.cli.flags import Arguments
 from vaurien.config.reload import Reloader
 from vaurien.config.schedules import check_schedule
@@ -68,7 +68,7 @@ def show_schedule(arguments: Arguments) -> int:
     settings = arguments.settings
     if settings.schedule is None:
         raise ConfigError('there is no schedule to show: give one with --schedule FILE', '--dry-run')
-    for line in preview_schedule(arguments, settings.schedule, Companions().make_proxies(arguments)):
+    for line in preview_schedule(arguments, settings.schedule, plan_companions(arguments).make_proxies(arguments)):
         if not print_line(line):
             break
     return 0
@@ -77,9 +77,11 @@ def show_schedule(arguments: Arguments) -> int:
 def preview_schedule(arguments: Arguments, schedule: Schedule, proxies: Proxies) -> Iterator[str]:
     """Return what a schedule will do to *proxies*, a line for each change; raise `ConfigError` if they cannot have it.
 
-    The schedule draws by the seed of the proxies, unless it has one of its own.
+    The schedule draws by the seed of the proxies, unless it has one of its own. If nothing says which proxies there
+    are, it may be for any.
     """
-    bound = bind_schedule(arguments, Scheduler(proxies), schedule, is_early=True)
+    is_early = arguments.settings.http or not arguments.has_proxies
+    bound = bind_schedule(arguments, Scheduler(proxies), schedule, is_early=is_early)
     return preview(bound, arguments.settings.seed or 0)
 
 
