@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 
 import pytest
 
+from vaurien.cli import ctl
+from vaurien.cli.main import main
+from vaurien.console.background import in_background
 from vaurien.console.command import run_command
+from vaurien.console.output import print_line
+from vaurien.console.table import print_table
 from vaurien.errors import AddressError, ConfigError, ControlError, StartError, UnreachableError, VaurienError
 
 
@@ -48,3 +55,69 @@ def test_errors_of_the_program_itself_are_not_hidden() -> None:
         run_command('cook', failing(ZeroDivisionError()))
     with pytest.raises(SystemExit):
         run_command('cook', lambda: sys.exit(0))  # after --help
+
+
+def printing() -> int:
+    """Print a line, and succeed."""
+    print_line('done')
+    return 0
+
+
+def printing_in_background() -> int:
+    with in_background(keep_output=True):
+        print_line('done')
+    return 0
+
+
+def printing_a_table() -> int:
+    print_table(['name'], [['redis']])
+    return 0
+
+
+@pytest.mark.parametrize('run', [printing, printing_in_background, printing_a_table])
+def test_an_output_that_cannot_be_written(run: Callable[[], int], capsys: pytest.CaptureFixture[str]) -> None:
+    with open('/dev/full', 'w') as full, redirect_stdout(full):  # noqa: PTH123  # a device
+        assert run_command('cook', run) == 1
+    assert capsys.readouterr().err == 'cook: error: cannot write the output: No space left on device\n'
+    assert run_command('cook', run) == 0
+
+
+def test_an_output_that_was_closed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, 'stdout', None)
+    assert run_command('cook', printing) == 1
+    assert capsys.readouterr().err == 'cook: error: cannot write the output: Bad file descriptor\n'
+
+
+def test_a_reader_that_has_gone_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    for run in (printing, printing_in_background):
+        reading, writing = os.pipe()
+        os.close(reading)
+        with open(writing, 'w') as stream, redirect_stdout(stream):  # noqa: PTH123  # a descriptor
+            assert run_command('cook', run) == 0
+    assert capsys.readouterr() == ('', '')
+
+
+def test_what_serves_does_without_its_output(capsys: pytest.CaptureFixture[str]) -> None:
+    def serve() -> int:
+        with in_background():
+            print_line('serving')
+        return 0
+
+    with open('/dev/full', 'w') as full, redirect_stdout(full):  # noqa: PTH123  # a device
+        assert run_command('cook', serve) == 0
+
+
+@pytest.mark.parametrize(
+    ('command', 'words'),
+    [(main, '--help'), (main, '--version --verbose'), (main, 'schema'), (main, 'schema --help'), (ctl.main, '-V')],
+)
+def test_what_is_asked_for_and_cannot_be_written(
+    command: Callable[[list[str]], int], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open('/dev/full', 'w') as full, redirect_stdout(full):  # noqa: PTH123  # a device
+        try:
+            status: object = command(words.split())
+        except SystemExit as end:
+            status = end.code
+    assert status == 1
+    assert capsys.readouterr().err.endswith(': error: cannot write the output: No space left on device\n')

@@ -21,7 +21,7 @@ from vaurien.address import Address
 from vaurien.console.output import can_redraw
 from vaurien.console.percentiles import percentiles
 from vaurien.console.signals import on_signals_in_loop
-from vaurien.console.table import make_table
+from vaurien.console.table import make_table, print_drawn
 from vaurien.engine.proxy import ProxyServer
 from vaurien.records.status import ProxyStatus
 from vaurien.rules.behaviors import make_rules
@@ -85,9 +85,7 @@ def main() -> int:
     console = Console(highlight=False)
     seen = Seen()
     with _serving() as proxy, ExitStack() as stack:
-        console.print(
-            f'clients -> {proxy.address} (vaurien, {BEHAVIOR}) -> {proxy.backend} (an HTTP server)\n', soft_wrap=True
-        )
+        print_drawn(console, f'clients -> {proxy.address} (vaurien, {BEHAVIOR}) -> {proxy.backend} (an HTTP server)\n')
         clients = Group()
         stack.callback(clients.kill)
         stack.enter_context(on_signals_in_loop(clients.kill))
@@ -96,8 +94,8 @@ def main() -> int:
         watch = _watch_live if can_redraw(sys.stdout) else _watch_lines
         with gevent.Timeout(LONGEST, False):
             watch(console, clients, seen, proxy)
-        console.print(draw(seen, proxy.status()))
-    console.print(NEXT.format(vaurien=_find('vaurien'), vaurienctl=_find('vaurienctl')), end='', soft_wrap=True)
+        print_drawn(console, draw(seen, proxy.status()))
+    print_drawn(console, NEXT.format(vaurien=_find('vaurien'), vaurienctl=_find('vaurienctl')), end='')
     return 0
 
 
@@ -184,7 +182,7 @@ def _watch_live(console: Console, clients: Group, seen: Seen, proxy: ProxyServer
 def _watch_lines(console: Console, clients: Group, seen: Seen, proxy: ProxyServer) -> None:
     while not clients.join(PROGRESS):
         faults = sum(proxy.status()['faults'].values())
-        console.print(f'{seen.requests} of {CLIENTS * REQUESTS} requests, {faults} faults')
+        print_drawn(console, f'{seen.requests} of {CLIENTS * REQUESTS} requests, {faults} faults')
 
 
 def _count(count: int, total: int) -> tuple[str, str]:

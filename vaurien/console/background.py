@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 from vaurien.console.log import TEXT, LogFormat, find_notice
+from vaurien.console.output import note_unwritten, take_unwritten
 from vaurien.console.writer import FLUSH_TIMEOUT, Writer
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ def in_background(*, keep_output: bool = False, log_format: LogFormat = TEXT) ->
     """Within the block, let no `print` and no log record wait until the standard output and error are read.
 
     What nobody reads is dropped, once `MOST` bytes wait. At the end, wait `FLUSH_TIMEOUT` seconds for the rest;
-    with *keep_output*, wait for the standard output as long as that takes. What is dropped is noted as the log would.
+    with *keep_output*, wait for the standard output as long as that takes, and note if it cannot be written. What is
+    dropped is noted as the log would.
     """
     before = sys.stdout, sys.stderr
     out, err = _find_descriptor(sys.stdout), _find_descriptor(sys.stderr)
@@ -37,6 +39,9 @@ def in_background(*, keep_output: bool = False, log_format: LogFormat = TEXT) ->
     finally:
         sys.stdout, sys.stderr = before
         _flush(*within, keep_output=keep_output)
+        reason = take_unwritten() or (writers[out].reason if out in writers else '')
+        if keep_output and reason:
+            note_unwritten(reason)
         for writer in writers.values():
             writer.end()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -13,11 +14,15 @@ import msgspec
 #: The last line that a process prints before it serves.
 SERVING = 'Ctrl-C ends'
 
+#: Why the standard output could not be written, each time since somebody has asked.
+_unwritten: list[str] = []
+
 
 def print_line(text: str, stream: TextIO | None = None, end: str = '\n') -> bool:
     """Print to *stream*, by default the standard output, and flush it; return whether anybody can read it.
 
-    A reader that has gone, as ``head`` does, is no reason to stop. What a terminal might obey is escaped, except line
+    A reader that has gone, as ``head`` does, is no reason to stop; any other one is noted: see `take_unwritten`. What
+    a terminal might obey is escaped, except line
     ends and tabs: whoever prints a text from elsewhere within a line escapes these, too, with `make_printable`.
     """
     return _print(make_lines_printable(text), stream or sys.stdout, end)
@@ -28,13 +33,29 @@ def print_styled(text: str) -> bool:
     return _print(text, sys.stdout, end='')
 
 
-def _print(text: str, stream: TextIO, end: str) -> bool:
+def _print(text: str, stream: TextIO | None, end: str) -> bool:
+    if stream is None:  # it was closed before the start
+        note_unwritten(os.strerror(errno.EBADF))
+        return False
     try:
         print(text, file=stream, end=end, flush=True)
-    except OSError:
-        _discard(stream)
+    except OSError as error:
+        _discard(stream, error)
         return False
-    return stream is not None
+    return True
+
+
+def note_unwritten(reason: str) -> None:
+    """Note why the standard output could not be written."""
+    if reason != os.strerror(errno.EPIPE):
+        _unwritten.append(reason)
+
+
+def take_unwritten() -> str:
+    """Return why the standard output could not be written first, and forget it; empty if that did not happen."""
+    reason = next(iter(_unwritten), '')
+    _unwritten.clear()
+    return reason
 
 
 def wait(seconds: float) -> bool:
@@ -51,8 +72,8 @@ def flush() -> None:
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
-    except OSError:
-        _discard(sys.stdout)
+    except OSError as error:
+        _discard(sys.stdout, error)
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -114,8 +135,10 @@ def _join_lines(text: str) -> str:
     return make_printable(' '.join(text.split()))
 
 
-def _discard(stream: TextIO) -> None:
-    """Redirect *stream* to nowhere: to flush the rest of its buffer would fail again."""
+def _discard(stream: TextIO, error: OSError) -> None:
+    """Redirect *stream* to nowhere after an *error*: to flush the rest of its buffer would fail again."""
+    if stream is sys.stdout:
+        note_unwritten(error.strerror or str(error))
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)

@@ -10,6 +10,7 @@ from typing import Any, NoReturn, get_args
 from vaurien import __version__
 from vaurien.console.asking import VERSION, read_help
 from vaurien.console.log import FORMAT_HELP, TEXT, LogFormat
+from vaurien.console.output import print_styled
 from vaurien.errors import ConfigError, OptionError
 from vaurien.plugins.options import convert, did_you_mean, find_nearest
 
@@ -64,8 +65,12 @@ class Parser(argparse.ArgumentParser):
     def _show_version(self, words: Sequence[str], details: Callable[[], str]) -> NoReturn:
         if not {*VERSION} & {*words}:
             self.error(f'{_VERBOSE}: only with --version')
-        self._print_message(f'{self.prog} {__version__}\n{details()}\n', sys.stdout)
+        self._print_message(f'{self.prog} {__version__}\n{details()}\n')
         self.exit()
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        """Print help or version to the standard output. argparse would say nothing if that cannot be written."""
+        print_styled(message)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Do as argparse does, but name an unknown flag before a command, and not the word that follows it."""

@@ -8,10 +8,11 @@ from typing import NamedTuple
 INTERRUPTED = 130
 
 _MISTAKE = 'a flag or a file has a mistake'
+_UNWRITTEN = 'the output cannot be written'
 
 
 class Statuses(NamedTuple):
-    """When a command ends with 0, with 1 and with 2. Empty: never."""
+    """When a command ends with 0, with 1 and with 2."""
 
     done: str
     failed: str
@@ -27,10 +28,10 @@ STATUSES = {
         'a flag or a file has a mistake, or the command cannot be run',
         'Ctrl-C, after what was found out until then',
     ),
-    'vaurien report': Statuses('the page is written', ''),
-    'vaurien check': Statuses('all files are right', ''),
-    'vaurien completion': Statuses('the script is printed', ''),
-    'vaurien schema': Statuses('the schema is printed', ''),
+    'vaurien report': Statuses('the page is written', _UNWRITTEN),
+    'vaurien check': Statuses('all files are right', _UNWRITTEN),
+    'vaurien completion': Statuses('the script is printed', _UNWRITTEN),
+    'vaurien schema': Statuses('the schema is printed', _UNWRITTEN),
     'vaurienctl': Statuses('it is done', 'no control API answers', 'a flag has a mistake, or the API rejects it'),
     'conntest': Statuses(
         'all that was sent arrived and was answered',

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from vaurien.console.output import is_terminal, make_printable, print_line
+from vaurien.console.output import is_terminal, make_printable, print_line, print_styled
 
 if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
     from rich.table import Table
 
 #: Characters of a line where there is no terminal to tell how many fit.
@@ -38,7 +39,14 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], numbers: 
     from rich.console import Console  # late: most commands do without
 
     console = Console(width=None if is_terminal(sys.stdout) else WIDTH, markup=False, emoji=False, highlight=False)
-    console.print(make_table(columns, rows, numbers))
+    print_drawn(console, make_table(columns, rows, numbers))
+
+
+def print_drawn(console: Console, drawn: RenderableType, *, end: str = '\n') -> bool:
+    """Print to the standard output what rich draws, in lines that are not cut; return as `print_line` does."""
+    with console.capture() as capture:
+        console.print(drawn, end=end, soft_wrap=isinstance(drawn, str))
+    return print_styled(capture.get())
 
 
 def make_table(

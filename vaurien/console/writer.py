@@ -64,8 +64,9 @@ class Writer:
         self._dropped = 0
         #: What could not be written since the last piece that was.
         self._failed = Lost()
-        #: How many lines were lost in all.
+        #: How many lines were lost in all, and why the last of them was.
         self.lines_lost = 0
+        self.reason = ''
         #: Whether the line that was written last has no end, because the disk was full.
         self._is_torn = False
         #: The process that has the thread. Its children have none, and write by themselves.
@@ -81,7 +82,7 @@ class Writer:
             return
         with self._lock:
             if len(data) > self._room or (self._dropped and self._room < ENOUGH):
-                self._dropped += self._count(data)
+                self._dropped += self._count(data, TOO_SLOW)
                 return
             self._say_dropped()
             self._room -= len(data)
@@ -123,10 +124,11 @@ class Writer:
                 self._process = os.getpid()
                 get_unpatched('_thread', 'start_new_thread')(self._run, ())
 
-    def _count(self, data: bytes) -> int:
+    def _count(self, data: bytes, reason: str) -> int:
         """Count lines that are lost, and return how many these are."""
         lines = max(1, data.count(b'\n'))
         with self._lock:
+            self.reason = reason
             self.lines_lost += lines
         return lines
 
@@ -175,7 +177,7 @@ class Writer:
         batch.clear()
         rest, reason = self._try_write(data)
         if reason:
-            self._failed = Lost(self._failed.lines + self._count(rest), reason)
+            self._failed = Lost(self._failed.lines + self._count(rest, reason), reason)
         with self._lock:
             self._room += len(data)
 
