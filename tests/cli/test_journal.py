@@ -168,6 +168,17 @@ def test_mistakes(tmp_path: Path) -> None:
     assert (result.returncode, result.stdout, result.stderr) == (2, '', said)
 
 
+def test_a_journal_that_cannot_be_written(echo_server: RawBackend, vaurien_command: StartCommand) -> None:
+    command = vaurien_command('--backend', echo_server.address, '--journal', '/dev/full')
+    with Peer.connect(command.port) as client:
+        client.send(b'x')
+        client.recv_exactly(1)
+    code, out, log = command.stop()
+    said = '2 lines are lost of /dev/full: No space left on device'
+    assert (code, out.splitlines()[-1]) == (0, f'journal: {said}')
+    assert log.count('WARNING journal: ') == 1
+
+
 class TestCtl:
     """``vaurienctl journal``."""
 

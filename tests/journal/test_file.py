@@ -11,6 +11,7 @@ import pytest
 
 from tests.journal.entries import make_entry
 from tests.loop import in_loop
+from tests.servers import TIMEOUT
 from vaurien import __version__
 from vaurien.errors import ConfigError
 from vaurien.journal.file import BATCH, JournalFile, check_apart
@@ -281,3 +282,28 @@ def test_a_part_that_cannot_be_kept_is_lost(path: Path) -> None:
     assert head.part == 2
     assert numbers(rest)[-1] == 11
     assert path.stat().st_size <= SMALL + 100
+
+
+def test_lines_that_are_lost_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody reads the notice in a file that cannot be written."""
+
+    def fill() -> str:
+        file = JournalFile('/dev/full', SMALL)
+        for nth in range(1, 4):
+            file.write(make_entry(nth=nth))
+            gevent.sleep(0)
+            file._writer.flush(TIMEOUT)
+        assert [record.levelname for record in caplog.records] == ['WARNING'], 'before it is closed'
+        file.close()
+        return file.describe_loss()
+
+    said = '4 lines are lost of /dev/full: No space left on device'  # the head is one
+    assert in_loop(fill) == said
+    (record,) = caplog.records
+    assert record.getMessage().startswith('journal: ')
+    assert record.getMessage().endswith(' of /dev/full: No space left on device')
+
+
+def test_nothing_is_said_of_lines_that_are_written(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write(path, make_entry())
+    assert not caplog.records

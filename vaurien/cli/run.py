@@ -99,6 +99,8 @@ def serve(arguments: Arguments) -> int:
         serve_until_signal(arguments, companions)
         if companions.replay is not None:
             report_replay(companions.replay)
+    if companions.journal is not None and companions.journal.loss:
+        print_line(f'journal: {make_printable(companions.journal.loss)}')
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import sys
@@ -18,6 +19,8 @@ from vaurien.records.entry import Entry
 
 #: The most entries that are written together.
 BATCH = 64
+logger = logging.getLogger(__name__)
+
 #: Behind the name of a file that is about to take the place of another one.
 COMING = '.new'
 
@@ -44,6 +47,7 @@ class JournalFile:
         self._batch: list[Entry] = []
         #: Whether the thread is about to open the file again.
         self._is_moving = False
+        self._has_warned = False
 
     def write(self, entry: Entry) -> None:
         """Have an entry written, together with the others of this turn of the event loop."""
@@ -63,6 +67,19 @@ class JournalFile:
             lines += line
         self._batch.clear()
         self._hand_over(lines)
+        self._warn_of_loss()
+
+    def describe_loss(self) -> str:
+        """Return how many lines were lost so far, and why the last of them was; empty if none was."""
+        count = self._writer.lines_lost
+        noun = 'line is' if count == 1 else 'lines are'
+        return f'{count} {noun} lost of {self._path}: {self._writer.reason}' if count else ''
+
+    def _warn_of_loss(self) -> None:
+        """Log the first time that lines are lost. The file may say so only when it can be written again, or never."""
+        if not self._has_warned and (loss := self.describe_loss()):
+            self._has_warned = True
+            logger.warning('journal: %s', loss)
 
     def _hand_over(self, lines: bytearray) -> None:
         if lines:
@@ -81,6 +98,7 @@ class JournalFile:
         """Write what is left, as far as that is possible soon, and close the file."""
         self._write_batch()
         is_written = self._writer.flush()
+        self._warn_of_loss()
         self._writer.end()
         if is_written:
             _unlock(self._writer.descriptor)

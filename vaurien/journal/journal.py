@@ -18,6 +18,8 @@ class Journal(Observer):
         self._path = path
         self._most = most
         self._file: JournalFile | None = None
+        #: How many lines of the file were lost until it was closed, and why; empty if none was.
+        self.loss = ''
         #: The last exchanges since it was opened.
         self.kept = KeptEntries()
 
@@ -42,3 +44,4 @@ class Journal(Observer):
         file, self._file = self._file, None
         if file is not None:
             file.close()
+            self.loss = file.describe_loss()
