@@ -336,11 +336,15 @@ class Client(ProxyControl):
     def set_schedule(self, schedule: Plan) -> None:
         """Run a schedule from now on: that in a file, by its path, or a mapping as it would be there, or its steps.
 
-        One that still runs is stopped first, and puts back what it has changed.
+        One that still runs is stopped first, and puts back what it has changed. A mistake in a file has its place.
         """
-        from vaurien.config.schedules import read_plan  # late: it looks for installed plug-ins
+        from vaurien.config.schedules import locate_in_plan, read_plan  # late: it looks for installed plug-ins
 
-        self._call('PUT', '/schedule', read_plan(schedule))
+        body = read_plan(schedule)
+        try:
+            self._call('PUT', '/schedule', body)
+        except ControlError as error:
+            raise locate_in_plan(error, schedule) from None
 
     def get_schedule(self) -> ScheduleStatus:
         return cast(ScheduleStatus, self._call('GET', '/schedule'))

@@ -121,12 +121,14 @@ class AnswerError(VaurienError):
 class ControlError(VaurienError, ValueError):
     """A request that the control API rejects. It is a `ValueError`, as in Vaurien 1.
 
-    The text is the description that the API gives. *status* is the HTTP status, or None if there was no response.
+    The text is what the API says. *status* is the HTTP status, or None if there was no response. *path* is the dotted
+    name of the field that the text is about, and begins with; empty if there is none.
     """
 
-    def __init__(self, text: str, status: int | None = None) -> None:
+    def __init__(self, text: str, status: int | None = None, path: str = '') -> None:
         super().__init__(text)
         self.status = status
+        self.path = path
 
 
 class UnreachableError(ControlError):

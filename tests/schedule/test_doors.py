@@ -19,6 +19,7 @@ from tests.commands import Command
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT
 from vaurien import Client, Proxy
+from vaurien.config.files import MAX_SIZE
 from vaurien.config.schedules import Plan
 from vaurien.errors import ConfigError, ControlError, NoScheduleError
 
@@ -118,8 +119,24 @@ def test_mistakes(command: Command, method: str, path: str, body: Any, status: i
 
 
 def test_too_large_a_body(command: Command) -> None:
-    body = {'steps': [{'behavior': 'delay', 'proxy': 'x' * 70000}]}
+    body = {'steps': [{'behavior': 'delay', 'proxy': 'x' * 600_000}]}
     assert ask(command, 'PUT', '/schedule', body)[0] == 413
+
+
+def test_a_file_as_large_as_files_may_be(client: Client, tmp_path: Path) -> None:
+    path = tmp_path / 'x.toml'
+    step = f'[[steps]]\nafter = "{"x" * 220}"\nenabled = false\n'
+    path.write_text(1000 * step)
+    assert 240_000 < path.stat().st_size < MAX_SIZE
+    client.set_schedule(path)
+    assert client.get_schedule()['status'] == 'running'
+
+
+def test_a_file_that_becomes_too_large(client: Client, tmp_path: Path) -> None:
+    path = tmp_path / 'x.yaml'
+    path.write_text(f'- &step {{behavior: "delay(match=\'{"x" * 100_000}\')"}}\n' + '- *step\n' * 9)
+    with pytest.raises(ControlError, match=r'x\.yaml: more than 524288 bytes$'):
+        client.set_schedule(path)
 
 
 def test_a_body_that_takes_long_keeps_nobody_waiting(command: Command, echo_server: RawBackend) -> None:
@@ -214,6 +231,12 @@ def test_vaurienctl(command: Command, client: Client, tmp_path: Path) -> None:
     assert shown['status'].strip() == 'stopped'
     assert shown['next'].strip() == 'none'
     assert failed(2, *host, 'schedule', 'mark', 'deploy') == '/schedule/mark: no schedule runs'
+    mistaken = tmp_path / 'mistaken.toml'
+    mistaken.write_text(f'for = "1h"\nseed = "x"\n{TOML}')
+    assert failed(2, *host, 'schedule', 'run', str(mistaken)) == f"{mistaken}:2: seed: expected int, got 'x'"
+    mistaken.write_text(TOML.replace('"vaurien"', '"nope"'))
+    said = f"{mistaken}:6: steps[1].proxy: there is no proxy 'nope', known: vaurien"
+    assert failed(2, *host, 'schedule', 'run', str(mistaken)) == said
     assert failed(2, *host, 'schedule', 'run', 'x.txt').startswith('x.txt: expected a file named')
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from vaurien.config.files import read_document
 from vaurien.config.source import Source, place_in
-from vaurien.errors import ConfigError
+from vaurien.errors import ConfigError, ControlError
 from vaurien.plugins.distribution import reading_files
 from vaurien.plugins.options import convert, shorten
 from vaurien.schedule.reading import read_schedule
@@ -22,6 +23,8 @@ if TYPE_CHECKING:  # `vaurienctl` reads settings, and needs no event loop
 #: A schedule as a program has it: the path of a file, what could be in it, or its steps.
 Plan = str | os.PathLike[str] | Mapping[str, object] | Sequence[Mapping[str, object]]
 
+#: The HTTP status if a schedule has a mistake, or is too large.
+REJECTED = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 #: The section, and the key of it that names a file.
 SECTION, FILE = 'schedule', 'file'
 
@@ -49,6 +52,16 @@ def read_plan(plan: Plan) -> dict[str, Any]:
     tree = _read_file(os.fspath(plan))[0] if isinstance(plan, str | os.PathLike) else plan
     body: dict[str, Any] = msgspec.to_builtins({'steps': tree} if isinstance(tree, Sequence) else tree)
     return body
+
+
+def locate_in_plan(error: ControlError, plan: Plan) -> ControlError:
+    """Return *error*, with which the API has rejected *plan*, with the place in the file if the plan is one."""
+    if not isinstance(plan, str | os.PathLike) or error.status not in REJECTED:
+        return error
+    path = os.fspath(plan)
+    description = str(error).removeprefix(f'{error.path}: ')
+    place = place_in(path, _read_file(path)[1], error.path)
+    return ControlError(f'{place}: {description}', error.status, error.path)
 
 
 def read_section(source: Source, given: dict[str, Any]) -> Schedule:

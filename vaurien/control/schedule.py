@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import falcon
 
+from vaurien.config.files import MAX_SIZE
 from vaurien.control.answers import DONE
 from vaurien.control.body import read_mark
 from vaurien.engine.turns import get_turns
@@ -11,6 +12,8 @@ from vaurien.schedule.reading import read_schedule
 from vaurien.schedule.scheduler import Scheduler
 from vaurien.web.body import read_object, send
 
+#: The most bytes of a schedule: whatever a file may have, which JSON writes with more quotation marks.
+MAX_BODY = 2 * MAX_SIZE
 #: Bodies, for errors to show.
 SCHEDULE = '{"steps": [{"at": "10s", "for": "5s", "behavior": "20:error"}]}'
 MARK = '{"name": "deploy"}'
@@ -32,7 +35,7 @@ class ScheduleResource:
         One that still runs is stopped first, and puts back what it has changed.
         """
         pause = get_turns().begin()
-        schedule = read_schedule(read_object(req, resp, SCHEDULE), pause)
+        schedule = read_schedule(read_object(req, resp, SCHEDULE, MAX_BODY), pause)
         self._scheduler.start(schedule, pause)
         send(resp, DONE)
 

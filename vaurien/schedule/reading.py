@@ -29,7 +29,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=255)]
 def read_schedule(given: Any, pause: Callable[[], object] = no_pause) -> Schedule:
     """Return the schedule in ``{'steps': […], 'for': '90s', 'seed': 1}``, or in a list of steps; raise `ConfigError`.
 
-    *pause* is called after each step.
+    *pause* is called after each step, and after each rule of a step.
     """
     is_list = isinstance(given, Sequence) and not isinstance(given, str)
     fields = {'steps': given} if is_list else _take(given, SCHEDULE)
@@ -40,14 +40,14 @@ def read_schedule(given: Any, pause: Callable[[], object] = no_pause) -> Schedul
     read = []
     for i, step in enumerate(steps):
         with _within(f'steps[{i}]'):
-            read.append(_read_step(_take(step, STEP)))
+            read.append(_read_step(_take(step, STEP), pause))
         pause()
     return Schedule(steps=tuple(read), length=_read(fields, 'for', Length), seed=_read(fields, 'seed', int))
 
 
-def _read_step(fields: Mapping[str, Any]) -> Step:
+def _read_step(fields: Mapping[str, Any], pause: Callable[[], object]) -> Step:
     step = Step(
-        fault=_read_fault(fields),
+        fault=_read_fault(fields, pause),
         proxy=_read(fields, 'proxy', Name),
         after=_read(fields, 'after', Name),
         at=_read(fields, 'at', Moment) or 0.0,
@@ -64,7 +64,7 @@ def _read_step(fields: Mapping[str, Any]) -> Step:
     return _read_ramp(step, fields['ramp']) if 'ramp' in fields else step
 
 
-def _read_fault(fields: Mapping[str, Any]) -> Fault:
+def _read_fault(fields: Mapping[str, Any], pause: Callable[[], object]) -> Fault:
     given = [key for key in FAULTS if key in fields]
     if len(given) != 1:
         raise ConfigError(f'expected one of {", ".join(FAULTS)}, got {" and ".join(given) or "none of them"}')
@@ -75,11 +75,11 @@ def _read_fault(fields: Mapping[str, Any]) -> Fault:
         with _within(key):
             return _read_toxic(fields[key])
     if key == 'behaviors':
-        rules = read_rules(_read(fields, key, list[Any]))  # the paths of its errors begin with the key
+        rules = read_rules(_read(fields, key, list[Any]), pause)  # the paths of its errors begin with the key
         with _within(key):
-            return complete_rules(rules)
+            return complete_rules(rules, pause=pause)
     with _within(key):
-        return complete_rules(read_rules(convert(fields[key], str)))
+        return complete_rules(read_rules(convert(fields[key], str), pause), pause=pause)
 
 
 def _read_toxic(given: Any) -> ToxicRule:

@@ -116,19 +116,20 @@ class Api:
             value = msgspec.json.decode(answer.body)
             if answer.status < HTTPStatus.BAD_REQUEST and isinstance(value, dict):
                 return value
-            text = _read_error(value)
+            path, text = _read_error(value)
         except (ValueError, msgspec.DecodeError, KeyError, TypeError, RecursionError):
             raise self.make_error(f'it answers {answer.status}') from None
-        raise ControlError(text, answer.status)
+        raise ControlError(text, answer.status, path)
 
     def make_error(self, what: str) -> UnreachableError:
         """Return an error for an answer that no control API gives."""
         return UnreachableError(f'{self.url} is not a control API: {what}')
 
 
-def _read_error(answer: Any) -> str:
-    """Return the text of an error response in Toxiproxy's form, or in Vaurien's."""
+def _read_error(answer: Any) -> tuple[str, str]:
+    """Return the field and the text of an error response, in Toxiproxy's form or in Vaurien's."""
     if 'error' in answer:
-        return str(answer['error'])
-    errors = [(error['name'], error['description']) for error in answer['errors']]
-    return '; '.join(f'{name}: {text}' if name else text for name, text in errors)
+        return '', str(answer['error'])
+    errors = [(str(error['name']), error['description']) for error in answer['errors']]
+    text = '; '.join(f'{name}: {text}' if name else text for name, text in errors)
+    return errors[0][0] if errors else '', text
