@@ -24,12 +24,12 @@ from vaurien.errors import ConfigError, ToxicNameError
 from vaurien.interface import PAUSE, ProxyControl
 from vaurien.journal.file import check_apart
 from vaurien.journal.journal import Journal
-from vaurien.journal.kept import KEPT
 from vaurien.journal.replay import Replay
 from vaurien.plugins.distribution import reading_files
 from vaurien.records.entry import Entry
 from vaurien.records.faults import Fault
 from vaurien.records.observer import Observer
+from vaurien.records.page import KEPT
 from vaurien.records.status import HeldStatus, LinkStatus, ProxyStatus, ScheduleStatus, ToxicStatus
 from vaurien.rules.behaviors import (
     Options,

@@ -236,5 +236,10 @@ class TestCtl:
         assert read_error(said).startswith('cannot reach ')
 
 
+@pytest.mark.parametrize(('limit', 'bound'), [('-1', '>= 1'), ('0', '>= 1'), ('1001', '<= 1000')])
+def test_the_bounds_of_a_list(limit: str, bound: str) -> None:
+    assert failed(2, 'journal', '--limit', limit).startswith(f"--limit: expected int {bound}, got '{limit}'")
+
+
 def test_a_process_without_a_journal(process: Client) -> None:
     assert failed(2, 'journal') == '/journal: no journal is kept: start with --journal FILE'

@@ -26,8 +26,9 @@ from vaurien.control.journal import JournalQuery, follow, read_query
 from vaurien.control.server import ControlServer
 from vaurien.engine.proxies import Proxies
 from vaurien.errors import ControlError, ParameterError
-from vaurien.journal.kept import KEPT, KeptEntries
+from vaurien.journal.kept import KeptEntries
 from vaurien.journal.lines import Notice, decode, encode
+from vaurien.records.page import KEPT
 from vaurien.web import wsgi_handler
 
 

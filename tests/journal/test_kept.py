@@ -9,8 +9,8 @@ from gevent.pool import Pool
 from tests.journal.entries import make_entry
 from tests.loop import in_loop
 from tests.servers import TIMEOUT
-from vaurien.journal.kept import KEPT, KeptEntries
-from vaurien.records.page import JournalPage
+from vaurien.journal.kept import KeptEntries
+from vaurien.records.page import KEPT, JournalPage
 
 
 def keep(count: int) -> KeptEntries:

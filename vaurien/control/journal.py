@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, NamedTuple
-
-import msgspec
+from typing import Any, NamedTuple
 
 from vaurien.control.query import read_parameters
-from vaurien.journal.kept import KEPT, KeptEntries
+from vaurien.journal.kept import KeptEntries
 from vaurien.journal.lines import Line, Notice, encode
 from vaurien.plugins.options import Natural, Option
+from vaurien.records.page import KEPT, Limit
 from vaurien.web.call import HEARTBEAT
 
 #: Lines with a JSON object each (https://github.com/ndjson/ndjson-spec).
@@ -21,7 +20,7 @@ PART = 100
 #: The parameters of the path.
 PARAMETERS: dict[str, Option] = {
     'since': ('The number of the exchange after which to begin: last, of the answer before', Natural, None),
-    'limit': ('The most exchanges of the answer', Annotated[int, msgspec.Meta(ge=1, le=KEPT)], KEPT),
+    'limit': ('The most exchanges of the answer', Limit, KEPT),
     'follow': ('Whether to go on with every new exchange, each in a line', bool, False),
 }
 

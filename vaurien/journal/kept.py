@@ -8,10 +8,7 @@ from itertools import islice
 from gevent.event import Event
 
 from vaurien.records.entry import Entry
-from vaurien.records.page import JournalPage
-
-#: How many entries are kept.
-KEPT = 1000
+from vaurien.records.page import KEPT, JournalPage
 
 
 class KeptEntries:

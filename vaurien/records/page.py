@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from vaurien.records.entry import Entry
+
+#: How many entries a process keeps of its journal.
+KEPT = 1000
+#: How many of them are asked for at most.
+Limit = Annotated[int, msgspec.Meta(ge=1, le=KEPT)]
 
 
 class JournalPage(msgspec.Struct, frozen=True):

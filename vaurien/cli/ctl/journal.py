@@ -12,9 +12,8 @@ from vaurien.client import NOT_FOUND, Client
 from vaurien.console.output import format_json, make_printable, print_line, wait, warn
 from vaurien.console.parser import value_of
 from vaurien.errors import ControlError, UnreachableError
-from vaurien.plugins.options import Natural
 from vaurien.records.entry import Entry
-from vaurien.records.page import JournalPage
+from vaurien.records.page import JournalPage, Limit
 
 #: How often to look for new exchanges, in seconds.
 PAUSE = 0.25
@@ -89,7 +88,7 @@ COMMANDS = (
         'Vaurien has to be started with --journal FILE.',
         arguments=(
             argument('-f', '--follow', action='store_true', help='then print every new exchange, until Ctrl-C'),
-            argument('--limit', metavar='N', type=value_of(Natural), help='print only the last N'),
+            argument('--limit', metavar='N', type=value_of(Limit), help='print only the last N'),
         ),
         of_proxy=True,
     ),
