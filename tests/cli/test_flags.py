@@ -288,6 +288,13 @@ def test_classic_flags_and_keys_are_told_together(tmp_path: Path) -> None:
         ('--toxiproxy-config no.json', 'no.json: cannot read it: No such file or directory'),
         ('--behavior-delay-sleep table(no)', '--behavior-delay-sleep: cannot read no: No such file or directory'),
         ('--config no.ini', 'no.ini: cannot read it: No such file or directory'),
+        *(
+            (
+                f'--demo {flag}',
+                f'{flag.split()[0]}: it is of no use with --demo, which has a proxy and a backend of its own',
+            )
+            for flag in ('--backend localhost:1', '--behavior-delay-sleep 2', '--http no', '--dry-run')
+        ),
     ],
 )
 def test_mistakes(line: str, said: str) -> None:

@@ -106,6 +106,8 @@ def parse(argv: Sequence[str], *, reads_environment: bool = True) -> Arguments:
         register(source)
     parser = make_parser()
     given = parser.parse(argv)
+    if given.demo:
+        _refuse_others(given)
     flags = _make_source(vars(given), _flag)
     environment = _read_environment(parser if reads_environment else None)
     sources = [*_read_token(), *config, environment, flags]
@@ -128,6 +130,13 @@ def parse(argv: Sequence[str], *, reads_environment: bool = True) -> Arguments:
         {section: reference for source in config for section, reference in source.plugins.items()},
         any(_names_proxies(source) for source in sources),
     )
+
+
+def _refuse_others(given: argparse.Namespace) -> None:
+    """Raise `ConfigError` for a flag beside ``--demo``, which takes none: its proxy and its backend are its own."""
+    others = [_flag(dest) for dest, value in vars(given).items() if value and dest not in ('demo', 'verbose')]
+    if others:
+        raise ConfigError('it is of no use with --demo, which has a proxy and a backend of its own', others[0])
 
 
 def _names_proxies(source: Source) -> bool:
