@@ -2,7 +2,7 @@
 
 import sys
 
-from vaurien.cli.main import main
+from vaurien.cli.entries import vaurien
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(vaurien())

@@ -1,5 +1,6 @@
 """The command ``vaurien``, and ``vaurienctl`` in `ctl`.
 
+entries  where the installed commands begin
 main     finds the sub-command, or patches the standard library and runs
 commands finds the others
 flags    the command line

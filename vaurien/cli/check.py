@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from vaurien.console.command import run_command
+from vaurien.console.interrupting import ending_at_once
 from vaurien.console.output import fail, make_printable, print_line
 from vaurien.console.parser import Parser
 from vaurien.console.statuses import describe_statuses
@@ -41,7 +42,8 @@ def run(argv: Sequence[str]) -> int:
     if not given.files:
         raise ConfigError(f'there is nothing to check: {USAGE}')
     sys.path.append('')  # for a `callable` in the current directory, as `vaurien` has it
-    from vaurien.cli.explaining import explain  # late: the engine takes long, and help does without
+    with ending_at_once():
+        from vaurien.cli.explaining import explain  # late: the engine takes long, and help does without
 
     status = 0
     for number, path in enumerate(given.files):

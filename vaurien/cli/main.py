@@ -11,6 +11,7 @@ from importlib import import_module
 from vaurien.cli.commands import COMMANDS
 from vaurien.console.asking import HELP, VERSION, read_help
 from vaurien.console.command import run_command
+from vaurien.console.interrupting import ending_at_once
 from vaurien.console.patching import patch_standard_library
 
 #: Flags after which nothing is served, whatever else is given: `parse` prints and ends, or refuses the line.
@@ -25,13 +26,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = read_help(sys.argv[1:] if argv is None else argv)
     if words and words[0] in COMMANDS:
         # Late: a command wants the standard library as it is.
-        return int(import_module(COMMANDS[words[0]].module).main(words[1:]))
+        with ending_at_once():
+            command = import_module(COMMANDS[words[0]].module)
+        return int(command.main(words[1:]))
     return run_command('vaurien', lambda: _patch_and_run(words))
 
 
 def _patch_and_run(argv: Sequence[str]) -> int:
     """Patch before anything else is imported, so that ``time.sleep`` in a behavior of a user holds up no other link."""
-    with no_collections():
+    with no_collections(), ending_at_once():
         if ASKING.isdisjoint(argv):
             patch_standard_library()
         sys.path.append('')  # for a `callable` in the current directory; last, so that it shadows nothing

@@ -2,7 +2,7 @@
 
 import sys
 
-from vaurien.conntest.main import main
+from vaurien.cli.entries import conntest
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(conntest())

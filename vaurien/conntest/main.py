@@ -9,6 +9,7 @@ from importlib import import_module
 
 from vaurien.conntest.flags import parse
 from vaurien.console.command import run_command
+from vaurien.console.interrupting import ending_at_once
 from vaurien.console.patching import patch_standard_library
 
 #: The module whose ``command`` does what was asked.
@@ -22,7 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     given = parse(argv)
-    patch_standard_library()  # before what does the work is imported: HTTP libraries, which would block the event loop
-    module = import_module(f'vaurien.conntest.{COMMANDS[given.command]}')
+    with ending_at_once():
+        patch_standard_library()  # before HTTP libraries are imported, which would block the event loop
+        module = import_module(f'vaurien.conntest.{COMMANDS[given.command]}')
     gc.freeze()  # a collection that walks all modules would hold up every run for some ten milliseconds
     return int(module.command(given))

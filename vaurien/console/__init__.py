@@ -14,6 +14,7 @@ json_log     the latter
 writer       writing that nobody waits for
 background   the same for standard output and error
 signals      Ctrl-C and SIGTERM
+interrupting Ctrl-C while a command is being imported
 limits       open files
 files        files to be read and to be written
 values       how many values a text may have

@@ -2,7 +2,7 @@
 
 import sys
 
-from vaurien.tcpgoon.main import main
+from vaurien.cli.entries import tcpgoon
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(tcpgoon())

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from vaurien import __version__
 from vaurien.console.asking import VERSION, read_help
 from vaurien.console.command import run_command
+from vaurien.console.interrupting import ending_at_once
 from vaurien.console.output import print_line
 from vaurien.errors import ConfigError
 from vaurien.plugins.options import find_nearest
@@ -37,7 +38,8 @@ def _run(words: Sequence[str]) -> int:
     near = find_nearest(line.words[0], COMMANDS) if len(line.words) == 1 and line.settings.eureka is None else ''
     if near:
         raise ConfigError(f'unknown command {line.words[0]!r}, did you mean {near!r}?')
-    from vaurien.tcpgoon.command import run  # late: it imports what the help does without, and that takes long
+    with ending_at_once():
+        from vaurien.tcpgoon.command import run  # late: it imports what the help does without, and that takes long
 
     return run(line.settings, line.words)
 
@@ -48,7 +50,8 @@ def _serve(words: Sequence[str]) -> int:
         print_line(line.help)
         return 0
     _expect_no_words(line.words)
-    from vaurien.tcpgoon.server import serve
+    with ending_at_once():
+        from vaurien.tcpgoon.server import serve
 
     return serve(line.settings)
 

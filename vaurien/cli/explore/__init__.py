@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from vaurien.cli.explore.flags import NAME, make_parser, parse
 from vaurien.console.command import STATUSES, run_command
+from vaurien.console.interrupting import ending_at_once
 from vaurien.errors import StartError
 
 __all__ = ['main', 'make_parser']
@@ -24,6 +25,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     arguments = parse(argv)
-    from vaurien.cli.explore.run import run  # late: the engine takes twice as long as the flags
+    with ending_at_once():
+        from vaurien.cli.explore.run import run  # late: the engine takes twice as long as the flags
 
     return run(arguments)

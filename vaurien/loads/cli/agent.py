@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from vaurien.console.background import in_background
 from vaurien.console.command import run_command
+from vaurien.console.interrupting import ending_at_once
 from vaurien.console.output import print_line
 from vaurien.console.parser import Parser
 from vaurien.console.signals import on_signals
@@ -41,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     arguments, address, secret = read_service(make_parser(), argv, 'broker')
     check_engine()
-    from vaurien.loads.cluster.supervisor import Master, Supervisor
+    with ending_at_once():
+        from vaurien.loads.cluster.supervisor import Master, Supervisor
 
     master = Master(address, secret, arguments.heartbeat_timeout, arguments.no_patching, arguments.log_format)
     supervisor = Supervisor(master, arguments.name)

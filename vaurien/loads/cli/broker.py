@@ -11,6 +11,7 @@ from vaurien.address import Address
 from vaurien.console import log
 from vaurien.console.background import in_background
 from vaurien.console.command import run_command
+from vaurien.console.interrupting import ending_at_once
 from vaurien.console.output import print_line
 from vaurien.console.parser import Parser
 from vaurien.console.signals import on_signals_in_loop
@@ -44,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     arguments, address, secret = read_service(make_parser(), argv, 'bind')
-    prepare()
+    with ending_at_once():
+        prepare()
     del sys.argv[1:]  # Locust's web page would read it
     serve(address, secret, arguments.heartbeat_timeout, arguments.log_format)
     return 0

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from vaurien.console.command import run_command
+from vaurien.console.interrupting import ending_at_once
 from vaurien.console.output import make_lines_printable, print_line
 from vaurien.errors import SetupError
 from vaurien.loads.cli.flags import parse
@@ -24,9 +25,10 @@ def _run(argv: Sequence[str]) -> int:
     from vaurien.loads.users.patching import prepare
 
     settings = parse(argv)
-    prepare(no_patching=settings.no_patching)
-    del sys.argv[1:]  # Locust's web page would read it
-    from vaurien.loads.cli.drive import drive
+    with ending_at_once():
+        prepare(no_patching=settings.no_patching)
+        del sys.argv[1:]  # Locust's web page would read it
+        from vaurien.loads.cli.drive import drive
 
     try:
         return drive(settings)
