@@ -133,7 +133,7 @@ def check_tcpgoon(backend: str) -> None:
 
 def check_workers(backend: str) -> None:
     with pytest.raises(ConfigError, match=r'^--workers: links are handed to workers on Linux only'):
-        make_pool(parse(['--backend', backend, '--workers', '2']))
+        plan_companions(parse(['--backend', backend, '--workers', '2']))
     assert parse(['--workers', 'auto']).settings.size == os.cpu_count()
 
 
@@ -143,7 +143,7 @@ if __name__ == '__main__':
         import_module(library)
     take_away()
     from vaurien.address import Address
-    from vaurien.cli.companions import make_pool
+    from vaurien.cli.companions import plan_companions
     from vaurien.cli.flags import parse
     from vaurien.clock import Timer
     from vaurien.embedded import Proxy
