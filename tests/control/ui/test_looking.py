@@ -16,6 +16,23 @@ from tests.control.ui.stage import Stage
 from tests.servers import Server
 
 
+#: Has the page be told of a second with long and short times, and keeps what the charts write.
+LONG = """
+import('/ui/store.js').then(({ receive, store }) => {
+  window.written = [];
+  const write = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
+    written.push(text);
+    write.call(this, text, ...rest);
+  };
+  const times = { p50: 2e-4, p95: 30, p99: 30 };
+  const rates = { requests: 1, errors: 0, faults: 0, upstream: 0, downstream: 0, links: 1 };
+  const cache = { ...rates, backend: times, client: times, state: store.states.cache };
+  receive('second', { time: store.time, requests: 1, timed: 1, proxies: { cache } });
+});
+"""
+
+
 def test_each_proxy_has_a_card_with_its_numbers(page: Shown, stage: Stage) -> None:
     assert page.texts('.card h2') == ['cache', 'shop', 'Schedule']
     cache = '.card[data-proxy=cache]'
@@ -57,6 +74,18 @@ def test_all_charts_have_one_cursor_and_one_zoom(page: Shown) -> None:
     assert begin < first < last < end
     page.press('#unzoom')
     page.wait(lambda: page.ranges()[0][1] > end)
+
+
+def test_it_fits_a_window_that_is_made_narrow(page: Shown) -> None:
+    size = {'width': 380, 'height': 844, 'deviceScaleFactor': 1, 'mobile': False}
+    page.browser.command('Emulation.setDeviceMetricsOverride', size)
+    page.wait(lambda: page.overflow <= 0)
+
+
+def test_an_axis_has_no_wrong_label(page: Shown) -> None:
+    page.browser.run(LONG)
+    page.wait(lambda: {'100 s', '100 µs'} <= set(page.browser.run('return window.written')))
+    assert '0 µs' not in page.browser.run('return written')
 
 
 def test_the_token_is_asked_for_once(browser: Browser, vaurien_command: StartCommand, redis_server: Server) -> None:

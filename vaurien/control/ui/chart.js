@@ -154,13 +154,16 @@ export class Chart extends Component {
   }
 }
 
-/** Return the decades of a scale, and one in words. */
+/** Return the decades of a scale, and one in words; null stands for one that there is no room for. */
 function listDecades(plot, axis, min, max) {
   const [low, high] = [Math.ceil(Math.log10(min) - 1e-9), Math.floor(Math.log10(max) + 1e-9)];
   return Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i));
 }
 
-const formatDecade = (time) => (time < 0.9e-3 ? `${Math.round(time * 1e6)} µs` : time < 0.9 ? `${Math.round(time * 1e3)} ms` : `${Math.round(time)} s`);
+function formatDecade(time) {
+  if (time === null) return '';
+  return time < 0.9e-3 ? `${Math.round(time * 1e6)} µs` : time < 0.9 ? `${Math.round(time * 1e3)} ms` : `${Math.round(time)} s`;
+}
 
 /** Return the scale that the times are in: whole decades. */
 function rangeOfTimes(plot, min, max) {
