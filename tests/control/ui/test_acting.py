@@ -97,14 +97,57 @@ def test_what_cannot_be_armed_says_why_beside_its_field(page: Shown, stage: Stag
     page.press(ARM)
     page.fill('#option-sleep', 'soon')
     page.press('dialog button.main')
-    page.wait(
-        lambda: (
-            page.texts('.field .wrong') == ["behaviors[0].sleep: expected a duration such as 200ms or 2s, got 'soon'"]
-        )
-    )
+    page.wait(lambda: page.texts('dialog .wrong') == ["expected a duration such as 200ms or 2s, got 'soon'"])
+    page.fill('#option-sleep', '')
     page.fill('#option-match', '/(/')
     page.wait(lambda: page.find('.trial.bad'))
+    said = page.texts('.trial')
+    page.press('dialog button.main')
+    page.wait(lambda: page.texts('dialog .wrong') == said)
+    assert not page.find('.trial')
     assert stage.armed('cache') == []
+
+
+def test_an_end_has_a_unit(page: Shown, stage: Stage) -> None:
+    page.press(ARM)
+    for kind in ('behavior delay', 'toxic noop'):
+        page.choose('#kind', kind)
+        page.fill('#seconds', 'abc')
+        page.press('dialog button.main')
+        page.wait(lambda: page.texts('.field .wrong') == ["expected a duration such as 200ms or 2s, got 'abc'"])
+    assert stage.armed('cache') == []
+    page.fill('#seconds', '1m')
+    page.press('dialog button.main')
+    page.wait(lambda: page.find('.window.toxic'))
+    assert stage.get('/schedule')['next']['seconds'] == 60
+    page.press(ARM)
+    page.fill('#seconds', '1m30s')
+    page.press('dialog button.main')
+    eventually(lambda: stage.armed('cache') == ['delay', 'noop_downstream'])
+    assert stage.rules('cache')[0][2]['for'] == 90
+
+
+def test_a_form_says_what_is_so_for_its_proxy(page: Shown) -> None:
+    page.press(ARM)
+    page.choose('#kind', 'behavior error')
+    said = 'Text with its kind: MOVED 1 host:6379, or LOADING alone (default injected by vaurien)'
+    page.wait(lambda: page.texts('#option-message-help') == [said])
+    page.choose('#kind', 'behavior certificate')
+    page.wait(lambda: page.texts('dialog .help')[0].startswith('It needs a proxy that speaks TLS with clients'))
+    page.press('dialog button.main')
+    page.wait(lambda: page.texts('.field .wrong') == ['it needs tls or proxy_tls: TLS is not spoken with clients'])
+
+
+def test_a_toxic_for_some_seconds_waits_for_the_schedule_that_is_filled_in(page: Shown, stage: Stage) -> None:
+    page.press('#schedule summary')
+    page.press('#schedule button.main')
+    page.wait(lambda: page.texts('#schedule [role=status] strong') == ['running'])
+    page.browser.run('scrollTo(0, 0)')
+    page.press(ARM)
+    page.choose('#kind', 'toxic noop')
+    page.press('dialog button.main')
+    page.wait(lambda: page.texts('dialog .wrong') == ['a schedule runs: stop it, or add the toxic without seconds'])
+    assert stage.get('/schedule')['status'] == 'running'
 
 
 def test_a_toxic_is_added_and_removed(page: Shown, stage: Stage) -> None:
@@ -195,6 +238,19 @@ def test_requests_are_held_until_somebody_decides(page: Shown, stage: Stage) -> 
     page.wait(lambda: not page.find('.held'))
     page.wait(lambda: page.texts('.news') == ['shop: cut the link of GET /ok?cut'])
     assert not page.element('#undo').is_enabled()
+
+
+def test_a_request_is_held_no_longer(page: Shown, stage: Stage) -> None:
+    stage.arm('shop', {'name': 'hold', 'match': 'GET /ok?*', 'wait': 100 * TIMEOUT})
+    host, port = stage.address('shop')
+    with ThreadPoolExecutor() as threads:
+        passed = threads.submit(requests.get, f'http://{host}:{port}/ok?late', timeout=10 * TIMEOUT)
+        page.press('button[aria-label="Answer GET /ok?late with an error"]')
+        page.wait(lambda: page.texts('dialog h2') == ['Answer with an error'])
+        stage.arm('shop', {'name': 'dummy'})
+        passed.exception(10 * TIMEOUT)
+    page.press('dialog button.main')
+    page.wait(lambda: page.texts('dialog .wrong') == ['GET /ok?late is held no longer'])
 
 
 def test_everything_is_reset(page: Shown, stage: Stage) -> None:

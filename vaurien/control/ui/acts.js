@@ -64,7 +64,7 @@ async function rearm(proxy, text, make) {
   return act(text, () => put(proxy, make(before())), () => put(proxy, before()));
 }
 
-/** Add a toxic for some seconds, or for ever. An error is thrown. */
+/** Add a toxic for some seconds, which may be a text with a unit, or for ever. An error is thrown. */
 export async function add(proxy, toxic, seconds) {
   const text = formatToxic(toxic);
   if (seconds === null) {
@@ -75,7 +75,7 @@ export async function add(proxy, toxic, seconds) {
   // A toxic has no end of its own; a schedule with one step takes it away also when nobody looks at this page any more.
   if ((await call('GET', '/schedule')).status === 'running') throw new Error('a schedule runs: stop it, or add the toxic without seconds');
   await call('PUT', '/schedule', { steps: [{ proxy, toxic: text, for: seconds }] });
-  await act(`${proxy}: ${text} for ${seconds} s`, () => {}, () => call('DELETE', '/schedule'));
+  await act(`${proxy}: ${text} for ${typeof seconds === 'number' ? `${seconds} s` : seconds}`, () => {}, () => call('DELETE', '/schedule'));
 }
 
 /** Whether two rules are one, whatever is left of the seconds that it is armed for. */
@@ -102,7 +102,13 @@ export const cut = (proxy, link) => act(`${proxy}: cut link ${link}`, () => call
 
 /** What was decided of a request that was held is carried out at once, and stays so. */
 const DECIDED = { pass: 'let pass', error: 'answered', cut: 'cut the link of' };
-const tell = (proxy, held, fields) => call('POST', pathOf(proxy, `/held/${held.id}`), fields);
+async function tell(proxy, held, fields) {
+  try {
+    await call('POST', pathOf(proxy, `/held/${held.id}`), fields);
+  } catch (error) {
+    throw error.status === 404 ? new Error(`${held.request || 'the request'} is held no longer`) : error;
+  }
+}
 export const decide = (proxy, held, decision) => act(`${proxy}: ${DECIDED[decision]} ${held.request}`, () => tell(proxy, held, { decision }), null);
 
 /** Answer a request that is held with an error. An error of the API is thrown. */

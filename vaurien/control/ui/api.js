@@ -9,7 +9,7 @@ export function onTokenNeeded(asking) {
   ask = asking;
 }
 
-/** Return the response to a request. After a 401, ask for the token and try again. */
+/** Return the response to a request; throw an Error if nobody answers. After a 401, ask for the token and try again. */
 export async function request(method, path, body, options = {}) {
   const token = sessionStorage.getItem(KEY);
   const response = await fetch(path, {
@@ -17,7 +17,7 @@ export async function request(method, path, body, options = {}) {
     method,
     body: body === undefined ? undefined : JSON.stringify(body),
     headers: { 'X-Vaurien-Page': '1', ...(token === null ? {} : { Authorization: `Bearer ${token}` }) },
-  });
+  }).catch(() => { throw new Error('not connected: the process has ended, or cannot be reached'); });
   if (response.status !== 401) return response;
   // Whatever else waits for the token waits for the same answer.
   asked ??= ask(token !== null).finally(() => { asked = null; });
@@ -25,7 +25,7 @@ export async function request(method, path, body, options = {}) {
   return request(method, path, body, options);
 }
 
-/** Return what the API answers; throw an Error with its words, whose `field` is the path of what is wrong. */
+/** Return what the API answers; throw an Error with its words, see `read`. */
 export async function call(method, path, body) {
   const response = await request(method, path, body);
   const text = await response.text();
@@ -33,14 +33,19 @@ export async function call(method, path, body) {
   throw read(text, response);
 }
 
-/** Return the Error that an answer stands for: in Vaurien's form, or in Toxiproxy's. */
-function read(text, response) {
+/**
+ * Return the Error that an answer stands for: in Vaurien's form, or in Toxiproxy's, which begins with the path. If it
+ * is about something in the body, its `path` leads there. Its `status` is that of the response.
+ */
+function read(text, { status, statusText }) {
   let answer = {};
-  try { answer = JSON.parse(text); } catch { answer = { error: text || response.statusText }; }
+  try { answer = JSON.parse(text); } catch { answer = { error: text || statusText }; }
   const [first] = answer.errors ?? [];
-  const error = new Error(first ? [first.name, first.description].filter(Boolean).join(': ') : answer.error);
-  error.field = first?.name ?? '';
-  return error;
+  const [, path, words] = /^bad request body: (?:([\w.]+): )?(.*)$/s.exec(answer.error) ?? [];
+  return Object.assign(
+    new Error(first?.description ?? words ?? answer.error),
+    { status, path: first?.location === 'body' ? first.name : path },
+  );
 }
 
 export const pathOf = (proxy, rest = '') => `/proxies/${encodeURIComponent(proxy)}${rest}`;

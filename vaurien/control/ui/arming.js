@@ -3,14 +3,17 @@
 import { add, arm } from '/ui/acts.js';
 import { CopyAs } from '/ui/copying.js';
 import { Dialog } from '/ui/dialog.js';
-import { Field, isFor, read } from '/ui/field.js';
+import { Field, isFor, read, readNumber } from '/ui/field.js';
 import { Component, html } from '/ui/html.js';
 import { declared, formatRule } from '/ui/rules.js';
 import { Trial } from '/ui/trial.js';
+import { findWrong, Wrong } from '/ui/wrong.js';
 
 /** The options with places of their own in the form, and those that say which requests a rule is for. */
 const OWN = ['match', 'for'];
 const LIMITS = ['nth', 'times', 'once', 'sequence', 'cooldown', 'max_active', 'client', 'client_name'];
+/** What a behavior needs that not every proxy has. */
+const NEEDS = { certificate: 'It needs a proxy that speaks TLS with clients: tls, or proxy_tls.', malformed: 'It needs the protocol http.' };
 const STREAMS = ['downstream', 'upstream', 'both'];
 
 export class Arming extends Component {
@@ -34,9 +37,15 @@ export class Arming extends Component {
     return Object.fromEntries(values.filter(([, value]) => value !== undefined));
   }
 
+  /** Return how long it is armed: seconds, or a text with a unit; null: without an end. */
+  get seconds() {
+    const text = this.state.seconds.trim();
+    return text === '' ? null : readNumber(text);
+  }
+
   get rule() {
-    const seconds = this.state.seconds === '' ? {} : { for: Number(this.state.seconds) };
-    return { name: this.chosen.name, percent: Number(this.state.percent), options: { ...this.given, ...seconds } };
+    const { seconds } = this;
+    return { name: this.chosen.name, percent: Number(this.state.percent), options: { ...this.given, ...(seconds === null ? {} : { for: seconds }) } };
   }
 
   get toxic() {
@@ -53,7 +62,7 @@ export class Arming extends Component {
     const { proxy, onClose } = this.props;
     const { rule } = this;
     try {
-      if (this.chosen.isToxic) await add(proxy, this.toxic, rule.options.for ?? null);
+      if (this.chosen.isToxic) await add(proxy, this.toxic, this.seconds);
       else await arm(proxy, `${proxy}: armed ${formatRule(rule)}`, (rules) => (this.state.isAlone ? [rule] : [rule, ...rules]));
       onClose();
     } catch (error) {
@@ -61,15 +70,10 @@ export class Arming extends Component {
     }
   }
 
-  /** Return what is wrong with an option, by the last error. */
-  wrong(name) {
-    const { error } = this.state;
-    return error?.field.split('.').at(-1) === name ? error.message : null;
-  }
-
   renderField(name, option) {
-    return html`<${Field} key=${`${this.state.kind} ${name}`} id=${`option-${name}`} name=${name} option=${option} value=${this.state.values[name]}
-      wrong=${this.wrong(name)} onChange=${(value) => this.set(name, value)}/>`;
+    const { kind, values, error } = this.state;
+    return html`<${Field} key=${`${kind} ${name}`} id=${`option-${name}`} name=${name} option=${option} protocol=${this.props.state.protocol} value=${values[name]}
+      wrong=${findWrong(error, name)} onChange=${(value) => this.set(name, value)}/>`;
   }
 
   renderKinds() {
@@ -79,20 +83,23 @@ export class Arming extends Component {
     return html`<div class="field"><label for="kind">Fault</label>
       <div class="input"><select id="kind" onChange=${(event) => this.setState({ kind: event.currentTarget.value, values: {}, error: null })}>
         ${group('Behaviors: done to a request', 'behavior', behaviors)}${group('Toxics: done to the bytes of a stream', 'toxic', Object.keys(declared.toxics))}
-      </select></div></div>`;
+      </select></div>
+      ${NEEDS[this.chosen.name] && html`<p class="help">${NEEDS[this.chosen.name]}</p>`}</div>`;
   }
 
   renderAmount({ isToxic }) {
-    const { percent, seconds, stream } = this.state;
+    const { percent, seconds, stream, error } = this.state;
+    const wrong = findWrong(error, 'for');
     const onPercent = (event) => this.setState({ percent: event.currentTarget.value, error: null });
     return html`<div class="field"><label for="percent">${isToxic ? 'Share of links' : 'Share of requests'}</label>
         <div class="input"><input type="range" min="0" max="100" step="1" value=${percent} aria-label="Percent, as a slider" onInput=${onPercent}/>
           <input id="percent" class="short" type="number" min="0" max="100" step="any" required value=${percent} onInput=${onPercent}/><span class="unit">%</span></div></div>
       <div class="field"><label for="seconds">For</label>
-        <div class="input"><input id="seconds" class="short" type="number" min="0.1" step="any" value=${seconds} placeholder="ever"
+        <div class="input"><input id="seconds" class="short" value=${seconds} placeholder="ever" autocomplete="off" spellcheck=${false} aria-invalid=${wrong ? 'true' : null}
           onInput=${(event) => this.setState({ seconds: event.currentTarget.value, error: null })}/><span class="unit">s</span>
-          ${[10, 30, 120, ''].map((one) => html`<button type="button" aria-pressed=${String(String(one) === seconds)} onClick=${() => this.setState({ seconds: String(one) })}>
-            ${one === '' ? 'no end' : `${one} s`}</button>`)}</div></div>
+          ${[10, 30, 120, ''].map((one) => html`<button type="button" aria-pressed=${String(String(one) === seconds)} onClick=${() => this.setState({ seconds: String(one), error: null })}>
+            ${one === '' ? 'no end' : `${one} s`}</button>`)}</div>
+        ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}</div>
       ${isToxic && html`<div class="field"><label for="stream">Stream</label><div class="input"><select id="stream"
         onChange=${(event) => this.setState({ stream: event.currentTarget.value })}>${STREAMS.map((one) => html`<option selected=${one === stream}>${one}</option>`)}</select></div>
         <p class="help">downstream: replies · upstream: requests</p></div>`}`;
@@ -102,17 +109,16 @@ export class Arming extends Component {
     const { isToxic, options } = this.chosen;
     const names = Object.keys(options).filter((name) => isToxic || (!OWN.includes(name) && !LIMITS.includes(name)));
     const shown = names.filter((name) => isFor(options[name], state.protocol));
-    const isElsewhere = error && !Object.keys(options).some((name) => this.wrong(name));
     const rules = isToxic ? [] : [this.rule];
     return html`<${Dialog} title=${`Arm a fault on ${proxy}`} onClose=${onClose}>
       <form onSubmit=${(event) => this.submit(event)}>
         ${this.renderKinds()}${this.renderAmount({ isToxic })}
         ${shown.map((name) => this.renderField(name, options[name]))}
-        ${!isToxic && html`${this.renderField('match', options.match)}<${Trial} pattern=${values.match} proxy=${proxy}/>
+        ${!isToxic && html`${this.renderField('match', options.match)}${!findWrong(error, 'match') && html`<${Trial} pattern=${values.match} proxy=${proxy}/>`}
           <details><summary>More limits</summary>${LIMITS.filter((name) => name in options).map((name) => this.renderField(name, options[name]))}</details>`}
         ${!isToxic && state.rules.length > 0 && html`<label class="check"><input type="checkbox" checked=${isAlone}
           onChange=${(event) => this.setState({ isAlone: event.currentTarget.checked })}/> Instead of what is armed</label>`}
-        ${isElsewhere && html`<p class="wrong" role="alert">${error.message}</p>`}
+        <${Wrong} error=${error} names=${['for', ...Object.keys(options)]}/>
         <div class="bar"><button class="main">Arm</button></div>
       </form>
       <details><summary>Copy as</summary><${CopyAs} id="arming" name=${proxy} state=${state} rules=${rules} toxics=${isToxic ? [this.toxic] : []}/></details>

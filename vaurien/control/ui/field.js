@@ -2,6 +2,10 @@
 
 import { html } from '/ui/html.js';
 
+/** How a part of a help text begins that is for some protocols only: `mysql, smtp: `. */
+const NAMES = '(?:http|memcache|mysql|postgres|redis|smtp|tcp)';
+const PART = new RegExp(`(?:^|; )(${NAMES}(?:, ${NAMES})*): `);
+
 /** Return the schemas of which a value fits one, without those for null. */
 const flatten = (schema) => (schema.anyOf ? schema.anyOf.flatMap(flatten) : schema.type === 'null' ? [] : [schema]);
 
@@ -21,14 +25,19 @@ export function read(option, text) {
   const kinds = flatten(option.schema);
   if (typeof text === 'boolean') return text;
   if (kinds.some((kind) => kind.type === 'boolean')) return text === 'true';
-  return kinds.some(isNumber) && /^-?\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : text;
+  return kinds.some(isNumber) ? readNumber(text) : text;
 }
 
-/** Return the protocols that an option is for, with which its help text begins; none: it is for all. */
-export function listProtocols(option) {
-  const parts = option.help.split('; ').map((part) => /^(\w+(?:, \w+)*): /.exec(part)?.[1].split(', '));
-  const known = ['http', 'memcache', 'mysql', 'postgres', 'redis', 'smtp', 'tcp'];
-  return parts.filter((names) => names?.every((name) => known.includes(name))).flat();
+/** Return the number that a text is; another text, such as one with a unit, as it is. */
+export const readNumber = (text) => (/^-?\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : text);
+
+/** Return the protocols that an option is for, with which the parts of its help text begin; none: it is for all. */
+export const listProtocols = (option) => option.help.split(PART).filter((_, i) => i % 2).flatMap((names) => names.split(', '));
+
+/** Return what the help text of an option says to those who have a protocol. */
+function describe({ help }, protocol) {
+  const [common, ...parts] = help.split(PART);
+  return common || parts.filter((_, i) => i % 2 && parts[i - 1].split(', ').includes(protocol)).join('; ');
 }
 
 /** Whether an option is for a protocol. */
@@ -42,7 +51,7 @@ function describeDefault(value) {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-export function Field({ id, name, option, value = '', wrong, onChange }) {
+export function Field({ id, name, option, protocol, value = '', wrong, onChange }) {
   const kinds = flatten(option.schema);
   const number = kinds.find(isNumber);
   const values = kinds.find((kind) => kind.enum)?.enum ?? (kinds.some((kind) => kind.type === 'boolean') ? ['true', 'false'] : null);
@@ -64,7 +73,7 @@ export function Field({ id, name, option, value = '', wrong, onChange }) {
             inputmode=${number ? 'decimal' : null} placeholder=${fallback || (option.unit ? '' : '–')} autocomplete="off" spellcheck=${false}/>`}
       ${option.unit && html`<span class="unit">${option.unit}</span>`}
     </div>
-    <p class="help" id=${`${id}-help`}>${option.help}${range && ` · ${range}`}${example && ` · or ${example}`}</p>
+    <p class="help" id=${`${id}-help`}>${describe(option, protocol)}${range && ` · ${range}`}${example && ` · or ${example}`}</p>
     ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}
   </div>`;
 }

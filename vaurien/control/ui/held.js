@@ -8,6 +8,7 @@ import { Component, html } from '/ui/html.js';
 import { declared } from '/ui/rules.js';
 import { store } from '/ui/store.js';
 import { formatSpan } from '/ui/units.js';
+import { findWrong, Wrong } from '/ui/wrong.js';
 
 /** Milliseconds between two looks, while anything may be held. */
 const PERIOD = 500;
@@ -72,14 +73,12 @@ export class Answer extends Component {
     }
   }
 
-  render({ held, onClose }, { values, error }) {
-    const wrong = (name) => (error?.field === name ? error.message : null);
-    const isElsewhere = error && !this.options.some(([name]) => wrong(name));
+  render({ state, held, onClose }, { values, error }) {
     return html`<${Dialog} title="Answer with an error" onClose=${onClose}>
       <form onSubmit=${(event) => this.submit(event)}><p><code>${held.request}</code></p>
-        ${this.options.map(([name, option]) => html`<${Field} key=${name} id=${`answer-${name}`} name=${name} option=${option} value=${values[name]}
-          wrong=${wrong(name)} onChange=${(value) => this.setState({ values: { ...values, [name]: value }, error: null })}/>`)}
-        ${isElsewhere && html`<p class="wrong" role="alert">${error.message}</p>`}
+        ${this.options.map(([name, option]) => html`<${Field} key=${name} id=${`answer-${name}`} name=${name} option=${option} protocol=${state.protocol} value=${values[name]}
+          wrong=${findWrong(error, name)} onChange=${(value) => this.setState({ values: { ...values, [name]: value }, error: null })}/>`)}
+        <${Wrong} error=${error} names=${this.options.map(([name]) => name)}/>
         <div class="bar"><button class="main">Answer</button></div></form>
     <//>`;
   }

@@ -38,7 +38,7 @@ export class Live extends Component {
     try {
       await pattern.learn(this.all.map((one) => one.request));
     } catch (error) {
-      if (pattern === this.pattern) this.setState({ error: error.message.replace(/^match: /, '') });
+      if (pattern === this.pattern) this.setState({ error: error.message });
     }
     this.isLearning = false;
     if (pattern === this.pattern) this.forceUpdate();

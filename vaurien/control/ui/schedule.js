@@ -4,14 +4,26 @@ import { mark, run, stop } from '/ui/acts.js';
 import { call } from '/ui/api.js';
 import { makeSchedule } from '/ui/export.js';
 import { Component, html } from '/ui/html.js';
+import { store } from '/ui/store.js';
 import { formatSpan } from '/ui/units.js';
+import { Wrong } from '/ui/wrong.js';
 
 /** Milliseconds between two looks at it, while it runs and while none does. */
 const PERIOD = 1000;
-const EXAMPLE = { steps: [{ at: '5s', for: '10s', behavior: '50:delay(sleep=0.2)' }] };
+
+/** Return what to begin with: a step for the first proxy. */
+function makeExample() {
+  const [proxy] = Object.keys(store.states).sort();
+  return { steps: [{ at: '5s', for: '10s', proxy, behavior: '50:delay(sleep=0.2)' }] };
+}
+
+const write = (schedule) => JSON.stringify(schedule, null, 2);
 
 export class Schedule extends Component {
-  state = { status: null, text: JSON.stringify(EXAMPLE, null, 2), mark: '', error: '' };
+  /** The text is null as long as nobody has changed it: what fits depends on the proxies that there are. */
+  state = { status: null, text: null, mark: '', error: null };
+
+  get text() { return this.state.text ?? write(makeExample()); }
 
   componentDidMount() { this.look(); }
 
@@ -28,10 +40,10 @@ export class Schedule extends Component {
   async run(event) {
     event.preventDefault();
     try {
-      await run(JSON.parse(this.state.text));
-      this.setState({ error: '' });
+      await run(JSON.parse(this.text));
+      this.setState({ error: null });
     } catch (error) {
-      this.setState({ error: error.message });
+      this.setState({ error });
     }
     this.look();
   }
@@ -39,8 +51,8 @@ export class Schedule extends Component {
   /** Put what was done here until now into the form. */
   fill() {
     const schedule = makeSchedule();
-    if (schedule.steps.length) this.setState({ text: JSON.stringify(schedule, null, 2), error: '' });
-    else this.setState({ error: 'nothing was armed in the last 15 minutes' });
+    if (schedule.steps.length) this.setState({ text: write(schedule), error: null });
+    else this.setState({ error: new Error('nothing was armed in the last 15 minutes') });
   }
 
   renderStatus(status) {
@@ -51,7 +63,7 @@ export class Schedule extends Component {
       ${next && html`<p class="code">in ${formatSpan(next.seconds - seconds)}: ${next.change}</p>`}`;
   }
 
-  render(props, { status, text, mark: name, error }) {
+  render(props, { status, mark: name, error }) {
     const isRunning = status?.status === 'running';
     return html`<section id="schedule" class="card" aria-label="Schedule"><header class="bar"><h2>Schedule</h2>
         ${isRunning && html`<span class="end"><button type="button" onClick=${() => stop().then(() => this.look())}>Stop</button></span>`}</header>
@@ -60,8 +72,8 @@ export class Schedule extends Component {
       ${isRunning && html`<form class="bar" onSubmit=${(event) => { event.preventDefault(); mark(name); }}>
         <input type="text" aria-label="Name of a mark" placeholder="deploy" required value=${name} onInput=${(event) => this.setState({ mark: event.currentTarget.value })}/><button>Mark</button></form>`}
       <details><summary>${isRunning ? 'Run another one' : 'Run one'}</summary><form onSubmit=${(event) => this.run(event)}>
-        <textarea rows="8" aria-label="Schedule in JSON" spellcheck=${false} value=${text} onInput=${(event) => this.setState({ text: event.currentTarget.value })}></textarea>
-        ${error && html`<p class="wrong" role="alert">${error}</p>`}
+        <textarea rows="8" aria-label="Schedule in JSON" spellcheck=${false} value=${this.text} onInput=${(event) => this.setState({ text: event.currentTarget.value })}></textarea>
+        <${Wrong} error=${error}/>
         <div class="bar"><button class="main">Run</button><button type="button" onClick=${() => this.fill()}>Fill with what was armed here</button></div></form></details>
     </section>`;
   }

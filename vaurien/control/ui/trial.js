@@ -30,7 +30,7 @@ export class Trial extends Component {
     try {
       await pattern.learn(own);
     } catch (error) {
-      return this.setState({ said: error.message.replace(/^match: /, ''), examples: [], isBad: true });
+      return this.setState({ said: error.message, examples: [], isBad: true });
     }
     if (text !== this.props.pattern) return undefined;
     const hit = own.filter((one) => pattern.fits(one));
