@@ -6,11 +6,13 @@ import json
 import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import tomli
 
 from tests.behaviors.waiting import eventually
+from tests.browser import Browser
+from tests.commands import StartCommand
 from tests.control.ui.shown import Shown
 from tests.control.ui.stage import Stage
 from tests.servers import TIMEOUT
@@ -138,6 +140,20 @@ def test_what_was_armed_is_saved_as_a_schedule(page: Shown, stage: Stage, tmp_pa
     assert latency.keys() == {'at', 'proxy', 'toxic'}
     assert (latency['proxy'], latency['toxic']) == ('shop', 'latency(latency=7)@downstream')
     assert len(read_schedule(tomli.loads(text)).steps) == len(tomli.loads(text)['steps'])
+
+
+def test_all_is_saved_when_the_process_has_ended(
+    browser: Browser, vaurien_command: StartCommand, tmp_path: Path
+) -> None:
+    command = vaurien_command('--http')
+    page = Shown(browser, cast(Stage, command))
+    browser.open(f'{command.api}/ui')
+    page.wait(lambda: page.texts('.state')[0].startswith('live'))
+    command.stop()
+    page.wait(lambda: page.texts('.state') == ['not connected'])
+    assert save(page, tmp_path, 'Journal', 'journal.jsonl') == ''
+    page.press('.menu summary')
+    assert '.stale' in save(page, tmp_path, 'This page, as one file', 'vaurien.html')
 
 
 def test_the_page_is_saved_as_one_file(page: Shown, tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from tests.control.ui.shown import Shown
 from tests.control.ui.stage import Stage
 from tests.servers import Server
 
-
 #: Has the page be told of a second with long and short times, and keeps what the charts write.
 LONG = """
 import('/ui/store.js').then(({ receive, store }) => {
@@ -105,10 +104,23 @@ def test_the_token_is_asked_for_once(browser: Browser, vaurien_command: StartCom
     assert all('s3cret' not in url for url in browser.requests())
 
 
-def test_the_end_of_the_process_is_seen(browser: Browser, vaurien_command: StartCommand) -> None:
+def test_the_end_of_the_process_is_seen_and_its_return(browser: Browser, vaurien_command: StartCommand) -> None:
     command = vaurien_command('--http')
     page = Shown(browser, cast(Stage, command))
     browser.open(f'{command.api}/ui')
-    page.wait(lambda: page.texts('.state')[0].startswith('live'))
+    page.wait(lambda: page.texts('.state')[0].startswith('live') and page.texts('.live .dim') == ['0 a second'])
+    page.press('button[aria-label="Arm a fault on vaurien"]')
     command.stop()
     page.wait(lambda: page.texts('.state') == ['not connected'])
+    [notice] = page.texts('.notice')
+    assert notice.startswith('The process has ended, or cannot be reached. What stands here is from ')
+    page.wait(lambda: page.texts('.live .dim') == [''])
+    assert page.texts('.card .end .main ~ button') == ['Disable']
+    page.press('dialog button.main')
+    page.wait(lambda: page.texts('dialog .wrong') == ['not connected: the process has ended, or cannot be reached'])
+    pale = "return getComputedStyle(document.querySelector('.stat dd')).color"
+    grey = browser.run(pale)
+    vaurien_command('--http', '--http-port', str(command.control_port))
+    page.wait(lambda: page.texts('.state')[0].startswith('live') and page.texts('.live .dim') == ['0 a second'])
+    assert page.texts('.notice') == []
+    assert browser.run(pale) != grey

@@ -14,6 +14,7 @@ import { learn } from '/ui/rules.js';
 import { Schedule } from '/ui/schedule.js';
 import { receive, report, store, watch } from '/ui/store.js';
 import { Token } from '/ui/token.js';
+import { formatClock } from '/ui/units.js';
 import { SPANS, setSpan, view, zoom } from '/ui/view.js';
 
 class App extends Component {
@@ -27,7 +28,7 @@ class App extends Component {
     onTokenNeeded((wasWrong) => new Promise((resolve) => {
       this.open((close) => html`<${Token} wasWrong=${wasWrong} onClose=${close} onGiven=${(token) => { close(); resolve(token); }}/>`);
     }));
-    learn(call).then(() => follow(receive, report));
+    follow(() => learn(call), receive, report);
   }
 
   open(dialog) {
@@ -63,7 +64,9 @@ class App extends Component {
     const onAnswer = (name, held) => this.open((close) => store.states[name] && html`<${Answer} key=${held.id} proxy=${name} state=${store.states[name]} held=${held} onClose=${close}/>`);
     const onLinks = (name) => this.open((close) => html`<${Links} key=${name} proxy=${name} onClose=${close} onOpen=${(link) => this.openHistory(name, link)}/>`);
     return html`${this.renderBar()}
-      <main><div id="proxies" class="proxies">${names.map((name) => html`<${Card} key=${name} name=${name} state=${store.states[name]} onAnswer=${onAnswer} onArm=${onArm} onLinks=${onLinks}/>`)}
+      <main class=${store.isConnected ? '' : 'stale'}><div id="proxies" class="proxies">
+        ${!store.isConnected && names.length > 0 && html`<p class="notice" role="alert">The process has ended, or cannot be reached. What stands here is from ${formatClock(store.time)}.</p>`}
+        ${names.map((name) => html`<${Card} key=${name} name=${name} state=${store.states[name]} onAnswer=${onAnswer} onArm=${onArm} onLinks=${onLinks}/>`)}
         ${names.length === 0 && html`<p class="none">${store.isConnected ? 'There is no proxy yet.' : 'Waiting for Vaurien…'}</p>`}
         <${Schedule}/></div>
       <${Live} onOpen=${(proxy, link) => this.openHistory(proxy, link)}/></main>

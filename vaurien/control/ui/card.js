@@ -52,14 +52,16 @@ function Changes({ proxy }) {
 export function Card({ name, state, onAnswer, onArm, onLinks }) {
   const second = store.seconds[name];
   const failing = second?.errors > 0;
-  return html`<section class=${state.enabled ? 'card proxy' : 'card proxy off'} aria-label=${name} data-proxy=${name}>
+  // A process that ends disables its proxies, which is nobody's act.
+  const isEnabled = state.enabled || !store.isConnected;
+  return html`<section class=${isEnabled ? 'card proxy' : 'card proxy off'} aria-label=${name} data-proxy=${name}>
     <header class="bar">
       <h2>${name}</h2>
       <span class="where"><span class="dim">${state.protocol}</span> <span class="code">${state.listen}</span> → <${Backend} proxy=${name} backend=${state.backend}/></span>
       <span class="end"><button type="button" class="main" aria-label=${`Arm a fault on ${name}`} onClick=${() => onArm(name)}>Arm…</button>
-        <button type="button" aria-label=${`${state.enabled ? 'Disable' : 'Enable'} ${name}`} onClick=${() => setEnabled(name, !state.enabled)}>${state.enabled ? 'Disable' : 'Enable'}</button></span>
+        <button type="button" aria-label=${`${isEnabled ? 'Disable' : 'Enable'} ${name}`} onClick=${() => setEnabled(name, !isEnabled)}>${isEnabled ? 'Disable' : 'Enable'}</button></span>
     </header>
-    ${!state.enabled && html`<p class="notice">Disabled: nobody can connect.</p>`}
+    ${!isEnabled && html`<p class="notice">Disabled: nobody can connect.</p>`}
     <div class="numbers">
       <dl><${Stat} label="requests/s" value=${formatNumber(second?.requests)}/><${Stat} label="errors/s" tone=${failing ? 'failing' : ''} value=${formatNumber(second?.errors)}/>
         <${Stat} label="faults/s" tone=${second?.faults > 0 ? 'faulted' : ''} value=${formatNumber(second?.faults)}/>

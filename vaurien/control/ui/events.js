@@ -5,10 +5,14 @@ import { request } from '/ui/api.js';
 /** Seconds until the next attempt, after each that has failed. */
 const PAUSES = [0.5, 1, 2, 5];
 
-/** Call `receive(name, data)` for every event, for ever, and `report(isConnected)` when the stream begins and ends. */
-export async function follow(receive, report) {
+/**
+ * Call `receive(name, data)` for every event, for ever, and `report(isConnected)` when the stream begins and ends. Before
+ * it begins, `prepare()` is waited for: it may be another process than before.
+ */
+export async function follow(prepare, receive, report) {
   for (let failures = 0; ; failures += 1) {
     try {
+      await prepare();
       const response = await request('GET', '/events');
       if (!response.ok) throw new Error(response.statusText);
       report(true);

@@ -38,15 +38,15 @@ export function saveSchedule() {
   save('schedule.toml', 'application/toml', schedule.steps.length ? writeToml(schedule) : '# Nothing was armed in the last 15 minutes.\n');
 }
 
-/** Save the journal; if the process writes none, the exchanges that this page has seen. */
+/** Save the journal; if the process writes none, or is gone, the exchanges that this page has seen. */
 export async function saveJournal() {
-  const response = await request('GET', '/journal');
-  const entries = response.ok ? (await response.json()).entries : store.exchanges;
+  const response = await request('GET', '/journal').catch(() => null);
+  const entries = response?.ok ? (await response.json()).entries : store.exchanges;
   save('journal.jsonl', 'application/x-ndjson', entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
 }
 
 /** Return the page as it is now as one document: its styles are in it, charts are pictures, and nothing runs. */
-export async function freeze() {
+export function freeze() {
   const page = document.documentElement.cloneNode(true);
   const canvases = document.querySelectorAll('canvas');
   page.querySelectorAll('canvas').forEach((canvas, i) => {
@@ -57,15 +57,14 @@ export async function freeze() {
     picture.className = 'frozen';
     canvas.replaceWith(picture);
   });
-  for (const link of page.querySelectorAll('link[rel=stylesheet]')) {
-    const style = document.createElement('style');
-    style.textContent = await (await fetch(link.href)).text();
-    link.replaceWith(style);
-  }
+  const rules = [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules].map((rule) => rule.cssText));
+  const style = document.createElement('style');
+  style.textContent = rules.join('\n');
+  page.querySelector('head').append(style);
   page.querySelectorAll('script, link, dialog, .news').forEach((element) => element.remove());
   page.querySelectorAll('button, input, select, textarea').forEach((element) => element.setAttribute('disabled', ''));
   page.querySelector('title').textContent = `Vaurien, ${new Date(1000 * now()).toLocaleString()}`;
   return `<!doctype html>\n${page.outerHTML}`;
 }
 
-export const savePage = async () => save('vaurien.html', 'text/html', await freeze());
+export const savePage = () => save('vaurien.html', 'text/html', freeze());

@@ -24,7 +24,10 @@ class Looking extends Component {
   async look() {
     try {
       this.setState(await call('GET', pathOf(this.props.proxy, '/links')));
-    } catch { this.setState({ links: [] }); /* the proxy is gone */ }
+    } catch (error) {
+      // The proxy is gone; or else nobody answers, and what is known stays.
+      if (error.status) this.setState({ links: [] });
+    }
     this.timer = setTimeout(() => this.look(), PERIOD);
   }
 }

@@ -89,7 +89,7 @@ export class Live extends Component {
     const { requests, timed } = store.rate;
     return html`<section id="live" class="live" aria-label="Live exchanges">
       <header class="bar"><h2>Live</h2>
-        <span class="dim">${timed < requests ? `a sample: ${formatNumber(timed)} of ${formatNumber(requests)} a second` : `${formatNumber(requests)} a second`}</span>
+        <span class="dim">${store.isConnected && (timed < requests ? `a sample: ${formatNumber(timed)} of ${formatNumber(requests)} a second` : `${formatNumber(requests)} a second`)}</span>
         <span class="end"><button type="button" aria-pressed=${String(this.held !== null)} onClick=${() => this.pause()}>${this.held ? 'Go on' : 'Pause'}</button>
           <button type="button" onClick=${() => this.clear()}>Clear</button></span></header>
       ${this.renderControls(state)}

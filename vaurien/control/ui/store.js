@@ -9,6 +9,8 @@ const EXCHANGES = 2000;
 export const store = {
   isConnected: false,
   version: '',
+  /** The time of the server when it last said how everything is, in seconds since the epoch. */
+  time: 0,
   /** The state of each proxy now, by its name, its columns of numbers, and its last second. */
   states: {},
   series: {},
@@ -47,6 +49,7 @@ export const now = () => Date.now() / 1000 + store.offset;
 export function report(isConnected) {
   store.isConnected = isConnected;
   changed();
+  changed('exchanges');
 }
 
 export function receive(name, data) {
@@ -57,12 +60,13 @@ export function receive(name, data) {
 
 const receivers = {
   snapshot(data) {
-    Object.assign(store, { states: data.states, changes: data.changes, version: data.version, seconds: {} });
+    Object.assign(store, { time: data.time, states: data.states, changes: data.changes, version: data.version, seconds: {} });
     store.series = Object.fromEntries(Object.entries(data.series).map(([name, columns]) => [name, columns.time ? columns : makeColumns()]));
     store.offset = data.time - Date.now() / 1000;
   },
 
   second(data) {
+    store.time = data.time;
     store.offset = data.time - Date.now() / 1000;
     store.rate = { requests: data.requests, timed: data.timed };
     store.seconds = data.proxies;

@@ -22,6 +22,6 @@ export function zoom(range) {
 export function findRange() {
   if (view.zoom) return view.zoom;
   const starts = Object.values(store.series).map((columns) => columns.time[0]).filter((time) => time !== undefined);
-  const end = now();
+  const end = store.isConnected ? now() : store.time;
   return [end - Math.min(view.span, Math.max(60, end - Math.min(...starts, end))), end];
 }
