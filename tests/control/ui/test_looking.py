@@ -30,6 +30,18 @@ import('/ui/store.js').then(({ receive, store }) => {
   receive('second', { time: store.time, requests: 1, timed: 1, proxies: { cache } });
 });
 """
+#: Counts how often the first chart is drawn.
+COUNT = """
+window.drawn = 0;
+new MutationObserver(() => { drawn += 1; }).observe(document.querySelector('.u-under'), { attributes: true });
+"""
+#: Hides the page, or shows it again, as a browser does with a tab.
+HIDE = """
+Object.defineProperty(document, 'hidden', { configurable: true, value: arguments[0] });
+document.dispatchEvent(new Event('visibilitychange'));
+"""
+#: Tells until when the page knows how everything is.
+TIME = "const done = arguments[0]; import('/ui/store.js').then(({ store }) => done(store.time))"
 
 
 def test_each_proxy_has_a_card_with_its_numbers(page: Shown, stage: Stage) -> None:
@@ -85,6 +97,21 @@ def test_an_axis_has_no_wrong_label(page: Shown) -> None:
     page.browser.run(LONG)
     page.wait(lambda: {'100 s', '100 µs'} <= set(page.browser.run('return window.written')))
     assert '0 µs' not in page.browser.run('return written')
+
+
+def test_a_chart_is_drawn_once_a_second_and_not_while_nobody_looks(page: Shown) -> None:
+    page.browser.run(COUNT)
+    before = page.seconds()
+    page.wait(lambda: page.seconds() >= before + 4)
+    drawn, seconds = page.browser.run('return [drawn, +document.querySelector("figure").dataset.seconds]')
+    assert 0 < drawn <= seconds - before + 1
+    page.browser.driver.execute_script(HIDE, True)
+    drawn, seconds = page.browser.run('return [drawn, +document.querySelector("figure").dataset.seconds]')
+    time = page.browser.driver.execute_async_script(TIME)
+    page.wait(lambda: page.browser.driver.execute_async_script(TIME) > time + 2)
+    assert page.browser.run('return drawn') == drawn
+    page.browser.driver.execute_script(HIDE, False)
+    page.wait(lambda: page.seconds() >= seconds + 2)
 
 
 def test_the_token_is_asked_for_once(browser: Browser, vaurien_command: StartCommand, redis_server: Server) -> None:

@@ -23,8 +23,6 @@ class App extends Component {
 
   componentDidMount() {
     watch('page', () => this.forceUpdate());
-    // Count-downs go on, whatever comes.
-    setInterval(() => this.forceUpdate(), 1000);
     onTokenNeeded((wasWrong) => new Promise((resolve) => {
       this.open((close) => html`<${Token} wasWrong=${wasWrong} onClose=${close} onGiven=${(token) => { close(); resolve(token); }}/>`);
     }));

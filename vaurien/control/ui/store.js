@@ -37,10 +37,17 @@ export function watch(part, watcher) {
 export function changed(part = 'page') {
   if (waiting.has(part)) return;
   waiting.add(part);
-  setTimeout(() => {
-    waiting.delete(part);
-    watchers[part].forEach((watcher) => watcher());
-  }, PAUSES[part]);
+  setTimeout(() => tell(part), PAUSES[part]);
+}
+
+function tell(part) {
+  if (document.hidden) {
+    // Nobody looks: what has changed meanwhile is drawn when somebody does again.
+    document.addEventListener('visibilitychange', () => tell(part), { once: true });
+    return;
+  }
+  waiting.delete(part);
+  watchers[part].forEach((watcher) => watcher());
 }
 
 /** Return the time of the server, in seconds since the epoch. */
