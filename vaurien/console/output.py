@@ -21,9 +21,9 @@ _unwritten: list[str] = []
 def print_line(text: str, stream: TextIO | None = None, end: str = '\n') -> bool:
     """Print to *stream*, by default the standard output, and flush it; return whether anybody can read it.
 
-    A reader that has gone, as ``head`` does, is no reason to stop; any other one is noted: see `take_unwritten`. What
-    a terminal might obey is escaped, except line
-    ends and tabs: whoever prints a text from elsewhere within a line escapes these, too, with `make_printable`.
+    A reader that has gone, as ``head`` does, is no reason to stop; any other one is noted: see `take_unwritten`. What a
+    terminal might obey is escaped, except line ends and tabs: whoever prints a text from elsewhere within a line
+    escapes these, too, with `make_printable`.
     """
     return _print(make_lines_printable(text), stream or sys.stdout, end)
 
