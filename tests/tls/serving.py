@@ -50,10 +50,16 @@ def echo(sock: ssl.SSLSocket) -> None:
     sock.unwrap()
 
 
-def dial(proxy: Proxy, context: ssl.SSLContext | None = None, name: str | None = 'localhost') -> ssl.SSLSocket:
-    """Connect and shake hands."""
+def dial(
+    proxy: Proxy,
+    context: ssl.SSLContext | None = None,
+    name: str | None = 'localhost',
+    session: ssl.SSLSession | None = None,
+) -> ssl.SSLSocket:
+    """Connect and shake hands, or resume a *session*."""
     sock = socket.create_connection((HOST, proxy.address.port), TIMEOUT)
-    return (context or proxy.ssl_context()).wrap_socket(sock, server_hostname=name, suppress_ragged_eofs=False)
+    context = context or proxy.ssl_context()
+    return context.wrap_socket(sock, server_hostname=name, suppress_ragged_eofs=False, session=session)
 
 
 def pong(sock: ssl.SSLSocket) -> None:

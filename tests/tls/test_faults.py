@@ -87,6 +87,21 @@ def test_it_stops_behind_a_message(proxy: Proxy, behavior: str, after: str, vers
     assert found == types[after]
 
 
+@pytest.mark.parametrize('version', [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_client_that_would_resume_a_session_is_shown_the_certificate(proxy: Proxy, version: ssl.TLSVersion) -> None:
+    context = proxy.ssl_context()
+    context.maximum_version = version
+    with dial(proxy, context) as sock:
+        assert ping(sock) == b'+PONG\r\n'
+        session = sock.session
+    proxy.set_behavior('abort', after='certificate')
+    with pytest.raises((ssl.SSLEOFError, ConnectionResetError)):
+        dial(proxy, context, session=session)
+    proxy.set_behavior('dummy')
+    with dial(proxy, context, session=session) as sock:
+        assert sock.session_reused
+
+
 @pytest.mark.parametrize('behavior', ['abort', 'hang'])
 def test_a_client_that_is_refused_before_that(
     proxy: Proxy, behavior: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]

@@ -47,7 +47,7 @@ class ClientLeg:
     def __init__(self, settings: TLSSettings) -> None:
         """Read the files. Raise `ConfigError` for one that is of no use."""
         self._settings = settings
-        self._contexts: Contexts[tuple[str, str, Problem | None]] = Contexts()
+        self._contexts: Contexts[tuple[str, str, Problem | None, bool]] = Contexts()
         self._certificate: Certificate | None = None
         if settings.client_leg == AUTO:
             get_authority()
@@ -55,14 +55,19 @@ class ClientLeg:
             self._certificate = read_certificate(*settings.split_certificate(), field='proxy_tls')
         self.find_context('', '127.0.0.1', '')
 
-    def find_context(self, name: str, local: str, protocol: str, problem: Problem | None = None) -> ssl.SSLContext:
+    def find_context(
+        self, name: str, local: str, protocol: str, problem: Problem | None = None, *, resumes: bool = True
+    ) -> ssl.SSLContext:
         """Return the context for a client that asks for *name*; empty: for none, and has reached the address *local*.
 
         *protocol* is what the client is told that both will speak (ALPN); empty: it is told nothing. *problem* is what
-        is wrong with the certificate. Raise `ConfigError` if certificates cannot be made.
+        is wrong with the certificate. *resumes* is whether an earlier session may be gone on with. Raise `ConfigError`
+        if certificates cannot be made.
         """
         certificate, name = self._choose(name, local, problem)
-        return self._contexts.find((name, protocol, problem), partial(self._make, certificate, protocol, problem))
+        # A context knows its own sessions only, and no handshake comes to its end in one that is not to resume any.
+        key = name, protocol, problem, resumes
+        return self._contexts.find(key, partial(self._make, certificate, protocol, problem))
 
     def shows(self, certificate: bytes) -> bool:
         """Return whether every client is shown this *certificate*, in DER."""
