@@ -18,6 +18,7 @@ from tests.servers import HOST, TIMEOUT
 from tests.tls.serving import dial, ping, tls_proxy
 from vaurien import Proxy
 from vaurien.errors import ConfigError
+from vaurien.plugins.handshake import make_alert
 
 #: A record that says nothing, in TLS 1.3 (RFC 8446, D.4).
 CHANGE_CIPHER_SPEC = b'\x14\3\3\0\1\1'
@@ -46,6 +47,14 @@ def test_an_alert(proxy: Proxy, alert: str, said: str, version: ssl.TLSVersion) 
     context.maximum_version = version
     with pytest.raises(ssl.SSLError, match=said):
         dial(proxy, context)
+
+
+def test_a_client_that_is_told_of_a_cancellation(proxy: Proxy) -> None:
+    """It is no error: a warning, and the end of the session (RFC 8446, 6.1)."""
+    proxy.set_behavior('error', alert='user_canceled')
+    with pytest.raises(ssl.SSLZeroReturnError):
+        dial(proxy)
+    assert make_alert('user_canceled') == b'\x15\3\3\0\2\1\x5a' + b'\x15\3\3\0\2\1\0'
 
 
 def test_plain_text(proxy: Proxy) -> None:

@@ -1,6 +1,6 @@
 """What a behavior does to a handshake of TLS: a plan, which the engine carries out.
 
-The names of alerts are those of RFC 8446, 6.2.
+The names of alerts are those of RFC 8446, 6.1 and 6.2.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Alert = Literal[
     'no_application_protocol',
     'protocol_version',
     'unrecognized_name',
-    'user_cancelled',
+    'user_canceled',
 ]
 
 _CODES: dict[Alert, int] = {
@@ -37,8 +37,10 @@ _CODES: dict[Alert, int] = {
     'no_application_protocol': 120,
     'protocol_version': 70,
     'unrecognized_name': 112,
-    'user_cancelled': 90,
+    'user_canceled': 90,
 }
+_CLOSE_NOTIFY, _USER_CANCELED = 0, _CODES['user_canceled']
+_WARNING, _FATAL = 1, 2
 
 #: Which message was the last: of the client, or of those that the server sends.
 After = Literal['client_hello', 'server_hello', 'certificate']
@@ -75,7 +77,7 @@ class Handshake(NamedTuple):
 
 #: How a server refuses a handshake, declared as options.
 REFUSALS: dict[str, Option] = {
-    'alert': ('In a handshake of TLS: the alert that the server sends', Alert | None, None),
+    'alert': ('In a handshake of TLS: the alert that the server sends, in plain text', Alert | None, None),
     'plain': ('In a handshake of TLS, True: an error of the protocol, without TLS', bool | None, None),
 }
 
@@ -88,5 +90,15 @@ def refuse(*, alert: Alert | None, plain: bool | None) -> Handshake:
 
 
 def make_alert(name: Alert) -> bytes:
-    """Return a fatal alert before anything is encrypted: a record of type alert (RFC 8446, 5.1 and 6)."""
-    return bytes((21, 3, 3, 0, 2, 2, _CODES[name]))
+    """Return the records of an alert before anything is encrypted (RFC 8446, 5.1 and 6).
+
+    An alert is fatal. But ``user_canceled`` is a warning, and the session is closed behind it (6.1).
+    """
+    code = _CODES[name]
+    if code == _USER_CANCELED:
+        return _make_record(_WARNING, code) + _make_record(_WARNING, _CLOSE_NOTIFY)
+    return _make_record(_FATAL, code)
+
+
+def _make_record(level: int, code: int) -> bytes:
+    return bytes((21, 3, 3, 0, 2, level, code))
