@@ -205,6 +205,7 @@ def make_trials() -> str:
             if trial.kind is Kind.NO:
                 effects = [effect.value for effect in Effect if trial.effects is None or effect in trial.effects]
                 whose = 'all but *connect*' if trial.effects is None else ', '.join(f'*{one}*' for one in effects)
+                whose += ', of some commands' if trial.commands or trial.spared else ''
                 raises = f'`{subject.raises[trial.detail].partition(":")[0]}`'
                 rows.append(f'| `{name}` | `no({trial.detail})` | `{trial.behavior}` | {whose} | {raises} |')
     return '\n'.join(['', *rows, '', ''])

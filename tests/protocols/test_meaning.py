@@ -84,3 +84,17 @@ def test_it_says_no_in_a_way_that_passes_and_to_writes_in_one_that_does_not(name
         assert trial.effects is None or Effect.WRITE in trial.effects
     assert permanent.effects is not None
     assert Effect.READ not in permanent.effects
+
+
+@pytest.mark.parametrize(
+    ('name', 'detail', 'possible', 'impossible'),
+    [
+        ('redis', 'OOM', ['SET a', 'RPUSH a', 'EXEC'], ['DEL a', 'EXPIRE a', 'HDEL a', 'LPOP a', 'ZREM a']),
+        ('redis', 'LOADING', ['DEL a', 'EXEC'], ['MULTI', 'DISCARD', 'WATCH a', 'PUBLISH a']),
+        ('memcache', 'too large', ['set a', 'ms a', 'setq a'], ['delete a', 'touch a', 'incr a', 'md a', 'flush_all']),
+        ('memcache', 'memory', ['set a', 'incr a'], []),
+    ],
+)
+def test_it_says_no_to_what_a_server_would(name: str, detail: str, possible: list[str], impossible: list[str]) -> None:
+    (trial,) = (trial for trial in Protocol.get(name).trials if trial.detail == detail)
+    assert [text for text in possible + impossible if trial.suits(text, Effect.WRITE)] == possible

@@ -13,6 +13,7 @@ from tests.protocols.relay import CONNECT, ERROR, NOTHING, OK, ONCE, READ, STEP,
 from tests.servers import Server
 from vaurien.framing.meaning import Effect, Meaning, ReplyClass, ReplyMeaning, TransactionState
 from vaurien.protocols.redis import Redis
+from vaurien.protocols.redis.refusals import EARLY, GROWING
 
 
 @pytest.fixture(scope='module')
@@ -59,6 +60,8 @@ def test_to_connect_is_no_more_than_that(relay: Relay) -> None:
         ('EXPIRE meaning:b 10', WRITE, NOTHING),
         ('ZADD meaning:b 1 x', WRITE, OK),
         ('ZADD meaning:b INCR 1 x', ONCE, OK),
+        ('BITFIELD meaning:b INCRBY u8 0 1', ONCE, OK),
+        ('BITFIELD meaning:b SET u8 0 1', WRITE, OK),
         ('INCR meaning:a', ONCE, OK),
         ('DECR meaning:a', ONCE, OK),  # to 0, which is not nothing
         ('INCR meaning:l', ONCE, ERROR),
@@ -132,3 +135,11 @@ def test_a_transaction_in_a_transaction(relay: Relay, client: Any) -> None:
             one.execute_command(*command.split())
     effects = [said.meaning.effect for said in relay.take()]
     assert effects == [Effect.BEGIN, Effect.STEP, Effect.STEP, Effect.ROLLBACK]
+
+
+def test_errors_are_tried_on_commands_that_a_real_server_refuses_so(relay: Relay, client: Any) -> None:
+    """`COMMAND` has no flag for what scripts do, and EXEC is refused if what it carries out is."""
+    flags = {name.upper(): set(said['flags']) for name, said in client.command().items()}
+    refused = {name for name, said in flags.items() if 'denyoom' in said}
+    assert GROWING & flags.keys() - refused == {'EVAL', 'EVALSHA', 'FCALL', 'EXEC'} & flags.keys()
+    assert all('loading' in flags[name] for name in EARLY & flags.keys())

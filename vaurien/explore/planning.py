@@ -107,4 +107,4 @@ def is_possible(trial: Trial, point: Point) -> bool:
         return True
     if trial.kind is Kind.LATE or (trial.kind is Kind.HALF and not point.middle):
         return False
-    return trial.effects is None or point.effect in trial.effects
+    return trial.suits(point.request, point.effect)

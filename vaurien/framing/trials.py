@@ -42,6 +42,18 @@ class Trial(NamedTuple):
     detail: str = ''
     #: The effects of the requests that it is for; None: all but CONNECT.
     effects: frozenset[Effect] | None = None
+    #: The commands, by which the texts of requests begin, that it is for; None: any. And those that it is not for.
+    commands: frozenset[str] | None = None
+    spared: frozenset[str] = frozenset()
+
+    def suits(self, request: str, effect: Effect) -> bool:
+        """Return whether a backend could do so to a *request* with that text and *effect*."""
+        command = request.partition(' ')[0]
+        return (
+            (self.effects is None or effect in self.effects)
+            and (self.commands is None or command in self.commands)
+            and command not in self.spared
+        )
 
 
 #: What any protocol has. A protocol adds what it says no with.

@@ -25,7 +25,7 @@ from vaurien.plugins.options import Line
 from vaurien.protocols.memcache import binary, commands, text
 from vaurien.protocols.memcache.commands import Run
 from vaurien.protocols.memcache.heads import ANSWERED, QUIET
-from vaurien.protocols.memcache.meaning import read_meaning, read_reply
+from vaurien.protocols.memcache.meaning import STORING, read_meaning, read_reply
 from vaurien.protocols.memcache.quick import QuickMemcache
 
 #: What memcached says when it has no memory for a value, after which it has deleted the old one.
@@ -42,7 +42,7 @@ class Memcache(QuickMemcache):
     trials = (
         *USUAL_TRIALS,
         Trial(Kind.NO, "error(message='out of memory')", 'memory'),
-        Trial(Kind.NO, "error(message='object too large for cache')", 'too large', CHANGING),
+        Trial(Kind.NO, "error(message='object too large for cache')", 'too large', CHANGING, commands=STORING),
     )
 
     def describe(self, request: bytes) -> str:

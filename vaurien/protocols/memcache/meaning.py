@@ -14,6 +14,9 @@ _MEANINGS = {
     **{word: Meaning(effect) for effect, words in _WORDS.items() for word in words.split()},
     **dict.fromkeys(['incr', 'decr', 'append', 'prepend', 'ma'], _ONCE),
 }
+_STORING = 'set add replace append prepend cas ms setq addq replaceq appendq prependq'
+#: What comes with a value, in either protocol.
+STORING = frozenset(_STORING.split())
 #: What no list has: a write that leaves the same, or of which nobody knows.
 _WRITE = Meaning(Effect.WRITE)
 #: The modes of ``ms`` that add to what is there (protocol.txt, "Meta Set").

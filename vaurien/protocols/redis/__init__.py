@@ -12,6 +12,7 @@ Redis 7.
 - `text`: what a request is called, and what a server says of an error
 - `places`: where in a reply an element ends
 - `meaning`: what a command does, and what a reply says of that
+- `refusals`: which commands a server refuses where there is no memory, or no data yet
 - `transaction`: what an error leaves behind
 """
 
@@ -33,6 +34,7 @@ from vaurien.protocols.redis.expectations import ORDINARY, SPECIAL, State
 from vaurien.protocols.redis.meaning import queue, read_meaning, read_reply
 from vaurien.protocols.redis.places import Elements
 from vaurien.protocols.redis.quick import QuickRedis
+from vaurien.protocols.redis.refusals import EARLY, GROWING
 
 #: Where the name of a command ends, whichever way the request is written.
 _NAME_END = 64
@@ -53,8 +55,8 @@ class Redis(QuickRedis):
     reply_units = ('elements',)
     trials = (
         *USUAL_TRIALS,
-        Trial(Kind.NO, 'error(message=LOADING)', 'LOADING'),
-        Trial(Kind.NO, 'error(message=OOM)', 'OOM', CHANGING),
+        Trial(Kind.NO, 'error(message=LOADING)', 'LOADING', spared=EARLY),
+        Trial(Kind.NO, 'error(message=OOM)', 'OOM', CHANGING, commands=GROWING),
     )
 
     def describe(self, request: bytes) -> str:

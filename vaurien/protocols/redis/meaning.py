@@ -41,7 +41,7 @@ _MEANINGS = {
 #: What no list has: a write that leaves the same, or of which nobody knows.
 _WRITE = Meaning(Effect.WRITE)
 #: An argument with which a command changes more the second time: an entry of a number yet to be chosen, an increment.
-_ARGUMENTS = {'XADD': b'\r\n*\r\n', 'ZADD': b'\r\nINCR\r\n'}
+_ARGUMENTS = {'BITFIELD': b'\r\nINCRBY\r\n', 'XADD': b'\r\n*\r\n', 'ZADD': b'\r\nINCR\r\n'}
 
 #: Replies that there was nothing, or false; and that a number is none, which may also be what a counter has come to.
 _NIL = {b'$-1\r\n', b'*-1\r\n', b'_\r\n'}
