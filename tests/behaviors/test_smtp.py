@@ -315,6 +315,12 @@ class TestError:
             assert mailbox.messages == [Message(SENDER, [RECIPIENTS[0], RECIPIENTS[2]], CONTENT)]
             assert proxy.status()['faults'] == {'transient': 1}
 
+    @pytest.mark.parametrize(('code', 'said'), [(451, 221), (550, 221), (421, 421)])
+    def test_nobody_is_kept_from_leaving(self, mailbox: Mailbox, code: int, said: int) -> None:
+        with Proxy(mailbox.address, 'smtp') as proxy, mail_client(proxy.address.port) as client:
+            proxy.set_behavior('error', code=code)
+            assert client.quit()[0] == said
+
     def test_to_data_comes_after_the_message(self, mailbox: Mailbox) -> None:
         """The backend never saw DATA, but RSET: it takes the next message."""
         with Proxy(mailbox.address, 'smtp') as proxy, mail_client(proxy.address.port) as client:

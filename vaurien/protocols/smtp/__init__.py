@@ -86,8 +86,15 @@ class SMTP(QuickSMTP):
         """See `BaseProtocol.find`."""
         return Lines(place.number) if place.unit == 'lines' else super().find(place)
 
-    def would_fail(self, at_once: bool = False, recipient: str | None = None, **choice: Any) -> bool:
-        """Return whether the request has a reply to the *recipient*, if one is chosen."""
+    def would_fail(
+        self, code: int = _USUAL, at_once: bool = False, recipient: str | None = None, **choice: Any
+    ) -> bool:
+        """Return whether the request can fail, and has a reply to the *recipient*, if one is chosen.
+
+        A server takes every QUIT (RFC 5321, 4.1.1.10), unless it closes the connection before.
+        """
+        if text.read_verb(self.request) == b'QUIT' and code != 421:
+            return False
         return recipient is None or (self._is_message(at_once) and bool(self._envelope.find(recipient)))
 
     def error(
