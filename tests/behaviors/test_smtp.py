@@ -321,6 +321,14 @@ class TestError:
             proxy.set_behavior('error', code=code)
             assert client.quit()[0] == said
 
+    @pytest.mark.parametrize('mechanism', ['SCRAM-SHA-256', 'GSSAPI', 'DIGEST-MD5'])
+    def test_to_a_login_comes_after_the_password(self, mailbox: Mailbox, mechanism: str) -> None:
+        with Proxy(mailbox.address, 'smtp') as proxy, mail_client(proxy.address.port) as client:
+            proxy.set_behavior('error', match='AUTH *', code=535)
+            assert client.docmd('AUTH', mechanism)[0] == 334
+            assert client.docmd('c2VjcmV0') == (535, b'5.7.8 injected by vaurien')
+            assert client.noop()[0] == 250
+
     def test_to_data_comes_after_the_message(self, mailbox: Mailbox) -> None:
         """The backend never saw DATA, but RSET: it takes the next message."""
         with Proxy(mailbox.address, 'smtp') as proxy, mail_client(proxy.address.port) as client:

@@ -271,7 +271,7 @@ def test_a_request_that_is_refused(mailbox: Mailbox, files: Path) -> None:
         proxy.set_behavior('error', match='STARTTLS')
         with pytest.raises(smtplib.SMTPResponseException) as error:
             client.starttls(context=proxy.ssl_context())
-        assert (error.value.smtp_code, error.value.smtp_error) == (454, b'4.3.0 injected by vaurien')
+        assert (error.value.smtp_code, error.value.smtp_error) == (454, b'4.7.0 injected by vaurien')
         send(client, mailbox)
 
 

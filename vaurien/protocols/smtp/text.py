@@ -13,16 +13,22 @@ _SHOWN = {*PLAIN, b'BDAT', b'DATA', b'ETRN', b'LHLO', b'STARTTLS'}
 _MECHANISM = re.compile(
     rb'PLAIN|LOGIN|CRAM-MD5|DIGEST-MD5|SCRAM-SHA-(?:1|256|512)(?:-PLUS)?|EXTERNAL|ANONYMOUS|GSSAPI|NTLM|XOAUTH2|OAUTHBEARER'
 )
-#: What servers ask for, in turn, before they refuse a login (RFC 4954, 4; draft-murchison-sasl-login-00, 2.1).
+#: What servers ask for, in turn, before they refuse a login (draft-murchison-sasl-login-00, 2.1; RFC 2195 and 2831).
 _CHALLENGES = {
-    b'PLAIN': (b'334 \r\n',),
     b'LOGIN': (b'334 VXNlcm5hbWU6\r\n', b'334 UGFzc3dvcmQ6\r\n'),
     b'CRAM-MD5': (b'334 PDE3OTU4NzUwNzVAZXhhbXBsZS5jb20+\r\n',),
-    b'XOAUTH2': (b'334 \r\n',),
-    b'OAUTHBEARER': (b'334 \r\n',),
+    # realm="example.com",nonce="OA6MG9tEQGm2hh",qop="auth",algorithm=md5-sess,charset=utf-8
+    b'DIGEST-MD5': (
+        b'334 cmVhbG09ImV4YW1wbGUuY29tIixub25jZT0iT0E2TUc5dEVRR20yaGgiLHFvcD0iYXV0aCIsYWxnb3JpdGhtPW1kNS1zZXNzLGNoYXJz'
+        b'ZXQ9dXRmLTg=\r\n',
+    ),
 }
+#: In the other mechanisms, it is the client that begins.
+_EMPTY = (b'334 \r\n',)
 #: How the argument that names a mailbox begins, in whatever case.
 _PATH = re.compile(rb'^(?:MAIL FROM|RCPT TO):', re.IGNORECASE)
+#: The enhanced codes of those that are about one thing (RFC 3463, 3.4; RFC 4954, 6; RFC 5248, 2.4).
+_PARTICULAR = {421: '4.3.2', 432: '4.7.12', 454: '4.7.0', 530: '5.7.0', 534: '5.7.9', 535: '5.7.8', 538: '5.7.11'}
 #: An enhanced code (RFC 3463, 2); commands, and the greeting, whose replies have none (RFC 2034, 4).
 _ENHANCED = re.compile(r'[245]\.\d{1,3}\.\d{1,3} ')
 _NOT_ENHANCED = {b'', b'EHLO', b'HELO', b'LHLO'}
@@ -52,9 +58,11 @@ def describe(request: bytes) -> str:
 
 
 def make_challenges(request: bytes) -> tuple[bytes, ...]:
-    """Return what a server asks for after AUTH. A first answer may come with the command."""
+    """Return what a server asks for after AUTH. A first answer may come with the command (RFC 4954, 4)."""
     words = request.partition(b'\n')[0].split()
-    challenges = _CHALLENGES.get(b''.join(words[1:2]).upper(), ())
+    if len(words) < 2:
+        return ()
+    challenges = _CHALLENGES.get(words[1].upper(), _EMPTY)
     return challenges[1:] if len(words) > 2 else challenges
 
 
@@ -70,7 +78,7 @@ def split_replies(data: bytes) -> list[bytes]:
 
 def make_error(request: bytes, code: int, message: str) -> bytes:
     """Return a reply with *code*. An enhanced code goes before *message*, unless that has its own (RFC 3463, 2)."""
-    enhanced = '4.3.2 ' if code == 421 else f'{code // 100}.3.0 '
+    enhanced = f'{_PARTICULAR.get(code, f"{code // 100}.3.0")} '
     if read_verb(request) in _NOT_ENHANCED or _ENHANCED.match(message):
         enhanced = ''
     return f'{code} {enhanced}{message}\r\n'.encode()
