@@ -245,6 +245,16 @@ class TestError:
                 if i not in failed:
                     client.recv_until(b'END\r\n')
 
+    @pytest.mark.parametrize(
+        'refused', [b'set %b 0 0 3' % (b'k' * 251), b'set k x 0 3', b'cas k 0 0 3 x', b'ms %b 3' % (b'k' * 251)]
+    )
+    def test_what_follows_on_a_line_that_is_refused_is_a_command(self, memcached: Server, refused: bytes) -> None:
+        with Proxy(memcached.address, 'memcache', behavior='error(match="abc")') as proxy, connect(proxy) as client:
+            client.send(refused + b'\r\nabc\r\nversion\r\n')
+            assert client.recv_until(b'\r\n') == b'CLIENT_ERROR bad command line format\r\n'
+            assert client.recv_until(b'\r\n') == b'SERVER_ERROR injected by vaurien\r\n'
+            assert client.recv_until(b'\r\n').startswith(b'VERSION')
+
     def test_quiet_meta_commands_are_answered_if_they_fail(self, memcached: Server) -> None:
         with Proxy(memcached.address, 'memcache', behavior='error(match="m? quiet*")') as proxy:
             with connect(proxy) as client:

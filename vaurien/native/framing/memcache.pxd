@@ -14,6 +14,8 @@ cdef enum:
     # The longest data block, and the most digits that say so.
     DATA_MAX = 0x7FFFFFFD
     SIZE_DIGITS = 10
+    # The longest key.
+    KEY_MAX = 250
 
 cdef struct Word:
     const unsigned char *text
@@ -44,6 +46,11 @@ cdef inline bint read_size(const Word *word, size_t *size) noexcept nogil:
         return False
     size[0] += 2
     return size[0] - 2 <= DATA_MAX
+
+
+cdef inline bint is_number(const Word *word) noexcept nogil:
+    cdef size_t number
+    return read_decimal(word.text, word.size, 0, &number) == word.size
 
 
 cdef inline int split(const unsigned char *data, size_t begin, size_t end, bint at_blanks, Word *words) noexcept nogil:
@@ -99,7 +106,9 @@ cdef inline bint read_command(const unsigned char *data, size_t begin, size_t en
     is_silent = is_word(&words[count - 1], b'noreply', 7)
     if is_storage(words) or is_word(words, b'cas', 3):
         usual = 6 if words[0].text[0] == b'c' else 5
-        if count != usual + is_silent or not read_size(&words[4], &command.size):
+        if count != usual + is_silent or words[1].size > KEY_MAX or not read_size(&words[4], &command.size):
+            return False
+        if not (is_number(&words[2]) and is_number(&words[3]) and (usual == 5 or is_number(&words[5]))):
             return False
         command.is_answered = not is_silent
         return True

@@ -5,14 +5,18 @@ Source: https://github.com/memcached/memcached/blob/master/doc/protocol.txt
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from vaurien.framing.head import MAX_HEAD
 from vaurien.framing.marks import INTERIM, OPAQUE, REPLY
 from vaurien.protocols.memcache.heads import ANSWERED, QUIET, QUIT, SILENT, WATCH, Head, Part, escape
 
-#: The longest data block.
+#: The longest data block, and the longest key.
 _SIZE_MAX = (1 << 31) - 3
+KEY_MAX = 250
+#: Flags or a number for ``cas``; and a time.
+_NUMBER, _TIME = re.compile(rb'\+?\d+'), re.compile(rb'[+-]?\d+')
 
 #: Commands that always are a line with one reply.
 _PLAIN = {b'get', b'gets', b'gat', b'gats', b'mn', b'me', b'version', b'stats'}
@@ -98,16 +102,26 @@ def _understand(words: list[bytes], end: int) -> Head:
     if name in _STORAGE:
         usual = _STORAGE[name]
         is_silent = count == usual + 1 and words[-1] == b'noreply'
-        size = read_size(words[4]) if usual <= count <= usual + 1 else 0
+        size = read_size(words[4]) if usual <= count <= usual + 1 and _is_taken(words, usual) else 0
         return Head(end, size, SILENT if is_silent else ANSWERED)
     if name in _META:
         is_quiet = any(word[:1] == b'q' for word in words[2:])
-        size = read_size(words[2]) if name == b'ms' and count > 2 else 0
+        size = read_size(words[2]) if name == b'ms' and count > 2 and len(words[1]) <= KEY_MAX else 0
         return Head(end, size, QUIET if is_quiet else ANSWERED)
     if name in _NOREPLY:
         least, most = _NOREPLY[name]
         return Head(end, 0, SILENT if words[-1] == b'noreply' and least <= count <= most else ANSWERED)
     return Head(end, 0, {b'quit': QUIT, b'watch': WATCH}.get(name, ANSWERED))
+
+
+def _is_taken(words: list[bytes], usual: int) -> bool:
+    """Return whether memcached takes the *words* of a storage command, of which there are *usual*, for one.
+
+    Of one that it refuses, it takes the data block for a command.
+    """
+    numbers = (words[2], *words[5:usual])
+    is_numeric = all(map(_NUMBER.fullmatch, numbers)) and _TIME.fullmatch(words[3]) is not None
+    return is_numeric and len(words[1]) <= KEY_MAX
 
 
 def read_size(word: bytes) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from vaurien.framing.head import MAX_HEAD
 from vaurien.framing.marks import REPLY, REQUEST, Mark
 from vaurien.native.course import Course
-from vaurien.protocols.memcache.commands import read_size
+from vaurien.protocols.memcache.commands import KEY_MAX, read_size
 from vaurien.protocols.memcache.framing import FramedMemcache
 from vaurien.protocols.memcache.heads import ANSWERED
 
@@ -46,7 +46,9 @@ class QuickMemcache(FramedMemcache):
             return self._walk_upstream(data)
         if end != len(data):
             words = data[:end].split(b' ')
-            if len(words) != 5 or words[0] != b'set' or b'' in words:
+            if len(words) != 5 or words[0] != b'set' or not words[1] or len(words[1]) > KEY_MAX:
+                return self._walk_upstream(data)
+            if not (words[2].isdigit() and words[3].isdigit()):
                 return self._walk_upstream(data)
             if end + read_size(words[4].rstrip(b'\r\n')) != len(data):
                 return self._walk_upstream(data)
