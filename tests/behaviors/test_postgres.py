@@ -480,3 +480,56 @@ class TestStatements:
                 cursor.executemany('INSERT INTO counted VALUES (%s)', [(4,), (5,), (6,)])
             assert one(connection, 'SELECT count(*) FROM counted') == 3
             assert proxy.status()['behaviors'][0]['matched'] == 5
+
+
+#: Statements that change rows and return them, and whether they are prepared at first.
+RETURNING = {
+    'of a password': ('INSERT INTO stored (name, password) VALUES (1, 2), (3, 4) RETURNING name', True),
+    'behind a comment': (f'/* {"x" * 250} */ INSERT INTO stored VALUES (1, 2), (3, 4) RETURNING name', True),
+    'long': (f'INSERT INTO stored VALUES {", ".join(["(1, 2)"] * 20_000)} RETURNING name', False),
+    'long, prepared': (f'INSERT INTO stored VALUES {", ".join(["(1, 2)"] * 20_000)} RETURNING name', True),
+    'copied': ('COPY (INSERT INTO stored VALUES (1, 2), (3, 4) RETURNING name) TO STDOUT', False),
+    'in brackets': (
+        '(WITH new AS (INSERT INTO stored VALUES (1, 2), (3, 4) RETURNING name) SELECT * FROM new)',
+        False,
+    ),
+    'executed': ('EXECUTE stores', False),
+    'explained': ('EXPLAIN ANALYZE INSERT INTO stored VALUES (1, 2), (3, 4)', False),
+}
+
+
+def fetch(connection: psycopg.Connection[Any], statement: str, is_prepared: bool) -> None:
+    """Fetch what *statement* returns."""
+    if statement.startswith('COPY'):
+        with connection.cursor().copy(statement) as copy:
+            list(copy.rows())
+    else:
+        connection.execute(statement, prepare=is_prepared)
+
+
+@pytest.mark.parametrize(('statement', 'is_prepared'), RETURNING.values(), ids=RETURNING)
+def test_an_error_behind_a_row_leaves_nothing(postgres: Server, statement: str, is_prepared: bool) -> None:
+    with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
+        connection.execute('CREATE TEMPORARY TABLE stored (name int, password int)')
+        connection.execute('PREPARE stores AS INSERT INTO stored VALUES (1, 2), (3, 4) RETURNING name')
+        if is_prepared:
+            connection.execute(statement, prepare=True)
+            connection.execute('TRUNCATE stored')
+        proxy.set_behavior('error', after='1 row', sqlstate='22012', times=1)
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            fetch(connection, statement, is_prepared)
+        assert one(connection, 'SELECT count(*) FROM stored') == 0
+
+
+@pytest.mark.parametrize('comment', ['-- why\n', f'/* {"x" * 250} */'])
+def test_a_prepared_commit_behind_a_comment_ends_the_transaction(postgres: Server, comment: str) -> None:
+    with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as connection:
+        pgconn = connection.pgconn
+        pgconn.send_prepare(b'ends', f'{comment}COMMIT'.encode())
+        assert [next_result(connection) and None, next_result(connection)] == [None, None]
+        connection.execute('BEGIN')
+        proxy.set_behavior('error', times=1, **FAILURE)
+        pgconn.send_query_prepared(b'ends', [])
+        assert next_result(connection).error_field(DiagnosticField.SQLSTATE) == b'40001'
+        assert next_result(connection) is None
+        assert connection.info.transaction_status == TransactionStatus.IDLE

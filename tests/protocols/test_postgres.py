@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 import tracemalloc
+from contextlib import suppress
 from itertools import accumulate
 
 import pytest
@@ -802,3 +803,44 @@ class TestError:
         assert not error.closes
         protocol.feed_upstream(message('B', BIG)[:-1])
         assert not protocol.error(sqlstate='40001').early
+
+
+LONG = ', (1)' * 1000
+
+
+@pytest.mark.parametrize(
+    ('statement', 'needed'),
+    [
+        ('INSERT INTO t VALUES (1) RETURNING a', True),
+        ('INSERT INTO t VALUES (1)', False),
+        ('-- why\n(WITH x AS (INSERT INTO t VALUES (1) RETURNING a) SELECT * FROM x)', True),
+        ('COPY (DELETE FROM t RETURNING a) TO STDOUT', True),
+        ('COPY (SELECT 1) TO STDOUT', False),
+        ("COPY t (a) FROM STDIN (NULL 'returning')", False),
+        ('EXECUTE q', True),
+        ('EXPLAIN (COSTS OFF, ANALYSE) INSERT INTO t VALUES (1)', True),
+        ('EXPLAIN INSERT INTO t VALUES (1)', False),
+        ('SELECT 1', False),
+        ("CALL p('RETURNING')", False),
+        (f'INSERT INTO t VALUES (1){LONG}', True),
+        (f'SELECT 1 IN (1{LONG}', True),
+        (f'/* {LONG} */ INSERT INTO t VALUES (1) RETURNING a', True),
+        (f'-- {LONG}', True),
+        (f'DO $$ {LONG} $$', False),
+        (f'EXECUTE q(1{LONG}', True),
+    ],
+)
+@pytest.mark.parametrize('is_prepared', [False, True])
+def test_what_needs_a_guard(statement: str, needed: bool, is_prepared: bool) -> None:
+    """An error in the middle of a reply takes back what was changed; of a long text, the end may be anything."""
+    protocol = asked()
+    text = statement.encode() + b'\0'
+    request = bind(b'a') if is_prepared else message('Q', text)
+    if is_prepared:
+        protocol.feed_upstream(parse(b'a', text[:-1]) + SYNC)
+        protocol.feed_downstream(READY)
+        protocol.on_reached(protocol._up_at)
+    protocol.begin_fault(request[:1024], 'seed')
+    with suppress(StopIteration):
+        next(protocol.guard())
+    assert protocol.is_guarding == needed

@@ -155,8 +155,10 @@ class Postgres(QuickPostgres):
         """See `BaseProtocol.guard`: what no transaction of the client's is around gets one."""
         whole = self.lead + self.request[5:] if self.lead else self.request
         statements = [text.read_statement(part.request, self._statements) for part in self.split(whole)]
+        is_whole = b'\0' in text.find_statement(whole, self._statements)
         is_inside = self.lead == b''  # the server has the beginning of the batch
-        self.is_guarding = self._status == IDLE and not is_inside and transaction.needs_guard(statements)
+        needs_guard = transaction.needs_guard(statements, is_whole=is_whole)
+        self.is_guarding = self._status == IDLE and not is_inside and needs_guard
         if self.is_guarding:
             self._outstanding.appendleft(SIMPLE)
             return transaction.pick_for_client((yield transaction.BEGIN))

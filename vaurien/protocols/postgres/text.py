@@ -70,25 +70,28 @@ def split(query: bytes) -> Sequence[Part]:
     ]
 
 
-def read_statement(request: bytes, statements: Statements) -> str:
-    """Return the statement of a Query, a Parse, or a Bind whose statement is known; else an empty text."""
-    body = request[5:]
-    if request[:1] == b'Q':
-        return _until_zero(body)
+def find_statement(request: bytes, statements: Statements) -> bytes:
+    """Return what begins with the statement of a Query, a Parse, or a Bind whose statement is known; else nothing.
+
+    A zero ends the statement, if its end is known.
+    """
+    kind, body = request[:1], request[5:]
+    if kind == b'Q':
+        return body
     name_or_statement = body.partition(b'\0')[2]  # behind the name of a statement, or of a portal
-    if request[:1] == b'P':
-        return _until_zero(name_or_statement)
-    return statements.find(name_or_statement.partition(b'\0')[0]) or '' if request[:1] == b'B' else ''
+    if kind == b'P':
+        return name_or_statement
+    return statements.find_bytes(name_or_statement.partition(b'\0')[0]) if kind == b'B' else b''
+
+
+def read_statement(request: bytes, statements: Statements) -> str:
+    """Return the statement that `find_statement` finds."""
+    return _until_zero(find_statement(request, statements))
 
 
 def find_asked(request: bytes, statements: Statements) -> str:
     """Return what a comment of the statement of a Query, a Parse or a Bind asks for; nothing if it asks for nothing."""
-    kind, body = request[:1], request[5:]
-    if kind == b'B':
-        statement = statements.find_bytes(body.partition(b'\0')[2].partition(b'\0')[0])
-    else:
-        statement = body.partition(b'\0')[2] if kind == b'P' else body
-    return find_in_comment(statement.partition(b'\0')[0], DIALECT) if kind in (b'Q', b'P', b'B') else ''
+    return find_in_comment(find_statement(request, statements).partition(b'\0')[0], DIALECT)
 
 
 def show(statement: bytes) -> str:

@@ -21,11 +21,20 @@ _ENDS = LatePattern(
 )
 _GOES_BACK = LatePattern(rf'{_BLANKS}ROLLBACK\b', re.IGNORECASE | re.DOTALL)
 
-#: What begins or ends a transaction inside of a text, and what changes rows and returns them.
+#: What begins or ends a transaction inside of a text.
 _CONTROLS = LatePattern(
     rf'{_BLANKS}(?:BEGIN|START|COMMIT|END|ROLLBACK|ABORT|PREPARE\s+TRANSACTION)\b', re.IGNORECASE | re.DOTALL
 )
-_RETURNS = LatePattern(rf'{_BLANKS}(?:INSERT|UPDATE|DELETE|MERGE|WITH)\b.*\bRETURNING\b', re.IGNORECASE | re.DOTALL)
+#: What changes rows and returns some, or may: what EXECUTE executes was prepared by a statement that nobody looked at.
+_CHANGES = r'(?:(?:INSERT|UPDATE|DELETE|MERGE|WITH)\b|(?:COPY\s*)?\()'
+_RETURNS = LatePattern(
+    rf'{_BLANKS}(?:{_CHANGES}.*\bRETURNING\b|EXECUTE\b|EXPLAIN\b.*\bANALY[SZ]E\b)', re.IGNORECASE | re.DOTALL
+)
+#: What may turn out to be so behind the beginning of a text. CALL and DO are not among it: they may commit, which a
+#: transaction around them forbids.
+_MAY_RETURN = LatePattern(
+    rf'{_BLANKS}(?:{_CHANGES}|(?:SELECT|VALUES|TABLE)\b|--[^\n]*\Z|/\*(?:[^*]|\*(?!/))*\Z)', re.IGNORECASE | re.DOTALL
+)
 
 #: What no server understands. It makes a transaction fail, and nothing else; the backend's log has it.
 _NONSENSE = 'injected by vaurien'
@@ -47,14 +56,16 @@ def may_leave(statement: str) -> bool:
     return is_over_with(statement) or _GOES_BACK.match(statement) is not None
 
 
-def needs_guard(statements: Sequence[str]) -> bool:
+def needs_guard(statements: Sequence[str], *, is_whole: bool) -> bool:
     """Return whether *statements* that are one transaction may have changed something when they return rows.
 
-    What they have begun or ended by themselves cannot be taken back.
+    What they have begun or ended by themselves cannot be taken back. They may be only a beginning: see *is_whole*.
     """
     if any(_CONTROLS.match(statement) for statement in statements):
         return False
-    return len(statements) > 1 or any(_RETURNS.match(statement) for statement in statements)
+    if len(statements) > 1:
+        return True
+    return any(_RETURNS.match(statement) or (not is_whole and _MAY_RETURN.match(statement)) for statement in statements)
 
 
 def make_query(statement: str) -> bytes:
