@@ -784,6 +784,19 @@ class TestError:
         protocol.begin_fault(QUERY, 'seed')
         assert not protocol.error(sqlstate=state).closes
 
+    @pytest.mark.parametrize(
+        ('statement', 'would_fail'),
+        [
+            *(('SELECT 1', False), ('COMMIT', True), ('-- why\nROLLBACK', True), ('ROLLBACK TO a', True)),
+            *(("ROLLBACK PREPARED 'a'", False), ("/* a */ COMMIT PREPARED 'a'", False)),
+        ],
+    )
+    def test_a_failed_transaction_has_errors_of_its_own(self, statement: str, would_fail: bool) -> None:
+        request = message('Q', statement.encode() + b'\0')
+        protocol = asked(request, status=FAILED)
+        protocol.begin_fault(request, 'seed')
+        assert protocol.would_fail(sqlstate='40001') == would_fail
+
     @pytest.mark.parametrize('request_', [START, SSL, GSSENC, CANCEL, TERMINATE, b''])
     def test_nothing_goes_on_without_a_session(self, request_: bytes) -> None:
         protocol = Postgres()

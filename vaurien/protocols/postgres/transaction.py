@@ -19,7 +19,7 @@ _ENDS = LatePattern(
     r'|PREPARE\s+TRANSACTION\b)',
     re.IGNORECASE | re.DOTALL,
 )
-_GOES_BACK = LatePattern(rf'{_BLANKS}ROLLBACK\b', re.IGNORECASE | re.DOTALL)
+_GOES_BACK = LatePattern(rf'{_BLANKS}ROLLBACK\b(?!\s+PREPARED\b)', re.IGNORECASE | re.DOTALL)
 
 #: What begins or ends a transaction inside of a text.
 _CONTROLS = LatePattern(
