@@ -407,3 +407,20 @@ def test_no_secret_in_a_log(mariadb: Server, caplog: pytest.LogCaptureFixture) -
     assert 'delay on login secretive' in caplog.text
     assert 'delay on CREATE OR REPLACE USER secretive IDENTIFIED\n' in caplog.text
     assert 'delay on CHANGE_USER secretive' in caplog.text
+
+
+@pytest.mark.parametrize('is_prepared', [False, True])
+@pytest.mark.parametrize('count', [3, 1000, 20_000])
+def test_an_error_behind_a_row_leaves_nothing(mariadb: Server, count: int, is_prepared: bool) -> None:
+    """The end of the statement, which says that it returns rows, may not have been seen."""
+    with make_proxy(mariadb) as proxy, mysql_client(proxy, autocommit=True) as client:
+        ask(client, 'CREATE TEMPORARY TABLE stored (password int) ENGINE = InnoDB')
+        statement = f'INSERT INTO stored (password) VALUES {", ".join(["(1)"] * count)} RETURNING password'
+        command, body = COMMAND.COM_QUERY, statement.encode()
+        if is_prepared:
+            number = ask_raw(client, COMMAND.COM_STMT_PREPARE, body, 1)[0][1:5]
+            command, body = COMMAND.COM_STMT_EXECUTE, number + b'\0' + (1).to_bytes(4, 'little')
+        proxy.set_behavior('error', match='INSERT*', after='1 row', errno=1317, times=1)
+        with pytest.raises(pymysql.err.OperationalError, match='1317'):
+            ask_raw(client, command, body, 5)
+        assert ask(client, 'SELECT COUNT(*) FROM stored') == ((0,),)

@@ -1123,9 +1123,13 @@ def test_effects(statement: str, expected: list[bytes]) -> None:
     assert effects(command(3, statement.encode()), 1146, ok(1)) == expected
 
 
-def test_effects_of_an_execution() -> None:
-    """Its cursor and its long data are gone, before anything else."""
-    protocol, _ = downstream([], prepare(b'COMMIT'))
+@pytest.mark.parametrize(
+    ('statement', 'expected'),
+    [(b'COMMIT', ROLLBACK), (b'-- why\nCOMMIT', ROLLBACK), (b'/* %b */ DROP TABLE a' % (b'x' * 250), COMMIT)],
+)
+def test_effects_of_an_execution(statement: bytes, expected: bytes) -> None:
+    """Its cursor and its long data are gone, before anything else. A log shows comments otherwise than they are."""
+    protocol, _ = downstream([], prepare(statement))
     protocol.feed_downstream(prepared(0, 0, has_eof=True))
     request = execute(1)
     protocol.feed_upstream(request)
@@ -1133,7 +1137,7 @@ def test_effects_of_an_execution() -> None:
     protocol.begin_fault(request, 'seed')
     commands = protocol.effects(errno=1146)
     assert next(commands)[4:] == b'\x1a\1\0\0\0'
-    assert commands.send(ok())[4:] == ROLLBACK
+    assert commands.send(ok())[4:] == expected
 
 
 @pytest.mark.parametrize(

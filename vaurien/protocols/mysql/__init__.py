@@ -43,7 +43,7 @@ from vaurien.protocols.mysql.aftermath import Aftermath, Commands
 from vaurien.protocols.mysql.commands import CLOSE, EXECUTING, EXPECTED, PREPARE, QUIT, RESULTS, ROWS_ALONE
 from vaurien.protocols.mysql.guard import Guard
 from vaurien.protocols.mysql.login import CLIENT_QUERY_ATTRIBUTES
-from vaurien.protocols.mysql.meaning import read_meaning, read_reply
+from vaurien.protocols.mysql.meaning import is_whole, read_meaning, read_reply
 from vaurien.protocols.mysql.packets import MAX_PACKET, peek
 from vaurien.protocols.mysql.places import Messages, Rows
 from vaurien.protocols.mysql.quick import QuickMySQL
@@ -189,7 +189,8 @@ class MySQL(QuickMySQL):
         """See `BaseProtocol.guard`."""
         self._guard = Guard(has_parameters=bool(self._capabilities & CLIENT_QUERY_ATTRIBUTES))
         if self._is_command:
-            yield from self._have_done(self._guard.put(self._statement))
+            guarding = self._guard.put(self._statement, is_whole=is_whole(self.request, self._statements))
+            yield from self._have_done(guarding)
         self.is_guarding = self._guard.stands
         return b''
 

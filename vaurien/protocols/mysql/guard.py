@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from vaurien.framing.late_pattern import LatePattern
 from vaurien.protocols.mysql import transaction
 from vaurien.protocols.mysql.aftermath import Commands, make_command, make_query
 from vaurien.protocols.mysql.commands import PING
@@ -15,6 +16,11 @@ from vaurien.protocols.mysql.packets import AUTOCOMMIT, IN_TRANSACTION, OK, read
 #: A name that no application takes.
 _SAVEPOINT = 'SAVEPOINT `injected by vaurien`'
 _RETURNS = re.compile(r'\bRETURNING\b', re.IGNORECASE)
+#: What may turn out to do so behind the beginning of a statement.
+_MAY_RETURN = LatePattern(
+    rf'{transaction.BLANKS}(?:(?:INSERT|REPLACE|UPDATE|DELETE|WITH)\b|(?:--\s|\#)[^\n]*\Z|/\*(?:[^*]|\*(?!/))*\Z)',
+    re.IGNORECASE | re.DOTALL,
+)
 #: The end of a reply, up to the status flags: an EOF packet; an OK packet in its place, with no more than it must have.
 _END = re.compile(rb'(\x05\0\0.\xfe..|\x07\0\0.\xfe\0\0)(.)(?=.(?:..)?\Z)', re.DOTALL)
 
@@ -29,9 +35,9 @@ class Guard:
         self.stands = False
         self._is_savepoint = False
 
-    def put(self, statement: str) -> Commands:
-        """Put it around *statement*, if that may change what it returns."""
-        if not _RETURNS.search(statement):
+    def put(self, statement: str, *, is_whole: bool) -> Commands:
+        """Put it around *statement*, if that may change what it returns. It is only the beginning unless *is_whole*."""
+        if not (_RETURNS.search(statement) or (not is_whole and _MAY_RETURN.match(statement))):
             return
         reply = yield make_command(PING)
         status = read_ok_status(reply[4:]) if reply[4] == OK else 0

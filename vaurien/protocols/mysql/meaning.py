@@ -51,13 +51,20 @@ def read_meaning(request: bytes, statements: Statements, capabilities: int) -> M
         return Meaning(Effect.CONNECT)
     command = packet[0]
     if command == QUERY:
-        return _MEANINGS.find(read_query(packet, capabilities), is_whole=len(packet) >= read_length(request, 0))
+        return _MEANINGS.find(read_query(packet, capabilities), is_whole=is_whole(request, statements))
     if command not in EXECUTING:
         return Meaning(_EFFECTS.get(command, Effect.CONNECT))
     statement = statements.find_bytes(int.from_bytes(packet[1:5], 'little'))
     if not statement:  # nobody knows
         return Meaning(Effect.WRITE)
-    return _MEANINGS.find(statement, is_whole=len(statement) < HEAD_MAX - 1)
+    return _MEANINGS.find(statement, is_whole=is_whole(request, statements))
+
+
+def is_whole(request: bytes, statements: Statements) -> bool:
+    """Return whether all of the statement is known that *request* executes."""
+    if request[4] == QUERY:
+        return len(request) >= 4 + read_length(request, 0)
+    return len(statements.find_bytes(int.from_bytes(request[5:9], 'little'))) < HEAD_MAX - 1
 
 
 def read_reply(head: bytes, tail: bytes, meaning: Meaning) -> ReplyMeaning:

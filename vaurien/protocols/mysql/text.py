@@ -34,7 +34,7 @@ from vaurien.protocols.mysql.sqlstates import SQLSTATES
 #: What stands before a secret in a statement, or, for a column, may.
 _SECRET = re.compile(r'identified|passw(?:or)?d|authentication_string|connection\s*=', re.IGNORECASE)
 
-#: The most of a statement that is read to find out what it does to a transaction.
+#: The most of a request in which a comment is looked for that asks for something.
 _READ_MAX = 4096
 
 
@@ -86,12 +86,14 @@ def read_client_name(packet: bytes, flags: int) -> str:
 
 def read_statement(request: bytes, statements: Statements, capabilities: int) -> str:
     """Return the beginning of the statement that *request* executes, if that is known; else an empty text."""
-    packet = request[4 : 4 + _READ_MAX]
+    packet = request[4 : 4 + int.from_bytes(request[:3], 'little')]
     if packet[:1] == bytes([QUERY]):
-        return read_query(packet, capabilities).decode(errors='surrogateescape')
-    if packet[:1] and packet[0] in EXECUTING:
-        return statements.find(int.from_bytes(packet[1:5], 'little')) or ''
-    return ''
+        statement = read_query(packet, capabilities)
+    elif packet[:1] and packet[0] in EXECUTING:
+        statement = statements.find_bytes(int.from_bytes(packet[1:5], 'little'))
+    else:
+        return ''
+    return statement.decode(errors='surrogateescape')
 
 
 def split(request: bytes, capabilities: int) -> Sequence[Part]:

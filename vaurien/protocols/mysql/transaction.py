@@ -39,11 +39,11 @@ ENDS, BEGINS, TURNS_ON, DEFINES, FLUSHES, LOCKS, PREPARES, XA = (
     *('ends', 'begins', 'turns_on', 'defines', 'flushes', 'locks', 'prepares', 'xa'),
 )
 COMMITTING_BEFORE = {DEFINES, FLUSHES, LOCKS}
+#: Spaces, comments, and what makes a comment a part of the statement on some servers.
+BLANKS = r'(?:\s|;|--\s[^\n]*\n|\#[^\n]*\n|/\*(?!M?!)(?:[^*]|\*(?!/))*\*/|/\*M?!\d*)*(?:SET\s+STATEMENT\s.*?\sFOR\s+)?'
 _STATEMENT = LatePattern(
-    r"""
-    # Spaces, comments, and what makes a comment a part of the statement on some servers.
-    (?:\s|;|--\s[^\n]*\n|\#[^\n]*\n|/\*(?!M?!)(?:[^*]|\*(?!/))*\*/|/\*M?!\d*)*
-    (?:SET\s+STATEMENT\s.*?\sFOR\s+)?
+    BLANKS
+    + r"""
     (?:
     (?P<ends>COMMIT|ROLLBACK(?!\s+(?:WORK\s+)?TO\b))\b
     |(?P<begins>BEGIN(?!\s+NOT\b)|START\s+TRANSACTION)\b
