@@ -86,6 +86,7 @@ def test_what_only_postgres_can_tell(statement: str) -> None:
     [
         *("'a\\';'", '"a\\";"', '`;`', '`a``;`', 'a # ;\n b', 'a-- ;\n b', 'a --\t;\n b', 'a--1', '/*! a */ b', '$'),
         *('BEGIN', 'SELECT IF(a, b, c)', 'XA BEGIN "a"', 'CREATE TABLE a (b int)', '/*M!100 a */', '/* /* */ a'),
+        *("SELECT REPEAT('a', 3)", 'DELETE FROM a WHERE b', 'SHOW BEGIN', 'SET @a:=1'),
     ],
 )
 def test_mysql(statement: str) -> None:
@@ -98,7 +99,8 @@ def test_mysql(statement: str) -> None:
         'CREATE DEFINER=`a`@`b` PROCEDURE p() BEGIN SELECT 1; SELECT 2; END; b',
         'create or replace trigger t before insert on u for each row begin set @a = 1; set @b = 1; end; c',
         *('ALTER EVENT e DO BEGIN a; b; END; c', 'BEGIN NOT ATOMIC a; b; END; c', 'IF a THEN b; c; END IF; d'),
-        *('x: LOOP a; b; END LOOP; c', '/*! a; */ b; c', "LOAD DATA LOCAL INFILE 'a' INTO TABLE b; c"),
+        *('x: LOOP a; b; END LOOP; c', 'x :\nwhile a DO b; END WHILE; c', '`x`: REPEAT a; UNTIL b END REPEAT; c'),
+        *('x: BEGIN NOT ATOMIC a; b; END; c', '/*! a; */ b; c', "LOAD DATA LOCAL INFILE 'a' INTO TABLE b; c"),
     ],
 )
 def test_what_only_mysql_can_tell(statement: str) -> None:

@@ -11,7 +11,8 @@ import re
 from vaurien.framing.late_pattern import LatePattern
 from vaurien.framing.sql import Dialect
 
-#: LOAD DATA LOCAL needs what the client sends behind the text. In a comment that is executed, a semicolon may stand.
+#: LOAD DATA LOCAL needs what the client sends behind the text. In a comment that is executed, a semicolon may stand. A
+#: word has the colon of a label.
 DIALECT = Dialect(
     LatePattern(
         rb"""
@@ -24,13 +25,14 @@ DIALECT = Dialect(
             | " [^"\\]* (?: \\. [^"\\]* )* "
             | ` [^`]* `
             | /\* M?! [^;*]* (?: \* (?!/) [^;*]* )* \*/ )
-        | (?P<word> [A-Z_$\x80-\xff] [\w$\x80-\xff]* )
+        | (?P<word> [A-Z_$\x80-\xff] [\w$\x80-\xff]* (?: \s*:(?!=) )? )
         | (?P<other> (?! /\* ) [^'"`] )
         """,
         re.VERBOSE | re.DOTALL | re.IGNORECASE,
     ),
     has_body=LatePattern(
         rb'CREATE (?:.* )?(?:PROCEDURE|FUNCTION|TRIGGER|EVENT|PACKAGE)\Z|ALTER (?:.* )?EVENT\Z'
-        rb'|BEGIN NOT\Z|(?:IF|CASE|LOOP|WHILE|REPEAT|FOR|DECLARE)\Z|(?!XA )\S+ (?:LOOP|WHILE|REPEAT|FOR|BEGIN)\Z'
+        rb'|BEGIN NOT\Z|(?:IF|CASE|LOOP|WHILE|REPEAT|FOR|DECLARE)\Z'
+        rb'|[\w$\x80-\xff]+\s*: (?:LOOP|WHILE|REPEAT|FOR|BEGIN)\Z'
     ),
 )
