@@ -145,6 +145,10 @@ def test_login(mariadb: Server, behavior: str) -> None:
         with pytest.raises(pymysql.err.OperationalError) as caught:
             log_in(proxy)
         assert caught.value.args == (1045, 'injected by vaurien')
+        proxy.set_behavior(behavior, warmup=1)
+        with pytest.raises(pymysql.err.OperationalError) as caught:
+            log_in(proxy)
+        assert caught.value.args == (1040, 'Too many connections')
         proxy.set_behavior('dummy')
         log_in(proxy)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -24,6 +25,7 @@ from vaurien.protocols.base import (
     REPLY,
     REQUEST,
     UNANSWERED,
+    ErrorReply,
     Mark,
     Opaque,
 )
@@ -996,6 +998,20 @@ class TestError:
         assert self.error(QUERY, errno, given) == (data, closes)
         for pieces in every_way(data):
             assert downstream(pieces, QUERY)[1] == [(REPLY, len(data))]
+
+    @pytest.mark.parametrize(
+        ('options', 'expected'),
+        [
+            ({}, b'\xff\x10\x04#08004Too many connections'),
+            ({'message': 'out of beer'}, b'\xff\x10\x04#08004out of beer'),
+            ({'errno': 1045}, b'\xff\x15\x04#28000injected by vaurien'),
+        ],
+    )
+    def test_the_usual_one_of_a_login(self, options: dict[str, Any], expected: bytes) -> None:
+        """It waits for no locks."""
+        protocol = MySQL()
+        protocol.begin_fault(LOGIN, 'seed')
+        assert protocol.error(**options) == ErrorReply(packet(expected, 2), closes=True, whole=True)
 
     def test_with_a_message(self) -> None:
         protocol = MySQL()

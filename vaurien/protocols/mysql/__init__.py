@@ -54,12 +54,14 @@ from vaurien.protocols.mysql.upgrade import MySQLUpgrade
 _ERRNO = 1205
 #: With these a server closes: shutting down, packet too large, killed (MariaDB, MySQL), idle for too long.
 _FATAL = {1053, 1153, 1927, 3169, 4031}
-#: In place of a greeting, before which there is no SQLSTATE.
-_TOO_MANY = ErrorReply(b'\x17\0\0\0\xff\x10\x04Too many connections', closes=True)
+#: What a server says that has as many connections as it takes; and in place of a greeting, before which there is no
+#: SQLSTATE.
+_TOO_MANY = 1040, 'Too many connections'
+_NO_GREETING = ErrorReply(b'\x17\0\0\0\xff\x10\x04Too many connections', closes=True)
 
 
 class MySQL(QuickMySQL):
-    """MySQL and MariaDB. An error is an ERR packet; it closes where a server does, after the greeting and a login."""
+    """MySQL and MariaDB. An error is an ERR packet, 1205 or 1040 by default; it closes where a server does."""
 
     name = 'mysql'
     names_clients = True
@@ -133,16 +135,23 @@ class MySQL(QuickMySQL):
         return read_reply(head, tail, meaning)
 
     def error(self, errno: int = _ERRNO, sqlstate: str | None = None, message: str = INJECTED) -> ErrorReply:
-        """Return an ERR packet ("ERR_Packet"); in place of a greeting, that of a server with too many connections."""
+        """Return an ERR packet ("ERR_Packet").
+
+        In place of a greeting, it is that of a server with too many connections. To a login, it usually is.
+        """
         request = self.request
         if not request:
-            return _TOO_MANY
+            return _NO_GREETING
         header, _ = peek(request)
+        is_login = header > MAX_PACKET
+        if is_login and errno == _ERRNO:
+            errno, usual_message = _TOO_MANY
+            message = usual_message if message == INJECTED else message
         number = 1 + (header >> 24) if self.lead is None or self._refusal is None else self._refusal.number
         # How many packets there are is known once the last of them has arrived.
         if header & MAX_PACKET == MAX_PACKET:
             number += self._up.continued
-        closes = header > MAX_PACKET or errno in _FATAL
+        closes = is_login or errno in _FATAL
         return ErrorReply(text.make_error(number, errno, sqlstate, message), closes, whole=closes)
 
     def find(self, place: Place) -> Finder:
