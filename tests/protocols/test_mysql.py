@@ -45,6 +45,7 @@ from vaurien.protocols.mysql.login import (
     MARIADB_CLIENT_CACHE_METADATA,
 )
 from vaurien.protocols.mysql.packets import CURSOR_EXISTS, MAX_PACKET, MORE_RESULTS
+from vaurien.protocols.mysql.places import Messages
 
 #: What every connection here can do.
 PLAIN = CLIENT_MYSQL | CLIENT_PROTOCOL_41 | CLIENT_SECURE_CONNECTION | CLIENT_CONNECT_WITH_DB
@@ -999,6 +1000,17 @@ class TestError:
         for pieces in every_way(data):
             assert downstream(pieces, QUERY)[1] == [(REPLY, len(data))]
 
+    @pytest.mark.parametrize(('flags', 'closes'), [(PLAIN, True), (CACHE, False)], ids=['MySQL', 'MariaDB'])
+    def test_of_a_change_of_user(self, flags: int, closes: bool) -> None:
+        """MySQL closes: ``COM_CHANGE_USER`` in its ``sql_parse.cc``."""
+        request = ANSWERED['change user']
+        protocol, _ = downstream([], request, flags=flags)
+        protocol.begin_fault(request, 'seed')
+        for error in (protocol.error(errno=1045), protocol.break_off(Messages(0), errno=1045)):
+            assert error.closes == closes
+        protocol.begin_fault(QUERY, 'seed')
+        assert not protocol.error(errno=1045).closes
+
     @pytest.mark.parametrize(
         ('options', 'expected'),
         [
@@ -1020,7 +1032,7 @@ class TestError:
 
     @pytest.mark.parametrize(('request_', 'number', 'closes'), [(LOGIN, 2, True), (ANSWERED['change user'], 1, False)])
     def test_of_a_login(self, request_: bytes, number: int, closes: bool) -> None:
-        """A failed change of user leaves the user as it was."""
+        """A failed change of user leaves the user as it was in MariaDB."""
         data, does_close = self.error(request_, 1045)
         assert does_close == closes
         assert data[3] == number
@@ -1208,7 +1220,7 @@ def test_a_distributed_transaction_ends_with_the_connection() -> None:
 
 @pytest.mark.parametrize(
     ('flags', 'errno', 'expected'),
-    [(PLAIN, 1045, [b'\x1f']), (CACHE, 1045, [b'\x1f', b'\3SET NAMES DEFAULT']), (PLAIN, 1047, [])],
+    [(PLAIN, 1045, []), (CACHE, 1045, [b'\x1f', b'\3SET NAMES DEFAULT']), (CACHE, 1047, [])],
 )
 def test_effects_of_a_change_of_user(flags: int, errno: int, expected: list[bytes]) -> None:
     assert effects(ANSWERED['change user'], errno, flags=flags) == expected

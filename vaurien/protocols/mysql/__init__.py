@@ -40,9 +40,9 @@ from vaurien.plugins.options import Line
 from vaurien.plugins.place import Place
 from vaurien.protocols.mysql import text
 from vaurien.protocols.mysql.aftermath import Aftermath, Commands
-from vaurien.protocols.mysql.commands import CLOSE, EXECUTING, EXPECTED, PREPARE, QUIT, RESULTS, ROWS_ALONE
+from vaurien.protocols.mysql.commands import CHANGE_USER, CLOSE, EXECUTING, EXPECTED, PREPARE, QUIT, RESULTS, ROWS_ALONE
 from vaurien.protocols.mysql.guard import Guard
-from vaurien.protocols.mysql.login import CLIENT_QUERY_ATTRIBUTES
+from vaurien.protocols.mysql.login import CLIENT_MYSQL, CLIENT_QUERY_ATTRIBUTES
 from vaurien.protocols.mysql.meaning import is_whole, read_meaning, read_reply
 from vaurien.protocols.mysql.packets import MAX_PACKET, peek
 from vaurien.protocols.mysql.places import Messages, Rows
@@ -151,7 +151,7 @@ class MySQL(QuickMySQL):
         # How many packets there are is known once the last of them has arrived.
         if header & MAX_PACKET == MAX_PACKET:
             number += self._up.continued
-        closes = is_login or errno in _FATAL
+        closes = is_login or self._is_fatal(errno)
         return ErrorReply(text.make_error(number, errno, sqlstate, message), closes, whole=closes)
 
     def find(self, place: Place) -> Finder:
@@ -190,8 +190,8 @@ class MySQL(QuickMySQL):
         """Have transactions, statements and the session be what they are in a server behind such an error."""
         if not self._is_command:  # a login is refused: nothing was there before
             return b''
-        self._aftermath.agree(self._of_backend, self._capabilities)
-        go_on = self._aftermath.end if errno in _FATAL else self._aftermath.follow
+        self._aftermath.agree(self._capabilities)
+        go_on = self._aftermath.end if self._is_fatal(errno) else self._aftermath.follow
         return (yield from self._have_done(go_on(errno, self.request, self._statement)))
 
     def guard(self) -> Effects:
@@ -218,12 +218,17 @@ class MySQL(QuickMySQL):
     ) -> ErrorReply:
         """See `BaseProtocol.break_off`: the packet has the number of the one in whose place it is."""
         assert isinstance(finder, Messages)
-        return ErrorReply(text.make_error(finder.next_packet, errno, sqlstate, message), errno in _FATAL)
+        return ErrorReply(text.make_error(finder.next_packet, errno, sqlstate, message), self._is_fatal(errno))
 
     @property
     def _is_command(self) -> bool:
         """Whether `request` is a command, and not a login or a greeting."""
         return self.request[3:4] == b'\0' and len(self.request) > 4
+
+    def _is_fatal(self, errno: int) -> bool:
+        """Return whether the backend closes with *errno*. MySQL does so with any in reply to a change of user."""
+        is_mysql = bool(self._of_backend & CLIENT_MYSQL)  # which MariaDB says of itself not to be
+        return errno in _FATAL or (is_mysql and self.request[3:5] == bytes([0, CHANGE_USER]))
 
     @property
     def _statement(self) -> str:

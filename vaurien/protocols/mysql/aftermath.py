@@ -10,7 +10,7 @@ from collections.abc import Generator
 from vaurien.framing.effects import Unanswered
 from vaurien.protocols.mysql import transaction
 from vaurien.protocols.mysql.commands import CHANGE_USER, EXECUTING, PING, PREPARE, QUERY, SEND_LONG_DATA
-from vaurien.protocols.mysql.login import CLIENT_MYSQL, CLIENT_QUERY_ATTRIBUTES
+from vaurien.protocols.mysql.login import CLIENT_QUERY_ATTRIBUTES
 from vaurien.protocols.mysql.packets import AUTOCOMMIT, ERR, IN_TRANSACTION, OK, read_ok_status
 
 _RESET_STATEMENT, _RESET_CONNECTION = 0x1A, 0x1F
@@ -31,14 +31,12 @@ class Aftermath:
     """The state of a link that errors to its requests change, in the backend."""
 
     def __init__(self) -> None:
-        self._is_mariadb = False
         self._has_parameters = False
         # Whether a lock wait timeout rolls the transaction back; None: the backend was not asked yet.
         self._rolls_back_on_timeout: bool | None = None
 
-    def agree(self, of_backend: int, capabilities: int) -> None:
-        """Note the capabilities of the backend, and those that the client has, too."""
-        self._is_mariadb = not of_backend & CLIENT_MYSQL
+    def agree(self, capabilities: int) -> None:
+        """Note the capabilities that both the backend and the client have."""
         self._has_parameters = bool(capabilities & CLIENT_QUERY_ATTRIBUTES)
 
     def follow(self, errno: int, request: bytes, statement: str) -> Commands:
@@ -64,12 +62,11 @@ class Aftermath:
             yield self._query(transaction.COMMIT)
 
     def _forget_session(self, errno: int) -> Commands:
-        """Forget everything but the user and the database: that comes before the new user is looked at."""
+        """Forget everything but the user and the database, as MariaDB does before it looks at the new user."""
         if errno == _UNKNOWN_COMMAND:
             return
         yield make_command(_RESET_CONNECTION)
-        if self._is_mariadb:  # which does not go back to the character set of the login then
-            yield self._query('SET NAMES DEFAULT')
+        yield self._query('SET NAMES DEFAULT')  # it does not go back to the character set of the login then
 
     def _end_statement(self, errno: int, statement: str) -> Commands:
         found = transaction.match_statement(statement)
