@@ -93,6 +93,8 @@ def test_it_says_no_in_a_way_that_passes_and_to_writes_in_one_that_does_not(name
         ('redis', 'LOADING', ['DEL a', 'EXEC'], ['MULTI', 'DISCARD', 'WATCH a', 'PUBLISH a']),
         ('memcache', 'too large', ['set a', 'ms a', 'setq a'], ['delete a', 'touch a', 'incr a', 'md a', 'flush_all']),
         ('memcache', 'memory', ['set a', 'incr a'], []),
+        ('postgres', '23505', ['INSERT INTO a', 'update a', 'COMMIT'], ['DELETE FROM a', 'truncate a', 'DROP TABLE a']),
+        ('mysql', '1062', ['INSERT INTO a', 'replace into a'], ['DELETE FROM a', 'delete from a']),
     ],
 )
 def test_it_says_no_to_what_a_server_would(name: str, detail: str, possible: list[str], impossible: list[str]) -> None:

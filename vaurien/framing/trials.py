@@ -29,6 +29,8 @@ class Kind(str, Enum):
 CHANGING = frozenset({Effect.WRITE, Effect.COMMIT})
 #: The effects that a database refuses because of what others do at the same time.
 DECIDING = CHANGING | {Effect.READ}
+#: The statements of SQL that never leave a row more than there was, so that no key can be there twice.
+REMOVING = frozenset({'DELETE', 'DROP', 'TRUNCATE', 'GRANT', 'REVOKE'})
 
 
 class Trial(NamedTuple):
@@ -42,17 +44,19 @@ class Trial(NamedTuple):
     detail: str = ''
     #: The effects of the requests that it is for; None: all but CONNECT.
     effects: frozenset[Effect] | None = None
-    #: The commands, by which the texts of requests begin, that it is for; None: any. And those that it is not for.
+    #: The commands, by which the texts of requests begin in any case, that it is for; None: any. And those that it is
+    #: not for.
     commands: frozenset[str] | None = None
     spared: frozenset[str] = frozenset()
 
     def suits(self, request: str, effect: Effect) -> bool:
         """Return whether a backend could do so to a *request* with that text and *effect*."""
         command = request.partition(' ')[0]
+        names = {command, command.upper()}
         return (
             (self.effects is None or effect in self.effects)
-            and (self.commands is None or command in self.commands)
-            and command not in self.spared
+            and (self.commands is None or not names.isdisjoint(self.commands))
+            and names.isdisjoint(self.spared)
         )
 
 

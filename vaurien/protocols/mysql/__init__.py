@@ -35,7 +35,7 @@ from vaurien.framing.finder import Finder, Nothing
 from vaurien.framing.meaning import Effect, Meaning, ReplyMeaning
 from vaurien.framing.parts import Part, Refusal
 from vaurien.framing.traceparent import find_in_comment
-from vaurien.framing.trials import DECIDING, USUAL_TRIALS, Kind, Trial
+from vaurien.framing.trials import DECIDING, REMOVING, USUAL_TRIALS, Kind, Trial
 from vaurien.plugins.options import Line
 from vaurien.plugins.place import Place
 from vaurien.protocols.mysql import text
@@ -85,7 +85,13 @@ class MySQL(QuickMySQL):
             '1213',
             DECIDING,
         ),
-        Trial(Kind.NO, "error(errno=1062, message='Duplicate entry')", '1062', frozenset({Effect.WRITE})),
+        Trial(
+            Kind.NO,
+            "error(errno=1062, message='Duplicate entry')",
+            '1062',
+            frozenset({Effect.WRITE}),
+            spared=REMOVING,
+        ),
     )
     to_be_readable = (
         'have Vaurien speak TLS (--tls auto), or turn it off in the client, as --skip-ssl or ssl_disabled=True do; if '

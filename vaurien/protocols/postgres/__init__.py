@@ -26,7 +26,7 @@ from vaurien.framing.finder import Finder
 from vaurien.framing.meaning import Meaning, ReplyMeaning
 from vaurien.framing.parts import Part, Refusal
 from vaurien.framing.traceparent import find_in_comment
-from vaurien.framing.trials import CHANGING, DECIDING, USUAL_TRIALS, Kind, Trial
+from vaurien.framing.trials import CHANGING, DECIDING, REMOVING, USUAL_TRIALS, Kind, Trial
 from vaurien.plugins.options import Line
 from vaurien.plugins.place import Place
 from vaurien.protocols.postgres import text, transaction
@@ -73,6 +73,7 @@ class Postgres(QuickPostgres):
             "error(sqlstate=23505, message='duplicate key value violates unique constraint')",
             '23505',
             CHANGING,
+            spared=REMOVING,
         ),
     )
 
