@@ -137,7 +137,9 @@ def test_mistakes(given: Any, path: str, words: str) -> None:
     assert '\n' not in str(caught.value)
 
 
-def test_a_pause_after_each_step() -> None:
+@pytest.mark.parametrize(('step', 'count'), [({'toxic': 'noop'}, 1), ({'behavior': '10:delay,20:error'}, 5)])
+def test_pauses_after_each_step_and_each_rule(step: dict[str, Any], count: int) -> None:
+    """Each rule is read, and then made."""
     pauses: list[None] = []
-    read_schedule([DELAY] * 3, lambda: pauses.append(None))
-    assert len(pauses) == 3
+    read_schedule([step] * 3, lambda: pauses.append(None))
+    assert len(pauses) == 3 * count
