@@ -13,15 +13,11 @@ from vaurien.plugins.place import Place
 from vaurien.protocols.base import BaseProtocol
 from vaurien.protocols.partial_reply import pass_up_to
 
-#: Seconds that the backend may take from the beginning of its reply to the end: there may be none.
-PATIENCE = 30.0
-
 
 class Abort(Dummy):
     """Lets the request reach the backend, then cuts the client's connection: before the reply, or in its middle.
 
-    The cut comes when the backend has begun to reply, or has ended its reply if it may be at work until then: whatever
-    the request does, has been done by that time.
+    The cut comes once the request is carried out: as the reply begins, or as it ends if the backend works until then.
     """
 
     name = 'abort'
@@ -52,13 +48,11 @@ class Abort(Dummy):
         while damage == 'truncate' and reply and not place:
             source.sendall(reply)
             reply = dest.recv()
-        if place and damage is None:
-            source.sendall(reply)
         if protocol.works_while_replying:
-            dest.skip_reply(PATIENCE)
+            dest.skip_reply()
         if damage is not None:
             source.end_session(damage, reply)
         elif place:
-            source.answer(ErrorReply(b'', closes=True))
+            source.answer(ErrorReply(reply, closes=True))
         else:
             source.close()

@@ -24,6 +24,9 @@ from vaurien.plugins.end import Damage, End
 SILENCE = 5.0
 LINGER = 30.0
 
+#: Seconds that the backend may take from the beginning of its reply to the end: there may be none.
+PATIENCE = 30.0
+
 
 class EndUser(Protocol):
     """The user of an end, an exchange or a handler, which has to know what was read and written."""
@@ -141,8 +144,8 @@ class LinkEnd(End):
         self._take(up, len(up.held.data))
         return True
 
-    def skip_reply(self, seconds: float) -> None:
-        with Timeout.start_new(seconds, False):
+    def skip_reply(self) -> None:
+        with Timeout.start_new(PATIENCE, False):
             while self._user.request_ended and self.recv():
                 pass
 

@@ -44,8 +44,8 @@ class End(ABC):
         """Read the rest of the request that the behavior is applied to, and drop it."""
 
     @abstractmethod
-    def skip_reply(self, seconds: float) -> None:
-        """Read the rest of the reply, for so many *seconds* at most, and drop it.
+    def skip_reply(self) -> None:
+        """Read the rest of the reply, for 30 s at most, and drop it.
 
         There is none while the backend waits for more of the request.
         """
