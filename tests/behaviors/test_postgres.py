@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import select
@@ -11,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import asyncpg
 import psycopg
 import pytest
 from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
@@ -533,3 +535,24 @@ def test_a_prepared_commit_behind_a_comment_ends_the_transaction(postgres: Serve
         assert next_result(connection).error_field(DiagnosticField.SQLSTATE) == b'40001'
         assert next_result(connection) is None
         assert connection.info.transaction_status == TransactionStatus.IDLE
+
+
+def test_asyncpg_prepares_without_a_sync(postgres: Server) -> None:
+    """It sends a Flush, so that a simple query may come before any Sync."""
+
+    async def ask(port: int) -> None:
+        given = {name: DATABASE[name] for name in ('user', 'password')}
+        connection = await asyncpg.connect(host=HOST, port=port, database=DATABASE['dbname'], ssl=False, **given)
+        try:
+            prepared = await connection.prepare('SELECT 1')
+            await connection.execute('SELECT 2')
+            assert await prepared.fetchval() == 1
+            with pytest.raises(asyncpg.SerializationError):
+                await connection.execute('SELECT 3')
+            assert await prepared.fetchval() == 1
+        finally:
+            await connection.close(timeout=TIMEOUT)
+
+    with Proxy(postgres.address, 'postgres') as proxy:
+        proxy.set_behavior('error', match='SELECT 3', sqlstate='40001')
+        asyncio.run(ask(proxy.address.port))

@@ -105,6 +105,7 @@ REQUESTS = {
     'large parse': message('P', b'\0' + BIG + b'\0\0\0') + SYNC,
     'large bind': PARSE + message('B', BIG) + EXECUTE + SYNC,
     'like a sync': PARSE + message('B', SYNC) + SYNC,
+    'query in a batch': PARSE + QUERY,
     'copy data in a batch': EXECUTE + COPY_DATA + COPY_DONE + PASSWORD + SYNC,
 }
 
@@ -363,18 +364,6 @@ def test_refused_upstream(refused: bytes) -> None:
             assert given_back == data
             assert marks[-1] == (OPAQUE, len(before))
             assert feeding.is_unparsed(protocol)
-
-
-@pytest.mark.parametrize('simple', [QUERY, message('Q', BIG), CALL])
-def test_a_simple_request_in_a_batch_is_refused(simple: bytes) -> None:
-    """A server skips it if the batch has failed, and answers it else: nobody can tell which it was."""
-    data = STEPS + simple + SYNC
-    for pieces in ways(data):
-        protocol = asked()
-        given_back, marks = feeding.upstream(protocol, pieces)
-        assert given_back == data
-        assert marks[-1] == (OPAQUE, len(STEPS))
-        assert feeding.is_unparsed(protocol)
 
 
 @pytest.mark.parametrize(

@@ -205,8 +205,6 @@ class FramedRequests(Framed[int]):
         length: int = unpack_number(data, i + 1)[0]
         if not 4 <= length <= MESSAGE_MAX or (length > 4 and kind in EMPTY):
             raise ValueError(f'a message of type {chr(kind)!a} and {length} bytes')
-        if self._batch and kind in SIMPLE_REQUESTS:  # a server that has failed skips it; else it has a reply of its own
-            raise ValueError(f'a message of type {chr(kind)!a} in a batch without its Sync')
         opens = not self._batch and kind in OPENING
         head = min(length + 1, _HEAD_MAX)
         if have < head and (opens or kind in PREPARING or (self._marking and kind == BIND)):
