@@ -7,11 +7,14 @@ import re
 import shlex
 import signal
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
 import gevent
-from gevent import subprocess
+from gevent import GreenletExit, subprocess
+from gevent.event import AsyncResult
+from gevent.pool import Group
 
 from vaurien.errors import ConfigError
 from vaurien.explore.command_failure import read_failure
@@ -101,14 +104,7 @@ class CommandHits:
 
     def _run(self, environment: Mapping[str, str], stderr: IO[bytes]) -> int:
         with self._connections.running_command():
-            process = subprocess.Popen(
-                self._words,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                env=environment,
-                start_new_session=True,
-            )
+            process = start(self._words, environment, stderr)
             try:
                 with process.stdout as output:
                     while line := output.readline(MAX_LINE):
@@ -140,6 +136,37 @@ class CommandHits:
             exception=status if failed else None,
             context={},
         )
+
+
+def start(words: Sequence[str], environment: Mapping[str, str], stderr: IO[bytes]) -> subprocess.Popen:
+    """Start a command in a session of its own; raise `OSError`.
+
+    Whoever is killed while it starts would not know of it, so it is ended then.
+    """
+    process: AsyncResult[subprocess.Popen] = AsyncResult()
+
+    def begin() -> None:
+        try:
+            process.set(
+                subprocess.Popen(
+                    words,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=stderr,
+                    env=environment,
+                    start_new_session=True,
+                )
+            )
+        except OSError as error:
+            process.set_exception(error)
+
+    Group().spawn(begin)
+    try:
+        return process.get()
+    except GreenletExit:
+        with suppress(OSError):
+            _end(process.get())
+        raise
 
 
 def _read_tail(stderr: IO[bytes]) -> str:
