@@ -117,7 +117,7 @@ def save(page: Shown, folder: Path, what: str, file: str) -> str:
     page.browser.command('Browser.setDownloadBehavior', {'behavior': 'allow', 'downloadPath': str(folder)})
     page.press('.menu summary')
     page.press('.menu button', what)
-    eventually((folder / file).exists)
+    eventually(lambda: (folder / file).exists() and (folder / file).read_text())  # it is empty at first
     return (folder / file).read_text()
 
 

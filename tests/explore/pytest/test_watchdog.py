@@ -41,8 +41,10 @@ def test_a_process_in_which_nobody_can_run_ends_and_says_why() -> None:
     assert 'see "A run" in docs/explore-pytest.md"' in result.stderr
 
 
+#: It reads once there is something: a signal that comes just before a call that waits is heard only behind that.
 SUSPENDED = """
 import os
+from select import select
 from vaurien.explore.pytest import watchdog
 
 os.setpgid(0, 0)  # Ctrl-Z suspends nobody else
@@ -50,6 +52,8 @@ watchdog.FROZEN, watchdog.BEAT = 1.0, 0.05
 one = watchdog.Watchdog(os.dup(2))
 for line in ('ready', 'again', 'it goes on'):
     print(line, flush=True)
+    while not select([0], [], [], 0.02)[0]:
+        pass
     input()
 one.close()
 """
@@ -61,10 +65,13 @@ def test_a_process_that_ctrl_z_suspends_goes_on() -> None:
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        for line in ('ready', 'again'):
-            assert process.stdout.readline() == f'{line}\n'
-            suspend(process.pid, signal.SIGTSTP, 1.2)
-            process.stdin.write('\n')
-            process.stdin.flush()
-        assert process.communicate('\n', TIMEOUT)[0] == 'it goes on\n'
-        assert process.returncode == 0
+        try:
+            for line in ('ready', 'again'):
+                assert process.stdout.readline() == f'{line}\n'
+                suspend(process.pid, signal.SIGTSTP, 1.2)
+                process.stdin.write('\n')
+                process.stdin.flush()
+            assert process.communicate('\n', TIMEOUT)[0] == 'it goes on\n'
+            assert process.returncode == 0
+        finally:
+            process.kill()  # one that is suspended would not end
