@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import tempfile
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-import gevent
 import psutil
-import pytest
-from gevent import subprocess
-from gevent.pool import Group
 
 from tests.loads.commands import wait_until
 from tests.loads.conftest import Shop, Starter
-from vaurien.loads.users.command_hits import start as start_command
+from tests.servers import TIMEOUT
 
 RUNNER = ('--test-runner', './script.sh {test}')
 
@@ -82,19 +77,33 @@ def test_ctrl_c_ends_commands(shop: Shop, start: Starter) -> None:
     assert psutil.wait_procs(children, 5)[1] == []
 
 
-def test_a_user_that_is_killed_while_its_command_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    pids: list[int] = []
+#: In a process of its own: the event loop of one that has started commands waits for all of its children.
+KILLED = """
+import os
+import tempfile
+import gevent
+from gevent import subprocess
+from gevent.pool import Group
+from vaurien.loads.users.command_hits import start
 
-    class Popen(subprocess.Popen):  # type: ignore[misc]  # gevent is not typed
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
-            pids.append(self.pid)
-            gevent.sleep(0.01)  # as long as it takes until the command is known to run
+pids = []
 
-    monkeypatch.setattr(subprocess, 'Popen', Popen)
-    with tempfile.TemporaryFile() as stderr:
-        user = Group().spawn(start_command, ['sleep', '60'], os.environ, stderr)
-        while not pids:
-            gevent.sleep(0.001)
-        user.kill()
-    assert not psutil.pid_exists(pids[0])
+class Popen(subprocess.Popen):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        pids.append(self.pid)
+        gevent.sleep(0.01)  # as long as it takes until the command is known to run
+
+subprocess.Popen = Popen
+with tempfile.TemporaryFile() as stderr:
+    user = Group().spawn(start, ['sleep', '60'], os.environ, stderr)
+    while not pids:
+        gevent.sleep(0.001)
+    user.kill()
+print(*pids)
+"""
+
+
+def test_a_user_that_is_killed_while_its_command_starts() -> None:
+    done = subprocess.run([sys.executable, '-c', KILLED], capture_output=True, text=True, timeout=TIMEOUT, check=True)
+    assert not psutil.pid_exists(int(done.stdout))
