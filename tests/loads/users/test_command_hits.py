@@ -107,3 +107,9 @@ print(*pids)
 def test_a_user_that_is_killed_while_its_command_starts() -> None:
     done = subprocess.run([sys.executable, '-c', KILLED], capture_output=True, text=True, timeout=TIMEOUT, check=True)
     assert not psutil.pid_exists(int(done.stdout))
+
+
+def test_a_command_that_nobody_can_run() -> None:
+    code = "import os; from vaurien.loads.users.command_hits import start; start(['a\\0b'], os.environ, None)"
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    assert done.stderr.splitlines()[-1].startswith('ValueError: ')

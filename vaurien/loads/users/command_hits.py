@@ -139,7 +139,7 @@ class CommandHits:
 
 
 def start(words: Sequence[str], environment: Mapping[str, str], stderr: IO[bytes]) -> subprocess.Popen:
-    """Start a command in a session of its own; raise `OSError`.
+    """Start a command in a session of its own; raise `OSError`, or `ValueError` for a word with a NUL.
 
     Whoever is killed while it starts would not know of it, so it is ended then.
     """
@@ -157,14 +157,14 @@ def start(words: Sequence[str], environment: Mapping[str, str], stderr: IO[bytes
                     start_new_session=True,
                 )
             )
-        except OSError as error:
+        except Exception as error:  # ValueError, too: for a word with a NUL
             process.set_exception(error)
 
     Group().spawn(begin)
     try:
         return process.get()
     except GreenletExit:
-        with suppress(OSError):
+        with suppress(Exception):
             _end(process.get())
         raise
 
