@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import sleep
 
 
@@ -13,3 +17,14 @@ def suspend(process: int, number: signal.Signals, seconds: float) -> None:
     os.waitid(os.P_PID, process, os.WSTOPPED)
     sleep(seconds)
     os.kill(process, signal.SIGCONT)
+
+
+@contextmanager
+def running(script: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a *script* of Python for a block, and kill it at the end: one that is suspended would not end by itself."""
+    command = [sys.executable, '-c', script]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from time import monotonic, sleep
 
 import pytest
 
-from tests.explore.pytest.suspending import suspend
+from tests.explore.pytest.suspending import running, suspend
 from tests.servers import TIMEOUT
 from vaurien.errors import OverdueError
 from vaurien.explore.pytest.limiter import Limiter, Phase
@@ -125,9 +123,7 @@ limiter.close()
 
 
 def test_a_process_that_is_suspended_meanwhile_has_its_time() -> None:
-    with subprocess.Popen(
-        [sys.executable, '-c', SUSPENDED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with running(SUSPENDED) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == 'ready\n'
         suspend(process.pid, signal.SIGSTOP, 2.2)

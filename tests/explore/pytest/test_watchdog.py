@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 
-from tests.explore.pytest.suspending import suspend
+from tests.explore.pytest.suspending import running, suspend
 from tests.servers import TIMEOUT
 
 HOLDING = """
@@ -60,18 +60,13 @@ one.close()
 
 
 def test_a_process_that_ctrl_z_suspends_goes_on() -> None:
-    with subprocess.Popen(
-        [sys.executable, '-c', SUSPENDED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with running(SUSPENDED) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        try:
-            for line in ('ready', 'again'):
-                assert process.stdout.readline() == f'{line}\n'
-                suspend(process.pid, signal.SIGTSTP, 1.2)
-                process.stdin.write('\n')
-                process.stdin.flush()
-            assert process.communicate('\n', TIMEOUT)[0] == 'it goes on\n'
-            assert process.returncode == 0
-        finally:
-            process.kill()  # one that is suspended would not end
+        for line in ('ready', 'again'):
+            assert process.stdout.readline() == f'{line}\n'
+            suspend(process.pid, signal.SIGTSTP, 1.2)
+            process.stdin.write('\n')
+            process.stdin.flush()
+        assert process.communicate('\n', TIMEOUT)[0] == 'it goes on\n'
+        assert process.returncode == 0
