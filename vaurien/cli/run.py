@@ -187,7 +187,7 @@ def apply_again(reloader: Reloader, read_again: Callable[[], Settings]) -> None:
 def report_replay(replay: Replay) -> None:
     """Print how many faults of the journal were placed, and which were not; log the former."""
     lines = list(replay.report())
-    logger.log(logging.WARNING if len(lines) > 1 else logging.INFO, 'replay: %s', replay.summarize())
+    logger.log(logging.WARNING if len(lines) > 1 else logging.INFO, 'replay: %s', lines[0])
     print_line('\n'.join(map(make_printable, lines)))
 
 

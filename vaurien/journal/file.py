@@ -19,10 +19,10 @@ from vaurien.records.entry import Entry
 
 #: The most entries that are written together.
 BATCH = 64
-logger = logging.getLogger(__name__)
-
 #: Behind the name of a file that is about to take the place of another one.
 COMING = '.new'
+
+logger = logging.getLogger(__name__)
 
 
 class JournalFile:

@@ -129,15 +129,10 @@ class Replay:
             if name not in self._choosers:
                 logger.warning('replay: faults for the proxy %s, which is not here: %d', name, len(faults))
 
-    def summarize(self) -> str:
-        """Return how many faults were placed."""
-        status = self.status()
-        return f'replayed: {status["placed"]} of {status["faults"]} faults of {self.path}'
-
     def report(self) -> Iterator[str]:
-        """Yield lines that say how many faults were placed, and which were not."""
+        """Yield lines that say how many faults were placed, the first of them, and which were not."""
         status = self.status()
-        yield self.summarize()
+        yield f'replayed: {status["placed"]} of {status["faults"]} faults of {self.path}'
         if status['faults'] and not any(chooser.has_met for chooser in self._choosers.values()):
             yield 'none of their requests came: does the proxy have the name and the protocol that it had?'
         yield from (f'not placed: {unplaced}' for unplaced in status['unplaced'])
