@@ -14,6 +14,11 @@ from time import sleep
 def suspend(process: int, number: signal.Signals, seconds: float) -> None:
     """Suspend a *process*, which is a child of this one, by a signal; have it go on so many *seconds* later."""
     os.kill(process, number)
+    resume(process, seconds)
+
+
+def resume(process: int, seconds: float) -> None:
+    """Have a *process* that is suspended, or will be, go on so many *seconds* later."""
     os.waitid(os.P_PID, process, os.WSTOPPED)
     sleep(seconds)
     os.kill(process, signal.SIGCONT)

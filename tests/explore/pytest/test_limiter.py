@@ -9,7 +9,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from tests.explore.pytest.suspending import running, suspend
+from tests.explore.pytest.suspending import resume, running, suspend
 from tests.servers import TIMEOUT
 from vaurien.errors import OverdueError
 from vaurien.explore.pytest.limiter import Limiter, Phase
@@ -127,4 +127,24 @@ def test_a_process_that_is_suspended_meanwhile_has_its_time() -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == 'ready\n'
         suspend(process.pid, signal.SIGSTOP, 2.2)
+        assert process.communicate('\n', TIMEOUT)[0] == '0\n'
+
+
+SUSPENDED_AT_ONCE = """
+import os
+import signal
+from vaurien.explore.pytest.limiter import Limiter
+
+limiter = Limiter(())
+with limiter.watch(2.0) as phase:
+    os.kill(os.getpid(), signal.SIGSTOP)
+    input()
+print(phase.steps, flush=True)
+limiter.close()
+"""
+
+
+def test_a_process_that_is_suspended_before_anybody_has_looked() -> None:
+    with running(SUSPENDED_AT_ONCE) as process:
+        resume(process.pid, 2.2)
         assert process.communicate('\n', TIMEOUT)[0] == '0\n'

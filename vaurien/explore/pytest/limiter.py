@@ -16,8 +16,8 @@ from vaurien.errors import OverdueError
 SIGNAL = signal.SIGRTMIN + 7
 #: Seconds between one step and the next.
 STEP = 0.15
-#: The longest wait, in seconds. The time of a phase is made of such waits, so that little of it is lost if the process
-#: is suspended meanwhile.
+#: The longest wait, in seconds, and so the most between two looks at a phase that counts as time of it: the process may
+#: be suspended meanwhile.
 BEAT = 0.25
 
 
@@ -26,8 +26,9 @@ class Phase:
 
     def __init__(self, seconds: float, *, is_shown: bool = False) -> None:
         self.seconds = seconds
-        #: When the next step is taken.
-        self.deadline = monotonic() + seconds
+        #: When somebody has looked at it last, and when the next step is taken.
+        self.seen = monotonic()
+        self.deadline = self.seen + seconds
         #: Whether it is given as long as it takes.
         self.is_paused = False
         #: How many steps were taken.
@@ -90,14 +91,18 @@ class Limiter:
             phase = self._phase
             if phase is None or phase.is_paused:
                 self._woken.wait()
-            elif (now := monotonic()) >= phase.deadline:
+            elif (left := self._look(phase)) <= 0:
                 self._take_step(phase)
             else:
-                until = min(phase.deadline, now + BEAT)
-                self._woken.wait(until - now)
-                # What is beyond that is no time of the phase: nobody could run.
-                phase.deadline += max(0.0, monotonic() - until)
+                self._woken.wait(min(left, BEAT))
             self._woken.clear()
+
+    def _look(self, phase: Phase) -> float:
+        """Return how many seconds are left until the next step."""
+        now = monotonic()
+        phase.deadline += max(0.0, now - phase.seen - BEAT)
+        phase.seen = now
+        return phase.deadline - now
 
     def _take_step(self, phase: Phase) -> None:
         phase.steps += 1
