@@ -336,7 +336,9 @@ def test_an_alarm_that_raises_has_no_other_wait(
         clock.call_at(deadline, fail)
         clock.call_at(deadline, lambda: rung.append('same deadline'))
         clock.call_at(deadline + 0.001, lambda: rung.append('later'))
-        gevent.sleep(0.02)
+        with gevent.Timeout(TIMEOUT):
+            while len(rung) < 2:
+                gevent.sleep(0.001)
         assert rung == ['same deadline', 'later']
 
     play(scene)

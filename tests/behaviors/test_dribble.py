@@ -61,17 +61,17 @@ def test_a_byte_at_a_time(raw_backend: RawBackend) -> None:
 
 def test_clients_lose_patience_or_not(nginx: Server, redis_server: Server) -> None:
     """A timeout for each read does not see it; one for the whole does."""
-    with Proxy(nginx.address, 'http', behavior='dribble', options={'dribble': {'rate': '1KB/s'}}) as proxy:
+    with Proxy(nginx.address, 'http', behavior='dribble', options={'dribble': {'rate': '300B/s'}}) as proxy:
         with http_session(proxy.address.port) as session:
-            assert session.get('/', timeout=0.2).content == INDEX
+            assert session.get('/', timeout=0.6).content == INDEX
             with pytest.raises(requests.ReadTimeout):
                 session.get('/', timeout=0.01)
         assert curl(proxy.address.port, '/large', '--max-time', '0.3').returncode == 28  # CURLE_OPERATION_TIMEDOUT
     with Proxy(redis_server.address, 'redis') as proxy:
         port = proxy.address.port
-        with redis_client(port, socket_timeout=0.1) as client:
+        with redis_client(port, socket_timeout=0.5) as client:
             client.set('dribble', 'x' * 100)
-            proxy.set_behavior('dribble', match='GET dribble', rate='5B/s')
+            proxy.set_behavior('dribble', match='GET dribble', rate='1B/s')
             with pytest.raises(redis.TimeoutError):
                 client.get('dribble')
             client.connection_pool.disconnect()

@@ -306,7 +306,7 @@ def test_without_descriptors_who_waits_for_too_long_is_reset(
         for client in clients[10:]:
             with pytest.raises(ConnectionResetError):
                 client.recv()
-        assert monotonic() - began < 3.0
+        assert monotonic() - began < 20, 'fifty, one after the other'
         assert cpu_seconds(command.pid) - before < 0.5
         with Peer.connect(command.port) as late:
             late.send(b'hello')

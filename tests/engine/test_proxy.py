@@ -32,6 +32,8 @@ from vaurien.engine.proxy import ProxyServer
 from vaurien.rules.behaviors import make_rules
 
 HTTP = LANGUAGES['http']
+#: Seconds after which an idle link is closed; whatever a test does before must not take as long.
+IDLE = 0.3
 
 
 class TestStatus:
@@ -186,7 +188,7 @@ class TestEnds:
     """When the proxy closes links by itself."""
 
     def test_idle_links(self, raw_backend: RawBackend, caplog: pytest.LogCaptureFixture) -> None:
-        with caplog.at_level(logging.INFO), make_proxy(raw_backend, idle_timeout=0.2) as proxy:
+        with caplog.at_level(logging.INFO), make_proxy(raw_backend, idle_timeout=IDLE) as proxy:
             idle, _ = join(proxy, raw_backend)
             busy, backend = join(proxy, raw_backend)
             done = threading.Event()
@@ -204,10 +206,10 @@ class TestEnds:
             talking.join()
             assert busy.recv() == b''
         messages = [record.getMessage() for record in caplog.records if 'nothing moved' in record.message]
-        assert messages == [f'link {number}: nothing moved for 0.2 s, closed' for number in (1, 2)]
+        assert messages == [f'link {number}: nothing moved for {IDLE} s, closed' for number in (1, 2)]
 
     def test_a_transfer_that_is_spliced_is_not_idle(self, raw_backend: RawBackend) -> None:
-        with make_proxy(raw_backend, idle_timeout=0.1) as proxy:
+        with make_proxy(raw_backend, idle_timeout=IDLE) as proxy:
             client, backend = join(proxy, raw_backend)
             data = bytes(40 * MB)
             threading.Thread(target=backend.send, args=(data,), daemon=True).start()
@@ -219,7 +221,7 @@ class TestEnds:
 
     @pytest.mark.parametrize('size', [20 * MB, 60_000], ids=['unsent', 'unsent-in-the-kernel'])
     def test_a_link_whose_reader_is_slow_is_not_idle(self, raw_backend: RawBackend, size: int) -> None:
-        with make_proxy(raw_backend, idle_timeout=0.1) as proxy:
+        with make_proxy(raw_backend, idle_timeout=IDLE) as proxy:
             client, backend = join_narrow(proxy, raw_backend)
             sender = threading.Thread(target=backend.send, args=(bytes(size),))
             sender.start()
@@ -238,7 +240,7 @@ class TestEnds:
     ) -> None:
         language = LANGUAGES[protocol]
         options = {'delay': {'sleep': TIMEOUT}}
-        with make_proxy(raw_backend, protocol, behavior, options=options, idle_timeout=0.1) as proxy:
+        with make_proxy(raw_backend, protocol, behavior, options=options, idle_timeout=IDLE) as proxy:
             client, backend = join(proxy, raw_backend)
             client.send(language.request)
             outlast_idle_link(proxy, raw_backend)
@@ -256,7 +258,7 @@ class TestEnds:
     def test_a_link_whose_bytes_a_toxic_holds_is_not_idle(
         self, raw_backend: RawBackend, toxic: str, attributes: dict[str, Any]
     ) -> None:
-        with make_proxy(raw_backend, idle_timeout=0.1) as proxy:
+        with make_proxy(raw_backend, idle_timeout=IDLE) as proxy:
             client, backend = join(proxy, raw_backend)
             proxy.add_toxic(toxic, **attributes)
             backend.send(b'pong')

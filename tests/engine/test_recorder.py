@@ -112,7 +112,7 @@ class TestFaults:
         journal = Journal()
         with (
             Proxy(redis_server.address, 'redis', observer=journal) as proxy,
-            redis_client(proxy.address.port, socket_timeout=0.05 if spec == 'hang' else None) as client,
+            redis_client(proxy.address.port, socket_timeout=0.5 if spec == 'hang' else None) as client,
         ):
             client.set('faulty', 'x')
             proxy.set_behavior(spec.replace('(', '(match="GET faulty",').rstrip(')') + ')' if '(' in spec else spec)

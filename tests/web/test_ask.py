@@ -177,11 +177,11 @@ def test_a_name_with_many_addresses_that_do_not_answer(monkeypatch: pytest.Monke
         address = listener.getsockname()
         client.connect(address)  # its backlog is full now
         found = (socket.AF_INET, socket.SOCK_STREAM, 0, '', address)
-        monkeypatch.setattr(socket, 'getaddrinfo', lambda *args, **more: [found] * 20)
+        monkeypatch.setattr(socket, 'getaddrinfo', lambda *args, **more: [found] * 1000)
         began = time.monotonic()
         with pytest.raises(TimeoutError):
             ask('GET', 'http://many.test/', seconds=0.1, most=MOST)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < TIMEOUT
 
 
 def test_the_next_address_is_asked(raw_backend: RawBackend, monkeypatch: pytest.MonkeyPatch) -> None:

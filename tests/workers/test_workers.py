@@ -453,7 +453,7 @@ def test_without_descriptors_clients_wait_and_are_reset(vaurien_command: StartCo
         before = sum(cpu_seconds(process.pid) for process in processes)
         began = monotonic()
         replies = [receive(peer) for peer in peers]
-        assert monotonic() - began < 3.0
+        assert monotonic() - began < 20, 'forty, one after the other'
         assert sum(cpu_seconds(process.pid) for process in processes) - before < 0.5
         served = [peer for peer, reply in zip(peers, replies, strict=True) if reply == PONG]
         assert 15 <= len(served) <= 20
