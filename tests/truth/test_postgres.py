@@ -63,7 +63,7 @@ def fate(port: int, program: Sequence[str], **how: Any) -> list[tuple[str | None
 def direct(postgres: Server) -> Any:
     """Return a connection to the server, which has an empty table."""
     with psycopg.connect(port=postgres.port, autocommit=True, **DATABASE) as connection:
-        connection.execute('DROP TABLE IF EXISTS truth')
+        connection.execute('DROP TABLE IF EXISTS truth CASCADE')
         connection.execute('CREATE TABLE truth (number int CHECK (number < 100) UNIQUE DEFERRABLE INITIALLY DEFERRED)')
         yield connection
 
