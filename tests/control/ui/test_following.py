@@ -163,5 +163,13 @@ def test_the_page_is_saved_as_one_file(page: Shown, tmp_path: Path) -> None:
     page.browser.show(tmp_path / 'vaurien.html')
     assert page.texts('.card h2') == ['cache', 'shop', 'Schedule']
     assert len(page.find('img.frozen')) == 4
-    assert page.browser.requests() == [(tmp_path / 'vaurien.html').as_uri(), *page.browser.run(PICTURES)]
+    expected = [(tmp_path / 'vaurien.html').as_uri(), *page.browser.run(PICTURES)]
+    asked: list[str] = []
+
+    def have_all_been_asked_for() -> bool:
+        asked.extend(page.browser.requests())  # the log of the browser may be late
+        return len(asked) >= len(expected)
+
+    page.wait(have_all_been_asked_for)
+    assert asked == expected
     assert page.overflow <= 0
