@@ -219,6 +219,7 @@ class TestBehaviors:
 
     def test_abort_was_carried_out(self, postgres: Server) -> None:
         with Proxy(postgres.address, 'postgres') as proxy, enter(proxy) as other:
+            other.execute('DROP TABLE IF EXISTS aborted')
             other.execute('CREATE TABLE aborted (id int)')
             for values in ((), (1,)):
                 with enter(proxy) as connection, proxy.with_behavior('abort'):
