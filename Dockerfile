@@ -12,7 +12,7 @@ WORKDIR /source
 COPY . .
 # -I: what is installed is asked, not what lies in this directory, where nothing is compiled.
 RUN python -m venv /opt/vaurien \
-    && /opt/vaurien/bin/pip install --no-cache-dir '.[tls]' \
+    && /opt/vaurien/bin/pip install --no-cache-dir '.[tls,yaml]' \
     && /opt/vaurien/bin/python -I -c 'from vaurien import native; assert not native.PURE, native.PURE' \
     && /opt/vaurien/bin/pip uninstall --yes pip
 

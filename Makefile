@@ -146,7 +146,7 @@ release: $(VENV)/.develop man
 	$(BIN)/twine check --strict dist/*
 	$(BIN)/check-wheel-contents dist/*.whl
 	$(BIN)/pyroma --min 10 dist/*.tar.gz
-	$(BIN)/shiv --quiet --console-script vaurien --output-file dist/vaurien.pyz .
+	$(BIN)/shiv --quiet --console-script vaurien --output-file dist/vaurien.pyz '.[terminal,yaml]'
 	$(BIN)/python dist/vaurien.pyz --version --verbose
 
 clean:
@@ -157,7 +157,7 @@ $(BIN)/python:
 	  echo 'make: $(PYTHON) cannot make environments; on Debian: apt-get install python3-venv' >&2; exit 1; }
 
 $(VENV)/.runtime: $(METADATA) | $(BIN)/python
-	$(PIP) --editable .
+	$(PIP) --editable '.[terminal]'
 	@touch $@
 
 build/lint-deploy/.tools: Makefile
@@ -170,5 +170,5 @@ $(VENV)/.develop: $(METADATA) | $(BIN)/python
 	@touch $@ $(VENV)/.runtime
 
 $(VENV)/.docs: $(METADATA) | $(BIN)/python
-	$(PIP) --editable '.[docs]'
+	$(PIP) --editable '.[docs,terminal]'
 	@touch $@ $(VENV)/.runtime

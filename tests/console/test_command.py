@@ -14,7 +14,6 @@ from vaurien.cli.main import main
 from vaurien.console.background import in_background
 from vaurien.console.command import run_command
 from vaurien.console.output import print_line
-from vaurien.console.table import print_table
 from vaurien.errors import AddressError, ConfigError, ControlError, StartError, UnreachableError, VaurienError
 
 
@@ -69,12 +68,7 @@ def printing_in_background() -> int:
     return 0
 
 
-def printing_a_table() -> int:
-    print_table(['name'], [['redis']])
-    return 0
-
-
-@pytest.mark.parametrize('run', [printing, printing_in_background, printing_a_table])
+@pytest.mark.parametrize('run', [printing, printing_in_background])
 def test_an_output_that_cannot_be_written(run: Callable[[], int], capsys: pytest.CaptureFixture[str]) -> None:
     with open('/dev/full', 'w') as full, redirect_stdout(full):  # noqa: PTH123  # a device
         assert run_command('cook', run) == 1

@@ -14,21 +14,20 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from gevent.pool import Group
 from gevent.pywsgi import WSGIServer
-from rich.console import Console, Group as Stack, RenderableType
-from rich.live import Live
 
 from vaurien.address import Address
-from vaurien.console.output import can_redraw
+from vaurien.console.drawing import can_draw
+from vaurien.console.output import print_line
 from vaurien.console.percentiles import percentiles
 from vaurien.console.signals import on_signals_in_loop
-from vaurien.console.table import make_table, print_drawn
+from vaurien.console.table import format_table
 from vaurien.engine.proxy import ProxyServer
 from vaurien.records.status import ProxyStatus
 from vaurien.rules.behaviors import make_rules
 from vaurien.settings import Settings
 
 if TYPE_CHECKING:
-    import requests
+    from urllib3 import PoolManager
 
 BEHAVIOR = '20:delay,10:error'
 #: Seconds of a delay.
@@ -82,46 +81,38 @@ def main() -> int:
 
     The standard library has to be patched.
     """
-    console = Console(highlight=False)
     seen = Seen()
     with _serving() as proxy, ExitStack() as stack:
-        print_drawn(console, f'clients -> {proxy.address} (vaurien, {BEHAVIOR}) -> {proxy.backend} (an HTTP server)\n')
+        print_line(f'clients -> {proxy.address} (vaurien, {BEHAVIOR}) -> {proxy.backend} (an HTTP server)\n')
         clients = Group()
         stack.callback(clients.kill)
         stack.enter_context(on_signals_in_loop(clients.kill))
         for number in range(CLIENTS):
             clients.spawn(_send_requests, f'http://{proxy.address}', number, seen)
-        watch = _watch_live if can_redraw(sys.stdout) else _watch_lines
+        watch = _watch_live if can_draw(sys.stdout) else _watch_lines
         with gevent.Timeout(LONGEST, False):
-            watch(console, clients, seen, proxy)
-        print_drawn(console, draw(seen, proxy.status()))
-    print_drawn(console, NEXT.format(vaurien=_find('vaurien'), vaurienctl=_find('vaurienctl')), end='')
+            watch(clients, seen, proxy)
+        print_line(describe(seen, proxy.status()))
+    print_line(NEXT.format(vaurien=_find('vaurien'), vaurienctl=_find('vaurienctl')), end='')
     return 0
 
 
-def draw(seen: Seen, status: ProxyStatus) -> RenderableType:
+def describe(seen: Seen, status: ProxyStatus) -> str:
     """Return what the clients saw and what the proxy did, as two tables."""
     together = [second for seconds in seen.seconds.values() for second in seconds]
     answers = [*sorted(seen.seconds.items()), ('all', together)]
     faults = [(entry, status['faults'].get(entry['name'], 0)) for entry in status['behaviors']]
-    return Stack(
-        make_table(
-            ('status', *COUNTS),
-            [(name, *_count(len(seconds), seen.requests), *_describe_times(seconds)) for name, seconds in answers],
-            numbers=COUNTS,
-            title='What the clients see',
-        ),
-        '',
-        make_table(
-            ('behavior', *FAULTS),
-            [
-                (entry['name'], f'{entry["percent"]:g} %', *_count(count, status['exchanges']))
-                for entry, count in faults
-            ],
-            numbers=FAULTS,
-            title='What Vaurien does',
-        ),
+    clients = format_table(
+        ('status', *COUNTS),
+        [(name, *_count(len(seconds), seen.requests), *_describe_times(seconds)) for name, seconds in answers],
+        COUNTS,
     )
+    vaurien = format_table(
+        ('behavior', *FAULTS),
+        [(entry['name'], f'{entry["percent"]:g} %', *_count(count, status['exchanges'])) for entry, count in faults],
+        FAULTS,
+    )
+    return f'What the clients see\n{clients}\n\nWhat Vaurien does\n{vaurien}'
 
 
 @contextmanager
@@ -153,36 +144,40 @@ def _respond(environ: dict[str, Any], start_response: Callable[..., Any]) -> Ite
 
 
 def _send_requests(url: str, number: int, seen: Seen) -> None:
-    import requests  # late: the first line is printed before this import, which takes long
+    from urllib3 import PoolManager  # late: the first line is printed before this import, which takes long
 
-    with requests.Session() as session:
-        session.trust_env = False  # HTTP_PROXY is not for these requests
+    with PoolManager(timeout=TIMEOUT, retries=False) as pool:
         for order in range(REQUESTS):
             began = perf_counter()
-            status = _get(session, f'{url}/clients/{number}/orders/{order}')
+            status = _get(pool, f'{url}/clients/{number}/orders/{order}')
             seen.note(status, perf_counter() - began)
             gevent.sleep(PAUSE)
 
 
-def _get(session: requests.Session, url: str) -> str:
+def _get(pool: PoolManager, url: str) -> str:
     """Return the status of the reply, or the name of the error."""
+    from urllib3.exceptions import HTTPError
+
     try:
-        response = session.get(url, timeout=TIMEOUT)
-    except OSError as error:  # the base of requests.RequestException
+        response = pool.request('GET', url)
+    except HTTPError as error:
         return type(error).__name__
-    return f'{response.status_code} {response.reason}'
+    return f'{response.status} {response.reason}'
 
 
-def _watch_live(console: Console, clients: Group, seen: Seen, proxy: ProxyServer) -> None:
-    with Live(console=console, auto_refresh=False, transient=True) as live:
+def _watch_live(clients: Group, seen: Seen, proxy: ProxyServer) -> None:
+    from rich.live import Live  # late: it is an extra
+    from rich.text import Text
+
+    with Live(auto_refresh=False, transient=True) as live:
         while not clients.join(REFRESH):
-            live.update(draw(seen, proxy.status()), refresh=True)
+            live.update(Text(describe(seen, proxy.status())), refresh=True)
 
 
-def _watch_lines(console: Console, clients: Group, seen: Seen, proxy: ProxyServer) -> None:
+def _watch_lines(clients: Group, seen: Seen, proxy: ProxyServer) -> None:
     while not clients.join(PROGRESS):
         faults = sum(proxy.status()['faults'].values())
-        print_drawn(console, f'{seen.requests} of {CLIENTS * REQUESTS} requests, {faults} faults')
+        print_line(f'{seen.requests} of {CLIENTS * REQUESTS} requests, {faults} faults')
 
 
 def _count(count: int, total: int) -> tuple[str, str]:

@@ -88,8 +88,10 @@ def _read_toml(path: str, text: str) -> Document:
 
 
 def _read_yaml(path: str, text: str) -> Document:
-    import yaml
-
+    try:
+        import yaml  # late: it is an extra
+    except ModuleNotFoundError:
+        raise ConfigError("YAML needs PyYAML: pip install 'vaurien[yaml]'", path) from None
     from vaurien.config.yaml_loader import Loader
 
     try:

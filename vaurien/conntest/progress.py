@@ -6,7 +6,8 @@ import sys
 from time import monotonic
 
 from vaurien.conntest.client import Client
-from vaurien.console.output import can_redraw, print_line
+from vaurien.console.drawing import can_draw
+from vaurien.console.output import print_line
 from vaurien.console.progress import ProgressLine
 
 #: Seconds between two pictures of the bar. Each holds up the event loop for a few milliseconds, in which no run can
@@ -18,7 +19,7 @@ PAUSE = 5.0
 
 def watch(client: Client) -> None:
     """Show how many runs are over, until all are."""
-    if can_redraw(sys.stderr):
+    if can_draw(sys.stderr):
         _watch_live(client)
     else:
         _watch_lines(client)

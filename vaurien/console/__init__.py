@@ -6,6 +6,7 @@ statuses     what the exit status of each says
 asking       words that ask for help or for the version
 parser       the command line
 output       lines to standard output and error; terminals
+drawing      whether there is what draws on a terminal
 progress     how far a command has come
 table        rows of values
 percentiles  many values in a few

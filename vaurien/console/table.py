@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from unicodedata import east_asian_width
 
 import msgspec
 
-from vaurien.console.output import is_terminal, make_printable, print_line, print_styled
+from vaurien.console.output import is_terminal, make_printable, print_line
 
-if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-    from rich.table import Table
-
-#: Characters of a line where there is no terminal to tell how many fit.
-WIDTH = 120
+#: What is between two columns.
+GAP = '   '
 
 
 def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str = '') -> None:
@@ -29,38 +26,29 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], nothing: s
         for row in (columns, *found):
             print_line('\t'.join(map(format_cell, row)))
     elif found:
-        print_table(columns, found)
+        print_line(format_table(columns, found))
     else:
         print_line(nothing)
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Collection[str] = ()) -> None:
-    """Print a table with headings, also where there is no terminal. The columns named in *numbers* are flush right."""
-    from rich.console import Console  # late: most commands do without
+def format_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Collection[str] = ()) -> str:
+    """Return a table with headings, each column as wide as it has to be; those named in *numbers* are flush right."""
+    lines = [columns, *(list(map(format_cell, row)) for row in rows)]
+    widths = [max(map(_measure, cells)) for cells in zip(*lines, strict=True)]
 
-    console = Console(width=None if is_terminal(sys.stdout) else WIDTH, markup=False, emoji=False, highlight=False)
-    print_drawn(console, make_table(columns, rows, numbers))
+    def align(line: Sequence[str]) -> str:
+        padded = []
+        for column, cell, width in zip(columns, line, widths, strict=True):
+            space = ' ' * (width - _measure(cell))
+            padded.append(space + cell if column in numbers else cell + space)
+        return GAP.join(padded).rstrip()
+
+    return '\n'.join(map(align, lines))
 
 
-def print_drawn(console: Console, drawn: RenderableType, *, end: str = '\n') -> bool:
-    """Print to the standard output what rich draws, in lines that are not cut; return as `print_line` does."""
-    with console.capture() as capture:
-        console.print(drawn, end=end, soft_wrap=isinstance(drawn, str))
-    return print_styled(capture.get())
-
-
-def make_table(
-    columns: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Collection[str] = (), title: str | None = None
-) -> Table:
-    """Return a table in the style of all commands, for rich to print."""
-    from rich.table import Table
-
-    table = Table(title=title, title_justify='left', box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    for column in columns:
-        table.add_column(column, justify='right' if column in numbers else 'left', overflow='fold')
-    for row in rows:
-        table.add_row(*map(format_cell, row))
-    return table
+def _measure(text: str) -> int:
+    """Return how many columns of a terminal *text* takes (Unicode Standard Annex 11)."""
+    return sum(2 if east_asian_width(char) in 'FW' else 1 for char in text)
 
 
 def format_cell(value: Any) -> str:

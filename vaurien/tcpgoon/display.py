@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Protocol, TextIO
 
-from vaurien.console.output import can_redraw, print_line
+from vaurien.console.drawing import can_draw
+from vaurien.console.output import print_line
 from vaurien.console.progress import ProgressLine
 from vaurien.tcpgoon.dialer import Dialer
 from vaurien.tcpgoon.report import format_status
@@ -28,7 +29,7 @@ class Display(Protocol):
 
 def make_display(dialer: Dialer, settings: Settings, stream: TextIO) -> Display:
     """Return the display that fits *stream*."""
-    if can_redraw(stream) and not settings.verbose:  # log records would tear the line apart
+    if can_draw(stream) and not settings.verbose:  # log records would tear the line apart
         return LiveLine(dialer, stream)
     return PlainLines(dialer, settings.interval, stream)
 

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from vaurien.address import Address
-from vaurien.console.output import make_printable
+from vaurien.console.output import make_printable, print_line
 from vaurien.console.percentiles import Spread
-from vaurien.console.table import print_table
+from vaurien.console.table import format_table
 from vaurien.tcpgoon.record import Record
 from vaurien.tcpgoon.result import Result
 
@@ -55,7 +55,7 @@ def format_statistics(address: Address, record: Record) -> str:
 
 def print_instances(results: Sequence[Result]) -> None:
     """Print a table to the standard output, with a row for each instance of an application."""
-    print_table(('instance', 'address', *COUNTS), map(_make_row, results), numbers=COUNTS)
+    print_line(format_table(('instance', 'address', *COUNTS), map(_make_row, results), COUNTS))
 
 
 def format_duration(nanoseconds: int) -> str:

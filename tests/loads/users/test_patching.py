@@ -48,7 +48,7 @@ def test_unpatched_leaves_the_environment_as_it_was(monkeypatch: pytest.MonkeyPa
     assert os.environ.get(SKIP) == before
 
 
-@pytest.mark.parametrize('name', ['locust', 'webtest', 'wsgiproxy', 'websocket'])
+@pytest.mark.parametrize('name', ['locust', 'requests', 'webtest', 'wsgiproxy', 'websocket'])
 def test_what_is_not_installed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(patching, 'find_spec', lambda asked: None if asked == name else find(asked))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from vaurien.cli.explore.flags import NAME, make_parser, parse
 from vaurien.console.command import STATUSES, run_command
+from vaurien.console.drawing import check_drawing
 from vaurien.console.interrupting import ending_at_once
 from vaurien.errors import StartError
 
@@ -25,6 +26,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     arguments = parse(argv)
+    check_drawing()
     with ending_at_once():
         from vaurien.cli.explore.run import run  # late: the engine takes twice as long as the flags
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from vaurien.console.drawing import check_drawing
 from vaurien.errors import ConfigError
 from vaurien.explore.environment import read_variables
 from vaurien.explore.model import Injection
@@ -48,6 +49,7 @@ def register_summary(config: pytest.Config) -> None:
     if hasattr(config, 'workerinput') or config.option.vaurien_explore_serve is not None:
         return
     with _reporting_mistakes():
+        check_drawing()
         faults = [Injection.parse(text) for text in config.option.vaurien_fault]
         config.pluginmanager.register(Summary(config, _find_settings(config, config.option), faults), SUMMARY)
 

@@ -23,7 +23,6 @@ from vaurien.explore.settings import ExploreSettings
 from vaurien.explore.showing.baseline import NOTHING, load_baseline
 from vaurien.explore.showing.findings import find_findings, should_fail
 from vaurien.explore.showing.report import check_report, write_report
-from vaurien.explore.showing.terminal import show
 
 #: The name of the plug-in.
 SUMMARY = 'vaurien-summary'
@@ -124,6 +123,8 @@ class Summary:
     def _show(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self._explored:
             return
+        from vaurien.explore.showing.terminal import show  # late: rich is an extra
+
         writer = terminalreporter._tw
         terminalreporter.section('vaurien explore')
         terminalreporter.write(show(self._explored, writer.fullwidth, writer.hasmarkup, self._baseline))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import gevent
 
-from vaurien.console.output import can_redraw, make_printable, print_line
+from vaurien.console.drawing import can_draw
+from vaurien.console.output import make_printable, print_line
 from vaurien.console.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def show_progress(run: Run) -> None:
 
     That is a bar on a terminal, or a line now and then elsewhere; and a line for what the run waits for.
     """
-    line = ProgressLine(1.0, sys.stderr, in_full=True) if can_redraw(sys.stderr) else None
+    line = ProgressLine(1.0, sys.stderr, in_full=True) if can_draw(sys.stderr) else None
     waiting = Waiting()
     printed = time.monotonic()
     try:

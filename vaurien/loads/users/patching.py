@@ -36,7 +36,7 @@ def check_engine() -> None:
     if sys.version_info < PYTHON:
         here = sys.version.split()[0]
         raise StartError(f'Locust needs Python {PYTHON[0]}.{PYTHON[1]} or later, and this is {here}')
-    for name in ('locust', 'webtest', 'wsgiproxy', 'websocket'):
+    for name in ('locust', 'requests', 'webtest', 'wsgiproxy', 'websocket'):
         if find_spec(name) is None:
             raise StartError(f'{name} is not installed: pip install "vaurien[loads]"')
 

@@ -8,6 +8,7 @@ from argparse import Namespace
 from vaurien.cli.ctl.command import Command, argument
 from vaurien.cli.ctl.top.once import Summary, print_summary, summarize
 from vaurien.client import Client
+from vaurien.console.drawing import check_drawing
 from vaurien.console.output import can_redraw
 from vaurien.errors import ConfigError
 from vaurien.rules.match import Pattern
@@ -32,6 +33,7 @@ def show(client: Client, arguments: Namespace) -> Summary | None:
     pattern = _read_pattern(arguments.match)
     if arguments.once or arguments.json or not can_redraw(sys.stdout):
         return summarize(client, pattern)
+    check_drawing()
     from vaurien.cli.ctl.top.watch import watch  # late: most commands do without rich
 
     watch(client, pattern)
