@@ -30,6 +30,11 @@ faults = ["payments: POST /charge #1 late(1.2s)"]
 outcomes = ["wrong"]
 test = "test_one"
 reason = "It is mended next week."
+
+[[accepted]]
+faults = ["payments: POST /charge #1 half(9 bytes)"]
+outcomes = ["leaked"]
+reason = "It ends at once."
 """
 
 
@@ -53,6 +58,10 @@ def test_what_is_worse_or_elsewhere_is_new(baseline: Baseline) -> None:
     assert baseline.find(make_cell(CHARGE, Kind.LOST, Outcome.TWICE, for_ever=True)) == ''
     assert baseline.find(make_cell(CHARGE, Kind.LOST, Outcome.TWICE, detail='x')) == ''
     assert baseline.find(make_cell(POINTS[5], Kind.LOST, Outcome.TWICE)) == ''
+
+
+def test_how_much_of_a_reply_came_does_not_matter(baseline: Baseline) -> None:
+    assert baseline.find(make_cell(CHARGE, Kind.HALF, Outcome.LEAKED, detail='10 bytes')) == 'It ends at once.'
 
 
 def test_how_late_a_reply_was_does_not_matter_and_a_test_does_if_it_is_named(baseline: Baseline) -> None:

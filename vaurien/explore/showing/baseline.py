@@ -5,8 +5,8 @@
     outcomes = ["twice"]
     reason = "The provider knows an order again by its number."
 
-A fault is that of ``--vaurien-fault``. Neither the number of the request nor how late a reply was matters, so that an
-accepted finding does not come back as a new one if a test asks once more.
+A fault is that of ``--vaurien-fault``. The number of the request does not matter, nor how late a reply was, nor how much
+of it came: so an accepted finding does not come back as a new one if a test asks once more, or a reply gets longer.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ HEADER = """\
 
 #: What msgspec calls the kinds of values, and what they are called here.
 _KINDS = {'array': 'a list', 'object': 'keys and values', 'str': 'a text', 'int': 'a number', 'null': 'nothing'}
+
+#: The kinds of faults whose detail depends on what the replies of that run were like.
+_MEASURED = frozenset({Kind.LATE, Kind.HALF})
 
 _Faults = frozenset[tuple[str, str, Kind, str, bool]]
 
@@ -128,7 +131,7 @@ def _explain(error: msgspec.ValidationError) -> ConfigError:
 
 def _identify(injections: Iterable[Injection]) -> _Faults:
     return frozenset(
-        (one.proxy, one.request, one.kind, '' if one.kind is Kind.LATE else one.detail, one.for_ever)
+        (one.proxy, one.request, one.kind, '' if one.kind in _MEASURED else one.detail, one.for_ever)
         for one in injections
     )
 
