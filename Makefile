@@ -60,7 +60,7 @@ test-pure: $(VENV)/.develop
 	@scripts/install-servers redis-server nginx
 	$(BIN)/python -m pytest -n $(WORKERS) tests/native tests/engine/test_stream.py tests/engine/test_link.py \
 	  tests/engine/test_runtime.py tests/engine/test_splice.py tests/engine/test_calls.py tests/engine/test_forks.py \
-	  -k 'not (TestLarge or TestBackPressure)' $(ARGS)
+	  -m 'not compiled' -k 'not (TestLarge or TestBackPressure)' $(ARGS)
 
 lint: $(VENV)/.develop
 	$(BIN)/ruff check .

@@ -18,6 +18,7 @@ from tests.compiling import share_compiling
 from tests.peers import RawBackend, echo
 from tests.servers import Server
 from tests.toxiproxy.asking import Toxiproxy
+from vaurien import native
 from vaurien.behaviors import Behavior
 from vaurien.behaviors.dummy import Dummy
 from vaurien.plugins.registry import Registry
@@ -56,6 +57,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return 1 if 'browser' in getattr(item, 'fixturenames', ()) else 2
 
     items.sort(key=place)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what is about compiled code where nothing could be compiled."""
+    if native.PURE and item.get_closest_marker('compiled') is not None:
+        pytest.skip(native.PURE)
 
 
 def pytest_collection_finish() -> None:

@@ -14,7 +14,6 @@ from gevent import socket as green
 import vaurien
 from tests.loop import in_loop
 from tests.servers import HOST, TIMEOUT, Server
-from vaurien import native
 from vaurien.address import Address
 from vaurien.engine.proxy import ProxyServer
 from vaurien.rules.behaviors import make_rules
@@ -92,13 +91,13 @@ def test_an_untouched_request_meets_few_files(redis_server: Server) -> None:
     assert len(files) <= 5, files
 
 
-@pytest.mark.skipif(bool(native.PURE), reason=native.PURE)
+@pytest.mark.compiled
 @pytest.mark.parametrize('spec', ['dummy', '0.000001:error'])
 def test_on_a_link_without_an_object_there_is_none_from_the_beginning(redis_server: Server, spec: str) -> None:
     assert calls_of_a_request(redis_server, spec, NOTHING) == []
 
 
-@pytest.mark.skipif(bool(native.PURE), reason=native.PURE)
+@pytest.mark.compiled
 @pytest.mark.parametrize('spec', ['dummy', '0.000001:error', "100:error(match='SET *')"])
 def test_later_there_is_no_call_at_all(redis_server: Server, spec: str) -> None:
     assert calls_of_a_request(redis_server, spec, NOTHING, 20, **OBJECTS) == []

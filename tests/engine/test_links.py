@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from tests.behaviors.waiting import eventually
 from tests.engine.talk import MB, PATTERN, connect, inside, join, make_proxy, receive_exactly
 from tests.peers import Peer, RawBackend
-from vaurien import native
 from vaurien.embedded import Proxy
 from vaurien.engine.proxy import ProxyServer
 from vaurien.engine.recording import Timed
@@ -22,7 +21,7 @@ from vaurien.protocols.http import HTTP
 from vaurien.records.observer import ObservedLink, Observer
 from vaurien.rules.toxics import make_toxic
 
-pytestmark = pytest.mark.skipif(bool(native.PURE), reason=native.PURE)
+pytestmark = pytest.mark.compiled
 
 
 #: The options with which requests of HTTP go on as they come.

@@ -8,15 +8,11 @@ import pytest
 
 from vaurien import native
 
-WAYS = ('compiled', 'pure')
 
-
-@pytest.fixture(params=WAYS)
+@pytest.fixture(params=[pytest.param('compiled', marks=pytest.mark.compiled), 'pure'])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The way in which proxies move bytes that the test starts."""
     way: str = request.param
-    if way == 'compiled' and native.PURE:
-        pytest.skip(native.PURE)
     if way == 'pure':
         monkeypatch.setattr(native, 'make_pump', _make_none)
     return way

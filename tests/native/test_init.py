@@ -9,7 +9,6 @@ import sys
 import pytest
 
 from tests.servers import TIMEOUT
-from vaurien import native
 
 #: Prints which way is used, and what a stream is made of.
 SHOW = 'from vaurien import native; from vaurien.engine.stream import Stream; print(native.describe(), Stream.__base__)'
@@ -25,7 +24,7 @@ def test_pure_if_that_is_wanted() -> None:
     assert show(VAURIEN_PURE='1') == "pure Python (VAURIEN_PURE is set) <class 'vaurien.native.Flow'>\n"
 
 
-@pytest.mark.skipif(bool(native.PURE), reason=native.PURE)
+@pytest.mark.compiled
 def test_compiled_otherwise() -> None:
     assert show(VAURIEN_PURE='0') == "compiled <class 'vaurien.native._pump.Flow'>\n"
 

@@ -28,7 +28,7 @@ from vaurien.records.observer import Observer
 
 Result = TypeVar('Result')
 
-pytestmark = pytest.mark.skipif(bool(native.PURE), reason=native.PURE)
+pytestmark = pytest.mark.compiled
 
 
 def read_redis(file: BinaryIO) -> bytes:

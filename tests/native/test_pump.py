@@ -27,8 +27,6 @@ from vaurien.records.proxy_log import NO_PROXY
 
 Result = TypeVar('Result')
 
-compiled = pytest.mark.skipif(bool(native.PURE), reason=native.PURE)
-
 
 class Notes(native.Flow):
     """A stream that notes what the pump asks of it."""
@@ -109,7 +107,7 @@ def pairs() -> Iterator[Callable[[], tuple[socket.socket, socket.socket]]]:
 Pairs = Callable[[], tuple[socket.socket, socket.socket]]
 
 
-@compiled
+@pytest.mark.compiled
 class TestTurns:
     """What a stream does in the midst of the events of one turn."""
 
@@ -222,7 +220,7 @@ class TestTurns:
         assert with_pump(look) == [[b'a']] * 150
 
 
-@compiled
+@pytest.mark.compiled
 class TestOutcomes:
     """What it reports of a chunk."""
 
@@ -295,7 +293,7 @@ class TestOutcomes:
         assert with_pump(look) == (['large'] * 3, [1, 2, 0, 1])
 
 
-@compiled
+@pytest.mark.compiled
 class TestDescriptors:
     """That nothing is left."""
 
