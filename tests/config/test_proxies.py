@@ -254,6 +254,21 @@ def test_a_name_may_be_nearly_anything(tmp_path: Path) -> None:
         ('ini', '[proxy:a]\nbehavior = dely\n', ":2: proxy.a.behavior: unknown behavior 'dely'"),
         ('ini', '[proxy:a]\ntoxics = latncy\n', ":2: proxy.a.toxics: unknown toxic 'latncy'"),
         ('ini', '[vaurien]\nproxy = a:1\n[proxy:a]\n', ':2: vaurien.proxy: each proxy needs an address of its own'),
+        (
+            'ini',
+            '[proxy:a]\nproxy = a:1\n[proxy:b]\nproxy = a:1\n',
+            ":4: proxy.b.proxy: a:1 is for the proxy 'a' and for the proxy 'b': choose another port",
+        ),
+        (
+            'ini',
+            '[vaurien]\nhttp = yes\n[proxy:a]\nproxy = localhost:8080\n',
+            ":4: proxy.a.proxy: localhost:8080 is for the control API and for the proxy 'a': choose",
+        ),
+        (
+            'ini',
+            '[vaurien]\nhttp = yes\nhttp-port = 8000\n',
+            ':3: vaurien.http-port: localhost:8000 is for the control API and for the proxy: choose',
+        ),
         ('ini', '[vaurien]\nenabled = no\n', ':2: vaurien.enabled: no such setting'),
         ('toml', '[[proxy.a.toxics]]\ntype = "noop"\n' * 2, ":1: proxy.a.toxics: there are two toxics named 'noop_do"),
         (
@@ -269,6 +284,12 @@ def test_a_name_may_be_nearly_anything(tmp_path: Path) -> None:
 )
 def test_mistakes(tmp_path: Path, suffix: str, content: str, said: str) -> None:
     assert mistake(tmp_path, suffix, content).startswith(said)
+
+
+def test_one_that_is_disabled_may_have_the_port_of_another(tmp_path: Path) -> None:
+    content = '[proxy:a]\nproxy = a:1\n[proxy:b]\nproxy = a:1\nenabled = no\n'
+    a, b = build(source_of(tmp_path, 'ini', content)).proxies or ()
+    assert (a.proxy, b.proxy) == (('a', 1), ('a', 1))
 
 
 class TestToxiproxysFile:
@@ -314,6 +335,10 @@ class TestToxiproxysFile:
             ('[{"name": "b", "upstream": "b:1", "toxics": [{}]}]', ': [0].toxics: invalid toxic type'),
             ('[{"name": "b/c", "upstream": "b:1"}]', ": [0].name: 'b/c' does not fit into a URL"),
             ('[{"name": "a", "upstream": "b:1"}]', ": there is a proxy named 'a' already"),
+            (
+                '[{"name": "b", "listen": ":1", "upstream": "b:1"}, {"name": "c", "listen": ":1", "upstream": "b:2"}]',
+                ": [::]:1 is for the proxy 'b' and for the proxy 'c': choose another port for one of them",
+            ),
             (
                 '[{"name": "b", "upstream": "b:1"}, {"name": "b", "upstream": "b:2"}]',
                 ": there is a proxy named 'b' alr",

@@ -42,14 +42,14 @@ def build(*sources: Source) -> Settings:
     config = given.common.values.pop('toxiproxy_config', None)
     is_server = given.common.values.pop('server', False) or config is not None
     process = _complete(given, is_server=is_server)
-    if not (given.proxies or is_server):
-        return process
-    given.common.refuse('proxy', 'each proxy needs an address of its own: there are several proxies, or none yet')
-    process = msgspec.structs.replace(process, proxies=())
-    proxies = _make_proxies(given, process.defaults, config)
-    if not (proxies or process.http):
-        given.common.refuse('http', 'without the control API there will never be a proxy')
-    return msgspec.structs.replace(process, proxies=tuple(proxies))
+    if given.proxies or is_server:
+        given.common.refuse('proxy', 'each proxy needs an address of its own: there are several proxies, or none yet')
+        process = msgspec.structs.replace(process, proxies=())
+        process = msgspec.structs.replace(process, proxies=_make_proxies(given, process.defaults, config))
+        if not (process.proxies or process.http):
+            given.common.refuse('http', 'without the control API there will never be a proxy')
+    _check_ports(process, given, config)
+    return process
 
 
 def _collect(sources: Sequence[Source]) -> _Given:
@@ -88,7 +88,7 @@ def _complete(given: _Given, *, is_server: bool) -> Settings:
     return Settings(**{**shared, **common.settings(given.behavior_options)})
 
 
-def _make_proxies(given: _Given, defaults: ProxySettings, config: str | None) -> list[ProxySettings]:
+def _make_proxies(given: _Given, defaults: ProxySettings, config: str | None) -> tuple[ProxySettings, ...]:
     """Return the proxies of all sections, and those of Toxiproxy's file at *config*; raise `ConfigError`."""
     proxies = []
     for section, read in given.proxies.items():
@@ -100,7 +100,22 @@ def _make_proxies(given: _Given, defaults: ProxySettings, config: str | None) ->
 
         proxies += read_config(config, defaults)
         _check_names(proxies, config)
-    return proxies
+    return tuple(proxies)
+
+
+def _check_ports(process: Settings, given: _Given, config: str | None) -> None:
+    """Raise `ConfigError` if two listen at one address. Proxies without a section are in the file at *config*."""
+    taken = {Address(process.http_host, process.http_port): 'the control API'} if process.http else {}
+    for proxy in process.each_proxy:
+        if not (proxy.enabled and proxy.proxy.port):
+            continue
+        name = 'the proxy' if process.proxies is None else f'the proxy {proxy.name!r}'
+        other = taken.setdefault(proxy.proxy, name)
+        if other != name:
+            description = f'{proxy.proxy} is for {other} and for {name}: choose another port for one of them'
+            given.proxies.get(f'proxy.{proxy.name}', given.common).refuse('proxy', description)
+            given.common.refuse('http_port', description)
+            raise ConfigError(description, config or 'proxy')
 
 
 def locate(error: ConfigError, proxy: str, sources: Sequence[Source]) -> ConfigError:

@@ -5,8 +5,8 @@
     outcomes = ["twice"]
     reason = "The provider knows an order again by its number."
 
-A fault is that of ``--vaurien-fault``. The number of the request does not matter, nor how late a reply was, nor how much
-of it came: so an accepted finding does not come back as a new one if a test asks once more, or a reply gets longer.
+A fault is that of ``--vaurien-fault``. The number of the request does not matter, nor how late a reply was, nor how
+much of it came: an accepted finding does not come back as a new one if a test asks once more, or a reply gets longer.
 """
 
 from __future__ import annotations
