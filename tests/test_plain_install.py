@@ -102,7 +102,7 @@ def test_tests_with_a_proxy(tmp_path: Path, echo_server: RawBackend) -> None:
         ('vaurien explore --vaurien http:API_URL -- true', "it needs rich: pip install 'vaurien[terminal]'"),
         ('vaurien check vaurien.yaml', "vaurien.yaml: YAML needs PyYAML: pip install 'vaurien[yaml]'"),
         ('vaurien --config vaurien.yaml', "vaurien.yaml: YAML needs PyYAML: pip install 'vaurien[yaml]'"),
-        ('vaurien --backend localhost:1 --tls auto', 'it needs trustme: pip install vaurien[tls]'),
+        ('vaurien --backend localhost:1 --tls auto', "it needs trustme: pip install 'vaurien[tls]'"),
         ('vaurien completion bash', "it needs shtab: pip install 'vaurien[completion]'"),
         (
             'vaurien --backend localhost:1 --otel http://localhost:1',

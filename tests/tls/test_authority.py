@@ -44,5 +44,5 @@ def test_a_name_that_nobody_can_have(name: str, problem: str) -> None:
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, 'trustme', None)
-    with pytest.raises(ConfigError, match=r'tls: it needs trustme: pip install vaurien\[tls\]'):
+    with pytest.raises(ConfigError, match=r"tls: it needs trustme: pip install 'vaurien\[tls\]'"):
         Authority()

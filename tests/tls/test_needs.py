@@ -61,4 +61,4 @@ def test_certificates_without_the_package(files: Path, monkeypatch: pytest.Monke
         proxy.set_behavior('error', alert='internal_error')
         with pytest.raises(OptionError) as error:
             proxy.set_behavior('certificate')
-    assert str(error.value) == 'certificate.problem: it needs trustme: pip install vaurien[tls]'
+    assert str(error.value) == "certificate.problem: it needs trustme: pip install 'vaurien[tls]'"

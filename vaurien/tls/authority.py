@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: The most certificates that are kept, the one that was asked for longest ago forgotten first.
 KEPT = 256
 
-_NEEDED = 'it needs trustme: pip install vaurien[tls]'
+_NEEDED = "it needs trustme: pip install 'vaurien[tls]'"
 
 
 class Authority:

@@ -52,7 +52,7 @@ def test_unpatched_leaves_the_environment_as_it_was(monkeypatch: pytest.MonkeyPa
 def test_what_is_not_installed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(patching, 'find_spec', lambda asked: None if asked == name else find(asked))
-    with pytest.raises(StartError, match=rf'{name} is not installed: pip install "vaurien\[loads\]"'):
+    with pytest.raises(StartError, match=rf"it needs {name}: pip install 'vaurien\[loads\]'"):
         check_engine()
 
 

@@ -38,7 +38,7 @@ def check_engine() -> None:
         raise StartError(f'Locust needs Python {PYTHON[0]}.{PYTHON[1]} or later, and this is {here}')
     for name in ('locust', 'requests', 'webtest', 'wsgiproxy', 'websocket'):
         if find_spec(name) is None:
-            raise StartError(f'{name} is not installed: pip install "vaurien[loads]"')
+            raise StartError(f"it needs {name}: pip install 'vaurien[loads]'")
 
 
 @contextmanager
