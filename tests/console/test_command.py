@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 
 import pytest
 
+from tests.commands import SCRIPTS
+from tests.servers import TIMEOUT
 from vaurien.cli import ctl
 from vaurien.cli.main import main
 from vaurien.console.background import in_background
@@ -80,6 +83,12 @@ def test_an_output_that_was_closed(capsys: pytest.CaptureFixture[str], monkeypat
     monkeypatch.setattr(sys, 'stdout', None)
     assert run_command('cook', printing) == 1
     assert capsys.readouterr().err == 'cook: error: cannot write the output: Bad file descriptor\n'
+
+
+def test_errors_that_nobody_is_to_read_are_no_output() -> None:
+    command = ['sh', '-c', 'exec "$0" --bakend x 2>&-', str(SCRIPTS / 'vaurien')]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=TIMEOUT)
+    assert (done.returncode, done.stdout) == (2, '')
 
 
 def test_a_reader_that_has_gone_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from vaurien.console.output import fail, flush, take_unwritten
 from vaurien.console.statuses import INTERRUPTED
@@ -25,6 +28,8 @@ def run_command(
     this kind, too.
     """
     take_unwritten()
+    if sys.stderr is None:  # it was closed before the start: what is for it must not get into the output
+        sys.stderr = Path(os.devnull).open('w')
     try:
         return _end_output(name, _run(name, run, statuses))
     except SystemExit:  # after --help and --version, which print
