@@ -163,11 +163,11 @@ def test_the_page_is_saved_as_one_file(page: Shown, tmp_path: Path) -> None:
     page.browser.show(tmp_path / 'vaurien.html')
     assert page.texts('.card h2') == ['cache', 'shop', 'Schedule']
     assert len(page.find('img.frozen')) == 4
-    expected = [(tmp_path / 'vaurien.html').as_uri(), *page.browser.run(PICTURES)]
-    asked: list[str] = []
+    expected = {(tmp_path / 'vaurien.html').as_uri(), *page.browser.run(PICTURES)}
+    asked: set[str] = set()
 
     def have_all_been_asked_for() -> bool:
-        asked.extend(page.browser.requests())  # the log of the browser may be late
+        asked.update(page.browser.requests())  # the log of the browser may be late
         return len(asked) >= len(expected)
 
     page.wait(have_all_been_asked_for)
