@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # The proxy as an image: docs/deployment.md says how to use it. Build it with `make image`.
 ARG PYTHON=3.13
 
@@ -12,7 +11,7 @@ WORKDIR /source
 COPY . .
 # -I: what is installed is asked, not what lies in this directory, where nothing is compiled.
 RUN python -m venv /opt/vaurien \
-    && /opt/vaurien/bin/pip install --no-cache-dir '.[tls,yaml]' \
+    && /opt/vaurien/bin/pip install --no-cache-dir '.[completion,terminal,tls,yaml]' \
     && /opt/vaurien/bin/python -I -c 'from vaurien import native; assert not native.PURE, native.PURE' \
     && /opt/vaurien/bin/pip uninstall --yes pip
 

@@ -6,16 +6,15 @@
 #   TOXIPROXY_AUTH_TOKEN, or as a flag. Whoever reaches the API can send clients elsewhere, so without a token it
 #   listens on localhost, which is this container alone, and the first line of the log says so.
 # - What VAURIEN_PROXY and the other variables of vaurien say has its place.
-# - Without flags it is `vaurien --server`, but for VAURIEN_BACKEND or VAURIEN_PROXY, which make it one proxy.
+# - Unless flags or variables name a backend, a proxy or a file, it is `vaurien --server`: clients create the proxies.
 # - Flags behind these have the last word: `--http-host 0.0.0.0` opens the API without a token.
 set -eu
 
 case ${1:---} in
+    -h | --help | -V | --version) exec vaurien "$@" ;;
     -*) ;;
     *) exec "$@" ;; # another command of the image, such as vaurienctl, or a shell
 esac
-
-[ -n "$*${VAURIEN_BACKEND:-}${VAURIEN_PROXY:-}" ] || set -- --server
 
 TOXIPROXY_AUTH_TOKEN=${TOXIPROXY_AUTH_TOKEN:-${VAURIEN_TOKEN:-}}
 export TOXIPROXY_AUTH_TOKEN
@@ -26,16 +25,24 @@ case ${VAURIEN_HTTP_PORT:-} in
 esac
 
 proxy=--proxy=${VAURIEN_PROXY:-0.0.0.0:8000}
-[ -z "${VAURIEN_CONFIG:-}${VAURIEN_SERVER:-}${VAURIEN_TOXIPROXY_CONFIG:-}" ] || proxy=
+files=${VAURIEN_CONFIG:-}${VAURIEN_SERVER:-}${VAURIEN_TOXIPROXY_CONFIG:-}
+[ -z "$files" ] || proxy=
+named=$files${VAURIEN_BACKEND:-}${VAURIEN_PROXY:-}
 token=$TOXIPROXY_AUTH_TOKEN${VAURIEN_API_TOKEN:-}
 chosen=${VAURIEN_HTTP_HOST:-}
 for word; do
     case $word in
-        --proxy | --proxy=* | --config | --config=* | --server | --server=* | --toxiproxy-config*) proxy= ;;
+        --backend | --backend=* | --demo) named=yes ;;
+        --proxy | --proxy=* | --config | --config=* | --server | --server=* | --toxiproxy-config*) proxy='' named=yes ;;
         --api-token | --api-token=*) token=given ;;
         --http-host | --http-host=*) chosen=yes ;;
     esac
 done
+
+[ -n "$named" ] || {
+    proxy=
+    set -- --server "$@"
+}
 
 host=${VAURIEN_HTTP_HOST:-0.0.0.0}
 if [ -z "$token$chosen" ]; then

@@ -54,9 +54,19 @@ def test_without_a_token_the_api_is_for_the_container_alone(stand_in: Path) -> N
 
 
 def test_without_flags_clients_create_the_proxies(stand_in: Path) -> None:
-    lines, _ = enter(stand_in, VAURIEN_CONFIG='/etc/vaurien.toml')
-    assert lines == ['', '--http', '--http-host=localhost', '--http-port=8474', '--server']
-    assert enter(stand_in)[0] == lines
+    assert enter(stand_in)[0] == ['', '--http', '--http-host=localhost', '--http-port=8474', '--server']
+    assert enter(stand_in, '--seed', '3')[0][-3:] == ['--server', '--seed', '3']
+
+
+@pytest.mark.parametrize('name', ['VAURIEN_CONFIG', 'VAURIEN_TOXIPROXY_CONFIG', 'VAURIEN_SERVER'])
+def test_a_file_of_the_environment_says_which_proxies_there_are(stand_in: Path, name: str) -> None:
+    lines, _ = enter(stand_in, **{name: 'file'})
+    assert lines == ['', '--http', '--http-host=localhost', '--http-port=8474']
+
+
+@pytest.mark.parametrize('flag', ['--help', '-V'])
+def test_who_asks_is_told_nothing_else(stand_in: Path, flag: str) -> None:
+    assert enter(stand_in, flag) == (['', flag], '')
 
 
 @pytest.mark.parametrize('name', ['VAURIEN_BACKEND', 'VAURIEN_PROXY'])
@@ -100,10 +110,12 @@ def test_another_command(stand_in: Path) -> None:
     assert enter(stand_in, 'vaurien', 'report', 'a folder') == (['', 'report', 'a folder'], '')
 
 
-@pytest.mark.parametrize('builder', ['docker', 'podman', 'buildah'])
-def test_each_builder_is_told_what_to_build(tmp_path: Path, builder: str) -> None:
+@pytest.mark.parametrize(
+    ('builder', 'engine'), [('docker', '28.5.2'), ('docker', '20.10.24+dfsg1'), ('podman', ''), ('buildah', '')]
+)
+def test_each_builder_is_told_what_to_build(tmp_path: Path, builder: str, engine: str) -> None:
     command = tmp_path / builder
-    command.write_text('#!/bin/sh\necho "$@"\nexec cat\n')
+    command.write_text(f'#!/bin/sh\n[ "$1" != version ] || exec echo {engine}\necho "$@"\nexec cat\n')
     command.chmod(0o755)
     lines = subprocess.run(
         [str(ROOT / 'scripts' / 'build-image'), '--build-arg', 'PYTHON=3.14'],
@@ -115,10 +127,10 @@ def test_each_builder_is_told_what_to_build(tmp_path: Path, builder: str) -> Non
         check=True,
     ).stdout.splitlines()
     given = f'--tag vaurien --tag vaurien:{vaurien.__version__} --build-arg PYTHON=3.14'
-    if builder == 'docker':
+    if engine.startswith('28'):
         assert lines == [f'build {given} .']
     else:
-        assert lines[0] == f'build --format docker {given} --file - .'
+        assert lines[0] == f'build {given}{"" if engine else " --format docker"} --file - .'
         (check,) = (line for line in lines if line.startswith('HEALTHCHECK '))
         assert '--start-period=' in check
         assert '--start-interval' not in check
