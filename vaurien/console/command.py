@@ -29,7 +29,7 @@ def run_command(
     """
     take_unwritten()
     if sys.stderr is None:  # it was closed before the start: what is for it must not get into the output
-        sys.stderr = Path(os.devnull).open('w')
+        sys.stderr = Path(os.devnull).open('w')  # noqa: SIM115  # for the rest of the process
     try:
         return _end_output(name, _run(name, run, statuses))
     except SystemExit:  # after --help and --version, which print
