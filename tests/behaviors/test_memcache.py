@@ -255,6 +255,19 @@ class TestError:
             assert client.recv_until(b'\r\n') == b'SERVER_ERROR injected by vaurien\r\n'
             assert client.recv_until(b'\r\n').startswith(b'VERSION')
 
+    @pytest.mark.parametrize('stored', [b'set signed 0 0 +3', b'set signed 0 0 00000000003', b'ms signed +3'])
+    def test_a_value_of_any_size_that_is_taken_is_no_command(self, memcached: Server, stored: bytes) -> None:
+        with Proxy(memcached.address, 'memcache', behavior='error(match="abc")') as proxy, connect(proxy) as client:
+            client.send(stored + b'\r\nabc\r\nget signed\r\n')
+            assert client.recv_until(b'\r\n') in (b'STORED\r\n', b'HD\r\n')
+            assert client.recv_until(b'END\r\n') == b'VALUE signed 0 3\r\nabc\r\nEND\r\n'
+
+    @pytest.mark.parametrize('silent', [b'lru noreply', b'extstore noreply'])
+    def test_an_error_does_not_wait_for_a_reply_that_never_comes(self, memcached: Server, silent: bytes) -> None:
+        with Proxy(memcached.address, 'memcache', behavior='error(match="get *")') as proxy, connect(proxy) as client:
+            client.send(silent + b'\r\nget a\r\n')
+            assert client.recv_until(b'\r\n') == b'SERVER_ERROR injected by vaurien\r\n'
+
     def test_quiet_meta_commands_are_answered_if_they_fail(self, memcached: Server) -> None:
         with Proxy(memcached.address, 'memcache', behavior='error(match="m? quiet*")') as proxy:
             with connect(proxy) as client:

@@ -17,6 +17,8 @@ _SIZE_MAX = (1 << 31) - 3
 KEY_MAX = 250
 #: Flags or a number for ``cas``; and a time.
 _NUMBER, _TIME = re.compile(rb'\+?\d+'), re.compile(rb'[+-]?\d+')
+#: The size of a data block (``strtol``): it may have a sign, and any number of zeros.
+_SIZE = re.compile(rb'(?:\+|-(?=0+$))?0*(\d{1,10})')
 
 #: Commands that always are a line with one reply.
 _PLAIN = {b'get', b'gets', b'gat', b'gats', b'mn', b'me', b'version', b'stats'}
@@ -29,7 +31,8 @@ _STORAGE = {b'set': 5, b'add': 5, b'replace': 5, b'append': 5, b'prepend': 5, b'
 _NOREPLY = {
     **dict.fromkeys((b'incr', b'decr', b'touch', b'delete'), (3, 4)),
     **dict.fromkeys((b'flush_all', b'verbosity', b'cache_memlimit'), (2, 3)),
-    **dict.fromkeys((b'slabs', b'lru'), (3, 24)),
+    b'slabs': (3, 24),
+    **dict.fromkeys((b'lru', b'extstore'), (2, 24)),
 }
 #: Meta commands that may be quiet.
 _META = {b'mg', b'ms', b'md', b'ma'}
@@ -129,7 +132,9 @@ def read_size(word: bytes) -> int:
 
     Return 0 for a size that memcached would not take: no data block follows on it.
     """
-    return int(word) + 2 if word.isdigit() and len(word) <= 10 and int(word) <= _SIZE_MAX else 0
+    match = _SIZE.fullmatch(word)
+    size = int(match[1]) if match else _SIZE_MAX + 1
+    return size + 2 if size <= _SIZE_MAX else 0
 
 
 def read_reply(data: bytes, i: int, expected: Run | int, listing: bool) -> Part | None:
