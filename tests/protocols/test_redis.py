@@ -618,6 +618,10 @@ def test_error() -> None:
         ('MOVED 1234 127.0.0.1:6381', '-MOVED 1234 127.0.0.1:6381'),
         ('ASK 1 :6381', '-ASK 1 :6381'),
         ('CUSTOM', '-CUSTOM'),
+        ('NOSTOCK sold out', '-NOSTOCK sold out'),
+        ('ERRATIC', '-ERRATIC'),
+        ('MULTI calls can not be nested', '-ERR MULTI calls can not be nested'),
+        ('DB index is out of range', '-ERR DB index is out of range'),
     ],
 )
 def test_error_with_a_message(message: str, sent: str) -> None:

@@ -20,8 +20,13 @@ _UNUSUAL = {*_SECRET, b'CLIENT'}
 #: First lines of requests of more than one argument.
 _SEVERAL = {line for line, sizes in ARGUMENTS.items() if len(sizes) > 1}
 
+#: Words in upper case with which texts of the kind ERR begin, in Redis 7.0.
+_NO_KINDS = (
+    'A AOF BY CONFIG COUNT DB DEBUG DISCARD DUMP EXEC FAILOVER GET GT I INCR LIMIT MAXLEN MONITOR MOVE MULTI NX OPTIN '
+    'PREFIX PSUBSCRIBE RANK REPLICAOF RESP RESP2 SELECT SHUTDOWN SSUBSCRIBE STORE SUBSCRIBE SWAPDB SYNC WAIT WATCH XX'
+)
 #: The kind of an error ("Simple errors"): its first word, in upper case.
-_KIND = re.compile(r'[A-Z][A-Z0-9]*(?: |$)')
+_KIND = re.compile(rf'(?!({_NO_KINDS.replace(" ", "|")}) )[A-Z][A-Z0-9]*(?: |$)')
 #: What the server says (server.c, createSharedObjects; cluster.c, clusterRedirectClient).
 _MESSAGES = {
     text.partition(' ')[0]: text
