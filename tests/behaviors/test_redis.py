@@ -60,3 +60,15 @@ class TestSubscriptionsOfRESP3:
         proxy.set_behavior('abort', match=f'{command.split()[0]}*')
         peer.send(f'{command}\r\n'.encode())
         assert peer.recv_all() == b''
+
+
+def test_the_transaction_of_a_user_who_may_run_no_script_fails(redis_server: Server) -> None:
+    """It is a script that makes an error come at EXEC."""
+    with Peer.connect(redis_server.port, HOST) as admin:
+        admin.send(b'ACL SETUSER unscripted reset on nopass ~* &* +@all -@scripting\r\n')
+        assert admin.recv_until(b'\r\n') == b'+OK\r\n'
+    proxy = Proxy(redis_server.address, 'redis', behavior="error(match='INCR *', message=WRONGTYPE)")
+    with proxy, Peer.connect(proxy.address.port, HOST) as peer:
+        peer.send(b'AUTH unscripted x\r\nMULTI\r\nINCR unscripted:a\r\nEXEC\r\n')
+        seen = peer.recv_until(b'previous errors.\r\n').split(b'\r\n')
+    assert [line.split()[0] for line in seen if line] == [b'+OK', b'+OK', b'-WRONGTYPE', b'-EXECABORT']

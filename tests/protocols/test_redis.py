@@ -15,8 +15,9 @@ from hypothesis import given, strategies as st
 from tests.protocols import feeding
 from tests.scaling import takes_linear_time
 from vaurien.errors import OptionError
+from vaurien.framing.error_reply import INJECTED
 from vaurien.protocols.base import END, HEAD, INTERIM, MAX_HEAD, OPAQUE, REPLY, REQUEST, UNANSWERED, Mark, Opaque
-from vaurien.protocols.redis import Redis, text
+from vaurien.protocols.redis import Redis, text, transaction
 
 
 def command(*words: bytes | str) -> bytes:
@@ -627,6 +628,32 @@ def test_error() -> None:
 def test_error_with_a_message(message: str, sent: str) -> None:
     Redis.check_error({'message': message})
     assert asked(GET).error(message).data == f'{sent}\r\n'.encode()
+
+
+@pytest.mark.parametrize(
+    ('message', 'is_rejection'),
+    [
+        (INJECTED, True),
+        ('OOM', True),
+        ('NOPERM no', True),
+        ('ASK 1 :6381', True),
+        ("unknown command 'FOO'", True),
+        ("ERR unknown subcommand 'FOO'. Try CLIENT HELP.", True),
+        ("ERR wrong number of arguments for 'get' command", True),
+        ('Command not allowed inside a transaction', True),
+        ('ERR DEBUG command not allowed.', True),
+        ("unknown subcommand or wrong number of arguments for 'FOO'. Try OBJECT HELP.", False),
+        ('This Redis command is not allowed from script', False),
+        ('WATCH inside MULTI is not allowed', False),
+        ('value is not an integer or out of range', False),
+        ('IOERR error or timeout writing to target instance', False),
+        ('WRONGTYPE', False),
+        ('NOSTOCK sold out', False),
+    ],
+)
+def test_rejections(message: str, is_rejection: bool) -> None:
+    """A server says so before it queues a command, or carries it out."""
+    assert transaction.is_rejection(message) == is_rejection
 
 
 @pytest.mark.parametrize('message', ['MOVED', 'MOVED 1234', 'ASK 1234 nowhere', 'MOVED x 127.0.0.1:6381'])

@@ -41,9 +41,16 @@ def connection(port: int, version: int, **login: str) -> Iterator[Any]:
 def read(connection: Any) -> object:
     """Return the next reply, or the exception that it is raised as."""
     try:
-        return connection.read_response()
+        return plain(connection.read_response())
     except redis.RedisError as error:
-        return type(error).__name__, str(error)
+        return plain(error)
+
+
+def plain(reply: object) -> object:
+    """Return what can be compared of a *reply*, or of an exception."""
+    if isinstance(reply, list):
+        return [plain(item) for item in reply]
+    return (type(reply).__name__, str(reply)) if isinstance(reply, Exception) else reply
 
 
 def outcome(connection: Any, command: str) -> object:
@@ -113,6 +120,51 @@ def test_a_transaction_that_does_not_begin(redis_server: Server, keys: Any, vers
         with connection(proxy.address.port, version) as made:
             made.send_packed_command(made.pack_commands([command.split() for command in program]))
             assert ([read(made) for _ in program], keys()) == real
+
+
+#: What fails, which error of Vaurien's is the same, and what a server says of it when it carries it out.
+CARRIED_OUT = {
+    'INCR': ('INCR truth:b', "match='INCR *'", 'value is not an integer or out of range'),
+    'RENAME': ('RENAME truth:none truth:c', "match='RENAME *'", 'no such key'),
+    'a script with an error of its own': ('EVAL return{err=ARGV[1]} 0 NOSTOCK', "match='EVAL *'", 'NOSTOCK'),
+    'WATCH': ('WATCH truth:a', "match='WATCH *'", 'WATCH inside MULTI is not allowed'),
+    'MULTI': ('MULTI', 'match=MULTI, nth=2', 'MULTI calls can not be nested'),
+}
+
+
+@resp
+@pytest.mark.parametrize('name', CARRIED_OUT)
+@pytest.mark.usefixtures('keys')
+def test_what_fails_when_it_is_carried_out(redis_server: Server, name: str, version: int, show: Show) -> None:
+    """The transaction goes on without it."""
+    refused, match, message = CARRIED_OUT[name]
+    fault = f"error({match}, message='{message}')"
+    situation = f'{name} fails in a transaction, which is executed, RESP{version}'
+    show(protocol='redis', driver='redis', situation=situation, fault=fault, real='it cannot be carried out')
+    program = ['SET truth:b text', 'MULTI', 'SET truth:a 1', refused, 'SET truth:c 3', 'EXEC', 'GET truth:a']
+    real = fate(redis_server.port, version, program)
+    assert real[-1] == b'1'
+    with Proxy(redis_server.address, 'redis', behavior=fault) as proxy:
+        assert fate(proxy.address.port, version, program) == real
+        assert proxy.status()['faults'] == {'error': 1}
+
+
+@resp
+def test_exec_fails_outside_of_a_transaction(redis_server: Server, keys: Any, version: int, show: Show) -> None:
+    """Nothing is watched any more."""
+    fault = ARGUMENTS.format('EXEC', 'exec').replace(', ', ', nth=1, ', 1)
+    situation = f'WATCH, EXEC fails, the key is changed, MULTI, EXEC, RESP{version}'
+    show(protocol='redis', driver='redis', situation=situation, fault=fault, real='an argument too many')
+
+    def outcomes(port: int, execution: str) -> list[object]:
+        with connection(port, version) as made, connection(redis_server.port, version) as other:
+            seen = [outcome(made, command) for command in ('WATCH truth:a', execution)]
+            outcome(other, 'SET truth:a 1')
+            return [*seen, *(outcome(made, command) for command in ('MULTI', 'SET truth:b 1', 'EXEC')), keys()]
+
+    real = outcomes(redis_server.port, 'EXEC nonsense')
+    with Proxy(redis_server.address, 'redis', behavior=fault) as proxy:
+        assert outcomes(proxy.address.port, 'EXEC') == real
 
 
 #: The rule of a user, what they must not do then, what they send, and what a server says of it.

@@ -119,7 +119,7 @@ class Redis(QuickRedis):
             if reply.startswith(b'+'):  # QUEUED
                 shown = reply
                 self._is_silent = True
-        elif command := transaction.choose_effect(name, state):
+        elif command := transaction.choose_effect(name, state, message):
             yield from self._ask(command, state)
         if name in SPECIAL or state.skip:
             expectations.go_back(self.request_at, transaction.find_state_after(name, state))
