@@ -62,6 +62,28 @@ class TestSubscriptionsOfRESP3:
         assert peer.recv_all() == b''
 
 
+@pytest.mark.parametrize('in_one_flight', [True, False])
+def test_no_later_command_is_tracked_in_the_place_of_one_that_failed(redis_server: Server, in_one_flight: bool) -> None:
+    """CLIENT CACHING is for the next command alone, which has failed."""
+    said = [
+        *(b'CLIENT TRACKING ON OPTIN\r\n', b'CLIENT CACHING YES\r\n', b'GET tracked:a\r\n', b'GET tracked:b\r\n'),
+        b'SET tracked:b 1\r\nECHO done\r\n',
+    ]
+    proxy = Proxy(redis_server.address, 'redis', behavior="error(match='GET tracked:a')")
+    with proxy, Peer.connect(proxy.address.port, HOST) as peer:
+        peer.send(b'DEL tracked:b\r\nHELLO 3\r\nECHO hello\r\n')
+        peer.recv_until(b'hello\r\n')
+        if in_one_flight:
+            peer.send(b''.join(said))
+        else:
+            for piece in said[:-1]:
+                peer.send(piece)
+                peer.recv_until(b'\r\n')
+            peer.send(said[-1])
+        assert b'invalidate' not in peer.recv_until(b'done\r\n')
+        assert proxy.status()['faults'] == {'error': 1}
+
+
 def test_the_transaction_of_a_user_who_may_run_no_script_fails(redis_server: Server) -> None:
     """It is a script that makes an error come at EXEC."""
     with Peer.connect(redis_server.port, HOST) as admin:

@@ -74,6 +74,8 @@ REQUESTS = {
     'unknown': command('FOO', 'bar'),
     'client': command('CLIENT', 'SETNAME', 'a'),
     'client, large': command('CLIENT', 'SETNAME', BIG),
+    'client, caching': command('CLIENT', 'CACHING', 'YES'),
+    'asking': command('asking'),
 }
 
 

@@ -299,6 +299,16 @@ def moved(admin: Admin) -> Iterator[None]:
             admin.cluster('FORGET', name)
 
 
+@contextmanager
+def importing(admin: Admin) -> Iterator[None]:
+    """Have the node of the cluster import the slot of the key ``truth:b``, which another node serves."""
+    with moved(admin):
+        slot, own = admin.cluster('KEYSLOT', 'truth:b'), admin.cluster('MYID')
+        other = next(node['node_id'] for node in admin.cluster('NODES').values() if node['node_id'] != own)
+        admin.cluster('SETSLOT', slot, 'IMPORTING', other)
+        yield
+
+
 def knows(admin: Admin, name: str) -> bool:
     """Return whether a node knows the one of that *name*. While they meet, it is known by another name."""
     nodes = admin.cluster('NODES').values()

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
 from tests.servers import HOST, TIMEOUT, Server
+from tests.truth import redis_failures as failures
 from tests.truth.conftest import Show
-from tests.truth.redis_failures import reword
 from vaurien import Proxy
 
 #: Has no types.
@@ -167,6 +168,25 @@ def test_exec_fails_outside_of_a_transaction(redis_server: Server, keys: Any, ve
         assert outcomes(proxy.address.port, 'EXEC') == real
 
 
+@resp
+def test_asking_is_for_one_command(tmp_path: Path, version: int, show: Show) -> None:
+    """What comes behind the one that failed is asked of the node that serves it."""
+    fault = "error(match='MGET *', message='TRYAGAIN')"
+    situation = f'ASKING, MGET fails, then another command, RESP{version}'
+    show(protocol='redis', driver='redis', situation=situation, fault=fault, real='a slot that is imported')
+    program = ['ASKING', 'MGET {truth:b}1 {truth:b}2', 'SET truth:b 1']
+    with failures.breakable_node(tmp_path) as admin:
+        failures.take_slots(admin)
+        with failures.importing(admin):
+            port = failures.port_of(admin)
+            real = fate(port, version, program)
+            with Proxy(f'{HOST}:{port}', 'redis', behavior=fault) as proxy:
+                assert fate(proxy.address.port, version, program) == real
+                with connection(proxy.address.port, version) as made:
+                    made.send_packed_command(made.pack_commands([command.split() for command in program]))
+                    assert [read(made) for _ in program] == real
+
+
 #: The rule of a user, what they must not do then, what they send, and what a server says of it.
 FLIGHTS = {
     'CLIENT REPLY OFF fails': ('-client|reply', 'CLIENT REPLY', ['CLIENT REPLY OFF', 'GET truth:a']),
@@ -232,5 +252,5 @@ def test_what_was_refused_has_changed_nothing(redis_server: Server, name: str, v
                 proxy.set_behavior('error(match="GET truth:c", message="OOM of the third")')
                 seen = flight(proxy.address.port, version, 'limited', commands)
                 assert seen == [*real[:-3], ('OutOfMemoryError', 'of the third'), *real[-2:]]
-            proxy.set_behavior(reword(','.join(faults), direct, 'limited'))
+            proxy.set_behavior(failures.reword(','.join(faults), direct, 'limited'))
             assert flight(proxy.address.port, version, 'free', commands) == real

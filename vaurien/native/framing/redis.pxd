@@ -117,7 +117,7 @@ cdef inline bint is_special(const unsigned char *word, size_t size) noexcept nog
             or is_name(word, b'PSYNC', 5)
         )
     if size == 6:
-        return is_name(word, b'CLIENT', 6)
+        return is_name(word, b'ASKING', 6) or is_name(word, b'CLIENT', 6)
     if size == 7:
         return is_name(word, b'DISCARD', 7) or is_name(word, b'MONITOR', 7)
     if size == 9:

@@ -21,7 +21,7 @@ _SUBSCRIBE = {b'SUBSCRIBE', b'PSUBSCRIBE', b'SSUBSCRIBE'}
 _UNSUBSCRIBE = {b'UNSUBSCRIBE', b'PUNSUBSCRIBE', b'SUNSUBSCRIBE'}
 _TRANSACTION = {b'MULTI': True, b'EXEC': False, b'DISCARD': False, b'RESET': False}
 #: Commands that expect anything but one reply, or change what others do.
-SPECIAL = {b'CLIENT', b'HELLO', b'QUIT', *_EXPECTED, *_SUBSCRIBE, *_UNSUBSCRIBE, *_TRANSACTION}
+SPECIAL = {b'ASKING', b'CLIENT', b'HELLO', b'QUIT', *_EXPECTED, *_SUBSCRIBE, *_UNSUBSCRIBE, *_TRANSACTION}
 #: First bytes of errors.
 _FAILURE = b'-!'
 
@@ -38,6 +38,8 @@ class State(NamedTuple):
     skip: bool = False
     #: Whether QUIT was sent: the server reads nothing behind it.
     has_quit: bool = False
+    #: The command, ASKING or CLIENT CACHING, that has set a flag for the next one, or for a transaction.
+    flagged_by: bytes = b''
 
 
 class Confirmations(NamedTuple):
@@ -56,6 +58,7 @@ class Expectations:
     """What is known of a connection as far as it decides which replies come."""
 
     __slots__ = (
+        '_flagged_by',
         '_off',
         '_outstanding',
         '_skip',
@@ -76,6 +79,8 @@ class Expectations:
         self.in_transaction = False
         # CLIENT REPLY: nothing is answered; the next request is not.
         self._off = self._skip = False
+        # The command that has set a flag for the next one.
+        self._flagged_by = b''
         #: Whether QUIT was sent.
         self.has_quit = False
         #: What the client has called itself last.
@@ -85,12 +90,22 @@ class Expectations:
 
     @property
     def _state(self) -> State:
-        return State(self.in_transaction, self._off, self._skip, self.has_quit)
+        return State(self.in_transaction, self._off, self._skip, self.has_quit, self._flagged_by)
 
     @property
     def is_silenced(self) -> bool:
         """Whether the next request may get no reply, or is not read."""
         return self._off or self._skip or self.has_quit
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether the next request changes the state, whatever it is, or may get no reply."""
+        return self.is_silenced or self._is_used_up
+
+    @property
+    def _is_used_up(self) -> bool:
+        """Whether the next request uses up a flag (``resetClient``)."""
+        return bool(self._flagged_by) and not self.in_transaction
 
     def note(self, head: Head, position: int, chunk: int) -> bool:
         """Note what the request with this *head* at *position* expects; return False if that is no reply.
@@ -98,7 +113,7 @@ class Expectations:
         It has arrived in the *chunk* at that position.
         """
         name = head.words[0].upper() if head.words else b''
-        if name in SPECIAL or self._skip:
+        if name in SPECIAL or self._skip or self._is_used_up:
             if not (self._outstanding or self.is_silenced):  # what came in earlier chunks was answered
                 self.before = [change for change in self.before if change[0] >= chunk]
             self.before.append((position, self._state))
@@ -121,14 +136,22 @@ class Expectations:
             expected = _EXPECTED.get(name, ORDINARY)
         else:
             expected = ORDINARY
-        self.in_transaction = _TRANSACTION.get(name, self.in_transaction)
-        self.has_quit = name == b'QUIT'
+        self._follow(name)
         if expected is None:
             return False
         self._outstanding.append(expected)
         if expected in VERSIONS:
             self._versions.append(expected)
         return True
+
+    def _follow(self, name: bytes) -> None:
+        """Be in the state that a command of that *name* leads to, whatever its arguments are."""
+        self.in_transaction = _TRANSACTION.get(name, self.in_transaction)
+        self.has_quit = name == b'QUIT'
+        if name == b'ASKING':
+            self._flagged_by = name
+        elif self._is_used_up and name != self._flagged_by:
+            self._flagged_by = b''
 
     def find_state(self, position: int) -> State:
         """Return the state before the request at *position*."""
@@ -137,7 +160,7 @@ class Expectations:
 
     def go_back(self, position: int, state: State) -> None:
         """Be in that *state*, before whatever comes behind the request at *position*."""
-        self.in_transaction, self._off, self._skip, self.has_quit = state
+        self.in_transaction, self._off, self._skip, self.has_quit, self._flagged_by = state
         self.before = [change for change in self.before if change[0] < position]
 
     def _expect_subscription(self, name: bytes, count: int, silent: bool) -> int | Confirmations | None:
@@ -165,6 +188,8 @@ class Expectations:
                 self._off = silent = True
             elif words[1:] == [b'SKIP']:
                 self._skip = silent = True
+        elif head.length == 3 and words[:1] == [b'CACHING']:
+            self._flagged_by = b'CLIENT'
         elif head.length == 3 and words[:1] == [b'SETNAME']:
             self.client_name = head.words[2]
         return None if silent else ORDINARY

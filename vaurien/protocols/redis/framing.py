@@ -61,7 +61,7 @@ class FramedRedis(Framed[int | Confirmations]):
         self._held = data[i:]
         self._up_at = base + i
         self.upstream_body = self._up.left
-        self._busy = bool(self._held or self._up.awaited or self._expectations.is_silenced)
+        self._busy = bool(self._held or self._up.awaited or self._expectations.is_changing)
         return data[:i] if self._held else data, marks
 
     def _requests(self, data: bytes, i: int, base: int, marks: list[Mark]) -> int:
@@ -108,7 +108,7 @@ class FramedRedis(Framed[int | Confirmations]):
         self._up_at = position
         self._outstanding.clear()
         self._versions.clear()
-        self._busy = self._expectations.is_silenced
+        self._busy = self._expectations.is_changing
 
     def withdraw(self) -> None:
         """See `BaseProtocol.withdraw`."""

@@ -1,7 +1,7 @@
 """What an error of Redis leaves behind: a transaction that cannot be executed any more, or none.
 
 Sources: https://redis.io/docs/latest/develop/using-commands/transactions/ and ``processCommand``, ``rejectCommand`` in
-``server.c``, ``flagTransaction`` and ``execCommandAbort`` in ``multi.c``.
+``server.c``, ``resetClient`` in ``networking.c``, ``flagTransaction`` and ``execCommandAbort`` in ``multi.c``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from vaurien.protocols.redis.expectations import State
 _NONSENSE = b'*1\r\n$19\r\nINJECTED-BY-VAURIEN\r\n'
 _DISCARD = b'*1\r\n$7\r\nDISCARD\r\n'
 _UNWATCH = b'*1\r\n$7\r\nUNWATCH\r\n'
-#: It uses up CLIENT REPLY SKIP.
+#: It uses up what an earlier command has set for the next one alone.
 _PING = b'*1\r\n$4\r\nPING\r\n'
 
 #: Commands that are carried out at once (``processCommand``).
@@ -40,7 +40,7 @@ def choose_effect(name: bytes, state: State, message: str) -> bytes:
         return _DISCARD
     if is_rejection(message) and (state.in_transaction or name == b'EXEC'):
         return _NONSENSE if state.in_transaction else _UNWATCH
-    return b''
+    return b'' if state.in_transaction or state.flagged_by in (b'', name) else _PING
 
 
 def is_rejection(message: str) -> bool:
@@ -64,4 +64,6 @@ def make_late(message: str) -> bytes:
 
 def find_state_after(name: bytes, state: State) -> State:
     """Return the state after the command *name* has failed in that *state*."""
-    return State(state.in_transaction and name != b'EXEC', state.off)
+    in_transaction = state.in_transaction and name != b'EXEC'
+    is_kept = in_transaction or name == state.flagged_by
+    return State(in_transaction, state.off, flagged_by=state.flagged_by if is_kept else b'')
