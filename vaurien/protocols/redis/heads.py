@@ -1,4 +1,4 @@
-"""The head of a Redis request: its command and first argument, as an array or inline (networking.c)."""
+"""The head of a Redis request: its command and first argument, as an array or inline (networking.c, sds.c)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ _COUNT = re.compile(rb'\*[1-9][0-9]{0,17}')
 #: Requests that Redis passes over.
 _EMPTIES = re.compile(rb'(?:[ \t\r\v\f]*\n|\*(?:0|-[1-9][0-9]{0,17})\r\n)*')
 
+#: A word of an inline command, which ends with its quotes if it has any; and what stands for another byte in double
+#: quotes (``sdssplitargs``).
+_WORD = re.compile(rb"""\s*(?=\S)([^\s"']*)(?:"((?:[^"\\]|\\.)*)"|'((?:\\'|[^'])*)')?(?!\S)""", re.DOTALL)
+_ESCAPED = re.compile(rb'\\(?:x([0-9a-fA-F]{2})|(.))', re.DOTALL)
+_CONTROLS = {b'n': b'\n', b'r': b'\r', b't': b'\t', b'b': b'\b', b'a': b'\a'}
 
 #: Commands with more words in their heads than two. The mode of CLIENT REPLY decides whether there is a reply; CLIENT
 #: SETNAME and HELLO 3 AUTH default secret SETNAME say what the client is called.
@@ -96,5 +101,24 @@ def _read_inline(data: bytes, i: int) -> Head | None:
     end = data.find(b'\n', i) + 1
     if not end:
         return None
-    words = [word.strip(b'"\'') for word in data[i:end].split()]
+    words = _split(data[i:end].rstrip())
     return Head(end, words, len(words))
+
+
+def _split(line: bytes) -> list[bytes]:
+    """Return the words of a *line*, without quotes. Raise ValueError where they do not match."""
+    words: list[bytes] = []
+    at = 0
+    while at < len(line):
+        match = _WORD.match(line, at)
+        if match is None:
+            raise ValueError('unbalanced quotes')
+        bare, double, single = match.groups(b'')
+        words.append(bare + _ESCAPED.sub(_unescape, double) + single.replace(rb'\'', b"'"))
+        at = match.end()
+    return words
+
+
+def _unescape(escaped: re.Match[bytes]) -> bytes:
+    code, letter = escaped.groups()
+    return bytes([int(code, 16)]) if code else _CONTROLS.get(letter, letter)
