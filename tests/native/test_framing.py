@@ -243,6 +243,10 @@ def _in_use() -> tuple[int, int]:
     return mallinfo().in_use, sys.getallocatedblocks()
 
 
+#: So many conversations show a leak.
+TIMES = 5000
+
+
 @pytest.mark.parametrize('name', TWINS)
 def test_nothing_leaks(name: str) -> None:
     ways = TWINS[name]
@@ -262,7 +266,8 @@ def test_nothing_leaks(name: str) -> None:
 
     frame(100)
     memory, blocks = _in_use()
-    frame(5000)
+    frame(TIMES)
     now, blocks_now = _in_use()
-    assert now - memory < 5000
-    assert blocks_now - blocks < 500
+    # The smallest thing that C allocates has 24 bytes; other threads may have allocated something meanwhile.
+    assert now - memory < 8 * TIMES
+    assert blocks_now - blocks < TIMES / 10
