@@ -167,6 +167,35 @@ class TestPipelines:
                 else:
                     assert b'injected' in body
 
+    @pytest.mark.parametrize(
+        'last',
+        [get('/ok').replace(b'Host', b'Connection: close\r\nHost'), b'GET /ok HTTP/1.0\r\n\r\n'],
+        ids=['close', '1.0'],
+    )
+    def test_no_fault_behind_the_last_request(self, nginx: Server, last: bytes) -> None:
+        for options in ({'match': 'GET /'}, {'nth': 2}):
+            with (
+                make_proxy(nginx.address, 'http', 'error', options={'error': options}) as proxy,
+                connect(proxy) as client,
+            ):
+                client.send(last + get('/') + get('/'))
+                assert read_response(client) == (200, b'ok\n')
+                assert client.recv_all() == b''
+                assert [rule['hits'] for rule in proxy.status()['behaviors']] == [0]
+
+    def test_no_fault_where_the_backend_leaves(self, raw_backend: RawBackend) -> None:
+        with make_proxy(raw_backend, 'http', 'error', options={'error': {'match': 'GET /*'}}) as proxy:
+            client, backend = join(proxy, raw_backend)
+            client.send(get('*') + get('/a') + get('/b'))
+            assert backend.recv_exactly(len(get('*'))) == get('*')
+            last = OK.replace(b'Content', b'Connection: close\r\nContent')
+            backend.send(last)
+            assert backend.recv_exactly(len(get('/a') + get('/b'))) == get('/a') + get('/b')
+            client.send(get('/c'))
+            assert backend.recv_exactly(len(get('/c'))) == get('/c')
+            backend.close()
+            assert client.recv_all() == last
+
     def test_errors_behind_late_ones(self, redis_server: Server) -> None:
         options = {'delay': {'sleep': 0}}
         with make_proxy(redis_server.address, 'redis', '30:error,30:delay', seed=1, options=options) as proxy:

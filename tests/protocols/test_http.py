@@ -43,14 +43,13 @@ def head(line: str, *headers: str) -> bytes:
 
 REQUESTS = {
     'get': GET,
-    'get 1.0': head('GET / HTTP/1.0'),
+    'get 1.0': head('GET / HTTP/1.0', 'Connection: Keep-Alive'),
     'no headers': head('GET / HTTP/1.1'),
     'empty lines before': b'\r\n\r\n' + GET,
     'head': head('HEAD / HTTP/1.1', 'Host: a'),
     'options *': head('OPTIONS * HTTP/1.1', 'Host: a'),
     'absolute form': head('GET http://a/b HTTP/1.1', 'Host: a'),
     'connect': head('CONNECT a:443 HTTP/1.1', 'Host: a'),
-    'close': head('GET / HTTP/1.1', 'Connection: close'),
     'post': head('POST / HTTP/1.1', 'Content-Length: 5') + b'12345',
     'post odd case': head('POST / HTTP/1.1', 'cOnTeNt-LeNgTh:   005  ') + b'12345',
     'post nothing': head('POST / HTTP/1.1', 'Content-Length: 0'),
@@ -64,6 +63,54 @@ REQUESTS = {
     'upgrade with a body': head('POST / HTTP/1.1', 'Connection: Upgrade', 'Upgrade: h2c', 'Content-Length: 2') + b'ab',
     'length elsewhere': head('GET /?Content-Length:9 HTTP/1.1', 'X-Content-Length: 9', 'Y: \tContent-Length: 9'),
 }
+
+#: Those behind which no server reads on.
+LAST = {
+    'close': head('GET / HTTP/1.1', 'Connection: close'),
+    'close among others': head('GET / HTTP/1.1', 'connection: TE ,\tCLOSE', 'Connection: keep-alive'),
+    'close, post': head('POST / HTTP/1.1', 'Connection: close', 'Content-Length: 5') + b'12345',
+    'close, chunked': head('POST / HTTP/1.1', 'Transfer-Encoding: chunked', 'Connection: Close')
+    + b'1\r\na\r\n0\r\n\r\n',
+    '1.0': head('GET / HTTP/1.0'),
+    '1.0, no headers of note': head('GET / HTTP/1.0', 'Connection: TE', 'X-Connection: keep-alive'),
+    '1.0, post': head('POST / HTTP/1.0', 'Content-Length: 5') + b'12345',
+}
+
+
+@pytest.mark.parametrize('request_', LAST.values(), ids=LAST)
+@pytest.mark.parametrize('rest', [b'', GET, GET + GET[:9], b'\x16\x03garbage'], ids=['', 'get', 'cut', 'garbage'])
+def test_nothing_is_marked_behind_the_last_request(request_: bytes, rest: bytes) -> None:
+    data = GET + request_ + rest
+    ends = [len(GET), len(GET + request_)]
+    for pieces in ([data], [GET, request_, rest], feeding.single(data), feeding.cut(data, range(0, len(data), 7))):
+        protocol = make()
+        given_back, marks = feeding.upstream(protocol, pieces)
+        assert given_back == data
+        assert feeding.uncut(marks) == [(REQUEST, end) for end in ends]
+        assert feeding.downstream(protocol, [OK, OK]) == [(REPLY, len(OK)), (REPLY, 2 * len(OK))]
+
+
+@pytest.mark.parametrize(
+    ('reply', 'leaves'),
+    [
+        (OK, False),
+        (head('HTTP/1.1 200 OK', 'Connection: close', 'Content-Length: 2') + b'ok', True),
+        (head('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked', 'connection:close') + b'0\r\n\r\n', True),
+        (head('HTTP/1.0 200 OK', 'Content-Length: 2') + b'ok', True),
+        (head('HTTP/1.0 200 OK', 'Content-Length: 2', 'Connection: keep-alive') + b'ok', False),
+        (head('HTTP/1.1 505 Not HTTP/1.0', 'Content-Length: 2') + b'ok', False),
+        (head('HTTP/1.1 103 Early Hints', 'Connection: close') + OK, False),
+    ],
+)
+def test_nothing_is_marked_where_the_backend_leaves(reply: bytes, leaves: bool) -> None:
+    for pieces in ([reply], feeding.single(reply)):
+        protocol = make()
+        protocol.feed_upstream(GET + GET[:9])
+        assert feeding.downstream(protocol, pieces)[-1] == (REPLY, len(reply))
+        assert protocol.backend_leaves is leaves
+        given_back, marks = protocol.feed_upstream(GET[9:])
+        assert given_back == GET
+        assert len(marks) == (not leaves)
 
 
 @pytest.mark.parametrize('request_', REQUESTS.values(), ids=REQUESTS)
@@ -105,7 +152,7 @@ def test_head_goes_on_before_its_body() -> None:
     assert protocol.upstream_body == 0
 
 
-@pytest.mark.parametrize('before', ['upgrade', 'close', 'connect', 'chunked', 'post'])
+@pytest.mark.parametrize('before', ['upgrade', 'connect', 'chunked', 'post'])
 def test_head_of_a_chunked_request_alone(before: str) -> None:
     protocol = make()
     feeding.upstream(protocol, [GET, REQUESTS[before]])

@@ -76,6 +76,7 @@ HTTP = Ways(
     [(test_http.GET, test_http.OK), (HTTP_POST, test_http.OK)],
     [
         *test_http.REQUESTS.values(),
+        *test_http.LAST.values(),
         test_http.head('HEAD / HTTP/1.1', 'Content-Length: 2') + b'ok',
         test_http.head('GET / HTTP/2.0', 'Host: a'),
         test_http.head('GET /'),

@@ -297,7 +297,7 @@ class Dispatcher(Traffic):
                             return b''
                     else:
                         rule = draws.draw(self.exchanges)
-                        if rule is not None and rule.is_due():
+                        if rule is not None and not self.protocol.backend_leaves and rule.is_due():
                             self._intercept(rule, None, data, marks[marks.index(mark) :])
                             return b''
                 self._asked += 1
@@ -335,7 +335,7 @@ class Dispatcher(Traffic):
         name = self.protocol.client_name(request) if draws.names else ''
         for number, part in enumerate(parts):
             rule = draws.draw(self.exchanges, part.request, self._describe, number, name)
-            if rule is not None and rule.is_due():
+            if rule is not None and not self.protocol.backend_leaves and rule.is_due():
                 return rule, part if len(parts) > 1 else None
         return None
 
@@ -403,7 +403,10 @@ class Dispatcher(Traffic):
         if exchange is None or exchange.has_begun or self.link.closed:
             return
         if self._asked - exchange.is_inside == self._answered or not self.protocol.ordered:
-            exchange.begin()
+            if self.protocol.backend_leaves:
+                exchange.pass_by()
+            else:
+                exchange.begin()
 
     # Downstream
 

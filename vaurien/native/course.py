@@ -19,7 +19,7 @@ class Course(NamedTuple):
     kinds: int = 0
     #: What does not change, by the protocol: see its `BaseProtocol.ordinary`.
     flags: int = 0
-    #: What the last reply has said of a transaction.
+    #: What was said last of a transaction, or of the end of the connection, by the protocol.
     status: int = 0
     #: What is to be in the Host headers of requests; empty: whatever is.
     host: bytes = b''

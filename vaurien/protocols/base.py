@@ -130,6 +130,8 @@ class BaseProtocol(Configurable):
     #: Whether the backend can take back what it does for `request`. The reply is then kept until it has ended, but for
     #: parts for which the client may wait.
     is_guarding = False
+    #: Whether the backend has said that it reads no more requests. One that waits for its turn gets no behavior.
+    backend_leaves = False
     #: Whether `edit_downstream` is to be called.
     edits = False
     #: Whether the error is only a part of the reply: the request goes on, and `amend` is called with its reply.

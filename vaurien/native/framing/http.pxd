@@ -34,6 +34,11 @@ cdef enum:
     IN_VALUE = 2
     IN_TARGET = 4
 
+# Of `Course.status`: who has said that the connection ends.
+cdef enum:
+    CLIENT_LEAVES = 1
+    BACKEND_LEAVES = 2
+
 # What is read of a head.
 cdef struct Head:
     # Where it ends.
@@ -41,6 +46,8 @@ cdef struct Head:
     # The length of the body, if there is one.
     size_t length
     bint has_length
+    # Whether it says that the connection ends.
+    bint closes
     # Where the value of its field Host is. No end: it has none.
     size_t host_begin
     size_t host_end
@@ -70,9 +77,10 @@ cdef inline bint read_field(
             return False
         head.has_length = True
     elif name_size == 10 and is_field(known, b'connection', 10):
-        return (value_size == 10 and is_field(data + begin, b'keep-alive', 10)) or (
-            value_size == 5 and is_field(data + begin, b'close', 5)
-        )
+        if value_size == 5 and is_field(data + begin, b'close', 5):
+            head.closes = True
+            return True
+        return value_size == 10 and is_field(data + begin, b'keep-alive', 10)
     elif name_size == 17:
         return not is_field(known, b'transfer-encoding', 17)
     elif name_size == 16:
@@ -145,7 +153,7 @@ cdef inline bint read_request(const unsigned char *data, size_t size, size_t i, 
     if size - i < 11 or memcmp(data + i, b' HTTP/1.1\r\n', 11) != 0:
         return False
     head.host_begin = head.host_end = head.length = 0
-    head.has_length = False
+    head.has_length = head.closes = False
     return read_fields(data, size, i + 11, head)
 
 
@@ -164,7 +172,7 @@ cdef inline bint read_response(const unsigned char *data, size_t size, size_t i,
     if size - i < 2 or data[i] != b'\r' or data[i + 1] != b'\n':
         return False
     head.host_begin = head.host_end = head.length = 0
-    head.has_length = False
+    head.has_length = head.closes = False
     if not read_fields(data, size, i + 2, head):
         return False
     # These have no body, whatever they say of one that they might have had.
@@ -185,9 +193,10 @@ cdef inline int http_requests(const unsigned char *data, size_t size, Course *co
     """See `course.framer`. If a Host is to be replaced, the positions are those behind `put_host`: that of one request."""
     cdef size_t left = course.up.left, i = pass_body(size, 0, &left), begin, end, host_begin = 0, host_end = 0, more = 0
     cdef int found = 0
+    cdef unsigned int status = course.status
     cdef Head head
     while i < size:
-        if found == room or not read_request(data, size, i, &head) or head.end - i > MAX_HEAD:
+        if status or found == room or not read_request(data, size, i, &head) or head.end - i > MAX_HEAD:
             return UNSURE
         begin, end = head.host_begin, head.host_end
         if course.host_size and end and (end - begin != course.host_size or memcmp(data + begin, course.host, end - begin)):
@@ -199,7 +208,10 @@ cdef inline int http_requests(const unsigned char *data, size_t size, Course *co
         i = pass_body(size, head.end, &left)
         ends[found] = (head.end if left else i) + more
         found += 1
+        if head.closes:
+            status = CLIENT_LEAVES
     course.up.left = left
+    course.status = status
     course.outstanding += found
     course.host_begin, course.host_end = host_begin, host_end
     return found
@@ -209,7 +221,7 @@ cdef inline int http_replies(const unsigned char *data, size_t size, Course *cou
     """See `course.framer`."""
     cdef size_t left = course.down.left, i = pass_body(size, 0, &left)
     cdef bint is_open = course.down.left > 0
-    cdef unsigned int found = 0
+    cdef unsigned int found = 0, status = course.status
     cdef Head head
     while True:
         if is_open and not left:
@@ -222,10 +234,13 @@ cdef inline int http_replies(const unsigned char *data, size_t size, Course *cou
             break
         if found == course.outstanding or not read_response(data, size, i, &head) or head.end - i > MAX_HEAD:
             return UNSURE
+        if head.closes:
+            status |= BACKEND_LEAVES
         is_open = True
         left = head.length
         i = pass_body(size, head.end, &left)
     course.down.left = left
+    course.status = status
     course.outstanding -= found
     return <int>found
 

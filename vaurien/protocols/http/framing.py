@@ -19,6 +19,7 @@ from vaurien.protocols.http.heads import (
     check_beginning,
     describe_upgrade,
     find_end,
+    is_last,
 )
 
 _HOST = re.compile(rb'\r\n[Hh][Oo][Ss][Tt]:[ \t]*((?:[^\r\n]*[^\r\n \t])?)')
@@ -50,6 +51,8 @@ class FramedHTTP(Framed[int]):
         self._up_trial: httptools.HttpRequestParser | None = None
         self._down_trial: httptools.HttpResponseParser | None = None
         self._kind = REPLY
+        # Whether the connection ends behind the request that was opened last.
+        self._is_last = False
 
     def _set_host(self, backend: str) -> None:
         """Write *backend* in Host headers, without the default port (RFC 9110, 7.2)."""
@@ -84,6 +87,9 @@ class FramedHTTP(Framed[int]):
                     if not self._up.open:
                         marks.append((END, base + i))
                     continue
+                if self._is_last or self.backend_leaves:
+                    i = len(data)
+                    break
                 self._up_begin = base + i
                 end = find_end(data, i)
                 if end < 0:
@@ -113,6 +119,7 @@ class FramedHTTP(Framed[int]):
         if line is None:
             raise ValueError('not a request of HTTP/1.x')
         check(httptools.HttpRequestParser(DEAF), head)
+        self._is_last = is_last(head)
         kind = _METHODS.get(line[1], PLAIN)
         self._outstanding.append(kind)
         return 0 if kind == _TO_CONNECT else read_length(head, 0)
@@ -187,6 +194,7 @@ class FramedHTTP(Framed[int]):
         if status[:1] == INTERIM_CLASS:
             marks.append((INTERIM, end))
             return True
+        self.backend_leaves = self.backend_leaves or is_last(head)
         # One that nobody asked for is no reply: 408 (Request Timeout), say.
         self._kind = REPLY if self._outstanding else INTERIM
         bodiless = request == _TO_HEAD or status in BODILESS

@@ -12,6 +12,9 @@ HEAD_END = b'\r\n\r\n'
 
 REQUEST_LINE = re.compile(rb'[\r\n]*([^ \r\n]+) [^\r\n]* HTTP/1\.[01]\r\n')
 STATUS_LINE = re.compile(rb'[\r\n]*HTTP/1\.[01] ([1-9][0-9][0-9])')
+#: How a message of HTTP/1.0 begins, be it a request or a response.
+_OLD = re.compile(rb'[\r\n]*(?:HTTP/1\.0 |[^ /\r\n]+ [^\r\n]* HTTP/1\.0(?:\r|$))')
+_CONNECTION = re.compile(rb'\n(?i:connection):([^\r\n]*)')
 _EMPTY_LINES = re.compile(rb'[\r\n]*')
 _UPGRADE = re.compile(rb'\n(?i:upgrade):[ \t]*([^\r\n,]*)')
 
@@ -52,6 +55,17 @@ def check_beginning(parser: Parser, head: bytes, news: bytes, first_line: re.Pat
     check(parser, news)
     if b'\n' in head.lstrip(b'\r\n') and not first_line.match(head):
         raise ValueError('not HTTP/1.x')
+
+
+def is_old(head: bytes) -> bool:
+    """Return whether the message with this *head* is one of HTTP/1.0."""
+    return _OLD.match(head) is not None
+
+
+def is_last(head: bytes) -> bool:
+    """Return whether the connection ends behind the message with this *head* (RFC 9112, 9.3 and 9.6)."""
+    options = {option.strip().lower() for value in _CONNECTION.findall(head) for option in value.split(b',')}
+    return b'close' in options or (b'keep-alive' not in options and is_old(head))
 
 
 def describe_upgrade(head: bytes) -> str:

@@ -15,9 +15,13 @@ from vaurien.protocols.http.framing import BODILESS, INTERIM_CLASS, PLAIN, Frame
 from vaurien.protocols.http.heads import DEAF, HEAD_END
 
 _LENGTH = re.compile(rb'\r\n[Cc]ontent-[Ll]ength: ([0-9]{1,18})\r')
+#: Where a head may say that the connection ends.
+_CLOSE = re.compile(rb'\n(?i:connection):[^\r\n]*(?i:close)')
 #: First bytes of a request that may be HEAD or CONNECT, or begin with an empty line.
 _UNUSUAL = b'HC\r\n'
 _USUAL_VERSION = b'HTTP/1.1 '
+# Of `Course.status`: who has said that the connection ends.
+_CLIENT, _BACKEND = 1, 2
 
 
 class _Completion:
@@ -51,7 +55,9 @@ class QuickHTTP(FramedHTTP):
     def ordinary(self) -> Course | None:
         """See `BaseProtocol.ordinary`."""
         is_open = self._held or self._up.open or self._kept or self._down.open or self.opaque
-        return None if is_open or len(self._host) > HOST_MAX else self._make_course(host=self._host)
+        if is_open or len(self._host) > HOST_MAX:
+            return None
+        return self._make_course(host=self._host, status=_CLIENT * self._is_last | _BACKEND * self.backend_leaves)
 
     def advance(self, up: int, down: int, course: Course) -> None:
         """See `BaseProtocol.advance`. A message that is open lacks the rest of a body of known length."""
@@ -59,14 +65,17 @@ class QuickHTTP(FramedHTTP):
         self._up.begin(course.up_left)
         self._down.begin(course.down_left)
         self._kind = REPLY
+        self._is_last = bool(course.status & _CLIENT)
+        self.backend_leaves = bool(course.status & _BACKEND)
 
     def feed_upstream(self, data: bytes) -> tuple[bytes, Sequence[Mark]]:
         """See `BaseProtocol.feed_upstream`."""
-        if self._held or self._up.open:
+        if self._held or self._up.open or self._is_last or self.backend_leaves:
             return self._walk_upstream(data)
         end = data.find(HEAD_END) + len(HEAD_END)
         whole = end == len(data) or _is_whole(data, end)
-        if not whole or end > MAX_HEAD or data[0] in _UNUSUAL or not self._is_plain_request(data):
+        is_usual = whole and end <= MAX_HEAD and data[0] not in _UNUSUAL and not _CLOSE.search(data, 0, end)
+        if not is_usual or not self._is_plain_request(data):
             return self._walk_upstream(data)
         if self._host:
             data = self._overwrite_host(data, end)
@@ -96,8 +105,7 @@ class QuickHTTP(FramedHTTP):
         if not outstanding or outstanding[0] != PLAIN or self._down.open or self._kept:
             return self._walk_downstream(data)
         end = data.find(HEAD_END) + len(HEAD_END)
-        length = _LENGTH.search(data, 0, end)
-        if length is None or end + int(length[1]) != len(data) or not self._is_plain_response(data, end):
+        if not _is_whole(data, end) or _CLOSE.search(data, 0, end) or not self._is_plain_response(data, end):
             return self._walk_downstream(data)
         outstanding.popleft()
         self._down_at = at = self._down_at + len(data)

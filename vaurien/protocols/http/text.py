@@ -8,10 +8,9 @@ from http import HTTPStatus
 from vaurien.framing.error_reply import INJECTED, ErrorReply
 from vaurien.framing.head import TEXT_MAX, escape
 from vaurien.protocols.http.headers import Headers
-from vaurien.protocols.http.heads import HEAD_END
+from vaurien.protocols.http.heads import HEAD_END, is_last, is_old
 
 _METHOD_AND_TARGET = re.compile(rb'[\r\n]*([^ \r\n]*(?: [^ \r\n]*)?)')
-_CONNECTION = re.compile(rb'\n(?i:connection):([^\r\n]*)')
 _CONTINUE = re.compile(rb'\n(?i:expect:[ \t]*100-continue)')
 FAULT = re.compile(rb'\n(?i:x-vaurien-fault):[ \t]*([^\r\n]*)')
 USER_AGENT = re.compile(rb'\n(?i:user-agent):[ \t]*([^\r\n]*)')
@@ -51,7 +50,7 @@ def make_error(
     closes = status in _CLOSING or headers.closes or not keeps_alive(request)
     if closes:
         head.append('Connection: close')
-    elif _is_old(request):
+    elif is_old(request):
         head.append(_KEEP_ALIVE.decode().strip())
     if _request_line(request).startswith(b'HEAD '):
         content = b''
@@ -67,23 +66,14 @@ def announce_close(response: bytes) -> bytes:
 def keeps_alive(request: bytes) -> bool:
     """Return whether the connection may stay open after *request* (RFC 9112, 9.3)."""
     head = _head(request)
-    options = {option.strip().lower() for value in _CONNECTION.findall(head) for option in value.split(b',')}
-    if b'close' in options:
-        return False
-    if _is_old(request):
-        return b'keep-alive' in options
     # Whoever expects 100-continue may send the body after an error or not (RFC 9110, 10.1.1): no telling where the next
     # request begins. HTTP/1.0 does not know it.
-    return not _CONTINUE.search(head)
+    return not is_last(head) and (is_old(head) or not _CONTINUE.search(head))
 
 
 def _head(request: bytes) -> bytes:
     """Return the head of a request, which a body, or another request, may come after."""
     return request.lstrip(b'\r\n').partition(HEAD_END)[0]
-
-
-def _is_old(request: bytes) -> bool:
-    return _request_line(request).endswith(b' HTTP/1.0')
 
 
 def _request_line(request: bytes) -> bytes:
