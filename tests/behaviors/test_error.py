@@ -63,7 +63,7 @@ class TestHTTP:
             read_response(client)
             assert backend.is_silent(0.02)
 
-    @pytest.mark.parametrize('method', ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'])
+    @pytest.mark.parametrize('method', ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'LIST'])
     def test_well_formed_for_every_method(self, nginx: Server, method: str) -> None:
         with failing(nginx, code=503) as proxy:
             connection = http.client.HTTPConnection(HOST, proxy.address.port, timeout=TIMEOUT)
@@ -76,6 +76,15 @@ class TestHTTP:
                 assert response.isclosed()
             connection.close()
             assert proxy.status()['links']['total'] == 1
+
+    def test_behind_a_request_that_few_know(self, nginx: Server) -> None:
+        """Of a client for Vault, or one that sends its target as UTF-8."""
+        with failing(nginx, code=503, match='GET /v1/secret') as proxy, connect(proxy) as client:
+            for line in (b'LIST /v1/metadata', 'GET /v1/café'.encode()):
+                client.send(line + b' HTTP/1.1\r\nHost: x\r\n\r\n')
+                assert b' 503 ' not in read_response(client)[0]
+                client.send(b'GET /v1/secret HTTP/1.1\r\nHost: x\r\n\r\n')
+                assert b' 503 ' in read_response(client)[0]
 
     @pytest.mark.parametrize(
         ('head', 'stays'),

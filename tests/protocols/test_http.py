@@ -48,6 +48,9 @@ REQUESTS = {
     'empty lines before': b'\r\n\r\n' + GET,
     'head': head('HEAD / HTTP/1.1', 'Host: a'),
     'options *': head('OPTIONS * HTTP/1.1', 'Host: a'),
+    'unknown to httptools': head('LIST /v1/secret HTTP/1.1', 'Host: a'),
+    'unknown to httptools, with a body': head('RE-INDEX /a HTTP/1.1', 'Content-Length: 3') + b'abc',
+    'utf-8': head('GET /caf\xc3\xa9?\xff HTTP/1.1', 'Host: a'),
     'absolute form': head('GET http://a/b HTTP/1.1', 'Host: a'),
     'connect': head('CONNECT a:443 HTTP/1.1', 'Host: a'),
     'post': head('POST / HTTP/1.1', 'Content-Length: 5') + b'12345',
@@ -172,7 +175,9 @@ def test_incomplete_head_is_held_back() -> None:
 
 REFUSED = {
     'garbage': b'\x16\x03\x01\x02\x00 hello',
-    'unknown method': head('BREW / HTTP/1.1'),
+    'no method': head('Get / HTTP/1.1'),
+    'no method, either': head('BR\xcbW / HTTP/1.1'),
+    'a control character in the target': head('GET /\x01 HTTP/1.1'),
     'http 0.9': b'GET /\r\n',
     'http 2': b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
     'another version': head('GET / HTTP/3.0'),

@@ -19,7 +19,9 @@ from vaurien.protocols.http.heads import (
     check_beginning,
     describe_upgrade,
     find_end,
+    has_open_line,
     is_last,
+    simplify,
 )
 
 _HOST = re.compile(rb'\r\n[Hh][Oo][Ss][Tt]:[ \t]*((?:[^\r\n]*[^\r\n \t])?)')
@@ -118,7 +120,7 @@ class FramedHTTP(Framed[int]):
         line = REQUEST_LINE.match(head)
         if line is None:
             raise ValueError('not a request of HTTP/1.x')
-        check(httptools.HttpRequestParser(DEAF), head)
+        check(httptools.HttpRequestParser(DEAF), simplify(head))
         self._is_last = is_last(head)
         kind = _METHODS.get(line[1], PLAIN)
         self._outstanding.append(kind)
@@ -138,10 +140,11 @@ class FramedHTTP(Framed[int]):
     def _hold(self, data: bytes, i: int, known: int) -> None:
         """Hold back the incomplete head that *data* ends with at *i*. Raise ValueError if it cannot become one."""
         head = data[i:]
-        if head:
+        if not has_open_line(head):
+            news = data[known:]
             if self._up_trial is None:
-                self._up_trial, known = httptools.HttpRequestParser(DEAF), i
-            check_beginning(self._up_trial, head, data[known:], REQUEST_LINE)
+                self._up_trial, news = httptools.HttpRequestParser(DEAF), simplify(head)
+            check_beginning(self._up_trial, head, news, REQUEST_LINE)
         self._held = head
 
     # Downstream

@@ -10,13 +10,23 @@ from vaurien.framing.head import MAX_HEAD, escape
 
 HEAD_END = b'\r\n\r\n'
 
-REQUEST_LINE = re.compile(rb'[\r\n]*([^ \r\n]+) [^\r\n]* HTTP/1\.[01]\r\n')
+#: Its method is any in capital letters, as nginx has it: RFC 9110, 9.1, lets others register more of them.
+REQUEST_LINE = re.compile(rb'[\r\n]*([A-Z_-]+) [^\r\n]* HTTP/1\.[01]\r\n')
+#: What may become a request line.
+_OPEN_LINE = re.compile(rb'[\r\n]*(?:[A-Z_-]+(?: [^\r\n]*\r?)?)?')
 STATUS_LINE = re.compile(rb'[\r\n]*HTTP/1\.[01] ([1-9][0-9][0-9])')
 #: How a message of HTTP/1.0 begins, be it a request or a response.
 _OLD = re.compile(rb'[\r\n]*(?:HTTP/1\.0 |[^ /\r\n]+ [^\r\n]* HTTP/1\.0(?:\r|$))')
 _CONNECTION = re.compile(rb'\n(?i:connection):([^\r\n]*)')
 _EMPTY_LINES = re.compile(rb'[\r\n]*')
 _UPGRADE = re.compile(rb'\n(?i:upgrade):[ \t]*([^\r\n,]*)')
+
+#: The method whose target is unlike all others.
+_CONNECT = b'CONNECT'
+#: A method that httptools knows, and that says nothing of the rest of the request.
+_KNOWN = b'POST'
+#: For each byte of a target: httptools takes those of ASCII.
+_PLAIN_BYTES = bytes(min(byte, ord('~')) if byte > 127 else byte for byte in range(256))
 
 #: What a parser calls back that is only asked whether it takes the bytes.
 DEAF = object()
@@ -48,6 +58,23 @@ def check(parser: Parser, head: bytes) -> None:
         return
     except httptools.HttpParserError as error:
         raise ValueError(str(error)) from None
+
+
+def has_open_line(head: bytes) -> bool:
+    """Return whether *head*, which is not complete, may go on with its request line."""
+    return _OPEN_LINE.fullmatch(head) is not None
+
+
+def simplify(head: bytes) -> bytes:
+    """Return *head*, of a request, with a method that httptools knows, and a target that it takes.
+
+    Servers take any method that is a word, and most take bytes of UTF-8 in a target, which some clients send.
+    """
+    line = REQUEST_LINE.match(head)
+    if line is None:
+        return head
+    method = _CONNECT if line[1] == _CONNECT else _KNOWN
+    return method + head[line.end(1) : line.end()].translate(_PLAIN_BYTES) + head[line.end() :]
 
 
 def check_beginning(parser: Parser, head: bytes, news: bytes, first_line: re.Pattern[bytes]) -> None:
