@@ -148,6 +148,11 @@ class TestHTTP:
             run = curl(proxy.address.port, '/', '--header', expect, '--data-binary', f'@{body}')
         assert (run.returncode, run.stdout) == (0, b'502 Bad Gateway, injected by vaurien\n\n502')
 
+    def test_a_client_with_a_password_is_asked_for_it(self, nginx: Server) -> None:
+        with failing(nginx, code=401, times=1) as proxy:
+            assert curl(proxy.address.port, '/ok', '--anyauth', '--user', 'ada:secret').stdout.endswith(b'ok\n\n200')
+            assert proxy.status()['behaviors'][0]['hits'] == 1
+
     def test_who_expects_100_is_answered_at_once(self, nginx: Server) -> None:
         with failing(nginx) as proxy, connect(proxy) as client:
             client.send(b'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n')

@@ -710,6 +710,24 @@ class TestError:
         assert error.data.lower().count(b'content-type: application/json\r\n') == 1
         assert error.data.lower().count(b'content-type') == 1
 
+    @pytest.mark.parametrize(
+        ('code', 'name', 'value', 'connection'),
+        [
+            (401, 'WWW-Authenticate', 'Basic realm="vaurien"', b''),
+            (407, 'Proxy-Authenticate', 'Basic realm="vaurien"', b''),
+            (426, 'Upgrade', 'TLS/1.0, HTTP/1.1', b'Upgrade'),
+        ],
+    )
+    def test_what_the_client_needs_to_go_on(self, code: int, name: str, value: str, connection: bytes) -> None:
+        protocol = make()
+        protocol.begin_fault(GET, 'seed')
+        _, fields, _ = parse_response(protocol.error(code).data)
+        assert fields[name.lower().encode()] == value.encode()
+        assert fields.get(b'connection', b'') == connection
+        error = protocol.error(code, headers=Headers.parse({name.lower(): 'other'})).data
+        assert parse_response(error)[1][name.lower().encode()] == b'other'
+        assert error.lower().count(name.lower().encode() + b': ') == 1
+
     def test_no_body(self) -> None:
         protocol = make()
         protocol.begin_fault(GET, 'seed')

@@ -16,6 +16,13 @@ FAULT = re.compile(rb'\n(?i:x-vaurien-fault):[ \t]*([^\r\n]*)')
 USER_AGENT = re.compile(rb'\n(?i:user-agent):[ \t]*([^\r\n]*)')
 #: The server has decided to close the connection (RFC 9110, 15.5.9), or does not want the rest (15.5.14).
 _CLOSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
+#: What a client needs to go on behind some statuses (RFC 9110, 15.5.2, 15.5.8 and 15.5.22). 405 has no Allow, nor has
+#: it one from nginx: only the server knows which methods it allows.
+_DEMANDED: dict[int, dict[str, str]] = {
+    HTTPStatus.UNAUTHORIZED: {'WWW-Authenticate': 'Basic realm="vaurien"'},
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: {'Proxy-Authenticate': 'Basic realm="vaurien"'},
+    HTTPStatus.UPGRADE_REQUIRED: {'Upgrade': 'TLS/1.0, HTTP/1.1', 'Connection': 'Upgrade'},
+}
 #: What a response of HTTP/1.0 ends with.
 _KEEP_ALIVE = b'\r\nConnection: keep-alive'
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -44,6 +51,7 @@ def make_error(
     phrase = reason or _PHRASES.get(status, 'Unknown')
     content = (f'{status} {phrase}, {INJECTED}\n' if body is None else body).encode()
     usual = {'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': str(len(content))}
+    usual |= _DEMANDED.get(status, {})
     if retry_after is not None:
         usual['Retry-After'] = str(retry_after)
     head = [f'HTTP/1.1 {status} {phrase}', *headers.over(usual)]
