@@ -260,17 +260,22 @@ def has_data(lines: Sequence[bytes]) -> bool:
 
 
 @few
-@given(st.lists(blocks, max_size=5), ends_and_framings, st.lists(st.integers(1, 20), max_size=9), cuts)
-@example([[b'data: x'], [b'data: y']], (b'\r\n', 'chunked'), [10, 1, 1], [])
+@given(st.lists(blocks, max_size=5), ends_and_framings, st.lists(st.integers(1, 20), max_size=9), cuts, st.booleans())
+@example([[b'data: x'], [b'data: y']], (b'\r\n', 'chunked'), [10, 1, 1], [], False)
+@example([[b'data: x'], [b'data: y']], (b'\n', 'close'), [], [], True)
+@example([[b'data'], [b'\xef\xbb\xbfdata']], (b'\n', 'chunked'), [2, 2, 2], [], True)
 def test_events(
     parts: Sequence[Sequence[bytes]],
     end_and_framing: tuple[bytes, str],
     sizes: Sequence[int],
     places: Sequence[int],
+    is_marked: bool,
 ) -> None:
-    """An event may lie in several chunks, and end anywhere in one."""
+    """An event may lie in several chunks, and end anywhere in one. A byte order mark is no part of the first."""
     end, framing = end_and_framing
     events = [(end.join([*lines, b'', b'']), has_data(lines)) for lines in parts] + [(b': end\n', False)]
+    if is_marked:  # with a byte order mark
+        events[0] = (b'\xef\xbb\xbf' + events[0][0], events[0][1])
     body = b''.join(data for data, _ in events)
     inside = Reply(events).places
     if framing != 'chunked':

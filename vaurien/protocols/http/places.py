@@ -15,6 +15,10 @@ from vaurien.protocols.http.heads import find_end
 _CR, _LF = b'\r\n'
 #: A field of an event: its name alone, or with a value behind it.
 _DATA = b'data:'
+#: What a stream of events may begin with, once: a byte order mark.
+_MARK = b'\xef\xbb\xbf'
+#: So many bytes of a line tell what it is.
+_TELLING = len(_MARK + _DATA)
 _LINE_END = re.compile(rb'[\r\n]')
 
 
@@ -66,6 +70,7 @@ class Events(_InBody):
         # How the line begins that has not ended; whether the block has data.
         self._line = b''
         self._has_data = False
+        self._is_first_line = True
         # Whether the last byte was a CR, to which an LF may belong; and whether an event is over with that.
         self._is_behind_cr = False
         self._is_over = False
@@ -93,12 +98,15 @@ class Events(_InBody):
         """Take the rest of the line at *i*, up to the first byte that ends it; return where that is."""
         end = _LINE_END.search(text, i)
         stop = end.start() if end else len(text)
-        line = (self._line + text[i : min(stop, i + len(_DATA))])[: len(_DATA)]
+        line = (self._line + text[i : min(stop, i + _TELLING)])[:_TELLING]
         if end is None:
             self._line = line
             return stop
         self._line = b''
-        if line in (_DATA, _DATA[:-1]):
+        if self._is_first_line:
+            self._is_first_line = False
+            line = line.removeprefix(_MARK)
+        if line.startswith(_DATA) or line == _DATA[:-1]:
             self._has_data = True
         elif not line:
             self._is_over, self._has_data = self._has_data, False
