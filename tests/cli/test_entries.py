@@ -12,6 +12,7 @@ import pytest
 from tests.servers import TIMEOUT
 from vaurien.cli import entries
 
+WITH_LOCUST = pytest.mark.skipif(sys.version_info < (3, 11), reason='Locust is for Python 3.11 and later')
 #: Runs a command in whose imports Ctrl-C is pressed: when the module of that name is looked for.
 CODE = """\
 import os, signal, sys, time
@@ -59,9 +60,9 @@ def test_nothing_is_said_of_imports(entry: str, module: str) -> None:
         ('conntest', 'server -p 0', 'gevent.monkey'),
         ('tcpgoon', 'localhost 1', 'vaurien.tcpgoon.command'),
         ('tcpgoon', 'server -p 0', 'vaurien.tcpgoon.server'),
-        ('loads_runner', 'example.Test.test', 'gevent.monkey'),
-        ('loads_agent', '', 'vaurien.loads.cluster.supervisor'),
-        ('loads_broker', '', 'gevent.monkey'),
+        pytest.param('loads_runner', 'example.Test.test', 'gevent.monkey', marks=WITH_LOCUST),
+        pytest.param('loads_agent', '', 'vaurien.loads.cluster.supervisor', marks=WITH_LOCUST),
+        pytest.param('loads_broker', '', 'gevent.monkey', marks=WITH_LOCUST),
     ],
 )
 def test_nor_of_those_that_come_later(entry: str, words: str, module: str) -> None:
