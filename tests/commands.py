@@ -11,7 +11,7 @@ import sys
 import sysconfig
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from io import StringIO
 from pathlib import Path
 from typing import IO
@@ -67,6 +67,16 @@ def call(main: Callable[[Sequence[str]], int], *arguments: str) -> subprocess.Co
         except SystemExit as end:
             status = int(end.code or 0)
     return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
+
+
+def insist(process: subprocess.Popen[str], number: int) -> None:
+    """Send a process a signal until it has ended: one that comes right after the first does not count as a second."""
+    for _ in range(int(TIMEOUT / 0.05)):
+        process.send_signal(number)
+        # Without gevent: where workers were started before, its event loop takes the status of whatever has ended.
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+            return
 
 
 class Process:

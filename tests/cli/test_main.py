@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import SCRIPTS, StartCommand, call, run
+from tests.commands import SCRIPTS, StartCommand, call, insist, run
 from tests.peers import Peer, RawBackend
 from tests.servers import HOST, TIMEOUT
 from vaurien import __version__, native
@@ -240,7 +240,8 @@ def test_a_second_signal_ends_it_at_once(
         raw_backend.accept().recv()
         command.process.send_signal(signal_number)
         assert idle.recv() == b''  # the first one is at work, and lets the open exchange finish
-        code, out, err = command.stop(signal_number)
+        insist(command.process, signal_number)
+        code, out, err = command.wait()
     assert (code, err) == (status, '')
     assert out.endswith('Ctrl-C ends')
 

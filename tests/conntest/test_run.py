@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import trustme
 
-from tests.commands import SCRIPTS, Process, run
+from tests.commands import SCRIPTS, Process, insist, run
 from tests.conntest import original
 from tests.conntest.original import GROUP, Original
 from tests.conntest.serving import Server, StartServer
@@ -351,7 +351,8 @@ class TestInterrupted:
                     process.process.send_signal(signal.SIGINT)
                     with raw_backend.accept() as last:
                         last.recv_until(b'\r\n\r\n')  # asks for the record, which never comes
-                        assert process.stop(signal.SIGINT)[0] == 130
+                        insist(process.process, signal.SIGINT)
+                        assert process.wait()[0] == 130
         finally:
             process.kill()
         assert not report.exists()

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 
 import gevent
 import pytest
 from gevent.event import Event
 
+from tests.commands import insist
 from tests.servers import TIMEOUT
 from tests.terminal import Terminal
+from vaurien.console import signals
 from vaurien.console.signals import ANNOUNCEMENT, CLEARED, WITH_CURSOR, on_signals, on_signals_in_loop
 
 #: A program that waits for signals.
@@ -45,11 +46,18 @@ def _survival(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, '_exit', leave)
 
 
+@pytest.fixture
+def _no_twins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no signal be the twin of the one before."""
+    monkeypatch.setattr(signals, 'TWIN', 0.0)
+
+
 def send(number: int) -> None:
     """Send this process a signal; its handler has run when this returns."""
     os.kill(os.getpid(), number)
 
 
+@pytest.mark.usefixtures('_no_twins')
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_calls_and_the_second_leaves(number: int) -> None:
     calls: list[str] = []
@@ -59,6 +67,15 @@ def test_the_first_signal_calls_and_the_second_leaves(number: int) -> None:
         with pytest.raises(ProcessEndedError) as ended:
             send(number)
     assert (calls, ended.value.args) == (['end'], (128 + number,))
+
+
+def test_the_twin_of_the_first_signal_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signals, 'TWIN', TIMEOUT)
+    calls: list[str] = []
+    with on_signals(lambda: calls.append('end')):
+        send(signal.SIGTERM)
+        send(signal.SIGTERM)
+    assert calls == ['end']
 
 
 @pytest.mark.parametrize('catch', [on_signals, on_signals_in_loop])
@@ -81,6 +98,7 @@ def test_in_a_loop_it_may_wait() -> None:
         ended.wait()
 
 
+@pytest.mark.usefixtures('_no_twins')
 def test_a_loop_that_is_held_up_calls_later() -> None:
     ended = Event()
     with on_signals_in_loop(ended.set):
@@ -135,11 +153,5 @@ def test_a_terminal_that_is_stopped_holds_no_second_signal_up() -> None:
         process = terminal.start(sys.executable, '-c', WAIT)
         terminal.wait_for('waits')
         terminal.type('\x13')  # Ctrl-S
-        status = None
-        for _ in range(int(TIMEOUT / 0.05)):  # two signals at once would count as one
-            process.send_signal(signal.SIGTERM)
-            # Without gevent: where workers were started before, its event loop takes the status of whatever has ended.
-            with suppress(subprocess.TimeoutExpired):
-                status = process.wait(0.05)
-                break
-        assert status == 128 + signal.SIGTERM
+        insist(process, signal.SIGTERM)
+        assert process.returncode == 128 + signal.SIGTERM

@@ -19,6 +19,7 @@ from tests.peers import RawBackend
 from tests.servers import HOST, TIMEOUT, Server
 from tests.tcpgoon.dialing import closed_port
 from tests.tcpgoon.processes import GOON, STATUS, read_statuses, running
+from vaurien.console import signals
 from vaurien.tcpgoon.main import main
 
 DURATION = r'\d+(\.\d+)?(µs|ms|s)'
@@ -193,6 +194,7 @@ def test_interrupted_while_it_holds(holder: RawBackend) -> None:
 def test_the_second_signal_ends_it_at_once(holder: RawBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     statuses: list[int] = []
     monkeypatch.setattr(os, '_exit', statuses.append)
+    monkeypatch.setattr(signals, 'TWIN', 0.0)
 
     def interrupt_twice() -> None:
         for _ in range(2):

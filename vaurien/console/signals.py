@@ -7,11 +7,16 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import Any
 
 from vaurien.console.output import can_redraw, is_terminal
 
 READ = 1
+
+#: Seconds after the first signal in which another one is its twin: ``timeout`` of coreutils sends its signal to the
+#: command, and then to the group that the command is in. Nobody presses Ctrl-C twice as quickly.
+TWIN = 0.2
 
 ANNOUNCEMENT = b'ending; Ctrl-C again ends at once\n'
 #: What removes whatever is on the line: the ``^C`` of the terminal, or a progress bar.
@@ -24,18 +29,20 @@ WITH_CURSOR = b'\x1b[?25h'
 def on_signals(end: Callable[[], object]) -> Iterator[None]:
     """Call *end* at the first SIGINT or SIGTERM within the block; at the second one, end the process at once.
 
-    The exit status is then 128 + the number of the signal, as shells have it. *end* is called in
-    the signal handler, which interrupts any code at any place: it must not wait, and should do as little as it can.
+    One that comes within `TWIN` seconds after the first does not count. The exit status is then 128 + the number of the
+    signal, as shells have it. *end* is called in the signal handler, which interrupts any code at any place: it must
+    not wait, and should do as little as it can.
     """
-    is_ending = False
+    first: float | None = None
 
     def handle(number: int, frame: object) -> None:
-        nonlocal is_ending
-        if is_ending:
+        nonlocal first
+        if first is None:
+            first = monotonic()
+            _announce()
+            end()
+        elif monotonic() - first >= TWIN:
             os._exit(128 + number)
-        is_ending = True
-        _announce()
-        end()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
