@@ -8,6 +8,7 @@ VaurienError                   anything below
 │   ├── PluginError            a behavior, protocol or toxic that is unknown or cannot be loaded
 │   └── ToxicNameError         a toxic's name that is taken, or that no toxic has
 ├── StartError                 the machine: a server or a proxy process could not start, a host has no address
+├── UnwrittenError             a file that was to have the results, and that cannot be written
 ├── WorkerError                a change that a worker does not take, so that none of them has it
 ├── CapacityError              a conntest server that stores as much as it may
 ├── RemoteError                a conntest server that is not there, or that sends an unexpected response
@@ -93,6 +94,10 @@ class StartError(VaurienError, ValueError):
     def of(cls, error: OSError | UnicodeError, address: object) -> StartError:
         """Return the error for a failed attempt to listen on *address*."""
         return cls(f'cannot listen on {address}: {find_reason(error)}')
+
+
+class UnwrittenError(VaurienError):
+    """A file that cannot be written with what a command has found out, because the disk is full for example."""
 
 
 class WorkerError(VaurienError):

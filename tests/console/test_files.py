@@ -6,13 +6,14 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from resource import RLIMIT_FSIZE, getrlimit, setrlimit
 
 import pytest
 
 from tests.servers import TIMEOUT
 from vaurien.console import files
-from vaurien.console.files import check_writable, read_file, writing
-from vaurien.errors import ConfigError
+from vaurien.console.files import check_writable, read_file, write_file
+from vaurien.errors import ConfigError, UnwrittenError
 
 MIB = 1024 * 1024
 
@@ -102,7 +103,42 @@ def test_a_file_that_cannot_be_written(tmp_path: Path, name: str, reason: str) -
 
 
 def test_a_disk_that_is_full() -> None:
-    path = Path('/dev/full')
-    check_writable(path)
-    with pytest.raises(ConfigError, match='cannot write /dev/full: No space left on device'), writing(path):
-        path.write_bytes(b'x')
+    check_writable('/dev/full')
+    with pytest.raises(UnwrittenError, match='cannot write /dev/full: No space left on device'):
+        write_file('/dev/full', b'x')
+
+
+def test_what_does_not_fit_leaves_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / 'report.json'
+    write_file(path, b'old')
+    before = getrlimit(RLIMIT_FSIZE)
+    setrlimit(RLIMIT_FSIZE, (MIB, before[1]))
+    try:
+        with pytest.raises(UnwrittenError, match=f'cannot write {path}: File too large'):
+            write_file(path, bytes(2 * MIB))
+    finally:
+        setrlimit(RLIMIT_FSIZE, before)
+    assert (path.read_bytes(), list(tmp_path.iterdir())) == (b'old', [path])
+
+
+def test_a_file_that_is_replaced_keeps_its_permissions_and_its_link(tmp_path: Path) -> None:
+    path, link = tmp_path / 'report.json', tmp_path / 'latest.json'
+    path.write_text('old')
+    path.chmod(0o640)
+    link.symlink_to(path)
+    write_file(link, b'new')
+    assert (path.read_bytes(), path.stat().st_mode & 0o777, link.is_symlink()) == (b'new', 0o640, True)
+
+
+def test_a_file_with_no_room_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / ('x' * 255)
+    write_file(path, b'old')
+    write_file(path, b'new')
+    assert (path.read_bytes(), list(tmp_path.iterdir())) == (b'new', [path])
+
+
+def test_a_pipe_that_somebody_reads(pipe: Path) -> None:
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_file(pipe, b'new')
+    assert os.read(reader, 10) == b'new'
+    os.close(reader)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vaurien.console.picture import check_picture, save
-from vaurien.errors import ConfigError
+from vaurien.errors import ConfigError, UnwrittenError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,7 +48,7 @@ def test_a_file_that_will_not_do(path: str, said: str) -> None:
 def test_a_disk_that_is_full(tmp_path: Path) -> None:
     path = tmp_path / 'picture.png'
     path.symlink_to('/dev/full')
-    with pytest.raises(ConfigError, match=f'cannot write {path}: No space left'):
+    with pytest.raises(UnwrittenError, match=f'cannot write {path}: No space left'):
         save(make_figure(), path)
 
 

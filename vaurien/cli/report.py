@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from vaurien.console.command import run_command
-from vaurien.console.files import writing
+from vaurien.console.files import check_writable, write_file
 from vaurien.console.output import print_line
 from vaurien.console.parser import Parser
 from vaurien.console.statuses import describe_statuses
@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def run(argv: Sequence[str]) -> int:
-    """Write the page, and return 0; raise `ConfigError`."""
+    """Write the page, and return 0; raise `ConfigError`, `UnwrittenError`."""
     given = make_parser().parse(argv, intermixed=True)
     from vaurien.explore.showing.baseline import NOTHING, load_baseline  # late: these take as long as the flags
     from vaurien.explore.showing.records import read_records
@@ -49,6 +49,7 @@ def run(argv: Sequence[str]) -> int:
 
     if not given.paths:
         raise ConfigError(f'there is nothing to report: {USAGE}')
+    check_writable(given.output)
     files = [Path(path, RECORDS) if Path(path).is_dir() else Path(path) for path in given.paths]
     if len({file.resolve() for file in files}) < len(files):
         raise ConfigError('the same exploration is given twice')
@@ -56,8 +57,7 @@ def run(argv: Sequence[str]) -> int:
     when = datetime.fromtimestamp(max(file.stat().st_mtime for file in files)).astimezone()
     baseline = NOTHING if given.baseline is None else load_baseline(given.baseline)
     page = make_resilience_page(explored, baseline, given.title, when)
-    with writing(given.output):
-        Path(given.output).write_bytes(page.encode())
+    write_file(given.output, page.encode())
     print_line(f'The page is {given.output}.')
     return 0
 

@@ -9,7 +9,7 @@ import msgspec
 
 from vaurien.conntest.messages import Report, Result, Run, RunGroup
 from vaurien.conntest.timestamps import UNSET, parse_timestamp
-from vaurien.console.files import read_file, writing
+from vaurien.console.files import read_file, write_file
 from vaurien.console.values import decode, has_more_values
 from vaurien.errors import ConfigError
 
@@ -51,9 +51,8 @@ def times_of(results: Sequence[Result]) -> list[int]:
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write a report as JSON; raise `ConfigError`."""
-    with writing(path):
-        path.write_bytes(msgspec.json.encode(report))
+    """Write a report as JSON; raise `UnwrittenError`."""
+    write_file(path, msgspec.json.encode(report))
 
 
 def read_report(path: Path) -> Report:

@@ -30,7 +30,7 @@ from vaurien.errors import ConfigError, RemoteError
 def command(given: argparse.Namespace) -> int:
     """Run a group and report on it; return 0, 1 if something did not arrive, or 130 after Ctrl-C.
 
-    Raises `ConfigError`, `RemoteError`.
+    Raises `ConfigError`, `RemoteError`, `UnwrittenError`.
     """
     remote = Remote(given.remote, given.timeout)
     with closing(Clock(gevent.get_hub().loop)) as clock:
@@ -74,9 +74,9 @@ def _report(group: RunGroup, remote: Remote, earlier: frozenset[str], given: arg
     except RemoteError as error:
         server, failure = None, error
     report = make_report(group, server, earlier)
+    print_line(summarize(report))  # first: the report may not fit
     if given.report:
         write_report(report, given.report)
-    print_line(summarize(report))
     if failure:
         raise RemoteError(f'nothing was compared, because the record of the server is missing: {failure}')
     if given.delete:

@@ -12,10 +12,12 @@ from pathlib import Path
 from stat import S_ISREG
 from time import monotonic
 
-from vaurien.errors import ConfigError
+from vaurien.errors import ConfigError, UnwrittenError, VaurienError
 
 #: Seconds that a pipe may take: ``<(command)`` of a shell is one. Nobody may ever write to it.
 READ_TIMEOUT = 10.0
+#: The errors of a file that can be written, but not be replaced: its folder takes no other, or it is mounted by itself.
+ALONE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.ENAMETOOLONG)
 #: Bytes that are read at once.
 CHUNK = 1024 * 1024
 
@@ -56,12 +58,22 @@ def read_lines(path: Path | str, longest: int) -> Iterator[bytes]:
 
 
 @contextmanager
-def writing(path: Path | str) -> Iterator[None]:
-    """Raise `ConfigError` for an `OSError` within the block, which writes *path*."""
+def writing(path: Path | str, kind: type[VaurienError] = ConfigError) -> Iterator[None]:
+    """Raise an error of that *kind* for an `OSError` within the block, which writes *path*."""
     try:
         yield
     except OSError as error:
-        raise ConfigError(f'cannot write {path}: {error.strerror}') from None
+        raise kind(f'cannot write {path}: {error.strerror}') from None
+
+
+def write_file(path: Path | str, content: bytes) -> None:
+    """Write the whole of a file; raise `UnwrittenError` if it does not fit. What was there is there until all does."""
+    place = Path(os.path.realpath(path))  # a link stays one
+    with writing(path, UnwrittenError):
+        if place.exists() and not place.is_file():  # a device or a pipe
+            place.write_bytes(content)
+        else:
+            _replace(place, content)
 
 
 def check_writable(path: Path | str) -> None:
@@ -71,6 +83,22 @@ def check_writable(path: Path | str) -> None:
         Path(path).open('ab').close()
         if not existed:
             Path(path).unlink()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a new file beside *path*, with the same permissions, and move it there."""
+    new = path.with_name(f'.{path.name}.{os.getpid()}')
+    try:
+        new.write_bytes(content)
+        if path.exists():
+            new.chmod(path.stat().st_mode & 0o7777)
+        new.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            new.unlink()
+        if error.errno not in ALONE:
+            raise
+        path.write_bytes(content)
 
 
 def _format_size(size: int) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vaurien.console.files import check_writable, writing
+from vaurien.console.files import check_writable, write_file
 from vaurien.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def check_picture(path: Path) -> None:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write *figure* to *path*, in the format of its suffix; raise `ConfigError`."""
-    with writing(path):
-        figure.savefig(path, dpi=DOTS, format=path.suffix[1:])
+    """Write *figure* to *path*, in the format of its suffix; raise `UnwrittenError`."""
+    drawn = BytesIO()
+    figure.savefig(drawn, dpi=DOTS, format=path.suffix[1:])
+    write_file(path, drawn.getvalue())

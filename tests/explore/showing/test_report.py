@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.explore.showing.sample import make_explored
-from vaurien.errors import ConfigError
+from vaurien.errors import ConfigError, UnwrittenError
 from vaurien.explore.model import Explored, Outcome
 from vaurien.explore.showing.records import read_records
 from vaurien.explore.showing.report import check_report, write_report
@@ -41,7 +41,7 @@ def test_only_outcomes_that_fail_make_a_test_case_fail(tmp_path: Path) -> None:
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / 'file').touch()
-    with pytest.raises(ConfigError, match=r'^cannot write .*file/report: Not a directory$'):
+    with pytest.raises(UnwrittenError, match=r'^cannot write .*file/report: Not a directory$'):
         write_report(tmp_path / 'file' / 'report', [])
 
 

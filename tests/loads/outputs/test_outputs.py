@@ -6,6 +6,8 @@ import csv
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.loads.conftest import Shop
 
 
@@ -46,6 +48,15 @@ def check_json(report: dict[str, object]) -> None:
 def read_csv(path: Path) -> list[dict[str, str]]:
     with path.open(newline='') as file:
         return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize('name', ['file', 'json', 'html', 'csv'])
+def test_a_disk_that_is_full(shop: Shop, name: str) -> None:
+    option, file = ('prefix', 'full_stats.csv') if name == 'csv' else ('filename', 'full')
+    (shop.folder / file).symlink_to('/dev/full')
+    done = shop.run('shop.TestShop.test_order', '--output', f'stdout,{name}', f'--output-{name}-{option}', 'full')
+    assert (done.status, done.err) == (1, f'loads-runner: error: cannot write {file}: No space left on device\n')
+    assert 'Hits: 1' in done.out
 
 
 def test_json_alone_on_standard_output(shop: Shop) -> None:

@@ -31,7 +31,10 @@ LINES = 20
 
 
 def run(arguments: Arguments) -> int:
-    """Explore, show what was found out, and return the exit status; raise `ConfigError`, `StartError`."""
+    """Explore, show what was found out, and return the exit status.
+
+    Raise `ConfigError`, `StartError`, `UnwrittenError`.
+    """
     log.set_up('error', '-', arguments.log_format)  # faults that are injected are no news
     if arguments.settings.report is not None:
         check_report(Path(arguments.settings.report))
@@ -81,7 +84,7 @@ def try_again(
 
 
 def conclude(explored: Explored, arguments: Arguments) -> None:
-    """Show what was found out, and write the report; raise `ConfigError` if it cannot be written."""
+    """Show what was found out, and write the report; raise `UnwrittenError` if it cannot be written."""
     console, report = Console(), arguments.settings.report
     print_styled(show([explored], console.width, console.is_terminal and not console.no_color, arguments.baseline))
     for backend in arguments.environment.backends:

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from vaurien.console.statuses import INTERRUPTED
-from vaurien.errors import ConfigError
+from vaurien.errors import ConfigError, UnwrittenError
 from vaurien.explore.environment import Backend, Environment, describe_obstacle, read_variables
 from vaurien.explore.model import Explored, Injection
 from vaurien.explore.replaying import check_all_proxies, describe_missed
@@ -132,7 +132,7 @@ class Summary:
             folder = self._folder / self._settings.report
             try:
                 write_report(folder, self._explored, self._baseline, self._settings.fail)
-            except ConfigError as error:
+            except UnwrittenError as error:
                 terminalreporter.write_line(f'ERROR: {error}', red=True)
             else:
                 terminalreporter.write_line(f'The report is in {folder}.')

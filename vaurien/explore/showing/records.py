@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from vaurien.console.files import read_file, writing
+from vaurien.console.files import read_file, write_file
 from vaurien.errors import ConfigError, find_reason
 from vaurien.explore.model import (
     SEVERITY,
@@ -104,7 +104,7 @@ class _File(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write_records(path: Path, explored: Sequence[Explored]) -> None:
-    """Write the file; raise `ConfigError`."""
+    """Write the file; raise `UnwrittenError`."""
     file = _File(
         form=FORM,
         score=Score.count(explored),
@@ -112,8 +112,7 @@ def write_records(path: Path, explored: Sequence[Explored]) -> None:
         cells=[_record_cell(test, cell) for test in explored for cell in test.cells],
         untried=[_record_untried(test, one) for test in explored for one in test.untried],
     )
-    with writing(path):
-        path.write_bytes(msgspec.json.encode(file) + b'\n')
+    write_file(path, msgspec.json.encode(file) + b'\n')
 
 
 def read_records(path: Path) -> list[Explored]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from vaurien.console.files import check_writable, writing
+from vaurien.console.files import check_writable, write_file, writing
+from vaurien.errors import UnwrittenError
 from vaurien.explore.model import SEVERITY, Explored, Outcome
 from vaurien.explore.showing.baseline import NOTHING, Baseline, format_baseline
 from vaurien.explore.showing.findings import find_findings
@@ -35,8 +36,11 @@ def write_report(
     baseline: Baseline = NOTHING,
     failing: Collection[Outcome] = SEVERITY,
 ) -> None:
-    """Write all files, also over older ones; raise `ConfigError`. A finding fails if it is new and one of *failing*."""
-    with writing(directory):
+    """Write all files, also over older ones; raise `UnwrittenError`.
+
+    A finding fails if it is new and one of *failing*.
+    """
+    with writing(directory, UnwrittenError):
         directory.mkdir(parents=True, exist_ok=True)
     write_records(directory / RECORDS, explored)
     files = {
@@ -46,5 +50,4 @@ def write_report(
         JUNIT: format_junit(explored, baseline, failing),
     }
     for name, content in files.items():
-        with writing(directory / name):
-            (directory / name).write_bytes(content)
+        write_file(directory / name, content)

@@ -19,7 +19,7 @@ from vaurien.console.signals import on_signals
 from vaurien.errors import ConfigError, find_reason
 from vaurien.explore.model import Injection
 from vaurien.explore.replaying import describe_missed
-from vaurien.explore.showing.report import write_report
+from vaurien.explore.showing.report import check_report, write_report
 from vaurien.explore.showing.score import Score
 from vaurien.loads.cli import cluster
 from vaurien.loads.cli.progress import show_progress
@@ -104,6 +104,8 @@ def make_plan(settings: Settings) -> Plan:
 
 def follow(run: Run, settings: Settings) -> int:
     """Execute a run, or follow it, and return its exit status."""
+    if settings.explore:
+        check_report(Path(settings.explore))
     outputs = make_outputs(settings)
     greenlets = Group()
     for output in outputs:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from vaurien.console.files import check_writable
+from vaurien.console.files import check_writable, write_file, writing
+from vaurien.errors import UnwrittenError
 from vaurien.loads.outputs.base import Output
 
 if TYPE_CHECKING:
@@ -34,9 +35,11 @@ class CSV(Output):
         self._writer.stats_history_flush()
 
     def finish(self, run: Run, report: Report) -> None:
-        self.tick(run)
-        self._writer.close_files()
+        with writing(f'{self.option("prefix")}_stats_history.csv', UnwrittenError):
+            self.tick(run)
+            self._writer.close_files()
         for kind in ('requests', 'failures', 'exceptions'):
             path = f'{self.option("prefix")}_{"stats" if kind == "requests" else kind}.csv'
-            with Path(path).open('w', newline='', encoding='utf-8') as file:
-                getattr(self._writer, f'{kind}_csv')(csv.writer(file))
+            rows = StringIO(newline='')
+            getattr(self._writer, f'{kind}_csv')(csv.writer(rows))
+            write_file(path, rows.getvalue().encode())

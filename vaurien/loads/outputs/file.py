@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vaurien.console.files import check_writable, writing
+from vaurien.console.files import check_writable, write_file
 from vaurien.loads.outputs.base import Output
 from vaurien.loads.summary import summarize
 
@@ -24,6 +23,4 @@ class File(Output):
         check_writable(self.option('filename'))
 
     def finish(self, run: Run, report: Report) -> None:
-        path = Path(self.option('filename'))
-        with writing(path):
-            path.write_text(summarize(report), encoding='utf-8')
+        write_file(self.option('filename'), summarize(report).encode())

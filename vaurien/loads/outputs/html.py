@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vaurien.console.files import check_writable, writing
+from vaurien.console.files import check_writable, write_file
 from vaurien.loads.outputs.base import Output
 
 if TYPE_CHECKING:
@@ -30,6 +29,4 @@ class HTML(Output):
 
         run.note_history()
         page = get_html_report(run.environment, show_download_link=False)
-        path = Path(self.option('filename'))
-        with writing(path):
-            path.write_text(page, encoding='utf-8')
+        write_file(self.option('filename'), page.encode())

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vaurien.console.files import check_writable, writing
+from vaurien.console.files import check_writable, write_file
 from vaurien.console.output import indent_json, print_line
 from vaurien.loads.outputs.base import Output
 
@@ -26,9 +25,8 @@ class JSON(Output):
 
     def finish(self, run: Run, report: Report) -> None:
         text = indent_json(report.to_data())
-        path = Path(self.option('filename'))
-        if path == Path('-'):
+        filename = self.option('filename')
+        if filename == '-':
             print_line(text)
-            return
-        with writing(path):
-            path.write_text(f'{text}\n', encoding='utf-8')
+        else:
+            write_file(filename, f'{text}\n'.encode())
