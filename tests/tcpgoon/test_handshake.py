@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import select
 import ssl
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import pytest
 import trustme
 
 from tests.peers import Peer, RawBackend
-from tests.servers import HOST
+from tests.servers import HOST, TIMEOUT
 from tests.tcpgoon.dialing import SHORT, dial, hold, target
+from vaurien.tcpgoon import handshake
 from vaurien.tcpgoon.plan import make_context
 from vaurien.tcpgoon.settings import Settings
 
@@ -104,6 +106,23 @@ def test_a_greeting(raw_backend: RawBackend) -> None:
 def test_another_answer(pinger: RawBackend) -> None:
     record = dial(pinger.port, send=b'PING\r\n', expect=b'-ERR', dial_timeout=SHORT)
     assert record.errors == {'ETIMEDOUT': 10}
+
+
+def test_others_have_their_turn_while_a_server_goes_on(
+    raw_backend: RawBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handshake, 'CHUNK', 4)
+    steps = handshake.shake_hands(handshake.Recipe(target(raw_backend.port), None, b'', b'220'))
+    descriptor, _ = next(steps)
+    with raw_backend.accept() as peer, closing(steps):
+        peer.send(b'1234567220')  # three times as much as is received at once
+        assert select.select([descriptor], [], [], TIMEOUT)[0]
+        turns = []
+        with pytest.raises(StopIteration) as end:
+            while True:
+                turns.append(next(steps))
+        end.value.value.close()
+    assert turns == 2 * [(descriptor, handshake.READ)]
 
 
 def test_no_answer_at_all(leaver: RawBackend) -> None:

@@ -105,6 +105,8 @@ def _send(sock: socket.socket, data: bytes) -> Steps[None]:
 def _expect(sock: socket.socket, text: bytes) -> Steps[None]:
     seen = b''
     while text not in seen:
+        if seen:  # after each receiving, also of a server that never stops to send, others have their turn
+            yield sock.fileno(), READ
         chunk = yield from _attempt(sock, lambda: sock.recv(CHUNK), READ)
         if not chunk:
             raise EndOfStreamError
