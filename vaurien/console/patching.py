@@ -17,6 +17,14 @@ def patch_standard_library() -> None:
 
     with reading_entry_points_once():
         monkey.patch_all()
+    keep_interrupts_quiet()
+
+
+def keep_interrupts_quiet() -> None:
+    """Let gevent's event loop print no `KeyboardInterrupt`, which it also raises where somebody waits for it."""
+    from gevent.hub import Hub
+
+    Hub.NOT_ERROR = (*Hub.NOT_ERROR, KeyboardInterrupt)
 
 
 def get_unpatched(module: str, name: str) -> Any:

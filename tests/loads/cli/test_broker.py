@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.commands import Process
 from tests.loads.commands import Started, wait_until
 from tests.loads.conftest import Shop, Starter
 from tests.loop import in_loop
+from tests.peers import RawBackend
 from tests.servers import HOST, TIMEOUT, free_port
 from vaurien.address import Address
 from vaurien.loads.cluster.broker_client import BrokerClient
@@ -180,6 +182,17 @@ def test_where_no_broker_is(shop: Shop) -> None:
     flags = ('--ping-broker', '--check-cluster', '--attach', '--purge-broker')
     for done in shop.run_all([flag, '--broker', nowhere] for flag in flags):
         assert (done.status, done.err.strip()) == (1, f'loads-runner: error: no broker at {nowhere}')
+
+
+def test_interrupting_a_question(raw_backend: RawBackend) -> None:
+    runner = Process('loads-runner', '--ping-broker', '--broker', raw_backend.address)
+    try:
+        raw_backend.accept().close()  # it looks whether anybody listens
+        with raw_backend.accept() as peer:
+            peer.recv()
+            assert runner.stop(signal.SIGINT) == (130, '', '')
+    finally:
+        runner.kill()
 
 
 def test_a_host_without_address(shop: Shop, start: Starter) -> None:

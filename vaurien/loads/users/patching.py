@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 
 from vaurien.console.limits import raise_descriptors
-from vaurien.console.patching import reading_entry_points_once
+from vaurien.console.patching import keep_interrupts_quiet, reading_entry_points_once
 from vaurien.errors import StartError
 
 #: The oldest Python that Locust supports.
@@ -28,6 +28,7 @@ def prepare(*, no_patching: bool = False) -> None:
         os.environ[SKIP] = '1'
     with reading_entry_points_once():
         import locust  # noqa: F401  # patches, unless told not to
+    keep_interrupts_quiet()
     raise_descriptors()
 
 
