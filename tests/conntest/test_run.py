@@ -136,6 +136,14 @@ def test_in_one_go_without_a_report(server: Server, tmp_path: Path, monkeypatch:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_report_on_standard_output(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run('conntest', 'run', '-r', server.url, '--run-count', '3', '-f', '-', timeout=4 * TIMEOUT)
+    assert (done.returncode, len(json.loads(done.stdout)['results'])) == (0, 3)
+    assert done.stderr.startswith('runs      3, 1 at a time\n')
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_server_forgets_the_group_if_asked(start_server: StartServer, report: Path) -> None:
     server = start_server()
     kept, forgotten = server.create(run_count=1), server.create(run_count=1)
@@ -176,9 +184,11 @@ def test_data_arrive_as_typed(server: Server, report: Path, data: bytes) -> None
     assert parse([*line, '--data', os.fsdecode(data)]).data == data
 
 
-def test_empty_data_are_uuids(server: Server, report: Path) -> None:
-    assert client(server.url, server.create(run_count=1), report, '-d', '').returncode == 0
-    uuid.UUID(base64.b64decode(read(report)['client_run_group']['test_runs'][0]['data']).decode())
+def test_no_bytes(server: Server, report: Path) -> None:
+    assert client(server.url, server.create(run_count=2), report, '-d', '').returncode == 0
+    content = read(report)
+    sides = content['client_run_group'], content['server_run_group']
+    assert [test_run.get('data') for side in sides for test_run in side['test_runs']] == [None] * 4
 
 
 def test_data_from_a_file(server: Server, report: Path, tmp_path: Path) -> None:
@@ -356,6 +366,34 @@ class TestInterrupted:
         finally:
             process.kill()
         assert not report.exists()
+
+    def test_a_server_that_is_silent_then(self, server: Server, report: Path) -> None:
+        group_id = server.create(run_count=MANY, concurrency=2, server_delay_ns=50_000_000)
+        process = Process('conntest', 'client', '-r', server.url, '-g', group_id, '-f', str(report), '--delete')
+        try:
+            self.wait_for_runs(server, group_id, 3)
+            server.process.send_signal(signal.SIGSTOP)
+            status, out, log = process.stop(signal.SIGINT)
+        finally:
+            server.process.send_signal(signal.SIGCONT)
+            process.kill()
+        assert status == 130
+        said = f'cannot reach {server.url}: no answer within 3 s'
+        assert log.splitlines() == [
+            f'conntest: warning: {said}; attempt 2 follows',
+            f'conntest: warning: nothing was compared, because the record of the server is missing: {said}',
+            f'conntest: error: interrupted after {len(read(report)["results"])} of {MANY} runs',
+        ]
+        assert 'compared  no, the record of the server is missing' in out
+
+    def test_before_the_first_answer(self, raw_backend: RawBackend) -> None:
+        process = Process('conntest', 'run', '-r', f'http://{raw_backend.address}')
+        try:
+            with raw_backend.accept() as peer:
+                peer.recv_until(b'\r\n\r\n')
+                assert process.stop(signal.SIGINT) == (130, '', '')
+        finally:
+            process.kill()
 
     @staticmethod
     def wait_for_runs(server: Server, group_id: str, count: int) -> None:

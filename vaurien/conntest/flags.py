@@ -75,8 +75,8 @@ PLAN_DEFAULTS = {'run_count': 100, 'concurrency': 1}
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Read the command line; raise `ConfigError`, or `SystemExit` after ``--help``.
 
-    ``command`` is the name of the sub-command. ``run`` has a ``plan``; ``client`` and ``run`` have ``data``, bytes that
-    may be empty.
+    ``command`` is the name of the sub-command. ``run`` has a ``plan``; ``client`` and ``run`` have ``data``, bytes
+    that may be empty, or None for a UUID.
     """
     given = make_parser().parse(_bind_data(argv))
     if given.command == 'run':
@@ -142,8 +142,10 @@ def _add_client(parser: argparse.ArgumentParser, is_given: bool) -> None:
     parser.add_argument('-r', '--remote', metavar='URL', required=True, help=text)
     if is_given:
         parser.add_argument('-g', '--group', metavar='ID', required=True, help='run_group_id of the test group')
-    text = 'report to write' if is_given else 'report to write (default: only the summary is printed)'
-    parser.add_argument('-f', '--report', metavar='FILE', type=Path, required=is_given, help=text)
+    text = 'report to write; - is standard output'
+    if not is_given:
+        text += ' (default: only the summary is printed)'
+    parser.add_argument('-f', '--report', metavar='FILE', required=is_given, help=text)
     data = parser.add_mutually_exclusive_group()
     data.add_argument('-d', '--data', metavar='DATA', help='bytes to send (default: a new UUID for each run)')
     data.add_argument('--data-file', metavar='FILE', type=Path, help='file to send')
@@ -181,9 +183,9 @@ def _read_plan(given: argparse.Namespace) -> Plan:
     return plan
 
 
-def _read_data(given: argparse.Namespace) -> bytes:
+def _read_data(given: argparse.Namespace) -> bytes | None:
     if given.data_file is None:
-        return os.fsencode(given.data or '')  # the very bytes of the command line
+        return None if given.data is None else os.fsencode(given.data)  # the very bytes of the command line
     try:
         return read_file(given.data_file, MAX_DATA_FILE)
     except OSError as error:

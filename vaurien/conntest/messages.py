@@ -81,7 +81,7 @@ def client_run(group: RunGroup, number: int, data: bytes, start: str, end: str, 
         remote_addr=group.remote_addr,
         run_count=number,
         time=start,
-        data=data,
+        data=data or None,  # left out if empty, as by the server
         client_start=start,
         client_end=end,
         server_start=UNSET,

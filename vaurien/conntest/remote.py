@@ -33,6 +33,8 @@ MAX_VALUES = 10_000_000
 PAUSES = (0.0, 0.1, 0.2, 0.4, 0.5, 0.5, 0.5, 0.5)
 #: New attempts after one that took too long: a server that is silent twice will be silent again.
 MAX_TIMEOUTS = 1
+#: Seconds that a request may take once somebody has pressed Ctrl-C, and waits.
+HURRY = 3.0
 #: A new attempt would not help if nobody listens, there is no such host, or its certificate is not trusted.
 FINAL = (ConnectionRefusedError, socket.gaierror, ssl.SSLError)
 #: Responses that the server may not mean. Others, such as 404, are final.
@@ -46,6 +48,8 @@ class Remote:
 
     def __init__(self, url: str, create_timeout: float = TIMEOUT) -> None:
         self.url = url.rstrip('/')
+        #: Seconds that a request may take, except one that creates a group.
+        self.timeout = TIMEOUT
         self._create_timeout = create_timeout
         self.base = check_url(self.url)
         if self.base.query or self.base.fragment or self.base.username is not None:
@@ -71,7 +75,8 @@ class Remote:
         """Return the path of a run without its number."""
         return f'{self.base.path}/test-groups/{_quote(group_id)}/'
 
-    def _call(self, method: str, path: str, body: bytes | None = None, seconds: float = TIMEOUT) -> Answer:
+    def _call(self, method: str, path: str, body: bytes | None = None, seconds: float | None = None) -> Answer:
+        seconds = self.timeout if seconds is None else seconds
         timeouts = 0
         for number, pause in enumerate((*PAUSES, None), 2):
             try:

@@ -50,7 +50,7 @@ def times_of(results: Sequence[Result]) -> list[int]:
     return [result.client_duration_ns for result in results if not result.error]
 
 
-def write_report(report: Report, path: Path) -> None:
+def write_report(report: Report, path: Path | str) -> None:
     """Write a report as JSON; raise `UnwrittenError`."""
     write_file(path, msgspec.json.encode(report))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import uuid
 from collections.abc import Sequence
 from contextlib import closing
@@ -14,17 +15,20 @@ from vaurien.conntest.client import Client
 from vaurien.conntest.connection import Connection
 from vaurien.conntest.messages import Result, RunGroup
 from vaurien.conntest.progress import watch
-from vaurien.conntest.remote import Remote
+from vaurien.conntest.remote import HURRY, Remote
 from vaurien.conntest.report import make_report, write_report
 from vaurien.conntest.summary import summarize
 from vaurien.conntest.timestamps import SECOND
 from vaurien.console.background import in_background
 from vaurien.console.files import check_writable
 from vaurien.console.limits import describe_shortage
-from vaurien.console.output import fail, print_line, warn
+from vaurien.console.output import fail, format_json, print_line, warn
 from vaurien.console.signals import on_signals_in_loop
 from vaurien.console.statuses import INTERRUPTED
 from vaurien.errors import ConfigError, RemoteError
+
+#: The ``--report`` that is no file.
+STANDARD_OUTPUT = '-'
 
 
 def command(given: argparse.Namespace) -> int:
@@ -34,7 +38,7 @@ def command(given: argparse.Namespace) -> int:
     """
     remote = Remote(given.remote, given.timeout)
     with closing(Clock(gevent.get_hub().loop)) as clock:
-        if given.report:
+        if given.report not in (None, STANDARD_OUTPUT):
             check_writable(given.report)
         group = remote.create(given.plan) if given.command == 'run' else remote.fetch(given.group)
         if not group.run_count:
@@ -48,9 +52,15 @@ def command(given: argparse.Namespace) -> int:
                 client.start()
                 watch(client)
             was_stopped, group.test_runs = client.stopped, client.runs
-            results = _report(group, remote, earlier, given)
+            if was_stopped:
+                remote.timeout = HURRY
+            results, failure = _report(group, remote, earlier, given)
     if was_stopped:
+        if failure:
+            warn('conntest', str(failure))
         return fail('conntest', f'interrupted after {len(results)} of {group.run_count} runs', INTERRUPTED)
+    if failure:
+        raise failure
     return int(any(result.error for result in results))
 
 
@@ -60,28 +70,38 @@ def _make_client(group: RunGroup, remote: Remote, given: argparse.Namespace, clo
     timeout = given.timeout + group.server_delay_ns / SECOND
     return Client(
         group,
-        make_data=(lambda: given.data) if given.data else _make_uuid,
+        make_data=_make_uuid if given.data is None else lambda: given.data,
         connect=lambda: Connection(remote.base, timeout),
         path=remote.path_of(group.run_group_id),
         sleep=clock.sleep,
     )
 
 
-def _report(group: RunGroup, remote: Remote, earlier: frozenset[str], given: argparse.Namespace) -> Sequence[Result]:
-    """Compare the runs of *group* with the server's record of them, write the report and return the results."""
+def _report(
+    group: RunGroup, remote: Remote, earlier: frozenset[str], given: argparse.Namespace
+) -> tuple[Sequence[Result], RemoteError | None]:
+    """Compare the runs of *group* with the server's record of them, and write the report.
+
+    Return the results, and the error of a server that does not answer.
+    """
+    server = failure = None
     try:
-        server, failure = remote.fetch(group.run_group_id), None
+        server = remote.fetch(group.run_group_id)
     except RemoteError as error:
-        server, failure = None, error
+        failure = RemoteError(f'nothing was compared, because the record of the server is missing: {error}')
     report = make_report(group, server, earlier)
-    print_line(summarize(report))  # first: the report may not fit
-    if given.report:
+    to_output = given.report == STANDARD_OUTPUT
+    print_line(summarize(report), sys.stderr if to_output else sys.stdout)  # first: the report may not fit
+    if to_output:
+        print_line(format_json(report))
+    elif given.report:
         write_report(report, given.report)
-    if failure:
-        raise RemoteError(f'nothing was compared, because the record of the server is missing: {failure}')
-    if given.delete:
-        remote.delete(group.run_group_id)
-    return report.results or ()
+    if given.delete and not failure:
+        try:
+            remote.delete(group.run_group_id)
+        except RemoteError as error:
+            failure = error
+    return report.results or (), failure
 
 
 def _make_uuid() -> bytes:
