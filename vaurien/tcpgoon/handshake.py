@@ -53,7 +53,12 @@ def shake_hands(recipe: Recipe) -> Steps[socket.socket]:
 
 
 def name_error(error: OSError) -> str:
-    """Return the name of an error: that of its errno, such as ``ECONNREFUSED``, or that of OpenSSL."""
+    """Return the name of an error: that of its errno, such as ``ECONNREFUSED``, or that of OpenSSL.
+
+    That of a certificate has what is wrong with it, too.
+    """
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f'{error.reason}: {error.verify_message.rstrip(".")}'
     if isinstance(error, EndOfStreamError):
         return 'EOF'
     if isinstance(error, ssl.SSLError):
