@@ -179,6 +179,12 @@ def test_a_set_up_that_fails_leaves_nothing(
     assert os.environ[SERVER_URL] == 'http://before'
 
 
+def test_the_server_of_the_environment_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SERVER_URL, 'http://forgotten')
+    carry_out(plan('Cases.test_note', Cycle(1, 1)))
+    assert notes == ['http://of-the-class']
+
+
 def test_the_server_of_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SERVER_URL, '')
     carry_out(plan('Cases.test_note', Cycle(1, 1)))

@@ -64,8 +64,7 @@ class UserProcess:
         """
         plan = self.plan
         try:
-            if plan.server_url:
-                self._set_server_url(plan.server_url)
+            self._set_server_url(plan.server_url)  # also if empty: one that was exported long ago would get the load
             if plan.vaurien:
                 kind = ExploringProxy if plan.explore else FaultProxy
                 self._fault_proxy = self._stack.enter_context(kind(plan, self.stats, self._connections))
@@ -80,7 +79,7 @@ class UserProcess:
             self.tear_down()
             raise
         name = self._test.case.__name__ if self._test else 'Command'
-        user_class: Any = type(name, (LoadsUser,), {'owner': self, 'host': os.environ.get(SERVER_URL)})
+        user_class: Any = type(name, (LoadsUser,), {'owner': self, 'host': os.environ[SERVER_URL] or None})
         self._environment.user_classes[:] = [user_class]
         self._environment.stats.clear_all()
         self._environment.events.test_start.fire(environment=self._environment)
