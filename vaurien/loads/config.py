@@ -11,6 +11,7 @@ from vaurien.config.source import place_in, read_mapping
 from vaurien.errors import ConfigError, OptionError
 from vaurien.loads.outputs import OUTPUTS
 from vaurien.loads.settings import QUESTIONS, SETTINGS, Settings, read_value
+from vaurien.loads.vaurien_flag import check_server
 from vaurien.plugins.options import convert, did_you_mean
 
 #: The only section of a file.
@@ -93,6 +94,7 @@ def check(settings: Settings) -> None:
         return
     if not settings.fqn:
         raise ConfigError('the name of a test is missing, such as example.TestWebSite.test_es')
+    check_server(settings.server_url)
     for needy, needed, why in NEEDS:
         if settings.values[needy] and not settings.values[needed]:
             raise ConfigError(f'{why}: see {_flag(needed)}', _flag(needy))

@@ -84,7 +84,7 @@ GROUPS: dict[str, dict[str, Setting]] = {
             '-u',
         ),
         'hits': Setting(
-            'number of times that each user runs the test; 10:20:30 runs one cycle after the other',
+            'number of times that each user runs the test; 10:20:30 runs a cycle of each, for each number of users',
             Counts,
             None,
             'N[:N...]',

@@ -53,6 +53,13 @@ def split_words(text: str) -> tuple[str, ...]:
     return words
 
 
+def check_server(server_url: str) -> None:
+    """Raise `ConfigError` if *server_url* is neither empty nor a URL of any scheme that names a host."""
+    url = _split(server_url)
+    if server_url and not (url.scheme and url.hostname):
+        raise ConfigError(f'--server-url {server_url!r} is not a URL: expected http://host:port')
+
+
 def read_words(words: tuple[str, ...], server_url: str) -> Settings:
     """Return the settings of the proxy. The backend is by default that of *server_url*. Raises `ConfigError`."""
     from vaurien.cli.flags import parse  # late: it takes 25 ms, and most runs have no proxy

@@ -84,6 +84,9 @@ class TestOutcomes(TestCase):
     def test_error(self):
         raise RuntimeError('out of order')
 
+    def test_print(self):
+        print('what a test says')
+
     def test_exit(self):
         raise SystemExit(3)
 

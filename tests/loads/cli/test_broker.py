@@ -177,6 +177,20 @@ def test_a_runner_that_ends_stops_its_run(shop: Shop, cluster: Cluster, how: sig
     assert shop.counted('slowly') == count
 
 
+@pytest.mark.slow
+def test_a_broker_that_is_gone_leaves_the_results(shop: Shop, cluster: Cluster) -> None:
+    flags = ('--hits', '1000', '--agents', '2', '--quiet', '--heartbeat-timeout', str(SILENCE))
+    runner = cluster.start('loads-runner', *cluster.flags(SLOW, *flags))
+    wait_until(lambda: shop.counted('slowly') > 20)
+    cluster.broker.signal(signal.SIGKILL)
+    done = runner.wait()
+    said = f'loads-runner: error: the broker at {HOST}:{cluster.port} has gone'
+    assert (done.status, done.err.splitlines()[-1]) == (1, said)
+    assert done.number('Hits') > 0
+    assert 'Interrupted' in done.out
+    cluster.restart()
+
+
 def test_where_no_broker_is(shop: Shop) -> None:
     nowhere = f'{HOST}:{free_port()}'
     flags = ('--ping-broker', '--check-cluster', '--attach', '--purge-broker')

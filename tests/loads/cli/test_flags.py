@@ -38,6 +38,7 @@ MISTAKES = [
     ('shop.TestShop.test_order --hits 3:', '--hits: expected whole numbers'),
     ('shop.TestShop.test_order -d 0', '--duration: expected float > 0'),
     ('shop.TestShop.test_order -d 1 --hits 2', '--duration: give hits or a duration, not both'),
+    ('shop.TestShop.test_order --server-url foo', "--server-url 'foo' is not a URL: expected http://host:port"),
     ('shop.TestShop.test_order --agents none', '--agents: expected int'),
     ('shop.TestShop.test_order --broker localhost', "--broker: 'localhost' is not an address"),
     ('shop.TestShop.test_order --broker localhost:1', '--broker: the number of agents is missing: see --agents'),

@@ -69,6 +69,12 @@ def test_json_alone_on_standard_output(shop: Shop) -> None:
     assert "raise RuntimeError('out of order')" in problem['traceback']
 
 
+def test_what_tests_print_is_not_in_the_json(shop: Shop) -> None:
+    flags = ['--output', 'json', '--output-json-filename', '-', '--quiet']
+    done = shop.run('shop.TestOutcomes.test_print', *flags)
+    assert (json.loads(done.out)['success'], done.err) == (1, 'what a test says\n')
+
+
 def test_errors_are_exceptions_of_locust(shop: Shop) -> None:
     done = shop.run('shop.TestOutcomes.test_error', '--hits', '3', '--output', 'csv')
     assert (done.status, done.out) == (1, '')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from vaurien.console import log
 from vaurien.console.background import in_background
 from vaurien.console.output import fail, print_line
 from vaurien.console.signals import on_signals
-from vaurien.errors import ConfigError, find_reason
+from vaurien.errors import ConfigError, SetupError, find_reason
 from vaurien.explore.model import Injection
 from vaurien.explore.replaying import describe_missed
 from vaurien.explore.showing.report import check_report, write_report
@@ -106,28 +106,38 @@ def follow(run: Run, settings: Settings) -> int:
     """Execute a run, or follow it, and return its exit status."""
     if settings.explore:
         check_report(Path(settings.explore))
-    outputs = make_outputs(settings)
-    greenlets = Group()
+    outputs, greenlets = make_outputs(settings), Group()
+    owns_stdout = any(output.owns_stdout for output in outputs)
     for output in outputs:
         output.start(run)
-    with in_background(keep_output=True, log_format=settings.log_format), _stopping(run):
+    failure: SetupError | None = None
+    with ExitStack() as stack:
+        stack.enter_context(in_background(keep_output=True, log_format=settings.log_format))
+        stack.enter_context(_stopping(run))
+        if owns_stdout:
+            stack.enter_context(redirect_stdout(sys.stderr))  # what tests print
         if not settings.quiet:
             greenlets.spawn(show_progress, run)
         greenlets.spawn(_tick, run, outputs)
         try:
             run.execute()
+        except SetupError as error:
+            if run.started is None:
+                raise
+            failure, run.interrupted = error, True
         finally:
             greenlets.kill()
     report = run.report()
     errors, status = finish(outputs, run, report), report.status
     if isinstance(run, LocalRun) and (explored := run.conclude()) is not None:
         write_report(Path(settings.explore), [explored])
-        print_line(f'Explored: {Score.count([explored])}. The report is in {settings.explore}.')
+        said = f'Explored: {Score.count([explored])}. The report is in {settings.explore}.'
+        print_line(said, sys.stderr if owns_stdout else sys.stdout)
         if settings.explore_fault and not explored.cells:
             why = explored.problem or describe_missed([Injection.parse(settings.explore_fault)], [explored])
             status = max(fail('loads-runner', f'--explore-fault: {why}', 1), status)
-    if errors:
-        raise errors[0]
+    if failure or errors:
+        raise failure or errors[0]
     return status
 
 

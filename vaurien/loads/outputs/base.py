@@ -17,6 +17,11 @@ class Output(Configurable):
 
     options: ClassVar[Mapping[str, Any]] = {}
 
+    @property
+    def owns_stdout(self) -> bool:
+        """Whether nothing else may be on the standard output."""
+        return False
+
     def start(self, run: Run) -> None:
         """Prepare for a run. Raises `ConfigError` if the results could not be written."""
 

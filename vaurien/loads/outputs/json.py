@@ -19,14 +19,17 @@ class JSON(Output):
     name = 'json'
     options = {'filename': ('File to write; - is standard output', str, 'loads.json')}
 
+    @property
+    def owns_stdout(self) -> bool:
+        return bool(self.option('filename') == '-')
+
     def start(self, run: Run) -> None:
-        if self.option('filename') != '-':
+        if not self.owns_stdout:
             check_writable(self.option('filename'))
 
     def finish(self, run: Run, report: Report) -> None:
         text = indent_json(report.to_data())
-        filename = self.option('filename')
-        if filename == '-':
+        if self.owns_stdout:
             print_line(text)
         else:
-            write_file(filename, f'{text}\n'.encode())
+            write_file(self.option('filename'), f'{text}\n'.encode())
