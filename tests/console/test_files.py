@@ -130,6 +130,15 @@ def test_a_file_that_is_replaced_keeps_its_permissions_and_its_link(tmp_path: Pa
     assert (path.read_bytes(), path.stat().st_mode & 0o777, link.is_symlink()) == (b'new', 0o640, True)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason='only root may give a file away')
+def test_a_file_that_is_replaced_keeps_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / 'report.json'
+    path.write_text('old')
+    os.chown(path, 12345, 12346)
+    write_file(path, b'new')
+    assert (path.read_bytes(), path.stat().st_uid, path.stat().st_gid) == (b'new', 12345, 12346)
+
+
 def test_a_file_with_no_room_beside_it(tmp_path: Path) -> None:
     path = tmp_path / ('x' * 255)
     write_file(path, b'old')

@@ -86,12 +86,15 @@ def check_writable(path: Path | str) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write a new file beside *path*, with the same permissions, and move it there."""
+    """Write a new file beside *path*, with the same owner and permissions, and move it there."""
     new = path.with_name(f'.{path.name}.{os.getpid()}')
     try:
         new.write_bytes(content)
         if path.exists():
-            new.chmod(path.stat().st_mode & 0o7777)
+            before = path.stat()
+            with suppress(PermissionError):  # only root may give a file away
+                os.chown(new, before.st_uid, before.st_gid)
+            new.chmod(before.st_mode & 0o7777)
         new.replace(path)
     except OSError as error:
         with suppress(OSError):

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from vaurien.errors import ConfigError
+from vaurien.console.files import write_file
+from vaurien.errors import ConfigError, UnwrittenError
 from vaurien.explore.environment import Variable
 from vaurien.explore.explorer import explore, study
 from vaurien.explore.judging import judge
@@ -156,9 +157,8 @@ class Exploring(Running):
         folder = getattr(self._config, 'workerinput', {}).get(KEPT_IN)
         if folder is not None:
             path = Path(folder, f'{os.getpid()}.json')
-            with suppress(OSError):  # it may be on another machine
-                path.with_suffix('.new').write_bytes(msgspec.json.encode(explored))
-                path.with_suffix('.new').replace(path)
+            with suppress(UnwrittenError):  # it may be on another machine
+                write_file(path, msgspec.json.encode(explored))
 
     def _prepare_fresh(self, item: pytest.Item) -> FreshProcess:
         """Return the process that runs a test if this one is spoilt: its flags are those of this one."""
