@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import psutil
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.remote.webelement import WebElement
 
@@ -64,7 +66,11 @@ class Browser:
         return self
 
     def __exit__(self, *args: object) -> None:
+        processes = psutil.Process(self.driver.service.process.pid).children(recursive=True)
         self.driver.quit()
+        for process in processes:  # its driver, which is to end them, does not wait for ever
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         self._files.cleanup()
 
     def show(
