@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -139,11 +142,47 @@ def test_a_file_that_is_replaced_keeps_its_owner(tmp_path: Path) -> None:
     assert (path.read_bytes(), path.stat().st_uid, path.stat().st_gid) == (b'new', 12345, 12346)
 
 
-def test_a_file_with_no_room_beside_it(tmp_path: Path) -> None:
-    path = tmp_path / ('x' * 255)
-    write_file(path, b'old')
+@pytest.mark.parametrize('number', [errno.EPERM, errno.EINVAL, errno.ENOSYS])
+def test_a_file_whose_owner_cannot_be_kept_is_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(*args: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    path = tmp_path / 'report.json'
+    path.write_text('older')
+    before = path.stat().st_ino
+    monkeypatch.setattr(os, 'chown', fail)
     write_file(path, b'new')
-    assert (path.read_bytes(), list(tmp_path.iterdir())) == (b'new', [path])
+    assert (path.read_bytes(), path.stat().st_ino, list(tmp_path.iterdir())) == (b'new', before, [path])
+
+
+#: Writes to the standard output between two lines.
+TO_STDOUT = """
+from vaurien.console.files import check_writable, write_file
+print('before', flush=True)
+check_writable('/dev/stdout')
+write_file('/dev/stdout', b'report\\n')
+print('after')
+"""
+
+
+def test_the_standard_output_is_a_file_too(tmp_path: Path) -> None:
+    command = [sys.executable, '-c', TO_STDOUT]
+    assert subprocess.check_output(command, text=True, timeout=TIMEOUT) == 'before\nreport\nafter\n'
+    path = tmp_path / 'out'
+    with path.open('a') as file:  # as by >> of a shell
+        subprocess.run(command, stdout=file, check=True, timeout=TIMEOUT)
+    assert path.read_text().endswith('report\nafter\n')
+
+
+def test_a_check_leaves_a_link_to_nothing(tmp_path: Path) -> None:
+    link = tmp_path / 'latest.json'
+    link.symlink_to(tmp_path / 'report.json')
+    check_writable(link)
+    assert list(tmp_path.iterdir()) == [link]
+    write_file(link, b'new')
+    assert (tmp_path / 'report.json').read_bytes() == b'new'
 
 
 def test_a_pipe_that_somebody_reads(pipe: Path) -> None:

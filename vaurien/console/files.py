@@ -9,15 +9,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_IMODE, S_ISREG
+from tempfile import mkstemp
 from time import monotonic
 
 from vaurien.errors import ConfigError, UnwrittenError, VaurienError
 
 #: Seconds that a pipe may take: ``<(command)`` of a shell is one. Nobody may ever write to it.
 READ_TIMEOUT = 10.0
-#: The errors of a file that can be written, but not be replaced: its folder takes no other, or it is mounted by itself.
-ALONE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.ENAMETOOLONG)
+#: The errors of a file for which there is no room.
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+#: The folders with names of what is open already, such as ``/dev/stdout``.
+OPEN = ('/dev/', '/proc/')
 #: Bytes that are read at once.
 CHUNK = 1024 * 1024
 
@@ -67,41 +70,52 @@ def writing(path: Path | str, kind: type[VaurienError] = ConfigError) -> Iterato
 
 
 def write_file(path: Path | str, content: bytes) -> None:
-    """Write the whole of a file; raise `UnwrittenError` if it does not fit. What was there is there until all does."""
-    place = Path(os.path.realpath(path))  # a link stays one
+    """Write the whole of a file; raise `UnwrittenError` if it does not fit. What was there is there until all does.
+
+    A file that cannot be replaced, because its folder takes no other for example, is overwritten.
+    """
+    path = Path(path)
     with writing(path, UnwrittenError):
-        if place.exists() and not place.is_file():  # a device or a pipe
-            place.write_bytes(content)
-        else:
-            _replace(place, content)
+        if str(path.absolute()).startswith(OPEN):
+            with path.open('ab') as file:
+                file.write(content)
+            return
+        if path.is_file():
+            try:
+                _replace(path.resolve(), content)  # a link stays one
+            except OSError as error:
+                if error.errno in FULL:
+                    raise
+            else:
+                return
+        path.write_bytes(content)
 
 
 def check_writable(path: Path | str) -> None:
     """Raise `ConfigError` if *path* cannot be written. What is there stays as it is, and nothing new is left."""
-    existed = Path(path).exists()
+    path = Path(path)
+    existed = path.exists()
     with writing(path):
-        Path(path).open('ab').close()
+        path.open('ab').close()
         if not existed:
-            Path(path).unlink()
+            path.resolve().unlink()  # a link stays one
 
 
 def _replace(path: Path, content: bytes) -> None:
     """Write a new file beside *path*, with the same owner and permissions, and move it there."""
-    new = path.with_name(f'.{path.name}.{os.getpid()}')
+    descriptor, name = mkstemp(prefix='.vaurien-', dir=path.parent)
+    new = Path(name)
     try:
-        new.write_bytes(content)
-        if path.exists():
-            before = path.stat()
-            with suppress(PermissionError):  # only root may give a file away
-                os.chown(new, before.st_uid, before.st_gid)
-            new.chmod(before.st_mode & 0o7777)
+        with os.fdopen(descriptor, 'wb') as file:
+            file.write(content)
+        before = path.stat()
+        os.chown(new, before.st_uid, before.st_gid)
+        new.chmod(S_IMODE(before.st_mode))
         new.replace(path)
-    except OSError as error:
+    except BaseException:
         with suppress(OSError):
             new.unlink()
-        if error.errno not in ALONE:
-            raise
-        path.write_bytes(content)
+        raise
 
 
 def _format_size(size: int) -> str:

@@ -7,6 +7,8 @@ import json
 import os
 import select
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 import msgspec
@@ -43,6 +45,20 @@ def _print(text: str, stream: TextIO | None, end: str) -> bool:
         _discard(stream, error)
         return False
     return True
+
+
+@contextmanager
+def diverting_output() -> Iterator[None]:
+    """Have what is printed to the standard output within the block go to the standard error, by other programs, too."""
+    flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        flush()
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def note_unwritten(reason: str) -> None:

@@ -29,8 +29,8 @@ WITH_CURSOR = b'\x1b[?25h'
 def on_signals(end: Callable[[], object]) -> Iterator[None]:
     """Call *end* at the first SIGINT or SIGTERM within the block; at the second one, end the process at once.
 
-    One that comes within `TWIN` seconds after the first does not count. The exit status is then 128 + the number of the
-    signal, as shells have it. *end* is called in the signal handler, which interrupts any code at any place: it must
+    The exit status is then 128 + the number of the signal, as shells have it. A second one that comes within `TWIN`
+    seconds does not count. *end* is called in the signal handler, which interrupts any code at any place: it must
     not wait, and should do as little as it can.
     """
     first: float | None = None
