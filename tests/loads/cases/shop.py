@@ -1,6 +1,7 @@
 """Tests of a shop at SERVER, whose orders a Redis at REDIS counts."""
 
 import os
+import subprocess
 import time
 import unittest
 
@@ -86,6 +87,7 @@ class TestOutcomes(TestCase):
 
     def test_print(self):
         print('what a test says')
+        subprocess.run(['echo', 'what a program says'], check=True)
 
     def test_exit(self):
         raise SystemExit(3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from contextlib import AbstractContextManager, ExitStack, redirect_stdout
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from gevent.pool import Group
 
 from vaurien.console import log
 from vaurien.console.background import in_background
-from vaurien.console.output import fail, print_line
+from vaurien.console.output import diverting_output, fail, print_line
 from vaurien.console.signals import on_signals
 from vaurien.errors import ConfigError, SetupError, find_reason
 from vaurien.explore.model import Injection
@@ -112,10 +112,10 @@ def follow(run: Run, settings: Settings) -> int:
         output.start(run)
     failure: SetupError | None = None
     with ExitStack() as stack:
+        if owns_stdout:
+            stack.enter_context(diverting_output())  # what tests print, and what they start
         stack.enter_context(in_background(keep_output=True, log_format=settings.log_format))
         stack.enter_context(_stopping(run))
-        if owns_stdout:
-            stack.enter_context(redirect_stdout(sys.stderr))  # what tests print
         if not settings.quiet:
             greenlets.spawn(show_progress, run)
         greenlets.spawn(_tick, run, outputs)
