@@ -184,7 +184,8 @@ class TestPipelines:
                 assert [rule['hits'] for rule in proxy.status()['behaviors']] == [0]
 
     def test_no_fault_where_the_backend_leaves(self, raw_backend: RawBackend) -> None:
-        with make_proxy(raw_backend, 'http', 'error', options={'error': {'match': 'GET /*'}}) as proxy:
+        options = {'match': 'GET /*', 'times': 1, 'cooldown': 3600}
+        with make_proxy(raw_backend, 'http', 'error', options={'error': options}) as proxy:
             client, backend = join(proxy, raw_backend)
             client.send(get('*') + get('/a') + get('/b'))
             assert backend.recv_exactly(len(get('*'))) == get('*')
@@ -195,6 +196,10 @@ class TestPipelines:
             assert backend.recv_exactly(len(get('/c'))) == get('/c')
             backend.close()
             assert client.recv_all() == last
+            assert [rule['hits'] for rule in proxy.status()['behaviors']] == [0]
+            client = connect(proxy)
+            client.send(get('/a'))
+            assert b'injected' in read_response(client)[1]
 
     def test_errors_behind_late_ones(self, redis_server: Server) -> None:
         options = {'delay': {'sleep': 0}}

@@ -126,6 +126,8 @@ class Exchange:
 
     def pass_by(self) -> None:
         """Be over without having begun."""
+        if self.rule is not None and not self.has_begun:
+            self.rule.take_back()
         self.leave_rule()
         self._owner.on_exchange_over(self)
 

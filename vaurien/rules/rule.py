@@ -268,6 +268,12 @@ class Rule:
         """Count an exchange no longer that it was due for: it is over."""
         self.active -= 'max_active' in self.limits
 
+    def take_back(self) -> None:
+        """Count a hit no longer: its exchange never begins, so that nobody has met a fault."""
+        self.hits -= 1
+        if 'cooldown' in self.limits:
+            self._rests_until = self._now()
+
     def status(self, seen: int = 0, matched: int | None = None) -> RuleStatus:
         """Return what the control API shows. There were *seen* exchanges since it was armed.
 
