@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import tracemalloc
 from random import Random
+from time import process_time
 
 import h11
 import pytest
 from hypothesis import given, strategies as st
 
 from tests.protocols import feeding
+from tests.scaling import takes_linear_time
 from vaurien.protocols.base import END, HEAD, INTERIM, MAX_HEAD, OPAQUE, REPLY, REQUEST, Opaque
 from vaurien.protocols.http import HTTP
 from vaurien.protocols.http.headers import Headers
@@ -753,3 +755,16 @@ def parse_response(data: bytes) -> tuple[int, dict[bytes, bytes], bytes]:
     assert isinstance(event, h11.EndOfMessage)
     assert connection.trailing_data[0] == b''
     return response.status_code, dict(response.headers), body
+
+
+def test_a_long_target_in_small_pieces_takes_linear_time() -> None:
+    def measure(count: int) -> float:
+        protocol = HTTP()
+        protocol.feed_upstream(b'GET /')
+        began = process_time()
+        for _ in range(count):
+            protocol.feed_upstream(b'aaaa')
+        assert not protocol.opaque
+        return process_time() - began
+
+    assert takes_linear_time(measure, 1000)

@@ -147,6 +147,7 @@ REFUSED = {
     'line feeds': b'*1\n$4\nPING\n' + b'1' * 40,
     'inline, quotes without an end': b'SET "a b\r\n',
     'inline, quotes in a word': b"SET 'a'b c\r\n",
+    'inline, an escaped quote at the end': b"GET 'a\\' b\r\n",
     'inline too long': b'PING ' + b'x' * MAX_HEAD + b'\r\n',
     'nothing for too long': b'\r\n' * MAX_HEAD,
 }

@@ -53,6 +53,8 @@ class FramedHTTP(Framed[int]):
         self._up_trial: httptools.HttpRequestParser | None = None
         self._down_trial: httptools.HttpResponseParser | None = None
         self._kind = REPLY
+        # Whether the head that is held has not got beyond its target.
+        self._is_in_target = False
         # Whether the connection ends behind the request that was opened last.
         self._is_last = False
 
@@ -93,7 +95,7 @@ class FramedHTTP(Framed[int]):
                     i = len(data)
                     break
                 self._up_begin = base + i
-                end = find_end(data, i)
+                end = find_end(data, i, known)
                 if end < 0:
                     break
                 head = data[i:end]
@@ -139,12 +141,14 @@ class FramedHTTP(Framed[int]):
 
     def _hold(self, data: bytes, i: int, known: int) -> None:
         """Hold back the incomplete head that *data* ends with at *i*. Raise ValueError if it cannot become one."""
-        head = data[i:]
-        if not has_open_line(head):
-            news = data[known:]
+        head, news = data[i:], data[known:]
+        # What was looked at before is not looked at again, however small the pieces are.
+        is_open = (self._is_in_target and b'\r' not in news and b'\n' not in news) or has_open_line(head)
+        if not is_open:
             if self._up_trial is None:
                 self._up_trial, news = httptools.HttpRequestParser(DEAF), simplify(head)
             check_beginning(self._up_trial, head, news, REQUEST_LINE)
+        self._is_in_target = is_open and b' ' in head
         self._held = head
 
     # Downstream

@@ -26,7 +26,7 @@ _CONNECT = b'CONNECT'
 #: A method that httptools knows, and that says nothing of the rest of the request.
 _KNOWN = b'POST'
 #: For each byte of a target: httptools takes those of ASCII.
-_PLAIN_BYTES = bytes(min(byte, ord('~')) if byte > 127 else byte for byte in range(256))
+_PLAIN_BYTES = bytes(ord('~') if byte > 127 else byte for byte in range(256))
 
 #: What a parser calls back that is only asked whether it takes the bytes.
 DEAF = object()
@@ -34,16 +34,16 @@ DEAF = object()
 Parser = httptools.HttpRequestParser | httptools.HttpResponseParser
 
 
-def find_end(data: bytes, i: int) -> int:
+def find_end(data: bytes, i: int, known: int = 0) -> int:
     """Return where the head at *i* ends, with the empty lines before it (RFC 9112, 2.2); -1 if it is not complete.
 
-    Raise ValueError if it is longer than `MAX_HEAD`.
+    It is known not to end in the first *known* bytes. Raise ValueError if it is longer than `MAX_HEAD`.
     """
     start = i
     if data[i] in b'\r\n':
         empty = _EMPTY_LINES.match(data, i)
         start = empty.end() if empty else i
-    end = data.find(HEAD_END, start)
+    end = data.find(HEAD_END, max(start, known - len(HEAD_END) + 1))
     end = end + len(HEAD_END) if end >= 0 else -1
     if (len(data) if end < 0 else end) - i > MAX_HEAD:
         raise ValueError(f'a head of more than {MAX_HEAD} bytes')

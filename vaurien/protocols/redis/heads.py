@@ -15,7 +15,7 @@ _EMPTIES = re.compile(rb'(?:[ \t\r\v\f]*\n|\*(?:0|-[1-9][0-9]{0,17})\r\n)*')
 
 #: A word of an inline command, which ends with its quotes if it has any; and what stands for another byte in double
 #: quotes (``sdssplitargs``).
-_WORD = re.compile(rb"""\s*(?=\S)([^\s"']*)(?:"((?:[^"\\]|\\.)*)"|'((?:\\'|[^'])*)')?(?!\S)""", re.DOTALL)
+_WORD = re.compile(rb"""\s*(?=\S)([^\s"']*)(?:"((?:[^"\\]|\\.)*)"|'((?:\\'|[^'\\]|\\(?!'))*)')?(?!\S)""", re.DOTALL)
 _ESCAPED = re.compile(rb'\\(?:x([0-9a-fA-F]{2})|(.))', re.DOTALL)
 _CONTROLS = {b'n': b'\n', b'r': b'\r', b't': b'\t', b'b': b'\b', b'a': b'\a'}
 

@@ -36,10 +36,10 @@ def choose_effect(name: bytes, state: State, message: str) -> bytes:
     """Return what does to a connection in that *state* what such a failure of the command *name* would; or b''."""
     if state.skip:
         return _PING * 2  # CLIENT REPLY SKIP silences the first
-    if name == b'EXEC' and state.in_transaction:
-        return _DISCARD
-    if is_rejection(message) and (state.in_transaction or name == b'EXEC'):
-        return _NONSENSE if state.in_transaction else _UNWATCH
+    if name == b'EXEC':
+        return _DISCARD if state.in_transaction else _UNWATCH
+    if state.in_transaction and is_rejection(message):
+        return _NONSENSE
     return b'' if state.in_transaction or state.flagged_by in (b'', name) else _PING
 
 
