@@ -25,7 +25,9 @@ case ${VAURIEN_HTTP_PORT:-} in
 esac
 
 proxy=--proxy=${VAURIEN_PROXY:-0.0.0.0:8000}
-files=${VAURIEN_CONFIG:-}${VAURIEN_SERVER:-}${VAURIEN_TOXIPROXY_CONFIG:-}
+server=${VAURIEN_SERVER:-}
+case $server in [Ff][Aa][Ll][Ss][Ee] | [Nn][Oo] | [Oo][Ff][Ff]) server= ;; esac
+files=${VAURIEN_CONFIG:-}$server${VAURIEN_TOXIPROXY_CONFIG:-}
 [ -z "$files" ] || proxy=
 named=$files${VAURIEN_BACKEND:-}${VAURIEN_PROXY:-}
 token=$TOXIPROXY_AUTH_TOKEN${VAURIEN_API_TOKEN:-}

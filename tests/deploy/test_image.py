@@ -64,6 +64,10 @@ def test_a_file_of_the_environment_says_which_proxies_there_are(stand_in: Path, 
     assert lines == ['', '--http', '--http-host=localhost', '--http-port=8474']
 
 
+def test_a_server_that_nobody_wants_is_no_file(stand_in: Path) -> None:
+    assert '--proxy=0.0.0.0:8000' in enter(stand_in, VAURIEN_SERVER='no', VAURIEN_BACKEND='cache:6379')[0]
+
+
 @pytest.mark.parametrize('flag', ['--help', '-V'])
 def test_who_asks_is_told_nothing_else(stand_in: Path, flag: str) -> None:
     assert enter(stand_in, flag) == (['', flag], '')
