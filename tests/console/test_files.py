@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from resource import RLIMIT_FSIZE, getrlimit, setrlimit
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -174,6 +175,15 @@ def test_the_standard_output_is_a_file_too(tmp_path: Path) -> None:
     with path.open('a') as file:  # as by >> of a shell
         subprocess.run(command, stdout=file, check=True, timeout=TIMEOUT)
     assert path.read_text().endswith('report\nafter\n')
+
+
+@pytest.mark.skipif(not Path('/dev/shm').is_dir(), reason='it is of Linux')
+def test_a_file_in_shared_memory_is_a_file() -> None:
+    with TemporaryDirectory(dir='/dev/shm') as folder:
+        path = Path(folder, 'report.json')
+        write_file(path, b'old')
+        write_file(path, b'new')
+        assert path.read_bytes() == b'new'
 
 
 def test_a_check_leaves_a_link_to_nothing(tmp_path: Path) -> None:

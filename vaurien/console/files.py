@@ -19,8 +19,8 @@ from vaurien.errors import ConfigError, UnwrittenError, VaurienError
 READ_TIMEOUT = 10.0
 #: The errors of a file for which there is no room.
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
-#: The folders with names of what is open already, such as ``/dev/stdout``.
-OPEN = ('/dev/', '/proc/')
+#: How the names of what is open already begin, such as ``/dev/stdout``; in ``/dev/shm`` there are files.
+OPEN = ('/dev/fd/', '/dev/std', '/proc/')
 #: Bytes that are read at once.
 CHUNK = 1024 * 1024
 
